@@ -1,0 +1,171 @@
+"""Headline figures of a current-voltage loop, and the eight marked instants A to H.
+
+Everything here works on plain arrays of a loop (simulated or measured), so that one definition
+serves the simulation, its tests and a recording from the lab. A loop runs 0 -> reset_voltage ->
+0 -> set_voltage -> 0, with negative voltage for RESET.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: voltage at which low and high resistance are read, V
+READ_VOLTAGE = 0.1
+#: relative loss of conductance against the trend that counts as RESET's onset
+ONSET_LOSS = 0.05
+LABELS = tuple("ABCDEFGH")
+
+
+@dataclass(frozen=True)
+class LoopFigures:
+    """Headline figures of one loop; NaN where the loop does not show the event.
+
+    Voltages in V (signed), resistances in ohm at 0.1 V, temperatures in K, ``*_index`` positions
+    in the arrays the figures came from.
+    """
+
+    reset_onset_voltage: float
+    reset_gradual_range: float
+    set_voltage: float
+    temperature_reset_edge: float
+    temperature_set_edge: float
+    temperature_max: float
+    low_resistance_before: float
+    low_resistance_after: float
+    high_resistance: float
+    resistance_ratio: float
+
+
+def _branches(voltage: np.ndarray) -> tuple[slice, slice, slice, slice]:
+    """Slices of the four quarters of a loop: down to the minimum, back, up to the maximum, back."""
+    low, high = int(np.argmin(voltage)), int(np.argmax(voltage))
+    if low > high:
+        raise ValueError("the loop does not start with its RESET half")
+    between = low + int(np.argmin(np.abs(voltage[low : high + 1])))
+    return (
+        slice(0, low + 1),
+        slice(low, between + 1),
+        slice(between, high + 1),
+        slice(high, len(voltage)),
+    )
+
+
+def _resistance_at(voltage: np.ndarray, current: np.ndarray, read: float) -> float:
+    """Resistance in ohm at a read voltage on a monotonic branch, by linear interpolation of I."""
+    order = np.argsort(voltage)
+    v, i = voltage[order], current[order]
+    if not v[0] <= read <= v[-1]:
+        return float("nan")
+    flow = np.interp(read, v, i)
+    return float(read / flow) if flow != 0 else float("inf")
+
+
+def reset_trend(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Conductance the cell would have without RESET, at each point of the falling branch, in S.
+
+    Ohmic conduction plus self-heating plus the series element's curvature: the conductance I/V is
+    fitted by g0 + g1 |V| + g2 V^2 between 0.1 V and 60 % of the voltage of the largest current,
+    and extrapolated from there. Needs at least four points in that window.
+    """
+    magnitude = np.abs(voltage)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        conductance = np.where(magnitude > 1e-3, current / voltage, np.nan)
+    top = magnitude[int(np.argmax(np.abs(current)))]
+    window = (magnitude >= READ_VOLTAGE) & (magnitude <= 0.6 * top) & np.isfinite(conductance)
+    if window.sum() < 4:
+        return np.full_like(voltage, np.nan)
+    fit = np.polynomial.Polynomial.fit(magnitude[window], conductance[window], 2)
+    return fit(magnitude)
+
+
+def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
+    """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never."""
+    trend = reset_trend(voltage, current)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(np.abs(voltage) > READ_VOLTAGE, current / voltage / trend, 1.0)
+    below = np.flatnonzero(share < 1 - ONSET_LOSS)
+    if not len(below) or below[0] == 0:
+        return float("nan")
+    k = below[0]
+    x = (share[k - 1] - (1 - ONSET_LOSS)) / (share[k - 1] - share[k])
+    return float(voltage[k - 1] + x * (voltage[k] - voltage[k - 1]))
+
+
+def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> float:
+    """Span in V beyond the onset over which the resistance V/I rises at every step."""
+    after = np.flatnonzero(voltage <= onset)
+    if not np.isfinite(onset) or len(after) < 2:
+        return float("nan")
+    resistance = voltage[after] / current[after]
+    falling = np.flatnonzero(np.diff(resistance) <= 0)
+    last = falling[0] if len(falling) else len(after) - 1
+    return float(abs(voltage[after[last]] - onset))
+
+
+def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]:
+    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it ends."""
+    use = np.flatnonzero(voltage > READ_VOLTAGE)
+    if len(use) < 3:
+        return float("nan"), -1
+    v = voltage[use]
+    slope = np.diff(current[use] / v) / np.maximum(np.diff(v), 1e-12)
+    k = int(np.argmax(slope))
+    return float(0.5 * (v[k] + v[k + 1])), int(use[k + 1])
+
+
+def loop_figures(
+    voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray
+) -> tuple[LoopFigures, np.ndarray]:
+    """Headline figures of one loop and the indices of its eight marked instants A-H.
+
+    Arrays of shape (steps,): applied voltage V, current A, peak temperature K. The instants:
+    A before RESET (half its onset voltage), B the edge of RESET, C during (the geometric mean of
+    the resistance), D the end of the negative half's ramp, E before SET (half its voltage), F the
+    edge of SET, G just after the jump (80 % of the rise done), H back at zero.
+    """
+    down, back, up, end = _branches(voltage)
+    onset = reset_onset(voltage[down], current[down])
+    span = gradual_range(voltage[down], current[down], onset)
+    set_voltage, set_index = steepest_rise(voltage[up], current[up])
+    set_index = set_index + up.start if set_index >= 0 else -1
+
+    before = _resistance_at(voltage[down], current[down], -READ_VOLTAGE)
+    high = _resistance_at(voltage[up], current[up], READ_VOLTAGE)
+    after = _resistance_at(voltage[end], current[end], READ_VOLTAGE)
+    t_reset = (
+        float(np.interp(-onset, -voltage[down], temperature_max[down]))
+        if np.isfinite(onset)
+        else float("nan")
+    )
+    t_set = float(temperature_max[set_index]) if set_index >= 0 else float("nan")
+    figures = LoopFigures(
+        reset_onset_voltage=onset,
+        reset_gradual_range=span,
+        set_voltage=set_voltage,
+        temperature_reset_edge=t_reset,
+        temperature_set_edge=t_set,
+        temperature_max=float(temperature_max.max()),
+        low_resistance_before=before,
+        low_resistance_after=after,
+        high_resistance=high,
+        resistance_ratio=high / before,
+    )
+    return figures, _points(voltage, current, (down, back, up, end), onset, set_index)
+
+
+def _points(voltage, current, branches, onset: float, set_index: int) -> np.ndarray:
+    down, _, up, end = branches
+    nearest = lambda part, value: part.start + int(np.argmin(np.abs(voltage[part] - value)))  # noqa: E731
+    d = down.stop - 1
+    b = nearest(down, onset) if np.isfinite(onset) else d
+    a = nearest(down, voltage[b] / 2)
+    resistance = np.abs(voltage[b : d + 1]) / np.maximum(np.abs(current[b : d + 1]), 1e-30)
+    middle = np.sqrt(resistance[0] * resistance[-1])
+    c = b + int(np.argmin(np.abs(resistance - middle)))
+    f = set_index if set_index >= 0 else up.stop - 1
+    e = nearest(up, voltage[f] / 2)
+    rise = current[f : up.stop] / np.maximum(voltage[f : up.stop], 1e-30)
+    g = f + int(np.argmax(rise >= rise[0] + 0.8 * (rise.max() - rise[0]))) if len(rise) else f
+    return np.array([a, b, c, d, e, f, g, end.stop - 1])

@@ -1,0 +1,22 @@
+"""What is simulated: layers, filament, property laws and series element of a memristor cell."""
+
+from .library import list_devices, load_device
+from .model import Conductor, Device, Filament, Layer, Oxide, SweepSpec, Vacancy
+from .quantity import Provenance
+from .series import NoSeries, Resistor, Transistor
+
+__all__ = [
+    "Conductor",
+    "Device",
+    "Filament",
+    "Layer",
+    "NoSeries",
+    "Oxide",
+    "Provenance",
+    "Resistor",
+    "SweepSpec",
+    "Transistor",
+    "Vacancy",
+    "list_devices",
+    "load_device",
+]

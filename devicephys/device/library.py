@@ -1,0 +1,132 @@
+"""Devices from YAML: those of the library that ships with the toolkit, and a user's own files."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError, StorageError, closest, shorten
+from .model import Device
+
+_LARGEST_FILE = 1_000_000  # bytes; a device takes some thousand
+
+
+def list_devices() -> list[str]:
+    """Names of the devices of the library, sorted."""
+    folder = resources.files(__package__) / "library"
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def load_device(name_or_path: str | os.PathLike[str]) -> Device:
+    """A device of the library by its name, or from a YAML file by its path.
+
+    Raises
+    ------
+    InputError : no such device or file, or the file does not describe a valid device.
+    StorageError : the file exists but cannot be read.
+    """
+    text = os.fspath(name_or_path)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{shorten(text)} is not a device", hint=_library_hint(""))
+    if text in list_devices():
+        entry = resources.files(__package__) / "library" / f"{text}.yaml"
+        return device_from_yaml(entry.read_text(encoding="utf-8"), text)
+    looks_like_path = isinstance(name_or_path, os.PathLike) or (
+        text.lower().endswith((".yaml", ".yml")) or os.sep in text
+    )
+    if not looks_like_path and not os.path.isfile(text):
+        raise InputError(f"unknown device {shorten(text)}", hint=_library_hint(text))
+    return device_from_yaml(_read(Path(text)), text)
+
+
+def device_from_yaml(text: str, where: str = "YAML text") -> Device:
+    """A device from YAML text; `where` (the file) is named in errors.
+
+    Raises
+    ------
+    InputError : a YAML error, a key given twice, or no valid device.
+    """
+    try:
+        data = yaml.load(text, Loader=_Loader)  # which is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{where}, line {mark.line + 1}, column {mark.column + 1}" if mark else where
+        raise InputError(
+            f"not valid YAML: {error.problem or error.context}", place, "Correct this line"
+        ) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"not valid YAML: {shorten(str(error))}", where) from error
+    if not isinstance(data, dict):
+        raise InputError(
+            f"holds no device but {shorten(data)}",
+            where,
+            "Write 'name: ...' and the other keys of a device, as the library files do",
+        )
+    try:
+        return Device.from_mapping(data)
+    except InputError as error:
+        place = f"{where}: {error.where}" if error.where else where
+        raise InputError(error.what, place, error.hint) from None
+    except RecursionError:
+        raise InputError("refers to itself", where, "Remove the YAML anchor") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise InputError("is a folder, not a file", str(path), "Name the YAML file in it")
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError("is too large for a device", str(path), "Name a device YAML file")
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError("no such file", str(path), _library_hint("")) from None
+    except UnicodeDecodeError:
+        raise InputError("is not text", str(path), "Name a device YAML file in UTF-8") from None
+    except ValueError as error:  # a null byte in the path
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"not a path: {error}", shorten(str(path))) from error
+    except OSError as error:
+        raise StorageError(error.strerror or "cannot be read", str(path)) from error
+
+
+def _library_hint(name: str) -> str:
+    return closest(name, list_devices())
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loader that refuses keys given twice, and reads only true and false as switches.
+
+    YAML 1.1 would read the choice `off` as the switch False.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
+                if key_node.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"key '{key_node.value}' is given twice",
+                        problem_mark=key_node.start_mark,
+                    )
+                seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+_BOOL = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != _BOOL or first in ("t", "T", "f", "F")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}

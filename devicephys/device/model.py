@@ -1,0 +1,332 @@
+"""The description of a cell: layers, filament, material laws, vacancies, series element, sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from ..errors import InputError
+from .quantity import (
+    Concentration,
+    Conductivity,
+    Description,
+    Diffusivity,
+    Energy,
+    HeatCapacity,
+    Length,
+    NonNegativeEnergy,
+    NonNegativeLength,
+    Number,
+    Parameter,
+    Provenance,
+    Rate,
+    Switch,
+    Temperature,
+    TemperatureCoefficient,
+    ThermalConductivity,
+    Voltage,
+)
+from .series import NoSeries, Series
+from .tree import changed_tree, to_tree, to_yaml
+
+# A dot would make the dotted paths of the command line ambiguous.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[\w+-]+$")]
+
+
+class Layer(Description):
+    """One layer of the stack; `thickness` in m."""
+
+    name: Name
+    material: Name
+    thickness: Length
+
+
+class Filament(Description):
+    """Cylinder of high vacancy concentration on the axis, at the bottom of one oxide layer.
+
+    `radius`, `height` in m, `concentration` in 1/m^3. `wall_width` [m] is the width over which
+    the concentration falls to that of the surrounding oxide; 0 is a sharp wall.
+    """
+
+    layer: Name
+    radius: Length
+    height: Length
+    concentration: Concentration
+    wall_width: NonNegativeLength = 0.0
+
+
+class Conductor(Description):
+    """A metal or nitride electrode: constant properties, no vacancies."""
+
+    kind: Literal["conductor"] = "conductor"
+    electrical_conductivity: Conductivity
+    thermal_conductivity: ThermalConductivity
+    volumetric_heat_capacity: HeatCapacity
+
+
+class Oxide(Description):
+    """A switching oxide, whose properties follow the vacancy concentration n.
+
+    Electrical conductivity (Eq. 8): sigma0(n) exp(-E_AC(n) / (kB T)), sigma0 linear from
+    `conductivity_low` at n = 0 to `conductivity_high` at `conductivity_saturation`, constant
+    above; E_AC likewise (`conduction_activation_*`, in eV).
+    Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise.
+    Diffusivity (Eq. 10): diffusion_prefactor exp(-diffusion_activation / (kB T)).
+    `initial_concentration` [1/m^3] is n outside the filament before the first sweep.
+    """
+
+    kind: Literal["oxide"] = "oxide"
+    conductivity_low: Conductivity
+    conductivity_high: Conductivity
+    conductivity_saturation: Concentration
+    conduction_activation_low: Energy
+    conduction_activation_high: Energy
+    conduction_activation_saturation: Concentration
+    thermal_conductivity_low: ThermalConductivity
+    thermal_conductivity_high: ThermalConductivity
+    thermal_conductivity_saturation: Concentration
+    thermal_coefficient: TemperatureCoefficient = 0.0
+    volumetric_heat_capacity: HeatCapacity
+    diffusion_prefactor: Diffusivity
+    diffusion_activation: NonNegativeEnergy
+    initial_concentration: Concentration
+
+
+class Vacancy(Description):
+    """The mobile oxygen vacancies.
+
+    `charge_number` z [1]; `site_limit` n_max [1/m^3], which bounds n where `site_exclusion` is
+    on. `soret`: vacancies drift to the "hot" or the "cold" side, or not ("off").
+    `field_enhanced_drift` replaces the linear drift by the sinh law of a hop over
+    `hop_distance` [m].
+    """
+
+    charge_number: Number = 1.0
+    site_limit: Concentration
+    site_exclusion: Switch = True
+    soret: Annotated[Literal["hot", "cold", "off"], Parameter()] = "hot"
+    field_enhanced_drift: Switch = False
+    hop_distance: Length = 0.25e-9
+
+
+class SweepSpec(Description):
+    """The current-voltage sweep that a device is meant for: stops [V], rate [V/s], loops."""
+
+    reset_voltage: Voltage
+    set_voltage: Voltage
+    rate: Rate
+    loops: Annotated[int, Parameter(), Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _signs(self) -> Self:
+        if not self.reset_voltage < 0:
+            raise InputError(
+                f"{self.reset_voltage:g} V is not negative", "reset_voltage", "RESET is negative"
+            )
+        if not self.set_voltage > 0:
+            raise InputError(
+                f"{self.set_voltage:g} V is not positive", "set_voltage", "SET is positive"
+            )
+        return self
+
+
+Material = Annotated[Conductor | Oxide, Field(discriminator="kind")]
+
+
+class Materials(Mapping[str, Conductor | Oxide]):
+    """Materials by name; cannot be changed, and is compared by value."""
+
+    def __init__(self, materials: Mapping[str, Conductor | Oxide]) -> None:
+        self._materials = dict(materials)
+
+    def __getitem__(self, name: str) -> Conductor | Oxide:
+        return self._materials[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._materials)
+
+    def __len__(self) -> int:
+        return len(self._materials)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._materials.items()))
+
+    def __repr__(self) -> str:
+        return f"Materials({self._materials!r})"
+
+
+class ParameterRow(NamedTuple):
+    """One line of `Device.table`."""
+
+    path: str
+    value: str
+    unit: str
+    mark: str
+    source: str
+
+
+class Device(Description):
+    """A filamentary memristor cell, axisymmetric, with its series element and its sweep.
+
+    `layers` run from bottom to top; the bottom electrode (or the series element below it) is
+    grounded. `voltage_reference` says whether the quoted voltages are those of the bare cell or
+    of transistor plus memristor. `ambient_temperature` [K] holds on the outermost boundaries;
+    on the side wall at `outer_radius` [m] it holds only if `side_wall` is "isothermal".
+    """
+
+    name: Name
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    voltage_reference: Literal["bare cell", "1T1R cell"]
+    ambient_temperature: Temperature = 293.15
+    outer_radius: Length = 30e-9
+    side_wall: Annotated[Literal["isothermal", "adiabatic"], Parameter()] = "isothermal"
+    layers: Annotated[tuple[Layer, ...], Field(min_length=3)]
+    filament: Filament
+    materials: Annotated[Mapping[Name, Material], AfterValidator(Materials)]
+    vacancy: Vacancy
+    series: Annotated[Series, Field(discriminator="kind")] = NoSeries()
+    sweep: SweepSpec
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._check_stack()
+        self._check_filament()
+        self._check_concentrations()
+        return self
+
+    def _check_stack(self) -> None:
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"layer '{name}' occurs twice", "layers", "Give it another name")
+        for index, layer in enumerate(self.layers):
+            material = self.materials.get(layer.material)
+            if material is None:
+                raise InputError(
+                    f"material '{layer.material}' is not described",
+                    f"layers.{layer.name}.material",
+                    "Known: " + ", ".join(self.materials),
+                )
+            outermost = index in (0, len(self.layers) - 1)
+            if outermost != isinstance(material, Conductor):
+                role = "an electrode, a conductor" if outermost else "an oxide between electrodes"
+                raise InputError(
+                    f"layer '{layer.name}' must be {role}, but '{layer.material}' is of kind "
+                    f"'{material.kind}'",
+                    f"layers.{layer.name}.material",
+                )
+        used = {layer.material for layer in self.layers}
+        for name in self.materials:
+            if name not in used:
+                raise InputError(
+                    f"material '{name}' is in no layer", f"materials.{name}", "Remove it"
+                )
+
+    def _check_filament(self) -> None:
+        filament = self.filament
+        layer = next((one for one in self.layers if one.name == filament.layer), None)
+        if layer is None or isinstance(self.materials[layer.material], Conductor):
+            oxides = [x.name for x in self.layers if isinstance(self.materials[x.material], Oxide)]
+            raise InputError(
+                f"'{filament.layer}' is not an oxide layer",
+                "filament.layer",
+                "Oxide layers: " + ", ".join(oxides),
+            )
+        if filament.radius >= self.outer_radius:
+            raise InputError(
+                f"filament of radius {filament.radius * 1e9:g} nm is wider than the cell of "
+                f"radius {self.outer_radius * 1e9:g} nm",
+                "filament.radius",
+                "Lower it, or raise outer_radius",
+            )
+        # A hair of slack, so that a height computed from the thickness is not refused.
+        if filament.height > layer.thickness * (1 + 1e-12):
+            raise InputError(
+                f"filament of height {filament.height * 1e9:g} nm is taller than its layer of "
+                f"{layer.thickness * 1e9:g} nm",
+                "filament.height",
+                f"Lower it, or raise layers.{layer.name}.thickness",
+            )
+        if filament.wall_width > filament.radius:
+            raise InputError(
+                f"wall of width {filament.wall_width * 1e9:g} nm is wider than the filament radius",
+                "filament.wall_width",
+                "Lower it",
+            )
+
+    def _check_concentrations(self) -> None:
+        if not self.vacancy.site_exclusion:
+            return
+        given = {"filament.concentration": self.filament.concentration}
+        for name, material in self.materials.items():
+            if isinstance(material, Oxide):
+                path = f"materials.{name}.initial_concentration"
+                given[path] = material.initial_concentration
+        for path, concentration in given.items():
+            if concentration > self.vacancy.site_limit:
+                raise InputError(
+                    f"{concentration:g} 1/m^3 exceeds vacancy.site_limit "
+                    f"{self.vacancy.site_limit:g} 1/m^3",
+                    path,
+                    "Lower it, or set vacancy.site_exclusion=false",
+                )
+
+    @property
+    def filament_layer(self) -> Layer:
+        """The oxide layer that holds the filament."""
+        return next(layer for layer in self.layers if layer.name == self.filament.layer)
+
+    @property
+    def height(self) -> float:
+        """Height of the whole stack [m]."""
+        return sum(layer.thickness for layer in self.layers)
+
+    @property
+    def provenance(self) -> dict[str, Provenance]:
+        """Dotted path of every parameter, e.g. "filament.radius" -> its Provenance."""
+        found: dict[str, Provenance] = {}
+        for path, part in self.parts():
+            found.update({path + name: origin for name, origin in part._provenance.items()})
+        return found
+
+    def parts(self) -> Iterator[tuple[str, Description]]:
+        """The device and its parts, each with the prefix of its dotted paths."""
+        yield "", self
+        for layer in self.layers:
+            yield f"layers.{layer.name}.", layer
+        yield "filament.", self.filament
+        for name, material in self.materials.items():
+            yield f"materials.{name}.", material
+        yield "vacancy.", self.vacancy
+        yield "series.", self.series
+        yield "sweep.", self.sweep
+
+    def table(self) -> list[ParameterRow]:
+        """Every parameter with value, unit, mark and source, in the order of the description."""
+        return [
+            ParameterRow(path, origin.value_text, origin.unit, origin.mark, origin.source)
+            for path, origin in self.provenance.items()
+        ]
+
+    def with_(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> Device:
+        """A copy with other values, by dotted path: `device.with_(**{"filament.radius": "8 nm"})`.
+
+        A value is text with a unit, a pint quantity, or a mapping with value, mark and source.
+        A bare value is marked "assumed", "set by user". A new "series.kind" drops the parameters
+        of the old one; "series" itself takes a whole mapping or a series object.
+
+        Raises
+        ------
+        InputError : unknown path (the closest is named), or the result is no valid device.
+        """
+        return Device.from_mapping(changed_tree(self, {**(changes or {}), **more}))
+
+    def to_tree(self) -> dict[str, Any]:
+        """Nested plain mappings and lists, from which `Device.from_mapping` makes an equal one."""
+        return to_tree(self)
+
+    def to_yaml(self) -> str:
+        """YAML text, from which `device_from_yaml` makes an equal device."""
+        return to_yaml(self.to_tree())

@@ -1,0 +1,122 @@
+"""One family of errors: what happened, where, and what to try.
+
+Every error that a person can meet prints as one line, and carries the exit code with which a
+command line ends on it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class DDKError(Exception):
+    """Base of all errors of this toolkit.
+
+    Parameters
+    ----------
+    what : what happened, in words that need no knowledge of the code.
+    where : the key, file, field or instant concerned; may be empty.
+    hint : what to do about it; may be empty.
+
+    ``str()`` gives one line, ``what (where). hint``, whatever line breaks the parts contain.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        self.what = _one_line(what)
+        self.where = _one_line(where)
+        self.hint = _one_line(hint)
+        # OSError and ImportError would give these arguments a meaning of their own, so they get
+        # none; args holds all three, with which pickle builds the error anew.
+        super().__init__()
+        self.args = (self.what, self.where, self.hint)
+
+    def __str__(self) -> str:
+        text = self.what.rstrip(".")
+        if self.where:
+            text += f" ({self.where})"
+        if self.hint:
+            text += f". {self.hint}"
+        return text
+
+
+class InputError(DDKError, ValueError):
+    """What was asked for makes no sense: a wrong unit, an unknown key, an impossible geometry."""
+
+    exit_code = 2
+
+
+class SolverError(DDKError, RuntimeError):
+    """The solver gave up.
+
+    Attributes
+    ----------
+    partial : the dataset computed up to the last good state, or None.
+    diagnosis : which field failed, where and when; free-form, for the log.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        what: str,
+        where: str = "",
+        hint: str = "",
+        *,
+        partial: xr.Dataset | None = None,
+        diagnosis: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(what, where, hint)
+        self.partial = partial
+        self.diagnosis: dict[str, Any] = dict(diagnosis or {})
+
+
+class StorageError(DDKError, OSError):
+    """A file could not be read or written, or does not hold what its schema promises."""
+
+    exit_code = 4
+
+
+class InstallationError(DDKError, ImportError):
+    """The finite-element stack or the C compiler that it needs is missing."""
+
+    exit_code = 2
+
+
+class Interrupted(DDKError):
+    """The user stopped a simulation; `partial` holds the dataset computed so far, or None."""
+
+    exit_code = 130
+
+    def __init__(
+        self, what: str, where: str = "", hint: str = "", *, partial: xr.Dataset | None = None
+    ) -> None:
+        super().__init__(what, where, hint)
+        self.partial = partial
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Hint that names the known word closest to `word`, or all known words if none is close."""
+    words = sorted(known)
+    matches = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if matches:
+        return f"Did you mean '{matches[0]}'?"
+    if not words:
+        return ""
+    return "Known: " + ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
+
+
+def shorten(value: object, length: int = 60) -> str:
+    """`repr` of a value for an error message, cut to `length` characters."""
+    text = repr(value)
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,406 @@
+"""The coupled equations of the cell on a grid: residual, Jacobian, boundary rows, currents.
+
+Unknowns are the potential V [V] and the temperature T [K] (continuous, bilinear) and the vacancy
+concentration n (one value a cell). Equations (5)-(11) of Shi et al., Nat. Commun. 16, 913 (2025),
+in weak axisymmetric form:
+
+    int sigma grad V . grad v r                                            = 0
+    int k grad T . grad s r - sigma |grad V|^2 s r + rho Cp (T - T_h)/(g) s r = 0
+    int (n - n_h) q r + g sum_faces N [q] r                                = 0
+
+``T_h``, ``n_h`` and ``g`` come from the time stepper: every implicit multistep formula has the
+form (u - u_h)/g = f(u). Scaled units: nm, 1e27 1/m^3, V, K, s. The heat equation is divided by
+1e18 (nm against m) and all rows leave out the factor 2 pi.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import basix.ufl
+import numpy as np
+import ufl
+from dolfinx import fem
+from dolfinx import mesh as dmesh
+from dolfinx.fem import petsc as fem_petsc
+from mpi4py import MPI
+
+from devicephys.device import Conductor, Device
+from devicephys.fem.fluxes import OxideLaws, VacancyTransport
+from devicephys.fem.mesh import LENGTH, Grid, build_mesh
+
+#: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
+CONCENTRATION = 1e27
+#: the potential equation is divided by this conductivity, S/m
+SIGMA_SCALE = 1e4
+
+JIT_OPTIONS = {"cffi_extra_compile_args": ["-O3", "-fno-math-errno"]}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Which terms of the equations are on; all of them in a simulation, fewer in verification."""
+
+    fick: float = 1.0
+    drift: float = 1.0
+    joule: float = 1.0
+
+
+@dataclass
+class State:
+    """Fields of one instant: owned degrees of freedom of this rank and the contact voltage.
+
+    ``u`` holds (V, T) interleaved per node, shape (2 * nodes,); ``n`` shape (cells,) in units of
+    ``CONCENTRATION``; ``contact`` is the potential of the top electrode in V.
+    """
+
+    u: np.ndarray
+    n: np.ndarray
+    contact: float
+
+    def copy(self) -> State:
+        """Independent copy."""
+        return State(self.u.copy(), self.n.copy(), self.contact)
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value on this rank is finite."""
+        return bool(
+            np.isfinite(self.contact) and np.isfinite(self.u).all() and np.isfinite(self.n).all()
+        )
+
+
+class CellProblem:
+    """Forms, matrices and boundary data of one device on one grid.
+
+    ``sources`` may give extra UFL source terms (``"potential"``, ``"temperature"``,
+    ``"vacancy"``) as functions of the spatial coordinate, for manufactured solutions.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        grid: Grid,
+        comm: MPI.Intracomm,
+        terms: Terms = Terms(),
+        sources=None,
+        steady_heat: bool = False,
+    ):
+        self.device, self.grid, self.comm = device, grid, comm
+        self.mesh = build_mesh(comm, grid)
+        cell = self.mesh.basix_cell()
+        self.U = fem.functionspace(
+            self.mesh, basix.ufl.element("Lagrange", cell, 1, shape=(2,))
+        )
+        self.C = fem.functionspace(self.mesh, ("DG", 0))
+        self.u, self.u_hist = fem.Function(self.U), fem.Function(self.U)
+        self.n, self.n_hist = fem.Function(self.C), fem.Function(self.C)
+        self.gamma_dt = fem.Constant(self.mesh, 1.0)
+        self._locate()
+        self._write_forms(terms, sources or {}, steady_heat)
+        self._allocate()
+
+    # -- geometry ---------------------------------------------------------------------------
+
+    def _locate(self) -> None:
+        """Layer of each cell, grid position of each dof, boundary dofs, oxide faces."""
+        grid, mesh = self.grid, self.mesh
+        self.nu = 2 * self.U.dofmap.index_map.size_local
+        self.nc = self.C.dofmap.index_map.size_local
+        nodes = self.U.tabulate_dof_coordinates()
+        self.node_r, self.node_z = nodes[:, 0], nodes[:, 1]
+        centres = self.C.tabulate_dof_coordinates()
+        self.node_index = _nearest(grid.z, nodes[:, 1]), _nearest(grid.r, nodes[:, 0])
+        self.cell_index = (
+            _nearest(grid.z_centre, centres[:, 1]),
+            _nearest(grid.r_centre, centres[:, 0]),
+        )
+        self.cell_layer = grid.layer[self.cell_index[0]]
+        self.cell_extent = np.column_stack(
+            [
+                np.diff(grid.r)[self.cell_index[1]] / LENGTH,
+                np.diff(grid.z)[self.cell_index[0]] / LENGTH,
+            ]
+        )
+        self.cell_volume = grid.volume[self.cell_index][: self.nc]
+        top, side = len(grid.z) - 1, len(grid.r) - 1
+        owned = np.arange(self.nu // 2)
+        zi, ri = self.node_index[0][owned], self.node_index[1][owned]
+        self.bottom_v = (2 * owned[zi == 0]).astype(np.int32)
+        self.top_v = (2 * owned[zi == top]).astype(np.int32)
+        cold = (zi == 0) | (zi == top)
+        if self.device.side_wall == "isothermal":
+            cold |= ri == side
+        self.cold_t = (2 * owned[cold] + 1).astype(np.int32)
+        self.fixed = np.concatenate([self.bottom_v, self.top_v, self.cold_t]).astype(np.int32)
+
+        mesh.topology.create_connectivity(1, 2)
+        links = mesh.topology.connectivity(1, 2)
+        layers = self.device.layers
+        oxide = np.array(
+            [not isinstance(self.device.materials[la.material], Conductor) for la in layers]
+        )
+        # C dof numbers equal cell numbers for a cell-wise constant space
+        cell_is_oxide = oxide[self.cell_layer]
+        self.oxide_cells = cell_is_oxide[: self.nc]
+        facets = [
+            f
+            for f in range(mesh.topology.index_map(1).size_local)
+            if len(links.links(f)) == 2 and all(cell_is_oxide[c] for c in links.links(f))
+        ]
+        self._facet_tags = dmesh.meshtags(
+            mesh, 1, np.array(facets, dtype=np.int32), np.ones(len(facets), dtype=np.int32)
+        )
+        cells = np.arange(len(self.cell_layer), dtype=np.int32)
+        self._cell_tags = dmesh.meshtags(mesh, 2, cells, self.cell_layer.astype(np.int32))
+
+    def _cellwise(self, values) -> fem.Function:
+        """Cell-wise constant function with one value a layer."""
+        function = fem.Function(self.C)
+        function.x.array[:] = np.asarray(values, dtype=float)[self.cell_layer]
+        return function
+
+    # -- equations --------------------------------------------------------------------------
+
+    def _write_forms(self, terms: Terms, sources, steady_heat: bool) -> None:
+        device, mesh = self.device, self.mesh
+        degree = 4 if sources else 2
+        dx = ufl.Measure(
+            "dx", mesh, subdomain_data=self._cell_tags, metadata={"quadrature_degree": degree}
+        )
+        dS = ufl.Measure(
+            "dS", mesh, subdomain_data=self._facet_tags, metadata={"quadrature_degree": 1}
+        )
+        r = ufl.SpatialCoordinate(mesh)[0]
+        w, q = ufl.TestFunction(self.U), ufl.TestFunction(self.C)
+        v, s = w[0], w[1]
+        V, T, n = self.u[0], self.u[1], self.n
+        ambient = device.ambient_temperature
+        constant = {}
+
+        def number(value):
+            return constant.setdefault(value, fem.Constant(mesh, float(value)))
+
+        residual_u = 0
+        prefactors, activations = [], []
+        self.conductance_terms = 0
+        heat_capacity = 0
+        for i, layer in enumerate(device.layers):
+            material = device.materials[layer.material]
+            rho_cp = number(material.volumetric_heat_capacity * LENGTH**2)
+            if isinstance(material, Conductor):
+                sigma = number(material.electrical_conductivity)
+                k = number(material.thermal_conductivity)
+                prefactors.append(1.0)
+                activations.append(1.0)
+            else:
+                laws = OxideLaws(
+                    number(material.conductivity_low),
+                    number(material.conductivity_high),
+                    number(material.conductivity_saturation / CONCENTRATION),
+                    number(material.conduction_activation_low),
+                    number(material.conduction_activation_high),
+                    number(material.conduction_activation_saturation / CONCENTRATION),
+                    number(material.thermal_conductivity_low),
+                    number(material.thermal_conductivity_high),
+                    number(material.thermal_conductivity_saturation / CONCENTRATION),
+                    number(material.thermal_coefficient),
+                )
+                sigma = laws.conductivity(n, T)
+                k = laws.thermal_conductivity(n, T, ambient)
+                prefactors.append(material.diffusion_prefactor / LENGTH**2)
+                activations.append(material.diffusion_activation)
+            field2 = ufl.dot(ufl.grad(V), ufl.grad(V))
+            residual_u += sigma / SIGMA_SCALE * ufl.dot(ufl.grad(V), ufl.grad(v)) * r * dx(i)
+            residual_u += k * ufl.dot(ufl.grad(T), ufl.grad(s)) * r * dx(i)
+            if terms.joule:
+                residual_u -= terms.joule * sigma * field2 * s * r * dx(i)
+            if not steady_heat:
+                residual_u += rho_cp * (T - self.u_hist[1]) / self.gamma_dt * s * r * dx(i)
+            self.conductance_terms += sigma * field2 * r * dx(i)
+            heat_capacity += rho_cp * s * r * dx(i)
+        vacancy = device.vacancy
+        extent = fem.Function(fem.functionspace(mesh, ("DG", 0, (2,))))
+        extent.x.array[:] = self.cell_extent.ravel()
+        self.transport = VacancyTransport(
+            charge_number=number(vacancy.charge_number),
+            site_limit=number(vacancy.site_limit / CONCENTRATION)
+            if vacancy.site_exclusion
+            else None,
+            prefactor=self._cellwise(prefactors),
+            activation=self._cellwise(activations),
+            extent=extent,
+            soret_sign={"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret],
+            fick=terms.fick,
+            drift=terms.drift,
+            hop_distance=number(vacancy.hop_distance / LENGTH)
+            if vacancy.field_enhanced_drift
+            else None,
+        )
+        flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
+        residual_n = (n - self.n_hist) * q * r * dx
+        residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(1)
+        if "potential" in sources:
+            residual_u -= sources["potential"] * v * r * dx
+        if "temperature" in sources:
+            residual_u -= sources["temperature"] * s * r * dx
+        if "vacancy" in sources:
+            residual_n -= self.gamma_dt * sources["vacancy"] * q * r * dx
+
+        du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
+        options = {"jit_options": JIT_OPTIONS}
+        self.residual_forms = [fem.form(residual_u, **options), fem.form(residual_n, **options)]
+        self.jacobian_forms = [
+            [
+                fem.form(ufl.derivative(residual_u, self.u, du), **options),
+                fem.form(ufl.derivative(residual_u, self.n, dn), **options),
+            ],
+            [
+                fem.form(ufl.derivative(residual_n, self.u, du), **options),
+                fem.form(ufl.derivative(residual_n, self.n, dn), **options),
+            ],
+        ]
+        self.joule_form = fem.form(self.conductance_terms, **options)
+        self._heat_capacity_form = fem.form(heat_capacity, **options)
+        # The top electrode conducts with a constant sigma, so the current through the top is a
+        # fixed linear functional of the potential: the flux tested with a function that is one on
+        # the contact and falls to zero within one row of cells.
+        lifting = fem.Function(self.U)
+        lifting.x.array[0::2] = self.node_index[0] == len(self.grid.z) - 1
+        top_sigma = device.materials[device.layers[-1].material].electrical_conductivity
+        self._current_form = fem.form(
+            fem.Constant(mesh, top_sigma)
+            * ufl.dot(ufl.grad(lifting[0]), ufl.grad(v))
+            * r
+            * dx(len(device.layers) - 1),
+            **options,
+        )
+
+    def _allocate(self) -> None:
+        self.matrix = fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
+        self._bu = fem.create_vector(self.U)
+        self._bn = fem.create_vector(self.C)
+        self.current_vector = 2 * np.pi * LENGTH * self._owned(self._current_form, self._bu, self.nu)
+        self.heat_capacity_vector = (
+            2 * np.pi * LENGTH * self._owned(self._heat_capacity_form, self._bu, self.nu)
+        )
+        self.top_indicator = np.zeros(self.nu + self.nc)
+        self.top_indicator[self.top_v] = 1.0
+
+    def _owned(self, form, vector, count: int) -> np.ndarray:
+        vector.array[:] = 0.0
+        fem.assemble_vector(vector.array, form)
+        if self.comm.size > 1:
+            from dolfinx.la import InsertMode
+
+            vector.scatter_reverse(InsertMode.add)
+        return vector.array[:count].copy()
+
+    # -- state ------------------------------------------------------------------------------
+
+    def load(self, state: State) -> None:
+        """Put a state into the functions the forms read. Collective."""
+        self.u.x.array[: self.nu] = state.u
+        self.n.x.array[: self.nc] = state.n
+        if self.comm.size > 1:
+            self.u.x.scatter_forward()
+            self.n.x.scatter_forward()
+
+    def load_history(self, u_hist: np.ndarray, n_hist: np.ndarray, gamma_dt: float) -> None:
+        """Set T_h, n_h and g of the time formula (owned values). Collective."""
+        self.u_hist.x.array[: self.nu] = u_hist
+        self.n_hist.x.array[: self.nc] = n_hist
+        self.gamma_dt.value = gamma_dt
+        if self.comm.size > 1:
+            self.u_hist.x.scatter_forward()
+            self.n_hist.x.scatter_forward()
+
+    def initial_state(self) -> State:
+        """Just after forming: the article's initial state (V = 0, T = T0, n in filament, TaOx)."""
+        device = self.device
+        u = np.zeros(self.nu)
+        u[1::2] = device.ambient_temperature
+        n = np.zeros(self.nc)
+        rows, columns = (index[: self.nc] for index in self.cell_index)
+        table = initial_concentration(device, self.grid) / CONCENTRATION
+        n[:] = table[rows, columns]
+        return State(u, n, 0.0)
+
+    # -- assembly ---------------------------------------------------------------------------
+
+    def raw_residual(self) -> np.ndarray:
+        """Residual of the loaded state without boundary rows, shape (nu + nc,). Collective."""
+        out = np.empty(self.nu + self.nc)
+        out[: self.nu] = self._owned(self.residual_forms[0], self._bu, self.nu)
+        out[self.nu :] = self._owned(self.residual_forms[1], self._bn, self.nc)
+        return out
+
+    def constrain(self, raw: np.ndarray, state: State) -> np.ndarray:
+        """Residual with the Dirichlet rows replaced by value - target; a new array."""
+        out = raw.copy()
+        out[self.bottom_v] = state.u[self.bottom_v]
+        out[self.top_v] = state.u[self.top_v] - state.contact
+        out[self.cold_t] = state.u[self.cold_t] - self.device.ambient_temperature
+        return out
+
+    def assemble_jacobian(self) -> None:
+        """Jacobian of the loaded state, Dirichlet rows replaced by identity. Collective."""
+        self.matrix.zeroEntries()
+        fem_petsc.assemble_matrix(self.matrix, self.jacobian_forms)
+        self.matrix.assemble()
+        self.matrix.zeroRowsLocal(self.fixed, 1.0)
+
+    # -- global sums ------------------------------------------------------------------------
+
+    def sum(self, *values: float) -> tuple[float, ...]:
+        """Sums over the ranks. Collective."""
+        if self.comm.size == 1:
+            return tuple(float(v) for v in values)
+        total = self.comm.allreduce(np.array(values, dtype=float), op=MPI.SUM)
+        return tuple(float(v) for v in total)
+
+    def maximum(self, *values: float) -> tuple[float, ...]:
+        """Maxima over the ranks (NaN counts as infinity). Collective."""
+        clean = [v if np.isfinite(v) else np.inf for v in map(float, values)]
+        if self.comm.size == 1:
+            return tuple(clean)
+        return tuple(float(v) for v in self.comm.allreduce(np.array(clean), op=MPI.MAX))
+
+    def current(self, u: np.ndarray) -> float:
+        """Current into the top electrode in A, from owned (V, T) values. Collective."""
+        return self.sum(self.current_vector @ u)[0]
+
+
+def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
+    """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in electrodes.
+
+    Source: the article's initial state; ``filament.wall_width`` > 0 replaces the step at the
+    filament wall by a logistic profile whose 12-88 % width is that value.
+    """
+    table = np.zeros((len(grid.z) - 1, len(grid.r) - 1))
+    for i, layer in enumerate(device.layers):
+        material = device.materials[layer.material]
+        if not isinstance(material, Conductor):
+            table[grid.layer == i] = material.initial_concentration
+    filament = device.filament
+    index = [layer.name for layer in device.layers].index(filament.layer)
+    in_layer = grid.layer == index
+    floor = sum(layer.thickness for layer in device.layers[:index])
+    reach = np.clip(floor + filament.height - grid.z[:-1], 0.0, np.diff(grid.z)) / np.diff(grid.z)
+    if filament.wall_width > 0.0:
+        x = (grid.r_centre - filament.radius) / (filament.wall_width / 4.0)
+        profile = 1.0 / (1.0 + np.exp(np.clip(x, -60.0, 60.0)))
+    else:
+        ring = np.diff(grid.r**2)
+        profile = np.clip(filament.radius**2 - grid.r[:-1] ** 2, 0.0, ring) / ring
+    share = reach[in_layer, None] * profile[None, :]
+    table[in_layer] += share * (filament.concentration - table[in_layer])
+    return table
+
+
+def _nearest(line: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Index of the entry of ``line`` (metres) next to each position (in ``LENGTH``)."""
+    where = np.searchsorted(line, position * LENGTH)
+    where = np.clip(where, 1, len(line) - 1)
+    left, right = line[where - 1], line[where]
+    return where - (position * LENGTH - left < right - position * LENGTH)

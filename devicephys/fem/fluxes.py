@@ -1,0 +1,156 @@
+"""The three fluxes of the model and the property laws they use, written once.
+
+The same UFL expressions serve the residual, its derivative and the post-processing. All of them
+work in the scaled units of ``equations``: lengths in nm, concentrations in 1e27 1/m^3, potentials
+in V, temperatures in K. Sources: Shi et al., Nat. Commun. 16, 913 (2025), Eqs. (5)-(11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ufl
+
+#: Boltzmann constant in eV/K (CODATA 2018, exact)
+KB_EV = 8.617333262145179e-5
+
+#: temperatures inside exponentials are clipped to this range (K): a Newton iterate may be wild
+T_RANGE = (150.0, 6000.0)
+
+
+def clip(temperature):
+    """Temperature limited to ``T_RANGE`` for use inside exponentials."""
+    return ufl.max_value(ufl.min_value(temperature, T_RANGE[1]), T_RANGE[0])
+
+
+def ramp(n, low, high, saturation):
+    """Property that goes linearly from ``low`` at n = 0 to ``high`` at ``saturation``, then stays."""
+    share = ufl.max_value(ufl.min_value(n / saturation, 1.0), 0.0)
+    return low + (high - low) * share
+
+
+@dataclass(frozen=True)
+class OxideLaws:
+    """Property laws of one oxide, as UFL-ready numbers or Constants in scaled units."""
+
+    conductivity_low: object
+    conductivity_high: object
+    conductivity_saturation: object
+    conduction_activation_low: object
+    conduction_activation_high: object
+    conduction_activation_saturation: object
+    thermal_conductivity_low: object
+    thermal_conductivity_high: object
+    thermal_conductivity_saturation: object
+    thermal_coefficient: object
+
+    def conductivity(self, n, temperature):
+        """Eq. (8): sigma = sigma0(n) exp(-E_AC(n) / kB T)."""
+        sigma0 = ramp(
+            n, self.conductivity_low, self.conductivity_high, self.conductivity_saturation
+        )
+        activation = ramp(
+            n,
+            self.conduction_activation_low,
+            self.conduction_activation_high,
+            self.conduction_activation_saturation,
+        )
+        return sigma0 * ufl.exp(-activation / (KB_EV * clip(temperature)))
+
+    def thermal_conductivity(self, n, temperature, ambient):
+        """Eq. (9): k = k0(n) [1 + lambda (T - T0)]."""
+        k0 = ramp(
+            n,
+            self.thermal_conductivity_low,
+            self.thermal_conductivity_high,
+            self.thermal_conductivity_saturation,
+        )
+        return k0 * (1.0 + self.thermal_coefficient * (temperature - ambient))
+
+
+def bernoulli(x):
+    """B(x) = x / (exp(x) - 1), by its series near zero, the argument limited to +-300."""
+    x = ufl.max_value(ufl.min_value(x, 300.0), -300.0)
+    series = 1.0 - x / 2.0 + x**2 / 12.0 - x**4 / 720.0
+    return ufl.conditional(ufl.lt(abs(x), 1e-2), series, x / (ufl.exp(x) - 1.0))
+
+
+def sinh_ratio(x):
+    """sinh(x)/x, by its series near zero, the argument limited to +-30."""
+    x = ufl.max_value(ufl.min_value(x, 30.0), -30.0)
+    series = 1.0 + x**2 / 6.0 + x**4 / 120.0
+    plain = (ufl.exp(x) - ufl.exp(-x)) / (2.0 * x)
+    return ufl.conditional(ufl.lt(abs(x), 1e-2), series, plain)
+
+
+@dataclass(frozen=True)
+class VacancyTransport:
+    """Vacancy flux through the faces between cells, Eqs. (7), (10), (11).
+
+    Concentrations are cell values, potential and temperature are continuous. With the difference
+    w of the reduced potential phi (phi' = z e/(kB T) V' + S T') between the two cell centres, the
+    flux from the + to the - cell is that of an exponentially fitted (Scharfetter-Gummel) scheme
+    for hopping on a lattice with ``site_limit`` places:
+
+        N = D/d [B(w) n+ (1 - n-/n_max) - B(-w) n- (1 - n+/n_max)]
+
+    It is Fick + drift + Soret with the factor (1 - n/n_max) on drift and Soret; an implicit step
+    keeps 0 <= n <= n_max whatever the size of w. Without site exclusion the two brackets are 1.
+    The diffusion coefficient across a face is the harmonic mean over the two half cells.
+    """
+
+    charge_number: object
+    site_limit: object | None
+    prefactor: object
+    activation: object
+    extent: object
+    soret_sign: float
+    fick: float = 1.0
+    drift: float = 1.0
+    hop_distance: object | None = None
+
+    def diffusivity(self, temperature, side):
+        """Eq. (10) in nm^2/s on one side of a face."""
+        return self.prefactor(side) * ufl.exp(-self.activation(side) / (KB_EV * clip(temperature)))
+
+    def face_flux(self, n, potential, temperature, normal):
+        """Flux in (1e27 1/m^3) nm/s from the + to the - cell through their common face."""
+        d_plus = abs(ufl.dot(self.extent("+"), normal("+")))
+        d_minus = abs(ufl.dot(self.extent("-"), normal("+")))
+        distance = 0.5 * (d_plus + d_minus)
+        t_face = clip(temperature("+"))
+
+        def centre_difference(u):
+            gradient_plus = ufl.dot(ufl.grad(u)("+"), normal("+"))
+            gradient_minus = ufl.dot(ufl.grad(u)("-"), normal("+"))
+            return 0.5 * (d_plus * gradient_plus + d_minus * gradient_minus)
+
+        d_potential = centre_difference(potential)
+        reduced = self.drift * self.charge_number * d_potential / (KB_EV * t_face)
+        if self.hop_distance is not None:
+            per_hop = (
+                self.charge_number
+                * self.hop_distance
+                * d_potential
+                / (2.0 * distance * KB_EV * t_face)
+            )
+            reduced = reduced * sinh_ratio(per_hop)
+        if self.soret_sign:
+            activation = 0.5 * (self.activation("+") + self.activation("-"))
+            soret = -self.soret_sign * activation / (KB_EV * t_face**2)
+            reduced = reduced + soret * centre_difference(temperature)
+
+        conductance = 1.0 / (
+            0.5 * d_plus / self.diffusivity(t_face, "+")
+            + 0.5 * d_minus / self.diffusivity(t_face, "-")
+        )
+        forward, backward = n("+"), n("-")
+        if self.site_limit is not None:
+            forward = n("+") * (1.0 - n("-") / self.site_limit)
+            backward = n("-") * (1.0 - n("+") / self.site_limit)
+        if not self.fick:
+            # Verification only: upwinded drift without diffusion, the limit of B for large |w|.
+            return conductance * (
+                ufl.max_value(-reduced, 0.0) * forward - ufl.max_value(reduced, 0.0) * backward
+            )
+        return conductance * (bernoulli(reduced) * forward - bernoulli(-reduced) * backward)

@@ -1,0 +1,179 @@
+"""Newton's method for one implicit step: all fields and the load line at once, or field by field.
+
+The contact voltage of a cell with a series element is one more unknown. It is eliminated by hand:
+with A dx = -F + e dVc (e marks the top electrode's rows) the increment is p + s dVc, and the load
+line I(V) = I_series(V_applied - Vc) fixes dVc. That is Newton's method for the bordered system,
+at the price of one more back-substitution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as list_field
+
+import numpy as np
+from petsc4py import PETSc
+
+from devicephys.fem.equations import CellProblem, State
+
+#: increments below these count as one unit of the convergence test: V, K, n / (1e21 cm^-3)
+UNITS = (1e-6, 1e-3, 1e-6)
+
+
+@dataclass
+class NewtonReport:
+    """What one nonlinear solve did: iterations, factorisations, why it ended."""
+
+    converged: bool = False
+    iterations: int = 0
+    factorisations: int = 0
+    residual_evaluations: int = 0
+    reason: str = ""
+    field: str = ""
+    increments: list[float] = list_field(default_factory=list)
+    raw: np.ndarray | None = None
+    current: float = 0.0
+
+
+class LinearSolver:
+    """Sparse LU of the Jacobian; the ordering is kept, the factors are renewed on request."""
+
+    def __init__(self, matrix: PETSc.Mat, name: str = "mumps"):
+        self.matrix, self.name = matrix, name
+        self.rhs, self.solution = matrix.createVecRight(), matrix.createVecRight()
+        self.ksp: PETSc.KSP | None = None
+
+    def _build(self) -> PETSc.KSP:
+        ksp = PETSc.KSP().create(self.matrix.comm)
+        ksp.setOperators(self.matrix)
+        ksp.setType("preonly")
+        pc = ksp.getPC()
+        pc.setType("lu")
+        pc.setFactorSolverType(self.name)
+        return ksp
+
+    def factorise(self) -> None:
+        """Factorise the present matrix; raises PETSc.Error or ArithmeticError on failure."""
+        if self.ksp is None:
+            self.ksp = self._build()
+        self.ksp.setOperators(self.matrix)
+        self.ksp.setUp()
+        if self.ksp.getPC().getFailedReason() != 0:
+            raise ArithmeticError("factorisation failed")
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solve with the factors at hand; owned values in, owned values out."""
+        assert self.ksp is not None
+        self.rhs.setArray(right)
+        self.ksp.solve(self.rhs, self.solution)
+        return self.solution.getArray().copy()
+
+    def reset(self) -> None:
+        """Throw the factors away. After a NaN a MUMPS instance stays broken."""
+        if self.ksp is not None:
+            self.ksp.destroy()
+            self.ksp = None
+
+
+class NewtonSolver:
+    """Monolithic Newton with the load line; see the module's text.
+
+    ``reuse``: the factors of an iteration serve the following ones too as long as each
+    increment is smaller than ``reuse`` times the one before (0 renews them every time).
+    """
+
+    def __init__(
+        self,
+        problem: CellProblem,
+        tolerance: float = 1.0,
+        max_iterations: int = 12,
+        reuse: float = 0.0,
+    ):
+        self.problem, self.tolerance = problem, tolerance
+        self.max_iterations, self.reuse = max_iterations, reuse
+        self.linear = LinearSolver(problem.matrix)
+        self._sensitivity = np.zeros(0)
+
+    def solve(self, state: State, applied: float) -> NewtonReport:
+        """Solve the step for the applied voltage, starting from and updating ``state``.
+
+        The history of the step has been set by ``problem.load_history``. On failure ``state`` is
+        left as the last iterate; the caller restores its own copy.
+        """
+        problem, report = self.problem, NewtonReport()
+        series = problem.device.series
+        if series.kind == "none":
+            state.contact = applied
+        fresh = False
+        problem.load(state)
+        raw = problem.raw_residual()
+        report.residual_evaluations += 1
+        try:
+            while True:
+                if not fresh or report.increments[-1] > self.reuse * report.increments[-2 if len(report.increments) > 1 else -1]:
+                    problem.assemble_jacobian()
+                    self.linear.factorise()
+                    report.factorisations += 1
+                    fresh = True
+                    if series.kind != "none":
+                        self._sensitivity = self.linear.solve(problem.top_indicator)
+                increment = self._increment(state, raw, applied)
+                report.iterations += 1
+                size, name = self._measure(increment)
+                report.increments.append(size)
+                if not np.isfinite(size):
+                    return self._failed(report, "the Newton increment is not finite", name)
+                state.u += increment.u
+                state.n += increment.n
+                state.contact += increment.contact
+                problem.load(state)
+                raw = problem.raw_residual()
+                report.residual_evaluations += 1
+                finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
+                if not finite:
+                    return self._failed(report, "the residual is not finite", name)
+                if size <= self.tolerance:
+                    report.converged, report.reason = True, "converged"
+                    report.raw = raw
+                    report.current = problem.current(state.u)
+                    return report
+                if report.iterations >= self.max_iterations:
+                    return self._failed(report, "too many Newton iterations", name)
+                if len(report.increments) > 2 and size > 2.0 * report.increments[-2]:
+                    return self._failed(report, "Newton's method diverges", name)
+        except (PETSc.Error, ArithmeticError):
+            return self._failed(report, "the factorisation failed", "")
+
+    def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
+        problem, series = self.problem, self.problem.device.series
+        particular = self.linear.solve(-problem.constrain(raw, state))
+        d_contact = 0.0
+        if series.kind != "none":
+            nu = problem.nu
+            flow, along, across = problem.sum(
+                problem.current_vector @ state.u,
+                problem.current_vector @ particular[:nu],
+                problem.current_vector @ self._sensitivity[:nu],
+            )
+            drop = applied - state.contact
+            slope = across + series.conductance(drop)
+            d_contact = (series.current(drop) - flow - along) / slope
+            particular = particular + self._sensitivity * d_contact
+        return State(particular[: problem.nu], particular[problem.nu :], d_contact)
+
+    def _measure(self, increment: State) -> tuple[float, str]:
+        def largest(values):
+            return float(np.abs(values).max()) if values.size else 0.0
+
+        sizes = self.problem.maximum(
+            max(largest(increment.u[0::2]), abs(increment.contact)) / UNITS[0],
+            largest(increment.u[1::2]) / UNITS[1],
+            largest(increment.n) / UNITS[2],
+        )
+        worst = int(np.argmax(sizes))
+        return max(sizes), ("potential", "temperature", "vacancy concentration")[worst]
+
+    def _failed(self, report: NewtonReport, reason: str, name: str) -> NewtonReport:
+        self.linear.reset()
+        report.converged, report.reason, report.field = False, reason, name
+        return report

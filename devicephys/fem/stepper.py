@@ -1,0 +1,234 @@
+"""Adaptive BDF2 time stepping of the cell along a voltage waveform.
+
+Variable-step BDF2 (L-stable, second order) with the first step by implicit Euler. The local error
+of the vacancy concentration and of the temperature is estimated from the distance between the
+solution and a polynomial extrapolated from earlier steps; a step whose error is too large, whose
+Newton iteration fails or that leaves the range of the concentration is rejected, recorded with its
+reason and repeated with a shorter step. Every corner of the waveform is hit exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from devicephys.errors import SolverError
+from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.newton import NewtonReport
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A step that was not accepted: when it started [s], its length [s] and the reason."""
+
+    time: float
+    step_size: float
+    reason: str
+
+
+@dataclass
+class Step:
+    """An accepted step: state and figures at its end."""
+
+    time: float
+    step_size: float
+    applied: float
+    state: State
+    report: NewtonReport
+    order: int
+    error: float
+    gamma_dt: float
+    u_hist: np.ndarray
+    newton_iterations: int
+    factorisations: int
+
+
+@dataclass(frozen=True)
+class StepLimits:
+    """Tolerances and limits of the stepper.
+
+    ``concentration`` (units of 1e21 cm^-3) and ``temperature`` (K) are the local errors allowed
+    in a step, ``voltage`` the largest change of the applied voltage in a step (V), ``shortest``
+    the step below which the stepper gives up (s), ``longest`` the longest step (s).
+    """
+
+    concentration: float = 1e-2
+    temperature: float = 5.0
+    voltage: float = 0.05
+    shortest: float = 1e-16
+    longest: float = np.inf
+    fixed: float | None = None
+
+
+@dataclass
+class Statistics:
+    """Counts over a run."""
+
+    steps: int = 0
+    newton_iterations: int = 0
+    factorisations: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+class Stepper:
+    """Runs a problem along a waveform; one object holds the changing state of a simulation."""
+
+    def __init__(self, problem: CellProblem, solver, limits: StepLimits):
+        self.problem, self.solver, self.limits = problem, solver, limits
+        self.statistics = Statistics()
+
+    def run(
+        self,
+        state: State,
+        voltage: Callable[[float], float],
+        corners: np.ndarray,
+        first_step: float,
+    ) -> Iterator[Step]:
+        """Yield each accepted step from corners[0] to corners[-1].
+
+        Raises SolverError, with a diagnosis of field, place, time and what to try, when no step
+        of at least ``limits.shortest`` succeeds.
+        """
+        limits = self.limits
+        past: list[tuple[float, State]] = [(float(corners[0]), state.copy())]
+        step = first_step if limits.fixed is None else limits.fixed
+        for corner in corners[1:]:
+            kink = True
+            while past[0][0] < corner:
+                time = past[0][0]
+                remaining = corner - time
+                step = min(step, limits.longest, self._voltage_limit(voltage, time, step, corner))
+                if remaining <= step * (1 + 1e-9):
+                    end, planned = float(corner), step
+                elif limits.fixed is None and remaining < 2 * step:
+                    end, planned = time + remaining / 2, step
+                else:
+                    end, planned = time + step, step
+                result = self._attempt(past, end, voltage, kink)
+                if isinstance(result, Step):
+                    past = [(result.time, result.state), *past[:2]]
+                    kink = False
+                    self.statistics.steps += 1
+                    grown = self._next_size(result.error, result.order, result.report)
+                    step = max(planned, (end - time) * grown) if grown >= 1 else (end - time) * grown
+                    if limits.fixed is not None:
+                        step = limits.fixed
+                    yield result
+                    continue
+                factor, rejection, report = result
+                self.statistics.rejections.append(rejection)
+                step = rejection.step_size * factor
+                if step < limits.shortest or limits.fixed is not None:
+                    raise self._give_up(rejection, report, past[0][1])
+
+    def _voltage_limit(self, voltage, time: float, step: float, corner: float) -> float:
+        """Longest step that changes the (piecewise linear) applied voltage by at most the limit."""
+        slope = abs(voltage(corner) - voltage(time)) / (corner - time)
+        return self.limits.voltage / slope if slope > 0 else np.inf
+
+    def _attempt(self, past, end: float, voltage, kink: bool):
+        """One step; a Step, or (factor for the next try, Rejection, NewtonReport)."""
+        problem = self.problem
+        start, old = past[0]
+        h = end - start
+        order = 1 if len(past) == 1 else 2
+        if order == 1:
+            gamma_dt, u_hist, n_hist = h, old.u, old.n
+        else:
+            ratio = h / (start - past[1][0])
+            a, b = (1 + ratio) ** 2 / (1 + 2 * ratio), ratio**2 / (1 + 2 * ratio)
+            gamma_dt = h * (1 + ratio) / (1 + 2 * ratio)
+            u_hist = a * old.u - b * past[1][1].u
+            n_hist = a * old.n - b * past[1][1].n
+        applied_old, applied = voltage(start), voltage(end)
+        guess, error_constant = self._predict(past, end)
+        predicted_n, predicted_t = guess.n.copy(), guess.u[1::2].copy()
+        if kink:
+            scale = applied / applied_old if applied_old else 0.0
+            guess.u[0::2] = old.u[0::2] * scale
+            guess.contact = old.contact * scale
+            guess.u[1::2] = old.u[1::2]
+        np.clip(guess.n, 0.0, None, out=guess.n)
+        problem.load_history(u_hist, n_hist, gamma_dt)
+        report = self.solver.solve(guess, applied)
+        statistics = self.statistics
+        statistics.newton_iterations += report.iterations
+        statistics.factorisations += report.factorisations
+        if not report.converged:
+            reason = f"{report.reason} ({report.field})" if report.field else report.reason
+            return 0.25, Rejection(start, h, reason), report
+        (lowest,) = problem.maximum(-guess.n.min() if guess.n.size else 0.0)
+        if lowest > 1e-9:
+            return 0.5, Rejection(start, h, "the concentration became negative"), report
+        error = 0.0
+        if error_constant:
+            difference_n = np.abs(guess.n - predicted_n).max() if guess.n.size else 0.0
+            difference_t = np.abs(guess.u[1::2] - predicted_t).max() if guess.u.size else 0.0
+            difference_n, difference_t = problem.maximum(difference_n, difference_t)
+            part_n = error_constant * difference_n / self.limits.concentration
+            part_t = 0.0 if kink else error_constant * difference_t / self.limits.temperature
+            error = max(part_n, part_t)
+            if error > 1.0 and self.limits.fixed is None:
+                which = "vacancy concentration" if part_n >= part_t else "temperature"
+                factor = max(0.1, 0.8 * error ** (-1.0 / (order + 1)))
+                return factor, Rejection(start, h, f"time error too large ({which})"), report
+        return Step(
+            time=end,
+            step_size=h,
+            applied=applied,
+            state=guess,
+            report=report,
+            order=order,
+            error=error,
+            gamma_dt=gamma_dt,
+            u_hist=u_hist,
+            newton_iterations=report.iterations,
+            factorisations=report.factorisations,
+        )
+
+    def _predict(self, past, end: float) -> tuple[State, float]:
+        """Extrapolated state and the share of (solution - prediction) that is local error."""
+        start, old = past[0]
+        h = end - start
+        if len(past) == 1:
+            return old.copy(), 0.5
+        h1 = start - past[1][0]
+        if len(past) == 2:
+            x = h / h1
+            weights = (1 + x, -x)
+            # linear prediction, second-order corrector: a safe over-estimate
+            constant = 0.5
+        else:
+            h2 = past[1][0] - past[2][0]
+            t = (0.0, -h1, -h1 - h2)
+            weights = tuple(
+                np.prod([(h - t[j]) / (t[i] - t[j]) for j in range(3) if j != i]) for i in range(3)
+            )
+            c = h * (h + h1) / (2 * h + h1)
+            constant = c / (h + h1 + h2 + c)
+        states = [entry[1] for entry in past[: len(weights)]]
+        return (
+            State(
+                sum(w * s.u for w, s in zip(weights, states, strict=True)),
+                sum(w * s.n for w, s in zip(weights, states, strict=True)),
+                float(sum(w * s.contact for w, s in zip(weights, states, strict=True))),
+            ),
+            float(constant),
+        )
+
+    def _next_size(self, error: float, order: int, report: NewtonReport) -> float:
+        grown = 2.0 if error == 0.0 else 0.85 * error ** (-1.0 / (order + 1))
+        if report.iterations > 6:
+            grown = min(grown, 1.0)
+        return float(np.clip(grown, 0.3, 2.0))
+
+    def _give_up(self, rejection: Rejection, report: NewtonReport, state: State) -> SolverError:
+        hottest = self.problem.maximum(state.u[1::2].max())[0]
+        return SolverError(
+            f"no time step succeeds: {rejection.reason}",
+            where=f"t = {rejection.time:.6g} s, step {rejection.step_size:.3g} s, "
+            f"peak temperature {hottest:.0f} K",
+            hint="try a lower voltage, a slower sweep, a finer mesh or a larger series resistance",
+        )

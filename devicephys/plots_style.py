@@ -1,0 +1,245 @@
+"""What all pictures share: colours, axis names, layer geometry, the banner, saving.
+
+Only matplotlib's object interface is used, on the Agg canvas: no global figure state, so pictures
+can be made in threads and without a display.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from devicephys.device import Device
+from devicephys.device.library import device_from_yaml
+from devicephys.records import write_bytes
+
+# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
+BLACK, BLUE, VERMILLION = "#000000", "#0072B2", "#D55E00"
+GREEN, ORANGE, GREY = "#009E73", "#E69F00", "#6E6E6E"
+RESET_COLOUR, SET_COLOUR = BLUE, VERMILLION
+
+NM = 1e9  # m -> nm
+PER_CM3 = 1e-6  # 1/m^3 -> 1/cm^3
+MICROAMPERE = 1e6  # A -> uA
+KILOOHM = 1e-3  # ohm -> kohm
+CELSIUS_ZERO = 273.15  # K
+
+POINT_MEANING = {
+    "A": "before RESET",
+    "B": "edge of RESET",
+    "C": "during RESET",
+    "D": "after RESET",
+    "E": "before SET",
+    "F": "edge of SET",
+    "G": "just after SET",
+    "H": "after the loop",
+}
+
+
+@dataclass(frozen=True)
+class LayerBand:
+    """One layer of the stack, its lower and upper face in nm on the axis of the record."""
+
+    name: str
+    bottom: float
+    top: float
+    is_electrode: bool
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The filament as formed: radius, lower and upper end in nm, on the axis of the record."""
+
+    radius: float
+    bottom: float
+    top: float
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty white figure of ``width`` x ``height`` inches on an Agg canvas."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(
+    figure: Figure, path: str | os.PathLike[str], *, dpi: float = 160, overwrite: bool = False
+) -> Path:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises
+    ------
+    StorageError : as `devicephys.records.write`.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return write_bytes(path, buffer.getbuffer(), overwrite)
+
+
+def lighter(colour: str, share: float) -> tuple[float, float, float]:
+    """Mix ``colour`` with white: ``share`` 0 leaves it, 1 gives white."""
+    red, green, blue = (c + (1 - c) * share for c in to_rgb(colour))
+    return red, green, blue
+
+
+def style_axes(ax: Axes, x_label: str, y_label: str, tag: str = "") -> None:
+    """Name the axes, set sizes for print and projection, write the panel's tag top left."""
+    ax.set_xlabel(x_label, fontsize=10)
+    ax.set_ylabel(y_label, fontsize=10)
+    ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+    ax.grid(True, which="major", color="0.88", linewidth=0.6)
+    ax.set_axisbelow(True)
+    if tag:
+        ax.set_title(tag, loc="left", fontsize=11, fontweight="bold")
+
+
+def voltage_label(ds: xr.Dataset) -> str:
+    """Return the name of the voltage axis; it says between which terminals the voltage stands."""
+    return f"Voltage across the {ds.attrs['voltage_reference']} (V)"
+
+
+def headline(ds: xr.Dataset) -> dict[str, float]:
+    """Return the finite headline figures of a record; what the run did not reach is left out."""
+    figures = json.loads(ds.attrs["headline_json"])
+    return {
+        name: float(value)
+        for name, value in figures.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def minus(text: str) -> str:
+    """Replace the hyphen of a number by the minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def resistance_text(ohms: float) -> str:
+    """Return a resistance for a label, e.g. "5.2 kΩ"."""
+    if not math.isfinite(ohms):
+        return ""
+    scale, prefix = (1e-6, "M") if abs(ohms) >= 1e6 else (1e-3, "k")
+    value = ohms * scale
+    return f"{value:.1f} {prefix}Ω" if abs(value) < 100 else f"{value:.0f} {prefix}Ω"
+
+
+def title_text(ds: xr.Dataset) -> str:
+    """Return the picture's title: which device, how many loops, solved how."""
+    loops = int(ds.attrs["loops"])
+    count = "one loop" if loops == 1 else f"{loops} loops"
+    return f"{device_of(ds).name}: {count}, {ds.attrs['method']} solution"
+
+
+def banner_text(ds: xr.Dataset) -> str:
+    """Return what a reader must know before trusting the picture; empty if there is nothing."""
+    parts = []
+    if not int(ds.attrs.get("complete", 1)):
+        parts.append("Run not complete: it shows what was computed before it stopped.")
+    if ds.attrs.get("warning"):
+        parts.append(f"Warning: {ds.attrs['warning']}")
+    return "  ".join(parts)
+
+
+def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12) -> None:
+    """Write the title above the figure, and the warning in a box under it if there is one."""
+    banner = banner_text(ds)
+    title = title_text(ds)
+    if not banner:
+        figure.suptitle(title, fontsize=fontsize)
+        return
+    # One text object, so that the layout makes room for both lines.
+    text = figure.suptitle(f"{title}\n{banner}", fontsize=fontsize, color="#8A2B00")
+    text.set_bbox({"facecolor": "#FFF3E0", "edgecolor": VERMILLION, "boxstyle": "round,pad=0.4"})
+
+
+def device_of(ds: xr.Dataset) -> Device:
+    """Return the device kept in a record.
+
+    Raises
+    ------
+    InputError : the text in the record describes no valid device.
+    """
+    return device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
+
+
+def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline | None]:
+    """Return the layers from bottom to top and the filament's outline, in nm.
+
+    Both come from the device kept in the record; the lowest node of the grid is the bottom of the
+    stack.
+    """
+    device = device_of(ds)
+    bottom = float(ds["z_node"].values[0]) * NM
+    bands: list[LayerBand] = []
+    outline = None
+    for layer in device.layers:
+        top = bottom + layer.thickness * NM
+        electrode = device.materials[layer.material].kind == "conductor"
+        bands.append(LayerBand(layer.name, bottom, top, electrode))
+        if layer.name == device.filament.layer:
+            outline = Outline(
+                device.filament.radius * NM, bottom, bottom + device.filament.height * NM
+            )
+        bottom = top
+    return bands, outline
+
+
+def mirrored(field: np.ndarray) -> np.ndarray:
+    """Mirror a map of cell values, shape (z, r), at the axis: shape (z, 2 r)."""
+    return np.concatenate([field[:, ::-1], field], axis=1)
+
+
+def mirrored_nodes(field: np.ndarray) -> np.ndarray:
+    """Mirror a map of node values, shape (z_node, r_node), at the axis: (z_node, 2 r_node - 1)."""
+    return np.concatenate([field[:, :0:-1], field], axis=1)
+
+
+def mirrored_line(nodes: np.ndarray) -> np.ndarray:
+    """Mirror the radial nodes, shape (r_node,), at the axis: shape (2 r_node - 1,)."""
+    return np.concatenate([-nodes[:0:-1], nodes])
+
+
+def index_at(ds: xr.Dataset, times: np.ndarray) -> np.ndarray:
+    """Return the index of the accepted step nearest to each of ``times`` [s]."""
+    time = ds["time"].values
+    return np.abs(time[None, :] - np.asarray(times)[:, None]).argmin(axis=1)
+
+
+def branches(ds: xr.Dataset) -> Iterator[tuple[int, bool, bool, slice]]:
+    """Cut the trace where the sweep turns or crosses zero.
+
+    Yields
+    ------
+    loop number, whether the voltage is negative, whether it moves away from zero, the steps.
+    """
+    voltage, loop = ds["voltage"].values, ds["loop"].values
+    if voltage.size < 2:
+        return
+    middle = (voltage[1:] + voltage[:-1]) / 2
+    # the loop of an interval is that of its end: the first step of a loop starts in the last one
+    key: list[tuple[Any, ...]] = list(
+        zip(
+            loop[1:].tolist(),
+            (middle < 0).tolist(),
+            (np.diff(np.abs(voltage)) > 0).tolist(),
+            strict=True,
+        )
+    )
+    start = 0
+    for i in range(1, len(key) + 1):
+        if i == len(key) or key[i] != key[start]:
+            number, negative, outward = key[start]
+            yield number, negative, outward, slice(start, i + 1)
+            start = i
