@@ -29,9 +29,9 @@ class DDKError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
-        self.what = _one_line(what)
-        self.where = _one_line(where)
-        self.hint = _one_line(hint)
+        self.what = one_line(what)
+        self.where = one_line(where)
+        self.hint = one_line(hint)
         # OSError and ImportError would give these arguments a meaning of their own, so they get
         # none; args holds all three, with which pickle builds the error anew.
         super().__init__()
@@ -118,5 +118,6 @@ def shorten(value: object, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text with every run of white space, line breaks among them, made one space."""
     return " ".join(str(text).split())

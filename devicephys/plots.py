@@ -1,7 +1,7 @@
 """Pictures of a current-voltage loop: the curves, the maps at the marked points, the animation.
 
-`iv_figure` is here; `fields_figure` and `loop_animation` come from `devicephys.plots_fields`.
-All return or write pictures without touching matplotlib's global state.
+`iv_figure` is here; `fields_figure` and `loop_animation` come from `devicephys.plots_fields` and
+`devicephys.plots_film`.  None of them touches matplotlib's global state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from devicephys import plots_style as style
-from devicephys.plots_fields import fields_figure, loop_animation
+from devicephys.plots_fields import fields_figure
+from devicephys.plots_film import loop_animation
 from devicephys.plots_style import save_figure
 
 __all__ = ["fields_figure", "iv_figure", "loop_animation", "save_figure"]
@@ -61,6 +62,8 @@ def iv_figure(ds: xr.Dataset) -> Figure:
         ax.xaxis.set_tick_params(labelbottom=True)
     for ax, values in ((axes[0, 0], magnitude), (axes[1, 0], resistance)):
         _log_axis(ax, values)
+    # room above the curve for the two temperatures that are written there
+    axes[1, 1].set_ylim(top=1.3 * max(float(celsius.max()), 25.0))
     axes[0, 1].axhline(0, color="0.5", linewidth=0.7, zorder=1)
     limit = 1.09 * max(float(np.abs(voltage).max()), 0.1)
     axes[0, 0].set_xlim(-limit, limit)
@@ -143,16 +146,20 @@ def _draw_points(ax: Axes, ds: xr.Dataset, values: np.ndarray, *, letters: bool)
 def _draw_arrows(ax: Axes, ds: xr.Dataset, values: np.ndarray) -> None:
     """Put one arrow head on each branch of the first loop, in the direction of the sweep."""
     voltage = ds["voltage"].values
-    for loop, negative, outward, steps in style.branches(ds):
+    marked = voltage[style.index_at(ds, ds["time_point"].values)]
+    for loop, negative, _, steps in style.branches(ds):
         if loop > 0:
             continue
         index = np.arange(steps.start, steps.stop)
         index = index[np.isfinite(values[index])]
         if index.size < 3:
             continue
-        # away from the lettered discs: nearer to zero going out, farther coming back
-        target = (0.45 if outward else 0.62) * np.abs(voltage[index]).max()
-        at = int(np.clip(np.abs(np.abs(voltage[index]) - target).argmin(), 1, index.size - 2))
+        # as far from the lettered discs as the middle of the branch allows
+        reach = np.abs(voltage[index]).max()
+        places = np.sign(voltage[index[1]]) * reach * np.linspace(0.25, 0.75, 11)
+        room = np.abs(places[:, None] - marked[None, :]).min(axis=1) if marked.size else places
+        target = places[room.argmax()]
+        at = int(np.clip(np.abs(voltage[index] - target).argmin(), 1, index.size - 2))
         before, after = index[at - 1], index[at + 1]
         ax.annotate(
             "",
@@ -204,24 +211,24 @@ def _annotate(axes: np.ndarray, figures: dict[str, float]) -> None:
     if "resistance_ratio" in figures:
         lines.append(f"ratio: {figures['resistance_ratio']:.1f}")
     if lines:
-        _note(axes[1, 0], "\n".join(lines), 0.5, 0.97, "center")
+        _note(axes[1, 0], "\n".join(lines), 0.5, 0.55, "center", "center")
     for key, word, x, side in (
         ("temperature_reset_edge", "edge of RESET", 0.03, "left"),
         ("temperature_set_edge", "edge of SET", 0.97, "right"),
     ):
         if key in figures:
             celsius = figures[key] - style.CELSIUS_ZERO
-            _note(axes[1, 1], f"{celsius:.0f} °C\n{word}", x, 0.97, side)
+            _note(axes[1, 1], f"{word}\n{celsius:.0f} °C", x, 0.975, side, "top")
 
 
-def _note(ax: Axes, text: str, x: float, y: float, side: str) -> None:
+def _note(ax: Axes, text: str, x: float, y: float, side: str, level: str) -> None:
     ax.text(
         x,
         y,
         text,
         transform=ax.transAxes,
         ha=side,
-        va="top",
+        va=level,
         fontsize=9,
         linespacing=1.35,
         bbox={"facecolor": "white", "edgecolor": "0.8", "boxstyle": "round,pad=0.3"},

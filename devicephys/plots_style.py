@@ -7,13 +7,14 @@ can be made in threads and without a display.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import os
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
@@ -154,14 +156,31 @@ def banner_text(ds: xr.Dataset) -> str:
 
 def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12) -> None:
     """Write the title above the figure, and the warning in a box under it if there is one."""
+    width, height = figure.get_size_inches()
+    line = 1.45 * fontsize / 72  # inches
+    figure.text(
+        0.5, 1 - 0.3 * line / height, title_text(ds), ha="center", va="top", fontsize=fontsize
+    )
+    used = 1.3 * line
     banner = banner_text(ds)
-    title = title_text(ds)
-    if not banner:
-        figure.suptitle(title, fontsize=fontsize)
-        return
-    # One text object, so that the layout makes room for both lines.
-    text = figure.suptitle(f"{title}\n{banner}", fontsize=fontsize, color="#8A2B00")
-    text.set_bbox({"facecolor": "#FFF3E0", "edgecolor": VERMILLION, "boxstyle": "round,pad=0.4"})
+    if banner:
+        letters = int(0.9 * width / (0.55 * 0.9 * fontsize / 72))
+        wrapped = textwrap.wrap(banner, letters)
+        figure.text(
+            0.5,
+            1 - (used + 0.3 * line) / height,
+            "\n".join(wrapped),
+            ha="center",
+            va="top",
+            fontsize=0.9 * fontsize,
+            color="#8A2B00",
+            bbox={"facecolor": "#FFF3E0", "edgecolor": VERMILLION, "boxstyle": "round,pad=0.25"},
+        )
+        used += (len(wrapped) + 0.7) * line
+    # Free text takes no part in the automatic layout, so the panels are told where to end.
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 0, 1, 1 - used / height))
 
 
 def device_of(ds: xr.Dataset) -> Device:
@@ -174,7 +193,7 @@ def device_of(ds: xr.Dataset) -> Device:
     return device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
 
 
-def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline | None]:
+def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline]:
     """Return the layers from bottom to top and the filament's outline, in nm.
 
     Both come from the device kept in the record; the lowest node of the grid is the bottom of the
@@ -182,23 +201,15 @@ def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline | None]:
     """
     device = device_of(ds)
     bottom = float(ds["z_node"].values[0]) * NM
-    bands: list[LayerBand] = []
-    outline = None
+    bands = []
     for layer in device.layers:
         top = bottom + layer.thickness * NM
         electrode = device.materials[layer.material].kind == "conductor"
         bands.append(LayerBand(layer.name, bottom, top, electrode))
-        if layer.name == device.filament.layer:
-            outline = Outline(
-                device.filament.radius * NM, bottom, bottom + device.filament.height * NM
-            )
         bottom = top
-    return bands, outline
-
-
-def mirrored(field: np.ndarray) -> np.ndarray:
-    """Mirror a map of cell values, shape (z, r), at the axis: shape (z, 2 r)."""
-    return np.concatenate([field[:, ::-1], field], axis=1)
+    foot = next(band.bottom for band in bands if band.name == device.filament.layer)
+    filament = device.filament
+    return bands, Outline(filament.radius * NM, foot, foot + filament.height * NM)
 
 
 def mirrored_nodes(field: np.ndarray) -> np.ndarray:
@@ -227,19 +238,10 @@ def branches(ds: xr.Dataset) -> Iterator[tuple[int, bool, bool, slice]]:
     voltage, loop = ds["voltage"].values, ds["loop"].values
     if voltage.size < 2:
         return
-    middle = (voltage[1:] + voltage[:-1]) / 2
-    # the loop of an interval is that of its end: the first step of a loop starts in the last one
-    key: list[tuple[Any, ...]] = list(
-        zip(
-            loop[1:].tolist(),
-            (middle < 0).tolist(),
-            (np.diff(np.abs(voltage)) > 0).tolist(),
-            strict=True,
-        )
-    )
-    start = 0
-    for i in range(1, len(key) + 1):
-        if i == len(key) or key[i] != key[start]:
-            number, negative, outward = key[start]
-            yield number, negative, outward, slice(start, i + 1)
-            start = i
+    negative = (voltage[1:] + voltage[:-1]) / 2 < 0
+    outward = np.diff(np.abs(voltage)) > 0
+    turns = np.flatnonzero((np.diff(negative) != 0) | (np.diff(outward) != 0)) + 1
+    for start, stop in itertools.pairwise([0, *turns.tolist(), negative.size]):
+        # at its ends a branch shares a step with its neighbour, maybe of another loop
+        number = int(loop[(start + stop + 1) // 2])
+        yield number, bool(negative[start]), bool(outward[start]), slice(start, stop + 1)

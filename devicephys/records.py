@@ -17,7 +17,6 @@ This module does not need the finite-element stack.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -181,7 +180,7 @@ def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset
         raise StorageError("it names no schema and version", where=where)
     if schema is not None and found != schema:
         raise StorageError(f"a record '{schema}' was expected, it is a '{found}'", where=where)
-    known = SCHEMAS.get((str(found), int(version)))
+    known = SCHEMAS.get((str(found), int(version) if str(version).isdigit() else -1))
     if known is None:
         names = ", ".join(f"{name} v{number}" for name, number in SCHEMAS)
         raise StorageError(
@@ -195,19 +194,19 @@ def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset
 
 
 def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
-    for name in (*schema.attrs, *schema.json_attrs):
-        if name not in ds.attrs:
-            return f"attribute '{name}' is missing"
-    for name in schema.json_attrs:
+    for key in (*schema.attrs, *schema.json_attrs):
+        if key not in ds.attrs:
+            return f"attribute '{key}' is missing"
+    for key in schema.json_attrs:
         try:
-            parsed = json.loads(ds.attrs[name])
+            parsed = json.loads(ds.attrs[key])
         except (TypeError, ValueError):
             parsed = None
         if not isinstance(parsed, dict):
-            return f"attribute '{name}' is not a JSON object"
-    for name in schema.variables:
-        if name not in ds.variables:
-            return f"variable '{name}' is missing"
+            return f"attribute '{key}' is not a JSON object"
+    for required in schema.variables:
+        if required not in ds.variables:
+            return f"variable '{required}' is missing"
     for name, variable in ds.variables.items():
         spec = schema.variables.get(str(name))
         problem = _variable_complaint(ds, variable, spec)
@@ -277,8 +276,6 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
     """
     path = Path(path)
     validate(ds, where=str(path))
-    if path.exists() and not overwrite:  # before the work; write_bytes asks again, atomically
-        raise _exists(path)
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in ds.variables.items():
         if variable.ndim >= 3 and variable.size and variable.dtype.kind == "f":
@@ -313,12 +310,13 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
     if not path.is_file():
         raise StorageError("there is no such file", where=str(path))
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as handle:
+        with xr.open_dataset(
+            path, engine="h5netcdf", decode_times=False, phony_dims="access"
+        ) as handle:
             ds = handle.load()
     except Exception as exc:  # HDF5, h5netcdf and xarray each have their own family of errors
         raise StorageError(
-            "it cannot be read: not a NetCDF-4 file, cut off, or damaged"
-            f" [{_first_line(exc)}]",
+            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{_first_line(exc)}]",
             where=str(path),
         ) from exc
     ds = ds.drop_encoding()
@@ -329,18 +327,20 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
 def write_bytes(
     path: str | os.PathLike[str], content: bytes | bytearray | memoryview, overwrite: bool = False
 ) -> Path:
-    """Write ``content`` to ``path``, whole or not at all; see `write` for how and for the errors."""
+    """Write ``content`` to ``path``, whole or not at all; `write` says how, and what it raises."""
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    created = False
     try:
         # os.open instead of tempfile: the file then gets the permissions the user's umask asks for
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        created = True
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         if overwrite:
-            os.replace(scratch, path)
+            scratch.replace(path)
         else:
             _move_to_free_name(scratch, path)
     except StorageError:
@@ -352,8 +352,8 @@ def write_bytes(
             hint="Choose a folder you may write to, on a disk with room.",
         ) from exc
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()
+        if created:
+            scratch.unlink(missing_ok=True)
     return path
 
 
@@ -366,7 +366,7 @@ def _move_to_free_name(scratch: Path, path: Path) -> None:
     except OSError:  # a file system without hard links: ask first, then move
         if path.exists():
             raise _exists(path) from None
-        os.replace(scratch, path)
+        scratch.replace(path)
 
 
 def _exists(path: Path) -> StorageError:

@@ -131,7 +131,9 @@ def format_si(value: float, unit: str, digits: int = 4) -> str:
 
 def exact_text(value: float, unit: str) -> str:
     """Shortest text with a unit that `to_si` reads back to exactly `value`."""
-    for text in (format_si(value, unit, 6), format_si(value, unit, 15)):
+    # Rounding up the largest floats would overflow; they are written out.
+    for digits in (6, 15) if abs(value) < 1e300 else ():
+        text = format_si(value, unit, digits)
         if to_si(text, unit) == value:
             return text
     return repr(float(value)) if unit == "1" else f"{float(value)!r} {unit}"

@@ -70,8 +70,12 @@ def iv_trace(
         phase, loop, inner = phase[keep], loop[keep], inner[keep]
     time = phase * STOP / RATE
     voltage = _voltage(inner)
-    gap = _gap(inner, 0.0) if loops == 1 else np.array(
-        [float(_gap(np.array([p]), 0.004 * k)[0]) for p, k in zip(inner, loop, strict=True)]
+    gap = (
+        _gap(inner, 0.0)
+        if loops == 1
+        else np.array(
+            [float(_gap(np.array([p]), 0.004 * k)[0]) for p, k in zip(inner, loop, strict=True)]
+        )
     )
     ideal = 4600.0 * np.exp(gap / 0.75e-9) * (1 - 0.06 * (voltage / STOP) ** 2)
     series = 600.0 + 250.0 * np.clip(voltage, 0, None)
@@ -157,7 +161,9 @@ def iv_trace(
             "rejected_step_size": label([1e-4, 5e-5], "rejected", "s", "Rejected step size"),
             "rejected_reason": label(
                 ["Newton did not converge", "time error too large"],
-                "rejected", "1", "Reason of the rejection",
+                "rejected",
+                "1",
+                "Reason of the rejection",
             ),
             "vacancy_concentration": label(
                 vacancies(at), ("point", "z", "r"), "1/m^3", "Vacancy concentration"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .quantity import (
     Concentration,
     Conductivity,
@@ -177,7 +177,7 @@ class Device(Description):
     """
 
     name: Name
-    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(one_line)] = ""
     voltage_reference: Literal["bare cell", "1T1R cell"]
     ambient_temperature: Temperature = 293.15
     outer_radius: Length = 30e-9

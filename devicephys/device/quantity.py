@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from ..errors import InputError, closest, shorten
+from ..errors import InputError, closest, one_line, shorten
 from ..units import exact_text, to_si
 
 Mark = Literal["literature", "assumed", "calibrated", "article"]
@@ -186,12 +186,12 @@ def _split(entry: Mapping[str, Any], name: str) -> tuple[Any, str, str]:
         raise InputError(f"unknown mark {shorten(mark)}", name, "Use one of " + ", ".join(MARKS))
     if not isinstance(source, str):
         raise InputError(f"source {shorten(source)} is not text", name)
-    return entry["value"], mark, source
+    return entry["value"], mark, one_line(source)
 
 
 def _value_text(given: object, number: Any, unit: str) -> str:
     if isinstance(given, str) and unit:
-        return given.strip()
+        return one_line(given)
     if unit:
         return exact_text(number, unit)
     return str(number).lower() if isinstance(number, bool) else str(number)

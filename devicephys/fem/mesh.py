@@ -21,6 +21,8 @@ from devicephys.errors import InputError
 
 #: one length unit of the finite-element problem, in metres
 LENGTH = 1e-9
+#: largest cell between the bottom electrode and 8 nm above the filament, in smallest cells
+COARSEST_IN_ZONE = 3.0
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,16 @@ def make_grid(device: Device, size: float, growth: float, split: int = 1) -> Gri
         )
     index = [layer.name for layer in device.layers].index(device.filament.layer)
     bottom, top = edges[index], edges[index + 1]
-    # The reservoir above the filament is depleted over a few nanometres while the device sets:
-    # its first 8 nm get fine cells too.
-    fine_top = min(top + 8e-9, edges[-2])
+    # Above the filament the reservoir is depleted over some nanometres while the device sets;
+    # cells there stay below a multiple of the smallest size before they may grow freely.
+    zone_top = min(top + 8e-9, edges[-2])
 
     def z_size(z):
-        distance = np.maximum(np.maximum(bottom - z, z - fine_top), 0.0)
-        in_electrode = (z < edges[1]) | (z > edges[-2])
-        return size + growth * distance * np.where(in_electrode, 2.0, 1.0)
+        distance = np.abs(z - bottom)
+        in_oxide = np.minimum(size + growth * distance, COARSEST_IN_ZONE * size)
+        in_oxide = np.maximum(in_oxide, size + growth * (z - zone_top))
+        in_electrode = size + 2.0 * growth * np.where(z < bottom, distance, z - zone_top)
+        return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
 
     radius = device.filament.radius
     wall = max(device.filament.wall_width, 0.0)
@@ -111,7 +115,7 @@ def make_grid(device: Device, size: float, growth: float, split: int = 1) -> Gri
     def r_size(r):
         inside = np.maximum(radius - wall - 2e-9 - r, 0.0)
         outside = np.maximum(r - radius - wall - 1e-9, 0.0)
-        return size + 0.5 * growth * inside + growth * 1.5 * outside
+        return 3.0 * size + 0.5 * growth * inside + growth * 1.5 * outside
 
     r_breaks = np.array([0.0, radius, device.outer_radius])
     r = graded_line(r_breaks, r_size, split)

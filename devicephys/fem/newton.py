@@ -132,7 +132,7 @@ class NewtonSolver:
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
                     return self._failed(report, "the residual is not finite", name)
-                if size <= self.tolerance:
+                if self._expected_error(report.increments) <= self.tolerance:
                     report.converged, report.reason = True, "converged"
                     report.raw = raw
                     report.current = problem.current(state.u)
@@ -143,6 +143,14 @@ class NewtonSolver:
                     return self._failed(report, "Newton's method diverges", name)
         except (PETSc.Error, ArithmeticError):
             return self._failed(report, "the factorisation failed", "")
+
+    @staticmethod
+    def _expected_error(increments: list[float]) -> float:
+        """Size of the increment that would come next, from the observed quadratic convergence."""
+        size = increments[-1]
+        if len(increments) < 2:
+            return size
+        return min(size, size * (size / increments[-2]) ** 2 * 10.0)
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
         problem, series = self.problem, self.problem.device.series

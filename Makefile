@@ -1,0 +1,57 @@
+# The commands a person types. `make demo` and `make test` need git, make, a C compiler and some
+# Python >= 3.12, and install everything else into .venv.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# The solver runs on one core; threads inside its small matrices only get in each other's way.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.PHONY: help demo test bench verify lock lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## simulate one current-voltage loop of the shipped device, draw the pictures
+	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; \
+	$(BIN)/ddk-device iv --out results/demo-$$n && \
+	echo "Pictures: results/demo-$$n/iv.png, results/demo-$$n/fields.png, results/demo-$$n/loop.gif"
+
+test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
+	$(BIN)/python -m pytest -m "not fem and not slow"
+	$(BIN)/python -m pytest -m "fem or slow"
+
+bench: $(INSTALLED) ## measure iterations, rejected steps and seconds; print the table of the README
+	$(BIN)/python tests/benchmarks/run.py
+
+verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
+	$(BIN)/ddk-device verify
+
+lint: $(INSTALLED) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## put the code into the common style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@python=$$(sh tools/find_python.sh) && "$$python" tools/make_lock.py
+
+clean: ## remove .venv and caches; results stay
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@sh tools/check_compiler.sh
+	@if ! $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+	  python=$$(sh tools/find_python.sh) && echo "Installing into .venv with $$python" && \
+	  "$$python" -m venv --clear .venv; fi
+	@echo "Installing the packages of requirements.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,164 @@
+"""How a running simulation shows itself: a bar on a terminal, a few lines elsewhere, a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from devicephys.units import format_si
+
+CELSIUS_ZERO = 273.15  # K
+_PLAIN_LINES = 16  # what is printed per run where there is no terminal, first and last besides
+
+
+class Event(Protocol):
+    """What the solver says after each accepted step: times and step in s, voltage in V, peak
+    temperature in K, and how many steps were accepted and rejected so far."""
+
+    @property
+    def time(self) -> float: ...
+    @property
+    def duration(self) -> float: ...
+    @property
+    def voltage(self) -> float: ...
+    @property
+    def step_size(self) -> float: ...
+    @property
+    def temperature_max(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+
+
+def step_line(event: Event) -> str:
+    """Return one line on a step, for the log and for output without a terminal."""
+    return (
+        f"t = {format_si(event.time, 's'):>9}  V = {event.voltage:+7.4f} V"
+        f"  dt = {format_si(event.step_size, 's', 3):>8}"
+        f"  T max = {event.temperature_max - CELSIUS_ZERO:6.1f} °C"
+        f"  step {event.steps}, rejected {event.rejected}"
+    )
+
+
+class Reporter:
+    """Shows the progress of one simulation; call it with each `Event`, use it as a context.
+
+    Parameters
+    ----------
+    console : where to show it; a bar if that is a terminal, else at most about 20 lines.
+    log : called with one line per accepted step, and one whenever steps were rejected.
+    """
+
+    def __init__(self, console: Console, log: Callable[[str], None]) -> None:
+        self._console = console
+        self._log = log
+        self._rejected = 0
+        self._next_line = 0.0
+        self._last: Event | None = None
+        self._shown: Event | None = None
+        self._started = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.fields[where]}"),
+                BarColumn(bar_width=None),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            # No total yet: the bar pulses while the forms are compiled.
+            self._task = self._bar.add_task("", total=None, where="preparing the solver")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._last is not None and self._last is not self._shown:
+            self._print(self._last)
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of an accepted step."""
+        if event.rejected > self._rejected:
+            count = event.rejected - self._rejected
+            self._log(
+                f"rejected {count} step(s) before t = {format_si(event.time, 's')};"
+                " their reasons follow at the end"
+            )
+            self._rejected = event.rejected
+        self._log("accepted  " + step_line(event))
+        self._last = event
+        share = event.time / event.duration if event.duration > 0 else 1.0
+        if self._bar is not None and self._task is not None:
+            where = (
+                f"{format_si(event.time, 's', 3):>8}  {event.voltage:+6.3f} V"
+                f"  dt {format_si(event.step_size, 's', 2):>7}"
+                f"  {event.temperature_max - CELSIUS_ZERO:4.0f} °C"
+            )
+            self._bar.update(self._task, total=1.0, completed=share, where=where)
+        elif share >= self._next_line:
+            self._print(event)
+            self._next_line = (int(share * _PLAIN_LINES) + 1) / _PLAIN_LINES
+
+    def _print(self, event: Event) -> None:
+        self._shown = event
+        share = 100 * event.time / event.duration if event.duration > 0 else 100.0
+        elapsed = time.monotonic() - self._started
+        self._console.print(
+            f"{share:3.0f} %  {step_line(event)}  ({elapsed:.1f} s)",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
+
+
+_FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "reset_onset_voltage": ("RESET onset", lambda v: f"{v:+.3f} V"),
+    "reset_gradual_range": ("RESET is gradual over", lambda v: f"{v:.3f} V"),
+    "set_voltage": ("SET", lambda v: f"{v:+.3f} V"),
+    "temperature_reset_edge": ("Peak temperature, edge of RESET", lambda t: _celsius(t)),
+    "temperature_set_edge": ("Peak temperature, edge of SET", lambda t: _celsius(t)),
+    "temperature_max": ("Peak temperature of the loop", lambda t: _celsius(t)),
+    "low_resistance_before": ("Low resistance, before", lambda r: format_si(r, "ohm", 3)),
+    "high_resistance": ("High resistance", lambda r: format_si(r, "ohm", 3)),
+    "low_resistance_after": ("Low resistance, after", lambda r: format_si(r, "ohm", 3)),
+    "resistance_ratio": ("High / low resistance", lambda x: f"{x:.1f}"),
+    "newton_iterations": ("Newton iterations", lambda n: f"{n:.0f}"),
+    "rejected_steps": ("Rejected steps", lambda n: f"{n:.0f}"),
+}
+
+
+def _celsius(kelvin: float) -> str:
+    return f"{kelvin - CELSIUS_ZERO:.0f} °C"
+
+
+def headline_rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the headline figures of a record as pairs of name and text with unit.
+
+    A figure that the run did not reach (absent, ``None`` or NaN) reads "not reached"; a figure
+    that is not known here is shown under its own name.
+    """
+    rows = []
+    for key, (name, text) in _FIGURES.items():
+        value = figures.get(key)
+        if key in figures:
+            missing = not isinstance(value, int | float) or value != value
+            rows.append((name, "not reached" if missing else text(value)))
+    rows += [(key, str(value)) for key, value in figures.items() if key not in _FIGURES]
+    return rows

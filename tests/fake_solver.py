@@ -1,0 +1,103 @@
+"""``ddk-device`` with a drawn loop in place of the solver; tests run it as a process of its own.
+
+``python -m tests.fake_solver BEHAVIOUR iv --out DIR ...`` where BEHAVIOUR is
+
+* ``done``: the loop comes out after some progress events;
+* ``gives-up``: SolverError with a part of the loop; ``gives-up-at-once``: without one;
+* ``crash``: an exception nobody expects;
+* ``slow``: events until Ctrl-C or SIGTERM, then Interrupted with a part of the loop;
+* ``slow-start``: a KeyboardInterrupt before the first step.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+import types
+from typing import Any, NamedTuple
+
+from devicephys.errors import Interrupted, SolverError
+from tests.synthetic import iv_trace
+
+
+class Event(NamedTuple):
+    time: float
+    duration: float
+    voltage: float
+    step_size: float
+    temperature_max: float
+    steps: int
+    rejected: int
+
+
+def tell(progress: Any, steps: int = 200) -> None:
+    """Report ``steps`` accepted steps of a sweep of 68 ms."""
+    for k in range(1, steps + 1):
+        progress(Event(0.068 * k / steps, 0.068, -0.5, 3.4e-4, 320.0 + k, k, k // 50))
+
+
+class Simulator:
+    """Callable like ``devicephys.simulate``."""
+
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+
+    def __call__(
+        self, device: Any, protocol: Any = None, settings: Any = None, progress: Any = None
+    ) -> Any:
+        if self.behaviour == "crash":
+            raise ZeroDivisionError("no such\nthing")
+        if self.behaviour == "gives-up-at-once":
+            raise SolverError("the temperature did not converge", "t = 0 s", "Try --preset fine")
+        if self.behaviour == "slow-start":
+            print("started", flush=True)
+            time.sleep(60)
+        if self.behaviour == "slow":
+            self.until_stopped(progress)
+        if progress is not None:
+            tell(progress)
+        if self.behaviour == "gives-up":
+            raise SolverError(
+                "the vacancy concentration did not converge",
+                "t = 0.02 s, r = 1 nm, z = 31 nm",
+                "Try --preset fine",
+                partial=iv_trace(fine=4, frames=6, complete=False),
+                diagnosis={"field": "n", "residual": 3.0},
+            )
+        return iv_trace(fine=4, frames=6, loops=int(device.sweep.loops))
+
+    def until_stopped(self, progress: Any) -> None:
+        print("started", flush=True)
+        try:
+            for k in range(1, 10_000):
+                progress(Event(1e-6 * k, 0.068, -0.5, 1e-6, 320.0, k, 0))
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped by the user", partial=iv_trace(fine=4, frames=6, complete=False)
+            ) from None
+
+
+def install(behaviour: str) -> None:
+    """Put the simulator where the command line looks for the solver."""
+    simulation: Any = types.ModuleType("devicephys.simulation")
+    simulation.simulate = Simulator(behaviour)
+    sys.modules["devicephys.simulation"] = simulation
+    if importlib.util.find_spec("devicephys.settings") is None:
+        settings: Any = types.ModuleType("devicephys.settings")
+
+        class Settings(types.SimpleNamespace):
+            @staticmethod
+            def preset(name: str, **more: Any) -> Any:
+                return Settings(name=name, **more)
+
+        settings.Settings = Settings
+        sys.modules["devicephys.settings"] = settings
+
+
+if __name__ == "__main__":
+    install(sys.argv.pop(1))
+    from devicephys.cli import main
+
+    main()

@@ -1,0 +1,138 @@
+"""The three sentences on imports that hold the house together.
+
+`compact` imports from `devicephys` only units, errors, records; `network` besides only
+`compact.table` and `compact.kinetics`. Nothing imports upwards. Only `devicephys/fem` imports
+dolfinx, so that `import compact` and `import network` work where no finite-element stack is.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FINITE_ELEMENTS = {"basix", "dolfinx", "ffcx", "mpi4py", "petsc4py", "slepc4py", "ufl"}
+SHARED = {"devicephys.units", "devicephys.errors", "devicephys.records"}
+ALLOWED = {
+    "devicephys": {"devicephys"},
+    "compact": {"compact", *SHARED},
+    "network": {"network", *SHARED, "compact.table", "compact.kinetics"},
+}
+PACKAGES = tuple(ALLOWED)
+
+
+def modules(package: str) -> Iterator[Path]:
+    yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(source: str, name: str, is_package: bool) -> set[str]:
+    """Full names of what a module imports; `from a.b import c` counts as a.b.c."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = name.split(".")
+                above = parents[: len(parents) - node.level + is_package]
+                base = ".".join([*above, *([base] if base else [])])
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return found
+
+
+def imports_of(path: Path) -> set[str]:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    is_package = parts[-1] == "__init__"
+    name = ".".join(parts[:-1] if is_package else parts)
+    return imports(path.read_text(encoding="utf-8"), name, is_package)
+
+
+def within(full_name: str, allowed: set[str]) -> bool:
+    return any(full_name == one or full_name.startswith(one + ".") for one in allowed)
+
+
+def test_the_reader_of_imports_sees_relative_ones() -> None:
+    source = "from ..units import to_si\nfrom . import tree\nimport a.b\ndef f():\n    import ufl\n"
+    seen = {"devicephys.units.to_si", "devicephys.device.tree", "a.b", "ufl"}
+    assert imports(source, "devicephys.device.model", False) == seen
+    assert imports("from .x import y", "devicephys.device", True) == {"devicephys.device.x.y"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_they_may(package: str) -> None:
+    offences = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(package)
+        for name in imports_of(path)
+        if name.split(".")[0] in (*PACKAGES, "tests", "tools")
+        and not within(name, ALLOWED[package])
+    ]
+    assert offences == []
+
+
+def test_only_fem_imports_the_finite_element_stack() -> None:
+    # The verification is a numerical part of its own and may reach for the stack.
+    may = {ROOT / "devicephys" / "fem", ROOT / "devicephys" / "verification"}
+    offences = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for package in PACKAGES
+        for path in modules(package)
+        if not may.intersection(path.parents) and path.stem != "verification"
+        for name in imports_of(path)
+        if name.split(".")[0] in FINITE_ELEMENTS
+    ]
+    assert offences == []
+
+
+def test_pint_is_touched_by_units_alone() -> None:
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in modules(package)
+        if any(name.split(".")[0] == "pint" for name in imports_of(path))
+    ]
+    assert users == ["devicephys/units.py"]
+
+
+def run_without_stack(code: str) -> subprocess.CompletedProcess[str]:
+    blocker = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {FINITE_ELEMENTS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+    return subprocess.run(
+        [sys.executable, "-c", blocker + code], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def test_packages_work_where_no_finite_element_stack_is() -> None:
+    done = run_without_stack(
+        "import devicephys, compact, network\n"
+        "device = devicephys.load_device('tin-taox-hfox-tin')\n"
+        "print(devicephys.IVSweep.from_device(device).duration)\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0
+
+
+def test_h5py_is_loaded_with_the_package() -> None:
+    done = run_without_stack("import devicephys; print('h5py' in sys.modules)")
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_unknown_name_in_the_package_is_an_attribute_error() -> None:
+    import devicephys
+
+    with pytest.raises(AttributeError, match="no attribute 'simulat'"):
+        _ = devicephys.simulat
