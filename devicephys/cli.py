@@ -140,8 +140,7 @@ def iv(
 ) -> None:
     """Simulate the current-voltage loop of a cell and draw it.
 
-    The folder then holds iv.nc, iv.png, fields.png, loop.gif, fields.vtkhdf, device.yaml and
-    run.log.
+    The folder gets iv.nc, three pictures, a ParaView file, device.yaml and run.log.
     """
     from devicephys import installation
     from devicephys.device import load_device

@@ -117,9 +117,13 @@ def _draw_points(ax: Axes, ds: xr.Dataset, values: np.ndarray, *, letters: bool)
     """Mark the points A-H: lettered discs, or small rings where letters would crowd."""
     index = style.index_at(ds, ds["time_point"].values)
     voltage = ds["voltage"].values
-    for name, i in zip(ds["point"].values, index, strict=True):
-        if not np.isfinite(values[i]):
+    for name, exact in zip(ds["point"].values, index, strict=True):
+        # at exactly 0 V there is no resistance and no logarithm: the step before stands for it
+        first = max(int(exact) - 3, 0)
+        near = np.flatnonzero(np.isfinite(values[first : exact + 1]))
+        if near.size == 0:
             continue
+        i = first + int(near[-1])
         colour = style.RESET_COLOUR if str(name) in "ABCD" else style.SET_COLOUR
         ax.plot(
             voltage[i],

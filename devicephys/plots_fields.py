@@ -23,7 +23,7 @@ from devicephys.errors import InputError
 
 # Both maps are monotonic in lightness, so they survive a grey print.
 VACANCY_MAP, TEMPERATURE_MAP = "cividis", "inferno"
-ELECTRODE_FACE = "#D9D9D9"
+ELECTRODE_FACE = "white"
 _ISOTHERM_STEP = 100.0  # degC
 
 
@@ -73,7 +73,7 @@ def fields_figure(ds: xr.Dataset) -> Figure:
     The first column shows the whole stack with the names of its layers and, as a box, the window
     of the other columns.  One colour scale per row (1/cm^3, logarithmic; degC); thin lines in the
     temperature maps are isotherms every 100 degC.  Solid lines are layer boundaries, the dashed
-    line is the filament as it was formed, electrodes are grey.
+    line is the filament as it was formed, electrodes are hatched.
 
     Parameters
     ----------
@@ -189,6 +189,19 @@ def draw_geometry(
     """Draw layer boundaries and the filament as formed; name the layers at the right edge."""
     colour = "white" if light else "black"
     for band in bands:
+        if band.is_electrode and not light:
+            # no vacancies there; hatched, so that a grey print does not take it for a shade
+            ax.add_patch(
+                Rectangle(
+                    (window.left, band.bottom),
+                    window.right - window.left,
+                    band.top - band.bottom,
+                    facecolor=ELECTRODE_FACE,
+                    edgecolor="0.65",
+                    hatch="////",
+                    linewidth=0,
+                )
+            )
         if window.bottom < band.bottom < window.top:
             ax.axhline(band.bottom, color=colour, linewidth=0.8)
         low, high = max(band.bottom, window.bottom), min(band.top, window.top)

@@ -120,7 +120,7 @@ class _Film:
         self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(figure.bbox)
         self._overlays = [
-            [artist for artist in (*ax.lines, *ax.texts, *ax.patches) if artist.get_visible()]
+            [artist for artist in (*ax.patches, *ax.lines, *ax.texts) if artist.get_visible()]
             for ax in axes[:2]
         ]
 

@@ -29,8 +29,7 @@ from devicephys.device.library import device_from_yaml
 from devicephys.records import write_bytes
 
 # Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
-BLACK, BLUE, VERMILLION = "#000000", "#0072B2", "#D55E00"
-GREEN, ORANGE, GREY = "#009E73", "#E69F00", "#6E6E6E"
+BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"
 RESET_COLOUR, SET_COLOUR = BLUE, VERMILLION
 
 NM = 1e9  # m -> nm

@@ -48,10 +48,10 @@ class RunFolder:
         StorageError : it cannot be made or written, it already holds a run (the file is named and
             another name suggested), or another process was faster.
         """
-        for name in RUN_FILES:
-            if (path / name).exists():
-                raise _occupied(path, name)
         try:
+            for name in RUN_FILES:
+                if (path / name).exists():
+                    raise _occupied(path, name)
             made = [p for p in (path, *path.parents) if not p.exists()]
             path.mkdir(parents=True, exist_ok=True)
             log = (path / LOG).open("x", encoding="utf-8", buffering=1)
@@ -63,6 +63,8 @@ class RunFolder:
                 where=str(path),
                 hint="Choose another name after --out.",
             ) from None
+        except StorageError:
+            raise
         except OSError as exc:
             raise StorageError(
                 f"the output folder cannot be made or written: {exc.strerror or exc}",

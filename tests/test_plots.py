@@ -59,6 +59,17 @@ def test_the_curves_show_points_and_headline_figures() -> None:
     assert "later loops" not in shown
 
 
+def test_a_point_at_zero_volt_is_marked_in_every_panel() -> None:
+    ds = iv_trace(**SMALL)
+    last = ds["time_point"].values.copy()
+    last[-1] = ds["time"].values[-1]
+    ds = ds.assign_coords(time_point=("point", last, ds["time_point"].attrs))
+    assert ds["voltage"].values[-1] == 0.0
+    figure = plots.iv_figure(ds)
+    for ax in (figure.axes[0], figure.axes[2], figure.axes[3]):
+        assert [text.get_text() for text in ax.texts].count("H") == 1
+
+
 def test_the_drawn_numbers_are_those_of_the_record() -> None:
     ds = iv_trace(**SMALL)
     figure = plots.iv_figure(ds)
@@ -128,7 +139,7 @@ def test_the_layers_are_named_and_the_filament_outlined() -> None:
     for name in ("TaOx", "HfOx", "bottom electrode", "top\nelectrode"):
         assert name in shown
     panel = next(ax for ax in figure.axes if ax.get_title().startswith("B  "))
-    box = panel.patches[0]
+    box = panel.patches[-1]
     assert box.get_bbox().bounds == pytest.approx((-9.0, 30.0, 18.0, 9.0))
     heights = {round(float(line.get_ydata()[0]), 6) for line in panel.lines}
     assert heights == {30.0, 39.0}

@@ -22,7 +22,9 @@ from devicephys.errors import InputError
 #: one length unit of the finite-element problem, in metres
 LENGTH = 1e-9
 #: largest cell between the bottom electrode and 8 nm above the filament, in smallest cells
-COARSEST_IN_ZONE = 3.0
+COARSEST_IN_ZONE = 6.0
+#: radial cell size at the filament's wall at scale 1, m
+RADIAL_SIZE = 1.0e-9
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
     return np.array(nodes)
 
 
-def make_grid(device: Device, size: float, growth: float, split: int = 1) -> Grid:
+def make_grid(device: Device, size: float, growth: float, split: int = 1, scale: float = 1.0) -> Grid:
     """Grid for a device.
 
     Parameters: ``size`` is the smallest cell size in metres (at the filament's foot, its wall and
@@ -110,15 +112,12 @@ def make_grid(device: Device, size: float, growth: float, split: int = 1) -> Gri
         return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
 
     radius = device.filament.radius
-    wall = max(device.filament.wall_width, 0.0)
+    wall = RADIAL_SIZE * scale
 
     def r_size(r):
-        inside = np.maximum(radius - wall - 2e-9 - r, 0.0)
-        outside = np.maximum(r - radius - wall - 1e-9, 0.0)
-        return 3.0 * size + 0.5 * growth * inside + growth * 1.5 * outside
+        return wall + growth * np.where(r < radius, 0.5 * (radius - r), 1.5 * (r - radius))
 
-    r_breaks = np.array([0.0, radius, device.outer_radius])
-    r = graded_line(r_breaks, r_size, split)
+    r = graded_line(np.array([0.0, radius, device.outer_radius]), r_size, split)
     z = graded_line(edges, z_size, split)
     centre = 0.5 * (z[1:] + z[:-1])
     return Grid(r=r, z=z, layer=np.searchsorted(edges, centre) - 1)

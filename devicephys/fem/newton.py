@@ -85,7 +85,7 @@ class NewtonSolver:
     def __init__(
         self,
         problem: CellProblem,
-        tolerance: float = 1.0,
+        tolerance: float = 3.0,
         max_iterations: int = 12,
         reuse: float = 0.0,
     ):
@@ -139,7 +139,7 @@ class NewtonSolver:
                     return report
                 if report.iterations >= self.max_iterations:
                     return self._failed(report, "too many Newton iterations", name)
-                if len(report.increments) > 2 and size > 2.0 * report.increments[-2]:
+                if report.iterations > 2 and size > 0.8 * report.increments[-2]:
                     return self._failed(report, "Newton's method diverges", name)
         except (PETSc.Error, ArithmeticError):
             return self._failed(report, "the factorisation failed", "")
@@ -150,7 +150,7 @@ class NewtonSolver:
         size = increments[-1]
         if len(increments) < 2:
             return size
-        return min(size, size * (size / increments[-2]) ** 2 * 10.0)
+        return min(size, size * (size / increments[-2]) ** 2)
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
         problem, series = self.problem, self.problem.device.series

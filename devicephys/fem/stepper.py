@@ -56,7 +56,7 @@ class StepLimits:
 
     concentration: float = 1e-2
     temperature: float = 5.0
-    voltage: float = 0.05
+    voltage: float = 0.08
     shortest: float = 1e-16
     longest: float = np.inf
     fixed: float | None = None
@@ -95,7 +95,7 @@ class Stepper:
         past: list[tuple[float, State]] = [(float(corners[0]), state.copy())]
         step = first_step if limits.fixed is None else limits.fixed
         for corner in corners[1:]:
-            kink = True
+            kink, caution = True, 0
             while past[0][0] < corner:
                 time = past[0][0]
                 remaining = corner - time
@@ -111,13 +111,18 @@ class Stepper:
                     past = [(result.time, result.state), *past[:2]]
                     kink = False
                     self.statistics.steps += 1
+                    caution = max(0, caution - 1)
                     grown = self._next_size(result.error, result.order, result.report)
+                    if caution:
+                        grown = min(grown, 1.0)
                     step = max(planned, (end - time) * grown) if grown >= 1 else (end - time) * grown
                     if limits.fixed is not None:
                         step = limits.fixed
                     yield result
                     continue
                 factor, rejection, report = result
+                if not report.converged:
+                    caution = 3
                 self.statistics.rejections.append(rejection)
                 step = rejection.step_size * factor
                 if step < limits.shortest or limits.fixed is not None:
@@ -128,12 +133,12 @@ class Stepper:
         slope = abs(voltage(corner) - voltage(time)) / (corner - time)
         return self.limits.voltage / slope if slope > 0 else np.inf
 
-    def _attempt(self, past, end: float, voltage, kink: bool):
+    def _attempt(self, past, end: float, voltage, kink: bool, order: int = 2):
         """One step; a Step, or (factor for the next try, Rejection, NewtonReport)."""
         problem = self.problem
         start, old = past[0]
         h = end - start
-        order = 1 if len(past) == 1 else 2
+        order = 1 if len(past) == 1 else order
         if order == 1:
             gamma_dt, u_hist, n_hist = h, old.u, old.n
         else:
@@ -143,7 +148,7 @@ class Stepper:
             u_hist = a * old.u - b * past[1][1].u
             n_hist = a * old.n - b * past[1][1].n
         applied_old, applied = voltage(start), voltage(end)
-        guess, error_constant = self._predict(past, end)
+        guess, error_constant = self._predict(past, end, order)
         predicted_n, predicted_t = guess.n.copy(), guess.u[1::2].copy()
         if kink:
             scale = applied / applied_old if applied_old else 0.0
@@ -161,6 +166,9 @@ class Stepper:
             return 0.25, Rejection(start, h, reason), report
         (lowest,) = problem.maximum(-guess.n.min() if guess.n.size else 0.0)
         if lowest > 1e-9:
+            if order == 2:
+                # BDF2 may undershoot where a cell empties within a step; implicit Euler cannot.
+                return self._attempt(past, end, voltage, kink, order=1)
             return 0.5, Rejection(start, h, "the concentration became negative"), report
         error = 0.0
         if error_constant:
@@ -188,18 +196,18 @@ class Stepper:
             factorisations=report.factorisations,
         )
 
-    def _predict(self, past, end: float) -> tuple[State, float]:
+    def _predict(self, past, end: float, order: int) -> tuple[State, float]:
         """Extrapolated state and the share of (solution - prediction) that is local error."""
         start, old = past[0]
         h = end - start
         if len(past) == 1:
             return old.copy(), 0.5
         h1 = start - past[1][0]
-        if len(past) == 2:
+        if len(past) == 2 or order == 1:
             x = h / h1
             weights = (1 + x, -x)
-            # linear prediction, second-order corrector: a safe over-estimate
-            constant = 0.5
+            # exact for implicit Euler, a safe over-estimate for BDF2
+            constant = h / (2 * h + h1)
         else:
             h2 = past[1][0] - past[2][0]
             t = (0.0, -h1, -h1 - h2)
