@@ -139,7 +139,12 @@ def loop_figures(
         if np.isfinite(onset)
         else float("nan")
     )
-    t_set = float(temperature_max[set_index]) if set_index >= 0 else float("nan")
+    # the steepest rise lies between two steps: the temperature there is their mean
+    t_set = (
+        float(0.5 * (temperature_max[set_index - 1] + temperature_max[set_index]))
+        if set_index >= 0
+        else float("nan")
+    )
     figures = LoopFigures(
         reset_onset_voltage=onset,
         reset_gradual_range=span,

@@ -81,7 +81,7 @@ def _simulate(
     records.write_bytes(folder.path / runfolder.DEVICE, device.to_yaml().encode())
     folder.log(installation.command_line(), stamp=True)
     folder.log(f"protocol: {json.dumps(protocol.to_dict())}")
-    folder.log(f"settings: {settings}")
+    folder.log(f"settings: {json.dumps(settings.to_dict())}")
     for name, version in installation.versions().items():
         folder.log(f"  {name}: {version}")
     folder.log(f"device:\n{device.to_yaml()}")

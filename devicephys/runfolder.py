@@ -138,8 +138,12 @@ class RunFolder:
         except StorageError as exc:
             try:
                 spare = Path(tempfile.mkdtemp(prefix="ddk-device-")) / RECORD
-                records.write(ds, spare)
             except OSError:
+                raise exc from None
+            try:
+                records.write(ds, spare)
+            except StorageError:
+                spare.parent.rmdir()
                 raise exc from None
             raise StorageError(
                 exc.what, where=exc.where, hint=f"The result was kept in {spare} instead."

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 import types
@@ -79,26 +78,15 @@ class Simulator:
             ) from None
 
 
-def install(behaviour: str) -> None:
-    """Put the simulator where the command line looks for the solver."""
+def module(behaviour: str) -> types.ModuleType:
+    """Return what is to stand in ``sys.modules`` for ``devicephys.simulation``."""
     simulation: Any = types.ModuleType("devicephys.simulation")
     simulation.simulate = Simulator(behaviour)
-    sys.modules["devicephys.simulation"] = simulation
-    name = "devicephys.settings"
-    if name not in sys.modules and importlib.util.find_spec(name) is None:
-        settings: Any = types.ModuleType("devicephys.settings")
-
-        class Settings(types.SimpleNamespace):
-            @staticmethod
-            def preset(name: str, **more: Any) -> Any:
-                return Settings(name=name, **more)
-
-        settings.Settings = Settings
-        sys.modules[name] = settings
+    return simulation
 
 
 if __name__ == "__main__":
-    install(sys.argv.pop(1))
+    sys.modules["devicephys.simulation"] = module(sys.argv.pop(1))
     from devicephys import installation
     from devicephys.cli import main
 

@@ -33,17 +33,14 @@ ALL_FILES = set(runfolder.RUN_FILES)
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests neither need the finite-element stack nor change what other tests see."""
-    for name in ("devicephys.simulation", "devicephys.settings"):
-        monkeypatch.setitem(sys.modules, name, sys.modules.get(name))
-        if sys.modules[name] is None:
-            del sys.modules[name]
+    monkeypatch.setitem(sys.modules, "devicephys.simulation", fake_solver.module("done"))
     monkeypatch.setattr(installation, "require_solver", lambda: None)
     monkeypatch.setenv("PETSC_OPTIONS", "")
     monkeypatch.setenv("COLUMNS", "120")
 
 
 def call(*arguments: object, behaviour: str = "done") -> Result:
-    fake_solver.install(behaviour)
+    sys.modules["devicephys.simulation"] = fake_solver.module(behaviour)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -296,6 +296,11 @@ class CellProblem:
             vector.scatter_reverse(InsertMode.add)
         return vector.array[:count].copy()
 
+    @property
+    def unknowns(self) -> int:
+        """Number of unknowns over all ranks."""
+        return 2 * self.U.dofmap.index_map.size_global + self.C.dofmap.index_map.size_global
+
     # -- state ------------------------------------------------------------------------------
 
     def load(self, state: State) -> None:

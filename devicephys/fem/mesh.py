@@ -82,7 +82,7 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
     return np.array(nodes)
 
 
-def make_grid(device: Device, size: float, growth: float, split: int = 1, scale: float = 1.0) -> Grid:
+def make_grid(device: Device, size: float, growth: float, split: int = 1, radial_scale: float = 1.0) -> Grid:
     """Grid for a device.
 
     Parameters: ``size`` is the smallest cell size in metres (at the filament's foot, its wall and
@@ -112,7 +112,7 @@ def make_grid(device: Device, size: float, growth: float, split: int = 1, scale:
         return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
 
     radius = device.filament.radius
-    wall = RADIAL_SIZE * scale
+    wall = RADIAL_SIZE * radial_scale
 
     def r_size(r):
         return wall + growth * np.where(r < radius, 0.5 * (radius - r), 1.5 * (r - radius))

@@ -1,0 +1,130 @@
+"""What is measured on an accepted step: currents, powers, balances, gap, fields on the grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from dolfinx import fem
+
+from devicephys.device import Device
+from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, State
+from devicephys.fem.mesh import LENGTH, Grid
+from devicephys.fem.stepper import Step
+
+#: currents and powers below these do not enter the denominators of relative balances (A, W)
+CURRENT_FLOOR, POWER_FLOOR = 1e-12, 1e-12
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Figures of one accepted step, in SI units; balances are relative."""
+
+    time: float
+    step_size: float
+    voltage: float
+    device_voltage: float
+    current: float
+    temperature_max: float
+    joule_power: float
+    vacancy_total: float
+    vacancy_imbalance: float
+    current_imbalance: float
+    energy_imbalance: float
+    filament_gap: float
+    newton_iterations: int
+
+
+class Observer:
+    """Measures steps of one problem; remembers the initial vacancy inventory.
+
+    All sums use the same discrete fluxes that were solved: the current through a contact is the
+    residual of the potential equation summed over the contact's nodes, the heat through the outer
+    boundary that of the heat equation over the nodes held at T0.
+    """
+
+    def __init__(self, problem: CellProblem, initial: State):
+        self.problem = problem
+        self.inventory = self._inventory(initial)
+        self._axis = _AxisGap(problem.device, problem.grid, problem)
+
+    def _inventory(self, state: State) -> float:
+        problem = self.problem
+        return problem.sum(problem.cell_volume @ state.n)[0] * CONCENTRATION
+
+    def gap(self, state: State) -> float:
+        """Filament gap of a state in m. Collective."""
+        return self._axis.gap(state)
+
+    def observe(self, step: Step) -> Observation:
+        """Figures of a step just accepted (its fields still loaded in the problem). Collective."""
+        problem, state, raw = self.problem, step.state, step.report.raw
+        assert raw is not None
+        circumference = 2 * np.pi * LENGTH
+        u_change = (state.u - step.u_hist)[1::2] / step.gamma_dt
+        inflow, outflow, heat_out, stored, joule, inventory = problem.sum(
+            problem.current_vector @ state.u,
+            -circumference * SIGMA_SCALE * raw[problem.bottom_v].sum(),
+            -circumference * raw[problem.cold_t].sum(),
+            problem.heat_capacity_vector[1::2] @ u_change,
+            circumference * fem.assemble_scalar(problem.joule_form),
+            problem.cell_volume @ state.n * CONCENTRATION,
+        )
+        hottest = problem.maximum(state.u[1::2].max() if state.u.size else 0.0)[0]
+        electric = inflow * state.contact
+        return Observation(
+            time=step.time,
+            step_size=step.step_size,
+            voltage=step.applied,
+            device_voltage=state.contact,
+            current=inflow,
+            temperature_max=hottest,
+            joule_power=joule,
+            vacancy_total=inventory,
+            vacancy_imbalance=abs(inventory - self.inventory) / self.inventory,
+            current_imbalance=abs(inflow - outflow) / max(abs(inflow), CURRENT_FLOOR),
+            energy_imbalance=abs(electric - heat_out - stored) / max(abs(electric), POWER_FLOOR),
+            filament_gap=self._axis.gap(state),
+            newton_iterations=step.newton_iterations,
+        )
+
+
+class _AxisGap:
+    """Height on the axis, inside the filament, where n is below half of its initial value."""
+
+    def __init__(self, device: Device, grid: Grid, problem: CellProblem):
+        filament = device.filament
+        index = [layer.name for layer in device.layers].index(filament.layer)
+        rows, columns = (i[: problem.nc] for i in problem.cell_index)
+        floor = sum(layer.thickness for layer in device.layers[:index])
+        inside = grid.z_centre[rows] < floor + filament.height
+        self.cells = np.flatnonzero((grid.layer[rows] == index) & (columns == 0) & inside)
+        self.heights = np.diff(grid.z)[rows[self.cells]]
+        self.half = 0.5 * filament.concentration / CONCENTRATION
+        self.problem = problem
+
+    def gap(self, state: State) -> float:
+        empty = state.n[self.cells] < self.half
+        return self.problem.sum(float(self.heights[empty].sum()))[0]
+
+
+def gather_fields(problem: CellProblem, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fields of a state on the whole grid, on every rank. Collective.
+
+    Returns the vacancy concentration [1/m^3], shape (nz, nr), NaN in the electrodes, and the
+    temperature [K] and the potential [V], shape (nz + 1, nr + 1).
+    """
+    grid = problem.grid
+    shape = len(grid.z), len(grid.r)
+    concentration = np.zeros((shape[0] - 1, shape[1] - 1))
+    temperature, potential = np.zeros(shape), np.zeros(shape)
+    rows, columns = (i[: problem.nc] for i in problem.cell_index)
+    values = np.where(problem.oxide_cells, state.n * CONCENTRATION, np.nan)
+    concentration[rows, columns] = values
+    nodes = tuple(i[: problem.nu // 2] for i in problem.node_index)
+    temperature[nodes], potential[nodes] = state.u[1::2], state.u[0::2]
+    if problem.comm.size > 1:
+        # every entry is owned by one rank and zero on the others
+        fields = (concentration, temperature, potential)
+        concentration, temperature, potential = (problem.comm.allreduce(f) for f in fields)
+    return concentration, temperature, potential

@@ -1,0 +1,130 @@
+"""How a simulation is solved: mesh, time stepping, Newton's method. Says nothing of the device."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Literal, Self
+
+from devicephys.errors import InputError, closest
+from devicephys.units import to_si
+
+Scheme = Literal["monolithic", "staggered", "one-pass"]
+SCHEMES = ("monolithic", "staggered", "one-pass")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Numerical settings; compare with ``Settings.preset("quick")`` and ``"fine"``.
+
+    Parameters
+    ----------
+    name : name of the preset these settings came from.
+    cell_size : smallest cell, at the bottom electrode's interface [m].
+    cell_growth : growth of the cell size per unit distance from there [1].
+    radial_scale : factor on the radial cell size of 1 nm at the filament's wall [1].
+    mesh_split : every cell is divided this often along both axes; 2 halves the mesh.
+    scheme : "monolithic" (all fields in one Newton), "staggered" (potential, temperature and
+        vacancies in turn until they agree) or "one-pass" (each once a step: inaccurate, for
+        teaching).
+    concentration_tolerance : local time error of the vacancy concentration, in 1e21 cm^-3 [1].
+    temperature_tolerance : local time error of the temperature [K].
+    voltage_step : largest change of the applied voltage in a step [V].
+    shortest_step : the step below which the solver gives up [s].
+    newton_tolerance : allowed error of a step's solution, in units of 1 uV, 1 mK and
+        1e15 cm^-3 [1].
+    newton_iterations : most Newton iterations of one step.
+
+    Lengths, temperatures, voltages and times are plain SI here; ``Settings.make`` takes texts.
+    """
+
+    name: str = "default"
+    cell_size: float = 0.1e-9
+    cell_growth: float = 0.15
+    radial_scale: float = 1.0
+    mesh_split: int = 1
+    scheme: Scheme = "monolithic"
+    concentration_tolerance: float = 0.015
+    temperature_tolerance: float = 5.0
+    voltage_step: float = 0.08
+    shortest_step: float = 1e-15
+    newton_tolerance: float = 3.0
+    newton_iterations: int = 12
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{value!r} is not a positive number", f"settings.{field.name}")
+        if self.scheme not in SCHEMES:
+            raise InputError(
+                f"unknown scheme {self.scheme!r}", "settings.scheme", closest(self.scheme, SCHEMES)
+            )
+
+    @classmethod
+    def preset(cls, name: str = "default", **changes: Any) -> Self:
+        """Settings of a preset, "quick", "default" or "fine", with changes by keyword.
+
+        A change of a dimensional setting is a text with its unit or a pint quantity, e.g.
+        ``Settings.preset("quick", voltage_step="20 mV")``. Raises InputError for an unknown
+        preset or setting (naming the closest) and for values that make no sense.
+        """
+        if name not in PRESETS:
+            raise InputError(f"unknown preset {name!r}", "settings", closest(name, PRESETS))
+        return cls(**PRESETS[name]).with_(**changes)
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with changes; see ``preset``."""
+        names = [field.name for field in dataclasses.fields(self)]
+        values = {}
+        for key, value in changes.items():
+            if key not in names:
+                raise InputError(f"unknown setting {key!r}", "settings", closest(key, names))
+            values[key] = to_si(value, UNITS[key], f"settings.{key}") if key in UNITS else value
+        return dataclasses.replace(self, **values)
+
+    def halved(self) -> Self:
+        """Twice the cells along both axes and half the time step: a second-order step is halved
+        by an eighth of the tolerance."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}, halved",
+            mesh_split=2 * self.mesh_split,
+            concentration_tolerance=self.concentration_tolerance / 8,
+            temperature_tolerance=self.temperature_tolerance / 8,
+            voltage_step=self.voltage_step / 2,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values in SI, for the record of a run."""
+        return dataclasses.asdict(self)
+
+
+UNITS = {
+    "cell_size": "m",
+    "temperature_tolerance": "K",
+    "voltage_step": "V",
+    "shortest_step": "s",
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "name": "quick",
+        "cell_size": 0.2e-9,
+        "cell_growth": 0.25,
+        "radial_scale": 1.5,
+        "concentration_tolerance": 0.03,
+        "temperature_tolerance": 10.0,
+        "voltage_step": 0.1,
+    },
+    "default": {},
+    "fine": {
+        "name": "fine",
+        "cell_size": 0.05e-9,
+        "cell_growth": 0.1,
+        "radial_scale": 0.5,
+        "concentration_tolerance": 0.005,
+        "temperature_tolerance": 2.0,
+        "voltage_step": 0.04,
+    },
+}
