@@ -94,14 +94,18 @@ def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
 
 
 def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> float:
-    """Span in V beyond the onset over which the resistance V/I rises at every step."""
-    after = np.flatnonzero(voltage <= onset)
-    if not np.isfinite(onset) or len(after) < 2:
+    """Span in V of the falling branch around the onset over which V/I rises at every step."""
+    if not np.isfinite(onset):
         return float("nan")
-    resistance = voltage[after] / current[after]
-    falling = np.flatnonzero(np.diff(resistance) <= 0)
-    last = falling[0] if len(falling) else len(after) - 1
-    return float(abs(voltage[after[last]] - onset))
+    use = np.flatnonzero(np.abs(voltage) >= READ_VOLTAGE)
+    v, rises = voltage[use], np.diff(voltage[use] / current[use]) > 0
+    k = int(np.searchsorted(-v, -onset)) - 1
+    if k < 0 or k >= len(rises) or not rises[k]:
+        return 0.0
+    flat = np.flatnonzero(~rises)
+    first = flat[flat < k].max() + 1 if (flat < k).any() else 0
+    last = flat[flat > k].min() if (flat > k).any() else len(rises)
+    return float(abs(v[last] - v[first]))
 
 
 def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]:

@@ -80,10 +80,11 @@ KNOBS = (
     Knob("conduction_activation", _both("conduction_activation_low"), "eV", 0.05, 0.2),
     Knob("thermal_conductivity_high", _both("thermal_conductivity_high"), "W/m/K", 2.0, 25.0),
     Knob("thermal_conductivity_low", _both("thermal_conductivity_low"), "W/m/K", 0.3, 6.0),
-    Knob("diffusion_activation", ("materials.HfOx.diffusion_activation",), "eV", 0.9, 1.15),
-    Knob("site_limit", ("vacancy.site_limit",), "cm^-3", 1.2e21, 3e21),
-    Knob("transconductance", ("series.transconductance",), "A/V^2", 1e-3, 2e-2),
-    Knob("reset_voltage", ("sweep.reset_voltage",), "V", -1.8, -1.4),
+    Knob("diffusion_activation_HfOx", ("materials.HfOx.diffusion_activation",), "eV", 0.9, 1.15),
+    Knob("diffusion_activation_TaOx", ("materials.TaOx.diffusion_activation",), "eV", 0.75, 1.1),
+    Knob("site_limit", ("vacancy.site_limit",), "cm^-3", 1.1e21, 3e21),
+    Knob("transconductance", ("series.transconductance",), "A/V^2", 1e-3, 3e-2),
+    Knob("reset_voltage", ("sweep.reset_voltage",), "V", -1.8, -1.35),
 )
 
 
@@ -217,7 +218,7 @@ class Calibration:
 def _get(device: Device, path: str) -> float:
     value = device
     for name in path.split("."):
-        value = value[name] if isinstance(value, dict) else getattr(value, name)
+        value = getattr(value, name, None) if hasattr(value, name) else value[name]
     return float(value)  # type: ignore[arg-type]
 
 

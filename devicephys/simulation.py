@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ def simulate(
     Interrupted : Ctrl-C; ``partial`` as above.
     InstallationError : no finite-element stack or no C compiler.
     """
+    started = time.perf_counter()
     require_solver()
     from devicephys.fem.observables import Observer
 
@@ -87,7 +89,7 @@ def simulate(
         raise InputError(f"{type(protocol).__name__} is no protocol", "simulate", "Give an IVSweep")
     problem, stepper, initial = _prepare(device, settings, comm)
     observer = Observer(problem, initial)
-    trace = Trace(device, protocol, settings, problem, observer)
+    trace = Trace(device, protocol, settings, problem, observer, started)
     trace.start(initial)
     ramp = np.diff(protocol.corners).min()
     try:
@@ -135,7 +137,8 @@ def _prepare(device: Device, settings: Settings, comm: MPI.Intracomm | None):
         )
     limits = StepLimits(
         concentration=settings.concentration_tolerance,
-        temperature=settings.temperature_tolerance,
+        # the lag of a one-pass temperature does not shrink with the step: no use in judging it
+        temperature=settings.temperature_tolerance if settings.scheme != "one-pass" else np.inf,
         voltage=settings.voltage_step,
         shortest=settings.shortest_step,
     )
@@ -145,7 +148,9 @@ def _prepare(device: Device, settings: Settings, comm: MPI.Intracomm | None):
 class Trace:
     """Collects the accepted steps of a run and turns them into a dataset."""
 
-    def __init__(self, device: Device, protocol: Waveform, settings: Settings, problem, observer):
+    def __init__(self, device: Device, protocol: Waveform, settings: Settings, problem, observer, started):
+        self.started = started
+        self.problem_ready = time.perf_counter()
         self.device, self.protocol, self.settings = device, protocol, settings
         self.problem, self.observer = problem, observer
         self.rows: list[Any] = []
@@ -194,6 +199,7 @@ class Trace:
 
     def dataset(self, statistics, complete: bool) -> xr.Dataset:
         """The IVTrace of what was recorded so far. Collective."""
+        self.solved = time.perf_counter()
         rows, grid = self.rows, self.problem.grid
         column = {
             f.name: np.array([getattr(row, f.name) for row in rows])
@@ -284,6 +290,7 @@ class Trace:
             "rejected_steps": len(statistics.rejections),
             "unknowns": self.problem.unknowns,
             "cells": self.problem.grid.cell_count,
+            "seconds": self._seconds(),
         }
         attrs = {
             "schema": "IVTrace",
@@ -306,6 +313,15 @@ class Trace:
         if self.settings.scheme == "one-pass":
             attrs["warning"] = ONE_PASS_WARNING
         return attrs
+
+
+    def _seconds(self) -> dict[str, float]:
+        """Wall-clock seconds by part of the run; "solving" is all of the time stepping."""
+        solving = self.solved - self.problem_ready
+        parts = dict(self.problem.watch.seconds)
+        rest = solving - sum(parts.values())
+        parts |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
+        return {name: round(seconds, 4) for name, seconds in parts.items()}
 
 
 COLUMNS = {

@@ -1,14 +1,13 @@
 """How the fields are solved: the only folder that imports dolfinx.
 
 Modules: ``mesh`` (graded grid), ``fluxes`` (property laws and the three fluxes), ``equations``
-(residual and Jacobian), ``newton`` (monolithic), ``staggered`` (field by field), ``stepper`` (BDF2 in
-time), ``observables`` (currents, balances, fields on the grid).
+(residual and Jacobian), ``newton`` (monolithic), ``staggered`` (field by field), ``stepper`` (BDF2
+in time), ``observables`` (currents, balances, fields on the grid).
 """
 
 import h5py  # noqa: F401  (before PETSc: see devicephys/__init__.py)
 import petsc4py
+from mpi4py import MPI  # noqa: F401  (first: it loads the MPI library that PETSc links to)
 
 # Without this PETSc answers SIGTERM and Ctrl-C itself, by aborting the process.
 petsc4py.init(["ddk-toolkit", "-no_signal_handler"])
-
-from mpi4py import MPI  # noqa: E402, F401  (before dolfinx)

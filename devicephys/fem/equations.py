@@ -15,7 +15,9 @@ form (u - u_h)/g = f(u). Scaled units: nm, 1e27 1/m^3, V, K, s. The heat equatio
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import basix.ufl
 import numpy as np
@@ -28,6 +30,7 @@ from mpi4py import MPI
 from devicephys.device import Conductor, Device
 from devicephys.fem.fluxes import OxideLaws, VacancyTransport
 from devicephys.fem.mesh import LENGTH, Grid, build_mesh
+from devicephys.fem.timing import Stopwatch
 
 #: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
 CONCENTRATION = 1e27
@@ -73,8 +76,10 @@ class State:
 class CellProblem:
     """Forms, matrices and boundary data of one device on one grid.
 
-    ``sources`` may give extra UFL source terms (``"potential"``, ``"temperature"``,
-    ``"vacancy"``) as functions of the spatial coordinate, for manufactured solutions.
+    ``sources``, for manufactured solutions, is called with the mesh and the ``Constant`` that
+    holds the time at the end of the step in s, and gives one mapping a layer from ``"potential"``,
+    ``"temperature"``, ``"vacancy"`` to a UFL expression for the right-hand side of that equation,
+    in the scaled units above.
     """
 
     def __init__(
@@ -83,21 +88,20 @@ class CellProblem:
         grid: Grid,
         comm: MPI.Intracomm,
         terms: Terms = Terms(),
-        sources=None,
+        sources: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
         steady_heat: bool = False,
     ):
         self.device, self.grid, self.comm = device, grid, comm
+        self.watch = Stopwatch()
         self.mesh = build_mesh(comm, grid)
         cell = self.mesh.basix_cell()
-        self.U = fem.functionspace(
-            self.mesh, basix.ufl.element("Lagrange", cell, 1, shape=(2,))
-        )
+        self.U = fem.functionspace(self.mesh, basix.ufl.element("Lagrange", cell, 1, shape=(2,)))
         self.C = fem.functionspace(self.mesh, ("DG", 0))
         self.u, self.u_hist = fem.Function(self.U), fem.Function(self.U)
         self.n, self.n_hist = fem.Function(self.C), fem.Function(self.C)
-        self.gamma_dt = fem.Constant(self.mesh, 1.0)
+        self.gamma_dt, self.time = fem.Constant(self.mesh, 1.0), fem.Constant(self.mesh, 0.0)
         self._locate()
-        self._write_forms(terms, sources or {}, steady_heat)
+        self._write_forms(terms, sources(self.mesh, self.time) if sources else (), steady_heat)
         self._allocate()
 
     # -- geometry ---------------------------------------------------------------------------
@@ -176,11 +180,13 @@ class CellProblem:
         v, s = w[0], w[1]
         V, T, n = self.u[0], self.u[1], self.n
         ambient = device.ambient_temperature
-        constant = {}
 
         def number(value):
-            return constant.setdefault(value, fem.Constant(mesh, float(value)))
+            # One Constant a parameter, equal values or not: the compiled forms then serve every
+            # device with the same kinds of layers.
+            return fem.Constant(mesh, float(value))
 
+        joule = number(terms.joule)
         residual_u = 0
         prefactors, activations = [], []
         self.conductance_terms = 0
@@ -213,8 +219,7 @@ class CellProblem:
             field2 = ufl.dot(ufl.grad(V), ufl.grad(V))
             residual_u += sigma / SIGMA_SCALE * ufl.dot(ufl.grad(V), ufl.grad(v)) * r * dx(i)
             residual_u += k * ufl.dot(ufl.grad(T), ufl.grad(s)) * r * dx(i)
-            if terms.joule:
-                residual_u -= terms.joule * sigma * field2 * s * r * dx(i)
+            residual_u -= joule * sigma * field2 * s * r * dx(i)
             if not steady_heat:
                 residual_u += rho_cp * (T - self.u_hist[1]) / self.gamma_dt * s * r * dx(i)
             self.conductance_terms += sigma * field2 * r * dx(i)
@@ -230,9 +235,9 @@ class CellProblem:
             prefactor=self._cellwise(prefactors),
             activation=self._cellwise(activations),
             extent=extent,
-            soret_sign={"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret],
+            soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
             fick=terms.fick,
-            drift=terms.drift,
+            drift=number(terms.drift),
             hop_distance=number(vacancy.hop_distance / LENGTH)
             if vacancy.field_enhanced_drift
             else None,
@@ -240,12 +245,13 @@ class CellProblem:
         flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
         residual_n = (n - self.n_hist) * q * r * dx
         residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(1)
-        if "potential" in sources:
-            residual_u -= sources["potential"] * v * r * dx
-        if "temperature" in sources:
-            residual_u -= sources["temperature"] * s * r * dx
-        if "vacancy" in sources:
-            residual_n -= self.gamma_dt * sources["vacancy"] * q * r * dx
+        for i, source in enumerate(sources):
+            if "potential" in source:
+                residual_u -= source["potential"] * v * r * dx(i)
+            if "temperature" in source:
+                residual_u -= source["temperature"] * s * r * dx(i)
+            if "vacancy" in source:
+                residual_n -= self.gamma_dt * source["vacancy"] * q * r * dx(i)
 
         du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
         options = {"jit_options": JIT_OPTIONS}
@@ -280,7 +286,9 @@ class CellProblem:
         self.matrix = fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
         self._bu = fem.create_vector(self.U)
         self._bn = fem.create_vector(self.C)
-        self.current_vector = 2 * np.pi * LENGTH * self._owned(self._current_form, self._bu, self.nu)
+        self.current_vector = (
+            2 * np.pi * LENGTH * self._owned(self._current_form, self._bu, self.nu)
+        )
         self.heat_capacity_vector = (
             2 * np.pi * LENGTH * self._owned(self._heat_capacity_form, self._bu, self.nu)
         )
@@ -311,11 +319,13 @@ class CellProblem:
             self.u.x.scatter_forward()
             self.n.x.scatter_forward()
 
-    def load_history(self, u_hist: np.ndarray, n_hist: np.ndarray, gamma_dt: float) -> None:
-        """Set T_h, n_h and g of the time formula (owned values). Collective."""
+    def load_history(
+        self, u_hist: np.ndarray, n_hist: np.ndarray, gamma_dt: float, time: float = 0.0
+    ) -> None:
+        """Set T_h, n_h, g of the time formula (owned values) and the time. Collective."""
         self.u_hist.x.array[: self.nu] = u_hist
         self.n_hist.x.array[: self.nc] = n_hist
-        self.gamma_dt.value = gamma_dt
+        self.gamma_dt.value, self.time.value = gamma_dt, time
         if self.comm.size > 1:
             self.u_hist.x.scatter_forward()
             self.n_hist.x.scatter_forward()
@@ -336,8 +346,9 @@ class CellProblem:
     def raw_residual(self) -> np.ndarray:
         """Residual of the loaded state without boundary rows, shape (nu + nc,). Collective."""
         out = np.empty(self.nu + self.nc)
-        out[: self.nu] = self._owned(self.residual_forms[0], self._bu, self.nu)
-        out[self.nu :] = self._owned(self.residual_forms[1], self._bn, self.nc)
+        with self.watch.part("residual"):
+            out[: self.nu] = self._owned(self.residual_forms[0], self._bu, self.nu)
+            out[self.nu :] = self._owned(self.residual_forms[1], self._bn, self.nc)
         return out
 
     def constrain(self, raw: np.ndarray, state: State) -> np.ndarray:
@@ -350,10 +361,11 @@ class CellProblem:
 
     def assemble_jacobian(self) -> None:
         """Jacobian of the loaded state, Dirichlet rows replaced by identity. Collective."""
-        self.matrix.zeroEntries()
-        fem_petsc.assemble_matrix(self.matrix, self.jacobian_forms)
-        self.matrix.assemble()
-        self.matrix.zeroRowsLocal(self.fixed, 1.0)
+        with self.watch.part("jacobian"):
+            self.matrix.zeroEntries()
+            fem_petsc.assemble_matrix(self.matrix, self.jacobian_forms)
+            self.matrix.assemble()
+            self.matrix.zeroRowsLocal(self.fixed, 1.0)
 
     # -- global sums ------------------------------------------------------------------------
 
@@ -361,15 +373,19 @@ class CellProblem:
         """Sums over the ranks. Collective."""
         if self.comm.size == 1:
             return tuple(float(v) for v in values)
-        total = self.comm.allreduce(np.array(values, dtype=float), op=MPI.SUM)
-        return tuple(float(v) for v in total)
+        return self._reduced(list(values), MPI.SUM)
 
     def maximum(self, *values: float) -> tuple[float, ...]:
         """Maxima over the ranks (NaN counts as infinity). Collective."""
         clean = [v if np.isfinite(v) else np.inf for v in map(float, values)]
         if self.comm.size == 1:
             return tuple(clean)
-        return tuple(float(v) for v in self.comm.allreduce(np.array(clean), op=MPI.MAX))
+        return self._reduced(clean, MPI.MAX)
+
+    def _reduced(self, values: list[float], operation: MPI.Op) -> tuple[float, ...]:
+        total = np.empty(len(values))
+        self.comm.Allreduce(np.array(values, dtype=float), total, op=operation)
+        return tuple(float(v) for v in total)
 
     def current(self, u: np.ndarray) -> float:
         """Current into the top electrode in A, from owned (V, T) values. Collective."""

@@ -104,9 +104,9 @@ class VacancyTransport:
     prefactor: object
     activation: object
     extent: object
-    soret_sign: float
-    fick: float = 1.0
-    drift: float = 1.0
+    soret_sign: object
+    fick: float
+    drift: object
     hop_distance: object | None = None
 
     def diffusivity(self, temperature, side):
@@ -135,10 +135,9 @@ class VacancyTransport:
                 / (2.0 * distance * KB_EV * t_face)
             )
             reduced = reduced * sinh_ratio(per_hop)
-        if self.soret_sign:
-            activation = 0.5 * (self.activation("+") + self.activation("-"))
-            soret = -self.soret_sign * activation / (KB_EV * t_face**2)
-            reduced = reduced + soret * centre_difference(temperature)
+        activation = 0.5 * (self.activation("+") + self.activation("-"))
+        soret = -self.soret_sign * activation / (KB_EV * t_face**2)
+        reduced = reduced + soret * centre_difference(temperature)
 
         conductance = 1.0 / (
             0.5 * d_plus / self.diffusivity(t_face, "+")

@@ -82,7 +82,9 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
     return np.array(nodes)
 
 
-def make_grid(device: Device, size: float, growth: float, split: int = 1, radial_scale: float = 1.0) -> Grid:
+def make_grid(
+    device: Device, size: float, growth: float, split: int = 1, radial_scale: float = 1.0
+) -> Grid:
     """Grid for a device.
 
     Parameters: ``size`` is the smallest cell size in metres (at the filament's foot, its wall and

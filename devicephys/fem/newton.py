@@ -18,6 +18,9 @@ from devicephys.fem.equations import CellProblem, State
 
 #: increments below these count as one unit of the convergence test: V, K, n / (1e21 cm^-3)
 UNITS = (1e-6, 1e-3, 1e-6)
+#: the unit of temperature is at most this share of the peak rise above ambient, and at least
+#: SMALLEST_RISE (K): the energy balance of a barely warm cell is relative to a small power
+RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-6
 
 
 @dataclass
@@ -82,6 +85,9 @@ class NewtonSolver:
     increment is smaller than ``reuse`` times the one before (0 renews them every time).
     """
 
+    #: whether the stepper may start an iteration from extrapolated fields
+    extrapolates = True
+
     def __init__(
         self,
         problem: CellProblem,
@@ -110,16 +116,22 @@ class NewtonSolver:
         report.residual_evaluations += 1
         try:
             while True:
-                if not fresh or report.increments[-1] > self.reuse * report.increments[-2 if len(report.increments) > 1 else -1]:
+                if (
+                    not fresh
+                    or report.increments[-1]
+                    > self.reuse * report.increments[-2 if len(report.increments) > 1 else -1]
+                ):
                     problem.assemble_jacobian()
-                    self.linear.factorise()
+                    with problem.watch.part("factorisation"):
+                        self.linear.factorise()
                     report.factorisations += 1
                     fresh = True
                     if series.kind != "none":
-                        self._sensitivity = self.linear.solve(problem.top_indicator)
+                        with problem.watch.part("back-substitution"):
+                            self._sensitivity = self.linear.solve(problem.top_indicator)
                 increment = self._increment(state, raw, applied)
                 report.iterations += 1
-                size, name = self._measure(increment)
+                size, name = self._measure(increment, state)
                 report.increments.append(size)
                 if not np.isfinite(size):
                     return self._failed(report, "the Newton increment is not finite", name)
@@ -154,7 +166,9 @@ class NewtonSolver:
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
         problem, series = self.problem, self.problem.device.series
-        particular = self.linear.solve(-problem.constrain(raw, state))
+        right = -problem.constrain(raw, state)
+        with problem.watch.part("back-substitution"):
+            particular = self.linear.solve(right)
         d_contact = 0.0
         if series.kind != "none":
             nu = problem.nu
@@ -169,15 +183,21 @@ class NewtonSolver:
             particular = particular + self._sensitivity * d_contact
         return State(particular[: problem.nu], particular[problem.nu :], d_contact)
 
-    def _measure(self, increment: State) -> tuple[float, str]:
+    def _measure(self, increment: State, state: State) -> tuple[float, str]:
+        """Largest increment in units of the convergence test, and its field. Collective."""
+
         def largest(values):
             return float(np.abs(values).max()) if values.size else 0.0
 
-        sizes = self.problem.maximum(
-            max(largest(increment.u[0::2]), abs(increment.contact)) / UNITS[0],
-            largest(increment.u[1::2]) / UNITS[1],
-            largest(increment.n) / UNITS[2],
+        ambient = self.problem.device.ambient_temperature
+        volts, kelvins, filling, rise = self.problem.maximum(
+            max(largest(increment.u[0::2]), abs(increment.contact)),
+            largest(increment.u[1::2]),
+            largest(increment.n),
+            largest(state.u[1::2] + increment.u[1::2] - ambient),
         )
+        kelvin = min(UNITS[1], max(RISE_SHARE * rise, SMALLEST_RISE))
+        sizes = volts / UNITS[0], kelvins / kelvin, filling / UNITS[2]
         worst = int(np.argmax(sizes))
         return max(sizes), ("potential", "temperature", "vacancy concentration")[worst]
 

@@ -150,13 +150,15 @@ class Stepper:
         applied_old, applied = voltage(start), voltage(end)
         guess, error_constant = self._predict(past, end, order)
         predicted_n, predicted_t = guess.n.copy(), guess.u[1::2].copy()
-        if kink:
+        if not self.solver.extrapolates:
+            guess.u, guess.contact = old.u.copy(), old.contact
+        elif kink:
             scale = applied / applied_old if applied_old else 0.0
             guess.u[0::2] = old.u[0::2] * scale
             guess.contact = old.contact * scale
             guess.u[1::2] = old.u[1::2]
         np.clip(guess.n, 0.0, None, out=guess.n)
-        problem.load_history(u_hist, n_hist, gamma_dt)
+        problem.load_history(u_hist, n_hist, gamma_dt, end)
         report = self.solver.solve(guess, applied)
         statistics = self.statistics
         statistics.newton_iterations += report.iterations

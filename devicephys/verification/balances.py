@@ -1,0 +1,182 @@
+"""Balances, invariance and parallel equality on the I-V loop of the shipped device.
+
+- Inventory, current and energy at every accepted step of a loop: 1e-10, 1e-8, 1e-4 (relative).
+- sigma and k of every layer times two, no series element: Eqs. (5)-(11) keep T and n, and the
+  current doubles, as long as stored heat does not matter (2 ns against milliseconds).
+- One rank against two (``mpiexec -n 2``): 1e-8 relative in current, temperature, concentration.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from devicephys.device import Conductor, Device, load_device
+from devicephys.protocol import IVSweep, Waveform
+from devicephys.settings import Settings
+from devicephys.simulation import simulate
+from devicephys.verification.table import Row, at_most
+
+SHIPPED = "tin-taox-hfox-tin"
+BALANCES = {"vacancy_imbalance": 1e-10, "current_imbalance": 1e-8, "energy_imbalance": 1e-4}
+#: allowed relative difference under scaling; stored heat alone makes about 1e-6
+SCALING = 1e-5
+RANKS = 1e-8
+#: seconds after which a run on two ranks counts as hung
+PATIENCE = 120.0
+
+
+@functools.cache
+def _loop(preset: str) -> xr.Dataset:
+    from mpi4py import MPI
+
+    return simulate(load_device(SHIPPED), settings=Settings.preset(preset), comm=MPI.COMM_SELF)
+
+
+def balances(preset: str) -> dict[str, float]:
+    """Largest imbalance of each kind over the accepted steps of one loop."""
+    return {name: float(_loop(preset)[name].max()) for name in BALANCES}
+
+
+def scaled(device: Device, factor: float) -> Device:
+    """The device with sigma and k of every layer times ``factor``."""
+    changes = {}
+    for name, material in device.materials.items():
+        kinds = (
+            {"electrical_conductivity": "S/m", "thermal_conductivity": "W/m/K"}
+            if isinstance(material, Conductor)
+            else {
+                "conductivity_low": "S/m",
+                "conductivity_high": "S/m",
+                "thermal_conductivity_low": "W/m/K",
+                "thermal_conductivity_high": "W/m/K",
+            }
+        )
+        for key, unit in kinds.items():
+            changes[f"materials.{name}.{key}"] = f"{factor * getattr(material, key)!r} {unit}"
+    return device.with_(changes)
+
+
+def scaling() -> dict[str, float]:
+    """Largest relative differences of two RESET sweeps of the bare cell, one scaled by two.
+
+    ``temperature`` of the peak temperature history, ``concentration`` of n at the end (in units
+    of its maximum), ``current`` of half the scaled current (in units of its maximum). The two
+    runs are compared at the times of the first, by interpolation where steps differ.
+    """
+    from mpi4py import MPI
+
+    device = load_device(SHIPPED).with_({"series": {"kind": "none"}})
+    sweep = IVSweep.from_device(device)
+    corner = sweep.corners[:3]
+    protocol = Waveform.from_si(list(corner), [0.6 * sweep.voltage(t) for t in corner])
+    one, two = (
+        simulate(d, protocol, Settings.preset("quick"), comm=MPI.COMM_SELF)
+        for d in (device, scaled(device, 2.0))
+    )
+    other = {
+        name: np.interp(one.time, two.time, two[name]) for name in ("temperature_max", "current")
+    }
+    n = [d.vacancy_concentration.values[-1] for d in (one, two)]
+    current = one.current.values
+    return {
+        "temperature": _largest(other["temperature_max"] / one.temperature_max.values - 1.0),
+        "concentration": _largest(n[1] - n[0]) / float(np.nanmax(n[0])),
+        "current": _largest(0.5 * other["current"] - current) / _largest(current),
+    }
+
+
+def _largest(values: np.ndarray) -> float:
+    return float(np.nanmax(np.abs(values)))
+
+
+# -- one rank against two -------------------------------------------------------------------
+
+_COMPARED = ("time", "current", "temperature_max", "vacancy_concentration", "temperature")
+
+
+def write_loop(path: str) -> None:
+    """Loop of the shipped device on all ranks of this process; rank 0 writes ``path`` (npz)."""
+    from mpi4py import MPI
+
+    try:
+        trace = simulate(load_device(SHIPPED), settings=Settings.preset("quick"))
+    except Exception:
+        # An error on one rank alone would leave the other waiting for it.
+        traceback.print_exc()
+        MPI.COMM_WORLD.Abort(1)
+        raise
+    if MPI.COMM_WORLD.rank == 0:
+        np.savez(path, allow_pickle=False, **{name: trace[name].values for name in _COMPARED})
+
+
+def find_mpiexec() -> str | None:
+    """The ``mpiexec`` beside the running Python (which matches its MPI), or else on the path."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+def ranks() -> dict[str, float]:
+    """Largest relative differences between runs on one and on two ranks.
+
+    Each in units of the largest value of its quantity. Raises FileNotFoundError where there is
+    no mpiexec, RuntimeError where the run on two ranks fails.
+    """
+    mpiexec = find_mpiexec()
+    if mpiexec is None:
+        raise FileNotFoundError("no mpiexec beside Python or on the path")
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "two.npz")
+        code = f"from devicephys.verification.balances import write_loop; write_loop({path!r})"
+        root = str(Path(__file__).resolve().parents[2])
+        search = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+        done = subprocess.run(
+            [mpiexec, "-n", "2", sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=os.environ | {"PYTHONPATH": search},
+        )
+        if done.returncode != 0 or not Path(path).exists():
+            raise RuntimeError(f"the run on two ranks failed: {done.stderr.strip()[-300:]}")
+        with np.load(path) as file:
+            two = {name: file[name] for name in _COMPARED}
+    one = {name: _loop("quick")[name].values for name in _COMPARED}
+    return {
+        name: _largest(two[name] - one[name]) / _largest(one[name])
+        if two[name].shape == one[name].shape
+        else float("inf")
+        for name in _COMPARED
+    }
+
+
+def rows(quick: bool) -> list[Row]:
+    """Balances, scaling invariance, one rank against two."""
+    preset = "quick" if quick else "default"
+    found = balances(preset)
+    table = [
+        at_most("Balances", f"{name.replace('_', ' ')}, loop, {preset}", limit, found[name])
+        for name, limit in BALANCES.items()
+    ]
+    table += [
+        at_most("sigma and k times 2", f"{name}, relative", SCALING, value)
+        for name, value in scaling().items()
+    ]
+    name, quantity = "One rank against two", "largest relative difference"
+    try:
+        table.append(at_most(name, quantity, RANKS, max(ranks().values())))
+    except FileNotFoundError as error:
+        table.append(Row(name, quantity, f"<= {RANKS:g}", f"skipped: {error}", True))
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        table.append(Row(name, quantity, f"<= {RANKS:g}", str(error), False))
+    return table

@@ -1,0 +1,196 @@
+r"""Closed-form solutions against the real solver: heat, resistance, load lines, zero-flux profiles.
+
+Uniform cells (sigma, k constant; r-z axisymmetric) of height H and radius R at the voltage U:
+
+- slab: side adiabatic, T = T0 + sigma (U/H)^2 z (H - z)/(2 k);
+- coaxial: side at T0, T = T0 + q (R^2 - r^2)/(4 k), q = sigma (U/H)^2, half-way up a tall cell;
+- resistance: R_cell = sum of height/(sigma pi R^2) over the layers, Joule power U^2/R_cell;
+- load line: I(U_cell) = U_cell/R_cell = I_series(U - U_cell), by an independent root search;
+- vacancies at rest (N = 0 in Eq. 7) in the oxides at uniform T and field:
+  n ~ exp(-z e V/(kB T)), with site exclusion n/(1 - n/n_max) ~ exp(-z e V/(kB T));
+- the same at V = 0 in a temperature profile: n ~ exp(-Ea/(kB T)) for Soret to the hot side,
+  n ~ exp(+Ea/(kB T)) to the cold side (Eqs. 10 and 11: dn/n = Ea/(kB T^2) dT).
+
+Constants follow from the inventory, which no flux changes. Errors are the largest relative errors
+over the cells or nodes concerned.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+from devicephys.fem.equations import Terms
+from devicephys.verification.cells import Outcome, cell, run, uniform_grid
+from devicephys.verification.table import CLOSED_FORM, Row, at_most
+
+KB = 1.380649e-23 / 1.602176634e-19  # eV/K
+SIGMA, K, AMBIENT = 1e4, 2.0, 293.15
+#: diffusion so slow that nothing moves
+_FROZEN = {"diffusion_prefactor": "1e-40 m^2/s"}
+_STACK = (30.0, 9.0, 45.0, 30.0)
+
+
+def slab_heat(size: float = 1.0) -> float:
+    """Error of the temperature rise in a slab with Joule heat; cells of ``size`` nm."""
+    device = cell(both_oxides=_FROZEN, thickness=_STACK, radius=8.0)
+    out = run(device, uniform_grid(device, size, 2.0), (0.0, 1.0), 0.2, fixed=1.0)
+    z, height = out.z[1:-1], out.z[-1]
+    rise = SIGMA * (0.2 / height) ** 2 * z * (height - z) / (2.0 * K)
+    return _relative(out.temperature[1:-1] - AMBIENT, rise[:, None])
+
+
+def coaxial_heat(size: float = 0.5) -> float:
+    """Error of the temperature rise across a tall cylinder; radial cells of ``size`` nm."""
+    device = cell({"side_wall": "isothermal"}, _FROZEN, _STACK, 8.0)
+    out = run(device, uniform_grid(device, 1.5, size), (0.0, 1.0), 0.2, fixed=1.0)
+    middle = int(np.argmin(np.abs(out.z - out.z[-1] / 2)))
+    r = out.problem.grid.r
+    rise = SIGMA * (0.2 / out.z[-1]) ** 2 * (r[-1] ** 2 - r**2) / (4.0 * K)
+    return _relative(out.temperature[middle, :-1] - AMBIENT, rise[:-1])
+
+
+_LAYERED = {
+    "materials.TiN.electrical_conductivity": "1e6 S/m",
+    "materials.HfOx.conductivity_low": "3e3 S/m",
+    "materials.HfOx.conductivity_high": "3e3 S/m",
+}
+
+
+def _resistance(radius: float = 8e-9) -> float:
+    heights = np.array(_STACK) * 1e-9
+    return float((heights / np.array([1e6, 3e3, 1e4, 1e6])).sum() / (np.pi * radius**2))
+
+
+def _layered(voltage: float, series: dict[str, str] | None = None) -> Outcome:
+    device = cell(_LAYERED | {"series": series or {"kind": "none"}}, _FROZEN, _STACK, 8.0)
+    return run(device, uniform_grid(device, 3.0, 2.0), (0.0, 1.0), voltage, fixed=1.0)
+
+
+def resistance() -> tuple[float, float]:
+    """Errors of the current and of the Joule power of a layered cell at 0.3 V."""
+    out = _layered(0.3)
+    current = 0.3 / _resistance()
+    return (
+        abs(out.figures.current / current - 1.0),
+        abs(out.figures.joule_power / (0.3 * current) - 1.0),
+    )
+
+
+RESISTOR = {"kind": "resistor", "resistance": "40 kohm"}
+TRANSISTOR = {
+    "kind": "transistor",
+    "gate_voltage": "1.5 V",
+    "threshold_voltage": "0.5 V",
+    "transconductance": "2e-5 A/V^2",
+}
+
+
+def _square_law(v: float) -> float:
+    """Square-law transistor at the overdrive of 1 V: linear up to 1 V, then saturated."""
+    return 2e-5 * (v - 0.5 * v**2) if v < 1.0 else 1e-5
+
+
+def load_line(series: dict[str, str], voltage: float) -> float:
+    """Error of the current of cell and series element at ``voltage`` (V)."""
+    law = _square_law if series["kind"] == "transistor" else partial(np.multiply, 1 / 40e3)
+    cell_resistance = _resistance()
+
+    def excess(contact: float) -> float:
+        return float(contact / cell_resistance - law(voltage - contact))
+
+    root = brentq(excess, min(0.0, voltage), max(0.0, voltage), xtol=1e-15, rtol=1e-14)
+    return abs(_layered(voltage, series).figures.current / (root / cell_resistance) - 1.0)
+
+
+# -- vacancies at rest ----------------------------------------------------------------------
+
+
+def _at_rest(changes: dict[str, object], voltage: float, terms: Terms, size: float) -> Outcome:
+    """A cell left alone until its vacancies rest: 1000 diffusion times of the oxides."""
+    device = cell(
+        {"vacancy.site_exclusion": False} | changes,
+        {"diffusion_activation": "0.3 eV", "diffusion_prefactor": "1e-7 m^2/s"},
+        _STACK,
+        4.0,
+    )
+    diffusivity = 1e-7 * np.exp(-0.3 / (KB * device.ambient_temperature))
+    end = 1e3 * (54e-9) ** 2 / diffusivity
+    return run(device, uniform_grid(device, size, 2.0), (0.0, end), voltage, terms=terms)
+
+
+def _oxide_heights(out: Outcome) -> tuple[np.ndarray, float]:
+    """Heights of the oxides' cell centres above the bottom electrode, and their sum [m]."""
+    grid = out.problem.grid
+    return grid.z_centre[out.oxide] - 30e-9, 54e-9
+
+
+def boltzmann(size: float = 1.0) -> float:
+    """Error of n ~ exp(-z e V/(kB T)) over the oxides; 0.3 V over the stack at 500 K."""
+    out = _at_rest({"ambient_temperature": "500 K"}, 0.3, Terms(joule=0.0), size)
+    z, height = _oxide_heights(out)
+    slope = 0.3 / 114e-9 / (KB * 500.0)
+    n = 4e26 * slope * height * np.exp(-slope * z) / -np.expm1(-slope * height)
+    return _relative(out.concentration[out.oxide], n[:, None])
+
+
+def fermi(size: float = 1.0) -> float:
+    """Error of n/(1 - n/n_max) ~ exp(-z e V/(kB T)); 0.6 V over the stack at 500 K.
+
+    With x = slope (z - middle), n = n_max/(1 + exp(x)); ``middle`` follows from the inventory.
+    """
+    changes = {"ambient_temperature": "500 K", "vacancy.site_exclusion": True}
+    out = _at_rest(changes, 0.6, Terms(joule=0.0), size)
+    z, height = _oxide_heights(out)
+    slope = 0.6 / 114e-9 / (KB * 500.0)
+
+    def excess(middle: float) -> float:
+        ends = np.logaddexp(0.0, slope * (np.array([0.0, height]) - middle))
+        return float(height - (ends[1] - ends[0]) / slope - height * 4e26 / 1.2e27)
+
+    middle = brentq(excess, 0.0, height, xtol=1e-18)
+    n = 1.2e27 / (1.0 + np.exp(slope * (z - middle)))
+    return _relative(out.concentration[out.oxide], n[:, None])
+
+
+def soret(sign: str, size: float = 1.0) -> float:
+    """Error of n ~ exp(-+Ea/(kB T)), T the parabola of Joule heat at 0.3 V (drift off)."""
+    out = _at_rest({"vacancy.soret": sign}, 0.3, Terms(drift=0.0), size)
+    z, height = _oxide_heights(out)
+    factor = {"hot": -1.0, "cold": 1.0}[sign] * 0.3 / KB
+
+    def profile(z: np.ndarray | float) -> np.ndarray:
+        up = np.asarray(z) + 30e-9
+        rise = SIGMA * (0.3 / 114e-9) ** 2 * up * (114e-9 - up) / (2.0 * K)
+        return np.exp(factor * (1.0 / (AMBIENT + rise) - 1.0 / AMBIENT))
+
+    total = quad(lambda x: float(profile(x * 1e-9)), 0.0, height * 1e9, epsrel=1e-12)[0] * 1e-9
+    n = 4e26 * height * profile(z) / total
+    return _relative(out.concentration[out.oxide], n[:, None])
+
+
+def _relative(measured: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.abs(measured / exact - 1.0).max())
+
+
+def rows() -> list[Row]:
+    """All closed forms, each to within 0.5 %."""
+    current, power = resistance()
+    found = {
+        "slab heat, T - T0; 1 nm cells": slab_heat(),
+        "coaxial heat, T - T0; 0.5 nm cells": coaxial_heat(),
+        "resistance of a layered cell": current,
+        "Joule power against U^2/R": power,
+        "cell and resistor, 1 V": load_line(RESISTOR, 1.0),
+        "cell and transistor, 0.6 V": load_line(TRANSISTOR, 0.6),
+        "cell and transistor, saturated, 1.6 V": load_line(TRANSISTOR, 1.6),
+        "cell and transistor, -1.2 V": load_line(TRANSISTOR, -1.2),
+        "zero flux, n ~ exp(-zeV/kT); 1 nm cells": boltzmann(),
+        "zero flux, n/(1 - n/n_max) ~ exp(-zeV/kT); 1 nm cells": fermi(),
+        "zero flux, Soret hot, n ~ exp(-Ea/kT); 1 nm cells": soret("hot"),
+        "zero flux, Soret cold, n ~ exp(Ea/kT); 1 nm cells": soret("cold"),
+    }
+    return [at_most("Closed form", name, CLOSED_FORM, error) for name, error in found.items()]
