@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from devicephys.errors import InputError
+
 #: voltage at which low and high resistance are read, V
 READ_VOLTAGE = 0.1
 #: relative loss of conductance against the trend that counts as RESET's onset
 ONSET_LOSS = 0.05
+#: a rise by less than this factor is the curvature of a cell that does not switch, no SET
+SET_RISE = 2.0
 LABELS = tuple("ABCDEFGH")
 
 
@@ -42,7 +46,9 @@ def _branches(voltage: np.ndarray) -> tuple[slice, slice, slice, slice]:
     """Slices of the four quarters of a loop: down to the minimum, back, up to the maximum, back."""
     low, high = int(np.argmin(voltage)), int(np.argmax(voltage))
     if low > high:
-        raise ValueError("the loop does not start with its RESET half")
+        raise InputError(
+            "the loop does not start with its RESET half", "loop", "Negative voltages come first"
+        )
     between = low + int(np.argmin(np.abs(voltage[low : high + 1])))
     return (
         slice(0, low + 1),
@@ -109,13 +115,19 @@ def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> flo
 
 
 def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]:
-    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it ends."""
+    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it ends.
+
+    NaN and -1 where I/V does not rise from before that step to after it by ``SET_RISE``.
+    """
     use = np.flatnonzero(voltage > READ_VOLTAGE)
     if len(use) < 3:
         return float("nan"), -1
     v = voltage[use]
-    slope = np.diff(current[use] / v) / np.maximum(np.diff(v), 1e-12)
+    conductance = current[use] / v
+    slope = np.diff(conductance) / np.maximum(np.diff(v), 1e-12)
     k = int(np.argmax(slope))
+    if not conductance[k + 1 :].max() > SET_RISE * conductance[: k + 1].min():
+        return float("nan"), -1
     return float(0.5 * (v[k] + v[k + 1])), int(use[k + 1])
 
 
@@ -128,7 +140,14 @@ def loop_figures(
     A before RESET (half its onset voltage), B the edge of RESET, C during (the geometric mean of
     the resistance), D the end of the negative half's ramp, E before SET (half its voltage), F the
     edge of SET, G just after the jump (80 % of the rise done), H back at zero.
+
+    Raises InputError for a loop without points, of arrays of unequal length, or that does not
+    start with its RESET half.
     """
+    if not len(voltage):
+        raise InputError("the loop has no points", "loop")
+    if not len(voltage) == len(current) == len(temperature_max):
+        raise InputError("voltage, current and temperature differ in length", "loop")
     down, back, up, end = _branches(voltage)
     onset = reset_onset(voltage[down], current[down])
     span = gradual_range(voltage[down], current[down], onset)
@@ -164,9 +183,19 @@ def loop_figures(
     return figures, _points(voltage, current, (down, back, up, end), onset, set_index)
 
 
-def _points(voltage, current, branches, onset: float, set_index: int) -> np.ndarray:
+def _points(
+    voltage: np.ndarray,
+    current: np.ndarray,
+    branches: tuple[slice, slice, slice, slice],
+    onset: float,
+    set_index: int,
+) -> np.ndarray:
+    """Indices of the marked instants A-H of one loop."""
     down, _, up, end = branches
-    nearest = lambda part, value: part.start + int(np.argmin(np.abs(voltage[part] - value)))  # noqa: E731
+
+    def nearest(part: slice, value: float) -> int:
+        return int(part.start + np.argmin(np.abs(voltage[part] - value)))
+
     d = down.stop - 1
     b = nearest(down, onset) if np.isfinite(onset) else d
     a = nearest(down, voltage[b] / 2)

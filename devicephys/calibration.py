@@ -18,13 +18,17 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from devicephys.device import Device
-from devicephys.errors import DDKError, InputError
+from devicephys.errors import DDKError, InputError, StorageError
 from devicephys.settings import Settings
 from devicephys.units import from_si
+
+#: headline figures by name; None where the loop does not show the event
+Figures = dict[str, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Target:
     tolerance: float
     at_least: bool = False
 
-    def residual(self, figures: dict[str, float | None]) -> float:
+    def residual(self, figures: Figures) -> float:
         """Signed misfit in tolerances; 5 where the loop does not show the event."""
         found = figures.get(self.figure)
         if found is None or not np.isfinite(found):
@@ -44,6 +48,9 @@ class Target:
         misfit = (found - self.value) / self.tolerance
         return min(misfit, 0.0) if self.at_least else misfit
 
+
+#: library device the calibration starts from
+START = "calibration-start"
 
 #: The article's figures and how closely they are to be met (V, ohm, K)
 TARGETS = (
@@ -88,7 +95,7 @@ KNOBS = (
 )
 
 
-def figures_of(device: Device, settings: Settings) -> dict[str, float | None]:
+def figures_of(device: Device, settings: Settings) -> Figures:
     """Headline figures of one loop of a device; empty where the solver refused."""
     from devicephys.simulation import simulate
 
@@ -102,7 +109,7 @@ def figures_of(device: Device, settings: Settings) -> dict[str, float | None]:
     return figures
 
 
-def _worker(task: tuple[str, dict]) -> dict[str, float | None]:
+def _worker(task: tuple[str, dict[str, Any]]) -> Figures:
     from devicephys.device.library import device_from_yaml
 
     text, settings = task
@@ -154,18 +161,20 @@ class Calibration:
                 }
         return self.start.with_(changes)
 
-    def _evaluate(self, pool, points: Sequence[np.ndarray]) -> list[dict]:
+    def _evaluate(
+        self, pool: concurrent.futures.Executor, points: Sequence[np.ndarray]
+    ) -> list[Figures]:
         tasks = [(self.device(p).to_yaml(), self.settings.to_dict()) for p in points]
         results = list(pool.map(_worker, tasks))
         for figures in results:
             self.report("  " + figures_line(figures))
         return results
 
-    def residuals(self, figures: dict[str, float | None]) -> np.ndarray:
+    def residuals(self, figures: Figures) -> np.ndarray:
         """Misfits in tolerances, shape (targets,)."""
         return np.array([t.residual(figures) for t in self.targets])
 
-    def run(self, iterations: int = 8, ridge: float = 0.3) -> tuple[Device, dict]:
+    def run(self, iterations: int = 8, ridge: float = 0.3) -> tuple[Device, Figures]:
         """Search for at most ``iterations`` Gauss-Newton steps; the best device and its figures.
 
         ``ridge`` ties the logarithms to the start (1 would weigh a change by a factor e like a
@@ -187,9 +196,7 @@ class Calibration:
                 if np.abs(residual).max() < 0.5:
                     break
                 delta = 0.03
-                columns = self._evaluate(
-                    pool, [here + delta * e for e in np.eye(len(self.knobs))]
-                )
+                columns = self._evaluate(pool, [here + delta * e for e in np.eye(len(self.knobs))])
                 jacobian = np.column_stack(
                     [(self.residuals(f) - residual) / delta for f in columns]
                 )
@@ -211,18 +218,18 @@ class Calibration:
                     break
         return self.device(here), figures
 
-    def _cost(self, figures, shift: np.ndarray, ridge: float) -> float:
+    def _cost(self, figures: Figures, shift: np.ndarray, ridge: float) -> float:
         return float((self.residuals(figures) ** 2).sum() + ridge**2 * (shift**2).sum())
 
 
 def _get(device: Device, path: str) -> float:
-    value = device
+    value: Any = device
     for name in path.split("."):
         value = getattr(value, name, None) if hasattr(value, name) else value[name]
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
-def figures_line(figures: dict[str, float | None]) -> str:
+def figures_line(figures: Figures) -> str:
     """One line of the headline figures, for the log."""
     if not figures:
         return "the solver refused"
@@ -243,8 +250,45 @@ def figures_line(figures: dict[str, float | None]) -> str:
     )
 
 
-def write_device(device: Device, path: Path) -> None:
-    """Write a device as YAML through a temporary name."""
+def main(
+    out: Path,
+    start: str = START,
+    preset: str = "default",
+    iterations: int = 6,
+    report: Callable[[str], None] = print,
+) -> Device:
+    """Calibrate the start device and write the outcome into a folder.
+
+    ``out`` then holds ``tin-taox-hfox-tin.yaml`` (the device, ready for ``--device``) and
+    ``calibration.log`` (every simulation). Raises StorageError where the folder cannot be written
+    or already holds an outcome, before anything is computed.
+    """
+    from devicephys.device import load_device
     from devicephys.records import write_bytes
 
-    write_bytes(path, device.to_yaml().encode())
+    target, log = out / "tin-taox-hfox-tin.yaml", out / "calibration.log"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stream = log.open("x")
+    except FileExistsError:
+        raise StorageError(
+            "holds a calibration already", str(out), "Choose another folder"
+        ) from None
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", str(out)) from None
+    with stream:
+
+        def tell(line: str) -> None:
+            report(line)
+            stream.write(line + "\n")
+            stream.flush()
+
+        device, figures = Calibration(
+            load_device(start).with_(name="tin-taox-hfox-tin"),
+            Settings.preset(preset),
+            report=tell,
+        ).run(iterations)
+        tell("calibrated: " + figures_line(figures))
+    write_bytes(target, device.to_yaml().encode())
+    report(f"written: {target}")
+    return device

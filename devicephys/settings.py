@@ -31,8 +31,8 @@ class Settings:
     temperature_tolerance : local time error of the temperature [K].
     voltage_step : largest change of the applied voltage in a step [V].
     shortest_step : the step below which the solver gives up [s].
-    newton_tolerance : allowed error of a step's solution, in units of 1 uV, 1 mK and
-        1e15 cm^-3 [1].
+    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak
+        temperature rise and 1e16 cm^-3 [1].
     newton_iterations : most Newton iterations of one step.
 
     Lengths, temperatures, voltages and times are plain SI here; ``Settings.make`` takes texts.
@@ -76,7 +76,7 @@ class Settings:
     def with_(self, **changes: Any) -> Self:
         """A copy with changes; see ``preset``."""
         names = [field.name for field in dataclasses.fields(self)]
-        values = {}
+        values: dict[str, Any] = {}
         for key, value in changes.items():
             if key not in names:
                 raise InputError(f"unknown setting {key!r}", "settings", closest(key, names))

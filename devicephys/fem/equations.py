@@ -273,7 +273,9 @@ class CellProblem:
         # the contact and falls to zero within one row of cells.
         lifting = fem.Function(self.U)
         lifting.x.array[0::2] = self.node_index[0] == len(self.grid.z) - 1
-        top_sigma = device.materials[device.layers[-1].material].electrical_conductivity
+        electrode = device.materials[device.layers[-1].material]
+        assert isinstance(electrode, Conductor)  # the device model sees to it
+        top_sigma = electrode.electrical_conductivity
         self._current_form = fem.form(
             fem.Constant(mesh, top_sigma)
             * ufl.dot(ufl.grad(lifting[0]), ufl.grad(v))
@@ -386,6 +388,23 @@ class CellProblem:
         total = np.empty(len(values))
         self.comm.Allreduce(np.array(values, dtype=float), total, op=operation)
         return tuple(float(v) for v in total)
+
+    def place_of_largest(self, change: State, field: str) -> tuple[float, float]:
+        """Position (r, z) in m of the largest entry of a change in one field. Collective."""
+        if field == "vacancy concentration":
+            values, rows, columns = change.n, *(i[: self.nc] for i in self.cell_index)
+            r, z = self.grid.r_centre, self.grid.z_centre
+        else:
+            values = change.u[0 if field == "potential" else 1 :: 2]
+            rows, columns = (i[: self.nu // 2] for i in self.node_index)
+            r, z = self.grid.r, self.grid.z
+        best = (-1.0, 0.0, 0.0)
+        if values.size:
+            k = int(np.argmax(np.nan_to_num(np.abs(values), nan=np.inf)))
+            best = (float(np.abs(values[k])), float(r[columns[k]]), float(z[rows[k]]))
+        if self.comm.size > 1:
+            best = max(self.comm.allgather(best))
+        return best[1], best[2]
 
     def current(self, u: np.ndarray) -> float:
         """Current into the top electrode in A, from owned (V, T) values. Collective."""

@@ -8,6 +8,7 @@ in V, temperatures in K. Sources: Shi et al., Nat. Commun. 16, 913 (2025), Eqs. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import ufl
 
@@ -33,16 +34,16 @@ def ramp(n, low, high, saturation):
 class OxideLaws:
     """Property laws of one oxide, as UFL-ready numbers or Constants in scaled units."""
 
-    conductivity_low: object
-    conductivity_high: object
-    conductivity_saturation: object
-    conduction_activation_low: object
-    conduction_activation_high: object
-    conduction_activation_saturation: object
-    thermal_conductivity_low: object
-    thermal_conductivity_high: object
-    thermal_conductivity_saturation: object
-    thermal_coefficient: object
+    conductivity_low: Any
+    conductivity_high: Any
+    conductivity_saturation: Any
+    conduction_activation_low: Any
+    conduction_activation_high: Any
+    conduction_activation_saturation: Any
+    thermal_conductivity_low: Any
+    thermal_conductivity_high: Any
+    thermal_conductivity_saturation: Any
+    thermal_coefficient: Any
 
     def conductivity(self, n, temperature):
         """Eq. (8): sigma = sigma0(n) exp(-E_AC(n) / kB T)."""
@@ -99,15 +100,15 @@ class VacancyTransport:
     The diffusion coefficient across a face is the harmonic mean over the two half cells.
     """
 
-    charge_number: object
-    site_limit: object | None
-    prefactor: object
-    activation: object
-    extent: object
-    soret_sign: object
+    charge_number: Any
+    site_limit: Any
+    prefactor: Any
+    activation: Any
+    extent: Any
+    soret_sign: Any
     fick: float
-    drift: object
-    hop_distance: object | None = None
+    drift: Any
+    hop_distance: Any = None
 
     def diffusivity(self, temperature, side):
         """Eq. (10) in nm^2/s on one side of a face."""

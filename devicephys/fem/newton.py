@@ -9,31 +9,33 @@ at the price of one more back-substitution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field as list_field
+from dataclasses import field as with_default
 
 import numpy as np
 from petsc4py import PETSc
 
 from devicephys.fem.equations import CellProblem, State
 
-#: increments below these count as one unit of the convergence test: V, K, n / (1e21 cm^-3)
-UNITS = (1e-6, 1e-3, 1e-6)
-#: the unit of temperature is at most this share of the peak rise above ambient, and at least
-#: SMALLEST_RISE (K): the energy balance of a barely warm cell is relative to a small power
-RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-6
+#: what counts as one unit of the convergence test: a potential in V, a concentration in
+#: 1e21 cm^-3, and a share of the peak rise of temperature (at least SMALLEST_RISE, K), because the
+#: energy balance of a barely warm cell is relative to a small power
+POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 1e-5, 1e-6
 
 
 @dataclass
 class NewtonReport:
-    """What one nonlinear solve did: iterations, factorisations, why it ended."""
+    """What one nonlinear solve did: iterations, factorisations, why it ended.
+
+    ``field`` and ``place`` (r, z in m) tell where the last increment of a failed solve was largest.
+    """
 
     converged: bool = False
     iterations: int = 0
     factorisations: int = 0
-    residual_evaluations: int = 0
     reason: str = ""
     field: str = ""
-    increments: list[float] = list_field(default_factory=list)
+    place: tuple[float, float] | None = None
+    increments: list[float] = with_default(default_factory=list)
     raw: np.ndarray | None = None
     current: float = 0.0
 
@@ -79,11 +81,7 @@ class LinearSolver:
 
 
 class NewtonSolver:
-    """Monolithic Newton with the load line; see the module's text.
-
-    ``reuse``: the factors of an iteration serve the following ones too as long as each
-    increment is smaller than ``reuse`` times the one before (0 renews them every time).
-    """
+    """Monolithic Newton with the load line; see the module's text."""
 
     #: whether the stepper may start an iteration from extrapolated fields
     extrapolates = True
@@ -93,12 +91,10 @@ class NewtonSolver:
         problem: CellProblem,
         tolerance: float = 3.0,
         max_iterations: int = 12,
-        reuse: float = 0.0,
     ):
         self.problem, self.tolerance = problem, tolerance
-        self.max_iterations, self.reuse = max_iterations, reuse
+        self.max_iterations = max_iterations
         self.linear = LinearSolver(problem.matrix)
-        self._sensitivity = np.zeros(0)
 
     def solve(self, state: State, applied: float) -> NewtonReport:
         """Solve the step for the applied voltage, starting from and updating ``state``.
@@ -110,25 +106,16 @@ class NewtonSolver:
         series = problem.device.series
         if series.kind == "none":
             state.contact = applied
-        fresh = False
         problem.load(state)
         raw = problem.raw_residual()
-        report.residual_evaluations += 1
+        increment = None
+        name = ""
         try:
             while True:
-                if (
-                    not fresh
-                    or report.increments[-1]
-                    > self.reuse * report.increments[-2 if len(report.increments) > 1 else -1]
-                ):
-                    problem.assemble_jacobian()
-                    with problem.watch.part("factorisation"):
-                        self.linear.factorise()
-                    report.factorisations += 1
-                    fresh = True
-                    if series.kind != "none":
-                        with problem.watch.part("back-substitution"):
-                            self._sensitivity = self.linear.solve(problem.top_indicator)
+                problem.assemble_jacobian()
+                with problem.watch.part("factorisation"):
+                    self.linear.factorise()
+                report.factorisations += 1
                 increment = self._increment(state, raw, applied)
                 report.iterations += 1
                 size, name = self._measure(increment, state)
@@ -140,21 +127,20 @@ class NewtonSolver:
                 state.contact += increment.contact
                 problem.load(state)
                 raw = problem.raw_residual()
-                report.residual_evaluations += 1
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
-                    return self._failed(report, "the residual is not finite", name)
+                    return self._failed(report, "the residual is not finite", name, increment)
                 if self._expected_error(report.increments) <= self.tolerance:
                     report.converged, report.reason = True, "converged"
                     report.raw = raw
                     report.current = problem.current(state.u)
                     return report
                 if report.iterations >= self.max_iterations:
-                    return self._failed(report, "too many Newton iterations", name)
+                    return self._failed(report, "too many Newton iterations", name, increment)
                 if report.iterations > 2 and size > 0.8 * report.increments[-2]:
-                    return self._failed(report, "Newton's method diverges", name)
+                    return self._failed(report, "Newton's method diverges", name, increment)
         except (PETSc.Error, ArithmeticError):
-            return self._failed(report, "the factorisation failed", "")
+            return self._failed(report, "the factorisation failed", name, increment)
 
     @staticmethod
     def _expected_error(increments: list[float]) -> float:
@@ -172,15 +158,17 @@ class NewtonSolver:
         d_contact = 0.0
         if series.kind != "none":
             nu = problem.nu
+            with problem.watch.part("back-substitution"):
+                sensitivity = self.linear.solve(problem.top_indicator)
             flow, along, across = problem.sum(
-                problem.current_vector @ state.u,
+                float(problem.current_vector @ state.u),
                 problem.current_vector @ particular[:nu],
-                problem.current_vector @ self._sensitivity[:nu],
+                problem.current_vector @ sensitivity[:nu],
             )
             drop = applied - state.contact
             slope = across + series.conductance(drop)
             d_contact = (series.current(drop) - flow - along) / slope
-            particular = particular + self._sensitivity * d_contact
+            particular = particular + sensitivity * d_contact
         return State(particular[: problem.nu], particular[problem.nu :], d_contact)
 
     def _measure(self, increment: State, state: State) -> tuple[float, str]:
@@ -196,12 +184,16 @@ class NewtonSolver:
             largest(increment.n),
             largest(state.u[1::2] + increment.u[1::2] - ambient),
         )
-        kelvin = min(UNITS[1], max(RISE_SHARE * rise, SMALLEST_RISE))
-        sizes = volts / UNITS[0], kelvins / kelvin, filling / UNITS[2]
+        kelvin = max(RISE_SHARE * rise, SMALLEST_RISE)
+        sizes = volts / POTENTIAL_UNIT, kelvins / kelvin, filling / CONCENTRATION_UNIT
         worst = int(np.argmax(sizes))
         return max(sizes), ("potential", "temperature", "vacancy concentration")[worst]
 
-    def _failed(self, report: NewtonReport, reason: str, name: str) -> NewtonReport:
+    def _failed(
+        self, report: NewtonReport, reason: str, name: str, increment: State | None = None
+    ) -> NewtonReport:
         self.linear.reset()
         report.converged, report.reason, report.field = False, reason, name
+        if increment is not None and name:
+            report.place = self.problem.place_of_largest(increment, name)
         return report

@@ -15,8 +15,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from devicephys.errors import SolverError
-from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.equations import CONCENTRATION, CellProblem, State
 from devicephys.fem.newton import NewtonReport
+
+#: after a failed Newton iteration, the number of steps that grow by at most the factor
+CAUTION, CAUTIOUS_GROWTH = 8, 1.25
+#: share of a step's error the controller aims at, and the largest growth of a step
+SAFETY, LARGEST_GROWTH = 0.8, 2.0
+#: concentrations (1e21 cm^-3) down to minus this in the history of BDF2 are filled up
+FILL = 1e-5
 
 
 @dataclass(frozen=True)
@@ -114,15 +121,17 @@ class Stepper:
                     caution = max(0, caution - 1)
                     grown = self._next_size(result.error, result.order, result.report)
                     if caution:
-                        grown = min(grown, 1.0)
-                    step = max(planned, (end - time) * grown) if grown >= 1 else (end - time) * grown
+                        grown = min(grown, CAUTIOUS_GROWTH)
+                    step = (
+                        max(planned, (end - time) * grown) if grown >= 1 else (end - time) * grown
+                    )
                     if limits.fixed is not None:
                         step = limits.fixed
                     yield result
                     continue
                 factor, rejection, report = result
                 if not report.converged:
-                    caution = 3
+                    caution = CAUTION
                 self.statistics.rejections.append(rejection)
                 step = rejection.step_size * factor
                 if step < limits.shortest or limits.fixed is not None:
@@ -133,22 +142,48 @@ class Stepper:
         slope = abs(voltage(corner) - voltage(time)) / (corner - time)
         return self.limits.voltage / slope if slope > 0 else np.inf
 
-    def _attempt(self, past, end: float, voltage, kink: bool, order: int = 2):
+    def _history(self, past, h: float) -> tuple[float, np.ndarray, np.ndarray, float]:
+        """g, (V, T)_h and n_h of the time formula, and the share of BDF2 in it. Collective.
+
+        BDF2 extrapolates the past, n_h = n1 + b (n1 - n0), and may leave 0 <= n <= n_max where a
+        cell empties or fills within a step. The face fluxes keep the bounds of n_h, so n_h is kept
+        inside: b is scaled down (towards implicit Euler, in all cells alike, which conserves the
+        inventory), and what is left below zero, at most ``FILL``, is filled up from all cells.
+        """
+        start, old = past[0]
+        if len(past) == 1:
+            return h, old.u, old.n, 0.0
+        h1 = start - past[1][0]
+        ratio = h / h1
+        b = ratio**2 / (1 + 2 * ratio)
+        trend = b * (old.n - past[1][1].n)
+        room = np.full(old.n.shape, np.inf)
+        vacancy = self.problem.device.vacancy
+        if vacancy.site_exclusion:
+            room = vacancy.site_limit / CONCENTRATION - old.n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.where(trend < 0, (old.n + FILL) / -trend, (room + FILL) / trend)
+        reach = reach[np.isfinite(reach)]
+        (negative,) = self.problem.maximum(-reach.min() if reach.size else -1.0)
+        share = float(np.clip(-negative, 0.0, 1.0))
+        n_hist = old.n + share * trend
+        volume = self.problem.cell_volume
+        filled = np.maximum(n_hist, 0.0)
+        missing, total = self.problem.sum(volume @ (filled - n_hist), volume @ filled)
+        if missing > 0:
+            n_hist = filled * (1.0 - missing / total)
+        u_hist = old.u + share * b * (old.u - past[1][1].u)
+        return h - share * b * h1, u_hist, n_hist, share
+
+    def _attempt(self, past, end: float, voltage, kink: bool):
         """One step; a Step, or (factor for the next try, Rejection, NewtonReport)."""
         problem = self.problem
         start, old = past[0]
         h = end - start
-        order = 1 if len(past) == 1 else order
-        if order == 1:
-            gamma_dt, u_hist, n_hist = h, old.u, old.n
-        else:
-            ratio = h / (start - past[1][0])
-            a, b = (1 + ratio) ** 2 / (1 + 2 * ratio), ratio**2 / (1 + 2 * ratio)
-            gamma_dt = h * (1 + ratio) / (1 + 2 * ratio)
-            u_hist = a * old.u - b * past[1][1].u
-            n_hist = a * old.n - b * past[1][1].n
+        order = 1 if len(past) == 1 else 2
+        gamma_dt, u_hist, n_hist, share = self._history(past, h)
         applied_old, applied = voltage(start), voltage(end)
-        guess, error_constant = self._predict(past, end, order)
+        guess, error_constant = self._predict(past, end)
         predicted_n, predicted_t = guess.n.copy(), guess.u[1::2].copy()
         if not self.solver.extrapolates:
             guess.u, guess.contact = old.u.copy(), old.contact
@@ -167,22 +202,24 @@ class Stepper:
             reason = f"{report.reason} ({report.field})" if report.field else report.reason
             return 0.25, Rejection(start, h, reason), report
         (lowest,) = problem.maximum(-guess.n.min() if guess.n.size else 0.0)
-        if lowest > 1e-9:
-            if order == 2:
-                # BDF2 may undershoot where a cell empties within a step; implicit Euler cannot.
-                return self._attempt(past, end, voltage, kink, order=1)
+        if lowest > FILL:
             return 0.5, Rejection(start, h, "the concentration became negative"), report
         error = 0.0
         if error_constant:
             difference_n = np.abs(guess.n - predicted_n).max() if guess.n.size else 0.0
             difference_t = np.abs(guess.u[1::2] - predicted_t).max() if guess.u.size else 0.0
             difference_n, difference_t = problem.maximum(difference_n, difference_t)
+            if order == 2 and share < 1.0:
+                # what is missing to BDF2 is made by implicit Euler, with its error h^2 n''/2
+                bend = guess.n - old.n - h / (start - past[1][0]) * (old.n - past[1][1].n)
+                (largest,) = problem.maximum(np.abs(bend).max() if bend.size else 0.0)
+                difference_n += 0.5 * (1.0 - share) * largest
             part_n = error_constant * difference_n / self.limits.concentration
             part_t = 0.0 if kink else error_constant * difference_t / self.limits.temperature
             error = max(part_n, part_t)
             if error > 1.0 and self.limits.fixed is None:
                 which = "vacancy concentration" if part_n >= part_t else "temperature"
-                factor = max(0.1, 0.8 * error ** (-1.0 / (order + 1)))
+                factor = max(0.1, SAFETY * error ** (-1.0 / (order + 1)))
                 return factor, Rejection(start, h, f"time error too large ({which})"), report
         return Step(
             time=end,
@@ -198,14 +235,14 @@ class Stepper:
             factorisations=report.factorisations,
         )
 
-    def _predict(self, past, end: float, order: int) -> tuple[State, float]:
+    def _predict(self, past, end: float) -> tuple[State, float]:
         """Extrapolated state and the share of (solution - prediction) that is local error."""
         start, old = past[0]
         h = end - start
         if len(past) == 1:
             return old.copy(), 0.5
         h1 = start - past[1][0]
-        if len(past) == 2 or order == 1:
+        if len(past) == 2:
             x = h / h1
             weights = (1 + x, -x)
             # exact for implicit Euler, a safe over-estimate for BDF2
@@ -229,16 +266,27 @@ class Stepper:
         )
 
     def _next_size(self, error: float, order: int, report: NewtonReport) -> float:
-        grown = 2.0 if error == 0.0 else 0.85 * error ** (-1.0 / (order + 1))
+        grown = LARGEST_GROWTH if error == 0.0 else SAFETY * error ** (-1.0 / (order + 1))
         if report.iterations > 6:
             grown = min(grown, 1.0)
-        return float(np.clip(grown, 0.3, 2.0))
+        return float(np.clip(grown, 0.3, LARGEST_GROWTH))
 
     def _give_up(self, rejection: Rejection, report: NewtonReport, state: State) -> SolverError:
-        hottest = self.problem.maximum(state.u[1::2].max())[0]
+        (hottest,) = self.problem.maximum(state.u[1::2].max() if state.u.size else 0.0)
+        where = f"t = {rejection.time:.6g} s, step {rejection.step_size:.3g} s"
+        if report.place is not None:
+            r, z = (1e9 * x for x in report.place)
+            where += f", {report.field} at r = {r:.2f} nm, z = {z:.2f} nm"
         return SolverError(
             f"no time step succeeds: {rejection.reason}",
-            where=f"t = {rejection.time:.6g} s, step {rejection.step_size:.3g} s, "
-            f"peak temperature {hottest:.0f} K",
-            hint="try a lower voltage, a slower sweep, a finer mesh or a larger series resistance",
+            where=f"{where}, peak temperature {hottest:.0f} K",
+            hint="Try a lower voltage, a slower sweep, a finer mesh or a larger series resistance",
+            diagnosis={
+                "field": report.field,
+                "place": report.place,
+                "time": rejection.time,
+                "step_size": rejection.step_size,
+                "reason": rejection.reason,
+                "temperature_max": hottest,
+            },
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
@@ -138,7 +138,7 @@ def stressed() -> tuple[CellProblem, NewtonSolver]:
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    voltage=st.sampled_from([-1.0, -0.2, 0.0, 0.3, 1.0]),
+    voltage=st.sampled_from([-0.6, -0.2, 0.0, 0.3, 0.6]),
     diffusion_lengths=st.sampled_from([1e-2, 1.0, 1e3]),
 )
 def test_an_implicit_step_keeps_bounds_and_inventory(
@@ -154,7 +154,7 @@ def test_an_implicit_step_keeps_bounds_and_inventory(
     length = diffusion_lengths / diffusivity
     problem.load_history(before.u, before.n, length)
     report = solver.solve(state, voltage)
-    assume(report.converged)  # otherwise the stepper shortens the step: no bound is at stake
+    assert report.converged, report.reason
     assert state.n.min() >= -1e-9
     assert state.n.max() <= 1.2 + 1e-9
     inventory = problem.cell_volume @ before.n

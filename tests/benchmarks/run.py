@@ -1,0 +1,63 @@
+"""Measure the solver on this machine and print Markdown tables for the README.
+
+``python tests/benchmarks/run.py`` prints the costs of one loop; ``--sensitivity``, ``--loops``
+and ``--balances`` print those tables instead. One process, one core. Writes nothing unless
+``--out`` names a file, to which the tables are added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from pathlib import Path
+
+# Before NumPy is loaded: threads inside small matrices only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import cost
+import sensitivity
+from figures import DEVICE
+
+import devicephys
+
+
+def arguments() -> argparse.Namespace:
+    """What the person wants measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default=DEVICE, help="library device or YAML file")
+    parser.add_argument("--preset", default="default", help="for all tables but that of costs")
+    parser.add_argument("--costs", action="store_true", help="costs (as without any choice)")
+    parser.add_argument("--full", action="store_true", help="costs: staggered at 'default' too")
+    parser.add_argument("--sensitivity", action="store_true", help="mesh and time step halved")
+    parser.add_argument("--loops", action="store_true", help="figures of loops 1, 2, 3 and 10")
+    parser.add_argument("--balances", action="store_true", help="largest imbalances of a loop")
+    parser.add_argument("--out", type=Path, help="file to which the tables are added")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    wanted = arguments()
+    device = devicephys.load_device(wanted.device)
+    others = wanted.sensitivity or wanted.loops or wanted.balances
+    jobs = []
+    if wanted.costs or wanted.full or not others:
+        jobs.append(lambda: cost.report(device, wanted.full))
+    if wanted.sensitivity:
+        jobs.append(lambda: sensitivity.halving(device, wanted.preset))
+    if wanted.loops:
+        jobs.append(lambda: sensitivity.loops(device, wanted.preset))
+    if wanted.balances:
+        jobs.append(lambda: sensitivity.balances(device, wanted.preset))
+    heading = f"{device.name}, ddk-toolkit {devicephys.__version__}, {platform.machine()}, one core"
+    for text in (heading, *(job() for job in jobs)):
+        print(text + "\n", flush=True)
+        if wanted.out is not None:
+            with wanted.out.open("a", encoding="utf-8") as stream:
+                stream.write(text + "\n\n")
+
+
+if __name__ == "__main__":
+    main()
