@@ -115,7 +115,7 @@ def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> flo
 
 
 def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]:
-    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it ends.
+    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it lies in.
 
     NaN and -1 where I/V does not rise from before that step to after it by ``SET_RISE``.
     """
@@ -128,7 +128,17 @@ def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]
     k = int(np.argmax(slope))
     if not conductance[k + 1 :].max() > SET_RISE * conductance[: k + 1].min():
         return float("nan"), -1
-    return float(0.5 * (v[k] + v[k + 1])), int(use[k + 1])
+    middle = 0.5 * (v[k] + v[k + 1])
+    if 0 < k < len(slope) - 1:
+        # the top of the parabola through the three slopes around the largest
+        x = 0.5 * (v[k - 1 : k + 2] + v[k : k + 3])
+        (a, b, c), span = slope[k - 1 : k + 2], x[2] - x[0]
+        if span > 0 and x[0] < x[1] < x[2]:
+            left, right = (b - a) / (x[1] - x[0]), (c - b) / (x[2] - x[1])
+            if left - right > 0:
+                top = 0.5 * (x[0] + x[1]) + left * span / (2.0 * (left - right))
+                middle = float(np.clip(top, v[k], v[k + 1]))
+    return float(middle), int(use[k + 1])
 
 
 def loop_figures(
@@ -162,9 +172,8 @@ def loop_figures(
         if np.isfinite(onset)
         else float("nan")
     )
-    # the steepest rise lies between two steps: the temperature there is their mean
     t_set = (
-        float(0.5 * (temperature_max[set_index - 1] + temperature_max[set_index]))
+        float(np.interp(set_voltage, voltage[up], temperature_max[up]))
         if set_index >= 0
         else float("nan")
     )

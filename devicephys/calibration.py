@@ -1,7 +1,7 @@
 """Scripted calibration of a device against the article's current-voltage loop.
 
-A damped Gauss-Newton (Levenberg-Marquardt) search over a few parameters, in their logarithms,
-that brings the headline figures of one simulated loop to the targets. The Jacobian is by forward
+A damped Gauss-Newton search with a line search over a few parameters, in their logarithms, that
+brings the headline figures of one simulated loop to the targets. The Jacobian is by forward
 differences, its columns computed by several processes. Every simulation and its figures are
 written to a log, so that the path from the starting set to the shipped one can be read.
 
@@ -49,6 +49,12 @@ class Target:
         return min(misfit, 0.0) if self.at_least else misfit
 
 
+#: damping of the Gauss-Newton matrix, and the shares of its step that are tried
+DAMPING, LENGTHS = 0.3, (1.0, 0.6, 0.35, 0.2, 0.1, 0.05)
+
+#: loops of each simulation: the drift is that from the first to the last
+LOOPS = 2
+
 #: library device the calibration starts from
 START = "calibration-start"
 
@@ -63,6 +69,8 @@ TARGETS = (
     Target("low_resistance_after", 5000.0, 500.0),
     Target("resistance_drift", 0.0, 0.10),
     Target("resistance_ratio", 16.5, 1.5, at_least=True),
+    Target("reset_onset_voltage_drift", 0.0, 0.05),
+    Target("set_voltage_drift", 0.0, 0.05),
 )
 
 
@@ -89,23 +97,33 @@ KNOBS = (
     Knob("thermal_conductivity_low", _both("thermal_conductivity_low"), "W/m/K", 0.3, 6.0),
     Knob("diffusion_activation_HfOx", ("materials.HfOx.diffusion_activation",), "eV", 0.9, 1.15),
     Knob("diffusion_activation_TaOx", ("materials.TaOx.diffusion_activation",), "eV", 0.75, 1.1),
-    Knob("site_limit", ("vacancy.site_limit",), "cm^-3", 1.1e21, 3e21),
+    Knob("site_limit", ("vacancy.site_limit",), "cm^-3", 1.02e21, 3e21),
     Knob("transconductance", ("series.transconductance",), "A/V^2", 1e-3, 3e-2),
     Knob("reset_voltage", ("sweep.reset_voltage",), "V", -1.8, -1.35),
+    Knob("set_voltage", ("sweep.set_voltage",), "V", 1.45, 1.8),
 )
 
 
 def figures_of(device: Device, settings: Settings) -> Figures:
-    """Headline figures of one loop of a device; empty where the solver refused."""
+    """Headline figures of the first loop of a device and its drift to the last of ``LOOPS``.
+
+    Empty where the solver refused.
+    """
+    from devicephys.protocol import IVSweep
     from devicephys.simulation import simulate
 
     try:
-        loop = simulate(device, settings=settings)
+        sweep = IVSweep.from_device(device.with_({"sweep.loops": str(LOOPS)}))
+        loop = simulate(device, sweep, settings)
     except DDKError:
         return {}
     figures = json.loads(loop.attrs["headline_json"])
     before, after = figures.get("low_resistance_before"), figures.get("low_resistance_after")
     figures["resistance_drift"] = after / before - 1.0 if before and after else None
+    first, last = figures["loops"][0], figures["loops"][-1]
+    for key in ("reset_onset_voltage", "set_voltage"):
+        both = first[key] is not None and last[key] is not None
+        figures[key + "_drift"] = last[key] - first[key] if both else None
     return figures
 
 
@@ -186,7 +204,7 @@ class Calibration:
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(self.workers, mp_context=context) as pool:
             figures = self._evaluate(pool, [here])[0]
-            best, damping = self._cost(figures, here - origin, ridge), 0.1
+            best = self._cost(figures, here - origin, ridge)
             for iteration in range(iterations):
                 residual = self.residuals(figures)
                 self.report(
@@ -201,18 +219,14 @@ class Calibration:
                     [(self.residuals(f) - residual) / delta for f in columns]
                 )
                 improved = False
-                trials, dampings = [], [damping * f for f in (0.3, 1.0, 5.0, 30.0)]
-                for lam in dampings:
-                    normal = jacobian.T @ jacobian + (ridge**2 + lam) * np.eye(len(here))
-                    right = jacobian.T @ residual + ridge**2 * (here - origin)
-                    step = np.clip(-np.linalg.solve(normal, right), -0.25, 0.25)
-                    trials.append(np.clip(here + step, bounds[:, 0], bounds[:, 1]))
-                for lam, trial, found in zip(
-                    dampings, trials, self._evaluate(pool, trials), strict=True
-                ):
+                normal = jacobian.T @ jacobian + (ridge**2 + DAMPING) * np.eye(len(here))
+                right = jacobian.T @ residual + ridge**2 * (here - origin)
+                step = np.clip(-np.linalg.solve(normal, right), -0.25, 0.25)
+                trials = [np.clip(here + a * step, bounds[:, 0], bounds[:, 1]) for a in LENGTHS]
+                for trial, found in zip(trials, self._evaluate(pool, trials), strict=True):
                     cost = self._cost(found, trial - origin, ridge)
                     if cost < best:
-                        best, here, figures, damping, improved = cost, trial, found, lam, True
+                        best, here, figures, improved = cost, trial, found, True
                 if not improved:
                     self.report("no step improves the fit")
                     break
@@ -246,7 +260,9 @@ def figures_line(figures: Figures) -> str:
         f"{show('low_resistance_before', '.2f', 1e-3)} / "
         f"{show('high_resistance', '.1f', 1e-3)} / "
         f"{show('low_resistance_after', '.2f', 1e-3)} kohm, ratio "
-        f"{show('resistance_ratio', '.1f')}; {show('newton_iterations', '.0f')} Newton iterations"
+        f"{show('resistance_ratio', '.1f')}; drift {show('reset_onset_voltage_drift', '+.3f')}, "
+        f"{show('set_voltage_drift', '+.3f')} V; "
+        f"{show('newton_iterations', '.0f')} Newton iterations"
     )
 
 

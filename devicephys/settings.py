@@ -22,7 +22,8 @@ class Settings:
     name : name of the preset these settings came from.
     cell_size : smallest cell, at the bottom electrode's interface [m].
     cell_growth : growth of the cell size per unit distance from there [1].
-    radial_scale : factor on the radial cell size of 1 nm at the filament's wall [1].
+    coarseness : factor on the sizes away from there: 0.6 nm axially up to 8 nm above the filament
+        (beyond, cells grow freely) and 1 nm radially at the filament's wall [1].
     mesh_split : every cell is divided this often along both axes; 2 halves the mesh.
     scheme : "monolithic" (all fields in one Newton), "staggered" (potential, temperature and
         vacancies in turn until they agree) or "one-pass" (each once a step: inaccurate, for
@@ -39,9 +40,9 @@ class Settings:
     """
 
     name: str = "default"
-    cell_size: float = 0.1e-9
+    cell_size: float = 0.025e-9
     cell_growth: float = 0.15
-    radial_scale: float = 1.0
+    coarseness: float = 1.0
     mesh_split: int = 1
     scheme: Scheme = "monolithic"
     concentration_tolerance: float = 0.015
@@ -110,9 +111,9 @@ UNITS = {
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "name": "quick",
-        "cell_size": 0.2e-9,
+        "cell_size": 0.05e-9,
         "cell_growth": 0.25,
-        "radial_scale": 1.5,
+        "coarseness": 1.5,
         "concentration_tolerance": 0.03,
         "temperature_tolerance": 10.0,
         "voltage_step": 0.1,
@@ -120,9 +121,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "fine": {
         "name": "fine",
-        "cell_size": 0.05e-9,
+        "cell_size": 0.0125e-9,
         "cell_growth": 0.1,
-        "radial_scale": 0.5,
+        "coarseness": 0.5,
         "concentration_tolerance": 0.005,
         "temperature_tolerance": 2.0,
         "voltage_step": 0.04,

@@ -171,17 +171,25 @@ def test_one_fall_of_the_resistance_ends_the_gradual_range() -> None:
 
 
 @given(at=st.floats(0.5, 1.5), points=st.integers(33, 400))
-def test_set_is_the_middle_of_the_step_of_the_jump(at: float, points: int) -> None:
+def test_set_lies_in_the_step_of_the_jump(at: float, points: int) -> None:
     voltage, current = rising(points, at, width=1e-9)
     found, index = steepest_rise(voltage, current)
     assert voltage[index - 1] <= at <= voltage[index]
-    assert found == pytest.approx(0.5 * (voltage[index - 1] + voltage[index]))
+    assert voltage[index - 1] <= found <= voltage[index]
+
+
+def test_set_is_the_middle_of_a_smooth_jump() -> None:
+    # steps of 10 mV through a jump 30 mV wide: the place is known better than the step
+    voltage, current = rising(171, 1.234, width=0.03)
+    assert steepest_rise(voltage, current)[0] == pytest.approx(1.234, abs=1.5e-3)
 
 
 def test_steepness_is_per_volt_and_not_per_step() -> None:
     voltage = np.array([0.0, 0.2, 0.4, 0.6, 1.0, 1.01, 1.02])
     conductance = 1e-5 * np.array([1.0, 1.0, 1.0, 1.0, 2.0, 3.0, 3.0])
-    assert steepest_rise(voltage, voltage * conductance)[0] == pytest.approx(1.005)
+    found, index = steepest_rise(voltage, voltage * conductance)
+    assert index == 5
+    assert 1.0 <= found <= 1.01
 
 
 def test_no_set_where_nothing_switches() -> None:

@@ -25,7 +25,7 @@ def clip(temperature):
 
 
 def ramp(n, low, high, saturation):
-    """Property that goes linearly from ``low`` at n = 0 to ``high`` at ``saturation``, then stays."""
+    """Property that goes linearly from ``low`` at n = 0 to ``high`` at ``saturation``."""
     share = ufl.max_value(ufl.min_value(n / saturation, 1.0), 0.0)
     return low + (high - low) * share
 

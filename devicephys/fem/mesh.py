@@ -8,6 +8,7 @@ filament wall and in the first nanometres of the reservoir, coarse in the electr
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import basix.ufl
@@ -21,9 +22,9 @@ from devicephys.errors import InputError
 
 #: one length unit of the finite-element problem, in metres
 LENGTH = 1e-9
-#: largest cell between the bottom electrode and 8 nm above the filament, in smallest cells
-COARSEST_IN_ZONE = 6.0
-#: radial cell size at the filament's wall at scale 1, m
+#: largest axial cell between the bottom electrode and 8 nm above the filament, m
+ZONE_SIZE = 0.6e-9
+#: radial cell size at the filament's wall, m
 RADIAL_SIZE = 1.0e-9
 
 
@@ -70,7 +71,7 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
     cells (``split=2``) keeps every line of the coarser mesh.
     """
     nodes = [breaks[0]]
-    for a, b in zip(breaks[:-1], breaks[1:], strict=True):
+    for a, b in itertools.pairwise(breaks):
         x = np.linspace(a, b, 2001)
         density = 1.0 / size(x)
         count = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
@@ -83,7 +84,7 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
 
 
 def make_grid(
-    device: Device, size: float, growth: float, split: int = 1, radial_scale: float = 1.0
+    device: Device, size: float, growth: float, split: int = 1, coarseness: float = 1.0
 ) -> Grid:
     """Grid for a device.
 
@@ -108,13 +109,13 @@ def make_grid(
 
     def z_size(z):
         distance = np.abs(z - bottom)
-        in_oxide = np.minimum(size + growth * distance, COARSEST_IN_ZONE * size)
+        in_oxide = np.minimum(size + growth * distance, max(ZONE_SIZE * coarseness, size))
         in_oxide = np.maximum(in_oxide, size + growth * (z - zone_top))
         in_electrode = size + 2.0 * growth * np.where(z < bottom, distance, z - zone_top)
         return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
 
     radius = device.filament.radius
-    wall = RADIAL_SIZE * radial_scale
+    wall = RADIAL_SIZE * coarseness
 
     def r_size(r):
         return wall + growth * np.where(r < radius, 0.5 * (radius - r), 1.5 * (r - radius))

@@ -12,8 +12,9 @@ from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, St
 from devicephys.fem.mesh import LENGTH, Grid
 from devicephys.fem.stepper import Step
 
-#: currents and powers below these do not enter the denominators of relative balances (A, W)
-CURRENT_FLOOR, POWER_FLOOR = 1e-12, 1e-12
+#: relative balances are relative to at least these, a hundred-thousandth of a switching cell's
+#: power: at the zero of the voltage there is no current and no power to compare with (A, W)
+CURRENT_FLOOR, POWER_FLOOR = 1e-12, 3e-9
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def cell(
 
 def uniform_grid(device: Device, size: float, radial_size: float, split: int = 1) -> Grid:
     """Uniform grid, cells of ``size`` times ``radial_size`` nm, each divided ``split`` times."""
-    return make_grid(device, size * 1e-9, 0.0, split=split, radial_scale=radial_size)
+    return make_grid(device, size * 1e-9, 0.0, split=split, coarseness=radial_size)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import xarray as xr
@@ -29,8 +30,11 @@ COLUMNS = (
 
 
 def run(device: Device, settings: Settings) -> xr.Dataset:
-    """One run of the device's own sweep on this process alone."""
-    return devicephys.simulate(device, settings=settings, comm=MPI.COMM_SELF)
+    """One run of the device's own sweep on this process alone, named on the error stream."""
+    trace = devicephys.simulate(device, settings=settings, comm=MPI.COMM_SELF)
+    seconds = headline(trace)["seconds"]["solving"]
+    print(f"{settings.name}, {settings.scheme}: {seconds:.2f} s", file=sys.stderr)
+    return trace
 
 
 def headline(trace: xr.Dataset) -> dict[str, Any]:
