@@ -160,10 +160,11 @@ def versions() -> dict[str, str]:
 
 
 def _module(name: str) -> Any:
-    # By name and only here: this module must import where no finite-element stack is.  MPI has
-    # to be initialised by mpi4py before dolfinx is loaded.
-    if name.startswith("dolfinx"):
-        importlib.import_module("mpi4py.MPI")
+    # By name and only here: this module must import where no finite-element stack is.  The folder
+    # fem initialises MPI and PETSc. If one rank did so in another order, they would end in another
+    # order, too, and wait for each other for ever.
+    if name.startswith(("dolfinx", "petsc4py")):
+        importlib.import_module("devicephys.fem")
     return importlib.import_module(name)
 
 

@@ -287,6 +287,9 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
                 "chunksizes": (1, *variable.shape[1:]),
             }
     clean = ds.drop_encoding()
+    for name, variable in clean.variables.items():
+        if variable.dtype == object and not variable.size:  # would be stored as numbers
+            clean[name] = variable.astype("U1")
     return write_bytes(path, clean.to_netcdf(engine="h5netcdf", encoding=encoding), overwrite)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_five_lines_give_a_loop() -> None:
     assert float(loop.resistance.sel(time=loop.time[-2])) > 0
 
 
-def test_record_is_of_its_schema_and_survives_the_file(loop: xr.Dataset, tmp_path) -> None:
+def test_record_is_of_its_schema_and_survives_the_file(loop: xr.Dataset, tmp_path: Path) -> None:
     records.validate(loop, "IVTrace")
     again = records.read(records.write(loop, tmp_path / "iv.nc"), "IVTrace")
     xr.testing.assert_equal(again, loop)
@@ -78,6 +79,14 @@ def test_record_is_of_its_schema_and_survives_the_file(loop: xr.Dataset, tmp_pat
     assert 2 <= again.sizes["frame"] <= 60
     assert again.attrs["method"] == "monolithic"
     assert "warning" not in again.attrs
+
+
+def test_a_record_without_rejected_steps_survives_the_file(device: Device, tmp_path: Path) -> None:
+    ramp = Waveform.from_si([0.0, 1e-3], [0.0, -0.1])
+    trace = devicephys.simulate(device, ramp, QUICK)
+    assert trace.sizes["rejected"] == 0
+    again = records.read(records.write(trace, tmp_path / "iv.nc"), "IVTrace")
+    assert again.sizes == trace.sizes
 
 
 def test_record_holds_what_it_was_computed_from(loop: xr.Dataset, device: Device) -> None:
@@ -203,7 +212,7 @@ def test_two_loops_have_two_lots_of_figures(device: Device) -> None:
 
 def _march(device: Device, scheme: str, end: float, steps: int = 120) -> list:
     """Accepted steps of equal length from 0 V to ``end`` at 100 V/s."""
-    grid = make_grid(device, QUICK.cell_size, QUICK.cell_growth, coarseness=QUICK.coarseness)
+    grid = make_grid(device, QUICK.cell_size, QUICK.cell_growth, QUICK.mesh_split, QUICK.coarseness)
     problem = CellProblem(device, grid, MPI.COMM_SELF)
     solver = (
         NewtonSolver(problem, 0.03)
