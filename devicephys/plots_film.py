@@ -21,6 +21,7 @@ from devicephys.plots_fields import (
     ELECTRODE_FACE,
     TEMPERATURE_MAP,
     VACANCY_MAP,
+    VACANCY_UNIT,
     Window,
     draw_geometry,
     finish_panel,
@@ -100,7 +101,7 @@ class _Film:
         self._step = style.index_at(ds, ds["time_frame"].values)
         figure = style.new_figure(9.6, 4.2)
         figure.set_dpi(100)
-        axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
+        axes = figure.subplots(1, 3, width_ratios=[1.15, 1.15, 1.1])
         self._canvas = FigureCanvasAgg(figure)
         self._axes = axes
         self._prepare_sampling(window)
@@ -108,7 +109,7 @@ class _Film:
             self._map(axes[0], window, self._n_norm, VACANCY_MAP),
             self._map(axes[1], window, self._t_norm, TEMPERATURE_MAP),
         ]
-        titles = ("Vacancy concentration (1/cm³)", "Temperature (°C)")
+        titles = (f"Vacancy concentration ({VACANCY_UNIT})", "Temperature (°C)")
         for k, (ax, image) in enumerate(zip(axes[:2], self._images, strict=True)):
             draw_geometry(ax, bands, outline, window, names=k == 0, light=k == 1)
             finish_panel(ax, first=k == 0, last_row=True)
@@ -191,7 +192,7 @@ class _Film:
     def frame(self, index: int) -> np.ndarray:
         """Return frame ``index`` as RGB bytes, shape (height, width, 3)."""
         ds, step = self._ds, self._step[index]
-        n = ds["vacancy_concentration_frame"].values[index] * style.PER_CM3
+        n = ds["vacancy_concentration_frame"].values[index] * style.PER_1E21_CM3
         celsius = ds["temperature_frame"].values[index] - style.CELSIUS_ZERO
         self._images[0].set_data(np.ma.masked_invalid(n[np.ix_(*self._cell)]))
         self._images[1].set_data(self._weights[0] @ celsius @ self._weights[1].T)

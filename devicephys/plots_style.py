@@ -33,7 +33,7 @@ BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"
 RESET_COLOUR, SET_COLOUR = BLUE, VERMILLION
 
 NM = 1e9  # m -> nm
-PER_CM3 = 1e-6  # 1/m^3 -> 1/cm^3
+PER_1E21_CM3 = 1e-27  # 1/m^3 -> 1e21/cm^3
 MICROAMPERE = 1e6  # A -> uA
 KILOOHM = 1e-3  # ohm -> kohm
 CELSIUS_ZERO = 273.15  # K

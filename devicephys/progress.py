@@ -139,9 +139,19 @@ _FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "high_resistance": ("High resistance", lambda r: format_si(r, "ohm", 3)),
     "low_resistance_after": ("Low resistance, after", lambda r: format_si(r, "ohm", 3)),
     "resistance_ratio": ("High / low resistance", lambda x: f"{x:.1f}"),
-    "newton_iterations": ("Newton iterations", lambda n: f"{n:.0f}"),
+    "steps": ("Accepted steps", lambda n: f"{n:.0f}"),
     "rejected_steps": ("Rejected steps", lambda n: f"{n:.0f}"),
+    "newton_iterations": ("Newton iterations", lambda n: f"{n:.0f}"),
+    "factorisations": ("Factorisations", lambda n: f"{n:.0f}"),
+    "cells": ("Cells of the mesh", lambda n: f"{n:.0f}"),
+    "unknowns": ("Unknowns", lambda n: f"{n:.0f}"),
 }
+#: Figures whose values in the single loops stand in a row of their own.
+_PER_LOOP = {
+    "reset_onset_voltage": "RESET onset, loops",
+    "set_voltage": "SET, loops",
+}
+_TIME_NAMES = {"jacobian": "Jacobian"}
 
 
 def _celsius(kelvin: float) -> str:
@@ -152,13 +162,40 @@ def headline_rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the headline figures of a record as pairs of name and text with unit.
 
     A figure that the run did not reach (absent, ``None`` or NaN) reads "not reached"; a figure
-    that is not known here is shown under its own name.
+    that is not known here is shown under its own name if it is a number or a text.  Of the list
+    ``loops`` the voltages are shown if it has more than one loop; the mapping ``seconds`` becomes
+    the row "Time", its largest part first.
     """
     rows = []
     for key, (name, text) in _FIGURES.items():
         value = figures.get(key)
         if key in figures:
-            missing = not isinstance(value, int | float) or value != value
-            rows.append((name, "not reached" if missing else text(value)))
-    rows += [(key, str(value)) for key, value in figures.items() if key not in _FIGURES]
+            rows.append((name, "not reached" if _missing(value) else text(value)))
+    rows += [
+        (key, str(value))
+        for key, value in figures.items()
+        if key not in _FIGURES and not isinstance(value, dict | list)
+    ]
+    loops = figures.get("loops")
+    if isinstance(loops, list) and len(loops) > 1:
+        for key, name in _PER_LOOP.items():
+            values = [loop.get(key) for loop in loops]
+            texts = ["not reached" if _missing(v) else f"{v:+.2f}" for v in values]
+            rows.append((name, ", ".join(texts) + ("" if _missing(values[-1]) else " V")))
+    seconds = figures.get("seconds")
+    if isinstance(seconds, dict) and seconds:
+        rows.append(("Time", _time_text(seconds)))
     return rows
+
+
+def _missing(value: Any) -> bool:
+    return not isinstance(value, int | float) or value != value
+
+
+def _time_text(seconds: dict[str, float]) -> str:
+    """Return e.g. "3.3 s (factorisation 1.5, Jacobian 0.8, setup 0.2)": the total, its parts."""
+    # "solving" is the sum of all others but "setup"
+    parts = {key: value for key, value in seconds.items() if key != "solving"}
+    largest = sorted(parts.items(), key=lambda item: -item[1])
+    named = [f"{_TIME_NAMES.get(key, key)} {value:.1f}" for key, value in largest if value >= 0.05]
+    return f"{sum(parts.values()):.1f} s" + (f" ({', '.join(named)})" if named else "")

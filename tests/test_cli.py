@@ -514,6 +514,24 @@ def test_headline_rows_say_what_was_not_reached() -> None:
     json.dumps(rows)
 
 
+def test_headline_rows_put_loops_and_seconds_into_words() -> None:
+    loops = [
+        {"reset_onset_voltage": -1.25, "set_voltage": 1.42},
+        {"reset_onset_voltage": -1.234, "set_voltage": None},
+    ]
+    seconds = {"jacobian": 0.8, "factorisation": 1.5, "rest": 0.01, "solving": 2.31, "setup": 0.2}
+    figures = {"cells": 550, "unknowns": 1782, "steps": 173, "loops": loops, "seconds": seconds}
+    assert headline_rows(figures) == [
+        ("Accepted steps", "173"),
+        ("Cells of the mesh", "550"),
+        ("Unknowns", "1782"),
+        ("RESET onset, loops", "-1.25, -1.23 V"),
+        ("SET, loops", "+1.42, not reached"),
+        ("Time", "2.5 s (factorisation 1.5, Jacobian 0.8, setup 0.2)"),
+    ]
+    assert headline_rows({"loops": loops[:1], "mine": {}, "seconds": {}}) == []
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"

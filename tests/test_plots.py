@@ -115,22 +115,46 @@ def test_a_single_step_can_be_drawn() -> None:
 def test_the_maps_are_mirrored_in_nm_and_share_their_scale() -> None:
     ds = iv_trace(**SMALL)
     figure = plots.fields_figure(ds)
-    panels = [ax for ax in figure.axes if "of" in ax.get_title() or "peak" in ax.get_title()]
-    assert len([ax for ax in figure.axes if ax.get_title().startswith("peak")]) == 8
-    for ax in panels:
+    temperatures = [ax for ax in figure.axes if "peak" in ax.get_title()]
+    vacancies = [ax for ax in figure.axes if " V" in ax.get_title()]
+    whole = [ax for ax in figure.axes if "whole cell" in ax.get_title()]
+    assert [len(vacancies), len(temperatures), len(whole)] == [8, 8, 2]
+    for ax in (*vacancies, *temperatures, *whole):
         assert ax.get_aspect() == 1.0
         left, right = ax.get_xlim()
         assert left == -right
-    vacancies = next(ax for ax in figure.axes if ax.get_title().startswith("D  "))
-    values = meshes(vacancies).get_array()
+    values = meshes(vacancies[3]).get_array()
     assert np.array_equal(values.filled(-1), values.filled(-1)[:, ::-1])
-    limits = {
-        meshes(ax).get_clim() for ax in figure.axes if ax.get_title()[:2] in ("A ", "D ", "H ")
-    }
-    assert len(limits) == 1
-    low, high = limits.pop()
-    assert high == pytest.approx(np.nanmax(ds["vacancy_concentration"]) * 1e-6)
-    assert low == pytest.approx(max(np.nanmin(ds["vacancy_concentration"]) * 1e-6, high * 1e-4))
+    top = float(np.nanmax(ds["vacancy_concentration"])) * 1e-27
+    assert {meshes(ax).get_clim() for ax in vacancies} == {meshes(vacancies[0]).get_clim()}
+    assert meshes(vacancies[0]).get_clim() == pytest.approx((0.0, top))
+    assert len({meshes(ax).get_clim() for ax in temperatures}) == 1
+
+
+def test_the_profiles_show_the_cells_above_the_bottom_electrode() -> None:
+    ds = iv_trace(**SMALL)
+    figure = plots.fields_figure(ds)
+    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    rim = int(np.abs(ds["r"].values - 8.1e-9).argmin())
+    near = f"n at r = {ds['r'].values[rim] * 1e9:.1f} nm"
+    titles = ["n on the axis", near]
+    assert [ax.get_title(loc="left") for ax in panels] == titles * 2
+    for ax, ring, names in zip(panels, (0, rim) * 2, ("ABCD",) * 2 + ("EFGH",) * 2, strict=True):
+        assert ax.get_xscale() == "log"
+        lines = {
+            str(line.get_label()): line for line in ax.lines if len(str(line.get_label())) == 1
+        }
+        assert "".join(lines) == names
+        looks = {(str(line.get_color()), line.get_marker()) for line in lines.values()}
+        assert len(looks) == 4
+        for name, line in lines.items():
+            height, n = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+            assert height.min() > 0
+            # the record again, found by its place
+            column = ds["vacancy_concentration"].sel(point=name).isel(r=ring)
+            for h, value in zip(height, n, strict=True):
+                cell = int(np.abs(ds["z"].values - (30 + h) * 1e-9).argmin())
+                assert value == pytest.approx(float(column[cell]) * 1e-27)
 
 
 def test_the_layers_are_named_and_the_filament_outlined() -> None:
@@ -139,6 +163,7 @@ def test_the_layers_are_named_and_the_filament_outlined() -> None:
     for name in ("TaOx", "HfOx", "bottom electrode", "top\nelectrode"):
         assert name in shown
     panel = next(ax for ax in figure.axes if ax.get_title().startswith("B  "))
+    assert "edge of RESET" in panel.get_title()
     box = panel.patches[-1]
     assert box.get_bbox().bounds == pytest.approx((-9.0, 30.0, 18.0, 9.0))
     heights = {round(float(line.get_ydata()[0]), 6) for line in panel.lines}

@@ -210,8 +210,8 @@ def test_two_loops_have_two_lots_of_figures(device: Device) -> None:
 # schemes
 
 
-def _march(device: Device, scheme: str, end: float, steps: int = 120) -> list:
-    """Accepted steps of equal length from 0 V to ``end`` at 100 V/s."""
+def _march(device: Device, scheme: str, end: float = -1.22, steps: int = 60) -> list:
+    """Accepted steps of equal length from 0 V to ``end`` [V] at 100 V/s."""
     grid = make_grid(device, QUICK.cell_size, QUICK.cell_growth, QUICK.mesh_split, QUICK.coarseness)
     problem = CellProblem(device, grid, MPI.COMM_SELF)
     solver = (
@@ -236,33 +236,32 @@ def _largest_difference(one: State, other: State) -> tuple[float, float, float]:
     return float(u[0::2].max()), float(u[1::2].max()), float(np.abs(one.n - other.n).max())
 
 
-def test_converged_staggering_gives_the_monolithic_steps(device: Device) -> None:
-    end = 0.9 * device.sweep.reset_voltage  # the beginning of RESET
-    monolithic, staggered = (_march(device, scheme, end) for scheme in ("monolithic", "staggered"))
-    pairs = zip(monolithic, staggered, strict=True)
-    worst = np.max([_largest_difference(a.state, b.state) for a, b in pairs], axis=0)
-    # Errors of single steps, each converged to 0.01 uV, 1 uK and 1e12 cm^-3 by its last change,
-    # add up and are amplified by the heating.
-    print(worst)
-    assert np.all(worst < (1e-6, 1e-3, 1e-5)), worst
-
-
-def test_one_pass_does_not(device: Device) -> None:
-    end = 0.9 * device.sweep.reset_voltage  # the beginning of RESET
-    monolithic, one_pass = (_march(device, scheme, end) for scheme in ("monolithic", "one-pass"))
-    pairs = zip(monolithic, one_pass, strict=True)
-    worst = np.max([_largest_difference(a.state, b.state) for a, b in pairs], axis=0)
-    assert worst[1] > 3.0, worst
+def test_staggering_must_converge_to_give_the_monolithic_steps(device: Device) -> None:
+    """The same 60 steps of about 20 mV, to the edge of RESET: hot, and vacancies on the move."""
+    steps = {s: _march(device, s) for s in ("monolithic", "staggered", "one-pass")}
+    worst = {
+        scheme: np.max(
+            [
+                _largest_difference(one.state, other.state)
+                for one, other in zip(steps["monolithic"], steps[scheme], strict=True)
+            ],
+            axis=0,
+        )
+        for scheme in ("staggered", "one-pass")
+    }
+    # 1 uV, 1 mK, 1e16 cm^-3: some times what a step leaves open
+    assert np.all(worst["staggered"] < (1e-6, 1e-3, 1e-5)), worst
+    assert worst["one-pass"][1] > 0.1, worst
 
 
 def test_one_pass_says_that_it_is_inaccurate(device: Device) -> None:
-    trace = devicephys.simulate(device, settings=QUICK.with_(scheme="one-pass"))
+    trace = devicephys.simulate(device, SHORT, QUICK.with_(scheme="one-pass"))
     records.validate(trace)
     assert "one-pass" in trace.attrs["warning"]
     assert trace.attrs["method"] == "one-pass"
     # It keeps the vacancies, and no energy: what makes the error easy to overlook.
     assert float(trace.vacancy_imbalance.max()) <= 1e-10
-    assert float(trace.energy_imbalance.max()) > 1e-2
+    assert float(trace.energy_imbalance.max()) > 1e-4
 
 
 # what changes the answer
@@ -325,26 +324,19 @@ def test_giving_up_keeps_the_part_and_says_why(device: Device) -> None:
     assert str(error.partial.rejected_reason.values[-1]) in line
 
 
-def test_the_diagnosis_names_field_place_and_time(device: Device) -> None:
-    with pytest.raises(SolverError) as caught:
-        devicephys.simulate(device, settings=QUICK.with_(shortest_step="5 ms"))
-    diagnosis = caught.value.diagnosis
-    assert diagnosis["field"] in ("vacancy concentration", "temperature", "potential")
-    assert {"time", "r", "z"} <= set(diagnosis)
-    assert 0 <= diagnosis["r"] <= device.outer_radius
-    assert 0 <= diagnosis["z"] <= device.height
-
-
 def test_giving_up_at_once_leaves_the_initial_state(device: Device) -> None:
-    with pytest.raises(SolverError) as caught:
-        devicephys.simulate(
-            device, settings=QUICK.with_(newton_iterations=1, newton_tolerance=1e-12)
-        )
-    partial = caught.value.partial
+    impossible = QUICK.with_(newton_iterations=1, newton_tolerance=1e-12)
+    with pytest.raises(SolverError, match="too many Newton iterations") as caught:
+        devicephys.simulate(device, settings=impossible)
+    partial, diagnosis = caught.value.partial, caught.value.diagnosis
     assert partial is not None
     records.validate(partial, "IVTrace")
     assert partial.sizes["time"] == 1
-    assert "too many Newton iterations" in str(caught.value)
+    assert diagnosis["field"] in ("vacancy concentration", "temperature", "potential")
+    r, z = diagnosis["place"]
+    assert 0 <= r <= device.outer_radius
+    assert 0 <= z <= device.height
+    assert diagnosis["time"] == 0.0
 
 
 def test_ctrl_c_keeps_what_was_computed(device: Device) -> None:

@@ -52,7 +52,7 @@ def best_of_two(device: Device, settings: Settings) -> xr.Dataset:
 
 def temperature_difference(trace: xr.Dataset, reference: xr.Dataset) -> float:
     """Largest difference of peak temperature up to the reference's RESET onset [K]."""
-    onset = headline(reference)["reset_onset_voltage"]
+    onset = headline(reference).get("reset_onset_voltage")
     end = -(onset if onset is not None else float(reference.voltage.min()))
     times = np.linspace(0.0, 1.0, 400)
     stop = int(np.argmax(-reference.voltage.values >= end))
@@ -70,9 +70,12 @@ def row(preset: str, scheme: str, trace: xr.Dataset, reference: xr.Dataset) -> l
     if found.get("set_voltage") is not None and base.get("set_voltage") is not None:
         shift = found["set_voltage"] - base["set_voltage"]
     same = trace is reference
+    name = NAMES[scheme]
+    if not trace.attrs["complete"]:
+        name += f" (given up at {number(float(trace.voltage[-1]), '+.2f')} V)"
     return [
         preset,
-        NAMES[scheme],
+        name,
         *(f"{found[key]}" for key in counts),
         *(f"{seconds[part]:.2f}" for part in PARTS),
         f"{seconds['solving'] / base['seconds']['solving']:.2f}",

@@ -73,9 +73,9 @@ def test_the_pictures_can_be_opened_and_show_something(finished: tuple[Path, str
     for name in (runfolder.CURVES, runfolder.MAPS):
         with Image.open(finished[0] / name) as picture:
             assert min(picture.size) > 500
-            assert len(picture.convert("RGB").getcolors(10**7)) > 50
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 50
     with Image.open(finished[0] / runfolder.FILM) as film:
-        assert film.n_frames > 20
+        assert getattr(film, "n_frames", 1) > 20
 
 
 def test_the_paraview_file_holds_steps(finished: tuple[Path, str]) -> None:
