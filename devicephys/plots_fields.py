@@ -98,7 +98,8 @@ def fields_figure(ds: xr.Dataset) -> Figure:
             hint="The run stopped before the first one; let it run longer.",
         )
     halves = [half for names in ("ABCD", "EFGH") if (half := [p for p in labels if p in names])]
-    figure = style.new_figure(16, 4.55 * len(halves))
+    # a single half still needs room for the title, the warning and the whole cell
+    figure = style.new_figure(16, 9.1 if len(halves) == 2 else 6.2)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)
@@ -108,10 +109,11 @@ def fields_figure(ds: xr.Dataset) -> Figure:
     maps = _Maps(ds)
     for number, half in enumerate(halves):
         maps.draw_half(figure, grid, 2 * number, half, last=number == len(halves) - 1)
-    middle = len(halves)
-    maps.draw_whole(figure.add_subplot(grid[:middle, 0]), 0, labels[0])
+    lower = 2 * len(halves) - 2
+    if len(halves) == 2:
+        maps.draw_whole(figure.add_subplot(grid[:2, 0]), 0, labels[0])
     hot = min(1, len(labels) - 1)
-    maps.draw_whole(figure.add_subplot(grid[middle:, 0]), hot, labels[hot], temperature=True)
+    maps.draw_whole(figure.add_subplot(grid[lower:, 0]), hot, labels[hot], temperature=True)
     style.add_heading(figure, ds, fontsize=14)
     return figure
 

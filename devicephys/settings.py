@@ -32,7 +32,7 @@ class Settings:
     temperature_tolerance : local time error of the temperature [K].
     voltage_step : largest change of the applied voltage in a step [V].
     shortest_step : the step below which the solver gives up [s].
-    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak
+    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 5e-6 of the peak
         temperature rise and 1e16 cm^-3 [1].
     newton_iterations : most Newton iterations of one step.
 
@@ -45,11 +45,11 @@ class Settings:
     coarseness: float = 1.0
     mesh_split: int = 1
     scheme: Scheme = "monolithic"
-    concentration_tolerance: float = 0.015
-    temperature_tolerance: float = 5.0
-    voltage_step: float = 0.08
+    concentration_tolerance: float = 0.025
+    temperature_tolerance: float = 8.0
+    voltage_step: float = 0.1
     shortest_step: float = 1e-15
-    newton_tolerance: float = 3.0
+    newton_tolerance: float = 6.0
     newton_iterations: int = 12
 
     def __post_init__(self) -> None:
@@ -114,9 +114,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cell_size": 0.05e-9,
         "cell_growth": 0.25,
         "coarseness": 1.5,
-        "concentration_tolerance": 0.03,
-        "temperature_tolerance": 10.0,
-        "voltage_step": 0.1,
+        "concentration_tolerance": 0.04,
+        "temperature_tolerance": 12.0,
+        "voltage_step": 0.12,
     },
     "default": {},
     "fine": {

@@ -17,7 +17,7 @@ from devicephys.settings import Settings
 from devicephys.trace import ProgressEvent, Trace
 
 #: length of the first time step as a share of the protocol, if nothing moves faster
-FIRST_STEP = 1e-5
+FIRST_STEP = 1e-3
 
 
 def simulate(

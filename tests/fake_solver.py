@@ -67,8 +67,8 @@ class Simulator:
         return iv_trace(fine=4, frames=6, loops=int(device.sweep.loops))
 
     def until_stopped(self, progress: Any) -> None:
-        print("started", flush=True)
         try:
+            print("started", flush=True)  # the signal may come as soon as this is read
             for k in range(1, 10_000):
                 progress(Event(1e-6 * k, 0.068, -0.5, 1e-6, 320.0, k, 0))
                 time.sleep(0.01)

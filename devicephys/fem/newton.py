@@ -19,7 +19,7 @@ from devicephys.fem.equations import CellProblem, State
 #: what counts as one unit of the convergence test: a potential in V, a concentration in
 #: 1e21 cm^-3, and a share of the peak rise of temperature (at least SMALLEST_RISE, K), because the
 #: energy balance of a barely warm cell is relative to a small power
-POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 1e-5, 1e-6
+POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 5e-6, 1e-6
 
 
 @dataclass
