@@ -162,7 +162,10 @@ def loop_figures(
     onset = reset_onset(voltage[down], current[down])
     span = gradual_range(voltage[down], current[down], onset)
     set_voltage, set_index = steepest_rise(voltage[up], current[up])
-    set_index = set_index + up.start if set_index >= 0 else -1
+    if set_index > 0:
+        # of the two steps around the steepest rise the nearer one is the edge
+        before_it, after_it = voltage[up][set_index - 1], voltage[up][set_index]
+        set_index += up.start - int(set_voltage - before_it < after_it - set_voltage)
 
     before = _resistance_at(voltage[down], current[down], -READ_VOLTAGE)
     high = _resistance_at(voltage[up], current[up], READ_VOLTAGE)

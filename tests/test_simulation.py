@@ -150,7 +150,7 @@ def test_figures_are_consistent(loop: xr.Dataset, device: Device) -> None:
     largest = np.abs(loop.current.values).max()
     assert np.abs(law - loop.current.values).max() <= 1e-4 * largest
     power = loop.current * loop.device_voltage
-    assert np.abs(power - loop.joule_power).max() <= 1e-5 * float(power.max())
+    assert np.abs(power - loop.joule_power).max() <= 1e-4 * float(power.max())
     points = dict(zip(loop.point.values, loop.time_point.values, strict=True))
     for letter, moment in points.items():
         step = int(np.flatnonzero(loop.time.values == moment)[0])
@@ -270,7 +270,7 @@ def test_one_pass_says_that_it_is_inaccurate(device: Device) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"vacancy.soret": "off"},
+        {"vacancy.soret": "hot"},
         {"vacancy.soret": "cold"},
         {"vacancy.site_exclusion": False},
         {"vacancy.field_enhanced_drift": True, "vacancy.hop_distance": "1 nm"},
@@ -282,7 +282,8 @@ def test_one_pass_says_that_it_is_inaccurate(device: Device) -> None:
 def test_a_switch_of_the_physics_changes_the_answer(device: Device, changes: dict) -> None:
     end = 0.9 * abs(device.sweep.reset_voltage)
     ramp = Waveform.from_si([0.0, end / 100], [0.0, -end])
-    traces = [devicephys.simulate(d, ramp, QUICK) for d in (device, device.with_(changes))]
+    plain = device.with_({"vacancy.soret": "off"})
+    traces = [devicephys.simulate(d, ramp, QUICK) for d in (plain, plain.with_(changes))]
     n = [t.vacancy_concentration.values[-1] for t in traces]
     assert np.nanmax(np.abs(n[1] - n[0])) > 1e-3 * np.nanmax(n[0])
 
