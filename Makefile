@@ -25,7 +25,7 @@ test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones f
 	$(BIN)/python -m pytest -m "fem or slow"
 
 bench: $(INSTALLED) ## measure iterations, rejected steps and seconds; print the table of the README
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops
 
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify

@@ -52,9 +52,7 @@ def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
             label=f"−RESET onset, Soret {sign}",
             **style,
         )
-        low.plot(
-            number_of, series("low_resistance_before", 1e-3), label=f"Soret {sign}", **style
-        )
+        low.plot(number_of, series("low_resistance_before", 1e-3), label=f"Soret {sign}", **style)
         ratio.plot(number_of, series("resistance_ratio"), label=f"Soret {sign}", **style)
     voltages.axhspan(1.35, 1.45, color="0.9")
     voltages.axhspan(1.22, 1.28, color="0.9")

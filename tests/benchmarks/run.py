@@ -29,7 +29,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default=DEVICE, help="library device or YAML file")
     parser.add_argument("--preset", default="default", help="for all tables but that of costs")
     parser.add_argument("--costs", action="store_true", help="costs (as without any choice)")
-    parser.add_argument("--full", action="store_true", help="costs: staggered at 'default' too")
+    parser.add_argument(
+        "--full", action="store_true", help="costs: the staggered schemes at 'default' too"
+    )
     parser.add_argument("--sensitivity", action="store_true", help="mesh and time step halved")
     parser.add_argument("--loops", action="store_true", help="figures of loops 1, 2, 3 and 10")
     parser.add_argument("--balances", action="store_true", help="largest imbalances of a loop")
