@@ -32,7 +32,7 @@ class Settings:
     temperature_tolerance : local time error of the temperature [K].
     voltage_step : largest change of the applied voltage in a step [V].
     shortest_step : the step below which the solver gives up [s].
-    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 5e-6 of the peak
+    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak
         temperature rise and 1e16 cm^-3 [1].
     newton_iterations : most Newton iterations of one step.
 

@@ -15,11 +15,17 @@ import numpy as np
 from petsc4py import PETSc
 
 from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.mesh import LENGTH
 
 #: what counts as one unit of the convergence test: a potential in V, a concentration in
 #: 1e21 cm^-3, and a share of the peak rise of temperature (at least SMALLEST_RISE, K), because the
 #: energy balance of a barely warm cell is relative to a small power
-POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 5e-6, 1e-6
+POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 1e-5, 1e-6
+
+
+#: largest imbalance of power and heat in an accepted solution, relative to the power, and the
+#: power (W) below which it is relative to that: at the zero of the voltage there is none
+BALANCE, POWER_FLOOR = 3e-5, 3e-9
 
 
 @dataclass
@@ -130,7 +136,8 @@ class NewtonSolver:
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
                     return self._failed(report, "the residual is not finite", name, increment)
-                if self._expected_error(report.increments) <= self.tolerance:
+                small = self._expected_error(report.increments) <= self.tolerance
+                if small and self._balanced(raw, state):
                     report.converged, report.reason = True, "converged"
                     report.raw = raw
                     report.current = problem.current(state.u)
@@ -141,6 +148,16 @@ class NewtonSolver:
                     return self._failed(report, "Newton's method diverges", name, increment)
         except (PETSc.Error, ArithmeticError):
             return self._failed(report, "the factorisation failed", name, increment)
+
+    def _balanced(self, raw: np.ndarray, state: State) -> bool:
+        """Whether the heat equation, summed over the cell, holds to ``BALANCE``. Collective."""
+        problem = self.problem
+        missing, current = problem.sum(
+            raw[1 : problem.nu : 2].sum() - raw[problem.cold_t].sum(),
+            float(problem.current_vector @ state.u),
+        )
+        power = max(abs(current * state.contact), POWER_FLOOR)
+        return bool(abs(missing) * 2 * np.pi * LENGTH <= BALANCE * power)
 
     @staticmethod
     def _expected_error(increments: list[float]) -> float:

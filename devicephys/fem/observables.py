@@ -10,11 +10,12 @@ from dolfinx import fem
 from devicephys.device import Device
 from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, State
 from devicephys.fem.mesh import LENGTH, Grid
+from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.stepper import Step
 
-#: relative balances are relative to at least these, a hundred-thousandth of a switching cell's
-#: power: at the zero of the voltage there is no current and no power to compare with (A, W)
-CURRENT_FLOOR, POWER_FLOOR = 1e-12, 3e-9
+#: relative balances of current are relative to at least this: at the zero of the voltage there is
+#: none to compare with (A)
+CURRENT_FLOOR = 1e-12
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ HEADER = (
 )
 NOTE = """\
 One loop of the shipped device on one core, the faster of two runs after a warm-up (compiled forms
-are kept on disk; a single run of the staggered schemes at "default"). "iterations" counts linear systems solved: with all unknowns in the monolithic
+are kept on disk; a single run of the staggered schemes at "default").
+"iterations" counts linear systems solved: with all unknowns in the monolithic
 scheme, with the unknowns of one block in the staggered ones. "solving" is all of the time
 stepping, the parts before it its shares; making the mesh, loading the forms and writing files are
 not in it. "ΔT before RESET" is the largest difference of the peak temperature to the monolithic
