@@ -192,30 +192,35 @@ def loop_figures(
         high_resistance=high,
         resistance_ratio=high / before,
     )
-    return figures, _points(voltage, current, (down, back, up, end), onset, set_index)
+    return figures, _points(voltage, current, (down, back, up, end), set_index)
+
+
+def reset_points(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Indices of the marked instants A-D on a branch from 0 to the reset voltage, shape (4,)."""
+    onset = reset_onset(voltage, current)
+    d = len(voltage) - 1
+    b = _nearest(voltage, onset) if np.isfinite(onset) else d
+    a = _nearest(voltage, voltage[b] / 2)
+    resistance = np.abs(voltage[b:]) / np.maximum(np.abs(current[b:]), 1e-30)
+    middle = np.sqrt(resistance[0] * resistance[-1])
+    c = b + int(np.argmin(np.abs(resistance - middle)))
+    return np.array([a, b, c, d])
+
+
+def _nearest(values: np.ndarray, wanted: float) -> int:
+    return int(np.argmin(np.abs(values - wanted)))
 
 
 def _points(
     voltage: np.ndarray,
     current: np.ndarray,
     branches: tuple[slice, slice, slice, slice],
-    onset: float,
     set_index: int,
 ) -> np.ndarray:
     """Indices of the marked instants A-H of one loop."""
     down, _, up, end = branches
-
-    def nearest(part: slice, value: float) -> int:
-        return int(part.start + np.argmin(np.abs(voltage[part] - value)))
-
-    d = down.stop - 1
-    b = nearest(down, onset) if np.isfinite(onset) else d
-    a = nearest(down, voltage[b] / 2)
-    resistance = np.abs(voltage[b : d + 1]) / np.maximum(np.abs(current[b : d + 1]), 1e-30)
-    middle = np.sqrt(resistance[0] * resistance[-1])
-    c = b + int(np.argmin(np.abs(resistance - middle)))
     f = set_index if set_index >= 0 else up.stop - 1
-    e = nearest(up, voltage[f] / 2)
+    e = up.start + _nearest(voltage[up], voltage[f] / 2)
     rise = current[f : up.stop] / np.maximum(voltage[f : up.stop], 1e-30)
     g = f + int(np.argmax(rise >= rise[0] + 0.8 * (rise.max() - rise[0]))) if len(rise) else f
-    return np.array([a, b, c, d, e, f, g, end.stop - 1])
+    return np.array([*reset_points(voltage[down], current[down]), e, f, g, end.stop - 1])

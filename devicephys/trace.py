@@ -91,8 +91,10 @@ class Trace:
 
     def append(self, step: Step) -> None:
         """Record an accepted step."""
-        self.rows.append(self.observer.observe(step))
+        row = self.observer.observe(step)
+        # Ctrl-C may come between the two: then a state too many does no harm, a row would
         self.states.append(step.state)
+        self.rows.append(row)
 
     def event(self, rejected: int) -> ProgressEvent:
         """Progress after the last recorded step."""
@@ -155,10 +157,14 @@ class Trace:
         return xr.Dataset(data, coords, self._attrs(statistics, figures, complete))
 
     def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
-        """Loop number of each step, figures of each complete loop, indices of A-H of the first."""
+        """Loop number of each step, figures of each complete loop, indices of A-H of the first.
+
+        Of a first loop that was not finished A-D are marked if its RESET ramp was, else only A;
+        of a sweep that starts with SET, or is none, A alone.
+        """
         time = column["time"]
         if not isinstance(self.protocol, IVSweep):
-            return np.zeros(len(time), dtype=int), [], np.array([0, len(time) - 1])[: len(time)]
+            return np.zeros(len(time), dtype=int), [], np.array([len(time) // 2])
         loop = np.zeros(len(time), dtype=int)
         figures, points = [], None
         for i in range(self.protocol.loops):
@@ -174,7 +180,11 @@ class Trace:
             figures.append(found)
             points = part[0] + marked if points is None else points
         if points is None:
-            points = np.unique(np.linspace(0, len(time) - 1, 8).round().astype(int))
+            stop = self.protocol.corners[1] * (1 + 1e-9)
+            ramp = np.flatnonzero(time <= stop)
+            points = np.array([ramp[-1] // 2])
+            if self.protocol.first == "reset" and time[-1] >= self.protocol.corners[1]:
+                points = analysis.reset_points(column["voltage"][ramp], column["current"][ramp])
         return loop, figures, points
 
     def _fields(self, data: dict[str, Any], indices: np.ndarray, dim: str, suffix: str) -> None:

@@ -13,6 +13,9 @@ from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
 from devicephys.settings import Settings
 
+#: the one-pass scheme gives up below this step, s
+ONE_PASS_SHORTEST = 1e-10
+
 
 def prepare(
     device: Device, settings: Settings, comm: MPI.Intracomm | None = None
@@ -38,6 +41,9 @@ def prepare(
         # the lag of a one-pass temperature does not shrink with the step: no use in judging it
         temperature=settings.temperature_tolerance if settings.scheme != "one-pass" else np.inf,
         voltage=settings.voltage_step,
-        shortest=settings.shortest_step,
+        # one pass can crawl where its fields disagree: better to say so than to go on for hours
+        shortest=max(settings.shortest_step, ONE_PASS_SHORTEST)
+        if settings.scheme == "one-pass"
+        else settings.shortest_step,
     )
     return problem, Stepper(problem, solver, limits), problem.initial_state()

@@ -220,6 +220,10 @@ class Stepper:
             if error > 1.0 and self.limits.fixed is None:
                 which = "vacancy concentration" if part_n >= part_t else "temperature"
                 factor = max(0.1, SAFETY * error ** (-1.0 / (order + 1)))
+                report.field = which
+                change = State(np.zeros_like(guess.u), guess.n - predicted_n, 0.0)
+                change.u[1::2] = guess.u[1::2] - predicted_t
+                report.place = problem.place_of_largest(change, which)
                 return factor, Rejection(start, h, f"time error too large ({which})"), report
         return Step(
             time=end,
