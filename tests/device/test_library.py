@@ -23,8 +23,9 @@ def message(text: str) -> str:
     return line
 
 
-def test_library_holds_the_three_devices() -> None:
-    assert list_devices() == ["kim-stack", "larentis-stack", "tin-taox-hfox-tin"]
+def test_library_holds_its_devices() -> None:
+    known = ["calibration-start", "kim-stack", "larentis-stack", "tin-taox-hfox-tin"]
+    assert list_devices() == known
 
 
 @pytest.mark.parametrize("name", list_devices())
@@ -76,7 +77,7 @@ def test_bare_text_is_a_value_assumed_by_the_user() -> None:
 
 
 def test_off_is_a_choice_not_a_switch() -> None:
-    device = device_from_yaml(GOOD.replace("soret: {value: hot", "soret: {value: off"))
+    device = device_from_yaml(GOOD.replace("soret: {value: cold", "soret: {value: off"))
     assert device.vacancy.soret == "off"
 
 
