@@ -72,25 +72,42 @@ def reset_trend(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
     """Conductance the cell would have without RESET, at each point of the falling branch, in S.
 
     Ohmic conduction plus self-heating plus the series element's curvature: the conductance I/V is
-    fitted by g0 + g1 |V| + g2 V^2 between 0.1 V and 60 % of the voltage of the largest current,
-    and extrapolated from there. Needs at least four points in that window.
+    fitted by g0 + g1 |V| + g2 V^2 between 0.1 V and ``trend_end``, and extrapolated from there.
+    Needs at least four points in that window.
     """
     magnitude = np.abs(voltage)
     with np.errstate(divide="ignore", invalid="ignore"):
         conductance = np.where(magnitude > 1e-3, current / voltage, np.nan)
-    top = magnitude[int(np.argmax(np.abs(current)))]
-    window = (magnitude >= READ_VOLTAGE) & (magnitude <= 0.6 * top) & np.isfinite(conductance)
+    end = trend_end(voltage, current)
+    window = (magnitude >= READ_VOLTAGE) & (magnitude <= end) & np.isfinite(conductance)
     if window.sum() < 4:
         return np.full_like(voltage, np.nan)
     fit = np.polynomial.Polynomial.fit(magnitude[window], conductance[window], 2)
     return fit(magnitude)
 
 
+def trend_end(voltage: np.ndarray, current: np.ndarray) -> float:
+    """Magnitude in V up to which the falling branch shows the cell without RESET.
+
+    60 % of the voltage of the largest current, looked for before the conductance has fallen to
+    half of what it is at 0.1 V: far beyond RESET the current may grow again.
+    """
+    magnitude = np.abs(voltage)
+    read = np.flatnonzero(magnitude >= READ_VOLTAGE)
+    if not len(read):
+        return 0.0
+    conductance = np.abs(current[read]) / magnitude[read]
+    fallen = np.flatnonzero(conductance < 0.5 * conductance[0])
+    use = read[: fallen[0]] if len(fallen) else read
+    return float(0.6 * magnitude[use[int(np.argmax(np.abs(current[use])))]])
+
+
 def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
     """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never."""
     trend = reset_trend(voltage, current)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(np.abs(voltage) > READ_VOLTAGE, current / voltage / trend, 1.0)
+        beyond = np.abs(voltage) > max(trend_end(voltage, current), READ_VOLTAGE)
+        share = np.where(beyond, current / voltage / trend, 1.0)
     below = np.flatnonzero(share < 1 - ONSET_LOSS)
     if not len(below) or below[0] == 0:
         return float("nan")

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: most instants kept for the animation
 FRAMES = 60
 
+#: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
+HOTTEST = 2140.0
+
 ONE_PASS_WARNING = (
     "one-pass staggering: the fields of a step do not agree with each other; "
     "temperatures and switching voltages are wrong. For teaching only."
@@ -233,8 +236,14 @@ class Trace:
             "source_checksum": "none: computed from the device in device_yaml",
             "complete": int(complete),
         }
+        hottest = max(row.temperature_max for row in self.rows)
         if self.settings.scheme == "one-pass":
             attrs["warning"] = ONE_PASS_WARNING
+        elif hottest > HOTTEST:
+            attrs["warning"] = (
+                f"the peak temperature reached {hottest:.0f} K: "
+                "there the oxides melt and the material laws do not hold"
+            )
         return attrs
 
     def _seconds(self) -> dict[str, float]:

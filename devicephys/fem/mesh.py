@@ -24,6 +24,8 @@ from devicephys.errors import InputError
 LENGTH = 1e-9
 #: largest axial cell between the bottom electrode and 8 nm above the filament, m
 ZONE_SIZE = 0.6e-9
+#: most cells of a grid
+MOST_CELLS = 500_000
 #: radial cell size at the filament's wall, m
 RADIAL_SIZE = 1.0e-9
 
@@ -73,6 +75,11 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
     nodes = [breaks[0]]
     for a, b in itertools.pairwise(breaks):
         x = np.linspace(a, b, 2001)
+        finest = float(np.min(size(np.array([a, b]))))
+        if x[1] - x[0] > finest:
+            # a layer much thicker than its cells at the ends: look closely there
+            inward = np.geomspace(finest / 4, (b - a) / 2, 1001)
+            x = np.concatenate([[a], a + inward, (b - inward)[-2::-1], [b]])
         density = 1.0 / size(x)
         count = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
         cells = max(1, int(np.ceil(count[-1] - 1e-9))) * split
@@ -122,6 +129,12 @@ def make_grid(
 
     r = graded_line(np.array([0.0, radius, device.outer_radius]), r_size, split)
     z = graded_line(edges, z_size, split)
+    if (count := (len(r) - 1) * (len(z) - 1)) > MOST_CELLS:
+        raise InputError(
+            f"the mesh would have {count} cells, more than {MOST_CELLS}",
+            where="settings.cell_size",
+            hint="Choose a coarser mesh or a smaller cell",
+        )
     centre = 0.5 * (z[1:] + z[:-1])
     return Grid(r=r, z=z, layer=np.searchsorted(edges, centre) - 1)
 

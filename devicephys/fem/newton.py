@@ -14,7 +14,7 @@ from dataclasses import field as with_default
 import numpy as np
 from petsc4py import PETSc
 
-from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State
 from devicephys.fem.mesh import LENGTH
 
 #: what counts as one unit of the convergence test: a potential in V, a concentration in
@@ -152,8 +152,13 @@ class NewtonSolver:
     def _balanced(self, raw: np.ndarray, state: State) -> bool:
         """Whether the heat equation, summed over the cell, holds to ``BALANCE``. Collective."""
         problem = self.problem
+        potential = raw[0 : problem.nu : 2] @ state.u[0::2]
+        at_contacts = raw[problem.top_v] @ state.u[problem.top_v]
         missing, current = problem.sum(
-            raw[1 : problem.nu : 2].sum() - raw[problem.cold_t].sum(),
+            raw[1 : problem.nu : 2].sum()
+            - raw[problem.cold_t].sum()
+            # Joule heat less electric power, from the potential equation tested with V
+            + SIGMA_SCALE * float(potential - at_contacts),
             float(problem.current_vector @ state.u),
         )
         power = max(abs(current * state.contact), POWER_FLOOR)

@@ -13,9 +13,9 @@ from devicephys.fem.mesh import LENGTH, Grid
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.stepper import Step
 
-#: relative balances of current are relative to at least this: at the zero of the voltage there is
-#: none to compare with (A)
-CURRENT_FLOOR = 1e-12
+#: balances of current are relative to at least this, a hundred-thousandth of a switching cell's
+#: current: at the zero of the voltage there is none to compare with (A)
+CURRENT_FLOOR = 1e-9
 
 
 @dataclass(frozen=True)

@@ -161,19 +161,23 @@ class Stepper:
         vacancy = self.problem.device.vacancy
         if vacancy.site_exclusion:
             room = vacancy.site_limit / CONCENTRATION - old.n
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             reach = np.where(trend < 0, (old.n + FILL) / -trend, (room + FILL) / trend)
         reach = reach[np.isfinite(reach)]
         (negative,) = self.problem.maximum(-reach.min() if reach.size else -1.0)
         share = float(np.clip(-negative, 0.0, 1.0))
         n_hist = old.n + share * trend
-        volume = self.problem.cell_volume
-        filled = np.maximum(n_hist, 0.0)
-        missing, total = self.problem.sum(volume @ (filled - n_hist), volume @ filled)
-        if missing > 0:
-            n_hist = filled * (1.0 - missing / total)
+        n_hist = self._inside(n_hist)
         u_hist = old.u + share * b * (old.u - past[1][1].u)
         return h - share * b * h1, u_hist, n_hist, share
+
+    def _inside(self, n: np.ndarray) -> np.ndarray:
+        """``n`` cut to 0 ... n_max, what that adds taken from all cells alike. Collective."""
+        vacancy, volume = self.problem.device.vacancy, self.problem.cell_volume
+        top = vacancy.site_limit / CONCENTRATION if vacancy.site_exclusion else np.inf
+        cut = np.clip(n, 0.0, top)
+        added, total = self.problem.sum(volume @ (cut - n), volume @ cut)
+        return cut * (1.0 - added / total) if added else cut
 
     def _attempt(self, past, end: float, voltage, kink: bool):
         """One step; a Step, or (factor for the next try, Rejection, NewtonReport)."""
@@ -204,6 +208,7 @@ class Stepper:
         (lowest,) = problem.maximum(-guess.n.min() if guess.n.size else 0.0)
         if lowest > FILL:
             return 0.5, Rejection(start, h, "the concentration became negative"), report
+        guess.n = self._inside(guess.n)
         error = 0.0
         if error_constant:
             difference_n = np.abs(guess.n - predicted_n).max() if guess.n.size else 0.0

@@ -1,7 +1,7 @@
 """Draw how switching voltages and resistances go from loop to loop, for both Soret signs.
 
 ``python tests/benchmarks/loop_to_loop.py --out docs/loop_to_loop.png`` simulates ten loops of the
-shipped device as it is and with the other Soret sign (preset "quick"), draws both and prints the
+shipped device as it is and with the other Soret sign (preset "default"), draws both and prints the
 figures as a Markdown table.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("docs/loop_to_loop.png"))
     parser.add_argument("--loops", type=int, default=10)
-    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--preset", default="default")
     wanted = parser.parse_args()
     found = {sign: loops_of(sign, wanted.loops, wanted.preset) for sign in ("cold", "hot")}
     draw(found, wanted.out)
