@@ -13,16 +13,20 @@ import functools
 import os
 import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from devicephys.errors import DDKError, InputError, InstallationError, SolverError
+
+if TYPE_CHECKING:
+    from devicephys.device import Device
+    from devicephys.protocol import Waveform
+    from devicephys.settings import Settings
 
 app = typer.Typer(
     name="ddk-device",
@@ -86,8 +90,7 @@ def _command[**P](function: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
             raise
         except Exception as exc:
-            where = _keep_traceback(exc)
-            _end(f"{_in_one_line(exc)}. The traceback is in {where}", DDKError.exit_code)
+            _end(*_message_and_code(exc))
         finally:
             signal.signal(signal.SIGTERM, previous)
 
@@ -95,8 +98,25 @@ def _command[**P](function: Callable[P, None]) -> Callable[P, None]:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
+    from devicephys import installation
+
+    if installation.parallel_rank() == 0:  # of many ranks one speaks
+        typer.echo(f"error: {message}", err=True)
     raise typer.Exit(code)
+
+
+def _message_and_code(exc: BaseException) -> tuple[str, int]:
+    """Return what to say of an exception, whatever it is, and the exit code."""
+    from devicephys import installation, runfolder
+
+    if isinstance(exc, DDKError):
+        return str(exc), exc.exit_code
+    if isinstance(exc, KeyboardInterrupt):
+        return "stopped", 130
+    if error := installation.compilation_error(exc):
+        return str(error), error.exit_code
+    where = runfolder.keep_traceback(exc)
+    return f"{_in_one_line(exc)}. The traceback is in {where}", DDKError.exit_code
 
 
 def _in_one_line(exc: BaseException) -> str:
@@ -104,17 +124,12 @@ def _in_one_line(exc: BaseException) -> str:
     return f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
 
 
-def _keep_traceback(exc: BaseException) -> Path:
-    handle, name = tempfile.mkstemp(prefix="ddk-device-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        traceback.print_exception(exc, file=stream)
-    return Path(name)
-
-
 @app.command()
 @_command
 def iv(
-    out: Annotated[Path, typer.Option("--out", help="Folder to make for the results.")],
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
+    ],
     device: DeviceOption = DEFAULT_DEVICE,
     preset: Annotated[
         Preset, typer.Option("--preset", help="How finely mesh and time are resolved.")
@@ -144,40 +159,113 @@ def iv(
     """
     from devicephys import installation
     from devicephys.device import load_device
-    from devicephys.loop_run import run_loop
     from devicephys.protocol import IVSweep
-    from devicephys.runfolder import RunFolder
-
-    sweep = {"reset_voltage": reset_voltage, "set_voltage": set_voltage, "rate": rate}
-    given: dict[str, Any] = {f"sweep.{key}": text for key, text in sweep.items() if text}
-    if loops is not None:
-        given["sweep.loops"] = loops
-    cell = load_device(device).with_({**_parse_changes(changes or []), **given})
-    protocol = IVSweep.from_device(cell)
-    installation.require_solver()
-
     from devicephys.settings import Settings
 
+    path = _folder(out, "--out")
+    parsed: dict[str, Any] = dict(_parse_changes(changes or []))
+    sweep = {
+        "reset_voltage": reset_voltage,
+        "set_voltage": set_voltage,
+        "rate": rate,
+        "loops": loops,
+    }
+    for name, value in sweep.items():
+        key, option = f"sweep.{name}", f"--{name.replace('_', '-')}"
+        if value is None:
+            continue
+        if isinstance(value, str) and not value.strip():
+            raise InputError("the value is empty", option, "Give it a value, or leave it out")
+        if key in parsed:
+            raise InputError(f"'{key}' is set twice", f"--set and {option}", "Give it once")
+        parsed[key] = value
+    cell = load_device(device).with_(parsed)
+    protocol = IVSweep.from_device(cell)
     settings = Settings.preset(preset.value, scheme=scheme.value)
-    if installation.parallel_rank() > 0:  # started by mpiexec: this rank only computes
-        from devicephys.simulation import simulate
+    world = installation.world()
+    if world is None:
+        _run(path, cell, protocol, settings)
+    else:
+        _run_in_parallel(world, path, cell, protocol, settings)
 
-        simulate(cell, protocol, settings)
-        return
+
+def _run(out: Path, cell: Device, protocol: Waveform, settings: Settings) -> None:
+    from devicephys import installation
+    from devicephys.loop_run import begin, run_loop
+    from devicephys.runfolder import RunFolder
+
+    installation.require_solver()
     with RunFolder.claim(out) as folder:
+        begin(folder, cell, protocol, settings)
         run_loop(folder, cell, protocol, settings)
+
+
+def _run_in_parallel(
+    world: Any, out: Path, cell: Device, protocol: Waveform, settings: Settings
+) -> None:
+    """Compute on all ranks if all are ready; rank 0 alone has the folder."""
+    from devicephys import installation
+    from devicephys.loop_run import begin, run_loop
+    from devicephys.runfolder import RunFolder
+
+    folder, message, code = None, "", 0
+    try:
+        installation.require_solver()
+        if world.rank == 0:
+            folder = RunFolder.claim(out)
+            begin(folder, cell, protocol, settings)
+    except (Exception, KeyboardInterrupt) as exc:
+        message, code = _message_and_code(exc)
+    # Who computes without the others would wait for them for ever.
+    failed = [end for end in world.allgather((message, code)) if end[1]]
+    if failed:
+        if folder is not None:
+            folder.release()
+        _end(*failed[0])
+    with _aborting(world):
+        if folder is None:
+            from devicephys.simulation import simulate
+
+            simulate(cell, protocol, settings)
+        else:
+            with folder:
+                run_loop(folder, cell, protocol, settings)
+
+
+@contextmanager
+def _aborting(world: Any) -> Iterator[None]:
+    """End all ranks if one meets what the others do not: an exception that nobody expected."""
+    try:
+        yield
+    except Exception as exc:
+        from devicephys import installation
+
+        common = isinstance(exc, DDKError) and type(exc) is not DDKError
+        if common or installation.compilation_error(exc):
+            raise
+        message, code = _message_and_code(exc)
+        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.flush()
+        world.Abort(code)
+
+
+def _folder(text: str, where: str) -> Path:
+    if not text.strip():
+        raise InputError("the name of the folder is empty", where, "Write '.' for this folder")
+    return Path(text)
 
 
 @app.command()
 @_command
-def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]) -> None:
+def plot(folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a run.")]) -> None:
     """Draw the pictures of a run again, from its iv.nc."""
     from devicephys import records
     from devicephys.loop_run import draw_all
     from devicephys.runfolder import RECORD
 
-    ds = records.read(folder / RECORD, "IVTrace")
-    for path in draw_all(folder, ds, overwrite=True):
+    home = _folder(folder, "DIR")
+    ds = records.read(home / RECORD, "IVTrace")
+    for path in draw_all(home, ds, overwrite=True):
         typer.echo(str(path))
 
 
@@ -189,6 +277,7 @@ def verify(
     """Compare the solver with manufactured and closed-form solutions; exit code 3 if one fails."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from devicephys import installation
 
@@ -201,8 +290,8 @@ def verify(
     failed = []
     for name, quantity, target, measured, passed in verification.run(quick=quick):
         shown = f"{measured:.4g}" if isinstance(measured, float) else str(measured)
-        mark = "[green]passed[/green]" if passed else "[bold red]FAILED[/bold red]"
-        table.add_row(name, quantity, target, shown, mark)
+        mark = Text("passed", "green") if passed else Text("FAILED", "bold red")
+        table.add_row(*map(Text, (name, quantity, target, shown)), mark)
         if not passed:
             failed.append(f"{name}, {quantity}")
     _wide_console(Console).print(table)
@@ -213,17 +302,18 @@ def verify(
 @app.command()
 @_command
 def calibrate(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the outcome.")] = Path(
-        "calibration"
-    ),
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Folder for the outcome.")
+    ] = "calibration",
 ) -> None:
     """Fit the free parameters of the shipped device to its targets again."""
     from devicephys import installation
 
+    folder = _folder(out, "--out")
     installation.require_solver()
     from devicephys import calibration
 
-    calibration.main(out)
+    calibration.main(folder)
 
 
 @app.command()
@@ -232,6 +322,7 @@ def info() -> None:
     """Print versions and the health of the installation; exit code 2 if something is missing."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from devicephys import installation
 
@@ -239,12 +330,12 @@ def info() -> None:
     console = _wide_console(Console)
     table = Table("Component", "Version")
     for name, version in installation.versions().items():
-        table.add_row(name, version)
+        table.add_row(Text(name), Text(version))
     console.print(table)
     table = Table("Health", "", "Found")
     for check in checks:
-        mark = "[green]ok[/green]" if check.passed else "[bold red]missing[/bold red]"
-        table.add_row(check.name, mark, check.detail)
+        mark = Text("ok", "green") if check.passed else Text("missing", "bold red")
+        table.add_row(Text(check.name), mark, Text(check.detail))
     console.print(table)
     for check in checks:
         if not check.passed:
@@ -261,6 +352,7 @@ def show_device(
     """Print every parameter of a device with value, unit, mark and source."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from devicephys.device import load_device
 
@@ -269,13 +361,13 @@ def show_device(
         typer.echo(cell.to_yaml(), nl=False)
         return
     console = _wide_console(Console)
-    table = Table("Parameter", "Value", "Unit inside", "Mark", "Source", title=cell.name)
+    table = Table("Parameter", "Value", "Unit inside", "Mark", "Source", title=Text(cell.name))
     for row in cell.table():
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(value)) for value in row))
     console.print(table)
-    console.print(f"Voltages are those of the {cell.voltage_reference}.", highlight=False)
+    console.print(Text(f"Voltages are those of the {cell.voltage_reference}."))
     if cell.description:
-        console.print(cell.description, highlight=False, markup=False)
+        console.print(Text(cell.description))
 
 
 @app.command("list-devices")

@@ -7,6 +7,7 @@ command line ends on it.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,25 @@ def closest(word: str, known: Iterable[str]) -> str:
 
 
 def shorten(value: object, length: int = 60) -> str:
-    """`repr` of a value for an error message, cut to `length` characters."""
-    text = repr(value)
+    """`repr` of a value for an error message, cut to `length` characters.
+
+    The work is bounded however large or nested the value is.
+    """
+    text = repr(value[: length + 1]) if isinstance(value, str) else _REPR.repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."
+
+
+class _BoundedRepr(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 4, 80, 200, 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out integers of thousands of digits.
+        return repr(x) if x.bit_length() < 1000 else f"<integer of {x.bit_length()} bits>"
+
+
+_REPR = _BoundedRepr()
 
 
 def one_line(text: str) -> str:

@@ -6,6 +6,7 @@ packages it needs a C compiler, Python's headers and a folder for what it compil
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -16,6 +17,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,9 @@ _STACK_HINT = (
     " environment of environment.yml (conda env create -f environment.yml)."
 )
 _COMPILER_HINT = "Install one (Debian: apt install gcc; conda: c-compiler), or name it in CC."
+_CACHE_HINT = "Make this folder writable, or set XDG_CACHE_HOME to one that is."
+_FORSAKEN = 10.0  # s without a change after which ffcx, too, thinks that a compilation is dead
+_RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 _PACKAGES = (
     "numpy",
     "scipy",
@@ -91,14 +96,15 @@ def _compiler_of_python() -> list[str]:
 
 
 def require_solver() -> None:
-    """Make sure a simulation can start, in milliseconds, before anything is written.
+    """Make sure a simulation can start, before anything is written.
 
     If this Python was built by a compiler that is not on this machine, ``CC`` is set to the one
     that is, because the form compiler would otherwise look for the absent one.
 
     Raises
     ------
-    InstallationError : the finite-element stack, the C compiler or Python's headers are missing.
+    InstallationError : the finite-element stack, the C compiler or Python's headers are missing,
+        or the folder for compiled forms cannot be written.
     """
     if not _is_installed("dolfinx"):
         raise InstallationError(
@@ -108,6 +114,7 @@ def require_solver() -> None:
     if not os.environ.get("CC") and not any(shutil.which(c) for c in _compiler_of_python()):
         os.environ["CC"] = compiler
     _python_headers()
+    _prepare_cache()
 
 
 def _is_installed(package: str) -> bool:
@@ -181,11 +188,7 @@ def health() -> Iterator[Check]:
     )
     yield _check("C compiler", find_compiler, _COMPILER_HINT)
     yield _check("Python headers", lambda: str(_python_headers()), "")
-    yield _check(
-        "compiled forms",
-        _cache_folder,
-        "Make this folder writable, or set XDG_CACHE_HOME to one that is.",
-    )
+    yield _check("compiled forms", _cache_folder, _CACHE_HINT)
     yield _check(
         "NetCDF after PETSc",
         _write_netcdf,
@@ -206,11 +209,76 @@ def _check(name: str, look: Callable[[], str], remedy: str) -> Check:
         return Check(name, False, f"{type(exc).__name__}: {first}", remedy)
 
 
+def _cache_path() -> Path:
+    return Path(_module("dolfinx.jit").get_options()["cache_dir"]).expanduser()
+
+
 def _cache_folder() -> str:
-    folder = Path(_module("dolfinx.jit").get_options()["cache_dir"]).expanduser()
+    folder = _cache_path()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         return str(folder)
+
+
+def _prepare_cache() -> None:
+    """Make sure that compiled forms can be stored; remove what killed compilations left there."""
+    try:
+        folder = Path(_cache_folder())
+        if parallel_rank() == 0:
+            remove_forsaken(folder)
+    except OSError as exc:
+        raise InstallationError(
+            f"compiled forms cannot be stored: {exc.strerror or exc}",
+            where=str(_cache_path()),
+            hint=_CACHE_HINT,
+        ) from exc
+
+
+def remove_forsaken(folder: Path) -> None:
+    """Delete the forms in ``folder`` whose compilation was killed: ffcx would wait for them.
+
+    One that changed less than ten seconds ago may be in the making, so it is waited for.  If
+    another process is doing this already, nothing is done.
+    """
+    import fcntl
+
+    with (folder / "ddk-device.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # held by another process, or a file system without locks
+            return
+        for source in folder.glob("libffcx_*.c"):
+            while not source.with_suffix(".c.cached").exists():
+                files = list(folder.glob(f"{source.stem}.*"))
+                changes = [0.0]
+                for file in files:
+                    with contextlib.suppress(FileNotFoundError):
+                        changes.append(file.stat().st_mtime)
+                if not files or abs(time.time() - max(changes)) > _FORSAKEN:
+                    for file in files:
+                        file.unlink(missing_ok=True)
+                    break
+                time.sleep(0.1)
+
+
+def compilation_error(exc: BaseException) -> InstallationError | None:
+    """Return what to say of an exception of the form compiler; None if ``exc`` is not one."""
+    text = " ".join(str(exc).split())
+    ours = type(exc).__name__ in ("CompileError", "LinkError", "VerificationError") or (
+        isinstance(exc, RuntimeError | TimeoutError) and "JIT c" in text
+    )
+    if not ours:
+        return None
+    folder = _cache_path()
+    if "timed out" in text:
+        return InstallationError(
+            "the compilation of a form, begun by another process, does not end",
+            where=str(folder),
+            hint="If no other simulation is running, delete this folder.",
+        )
+    return InstallationError(
+        f"the C compiler failed: {text}", hint="Correct CC, or unset it; see 'ddk-device info'."
+    )
 
 
 def _write_netcdf() -> str:
@@ -232,11 +300,26 @@ def parallel_rank() -> int:
 
     It is read from the launcher's environment variables, so that no MPI library is loaded.
     """
-    for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"):
+    for name in _RANKS:
         value = os.environ.get(name, "")
         if value.isdigit():
             return int(value)
     return 0
+
+
+def world() -> Any:
+    """Return the communicator of all ranks, or None if there is only this one.
+
+    MPI is loaded only where a launcher started this process.
+    """
+    if not any(os.environ.get(name, "").isdigit() for name in _RANKS):
+        return None
+    try:
+        _module("petsc4py.PETSc")  # on all ranks at once, see `_module`
+        comm = _module("mpi4py.MPI").COMM_WORLD
+    except ImportError:  # `require_solver` says so
+        return None
+    return comm if comm.size > 1 else None
 
 
 def command_line() -> str:

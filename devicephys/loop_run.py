@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from devicephys import installation, records, runfolder
 from devicephys.errors import DDKError, Interrupted, SolverError
@@ -31,17 +32,19 @@ if TYPE_CHECKING:
 
 
 def run_loop(folder: RunFolder, device: Device, protocol: Waveform, settings: Settings) -> None:
-    """Simulate into a claimed folder and print the headline figures and the pictures' paths.
+    """Simulate into a folder after `begin` and print the headline figures and the pictures' paths.
 
     Raises
     ------
     SolverError, Interrupted : what was computed is in iv.nc with the attribute ``complete`` 0.
     StorageError : a file could not be written; the message says where the result went.
     InputError, InstallationError : nothing was computed, the folder is given back.
-    DDKError : something unexpected; its traceback is in run.log.
+    DDKError : something unexpected; its traceback is in run.log, or, if nothing was computed and
+        the folder is given back, in a temporary file.
     """
+    reporter = Reporter(Console(stderr=True), folder.log)
     try:
-        ds = _simulate(folder, device, protocol, settings)
+        ds = _simulate(device, protocol, settings, reporter)
     except (SolverError, Interrupted) as exc:
         _keep_partial(folder, exc)
         raise
@@ -54,7 +57,10 @@ def run_loop(folder: RunFolder, device: Device, protocol: Waveform, settings: Se
         folder.release()
         raise
     except Exception as exc:
-        raise _unexpected(folder, exc) from exc
+        if error := installation.compilation_error(exc):
+            folder.release()
+            raise error from exc
+        raise _unexpected(folder, exc, idle=reporter.idle) from exc
     try:
         with _undisturbed():
             folder.save(ds)
@@ -75,32 +81,41 @@ def run_loop(folder: RunFolder, device: Device, protocol: Waveform, settings: Se
     _print_summary(ds, pictures)
 
 
-def _simulate(
-    folder: RunFolder, device: Device, protocol: Waveform, settings: Settings
-) -> xr.Dataset:
-    records.write_bytes(folder.path / runfolder.DEVICE, device.to_yaml().encode())
-    folder.log(installation.command_line(), stamp=True)
-    folder.log(f"protocol: {json.dumps(protocol.to_dict())}")
-    folder.log(f"settings: {json.dumps(settings.to_dict())}")
-    for name, version in installation.versions().items():
-        folder.log(f"  {name}: {version}")
-    folder.log(f"device:\n{device.to_yaml()}")
+def begin(folder: RunFolder, device: Device, protocol: Waveform, settings: Settings) -> None:
+    """Write device.yaml and the head of run.log; if that fails, give the folder back."""
+    try:
+        records.write_bytes(folder.path / runfolder.DEVICE, device.to_yaml().encode())
+        folder.log(installation.command_line(), stamp=True)
+        folder.log(f"protocol: {json.dumps(protocol.to_dict())}")
+        folder.log(f"settings: {json.dumps(settings.to_dict())}")
+        for name, version in installation.versions().items():
+            folder.log(f"  {name}: {version}")
+        folder.log(f"device:\n{device.to_yaml()}")
+    except BaseException:
+        folder.release()
+        raise
 
+
+def _simulate(
+    device: Device, protocol: Waveform, settings: Settings, reporter: Reporter
+) -> xr.Dataset:
     from devicephys.simulation import simulate
 
-    with Reporter(Console(stderr=True), folder.log) as reporter:
+    with reporter:
         ds = simulate(device, protocol, settings, progress=reporter)
     return ds.assign_attrs(complete=ds.attrs.get("complete", 1))
 
 
-def _unexpected(folder: RunFolder, exc: Exception) -> DDKError:
-    """Put the traceback into run.log, and say so."""
-    folder.log_traceback(exc)
+def _unexpected(folder: RunFolder, exc: Exception, *, idle: bool = False) -> DDKError:
+    """Put the traceback into run.log, and say so; if ``idle``, give the folder back instead."""
+    where = folder.path / runfolder.LOG
+    if idle:
+        where = runfolder.keep_traceback(exc)
+        folder.release()
+    else:
+        folder.log_traceback(exc)
     text = " ".join(str(exc).split())
-    return DDKError(
-        f"unexpected {type(exc).__name__}: {text}",
-        hint=f"The traceback is in {folder.path / runfolder.LOG}",
-    )
+    return DDKError(f"unexpected {type(exc).__name__}: {text}", hint=f"The traceback is in {where}")
 
 
 def _keep_partial(folder: RunFolder, exc: SolverError | Interrupted) -> None:
@@ -186,11 +201,12 @@ def _log_outcome(folder: RunFolder, ds: xr.Dataset) -> None:
 
 def _print_summary(ds: xr.Dataset, pictures: list[Path]) -> None:
     console = Console()
-    table = Table(title=f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution")
+    title = Text(f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution")
+    table = Table(title=title)
     table.add_column("Quantity")
     table.add_column("Value", justify="right")
     for name, text in headline_rows(json.loads(ds.attrs["headline_json"])):
-        table.add_row(name, text)
+        table.add_row(Text(name), Text(text))
     console.print(table)
     if ds.attrs.get("warning"):
         sys.stderr.write(f"warning: {ds.attrs['warning']}\n")

@@ -60,7 +60,7 @@ class Reporter:
         self._log = log
         self._rejected = 0
         self._next_line = 0.0
-        self._last: Event | None = None
+        self._last: Event | None = None  # None: nothing was computed yet
         self._shown: Event | None = None
         self._started = time.monotonic()
         self._bar: Progress | None = None
@@ -115,6 +115,11 @@ class Reporter:
         elif share >= self._next_line:
             self._print(event)
             self._next_line = (int(share * _PLAIN_LINES) + 1) / _PLAIN_LINES
+
+    @property
+    def idle(self) -> bool:
+        """Whether no step was accepted yet."""
+        return self._last is None
 
     def _print(self, event: Event) -> None:
         self._shown = event

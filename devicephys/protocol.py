@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -154,7 +154,7 @@ class IVSweep(Waveform):
             raise InputError(
                 f"{shorten(loops)} is no number of loops", "loops", "Give a whole number from 1 up"
             )
-        if first not in ("reset", "set"):
+        if not isinstance(first, str) or first not in ("reset", "set"):
             raise InputError(f"{shorten(first)} is no half", "first", "Give 'reset' or 'set'")
         values = {"reset_voltage": reset, "set_voltage": set_, "rate": slope}
         for name, value in {**values, "loops": loops, "first": first}.items():
@@ -211,17 +211,19 @@ class IVSweep(Waveform):
         }
 
 
-def protocol_from_dict(data: dict[str, Any]) -> Waveform:
+def protocol_from_dict(data: Mapping[str, Any]) -> Waveform:
     """Protocol from what `to_dict` gave, e.g. as stored in a result file.
 
     Raises
     ------
     InputError : an unknown kind or key, or values that are no protocol.
     """
+    if not isinstance(data, Mapping):
+        raise InputError(f"{shorten(data)} is no stored protocol", hint="Give what to_dict() gave")
     left = dict(data)
     kind = left.pop("kind", None)
     known: dict[object, type[Waveform]] = {"Waveform": Waveform, "IVSweep": IVSweep}
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise InputError(f"unknown protocol {shorten(kind)}", "kind", "Known: Waveform, IVSweep")
     try:
         return known[kind](**left)

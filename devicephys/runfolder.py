@@ -26,6 +26,14 @@ CURVES, MAPS, FILM, PARAVIEW = "iv.png", "fields.png", "loop.gif", "fields.vtkhd
 RUN_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, DEVICE, LOG)
 
 
+def keep_traceback(exc: BaseException) -> Path:
+    """Write the traceback of ``exc`` to a temporary file and return its path."""
+    handle, name = tempfile.mkstemp(prefix="ddk-device-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        traceback.print_exception(exc, file=stream)
+    return Path(name)
+
+
 class RunFolder:
     """A claimed folder; use `RunFolder.claim`, then as a context manager.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from typing import Any, Literal, Self
 
-from devicephys.errors import InputError, closest
+from devicephys.errors import InputError, closest, shorten
 from devicephys.units import to_si
 
 Scheme = Literal["monolithic", "staggered", "one-pass"]
@@ -54,12 +55,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{value!r} is not a positive number", f"settings.{field.name}")
-        if self.scheme not in SCHEMES:
+            if field.name not in ("name", "scheme"):
+                number = _positive(getattr(self, field.name), field.type == "int", field.name)
+                object.__setattr__(self, field.name, number)
+        if not isinstance(self.name, str):
+            raise InputError(f"{shorten(self.name)} is not text", "settings.name", "Give a name")
+        if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
             raise InputError(
-                f"unknown scheme {self.scheme!r}", "settings.scheme", closest(self.scheme, SCHEMES)
+                f"unknown scheme {shorten(self.scheme)}",
+                "settings.scheme",
+                closest(str(self.scheme), SCHEMES),
             )
 
     @classmethod
@@ -70,8 +75,9 @@ class Settings:
         ``Settings.preset("quick", voltage_step="20 mV")``. Raises InputError for an unknown
         preset or setting (naming the closest) and for values that make no sense.
         """
-        if name not in PRESETS:
-            raise InputError(f"unknown preset {name!r}", "settings", closest(name, PRESETS))
+        if not isinstance(name, str) or name not in PRESETS:
+            hint = closest(str(name), PRESETS)
+            raise InputError(f"unknown preset {shorten(name)}", "settings", hint)
         return cls(**PRESETS[name]).with_(**changes)
 
     def with_(self, **changes: Any) -> Self:
@@ -81,7 +87,10 @@ class Settings:
         for key, value in changes.items():
             if key not in names:
                 raise InputError(f"unknown setting {key!r}", "settings", closest(key, names))
-            values[key] = to_si(value, UNITS[key], f"settings.{key}") if key in UNITS else value
+            if key in UNITS:
+                # a tolerance on the temperature is a difference: 5 degC would be 278.15 K
+                value = to_si(value, UNITS[key], f"settings.{key}", difference=True)
+            values[key] = value
         return dataclasses.replace(self, **values)
 
     def halved(self) -> Self:
@@ -99,6 +108,22 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values in SI, for the record of a run."""
         return dataclasses.asdict(self)
+
+
+def _positive(value: object, whole: bool, name: str) -> float:
+    """`value` as int if `whole`, else as float; InputError if it is no positive number."""
+    kind = numbers.Integral if whole else numbers.Real
+    wanted = "whole number from 1 up" if whole else "number"
+    if isinstance(value, kind) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and number > 0:
+            return int(number) if whole else number
+    raise InputError(
+        f"{shorten(value)} is not a positive number", f"settings.{name}", f"Give a {wanted}"
+    )
 
 
 UNITS = {

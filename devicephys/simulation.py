@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from devicephys.device import Device
-from devicephys.errors import InputError, Interrupted, SolverError
+from devicephys.errors import InputError, Interrupted, SolverError, shorten
 from devicephys.installation import require_solver
 from devicephys.protocol import IVSweep, Waveform
 from devicephys.settings import Settings
@@ -46,21 +46,21 @@ def simulate(
 
     Raises
     ------
-    InputError : the settings do not fit the device.
+    InputError : an argument of the wrong kind, a protocol that does not start at 0 V, or settings
+        that do not fit the device.
     SolverError : no time step succeeds; ``partial`` holds the dataset up to the last good state,
         ``diagnosis`` the field, place and time.
     Interrupted : Ctrl-C; ``partial`` as above.
     InstallationError : no finite-element stack or no C compiler.
     """
     started = time.perf_counter()
+    _check(device, protocol, settings, progress, comm)
     require_solver()
     from devicephys.fem.assembly import prepare
     from devicephys.fem.observables import Observer
 
-    settings = settings or Settings.preset()
+    settings = settings if settings is not None else Settings.preset()
     protocol = protocol if protocol is not None else IVSweep.from_device(device)
-    if not isinstance(protocol, Waveform):
-        raise InputError(f"{type(protocol).__name__} is no protocol", "simulate", "Give an IVSweep")
     problem, stepper, initial = prepare(device, settings, comm)
     observer = Observer(problem, initial)
     trace = Trace(device, protocol, settings, problem, observer, started)
@@ -82,3 +82,23 @@ def simulate(
         error.partial = trace.dataset(stepper.statistics, complete=False)
         raise
     return trace.dataset(stepper.statistics, complete=True)
+
+
+def _check(device: object, protocol: object, settings: object, progress: object, comm: Any) -> None:
+    """InputError for an argument of ``simulate`` that is of the wrong kind."""
+    for value, fits, what, hint in (
+        (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
+        (protocol, isinstance(protocol, Waveform), "protocol", "Give an IVSweep or a Waveform"),
+        (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
+        (progress, callable(progress), "progress", "Give a function of one ProgressEvent"),
+        (comm, callable(getattr(comm, "Get_size", None)), "comm", "Give an mpi4py communicator"),
+    ):
+        if not fits and (value is not None or what == "device"):
+            raise InputError(f"{shorten(value)} is no {what}", f"simulate, {what}", hint)
+    if isinstance(protocol, Waveform) and protocol.voltage(0.0) != 0:
+        # The initial state is the cell at rest, of which any other first row would be untrue.
+        raise InputError(
+            f"starts at {protocol.voltage(0.0):g} V, but the cell starts at rest at 0 V",
+            "simulate, protocol",
+            "Start the waveform at 0 V",
+        )

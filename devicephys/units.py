@@ -13,7 +13,7 @@ import numbers
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pint
@@ -22,6 +22,20 @@ from .errors import InputError, shorten
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$", re.DOTALL)
 _NOT_FINITE = re.compile(r"^\s*[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
+# pint evaluates what it is given, and 9**9**9**9 takes for ever: only names with a short exponent
+# get to it, no power of a power, of a number or of a bracket.
+_LONGEST = 60
+_SUPER = "⁰¹²³⁴-⁹"
+_UNIT_TEXT = re.compile(
+    rf"""(?: [^\W\d{_SUPER}][^\W{_SUPER}]*+              # a name, and maybe its power:
+              (?: \s*(?:\*\*|\^)\s*
+                      (?: [+-]?\d{{1,2}}(?:\.\d{{1,2}})?(?![\w.])
+                        | \(\s*[+-]?\d{{1,2}}\s*\) )
+                | [⁺⁻]?[{_SUPER}]{{1,2}} )?+
+           | [°%] | \d++\.?(?:\d++)? | [\s/()] | \*(?!\*) )*+""",
+    re.VERBOSE,
+)
+_POWER_WORD = re.compile(r"(?:cubed|squared|cubic|square|sq)\b")
 _EXAMPLES = {
     "m": "5 nm",
     "s": "100 ns",
@@ -48,7 +62,7 @@ _PREFIXED_UNITS = frozenset({"m", "s", "V", "A", "ohm", "S", "W", "J", "Hz"})
 _DIGITS = 15
 
 
-def to_si(value: object, unit: str, name: str = "") -> float:
+def to_si(value: object, unit: str, name: str = "", difference: bool = False) -> float:
     """Convert text such as "5 nm", or a pint quantity, to a float in `unit`.
 
     Parameters
@@ -56,20 +70,25 @@ def to_si(value: object, unit: str, name: str = "") -> float:
     value : text with a unit, or a scalar pint quantity; a bare number only if `unit` is "1".
     unit : the unit used inside: a coherent SI unit, "eV" for energies, "1" if dimensionless.
     name : what the value is, for the error message.
+    difference : whether it is a difference, for which a unit with an offset (degC) is wrong.
 
     Raises
     ------
     InputError : no unit, wrong dimension, unknown unit, not a number, NaN or infinite.
     """
     if isinstance(value, str):
-        return _parse(value, unit, name)
+        return _parse(value, unit, name, difference)
     if isinstance(value, pint.Quantity):
+        if difference and not value._is_multiplicative:
+            raise _no_difference(str(value), unit, name)
         return _from_quantity(value, unit, name)
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-        if unit == "1":
-            return _finite(number, value, name)
-        raise _no_unit(value, unit, name)
+        if unit != "1":
+            raise _no_unit(value, unit, name)
+        try:
+            return _finite(float(value), value, name)
+        except OverflowError:
+            raise InputError(f"{shorten(value)} is not a finite number", name) from None
     raise InputError(f"{shorten(value)} is not a quantity", name, _expected(unit))
 
 
@@ -85,10 +104,15 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
             pint.Quantity(x, values.units) for x in np.atleast_1d(values.magnitude)
         ]
         return np.array([_from_quantity(x, unit, name) for x in entries], dtype=float)
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+    array = isinstance(values, np.ndarray) and values.ndim > 0
+    if isinstance(values, str) or not (array or isinstance(values, Sequence)):
         raise InputError(f"{shorten(values)} is not a sequence of values", name, _expected(unit))
     return np.array(
-        [to_si(x, unit, f"{name}[{i}]" if name else "") for i, x in enumerate(values)], dtype=float
+        [
+            to_si(x, unit, f"{name}[{i}]" if name else "")
+            for i, x in enumerate(cast(Sequence[Any], values))
+        ],
+        dtype=float,
     )
 
 
@@ -149,6 +173,8 @@ def _unit(text: str) -> Any:
     text = text.strip()
     if text in ("", "1"):
         return _registry().dimensionless
+    if len(text) > _LONGEST or not _UNIT_TEXT.fullmatch(text) or len(_POWER_WORD.findall(text)) > 1:
+        raise InputError(f"{shorten(text)} is not a unit", hint="Write e.g. '5 nm'")
     try:
         return _registry().parse_units(text)
     # pint answers malformed text with whatever its tokenizer trips over; to the user all of it
@@ -181,7 +207,10 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def _parse(text: str, unit: str, name: str) -> float:
+def _parse(text: str, unit: str, name: str, difference: bool = False) -> float:
+    text = text.strip()
+    if len(text) > _LONGEST:
+        raise InputError(f"{shorten(text)} is too long for a quantity", name, _expected(unit))
     if _NOT_FINITE.match(text):
         raise InputError(f"{shorten(text)} is not a finite number", name, _expected(unit))
     match = _NUMBER.match(text)
@@ -195,6 +224,8 @@ def _parse(text: str, unit: str, name: str) -> float:
         source = _unit(rest)
         if source.dimensionality != _unit(unit).dimensionality:
             raise InputError(f"{shorten(text)} has the wrong dimension", name, _expected(unit))
+        if difference and _is_offset(source):
+            raise _no_difference(text, unit, name)
         factor = _factor(rest, _unit(unit))
         if factor is not None:
             return _finite(float(Decimal(number) * factor), text, name)
@@ -222,6 +253,12 @@ def _finite(number: float, given: object, name: str) -> float:
     if not math.isfinite(number):
         raise InputError(f"{shorten(given)} is not a finite number", name)
     return number
+
+
+def _no_difference(text: str, unit: str, name: str) -> InputError:
+    return InputError(
+        f"{shorten(text)} is no difference, its unit has an offset", name, _expected(unit)
+    )
 
 
 def _no_unit(value: object, unit: str, name: str) -> InputError:

@@ -179,7 +179,37 @@ def test_wrong_usage_is_code_2(arguments: list[str]) -> None:
     assert call(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--out", ""], "empty (--out)"),
+        (["--rate", ""], "empty (--rate)"),
+        (["--set", "sweep.reset_voltage=-1 V", "--reset-voltage", "-1 V"], "set twice"),
+        (["--set", "sweep.loops=2", "--loops", "2"], "set twice"),
+    ],
+)
+def test_empty_and_double_options_are_code_2(
+    arguments: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert complaint in error_line(call("iv", "--out", "run", *arguments), 2)
+    assert list(tmp_path.iterdir()) == []
+
+
 # the installation
+
+
+def test_forms_whose_compilation_was_killed_are_removed(tmp_path: Path) -> None:
+    for name in ("libffcx_forms_a.c", "libffcx_forms_a.o", "libffcx_forms_b.c"):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    (tmp_path / "libffcx_forms_b.c.cached").write_text("")
+    installation.remove_forsaken(tmp_path)
+    assert names(tmp_path) == {
+        "libffcx_forms_b.c",
+        "libffcx_forms_b.c.cached",
+        "ddk-device.lock",
+    }
 
 
 @pytest.mark.fem
@@ -222,6 +252,7 @@ def test_a_compiler_that_is_there_replaces_one_that_built_python_and_is_not(
     monkeypatch.setattr(installation, "_is_installed", lambda package: True)
     monkeypatch.setattr(installation, "_compiler_of_python", lambda: ["/gone/clang"])
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/gcc" if name == "gcc" else None)
+    monkeypatch.setattr(installation, "_prepare_cache", lambda: None)
     installation.require_solver()
     assert os.environ["CC"] == "/usr/bin/gcc"
 
@@ -399,9 +430,11 @@ def test_a_part_that_cannot_be_drawn_is_kept_all_the_same(
 
 def test_an_unexpected_exception_is_one_line_and_its_traceback_is_kept(tmp_path: Path) -> None:
     line = error_line(call("iv", "--out", tmp_path / "run", behaviour="crash"), 1)
-    log = tmp_path / "run" / "run.log"
-    assert line == f"error: unexpected ZeroDivisionError: no such thing. The traceback is in {log}"
-    assert "Traceback (most recent call last)" in log.read_text()
+    start, log = line.split(". The traceback is in ")
+    assert start == "error: unexpected ZeroDivisionError: no such thing"
+    assert "Traceback (most recent call last)" in Path(log).read_text()
+    assert list(tmp_path.iterdir()) == []  # nothing was computed
+    Path(log).unlink()
 
 
 def test_outside_a_run_the_traceback_goes_to_a_temporary_file(
@@ -461,9 +494,26 @@ def test_other_ranks_of_a_parallel_run_write_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PMI_RANK", "1")
-    result = call("iv", "--out", tmp_path / "run")
-    assert (result.exit_code, result.output) == (0, "")
+    for first, code in ((("", 0), 0), (("occupied", 4), 4)):
+        world = types.SimpleNamespace(rank=1, size=2, allgather=lambda own, f=first: [f, own])
+        monkeypatch.setattr(installation, "world", lambda w=world: w)
+        result = call("iv", "--out", tmp_path / "run")
+        assert (result.exit_code, result.output) == (code, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_one_rank_alone_meets_ends_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    world = types.SimpleNamespace(
+        rank=1, size=2, allgather=lambda own: [("", 0), own], Abort=ended.append
+    )
+    monkeypatch.setattr(installation, "world", lambda: world)
+    result = call("iv", "--out", tmp_path / "run", behaviour="crash")
+    assert ended == [1]
+    assert result.stderr.startswith("error: unexpected ZeroDivisionError: no such thing")
+    Path(result.stderr.split("The traceback is in ")[1].strip()).unlink()
 
 
 # devices, verification, start-up
@@ -480,6 +530,16 @@ def test_show_device_prints_every_parameter(tmp_path: Path) -> None:
     assert again.stdout == changed.stdout
     assert "8 nm" in again.stdout
     assert "unknown device" in error_line(call("show-device", "nothing"), 2)
+
+
+def test_square_brackets_of_a_device_are_printed_as_they_are(tmp_path: Path) -> None:
+    text = load_device("tin-taox-hfox-tin").to_yaml()
+    line = next(line for line in text.splitlines() if line.startswith("outer_radius:"))
+    changed = "outer_radius: {value: 40 nm, mark: assumed, source: '[/nope] [bold]x'}"
+    (tmp_path / "mine.yaml").write_text(text.replace(line, changed))
+    result = call("show-device", tmp_path / "mine.yaml")
+    assert result.exit_code == 0, result.output
+    assert "[/nope] [bold]x" in result.stdout
 
 
 def test_list_devices() -> None:

@@ -14,6 +14,7 @@ from devicephys.errors import (
     SolverError,
     StorageError,
     closest,
+    shorten,
 )
 
 FAMILY = [DDKError, InputError, SolverError, StorageError, InstallationError, Interrupted]
@@ -61,3 +62,16 @@ def test_closest_names_one_word_or_lists_all() -> None:
     assert closest("radus", ["radius", "height"]) == "Did you mean 'radius'?"
     assert closest("xyz", ["radius", "height"]) == "Known: height, radius"
     assert closest("xyz", []) == ""
+
+
+def test_shorten_is_repr_cut_with_bounded_work() -> None:
+    assert shorten("5 nm") == "'5 nm'"
+    assert shorten([1, "a"]) == "[1, 'a']"
+    bomb: list[object] = []
+    for _ in range(12):
+        bomb = [bomb] * 10
+    for huge in (bomb, "x" * 10**8, dict.fromkeys(range(100), bomb), 10**6000, [10**6000]):
+        text = shorten(huge)
+        assert len(text) <= 60
+    assert shorten("x" * 100).startswith("'xxx")
+    assert shorten("x" * 100).endswith("...")

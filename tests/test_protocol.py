@@ -111,6 +111,8 @@ def test_protocols_are_frozen_and_told_apart() -> None:
         ({"loops": True}, "loops"),
         ({"loops": 10**9}, "loops"),
         ({"first": "both"}, "first"),
+        ({"first": np.array([1, 2])}, "first"),
+        ({"first": []}, "first"),
         ({"reset_voltage": "0 V", "set_voltage": "0 V"}, "zero length"),
         ({"rate": "1e-320 V/s"}, "not a finite number"),
     ],
@@ -149,11 +151,21 @@ def test_nothing_infinite_in_a_waveform() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"kind": "Square"}, {"kind": "IVSweep", "speed": "1 V/s"}, {"kind": "Waveform"}]
+    "data",
+    [
+        None,
+        5,
+        {},
+        {"kind": []},
+        {"kind": "Square"},
+        {"kind": "IVSweep", "speed": "1 V/s"},
+        {"kind": "IVSweep", 5: 1},
+        {"kind": "Waveform"},
+    ],
 )
-def test_no_stored_protocol(data: dict[str, object]) -> None:
+def test_no_stored_protocol(data: object) -> None:
     with pytest.raises(InputError):
-        protocol_from_dict(data)
+        protocol_from_dict(data)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", devicephys.list_devices())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from ..errors import InputError, StorageError, closest, shorten
 from .model import Device
 
-_LARGEST_FILE = 1_000_000  # bytes; a device takes some thousand
+_LARGEST_FILE = 100_000  # bytes; a device takes some thousand
 
 
 def list_devices() -> list[str]:
@@ -33,6 +34,11 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     InputError : no such device or file, or the file does not describe a valid device.
     StorageError : the file exists but cannot be read.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        what = "a Device" if isinstance(name_or_path, Device) else shorten(name_or_path)
+        raise InputError(
+            f"{what} is neither name nor path of a device", "load_device", _library_hint("")
+        )
     text = os.fspath(name_or_path)
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{shorten(text)} is not a device", hint=_library_hint(""))
@@ -83,9 +89,13 @@ def _read(path: Path) -> str:
     try:
         if path.is_dir():
             raise InputError("is a folder, not a file", str(path), "Name the YAML file in it")
-        if path.stat().st_size > _LARGEST_FILE:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
+            raise InputError("is not a regular file", str(path), "Name a device YAML file")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
             raise InputError("is too large for a device", str(path), "Name a device YAML file")
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except FileNotFoundError:
         raise InputError("no such file", str(path), _library_hint("")) from None
     except UnicodeDecodeError:
@@ -103,10 +113,20 @@ def _library_hint(name: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses keys given twice, and reads only true and false as switches.
+    """Safe loader that refuses keys given twice, anchors and aliases, and reads only true and
+    false as switches.
 
-    YAML 1.1 would read the choice `off` as the switch False.
+    YAML 1.1 would read the choice `off` as the switch False. Nested aliases would let a few lines
+    stand for more than any memory holds.
     """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        if getattr(event, "anchor", None) is not None:  # an alias has one too
+            raise yaml.composer.ComposerError(
+                problem="anchors (&) and aliases (*) are not taken", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()

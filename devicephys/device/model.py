@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from ..errors import InputError, one_line
+from ..errors import InputError, one_line, shorten
 from .quantity import (
     Concentration,
     Conductivity,
@@ -321,6 +321,9 @@ class Device(Description):
         ------
         InputError : unknown path (the closest is named), or the result is no valid device.
         """
+        if changes is not None and not isinstance(changes, Mapping):
+            hint = "Write e.g. {'filament.radius': '8 nm'}"
+            raise InputError(f"{shorten(changes)} is not a mapping", "with_", hint)
         return Device.from_mapping(changed_tree(self, {**(changes or {}), **more}))
 
     def to_tree(self) -> dict[str, Any]:

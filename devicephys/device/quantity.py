@@ -155,7 +155,8 @@ class Description(BaseModel):
             return handler(data)
         for key in data:
             if key not in cls.model_fields:
-                raise InputError(f"unknown key {key!r}", hint=closest(str(key), cls.model_fields))
+                hint = closest(str(key), cls.model_fields)
+                raise InputError(f"unknown key {shorten(key)}", hint=hint)
         values = dict(data)
         origin: dict[str, tuple[str, str]] = {}
         for name in cls.parameters():
@@ -178,11 +179,11 @@ def _split(entry: Mapping[str, Any], name: str) -> tuple[Any, str, str]:
     for key in entry:
         if key not in _PROVENANCE_KEYS:
             hint = closest(str(key), _PROVENANCE_KEYS)
-            raise InputError(f"unknown key {key!r}", name, hint)
+            raise InputError(f"unknown key {shorten(key)}", name, hint)
     if "value" not in entry:
         raise InputError("key 'value' is missing", name, "Write e.g. {value: '9 nm', mark: ...}")
     mark, source = entry.get("mark", "assumed"), entry.get("source", "")
-    if mark not in MARKS:
+    if not isinstance(mark, str) or mark not in MARKS:
         raise InputError(f"unknown mark {shorten(mark)}", name, "Use one of " + ", ".join(MARKS))
     if not isinstance(source, str):
         raise InputError(f"source {shorten(source)} is not text", name)

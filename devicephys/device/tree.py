@@ -69,23 +69,34 @@ def changed_tree(device: Device, changes: Mapping[str, Any]) -> dict[str, Any]:
     known = {*device.provenance, *_TEXT_PATHS, "series", "series.kind"}
     known |= {f"layers.{layer.name}.material" for layer in device.layers}
     left = dict(changes)
+    for path in left:
+        if not isinstance(path, str):
+            raise InputError(
+                f"{shorten(path)} is not a key", device.name, "Write e.g. 'filament.radius'"
+            )
 
     # The series element first: it decides which other keys exist.
     if "series" in left:
         series = left.pop("series")
         if isinstance(series, str):
             series = {"kind": series}
-        tree["series"] = to_tree(series) if isinstance(series, Description) else series
+        if isinstance(series, Description):
+            series = to_tree(series)
+        if not isinstance(series, Mapping):
+            hint = "Write e.g. {'kind': 'none'}"
+            raise InputError(f"{shorten(series)} is not a mapping", "series", hint)
+        tree["series"] = dict(series)
     if "series.kind" in left:
         kind = left.pop("series.kind")
-        if kind not in _SERIES_KINDS:
+        if not isinstance(kind, str) or kind not in _SERIES_KINDS:
             hint = closest(str(kind), _SERIES_KINDS)
             raise InputError(f"unknown kind {shorten(kind)}", "series.kind", hint)
-        if not isinstance(tree["series"], dict) or tree["series"].get("kind") != kind:
+        if tree["series"].get("kind") != kind:
             tree["series"] = {"kind": kind}
-    if isinstance(tree["series"], dict) and tree["series"].get("kind") in _SERIES_KINDS:
+    kind = tree["series"].get("kind")
+    if isinstance(kind, str) and kind in _SERIES_KINDS:
         known = {path for path in known if not path.startswith("series.")}
-        fields = _SERIES_KINDS[tree["series"]["kind"]].model_fields
+        fields = _SERIES_KINDS[kind].model_fields
         known |= {f"series.{name}" for name in fields}
 
     for path, value in left.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from devicephys.device.library import device_from_yaml
 from devicephys.device.quantity import MARKS
 from devicephys.errors import InputError
 
+#: every line ten times the one before
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
+)
 GOOD = load_device("tin-taox-hfox-tin").to_yaml()
 
 
@@ -101,7 +106,10 @@ def test_what_is_left_out_has_its_default() -> None:
         ("[" * 5000, ["not valid YAML"]),
         ("!!python/object/apply:os.system ['true']", ["not valid YAML"]),
         ("? [a, b]\n: 1\n", ["not valid YAML"]),
-        ("name: &x [*x]\n", ["name"]),
+        ("name: &x [*x]\n", ["anchors", "line 1"]),
+        (BOMB, ["anchors (&) and aliases (*) are not taken", "line 1"]),
+        ("name: x\nlayers: *x\n", ["anchors", "line 2"]),
+        (GOOD.replace("kind: oxide", "kind: [oxide]", 1), ["materials.HfOx"]),
         ("name: x\n", ["'voltage_reference' is missing", "more"]),
         (GOOD.replace("outer_radius", "outer_radus"), ["Did you mean 'outer_radius'?"]),
         (GOOD.replace("value: 45 nm", "value: 45"), ["45 has no unit", "layers.TaOx.thickness"]),
@@ -141,3 +149,17 @@ def test_what_is_no_text_file(tmp_path: Path) -> None:
     huge.write_text("a" * 2_000_000, encoding="utf-8")
     with pytest.raises(InputError, match="too large"):
         load_device(huge)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), "/dev/null"):
+        with pytest.raises(InputError, match="is not a regular file"):
+            load_device(path)
+
+
+@pytest.mark.parametrize("value", [None, 5, [], b"x", load_device("larentis-stack")])
+def test_what_names_no_device(value: object) -> None:
+    with pytest.raises(InputError, match=r"is (neither name nor path of|not) a device"):
+        load_device(value)  # type: ignore[arg-type]

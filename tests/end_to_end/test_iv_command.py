@@ -185,7 +185,46 @@ def test_without_a_compiler_nothing_begins(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("cache", ["/proc", "file"])
+def test_without_a_folder_for_compiled_forms_nothing_begins(cache: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(tmp_path / cache)}
+    line = the_error(run("iv", *SHORT, "--out", tmp_path / "run", env=environment), 2)
+    assert "compiled forms" in line and "XDG_CACHE_HOME" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_compiler_that_fails_gives_the_folder_back(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(tmp_path), "CC": "/bin/false"}
+    line = the_error(run("iv", *SHORT, "--out", tmp_path / "run", env=environment), 2)
+    assert "C compiler" in line and "CC" in line
+    assert not (tmp_path / "run").exists()
+
+
 # ranks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["run", "file"])
+def test_two_ranks_end_if_the_folder_cannot_be_had(kind: str, tmp_path: Path) -> None:
+    mpiexec = find_mpiexec()
+    if mpiexec is None:
+        pytest.skip("no mpiexec")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / runfolder.RECORD).write_text("precious")
+    done = subprocess.run(
+        [mpiexec, "-n", "2", *COMMAND, "iv", *SHORT, "--out", str(tmp_path / kind)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert (tmp_path / "run" / runfolder.RECORD).read_text() == "precious"
 
 
 def test_two_ranks_write_what_one_writes(tmp_path: Path) -> None:
