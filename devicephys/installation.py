@@ -276,6 +276,8 @@ def compilation_error(exc: BaseException) -> InstallationError | None:
             where=str(folder),
             hint="If no other simulation is running, delete this folder.",
         )
+    text = text.removeprefix("Failed JIT compilation of form: ")
+    text = text if len(text) <= 160 else text[:157] + "..."
     return InstallationError(
         f"the C compiler failed: {text}", hint="Correct CC, or unset it; see 'ddk-device info'."
     )
