@@ -5,38 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from devicephys.units import format_si
 
+if TYPE_CHECKING:
+    from devicephys.trace import ProgressEvent
+
 CELSIUS_ZERO = 273.15  # K
 _PLAIN_LINES = 16  # what is printed per run where there is no terminal, first and last besides
 
 
-class Event(Protocol):
-    """What the solver says after each accepted step: times and step in s, voltage in V, peak
-    temperature in K, and how many steps were accepted and rejected so far."""
-
-    @property
-    def time(self) -> float: ...
-    @property
-    def duration(self) -> float: ...
-    @property
-    def voltage(self) -> float: ...
-    @property
-    def step_size(self) -> float: ...
-    @property
-    def temperature_max(self) -> float: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def rejected(self) -> int: ...
-
-
-def step_line(event: Event) -> str:
+def step_line(event: ProgressEvent) -> str:
     """Return one line on a step, for the log and for output without a terminal."""
     return (
         f"t = {format_si(event.time, 's'):>9}  V = {event.voltage:+7.4f} V"
@@ -47,7 +30,7 @@ def step_line(event: Event) -> str:
 
 
 class Reporter:
-    """Shows the progress of one simulation; call it with each `Event`, use it as a context.
+    """Shows the progress of one simulation; call it with each `ProgressEvent`, use it as a context.
 
     Parameters
     ----------
@@ -60,8 +43,8 @@ class Reporter:
         self._log = log
         self._rejected = 0
         self._next_line = 0.0
-        self._last: Event | None = None  # None: nothing was computed yet
-        self._shown: Event | None = None
+        self._last: ProgressEvent | None = None  # None: nothing was computed yet
+        self._shown: ProgressEvent | None = None
         self._started = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -93,7 +76,7 @@ class Reporter:
         elif self._last is not None and self._last is not self._shown:
             self._print(self._last)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: ProgressEvent) -> None:
         """Take notice of an accepted step."""
         if event.rejected > self._rejected:
             count = event.rejected - self._rejected
@@ -121,7 +104,7 @@ class Reporter:
         """Whether no step was accepted yet."""
         return self._last is None
 
-    def _print(self, event: Event) -> None:
+    def _print(self, event: ProgressEvent) -> None:
         self._shown = event
         share = 100 * event.time / event.duration if event.duration > 0 else 100.0
         elapsed = time.monotonic() - self._started

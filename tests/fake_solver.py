@@ -14,26 +14,17 @@ from __future__ import annotations
 import sys
 import time
 import types
-from typing import Any, NamedTuple
+from typing import Any
 
 from devicephys.errors import Interrupted, SolverError
+from devicephys.trace import ProgressEvent
 from tests.synthetic import iv_trace
-
-
-class Event(NamedTuple):
-    time: float
-    duration: float
-    voltage: float
-    step_size: float
-    temperature_max: float
-    steps: int
-    rejected: int
 
 
 def tell(progress: Any, steps: int = 200) -> None:
     """Report ``steps`` accepted steps of a sweep of 68 ms."""
     for k in range(1, steps + 1):
-        progress(Event(0.068 * k / steps, 0.068, -0.5, 3.4e-4, 320.0 + k, k, k // 50))
+        progress(ProgressEvent(0.068 * k / steps, 0.068, -0.5, 3.4e-4, 320.0 + k, k, k // 50))
 
 
 class Simulator:
@@ -70,7 +61,7 @@ class Simulator:
         try:
             print("started", flush=True)  # the signal may come as soon as this is read
             for k in range(1, 10_000):
-                progress(Event(1e-6 * k, 0.068, -0.5, 1e-6, 320.0, k, 0))
+                progress(ProgressEvent(1e-6 * k, 0.068, -0.5, 1e-6, 320.0, k, 0))
                 time.sleep(0.01)
         except KeyboardInterrupt:
             raise Interrupted(

@@ -25,6 +25,7 @@ import ufl
 from dolfinx import fem
 from dolfinx import mesh as dmesh
 from dolfinx.fem import petsc as fem_petsc
+from dolfinx.la import InsertMode
 from mpi4py import MPI
 
 from devicephys.device import Conductor, Device
@@ -65,13 +66,6 @@ class State:
         """Independent copy."""
         return State(self.u.copy(), self.n.copy(), self.contact)
 
-    @property
-    def finite(self) -> bool:
-        """Whether every value on this rank is finite."""
-        return bool(
-            np.isfinite(self.contact) and np.isfinite(self.u).all() and np.isfinite(self.n).all()
-        )
-
 
 class CellProblem:
     """Forms, matrices and boundary data of one device on one grid.
@@ -89,7 +83,6 @@ class CellProblem:
         comm: MPI.Intracomm,
         terms: Terms = Terms(),
         sources: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
-        steady_heat: bool = False,
     ):
         self.device, self.grid, self.comm = device, grid, comm
         self.watch = Stopwatch()
@@ -101,7 +94,7 @@ class CellProblem:
         self.n, self.n_hist = fem.Function(self.C), fem.Function(self.C)
         self.gamma_dt, self.time = fem.Constant(self.mesh, 1.0), fem.Constant(self.mesh, 0.0)
         self._locate()
-        self._write_forms(terms, sources(self.mesh, self.time) if sources else (), steady_heat)
+        self._write_forms(terms, sources(self.mesh, self.time) if sources else ())
         self._allocate()
 
     # -- geometry ---------------------------------------------------------------------------
@@ -166,7 +159,7 @@ class CellProblem:
 
     # -- equations --------------------------------------------------------------------------
 
-    def _write_forms(self, terms: Terms, sources, steady_heat: bool) -> None:
+    def _write_forms(self, terms: Terms, sources) -> None:
         device, mesh = self.device, self.mesh
         degree = 4 if sources else 2
         dx = ufl.Measure(
@@ -189,7 +182,7 @@ class CellProblem:
         joule = number(terms.joule)
         residual_u = 0
         prefactors, activations = [], []
-        self.conductance_terms = 0
+        joule_heat = 0
         heat_capacity = 0
         for i, layer in enumerate(device.layers):
             material = device.materials[layer.material]
@@ -220,9 +213,8 @@ class CellProblem:
             residual_u += sigma / SIGMA_SCALE * ufl.dot(ufl.grad(V), ufl.grad(v)) * r * dx(i)
             residual_u += k * ufl.dot(ufl.grad(T), ufl.grad(s)) * r * dx(i)
             residual_u -= joule * sigma * field2 * s * r * dx(i)
-            if not steady_heat:
-                residual_u += rho_cp * (T - self.u_hist[1]) / self.gamma_dt * s * r * dx(i)
-            self.conductance_terms += sigma * field2 * r * dx(i)
+            residual_u += rho_cp * (T - self.u_hist[1]) / self.gamma_dt * s * r * dx(i)
+            joule_heat += sigma * field2 * r * dx(i)
             heat_capacity += rho_cp * s * r * dx(i)
         vacancy = device.vacancy
         extent = fem.Function(fem.functionspace(mesh, ("DG", 0, (2,))))
@@ -266,7 +258,7 @@ class CellProblem:
                 fem.form(ufl.derivative(residual_n, self.n, dn), **options),
             ],
         ]
-        self.joule_form = fem.form(self.conductance_terms, **options)
+        self.joule_form = fem.form(joule_heat, **options)
         self._heat_capacity_form = fem.form(heat_capacity, **options)
         # The top electrode conducts with a constant sigma, so the current through the top is a
         # fixed linear functional of the potential: the flux tested with a function that is one on
@@ -301,8 +293,6 @@ class CellProblem:
         vector.array[:] = 0.0
         fem.assemble_vector(vector.array, form)
         if self.comm.size > 1:
-            from dolfinx.la import InsertMode
-
             vector.scatter_reverse(InsertMode.add)
         return vector.array[:count].copy()
 
@@ -405,10 +395,6 @@ class CellProblem:
         if self.comm.size > 1:
             best = max(self.comm.allgather(best))
         return best[1], best[2]
-
-    def current(self, u: np.ndarray) -> float:
-        """Current into the top electrode in A, from owned (V, T) values. Collective."""
-        return self.sum(self.current_vector @ u)[0]
 
 
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:

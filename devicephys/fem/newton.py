@@ -43,7 +43,6 @@ class NewtonReport:
     place: tuple[float, float] | None = None
     increments: list[float] = with_default(default_factory=list)
     raw: np.ndarray | None = None
-    current: float = 0.0
 
 
 class LinearSolver:
@@ -140,7 +139,6 @@ class NewtonSolver:
                 if small and self._balanced(raw, state):
                     report.converged, report.reason = True, "converged"
                     report.raw = raw
-                    report.current = problem.current(state.u)
                     return report
                 if report.iterations >= self.max_iterations:
                     return self._failed(report, "too many Newton iterations", name, increment)

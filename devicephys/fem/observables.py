@@ -87,7 +87,7 @@ class Observer:
             current_imbalance=abs(inflow - outflow) / max(abs(inflow), CURRENT_FLOOR),
             energy_imbalance=abs(electric - heat_out - stored) / max(abs(electric), POWER_FLOOR),
             filament_gap=self._axis.gap(state),
-            newton_iterations=step.newton_iterations,
+            newton_iterations=step.report.iterations,
         )
 
 

@@ -114,7 +114,6 @@ class StaggeredSolver:
                 return self._failed(report, "the rounds over the fields do not converge")
             self.problem.load(state)
             report.raw = self.problem.raw_residual()
-            report.current = self.problem.current(state.u)
             report.converged, report.reason = True, "converged"
             return report
         except (PETSc.Error, ArithmeticError):

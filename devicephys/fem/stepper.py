@@ -48,8 +48,6 @@ class Step:
     error: float
     gamma_dt: float
     u_hist: np.ndarray
-    newton_iterations: int
-    factorisations: int
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,13 @@ class StepLimits:
 
     ``concentration`` (units of 1e21 cm^-3) and ``temperature`` (K) are the local errors allowed
     in a step, ``voltage`` the largest change of the applied voltage in a step (V), ``shortest``
-    the step below which the stepper gives up (s), ``longest`` the longest step (s).
+    the step below which the stepper gives up (s); ``fixed`` steps all alike (s), without control.
     """
 
     concentration: float = 1e-2
     temperature: float = 5.0
     voltage: float = 0.08
     shortest: float = 1e-16
-    longest: float = np.inf
     fixed: float | None = None
 
 
@@ -106,7 +103,7 @@ class Stepper:
             while past[0][0] < corner:
                 time = past[0][0]
                 remaining = corner - time
-                step = min(step, limits.longest, self._voltage_limit(voltage, time, step, corner))
+                step = min(step, self._voltage_limit(voltage, time, corner))
                 if remaining <= step * (1 + 1e-9):
                     end, planned = float(corner), step
                 elif limits.fixed is None and remaining < 2 * step:
@@ -137,7 +134,7 @@ class Stepper:
                 if step < limits.shortest or limits.fixed is not None:
                     raise self._give_up(rejection, report, past[0][1])
 
-    def _voltage_limit(self, voltage, time: float, step: float, corner: float) -> float:
+    def _voltage_limit(self, voltage, time: float, corner: float) -> float:
         """Longest step that changes the (piecewise linear) applied voltage by at most the limit."""
         slope = abs(voltage(corner) - voltage(time)) / (corner - time)
         return self.limits.voltage / slope if slope > 0 else np.inf
@@ -240,8 +237,6 @@ class Stepper:
             error=error,
             gamma_dt=gamma_dt,
             u_hist=u_hist,
-            newton_iterations=report.iterations,
-            factorisations=report.factorisations,
         )
 
     def _predict(self, past, end: float) -> tuple[State, float]:
