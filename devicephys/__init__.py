@@ -24,6 +24,7 @@ from .errors import (
     StorageError,
 )
 from .protocol import IVSweep, Waveform
+from .pulse_train import PulseTrain
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -39,6 +40,7 @@ __all__ = [
     "InstallationError",
     "Interrupted",
     "Provenance",
+    "PulseTrain",
     "Settings",
     "SolverError",
     "StorageError",

@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from .device import Device
 from .errors import InputError, shorten
 from .units import exact_text, to_si, to_si_array
+
+if TYPE_CHECKING:
+    from .pulse_train import PulseTrain
 
 _MOST_LOOPS = 100_000
 
@@ -211,7 +214,7 @@ class IVSweep(Waveform):
         }
 
 
-def protocol_from_dict(data: Mapping[str, Any]) -> Waveform:
+def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain:
     """Protocol from what `to_dict` gave, e.g. as stored in a result file.
 
     Raises
@@ -222,10 +225,19 @@ def protocol_from_dict(data: Mapping[str, Any]) -> Waveform:
         raise InputError(f"{shorten(data)} is no stored protocol", hint="Give what to_dict() gave")
     left = dict(data)
     kind = left.pop("kind", None)
-    known: dict[object, type[Waveform]] = {"Waveform": Waveform, "IVSweep": IVSweep}
+    from .pulse_train import PulseTrain  # which is made of waveforms
+
+    known: dict[object, Any] = {
+        "Waveform": Waveform,
+        "IVSweep": IVSweep,
+        "PulseTrain": PulseTrain,
+    }
     if not isinstance(kind, str) or kind not in known:
-        raise InputError(f"unknown protocol {shorten(kind)}", "kind", "Known: Waveform, IVSweep")
+        raise InputError(
+            f"unknown protocol {shorten(kind)}", "kind", "Known: Waveform, IVSweep, PulseTrain"
+        )
     try:
-        return known[kind](**left)
+        found: Waveform | PulseTrain = known[kind](**left)
     except TypeError as error:
         raise InputError(f"keys do not fit: {error}", str(kind)) from error
+    return found
