@@ -28,7 +28,7 @@ from .pulse_train import PulseTrain
 
 if TYPE_CHECKING:
     from .settings import Settings
-    from .simulation import simulate
+    from .simulation import simulate, simulate_pulses
 
 __version__ = "0.1.0"
 
@@ -49,11 +49,16 @@ __all__ = [
     "list_devices",
     "load_device",
     "simulate",
+    "simulate_pulses",
 ]
 
 # Loaded on first use: `simulation` reaches for the finite-element stack, which takes seconds to
 # import and is not there on every machine.
-_ON_FIRST_USE = {"Settings": ".settings", "simulate": ".simulation"}
+_ON_FIRST_USE = {
+    "Settings": ".settings",
+    "simulate": ".simulation",
+    "simulate_pulses": ".simulation",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ class Settings:
     scheme : "monolithic" (all fields in one Newton), "staggered" (potential, temperature and
         vacancies in turn until they agree) or "one-pass" (each once a step: inaccurate, for
         teaching).
+    pulse_tolerance : local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1].
     concentration_tolerance : local time error of the vacancy concentration, in 1e21 cm^-3 [1].
     temperature_tolerance : local time error of the temperature [K].
     voltage_step : largest change of the applied voltage in a step [V].
@@ -47,6 +48,7 @@ class Settings:
     mesh_split: int = 1
     scheme: Scheme = "monolithic"
     concentration_tolerance: float = 0.025
+    pulse_tolerance: float = 0.01
     temperature_tolerance: float = 8.0
     voltage_step: float = 0.1
     shortest_step: float = 1e-15
@@ -101,6 +103,7 @@ class Settings:
             name=f"{self.name}, halved",
             mesh_split=2 * self.mesh_split,
             concentration_tolerance=self.concentration_tolerance / 8,
+            pulse_tolerance=self.pulse_tolerance / 8,
             temperature_tolerance=self.temperature_tolerance / 8,
             voltage_step=self.voltage_step / 2,
         )
@@ -140,6 +143,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cell_growth": 0.25,
         "coarseness": 1.5,
         "concentration_tolerance": 0.04,
+        "pulse_tolerance": 0.02,
         "temperature_tolerance": 12.0,
         "voltage_step": 0.12,
     },
@@ -150,6 +154,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cell_growth": 0.1,
         "coarseness": 0.5,
         "concentration_tolerance": 0.005,
+        "pulse_tolerance": 0.002,
         "temperature_tolerance": 2.0,
         "voltage_step": 0.04,
     },

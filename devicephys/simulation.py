@@ -13,8 +13,11 @@ from devicephys.device import Device
 from devicephys.errors import InputError, Interrupted, SolverError, shorten
 from devicephys.installation import require_solver
 from devicephys.protocol import IVSweep, Waveform
+from devicephys.pulse_simulation import simulate_pulses
 from devicephys.settings import Settings
 from devicephys.trace import ProgressEvent, Trace
+
+__all__ = ["simulate", "simulate_pulses"]
 
 #: length of the first time step as a share of the protocol, if nothing moves faster
 FIRST_STEP = 1e-3

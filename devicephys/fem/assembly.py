@@ -6,29 +6,27 @@ import numpy as np
 from mpi4py import MPI
 
 from devicephys.device import Device
+from devicephys.errors import InputError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.mesh import make_grid
 from devicephys.fem.newton import NewtonSolver
+from devicephys.fem.pulse_stepper import PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
 from devicephys.settings import Settings
 
 #: the one-pass scheme gives up below this step, s
 ONE_PASS_SHORTEST = 1e-10
+#: Newton's tolerance of pulses relative to that of sweeps: still a thirtieth of their time error,
+#: and the balances do not depend on it (docs/performance.md)
+PULSE_NEWTON = 5.0
 
 
 def prepare(
     device: Device, settings: Settings, comm: MPI.Intracomm | None = None
 ) -> tuple[CellProblem, Stepper, State]:
     """Problem, stepper and initial state for a device and settings."""
-    grid = make_grid(
-        device,
-        settings.cell_size,
-        settings.cell_growth,
-        split=settings.mesh_split,
-        coarseness=settings.coarseness,
-    )
-    problem = CellProblem(device, grid, comm if comm is not None else MPI.COMM_WORLD)
+    problem = _problem(device, settings, comm)
     solver: NewtonSolver | StaggeredSolver
     if settings.scheme == "monolithic":
         solver = NewtonSolver(problem, settings.newton_tolerance, settings.newton_iterations)
@@ -47,3 +45,37 @@ def prepare(
         else settings.shortest_step,
     )
     return problem, Stepper(problem, solver, limits), problem.initial_state()
+
+
+def prepare_pulses(
+    device: Device, settings: Settings, comm: MPI.Intracomm | None = None
+) -> tuple[CellProblem, PulseStepper]:
+    """Problem and pulse stepper for a device and settings.
+
+    Raises
+    ------
+    InputError : a scheme other than the monolithic one.
+    """
+    if settings.scheme != "monolithic":
+        raise InputError(
+            f"pulses are not solved with the scheme '{settings.scheme}'",
+            "settings.scheme",
+            "Use 'monolithic'",
+        )
+    problem = _problem(device, settings, comm)
+    solver = NewtonSolver(
+        problem, PULSE_NEWTON * settings.newton_tolerance, settings.newton_iterations, frugal=True
+    )
+    limits = StepLimits(concentration=settings.pulse_tolerance, shortest=settings.shortest_step)
+    return problem, PulseStepper(problem, solver, limits)
+
+
+def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:
+    grid = make_grid(
+        device,
+        settings.cell_size,
+        settings.cell_growth,
+        split=settings.mesh_split,
+        coarseness=settings.coarseness,
+    )
+    return CellProblem(device, grid, comm if comm is not None else MPI.COMM_WORLD)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import basix.ufl
 import numpy as np
@@ -65,6 +65,19 @@ class State:
     def copy(self) -> State:
         """Independent copy."""
         return State(self.u.copy(), self.n.copy(), self.contact)
+
+
+class Noise(Protocol):
+    """What draws the initial concentration [1/m^3] on the grid, shape (nz, nr), about its mean."""
+
+    def apply(
+        self,
+        concentration: np.ndarray,
+        volume: np.ndarray,
+        site_limit: float | None,
+        oxide: np.ndarray,
+    ) -> np.ndarray:
+        """The drawn concentration, between 0 and the site limit."""
 
 
 class CellProblem:
@@ -140,6 +153,7 @@ class CellProblem:
         # C dof numbers equal cell numbers for a cell-wise constant space
         cell_is_oxide = oxide[self.cell_layer]
         self.oxide_cells = cell_is_oxide[: self.nc]
+        self.oxide_rows = oxide[grid.layer]
         facets = [
             f
             for f in range(mesh.topology.index_map(1).size_local)
@@ -322,15 +336,21 @@ class CellProblem:
             self.u_hist.x.scatter_forward()
             self.n_hist.x.scatter_forward()
 
-    def initial_state(self) -> State:
-        """Just after forming: the article's initial state (V = 0, T = T0, n in filament, TaOx)."""
+    def initial_state(self, noise: Noise | None = None) -> State:
+        """Just after forming: the article's initial state (V = 0, T = T0, n in filament, TaOx).
+
+        ``noise`` draws the concentration of each cell of the grid about that.
+        """
         device = self.device
         u = np.zeros(self.nu)
         u[1::2] = device.ambient_temperature
         n = np.zeros(self.nc)
         rows, columns = (index[: self.nc] for index in self.cell_index)
-        table = initial_concentration(device, self.grid) / CONCENTRATION
-        n[:] = table[rows, columns]
+        table = initial_concentration(device, self.grid)
+        if noise is not None:
+            limit = device.vacancy.site_limit if device.vacancy.site_exclusion else None
+            table = noise.apply(table, self.grid.volume, limit, self.oxide_rows)
+        n[:] = table[rows, columns] / CONCENTRATION
         return State(u, n, 0.0)
 
     # -- assembly ---------------------------------------------------------------------------

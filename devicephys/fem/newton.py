@@ -27,6 +27,10 @@ POTENTIAL_UNIT, CONCENTRATION_UNIT, RISE_SHARE, SMALLEST_RISE = 1e-5, 1e-5, 1e-5
 #: power (W) below which it is relative to that: at the zero of the voltage there is none
 BALANCE, POWER_FLOOR = 3e-5, 3e-9
 
+#: of the frugal iteration: SMALLEST_RISE; the ratio of increments up to which old factors are
+#: kept; the size of an increment (units of the convergence test) above which they are not
+FRUGAL_RISE, FAST, NEAR = 1e-3, 0.3, 5000.0
+
 
 @dataclass
 class NewtonReport:
@@ -43,6 +47,12 @@ class NewtonReport:
     place: tuple[float, float] | None = None
     increments: list[float] = with_default(default_factory=list)
     raw: np.ndarray | None = None
+    reused: bool = False
+
+
+#: MUMPS: METIS ordering (its own choice, minimum fill, needs three times the operations on these
+#: meshes), no permutation and no scaling (the equations are scaled already; docs/performance.md)
+MUMPS_OPTIONS = {7: 5, 6: 0, 8: 0}
 
 
 class LinearSolver:
@@ -52,6 +62,7 @@ class LinearSolver:
         self.matrix, self.name = matrix, name
         self.rhs, self.solution = matrix.createVecRight(), matrix.createVecRight()
         self.ksp: PETSc.KSP | None = None
+        self.ready = False  # whether there are factors to solve with
 
     def _build(self) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self.matrix.comm)
@@ -60,16 +71,22 @@ class LinearSolver:
         pc = ksp.getPC()
         pc.setType("lu")
         pc.setFactorSolverType(self.name)
+        if self.name == "mumps":
+            pc.setFactorSetUpSolverType()
+            for option, value in MUMPS_OPTIONS.items():
+                pc.getFactorMatrix().setMumpsIcntl(option, value)
         return ksp
 
     def factorise(self) -> None:
         """Factorise the present matrix; raises PETSc.Error or ArithmeticError on failure."""
+        self.ready = False
         if self.ksp is None:
             self.ksp = self._build()
         self.ksp.setOperators(self.matrix)
         self.ksp.setUp()
         if self.ksp.getPC().getFailedReason() != 0:
             raise ArithmeticError("factorisation failed")
+        self.ready = True
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Solve with the factors at hand; owned values in, owned values out."""
@@ -83,10 +100,17 @@ class LinearSolver:
         if self.ksp is not None:
             self.ksp.destroy()
             self.ksp = None
+        self.ready = False
 
 
 class NewtonSolver:
-    """Monolithic Newton with the load line; see the module's text."""
+    """Monolithic Newton with the load line; see the module's text.
+
+    ``frugal`` is Newton's method for many similar solves (pulses): the factors of a step's first
+    Jacobian serve its further iterations as long as they converge fast, factors of an earlier step
+    serve on request, and where the observed curvature says that the first increment already lands
+    within the tolerance no second one is made.
+    """
 
     #: whether the stepper may start an iteration from extrapolated fields
     extrapolates = True
@@ -96,16 +120,30 @@ class NewtonSolver:
         problem: CellProblem,
         tolerance: float = 3.0,
         max_iterations: int = 12,
+        frugal: bool = False,
     ):
         self.problem, self.tolerance = problem, tolerance
-        self.max_iterations = max_iterations
+        self.max_iterations, self.frugal = max_iterations, frugal
         self.linear = LinearSolver(problem.matrix)
+        self.smallest_rise = FRUGAL_RISE if frugal else SMALLEST_RISE
+        #: e in |second increment| = e |first|^2, in units of the convergence test; 0: not known
+        self.curvature = 0.0
+        self._sensitivity: np.ndarray | None = None
 
-    def solve(self, state: State, applied: float) -> NewtonReport:
+    def forget(self) -> None:
+        """Drop factors and experience, so that the next solve depends on its state alone."""
+        self.linear.ready = False
+        self.curvature = 0.0
+
+    def solve(
+        self, state: State, applied: float, reuse: bool = False, power_floor: float = POWER_FLOOR
+    ) -> NewtonReport:
         """Solve the step for the applied voltage, starting from and updating ``state``.
 
         The history of the step has been set by ``problem.load_history``. On failure ``state`` is
-        left as the last iterate; the caller restores its own copy.
+        left as the last iterate; the caller restores its own copy. ``reuse`` begins with the
+        factors of an earlier solve; ``power_floor`` (W) is the least power that the heat balance
+        is relative to.
         """
         problem, report = self.problem, NewtonReport()
         series = problem.device.series
@@ -115,12 +153,12 @@ class NewtonSolver:
         raw = problem.raw_residual()
         increment = None
         name = ""
+        report.reused = self.frugal and reuse and self.linear.ready
+        renew = not report.reused
         try:
             while True:
-                problem.assemble_jacobian()
-                with problem.watch.part("factorisation"):
-                    self.linear.factorise()
-                report.factorisations += 1
+                if renew:
+                    self._factorise(report)
                 increment = self._increment(state, raw, applied)
                 report.iterations += 1
                 size, name = self._measure(increment, state)
@@ -135,19 +173,28 @@ class NewtonSolver:
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
                     return self._failed(report, "the residual is not finite", name, increment)
-                small = self._expected_error(report.increments) <= self.tolerance
-                if small and self._balanced(raw, state):
+                small = self._expected_error(report, renew) <= self.tolerance
+                if small and self._balanced(raw, state, power_floor):
                     report.converged, report.reason = True, "converged"
                     report.raw = raw
                     return report
                 if report.iterations >= self.max_iterations:
                     return self._failed(report, "too many Newton iterations", name, increment)
-                if report.iterations > 2 and size > 0.8 * report.increments[-2]:
+                slow = report.iterations > 1 and size > FAST * report.increments[-2]
+                if renew and report.iterations > 2 and size > 0.8 * report.increments[-2]:
                     return self._failed(report, "Newton's method diverges", name, increment)
+                renew = not self.frugal or slow or size > NEAR
         except (PETSc.Error, ArithmeticError):
             return self._failed(report, "the factorisation failed", name, increment)
 
-    def _balanced(self, raw: np.ndarray, state: State) -> bool:
+    def _factorise(self, report: NewtonReport) -> None:
+        self.problem.assemble_jacobian()
+        with self.problem.watch.part("factorisation"):
+            self.linear.factorise()
+        report.factorisations += 1
+        self._sensitivity = None
+
+    def _balanced(self, raw: np.ndarray, state: State, power_floor: float) -> bool:
         """Whether the heat equation, summed over the cell, holds to ``BALANCE``. Collective."""
         problem = self.problem
         potential = raw[0 : problem.nu : 2] @ state.u[0::2]
@@ -159,16 +206,22 @@ class NewtonSolver:
             + SIGMA_SCALE * float(potential - at_contacts),
             float(problem.current_vector @ state.u),
         )
-        power = max(abs(current * state.contact), POWER_FLOOR)
+        power = max(abs(current * state.contact), power_floor)
         return bool(abs(missing) * 2 * np.pi * LENGTH <= BALANCE * power)
 
-    @staticmethod
-    def _expected_error(increments: list[float]) -> float:
-        """Size of the increment that would come next, from the observed quadratic convergence."""
-        size = increments[-1]
-        if len(increments) < 2:
+    def _expected_error(self, report: NewtonReport, renewed: bool) -> float:
+        """Estimated error after the last increment, in units of the convergence test."""
+        size = report.increments[-1]
+        if report.iterations == 1:
+            if self.frugal and renewed and self.curvature > 0.0:
+                return min(size, 2.0 * self.curvature * size**2)
             return size
-        return min(size, size * (size / increments[-2]) ** 2)
+        ratio = size / report.increments[-2] if report.increments[-2] else 0.0
+        if self.frugal and report.iterations == 2 and not report.reused and size > 0.1:
+            self.curvature = max(0.5 * self.curvature, ratio / report.increments[0])
+        if renewed:  # quadratic convergence
+            return min(size, size * ratio**2)
+        return 2.0 * size * ratio if ratio < FAST else size
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
         problem, series = self.problem, self.problem.device.series
@@ -178,8 +231,10 @@ class NewtonSolver:
         d_contact = 0.0
         if series.kind != "none":
             nu = problem.nu
-            with problem.watch.part("back-substitution"):
-                sensitivity = self.linear.solve(problem.top_indicator)
+            if self._sensitivity is None:
+                with problem.watch.part("back-substitution"):
+                    self._sensitivity = self.linear.solve(problem.top_indicator)
+            sensitivity = self._sensitivity
             flow, along, across = problem.sum(
                 float(problem.current_vector @ state.u),
                 problem.current_vector @ particular[:nu],
@@ -204,7 +259,7 @@ class NewtonSolver:
             largest(increment.n),
             largest(state.u[1::2] + increment.u[1::2] - ambient),
         )
-        kelvin = max(RISE_SHARE * rise, SMALLEST_RISE)
+        kelvin = max(RISE_SHARE * rise, self.smallest_rise)
         sizes = volts / POTENTIAL_UNIT, kelvins / kelvin, filling / CONCENTRATION_UNIT
         worst = int(np.argmax(sizes))
         return max(sizes), ("potential", "temperature", "vacancy concentration")[worst]

@@ -9,6 +9,7 @@ from dolfinx import fem
 
 from devicephys.device import Device
 from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, State
+from devicephys.fem.grid_fields import collect_cells, collect_nodes
 from devicephys.fem.mesh import LENGTH, Grid
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.stepper import Step
@@ -58,8 +59,11 @@ class Observer:
         """Filament gap of a state in m. Collective."""
         return self._axis.gap(state)
 
-    def observe(self, step: Step) -> Observation:
-        """Figures of a step just accepted (its fields still loaded in the problem). Collective."""
+    def observe(self, step: Step, power_floor: float = POWER_FLOOR) -> Observation:
+        """Figures of a step just accepted (its fields still loaded in the problem). Collective.
+
+        The energy imbalance is relative to at least ``power_floor`` (W).
+        """
         problem, state, raw = self.problem, step.state, step.report.raw
         assert raw is not None
         circumference = 2 * np.pi * LENGTH
@@ -85,7 +89,7 @@ class Observer:
             vacancy_total=inventory,
             vacancy_imbalance=abs(inventory - self.inventory) / self.inventory,
             current_imbalance=abs(inflow - outflow) / max(abs(inflow), CURRENT_FLOOR),
-            energy_imbalance=abs(electric - heat_out - stored) / max(abs(electric), POWER_FLOOR),
+            energy_imbalance=abs(electric - heat_out - stored) / max(abs(electric), power_floor),
             filament_gap=self._axis.gap(state),
             newton_iterations=step.report.iterations,
         )
@@ -116,17 +120,7 @@ def gather_fields(problem: CellProblem, state: State) -> tuple[np.ndarray, np.nd
     Returns the vacancy concentration [1/m^3], shape (nz, nr), NaN in the electrodes, and the
     temperature [K] and the potential [V], shape (nz + 1, nr + 1).
     """
-    grid = problem.grid
-    shape = len(grid.z), len(grid.r)
-    concentration = np.zeros((shape[0] - 1, shape[1] - 1))
-    temperature, potential = np.zeros(shape), np.zeros(shape)
-    rows, columns = (i[: problem.nc] for i in problem.cell_index)
-    values = np.where(problem.oxide_cells, state.n * CONCENTRATION, np.nan)
-    concentration[rows, columns] = values
-    nodes = tuple(i[: problem.nu // 2] for i in problem.node_index)
-    temperature[nodes], potential[nodes] = state.u[1::2], state.u[0::2]
-    if problem.comm.size > 1:
-        # every entry is owned by one rank and zero on the others
-        fields = (concentration, temperature, potential)
-        concentration, temperature, potential = (problem.comm.allreduce(f) for f in fields)
-    return concentration, temperature, potential
+    potential, temperature = collect_nodes(problem, state.u)
+    oxide = np.broadcast_to(problem.oxide_rows[:, None], problem.grid.volume.shape)
+    concentration = collect_cells(problem, state.n) * CONCENTRATION
+    return np.where(oxide, concentration, np.nan), temperature, potential

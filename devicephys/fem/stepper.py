@@ -73,7 +73,13 @@ class Statistics:
     steps: int = 0
     newton_iterations: int = 0
     factorisations: int = 0
+    rejected: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+
+    def reject(self, rejection: Rejection) -> None:
+        """Count a rejected step and keep why."""
+        self.rejected += 1
+        self.rejections.append(rejection)
 
 
 class Stepper:
@@ -129,7 +135,7 @@ class Stepper:
                 factor, rejection, report = result
                 if not report.converged:
                     caution = CAUTION
-                self.statistics.rejections.append(rejection)
+                self.statistics.reject(rejection)
                 step = rejection.step_size * factor
                 if step < limits.shortest or limits.fixed is not None:
                     raise self._give_up(rejection, report, past[0][1])
@@ -184,18 +190,11 @@ class Stepper:
         order = 1 if len(past) == 1 else 2
         gamma_dt, u_hist, n_hist, share = self._history(past, h)
         applied_old, applied = voltage(start), voltage(end)
-        guess, error_constant = self._predict(past, end)
-        predicted_n, predicted_t = guess.n.copy(), guess.u[1::2].copy()
-        if not self.solver.extrapolates:
-            guess.u, guess.contact = old.u.copy(), old.contact
-        elif kink:
-            scale = applied / applied_old if applied_old else 0.0
-            guess.u[0::2] = old.u[0::2] * scale
-            guess.contact = old.contact * scale
-            guess.u[1::2] = old.u[1::2]
+        predicted, error_constant = self._predict(past, end)
+        guess = self._guess(past, predicted.copy(), (applied_old, applied), end, kink)
         np.clip(guess.n, 0.0, None, out=guess.n)
         problem.load_history(u_hist, n_hist, gamma_dt, end)
-        report = self.solver.solve(guess, applied)
+        report = self._solve(guess, applied)
         statistics = self.statistics
         statistics.newton_iterations += report.iterations
         statistics.factorisations += report.factorisations
@@ -208,8 +207,8 @@ class Stepper:
         guess.n = self._inside(guess.n)
         error = 0.0
         if error_constant:
-            difference_n = np.abs(guess.n - predicted_n).max() if guess.n.size else 0.0
-            difference_t = np.abs(guess.u[1::2] - predicted_t).max() if guess.u.size else 0.0
+            difference_n = np.abs(guess.n - predicted.n).max() if guess.n.size else 0.0
+            difference_t = np.abs((guess.u - predicted.u)[1::2]).max() if guess.u.size else 0.0
             difference_n, difference_t = problem.maximum(difference_n, difference_t)
             if order == 2 and share < 1.0:
                 # what is missing to BDF2 is made by implicit Euler, with its error h^2 n''/2
@@ -217,14 +216,16 @@ class Stepper:
                 (largest,) = problem.maximum(np.abs(bend).max() if bend.size else 0.0)
                 difference_n += 0.5 * (1.0 - share) * largest
             part_n = error_constant * difference_n / self.limits.concentration
-            part_t = 0.0 if kink else error_constant * difference_t / self.limits.temperature
+            part_t = self._temperature_error(
+                error_constant * difference_t, past, guess, (applied_old, applied), h, kink
+            )
             error = max(part_n, part_t)
             if error > 1.0 and self.limits.fixed is None:
                 which = "vacancy concentration" if part_n >= part_t else "temperature"
                 factor = max(0.1, SAFETY * error ** (-1.0 / (order + 1)))
                 report.field = which
-                change = State(np.zeros_like(guess.u), guess.n - predicted_n, 0.0)
-                change.u[1::2] = guess.u[1::2] - predicted_t
+                change = State(np.zeros_like(guess.u), guess.n - predicted.n, 0.0)
+                change.u[1::2] = (guess.u - predicted.u)[1::2]
                 report.place = problem.place_of_largest(change, which)
                 return factor, Rejection(start, h, f"time error too large ({which})"), report
         return Step(
@@ -238,6 +239,30 @@ class Stepper:
             gamma_dt=gamma_dt,
             u_hist=u_hist,
         )
+
+    def _guess(
+        self, past, predicted: State, applied: tuple[float, float], end: float, kink: bool
+    ) -> State:
+        """Where the iteration starts; changes ``predicted``. ``applied``: before and after (V)."""
+        old = past[0][1]
+        if not self.solver.extrapolates:
+            return State(old.u.copy(), predicted.n, old.contact)
+        if kink:
+            scale = applied[1] / applied[0] if applied[0] else 0.0
+            predicted.u[0::2] = old.u[0::2] * scale
+            predicted.contact = old.contact * scale
+            predicted.u[1::2] = old.u[1::2]
+        return predicted
+
+    def _solve(self, guess: State, applied: float) -> NewtonReport:
+        """Solve the step from a guess, which is overwritten. Collective."""
+        return self.solver.solve(guess, applied)
+
+    def _temperature_error(
+        self, error: float, past, new: State, applied: tuple[float, float], h: float, kink: bool
+    ) -> float:
+        """Estimated error of the temperature (K) in units of what is allowed. Collective."""
+        return 0.0 if kink else error / self.limits.temperature
 
     def _predict(self, past, end: float) -> tuple[State, float]:
         """Extrapolated state and the share of (solution - prediction) that is local error."""

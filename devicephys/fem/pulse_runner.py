@@ -1,0 +1,194 @@
+"""One cell under pulses: the object that holds its changing state."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from devicephys.device import Device
+from devicephys.errors import StorageError
+from devicephys.fem.assembly import prepare_pulses
+from devicephys.fem.equations import Noise, State
+from devicephys.fem.grid_fields import (
+    collect_nodes,
+    collect_state,
+    spread_nodes,
+    spread_state,
+)
+from devicephys.fem.newton import POWER_FLOOR
+from devicephys.fem.observables import Observation, Observer
+from devicephys.fem.pulse_stepper import Landmark, Memory
+from devicephys.protocol import Waveform
+from devicephys.pulse_train import PulseTrain
+from devicephys.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class PulseFigures:
+    """What one pulse did, SI units; names and units as in the dataset ``PulseTrace``."""
+
+    conductance: float
+    read_current: float
+    voltage: float
+    device_voltage: float
+    current: float
+    temperature_max: float
+    filament_gap: float
+    energy: float
+    amplitude: float
+    width: float
+    accepted_steps: int
+    rejected_steps: int
+    newton_iterations: int
+    factorisations: int
+    vacancy_imbalance: float
+    current_imbalance: float
+    energy_imbalance: float
+
+
+class PulseRunner:
+    """Applies pulses to a cell, one after the other.
+
+    Raises
+    ------
+    InputError : settings that do not fit the device.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        settings: Settings,
+        comm: MPI.Intracomm | None = None,
+        noise: Noise | None = None,
+    ):
+        self.problem, self.stepper = prepare_pulses(device, settings, comm)
+        self.state: State = self.problem.initial_state(noise)
+        self.observer = Observer(self.problem, self.state)
+
+    def pulse(self, train: PulseTrain, index: int) -> PulseFigures:
+        """Apply pulse ``index`` of a train with its read, and rest until the period is over.
+
+        Raises SolverError; the state is then that before the pulse. Collective.
+        """
+        statistics = self.stepper.statistics
+        before = dataclasses.replace(statistics, rejections=[])
+        waveform = train.pulse(index)
+        corners = waveform.corners
+        state, write, read, all_seen = self.state, None, None, []
+        power, energy, last, peak = 0.0, 0.0, 0.0, POWER_FLOOR
+        # the edges of the read may be stepped over; write flanks, both tops and the rests not
+        for step in self.stepper.run_pulse(state, waveform, soft=(corners[5], corners[7])):
+            floor = peak if step.applied == 0.0 else POWER_FLOOR
+            seen = self.observer.observe(step, floor)
+            all_seen.append(seen)
+            state = step.state
+            peak = max(peak, abs(seen.voltage * seen.current))
+            if step.time <= corners[3]:
+                now = seen.voltage * seen.current
+                energy += 0.5 * (power + now) * (step.time - last)
+                power, last = now, step.time
+            if step.time == corners[2]:
+                write = seen
+            if step.time == corners[6]:
+                read = seen
+        assert write is not None and read is not None  # both are corners that are hit
+        self.state = state
+        statistics.rejections.clear()  # a long train is not to keep the reasons of all its pulses
+        return PulseFigures(
+            conductance=read.current / read.voltage,
+            read_current=read.current,
+            voltage=write.voltage,
+            device_voltage=write.device_voltage,
+            current=write.current,
+            temperature_max=_largest(all_seen, "temperature_max"),
+            filament_gap=all_seen[-1].filament_gap,
+            energy=energy,
+            amplitude=float(train.amplitudes[index]),
+            width=float(train.widths[index]),
+            accepted_steps=statistics.steps - before.steps,
+            rejected_steps=statistics.rejected - before.rejected,
+            newton_iterations=statistics.newton_iterations - before.newton_iterations,
+            factorisations=statistics.factorisations - before.factorisations,
+            vacancy_imbalance=_largest(all_seen, "vacancy_imbalance"),
+            current_imbalance=_largest(all_seen, "current_imbalance"),
+            energy_imbalance=_largest(all_seen, "energy_imbalance"),
+        )
+
+    def read(self, train: PulseTrain) -> float:
+        """Conductance [S] as a read of ``train`` measures it, without a pulse. Collective."""
+        edge, width, height = train.read_edge, train.read_width, train.read_voltage
+        times = [0.0, edge, edge + width, 2 * edge + width, 20 * edge + 2 * width]
+        waveform = Waveform.from_si(times, [0.0, height, height, 0.0, 0.0])
+        memory, self.stepper.memory = self.stepper.memory, Memory()
+        conductance, state = 0.0, self.state
+        for step in self.stepper.run_pulse(self.state, waveform, soft=(times[1], times[3])):
+            state = step.state
+            if step.time == times[2]:
+                conductance = self.observer.observe(step).current / height
+        self.state, self.stepper.memory = state, memory
+        return conductance
+
+    def forget(self) -> None:
+        """Start a new train: nothing of earlier pulses is remembered but the state."""
+        self.stepper.memory = Memory()
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """State and memory as plain arrays, the same on every rank. Collective."""
+        problem = self.problem
+        arrays = collect_state(problem, self.state, "state_")
+        arrays["curvature"] = np.array(self.stepper.memory.curvature)
+        arrays["inventory"] = np.array(self.observer.inventory)
+        landmarks = self.stepper.memory.landmarks
+        arrays["landmark_keys"] = np.array(list(landmarks), dtype=int).reshape(-1, 2)
+        arrays["landmark_figures"] = np.array(
+            [
+                [m.end, m.wanted, m.limit, m.applied, m.contact, m.contact_change]
+                for m in landmarks.values()
+            ]
+        ).reshape(-1, 6)
+        for k, mark in enumerate(landmarks.values()):
+            arrays[f"landmark_u_{k}"] = collect_nodes(problem, mark.u)
+            arrays[f"landmark_change_{k}"] = collect_nodes(problem, mark.u_change)
+        return arrays
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go back to what ``arrays`` put away.
+
+        Raises
+        ------
+        StorageError : the arrays are incomplete or of another mesh.
+        """
+        problem = self.problem
+        try:
+            state = spread_state(problem, arrays, "state_")
+            landmarks = {}
+            for k, (key, figures) in enumerate(
+                zip(arrays["landmark_keys"], arrays["landmark_figures"], strict=True)
+            ):
+                end, wanted, limit, applied, contact, change = map(float, figures)
+                landmarks[int(key[0]), int(key[1])] = Landmark(
+                    end=end,
+                    wanted=wanted,
+                    limit=limit,
+                    applied=applied,
+                    u=spread_nodes(problem, arrays[f"landmark_u_{k}"]),
+                    contact=contact,
+                    u_change=spread_nodes(problem, arrays[f"landmark_change_{k}"]),
+                    contact_change=change,
+                )
+            inventory, curvature = float(arrays["inventory"]), float(arrays["curvature"])
+        except (KeyError, IndexError, ValueError) as error:
+            raise StorageError(
+                f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"
+            ) from error
+        self.state, self.observer.inventory = state, inventory
+        self.stepper.memory = Memory(landmarks, curvature)
+
+
+def _largest(seen: list[Observation], name: str) -> Any:
+    return max(getattr(one, name) for one in seen)

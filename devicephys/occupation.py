@@ -1,0 +1,126 @@
+"""Which lattice places of the oxides hold a vacancy at the start: a matter of chance."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import special
+
+#: lattice places a piece of oxide has at least: in fewer, more than half of all places' variance
+#: would sit in one, and a cell thinner than the lattice would have an occupation of its own
+FEWEST_PLACES = 2.0
+#: occupations below this are empty places: numbers that small only slow arithmetic down
+EMPTY = 1e-9
+#: where there are more places the noise is below 1e-6, and its quantiles lose their digits
+MOST_PLACES = 1e12
+#: a factor below this is no noise, whatever it multiplies
+FAINTEST = 1e-9
+_STREAM = 3  # of random numbers, among those of one seed
+
+
+@dataclasses.dataclass(frozen=True)
+class OccupationNoise:
+    """Random occupation of the lattice places at the start; holds only what its draws come from.
+
+    A piece of oxide of volume v has M = n_max v places, each occupied with the probability
+    p = n/n_max, so that the share of occupied ones has the mean p and the variance p (1 - p)/M,
+    times ``factor`` squared. M is no whole number here, so the share is drawn from the beta
+    distribution with that mean and variance instead of the binomial one; where there is no n_max,
+    the number of vacancies from the gamma distribution with mean and variance n v instead of
+    Poisson's. Cells of one column are joined from below to pieces of at least ``FEWEST_PLACES``
+    places, and all cells of a piece share one random number: the noise of a volume then does not
+    depend on how finely the mesh divides it. The variance is at most half of p (1 - p).
+    """
+
+    seed: int
+    device_number: int
+    cycle: int
+    factor: float = 1.0
+
+    def apply(
+        self,
+        concentration: np.ndarray,
+        volume: np.ndarray,
+        site_limit: float | None,
+        oxide: np.ndarray,
+    ) -> np.ndarray:
+        """The drawn concentration [1/m^3], shape (nz, nr); the argument is left as it was.
+
+        Parameters
+        ----------
+        concentration : mean concentration on the whole grid [1/m^3], shape (nz, nr).
+        volume : volume of each cell [m^3], shape (nz, nr).
+        site_limit : n_max [1/m^3], or None where the concentration has no limit.
+        oxide : which cells, or which rows of cells, hold vacancies: shape (nz, nr) or (nz,).
+
+        Every value lies between 0 and n_max; cells outside the oxides keep theirs.
+        """
+        mean, volume = np.asarray(concentration, float), np.asarray(volume, float)
+        where = np.asarray(oxide, bool)
+        where = np.broadcast_to(where[:, None] if where.ndim == 1 else where, mean.shape)
+        out = mean.copy()
+        if self.factor < FAINTEST:
+            return out
+        densest = site_limit if site_limit is not None else float(mean[where].max(initial=0.0))
+        if densest <= 0.0:
+            return out
+        first, size = pieces(volume, where, FEWEST_PLACES / densest)
+        rng = generator(self.seed, _STREAM, self.device_number, self.cycle)
+        shared = np.take_along_axis(rng.random(mean.shape), first, axis=0)[where]
+        n, v = mean[where], size[where]
+        if site_limit is None:
+            out[where] = _poisson(n, v, shared, self.factor)
+        else:
+            out[where] = site_limit * _binomial(n / site_limit, site_limit * v, shared, self.factor)
+        return out
+
+
+def pieces(volume: np.ndarray, oxide: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Join the cells of each column of the grid, from below, to pieces of at least ``smallest``.
+
+    Returns the row in which the piece of each cell begins and the volume of that piece [m^3],
+    both of shape (nz, nr); cells outside the oxides are pieces of their own. What is left at the
+    top of an oxide belongs to the piece below it.
+    """
+    rows, columns = volume.shape
+    above = np.zeros((rows + 1, columns))  # oxide from here to the top of the oxide
+    for i in reversed(range(rows)):
+        above[i] = np.where(oxide[i], volume[i] + above[i + 1], 0.0)
+    first = np.repeat(np.arange(rows)[:, None], columns, axis=1)
+    held = volume[0].copy()  # volume of the piece that is being filled
+    for i in range(1, rows):
+        joins = oxide[i] & oxide[i - 1] & ((held < smallest) | (above[i] < smallest))
+        first[i] = np.where(joins, first[i - 1], i)
+        held = np.where(joins, held, 0.0) + volume[i]
+    size = np.zeros_like(volume)
+    np.add.at(size, (first, np.broadcast_to(np.arange(columns), first.shape)), volume)
+    return first, np.take_along_axis(size, first, axis=0)
+
+
+def _binomial(p: np.ndarray, places: np.ndarray, u: np.ndarray, factor: float) -> np.ndarray:
+    """Quantiles ``u`` of the share of occupied places: beta with a binomial's mean and variance."""
+    share = np.clip(p, 0.0, 1.0)
+    # variance p (1 - p)/(k + 1); k at least 1 caps it
+    k = np.clip(places / factor**2 - 1.0, 1.0, MOST_PLACES)
+    open_ = (share > 0.0) & (share < 1.0)
+    a, b = share[open_] * k[open_], (1.0 - share[open_]) * k[open_]
+    drawn = special.betaincinv(a, b, u[open_])
+    share[open_] = np.where(drawn < EMPTY, 0.0, drawn)
+    return share
+
+
+def _poisson(n: np.ndarray, volume: np.ndarray, u: np.ndarray, factor: float) -> np.ndarray:
+    """Quantiles ``u`` of the concentration: gamma with the mean and variance of Poisson's law."""
+    out = np.zeros_like(n)
+    some = n > 0.0
+    shape = np.minimum(n[some] * volume[some] / factor**2, MOST_PLACES)
+    drawn = special.gammaincinv(shape, u[some]) / shape
+    out[some] = np.where(drawn < EMPTY, 0.0, drawn) * n[some]
+    return out
+
+
+def generator(seed: int, *key: int) -> np.random.Generator:
+    """Random numbers that belong to the seed and the key alone."""
+    sequence = np.random.SeedSequence(seed, spawn_key=key)
+    return np.random.Generator(np.random.Philox(sequence))

@@ -1,0 +1,392 @@
+"""A device and a train of pulses become a dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from devicephys.device import Device
+from devicephys.errors import InputError, Interrupted, SolverError, StorageError, shorten
+from devicephys.installation import require_solver, versions
+from devicephys.preparation import program_and_verify
+from devicephys.pulse_train import PulseTrain
+from devicephys.records import label
+from devicephys.settings import Settings
+from devicephys.trace import HOTTEST
+from devicephys.units import format_si, to_si
+from devicephys.variability import Variability, draw
+
+if TYPE_CHECKING:
+    from devicephys.checkpoint import Checkpoint
+    from devicephys.fem.pulse_runner import PulseFigures, PulseRunner
+
+
+@dataclasses.dataclass(frozen=True)
+class PulseEvent:
+    """A pulse that was just read: number (from 1), of how many, V, S, K, counts of the train.
+
+    ``preparing``: the pulse brings the cell to its initial resistance; ``count`` is 0 then.
+    """
+
+    pulse: int
+    count: int
+    amplitude: float
+    conductance: float
+    temperature_max: float
+    steps: int
+    rejected: int
+    preparing: bool = False
+
+
+def simulate_pulses(
+    device: Device,
+    train: PulseTrain,
+    settings: Settings | None = None,
+    *,
+    initial_resistance: object = None,
+    variability: Variability | None = None,
+    seed: int | None = None,
+    cycle: int = 0,
+    device_number: int = 0,
+    progress: Callable[[PulseEvent], None] | None = None,
+    comm: Any = None,
+    checkpoint: Checkpoint | None = None,
+) -> xr.Dataset:
+    """Simulate a train of pulses, a read after each, on a device.
+
+    Parameters
+    ----------
+    device : the cell, from ``load_device``.
+    train : the pulses and their reads.
+    settings : how it is solved; by default the preset "default".
+    initial_resistance : what the cell is brought to first, by pulses ("5 kohm", within 2 %); by
+        default it stays as the device describes it.
+    variability, seed, cycle, device_number : with a seed the cell is one of a population: its
+        device and its initial occupation are drawn (``variability.draw``), by default with the
+        spreads of ``Variability()``. The same numbers give the same cell, to the last bit.
+    progress : called after each pulse with a ``PulseEvent``.
+    comm : mpi4py communicator, by default all ranks; every rank receives the whole dataset.
+    checkpoint : where the run is put away every so many pulses, and from where it goes on.
+
+    Returns
+    -------
+    Dataset of schema ``PulseTrace`` version 1, on ``pulse``: conductance [S] of the read, voltage
+    [V] and current [A] at the end of the flat top, peak temperature [K], energy [J], filament gap
+    [m], steps, iterations and balances [1].
+
+    Raises
+    ------
+    InputError : an argument of the wrong kind, or the cell cannot be brought to the resistance.
+    SolverError : no time step succeeds; ``partial`` holds the pulses before, if any.
+    StorageError : the checkpoint is damaged, belongs to another run, or cannot be written.
+    Interrupted : Ctrl-C; ``partial`` as above.
+    InstallationError : no finite-element stack or no C compiler.
+    """
+    started = time.perf_counter()
+    settings = settings if settings is not None else Settings.preset()
+    variability = _check(device, train, settings, variability, seed, (cycle, device_number))
+    wanted = _wanted(initial_resistance)
+    drawn, noise = device, None
+    if variability is not None and seed is not None:
+        drawn, noise = draw(device, variability, seed, cycle, device_number)
+    require_solver()
+    from devicephys.fem.pulse_runner import PulseRunner
+
+    runner = PulseRunner(drawn, settings, comm, noise)
+    run = _Run(runner, train, wanted, progress, started)
+    origin = {"seed": seed, "cycle": cycle, "device_number": device_number}
+    spreads = variability.to_dict() if variability is not None else None
+    described = [drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin, wanted, spreads]
+    run.fingerprint = hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()
+    labels = {**origin, "device": drawn, "settings": settings, "variability": spreads}
+    try:
+        run.begin(checkpoint)
+        while run.done < train.count:
+            run.next(checkpoint)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted",
+            where=f"pulse {run.done + 1} of {train.count}",
+            partial=run.dataset(labels, complete=False) if run.rows else None,
+        ) from None
+    except SolverError as error:
+        error.where = f"pulse {run.done + 1} of {train.count}, {error.where}"
+        error.partial = run.dataset(labels, complete=False) if run.rows else None
+        raise
+    return run.dataset(labels, complete=True)
+
+
+class _Run:
+    """The pulses done so far, and how to go on."""
+
+    def __init__(
+        self,
+        runner: PulseRunner,
+        train: PulseTrain,
+        wanted: float | None,
+        progress: Callable[[PulseEvent], None] | None,
+        started: float,
+    ) -> None:
+        self.runner, self.train, self.wanted = runner, train, wanted
+        self.progress, self.started = progress, started
+        self.ready = time.perf_counter()
+        self.rows: list[PulseFigures] = []
+        self.initial_conductance = 0.0
+        self.preparation_pulses = 0
+        self.fingerprint = ""
+
+    @property
+    def done(self) -> int:
+        return len(self.rows)
+
+    def begin(self, checkpoint: Checkpoint | None) -> None:
+        """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
+        found = self._load(checkpoint)
+        if found is not None:
+            self._resume(*found)
+            return
+        conductance = self.runner.read(self.train)
+        if self.wanted is not None:
+            conductance, self.preparation_pulses = program_and_verify(
+                self.runner, conductance, self.wanted, self.train, self._tell_preparation
+            )
+            self.runner.forget()
+        self.initial_conductance = conductance
+
+    def next(self, checkpoint: Checkpoint | None) -> None:
+        """Apply the next pulse."""
+        row = self.runner.pulse(self.train, self.done)
+        self.rows.append(row)
+        if self.progress is not None:
+            self._tell(self.done, self.train.count, row, preparing=False)
+        if checkpoint is not None and self.done % checkpoint.every == 0:
+            self._save(checkpoint)
+
+    def _tell_preparation(self, number: int, height: float, figures: Any) -> None:
+        if self.progress is not None:
+            self._tell(number, 0, figures, preparing=True)
+
+    def _tell(self, number: int, count: int, row: PulseFigures, preparing: bool) -> None:
+        statistics = self.runner.stepper.statistics
+        assert self.progress is not None
+        self.progress(
+            PulseEvent(
+                number,
+                count,
+                row.amplitude,
+                row.conductance,
+                row.temperature_max,
+                statistics.steps,
+                statistics.rejected,
+                preparing,
+            )
+        )
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        arrays = self.runner.arrays()
+        if self.runner.problem.comm.rank == 0:
+            for name in COLUMNS:
+                arrays[f"row_{name}"] = np.array([getattr(row, name) for row in self.rows])
+            checkpoint.save(
+                arrays,
+                {
+                    "fingerprint": self.fingerprint,
+                    "initial_conductance": self.initial_conductance.hex(),
+                    "preparation_pulses": self.preparation_pulses,
+                },
+            )
+
+    def _load(self, checkpoint: Checkpoint | None) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What rank 0 finds, on every rank."""
+        comm = self.runner.problem.comm
+        found: Any = None
+        if comm.rank == 0 and checkpoint is not None:
+            try:
+                found = checkpoint.load()
+            except StorageError as error:
+                found = error
+        if comm.size > 1:
+            found = comm.bcast(found)
+        if isinstance(found, StorageError):
+            raise found
+        return found
+
+    def _resume(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+        from devicephys.fem.pulse_runner import PulseFigures
+
+        if meta.get("fingerprint") != self.fingerprint:
+            raise StorageError(
+                "the checkpoint belongs to another run",
+                "checkpoint",
+                "Resume with the device, train and settings it was started with",
+            )
+        self.runner.restore(arrays)
+        columns = {name: arrays[f"row_{name}"].tolist() for name in COLUMNS}
+        self.rows = [
+            PulseFigures(**dict(zip(columns, values, strict=True)))
+            for values in zip(*columns.values(), strict=True)
+        ]
+        self.initial_conductance = float.fromhex(meta["initial_conductance"])
+        self.preparation_pulses = int(meta["preparation_pulses"])
+
+    # -- result -----------------------------------------------------------------------------
+
+    def dataset(self, labels: dict[str, Any], complete: bool) -> xr.Dataset:
+        """The ``PulseTrace`` of the pulses done."""
+        columns = {name: np.array([getattr(row, name) for row in self.rows]) for name in COLUMNS}
+        data: dict[str, Any] = {
+            name: label(columns[name], "pulse", units, text)
+            for name, (units, text) in COLUMNS.items()
+        }
+        wanted = np.nan if self.wanted is None else self.wanted
+        scalars = {
+            "initial_conductance": (self.initial_conductance, "S", "Conductance before the train"),
+            "initial_resistance": (
+                1.0 / self.initial_conductance,
+                "ohm",
+                "Resistance before the train",
+            ),
+            "wanted_resistance": (wanted, "ohm", "Resistance asked for"),
+            "preparation_pulses": (self.preparation_pulses, "1", "Pulses to bring it there"),
+        }
+        for name, (value, units, text) in scalars.items():
+            data[name] = label(np.array(value), (), units, text)
+        number = label(np.arange(1, self.done + 1), "pulse", "1", "Pulse")
+        return xr.Dataset(data, {"pulse": number}, self._attrs(labels, columns, complete))
+
+    def _attrs(
+        self, labels: dict[str, Any], columns: dict[str, np.ndarray], complete: bool
+    ) -> dict[str, Any]:
+        problem, device = self.runner.problem, labels["device"]
+        headline = {
+            "pulses": self.done,
+            "conductance_first": self.initial_conductance,
+            "conductance_last": float(columns["conductance"][-1]),
+            "newton_iterations_per_pulse": float(columns["newton_iterations"].mean()),
+            "factorisations_per_pulse": float(columns["factorisations"].mean()),
+            "steps_per_pulse": float(columns["accepted_steps"].mean()),
+            "unknowns": problem.unknowns,
+            "seconds": self._seconds(),
+        }
+        seed = labels["seed"]
+        attrs = {
+            "schema": "PulseTrace",
+            "schema_version": 1,
+            "title": f"Pulse train on {device.name}",
+            "device_yaml": device.to_yaml(),
+            "settings_json": json.dumps(labels["settings"].to_dict()),
+            "protocol_json": json.dumps(self.train.to_dict()),
+            "versions_json": json.dumps(versions()),
+            "headline_json": json.dumps(headline),
+            "variability_json": json.dumps(labels["variability"] or {}),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "voltage_reference": device.voltage_reference,
+            "method": "monolithic",
+            "ranks": problem.comm.size,
+            "seed": seed if seed is not None else "none: the cell is the one described",
+            "cycle": labels["cycle"],
+            "device_number": labels["device_number"],
+            "complete": int(complete),
+            "source_checksum": "none: computed from the device in device_yaml",
+        }
+        hottest = float(columns["temperature_max"].max())
+        if hottest > HOTTEST:
+            attrs["warning"] = (
+                f"the peak temperature reached {hottest:.0f} K: "
+                "there the oxides melt and the material laws do not hold"
+            )
+        return attrs
+
+    def _seconds(self) -> dict[str, float]:
+        """Wall-clock seconds by part; "solving" is all from the first read on."""
+        solving = time.perf_counter() - self.ready
+        parts = dict(self.runner.problem.watch.seconds)
+        parts |= {"rest": solving - sum(parts.values()), "solving": solving}
+        parts["setup"] = self.ready - self.started
+        return {name: round(seconds, 4) for name, seconds in parts.items()}
+
+
+#: variables on ``pulse``: unit and what a plot writes on its axis
+COLUMNS = {
+    "conductance": ("S", "Conductance"),
+    "read_current": ("A", "Current of the read"),
+    "voltage": ("V", "Voltage at the end of the flat top"),
+    "device_voltage": ("V", "Voltage across the memristor"),
+    "current": ("A", "Current at the end of the flat top"),
+    "temperature_max": ("K", "Peak temperature"),
+    "filament_gap": ("m", "Filament gap"),
+    "energy": ("J", "Electric energy of the write pulse"),
+    "amplitude": ("V", "Pulse amplitude"),
+    "width": ("s", "Pulse width"),
+    "accepted_steps": ("1", "Accepted steps"),
+    "rejected_steps": ("1", "Rejected steps"),
+    "newton_iterations": ("1", "Newton iterations"),
+    "factorisations": ("1", "Factorisations"),
+    "vacancy_imbalance": ("1", "Largest relative change of the vacancy inventory"),
+    "current_imbalance": ("1", "Largest relative difference of current in and out"),
+    "energy_imbalance": ("1", "Largest relative imbalance of electric power and heat"),
+}
+
+
+def _check(
+    device: object,
+    train: object,
+    settings: object,
+    variability: object,
+    seed: object,
+    numbers: tuple[object, object],
+) -> Variability | None:
+    """InputError for an argument of the wrong kind; the variability that applies."""
+    for value, fits, what, hint in (
+        (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
+        (train, isinstance(train, PulseTrain), "train", "Give a PulseTrain"),
+        (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
+    ):
+        if not fits:
+            raise InputError(f"{shorten(value)} is no {what}", f"simulate_pulses, {what}", hint)
+    named = {"seed": seed, "cycle": numbers[0], "device_number": numbers[1]}
+    for name, number in named.items():
+        if name == "seed" and number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+            raise InputError(
+                f"{shorten(number)} is no number to count with",
+                f"simulate_pulses, {name}",
+                "Give a whole number from 0 up",
+            )
+    if variability is not None and not isinstance(variability, Variability):
+        raise InputError(
+            f"{shorten(variability)} is no variability",
+            "simulate_pulses, variability",
+            "Give a Variability",
+        )
+    if seed is None:
+        if variability is not None:
+            raise InputError(
+                "a variability needs a seed to be drawn from",
+                "simulate_pulses, seed",
+                "Give a seed",
+            )
+        return None
+    return variability if variability is not None else Variability()
+
+
+def _wanted(initial_resistance: object) -> float | None:
+    if initial_resistance is None:
+        return None
+    wanted = to_si(initial_resistance, "ohm", "initial_resistance")
+    if not wanted > 0:
+        raise InputError(
+            f"{format_si(wanted, 'ohm')} is not positive", "initial_resistance", "Give e.g. 5 kohm"
+        )
+    return wanted
