@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -14,11 +13,11 @@ import numpy as np
 import xarray as xr
 
 from devicephys.device import Device
-from devicephys.errors import InputError, Interrupted, SolverError, StorageError, shorten
+from devicephys.errors import InputError, Interrupted, SolverError, shorten
 from devicephys.installation import require_solver, versions
 from devicephys.preparation import program_and_verify
 from devicephys.pulse_train import PulseTrain
-from devicephys.records import label
+from devicephys.records import fingerprint, label
 from devicephys.settings import Settings
 from devicephys.trace import HOTTEST
 from devicephys.units import format_si, to_si
@@ -104,8 +103,9 @@ def simulate_pulses(
     run = _Run(runner, train, wanted, progress, started)
     origin = {"seed": seed, "cycle": cycle, "device_number": device_number}
     spreads = variability.to_dict() if variability is not None else None
-    described = [drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin, wanted, spreads]
-    run.fingerprint = hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()
+    run.fingerprint = fingerprint(
+        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin, wanted, spreads
+    )
     labels = {**origin, "device": drawn, "settings": settings, "variability": spreads}
     try:
         run.begin(checkpoint)
@@ -142,6 +142,7 @@ class _Run:
         self.initial_conductance = 0.0
         self.preparation_pulses = 0
         self.fingerprint = ""
+        self.every = 0
 
     @property
     def done(self) -> int:
@@ -149,9 +150,15 @@ class _Run:
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
-        found = self._load(checkpoint)
+        from devicephys.fem.sweep_checkpoint import load
+
+        comm = self.runner.problem.comm
+        found = load(checkpoint, comm, self.fingerprint)
+        self.every = checkpoint.every if checkpoint is not None else 0
+        if comm.size > 1:
+            self.every = comm.bcast(self.every)
         if found is not None:
-            self._resume(*found)
+            self._resume(found)
             return
         conductance = self.runner.read(self.train)
         if self.wanted is not None:
@@ -167,7 +174,7 @@ class _Run:
         self.rows.append(row)
         if self.progress is not None:
             self._tell(self.done, self.train.count, row, preparing=False)
-        if checkpoint is not None and self.done % checkpoint.every == 0:
+        if self.every and self.done % self.every == 0:
             self._save(checkpoint)
 
     def _tell_preparation(self, number: int, height: float, figures: Any) -> None:
@@ -192,9 +199,9 @@ class _Run:
 
     # -- checkpoints ------------------------------------------------------------------------
 
-    def _save(self, checkpoint: Checkpoint) -> None:
+    def _save(self, checkpoint: Checkpoint | None) -> None:
         arrays = self.runner.arrays()
-        if self.runner.problem.comm.rank == 0:
+        if checkpoint is not None and self.runner.problem.comm.rank == 0:
             for name in COLUMNS:
                 arrays[f"row_{name}"] = np.array([getattr(row, name) for row in self.rows])
             checkpoint.save(
@@ -206,38 +213,17 @@ class _Run:
                 },
             )
 
-    def _load(self, checkpoint: Checkpoint | None) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What rank 0 finds, on every rank."""
-        comm = self.runner.problem.comm
-        found: Any = None
-        if comm.rank == 0 and checkpoint is not None:
-            try:
-                found = checkpoint.load()
-            except StorageError as error:
-                found = error
-        if comm.size > 1:
-            found = comm.bcast(found)
-        if isinstance(found, StorageError):
-            raise found
-        return found
-
-    def _resume(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+    def _resume(self, found: dict[str, Any]) -> None:
         from devicephys.fem.pulse_runner import PulseFigures
 
-        if meta.get("fingerprint") != self.fingerprint:
-            raise StorageError(
-                "the checkpoint belongs to another run",
-                "checkpoint",
-                "Resume with the device, train and settings it was started with",
-            )
-        self.runner.restore(arrays)
-        columns = {name: arrays[f"row_{name}"].tolist() for name in COLUMNS}
+        self.runner.restore(found)
+        columns = {name: found[f"row_{name}"].tolist() for name in COLUMNS}
         self.rows = [
             PulseFigures(**dict(zip(columns, values, strict=True)))
             for values in zip(*columns.values(), strict=True)
         ]
-        self.initial_conductance = float.fromhex(meta["initial_conductance"])
-        self.preparation_pulses = int(meta["preparation_pulses"])
+        self.initial_conductance = float.fromhex(found["initial_conductance"])
+        self.preparation_pulses = int(found["preparation_pulses"])
 
     # -- result -----------------------------------------------------------------------------
 

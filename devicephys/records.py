@@ -4,66 +4,58 @@ A record is an ``xarray.Dataset`` in a NetCDF-4 file.  Every variable carries ``
 ``long_name``; every file carries ``schema`` and ``schema_version`` and whatever else its schema
 asks for (the resolved device, the settings, the versions of what computed it).
 
-Schemas known here: ``IVTrace`` version 1, one or several current-voltage loops of one cell.
+The schemas themselves (``IVTrace``, ``PulseTrace``) are in `devicephys.record_schemas`.
 
 Where NaN may stand, everything else being finite:
 
 * the vacancy fields in the electrodes (the same whole rows ``z`` in every map), because a metal
   holds no oxygen vacancies;
-* ``resistance`` where ``|voltage| < 1 mV``, because 0 V / 0 A says nothing.
+* ``resistance`` where ``|voltage| < 1 mV``, because 0 V / 0 A says nothing;
+* ``wanted_resistance`` of a pulse train that starts from the cell as it is.
 
 This module does not need the finite-element stack.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from devicephys import kinetics_schema  # noqa: F401  (adds its schema)
 from devicephys.errors import StorageError
+from devicephys.record_schemas import (
+    ANYWHERE,
+    NEAR_ZERO_VOLT,
+    NEVER,
+    POINTS,
+    SCHEMAS,
+    Schema,
+    VariableSpec,
+)
 
-POINTS = ("A", "B", "C", "D", "E", "F", "G", "H")
-"""Marked points of one loop: before, at the edge of, during, after RESET (A-D) and SET (E-H)."""
+__all__ = [
+    "POINTS",
+    "RESISTANCE_VOLTAGE_FLOOR",
+    "SCHEMAS",
+    "Schema",
+    "VariableSpec",
+    "fingerprint",
+    "label",
+    "read",
+    "validate",
+    "write",
+    "write_bytes",
+]
 
 RESISTANCE_VOLTAGE_FLOOR = 1e-3
 """Voltage [V] below which ``resistance`` may be NaN."""
-
-_NEVER, _ELECTRODES, _NEAR_ZERO_VOLT = "never", "electrodes", "near 0 V"
-_FLOAT, _INT, _TEXT = "f", "iu", "OUT"  # NumPy dtype kinds
-
-
-@dataclass(frozen=True)
-class VariableSpec:
-    """What a schema asks of one variable: dimensions, units, kind of number, where NaN may be."""
-
-    dims: tuple[str, ...]
-    units: str
-    kind: str = _FLOAT
-    nan: str = _NEVER
-
-
-@dataclass(frozen=True)
-class Schema:
-    """Name, version, variables and attributes of one kind of record.
-
-    ``json_attrs`` are attributes that must parse as JSON objects; ``attrs`` must only be there;
-    ``check`` looks at what the table of variables cannot say and returns a complaint or ``None``.
-    """
-
-    name: str
-    version: int
-    variables: Mapping[str, VariableSpec]
-    attrs: tuple[str, ...] = ()
-    json_attrs: tuple[str, ...] = ()
-    check: Callable[[xr.Dataset], str | None] = field(default=lambda ds: None)
 
 
 def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -> xr.Variable:
@@ -85,78 +77,9 @@ def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -
     return xr.Variable(dims, np.asarray(array), {"units": units, "long_name": long_name})
 
 
-def _iv_trace_schema() -> Schema:
-    node_map = ("z_node", "r_node")
-    cell_map = ("z", "r")
-    v = VariableSpec
-    per_step = {
-        "voltage": "V",
-        "device_voltage": "V",
-        "series_voltage": "V",
-        "current": "A",
-        "temperature_max": "K",
-        "filament_gap": "m",
-        "vacancy_total": "1",
-        "vacancy_imbalance": "1",
-        "current_imbalance": "1",
-        "energy_imbalance": "1",
-        "step_size": "s",
-        "joule_power": "W",
-    }
-    variables = {name: v(("time",), units) for name, units in per_step.items()}
-    variables |= {
-        "time": v(("time",), "s"),
-        "r": v(("r",), "m"),
-        "z": v(("z",), "m"),
-        "r_node": v(("r_node",), "m"),
-        "z_node": v(("z_node",), "m"),
-        "point": v(("point",), "1", _TEXT),
-        "time_point": v(("point",), "s"),
-        "time_frame": v(("frame",), "s"),
-        "resistance": v(("time",), "ohm", nan=_NEAR_ZERO_VOLT),
-        "newton_iterations": v(("time",), "1", _INT),
-        "loop": v(("time",), "1", _INT),
-        "rejected_time": v(("rejected",), "s"),
-        "rejected_step_size": v(("rejected",), "s"),
-        "rejected_reason": v(("rejected",), "1", _TEXT),
-        "vacancy_concentration": v(("point", *cell_map), "1/m^3", nan=_ELECTRODES),
-        "temperature": v(("point", *node_map), "K"),
-        "potential": v(("point", *node_map), "V"),
-        "vacancy_concentration_frame": v(("frame", *cell_map), "1/m^3", nan=_ELECTRODES),
-        "temperature_frame": v(("frame", *node_map), "K"),
-        "potential_frame": v(("frame", *node_map), "V"),
-    }
-    return Schema(
-        name="IVTrace",
-        version=1,
-        variables=variables,
-        attrs=("device_yaml", "created", "voltage_reference", "method", "loops"),
-        json_attrs=("settings_json", "protocol_json", "versions_json", "headline_json"),
-        check=_check_iv_trace,
-    )
-
-
-def _check_iv_trace(ds: xr.Dataset) -> str | None:
-    """Return what is wrong with the axes of an IVTrace, or ``None``."""
-    if ds.sizes["time"] == 0:
-        return "there is no time step in it"
-    for name in ("time", "r", "z", "r_node", "z_node"):
-        if np.any(np.diff(ds[name].values) <= 0):
-            return f"'{name}' does not increase strictly"
-    for axis in ("r", "z"):
-        nodes, centres = ds[f"{axis}_node"].values, ds[axis].values
-        if nodes.size != centres.size + 1:
-            return f"{centres.size} cells along '{axis}' need {centres.size + 1} nodes"
-        if np.any(centres <= nodes[:-1]) or np.any(centres >= nodes[1:]):
-            return f"a cell centre '{axis}' lies outside its two nodes"
-    labels = [str(p) for p in ds["point"].values]
-    if labels != [p for p in POINTS if p in labels]:
-        return f"the marked points must be among {POINTS[0]} to {POINTS[-1]}, in order"
-    return None
-
-
-SCHEMAS: dict[tuple[str, int], Schema] = {("IVTrace", 1): _iv_trace_schema()}
-"""Every schema this version reads and writes, by name and version."""
+def fingerprint(*described: Any) -> str:
+    """SHA-256, as hexadecimal digits, of what describes a run: texts, numbers, plain mappings."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset") -> None:
@@ -240,10 +163,12 @@ def _variable_complaint(
     nan = np.isnan(values)
     if not nan.any():
         return None
-    policy = spec.nan if spec is not None else _NEVER
-    if policy == _NEVER:
+    policy = spec.nan if spec is not None else NEVER
+    if policy == NEVER:
         return "holds NaN"
-    if policy == _NEAR_ZERO_VOLT:
+    if policy == ANYWHERE:
+        return None
+    if policy == NEAR_ZERO_VOLT:
         if np.any(np.abs(ds["voltage"].values[nan]) >= RESISTANCE_VOLTAGE_FLOOR):
             return f"holds NaN where |voltage| >= {RESISTANCE_VOLTAGE_FLOOR:g} V"
         return None

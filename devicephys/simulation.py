@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -14,8 +14,12 @@ from devicephys.errors import InputError, Interrupted, SolverError, shorten
 from devicephys.installation import require_solver
 from devicephys.protocol import IVSweep, Waveform
 from devicephys.pulse_simulation import simulate_pulses
+from devicephys.records import fingerprint
 from devicephys.settings import Settings
 from devicephys.trace import ProgressEvent, Trace
+
+if TYPE_CHECKING:
+    from devicephys.checkpoint import Checkpoint
 
 __all__ = ["simulate", "simulate_pulses"]
 
@@ -29,6 +33,7 @@ def simulate(
     settings: Settings | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     comm: Any = None,
+    checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:
     """Simulate a protocol on a device with the finite-element solver.
 
@@ -39,6 +44,8 @@ def simulate(
     settings : how it is solved; by default the preset "default".
     progress : called after each accepted step with a ``ProgressEvent``.
     comm : mpi4py communicator, by default all ranks; every rank receives the whole dataset.
+    checkpoint : where the run is put away every so many steps, and from where it goes on. It holds
+        all steps so far (35 kB each at the preset "default").
 
     Returns
     -------
@@ -51,6 +58,7 @@ def simulate(
     ------
     InputError : an argument of the wrong kind, a protocol that does not start at 0 V, or settings
         that do not fit the device.
+    StorageError : the checkpoint is damaged, of another run, or cannot be written.
     SolverError : no time step succeeds; ``partial`` holds the dataset up to the last good state,
         ``diagnosis`` the field, place and time.
     Interrupted : Ctrl-C; ``partial`` as above.
@@ -61,6 +69,7 @@ def simulate(
     require_solver()
     from devicephys.fem.assembly import prepare
     from devicephys.fem.observables import Observer
+    from devicephys.fem.sweep_checkpoint import SweepCheckpoint
 
     settings = settings if settings is not None else Settings.preset()
     protocol = protocol if protocol is not None else IVSweep.from_device(device)
@@ -68,12 +77,19 @@ def simulate(
     observer = Observer(problem, initial)
     trace = Trace(device, protocol, settings, problem, observer, started)
     trace.start(initial)
+    described = fingerprint(device.to_yaml(), protocol.to_dict(), settings.to_dict())
+    saved = SweepCheckpoint(checkpoint, described, trace)
+    found = saved.restore(stepper)
     ramp = np.diff(protocol.corners).min()
+    first_step = FIRST_STEP * min(protocol.duration, ramp)
     try:
-        for step in stepper.run(
-            initial, protocol.voltage, protocol.corners, FIRST_STEP * min(protocol.duration, ramp)
+        for step in (
+            stepper.run(initial, protocol.voltage, protocol.corners, first_step)
+            if found is None
+            else stepper.resume(*found, protocol.voltage, protocol.corners)
         ):
             trace.append(step)
+            saved.after_step(stepper)
             if progress is not None:
                 progress(trace.event(len(stepper.statistics.rejections)))
     except KeyboardInterrupt:

@@ -66,6 +66,16 @@ class StepLimits:
     fixed: float | None = None
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands after an accepted step: the corner it is on the way to, the length of the
+    next step (s), and the number of steps that are still to grow carefully."""
+
+    corner: int
+    step: float
+    caution: int
+
+
 @dataclass
 class Statistics:
     """Counts over a run."""
@@ -88,6 +98,7 @@ class Stepper:
     def __init__(self, problem: CellProblem, solver, limits: StepLimits):
         self.problem, self.solver, self.limits = problem, solver, limits
         self.statistics = Statistics()
+        self.position: Position | None = None
 
     def run(
         self,
@@ -98,14 +109,33 @@ class Stepper:
     ) -> Iterator[Step]:
         """Yield each accepted step from corners[0] to corners[-1].
 
+        Raises as ``resume`` does.
+        """
+        past: list[tuple[float, State]] = [(float(corners[0]), state.copy())]
+        step = first_step if self.limits.fixed is None else self.limits.fixed
+        return self.resume(past, Position(1, step, 0), voltage, corners)
+
+    def resume(
+        self,
+        past: list[tuple[float, State]],
+        position: Position,
+        voltage: Callable[[float], float],
+        corners: np.ndarray,
+    ) -> Iterator[Step]:
+        """Yield each accepted step from a ``position`` on.
+
+        ``past`` holds the last states with their times, the latest first, up to three. Whoever
+        continues from them and from ``position`` repeats the arithmetic of an undisturbed run.
+
         Raises SolverError, with a diagnosis of field, place, time and what to try, when no step
         of at least ``limits.shortest`` succeeds.
         """
-        limits = self.limits
-        past: list[tuple[float, State]] = [(float(corners[0]), state.copy())]
-        step = first_step if limits.fixed is None else limits.fixed
-        for corner in corners[1:]:
-            kink, caution = True, 0
+        limits, step, caution = self.limits, position.step, position.caution
+        for number in range(position.corner, len(corners)):
+            corner = corners[number]
+            kink = past[0][0] <= corners[number - 1]
+            if kink:
+                caution = 0
             while past[0][0] < corner:
                 time = past[0][0]
                 remaining = corner - time
@@ -130,6 +160,7 @@ class Stepper:
                     )
                     if limits.fixed is not None:
                         step = limits.fixed
+                    self.position = Position(number, step, caution)
                     yield result
                     continue
                 factor, rejection, report = result
