@@ -20,15 +20,16 @@ from devicephys.units import exact_text, format_si
 #: relative deviation of the read resistance that counts as reached
 TOLERANCE = 0.02
 #: most pulses, most pulses in a row that hardly do anything at the largest height, height of the
-#: first pulses and the limit (V)
-MOST_PULSES, PATIENCE, FIRST, LIMIT = 400, 5, 1.7, 6.0
-#: change of the logarithm of what a pulse does, per volt (figures from this toolkit's cell: the
-#: share of conductance that a 100 ns pulse takes grows twentyfold from 1.8 to 2.0 V)
-STEEPNESS = 16.0
+#: first pulses, the lowest and the highest (V)
+MOST_PULSES, PATIENCE, FIRST, LOWEST, LIMIT = 400, 5, 1.7, 0.05, 6.0
+#: change of the logarithm of what a pulse does, per volt: at first (figure of this toolkit's cell:
+#: the share of conductance that a 100 ns pulse takes grows twentyfold from 1.8 to 2.0 V), and the
+#: range in which it is learned from pulse to pulse
+STEEPNESS, FLATTEST, STEEPEST = 16.0, 2.0, 40.0
 #: largest change of the height from pulse to pulse, upwards and downwards (V)
 UP, DOWN = 0.1, 0.3
 #: share of the way (in the logarithm of the conductance) that a pulse is to go
-SHARE, SMALLEST_SHARE = 0.5, 0.1
+SHARE, SMALLEST_SHARE = 0.5, 0.2
 #: movements below this are as good as none
 STILL = 1e-4
 
@@ -42,16 +43,24 @@ class Cell(Protocol):
 
 @dataclasses.dataclass
 class _Drive:
-    """Pulses of one polarity: sign, height of the next one [V]."""
+    """Pulses of one polarity: sign, height of the next one [V], and how what a pulse does depends
+    on its height."""
 
     sign: float
     height: float = FIRST
+    steepness: float = STEEPNESS
+    before: tuple[float, float] | None = None  # height and logarithm of the movement
 
     def adapt(self, moved: float, way: float, share: float) -> None:
         """Choose the next height from how far the last pulse moved the cell."""
-        wanted = share * way
-        change = math.log(max(wanted, STILL) / max(moved, STILL)) / STEEPNESS
-        self.height = min(self.height + min(max(change, -DOWN), UP), LIMIT)
+        done = math.log(max(moved, STILL))
+        if self.before is not None and abs(self.height - self.before[0]) > 1e-3:
+            seen = (done - self.before[1]) / (self.height - self.before[0])
+            seen = min(max(seen, FLATTEST), STEEPEST)
+            self.steepness = 0.5 * (self.steepness + seen)
+        self.before = self.height, done
+        change = (math.log(max(share * way, STILL)) - done) / self.steepness
+        self.height = min(max(self.height + min(max(change, -DOWN), UP), LOWEST), LIMIT)
 
 
 def program_and_verify(

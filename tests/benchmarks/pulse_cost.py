@@ -1,0 +1,269 @@
+"""What pulses cost: by amplitude, against the sweep's stepper, by number and by mesh; memory."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from figures import DEVICE
+from markdown import number, table
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from mpi4py import MPI
+
+import devicephys
+from devicephys import Device, PulseTrain, Settings, Waveform
+from devicephys.fem.assembly import prepare
+from devicephys.fem.pulse_runner import PulseRunner
+from devicephys.pulse_simulation import PulseEvent
+
+AMPLITUDES = ("-1.8 V", "-2 V", "-2.2 V", "-2.5 V", "-3 V")
+PARTS = ("residual", "jacobian", "factorisation", "back-substitution", "rest", "solving")
+#: meshes of the cost against unknowns: preset and changes
+MESHES: tuple[tuple[str, dict[str, float]], ...] = (
+    ("quick", {}),
+    ("default", {}),
+    ("quick", {"mesh_split": 2}),
+    ("default", {"mesh_split": 2}),
+    ("default", {"mesh_split": 3}),
+    ("quick", {"mesh_split": 5}),
+)
+
+
+def train(device: Device, amplitude: str, count: int, settings: Settings) -> xr.Dataset:
+    """One train on this process alone."""
+    return devicephys.simulate_pulses(
+        device, PulseTrain(amplitude, count=count), settings, comm=MPI.COMM_SELF
+    )
+
+
+def headline(trace: xr.Dataset) -> dict:
+    """Counts and seconds of a train."""
+    found: dict = json.loads(trace.attrs["headline_json"])
+    return found
+
+
+def by_amplitude(device: Device, count: int = 100) -> str:
+    """Table: trains of RESET pulses at the preset "default"."""
+    train(device, "-2 V", 1, Settings.preset())  # compiled forms at hand
+    rows = []
+    for amplitude in AMPLITUDES:
+        trace = train(device, amplitude, count, Settings.preset())
+        found, mean = headline(trace), trace.mean("pulse")
+        rows.append(
+            [
+                amplitude.replace("-", "−"),
+                number(float(trace.initial_conductance), ".1f", 1e6),
+                *(number(float(trace.conductance[k]), ".2f", 1e6) for k in (0, 9, -1)),
+                number(float(trace.temperature_max.max()), ".0f", 1.0),
+                *(
+                    number(float(mean[name]), ".1f")
+                    for name in (
+                        "accepted_steps",
+                        "rejected_steps",
+                        "newton_iterations",
+                        "factorisations",
+                    )
+                ),
+                *(number(found["seconds"][part], ".1f") for part in PARTS),
+            ]
+        )
+    header = (
+        "amplitude",
+        "G at first (µS)",
+        *(f"after {k}" for k in (1, 10, count)),
+        "peak T (K)",
+        *(f"{name} a pulse" for name in ("steps", "rejected", "iterations", "factorisations")),
+        *(f"{part} (s)" for part in PARTS),
+    )
+    return f"{count} pulses of 100 ns with reads, preset default\n\n" + table(header, rows)
+
+
+def against_sweep(device: Device, count: int = 10) -> str:
+    """Table: the same train stepped as a sweep, and as pulses."""
+    settings = Settings.preset()
+    pulses = PulseTrain("-2 V", count=count)
+    _, stepper, state = prepare(device, settings, MPI.COMM_SELF)
+    started = time.perf_counter()
+    for k in range(count):
+        wave: Waveform = pulses.pulse(k)
+        for step in stepper.run(state, wave.voltage, wave.corners, 1e-2 * pulses.rise):
+            state = step.state
+    seconds = time.perf_counter() - started
+    swept = stepper.statistics
+    trace = train(device, "-2 V", count, settings)
+    found, total = headline(trace), trace.sum("pulse")
+    rows = [
+        [
+            "stepper of sweeps",
+            number(swept.steps / count, ".1f"),
+            number(swept.rejected / count, ".1f"),
+            number(swept.newton_iterations / count, ".1f"),
+            number(swept.factorisations / count, ".1f"),
+            number(seconds / count, ".0f", 1e3),
+        ],
+        [
+            "stepper of pulses",
+            *(
+                number(float(total[name]) / count, ".1f")
+                for name in (
+                    "accepted_steps",
+                    "rejected_steps",
+                    "newton_iterations",
+                    "factorisations",
+                )
+            ),
+            number(found["seconds"]["solving"] / count, ".0f", 1e3),
+        ],
+    ]
+    header = ("", "steps", "rejected", "iterations", "factorisations", "ms")
+    return (
+        f"The first {count} pulses of −2 V, each with its read, preset default, a pulse\n\n"
+        + table(header, rows)
+    )
+
+
+def scaling(device: Device, picture: Path, count: int = 300) -> str:
+    """Table and picture: seconds against the number of pulses, and against unknowns."""
+    stamps: list[float] = []
+
+    def stamp(_: PulseEvent) -> None:
+        stamps.append(time.perf_counter())
+
+    devicephys.simulate_pulses(
+        device, PulseTrain("-2 V", count=count), progress=stamp, comm=MPI.COMM_SELF
+    )
+    seconds = np.array(stamps) - stamps[0]
+    late = slice(count // 3, None)
+    slope = np.polyfit(np.arange(count)[late], seconds[late], 1)
+    curved = np.polyfit(np.arange(count)[late], seconds[late], 2)
+    rows, unknowns, costs, each = [], [], [], []
+    for preset, changes in MESHES:
+        runner = PulseRunner(device, Settings.preset(preset, **changes), MPI.COMM_SELF)
+        pulses = PulseTrain("-2 V", count=4)
+        runner.pulse(pulses, 0)
+        started, iterations = time.perf_counter(), 0
+        for k in range(1, 4):
+            iterations += runner.pulse(pulses, k).newton_iterations
+        spent = (time.perf_counter() - started) / 3
+        unknowns.append(runner.problem.unknowns)
+        costs.append(spent)
+        each.append(spent / (iterations / 3))
+        rows.append(
+            [
+                preset + "".join(f", {k} {v}" for k, v in changes.items()),
+                str(unknowns[-1]),
+                number(iterations / 3, ".1f"),
+                number(spent, ".0f", 1e3),
+                number(each[-1], ".1f", 1e3),
+            ]
+        )
+    exponents = [np.polyfit(np.log(unknowns), np.log(y), 1)[0] for y in (costs, each)]
+    _draw(picture, seconds, unknowns, costs, float(exponents[0]))
+    header = ("mesh", "unknowns", "iterations a pulse", "ms a pulse", "ms an iteration")
+    return (
+        f"Seconds against pulses, {count} pulses of −2 V: {1e3 * slope[0]:.0f} ms a pulse over the "
+        f"last two thirds; a parabola through them bends by "
+        f"{100 * curved[0] * count * 2 / 3 / slope[0]:+.1f} % from end to end.\n\n"
+        f"Pulses 2 to 4 of −2 V against unknowns: exponent {exponents[0]:.2f} a pulse, "
+        f"{exponents[1]:.2f} an iteration.\n\n" + table(header, rows)
+    )
+
+
+def _draw(
+    picture: Path, seconds: np.ndarray, unknowns: list[int], costs: list[float], exponent: float
+) -> None:
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    left.plot(np.arange(1, len(seconds) + 1), seconds, color="#0072B2")
+    left.set_xlabel("pulses")
+    left.set_ylabel("time (s)")
+    left.set_title("time against pulses")
+    right.loglog(unknowns, costs, "o", color="#0072B2", label="measured")
+    line = np.geomspace(min(unknowns), max(unknowns), 2)
+    middle = np.exp(np.mean(np.log(costs))), np.exp(np.mean(np.log(unknowns)))
+    for power, style, name in (
+        (exponent, "-", f"fit: unknowns$^{{{exponent:.2f}}}$"),
+        (1.3, "--", "unknowns$^{1.3}$"),
+    ):
+        right.loglog(
+            line, middle[0] * (line / middle[1]) ** power, style, color="#555555", label=name
+        )
+    right.set_xlabel("unknowns")
+    right.set_ylabel("time of a pulse (s)")
+    right.set_title("time against unknowns")
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(picture, dpi=150)
+
+
+def memory(device: Device, count: int = 10_000) -> str:
+    """Largest resident memory after a tenth of a long train, and at its end."""
+    peaks: dict[int, float] = {}
+
+    def watch(event: PulseEvent) -> None:
+        if event.pulse in (count // 10, count):
+            peaks[event.pulse] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    started = time.perf_counter()
+    devicephys.simulate_pulses(
+        device,
+        PulseTrain("-2 V", count=count),
+        Settings.preset("quick"),
+        progress=watch,
+        comm=MPI.COMM_SELF,
+    )
+    spent = time.perf_counter() - started
+    texts = ", ".join(f"{peak:.0f} MiB after {pulse}" for pulse, peak in peaks.items())
+    return f"Largest resident memory of a train of {count} pulses, quick: {texts}; {spent:.0f} s."
+
+
+def window(device: Device) -> str:
+    """Table: how far a train moves the cell, and how that depends on mesh and step."""
+    rows = []
+    for name, settings in (
+        ("default", Settings.preset()),
+        ("time step halved", Settings.preset(pulse_tolerance=Settings().pulse_tolerance / 8)),
+        ("mesh halved", Settings.preset(mesh_split=2)),
+        ("both halved", Settings.preset().halved()),
+    ):
+        trace = train(device, "-2 V", 20, settings)
+        rows.append(
+            [
+                name,
+                number(float(trace.initial_conductance), ".2f", 1e6),
+                *(
+                    number(float(trace.conductance[k]), ".2f", 1e6)
+                    for k in (0, 1, 2, 3, 4, 5, 9, 19)
+                ),
+                number(float(trace.temperature_max.max()), ".0f"),
+            ]
+        )
+    header = ("", "before", *(f"after {k}" for k in (1, 2, 3, 4, 5, 6, 10, 20)), "peak T (K)")
+    return "Conductance (µS), pulses of −2 V, 100 ns\n\n" + table(header, rows)
+
+
+def isolated(device: Device) -> str:
+    """Largest relative difference between pulses a second apart and pulses a microsecond apart."""
+    far, near = (
+        devicephys.simulate_pulses(
+            device,
+            PulseTrain("-3 V", width="1 ns", count=5, rise="0.1 ns", fall="0.1 ns", period=period),
+            comm=MPI.COMM_SELF,
+        ).conductance.values
+        for period in ("1 s", "1 us")
+    )
+    texts = ", ".join(number(g, ".1f", 1e6) for g in far)
+    return (
+        f"Five pulses of 1 ns and −3 V, one a second: {texts} µS; one a microsecond: the same to "
+        f"{np.abs(far / near - 1).max():.0e}."
+    )
+
+
+__all__ = ["DEVICE", "against_sweep", "by_amplitude", "isolated", "memory", "scaling", "window"]
