@@ -15,17 +15,21 @@ export OMP_NUM_THREADS := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) ## simulate one current-voltage loop of the shipped device, draw the pictures
-	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; \
-	$(BIN)/ddk-device iv --out results/demo-$$n && \
-	echo "Pictures: results/demo-$$n/iv.png, results/demo-$$n/fields.png, results/demo-$$n/loop.gif"
+demo: $(INSTALLED) ## simulate a current-voltage loop and a pulse train of the shipped device, draw both
+	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; d=results/demo-$$n; \
+	$(BIN)/ddk-device iv --out $$d/loop && \
+	$(BIN)/ddk-device pulses --amplitude="-2 V" --width "100 ns" --count 100 \
+	  --initial-resistance "5 kohm" --out $$d/pulses && \
+	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png"
 
 test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
 	$(BIN)/python -m pytest -m "not fem and not slow"
 	$(BIN)/python -m pytest -m "fem or slow"
 
-bench: $(INSTALLED) ## measure iterations, rejected steps and seconds; print the table of the README
-	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops
+bench: $(INSTALLED) ## measure loops, pulses and scaling; print the tables of README and docs (half an hour)
+	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
+	  --pulses --pulse-scaling --memory
+	$(BIN)/python tests/benchmarks/scaling.py
 
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify

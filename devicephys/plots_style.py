@@ -153,13 +153,15 @@ def banner_text(ds: xr.Dataset) -> str:
     return "  ".join(parts)
 
 
-def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12) -> None:
-    """Write the title above the figure, and the warning in a box under it if there is one."""
+def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12, title: str = "") -> None:
+    """Write the title above the figure, and the warning in a box under it if there is one.
+
+    Without a ``title`` it is that of a current-voltage loop.
+    """
     width, height = figure.get_size_inches()
     line = 1.45 * fontsize / 72  # inches
-    figure.text(
-        0.5, 1 - 0.3 * line / height, title_text(ds), ha="center", va="top", fontsize=fontsize
-    )
+    title = title or title_text(ds)
+    figure.text(0.5, 1 - 0.3 * line / height, title, ha="center", va="top", fontsize=fontsize)
     used = 1.3 * line
     banner = banner_text(ds)
     if banner:

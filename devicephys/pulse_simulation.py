@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from devicephys.device import Device
-from devicephys.errors import InputError, Interrupted, SolverError, shorten
+from devicephys.errors import InputError, Interrupted, SolverError, StorageError, shorten
 from devicephys.installation import require_solver, versions
 from devicephys.preparation import program_and_verify
 from devicephys.pulse_train import PulseTrain
@@ -115,11 +115,11 @@ def simulate_pulses(
         raise Interrupted(
             "interrupted",
             where=f"pulse {run.done + 1} of {train.count}",
-            partial=run.dataset(labels, complete=False) if run.rows else None,
+            partial=run.dataset(labels, complete=False) if run.done else None,
         ) from None
     except SolverError as error:
         error.where = f"pulse {run.done + 1} of {train.count}, {error.where}"
-        error.partial = run.dataset(labels, complete=False) if run.rows else None
+        error.partial = run.dataset(labels, complete=False) if run.done else None
         raise
     return run.dataset(labels, complete=True)
 
@@ -138,15 +138,13 @@ class _Run:
         self.runner, self.train, self.wanted = runner, train, wanted
         self.progress, self.started = progress, started
         self.ready = time.perf_counter()
-        self.rows: list[PulseFigures] = []
+        # one array for all: ten thousand objects of floats would be felt
+        self.figures = np.empty((train.count, len(COLUMNS)))
+        self.done = 0
         self.initial_conductance = 0.0
         self.preparation_pulses = 0
         self.fingerprint = ""
         self.every = 0
-
-    @property
-    def done(self) -> int:
-        return len(self.rows)
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
@@ -171,7 +169,8 @@ class _Run:
     def next(self, checkpoint: Checkpoint | None) -> None:
         """Apply the next pulse."""
         row = self.runner.pulse(self.train, self.done)
-        self.rows.append(row)
+        self.figures[self.done] = [getattr(row, name) for name in COLUMNS]
+        self.done += 1
         if self.progress is not None:
             self._tell(self.done, self.train.count, row, preparing=False)
         if self.every and self.done % self.every == 0:
@@ -202,8 +201,7 @@ class _Run:
     def _save(self, checkpoint: Checkpoint | None) -> None:
         arrays = self.runner.arrays()
         if checkpoint is not None and self.runner.problem.comm.rank == 0:
-            for name in COLUMNS:
-                arrays[f"row_{name}"] = np.array([getattr(row, name) for row in self.rows])
+            arrays["figures"] = self.figures[: self.done]
             checkpoint.save(
                 arrays,
                 {
@@ -214,14 +212,15 @@ class _Run:
             )
 
     def _resume(self, found: dict[str, Any]) -> None:
-        from devicephys.fem.pulse_runner import PulseFigures
-
         self.runner.restore(found)
-        columns = {name: found[f"row_{name}"].tolist() for name in COLUMNS}
-        self.rows = [
-            PulseFigures(**dict(zip(columns, values, strict=True)))
-            for values in zip(*columns.values(), strict=True)
-        ]
+        figures = found.get("figures", np.empty(0))
+        self.done = len(figures)
+        if figures.shape[1:] != self.figures.shape[1:] or self.done > self.train.count:
+            raise StorageError(
+                f"the checkpoint does not fit this run [figures of shape {figures.shape}]",
+                hint="Start the run anew",
+            )
+        self.figures[: self.done] = figures
         self.initial_conductance = float.fromhex(found["initial_conductance"])
         self.preparation_pulses = int(found["preparation_pulses"])
 
@@ -229,7 +228,10 @@ class _Run:
 
     def dataset(self, labels: dict[str, Any], complete: bool) -> xr.Dataset:
         """The ``PulseTrace`` of the pulses done."""
-        columns = {name: np.array([getattr(row, name) for row in self.rows]) for name in COLUMNS}
+        columns = {
+            name: self.figures[: self.done, k].astype(int if name in COUNTS else float)
+            for k, name in enumerate(COLUMNS)
+        }
         data: dict[str, Any] = {
             name: label(columns[name], "pulse", units, text)
             for name, (units, text) in COLUMNS.items()
@@ -322,6 +324,9 @@ COLUMNS = {
     "current_imbalance": ("1", "Largest relative difference of current in and out"),
     "energy_imbalance": ("1", "Largest relative imbalance of electric power and heat"),
 }
+
+#: those of them that count something
+COUNTS = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
 
 
 def _check(

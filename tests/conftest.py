@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 # How long one example takes depends on who else uses the machine; a run on a server is to give
@@ -11,3 +13,15 @@ from hypothesis import settings
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command needs of the solver is drawn; what it changes is put back."""
+    from devicephys import installation
+    from tests import fake_solver
+
+    monkeypatch.setitem(sys.modules, "devicephys.simulation", fake_solver.module("done"))
+    monkeypatch.setattr(installation, "require_solver", lambda: None)
+    monkeypatch.setenv("PETSC_OPTIONS", "")
+    monkeypatch.setenv("COLUMNS", "120")

@@ -1,12 +1,16 @@
-"""A plausible IVTrace without a solver: the record, picture and command-line tests feed on it.
+"""Plausible records without a solver: the record, picture and command-line tests feed on them.
 
-A gap of length g opens at the bottom of the filament from -1.25 V on and closes at +1.40 V.  The
-numbers look like a loop of the cell; they are drawn, not computed from the device equations.
+`iv_trace`: a gap of length g opens at the bottom of the filament from -1.25 V on and closes at
++1.40 V.  The numbers look like a loop of the cell; they are drawn, not computed from the device
+equations.
+`pulse_trace`: each pulse moves the conductance a share of the way to the end of its polarity.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -194,17 +198,11 @@ def iv_trace(
         },
         attrs={
             "schema": "IVTrace",
-            "schema_version": 1,
-            "device_yaml": load_device("tin-taox-hfox-tin").to_yaml(),
-            "settings_json": json.dumps({"preset": "quick"}),
             "protocol_json": json.dumps({"rate": "100 V/s", "loops": loops}),
-            "versions_json": json.dumps({"numpy": np.__version__}),
             "headline_json": json.dumps(onset),
-            "created": "2025-01-01T00:00:00+00:00",
-            "voltage_reference": "1T1R cell",
-            "method": "monolithic",
             "loops": loops,
             "complete": int(complete),
+            **_common_attrs(),
         },
     )
     if warning:
@@ -234,3 +232,94 @@ def _marked(inner: np.ndarray, loop: np.ndarray, voltage: np.ndarray) -> dict[st
             if abs(voltage[best] - target) < 0.05:
                 found[name] = int(best)
     return found
+
+
+def pulse_trace(
+    amplitudes: float | Sequence[float] = -2.0,
+    count: int | None = None,
+    start: float = 200e-6,
+    complete: bool = True,
+    wanted_resistance: float = np.nan,
+    warning: str = "",
+) -> xr.Dataset:
+    """Return a valid PulseTrace v1.
+
+    ``amplitudes`` [V], one for all ``count`` pulses (default 100) or one each; ``start`` is the
+    conductance before the first pulse [S]; ``complete=False`` cuts the train off after 40 %.
+    """
+    if isinstance(amplitudes, int | float):
+        amplitudes = [amplitudes] * (count or 100)
+    amplitude = np.asarray(amplitudes, dtype=float)
+    if not complete:
+        amplitude = amplitude[: max(1, int(0.4 * amplitude.size))]
+    conductance = np.empty(amplitude.size)
+    g = start
+    for k, height in enumerate(amplitude):  # low and high end: 12 and 230 uS
+        goal = 12e-6 if height < 0 else 230e-6
+        g += (goal - g) * (0.05 * min(abs(height) / 2, 2.0) ** 4)
+        conductance[k] = g
+    voltage_share = 1 / (1 + 600 * conductance)
+    current = amplitude * voltage_share * conductance
+    zero = np.zeros(amplitude.size)
+    whole = zero.astype(int)
+
+    def per_pulse(values: Any, units: str, name: str) -> xr.Variable:
+        return label(values, "pulse", units, name)
+
+    pulse = np.arange(1, amplitude.size + 1)
+    return xr.Dataset(
+        {
+            "conductance": per_pulse(conductance, "S", "Conductance after the pulse"),
+            "read_current": per_pulse(0.1 * conductance, "A", "Read current"),
+            "voltage": per_pulse(amplitude, "V", "Applied voltage"),
+            "device_voltage": per_pulse(amplitude * voltage_share, "V", "Voltage across the cell"),
+            "current": per_pulse(current, "A", "Current at the end of the pulse"),
+            "temperature_max": per_pulse(
+                AMBIENT + 1.1e6 * np.abs(amplitude * current), "K", "Peak temperature"
+            ),
+            "filament_gap": per_pulse(0.3e-9 * np.log(240e-6 / conductance), "m", "Filament gap"),
+            "energy": per_pulse(np.abs(amplitude * current) * 1e-7, "J", "Energy of the pulse"),
+            "amplitude": per_pulse(amplitude, "V", "Amplitude"),
+            "width": per_pulse(zero + 1e-7, "s", "Width"),
+            "accepted_steps": per_pulse(whole + 30, "1", "Accepted steps"),
+            "rejected_steps": per_pulse(whole + 1, "1", "Rejected steps"),
+            "newton_iterations": per_pulse(whole + 90, "1", "Newton iterations"),
+            "factorisations": per_pulse(whole + 90, "1", "Factorisations"),
+            "vacancy_imbalance": per_pulse(zero + 1e-15, "1", "Vacancy imbalance"),
+            "current_imbalance": per_pulse(zero + 1e-12, "1", "Current imbalance"),
+            "energy_imbalance": per_pulse(zero + 1e-6, "1", "Energy imbalance"),
+            "initial_resistance": label(1 / start, (), "ohm", "Resistance before the train"),
+            "initial_conductance": label(start, (), "S", "Conductance before the train"),
+            "wanted_resistance": label(wanted_resistance, (), "ohm", "Resistance wanted"),
+            "preparation_pulses": label(
+                0 if np.isnan(wanted_resistance) else 7, (), "1", "Pulses to get there"
+            ),
+        },
+        coords={"pulse": per_pulse(pulse, "1", "Pulse number")},
+        attrs={
+            "schema": "PulseTrace",
+            "title": "Pulse train",
+            "protocol_json": json.dumps({"kind": "PulseTrain", "read_voltage": "100 mV"}),
+            "headline_json": json.dumps({"seconds": {"solving": 2.0, "setup": 0.5, "rest": 2.0}}),
+            "complete": int(complete),
+            "ranks": 1,
+            "seed": "none: no random numbers",
+            "cycle": 0,
+            "device_number": 0,
+            "source_checksum": "none: drawn",
+            **_common_attrs(),
+            **({"warning": warning} if warning else {}),
+        },
+    )
+
+
+def _common_attrs() -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "device_yaml": load_device("tin-taox-hfox-tin").to_yaml(),
+        "settings_json": json.dumps({"preset": "quick"}),
+        "versions_json": json.dumps({"numpy": np.__version__}),
+        "created": "2025-01-01T00:00:00+00:00",
+        "voltage_reference": "1T1R cell",
+        "method": "monolithic",
+    }

@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -207,76 +206,6 @@ def test_what_is_no_netcdf_is_a_storage_error(tmp_path: Path) -> None:
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "foreign.nc", engine="h5netcdf")
     with pytest.raises(StorageError, match="names no schema"):
         records.read(tmp_path / "foreign.nc")
-
-
-def with_value(name: str, index: tuple[int, ...], value: float) -> Callable[[xr.Dataset], Any]:
-    def change(ds: xr.Dataset) -> xr.Dataset:
-        values = ds[name].values.copy()
-        values[index] = value
-        return ds.assign({name: (ds[name].dims, values, ds[name].attrs)})
-
-    return change
-
-
-def with_units(name: str, units: str) -> Callable[[xr.Dataset], Any]:
-    return lambda ds: ds.assign({name: ds[name].assign_attrs(units=units)})
-
-
-def without_attr(name: str) -> Callable[[xr.Dataset], Any]:
-    return lambda ds: ds.drop_attrs(deep=False).assign_attrs(
-        {key: value for key, value in ds.attrs.items() if key != name}
-    )
-
-
-OXIDE, LATE = (0, 8, 2), (30,)
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        (lambda ds: ds.drop_vars("current"), "variable 'current' is missing"),
-        (lambda ds: ds.drop_vars("time_point"), "'time_point' is missing"),
-        (with_units("current", "mA"), "variable 'current' is in 'mA', 'A' expected"),
-        (with_units("temperature", ""), "variable 'temperature' has no units"),
-        (
-            lambda ds: ds.assign(voltage=ds["voltage"].assign_attrs(long_name="")),
-            "variable 'voltage' has no long_name",
-        ),
-        (with_value("voltage", LATE, np.nan), "variable 'voltage' holds NaN"),
-        (with_value("voltage", LATE, np.inf), "variable 'voltage' holds infinity"),
-        (with_value("resistance", LATE, np.nan), "NaN where |voltage| >="),
-        (with_value("temperature", OXIDE, np.nan), "'temperature' holds NaN"),
-        (with_value("vacancy_concentration", OXIDE, np.nan), "outside the electrodes"),
-        (with_value("vacancy_concentration_frame", (), np.nan), "outside the electrodes"),
-        (lambda ds: ds.transpose("r", "z", ...), "has dimensions"),
-        (lambda ds: ds.isel(z=slice(1, None)), "cells along 'z' need"),
-        (lambda ds: ds.assign_coords(r=ds["r"] * 2), "'r' lies outside its two nodes"),
-        (with_value("r", (0,), 25e-9), "'r' does not increase strictly"),
-        (with_value("z_node", (1,), 29.99e-9), "'z' lies outside its two nodes"),
-        (lambda ds: ds.isel(time=slice(None, None, -1)), "'time' does not increase"),
-        (lambda ds: ds.isel(point=slice(None, None, -1)), "marked points"),
-        (lambda ds: ds.isel(time=slice(0, 0)), "no time step"),
-        (lambda ds: ds.assign(loop=ds["loop"].astype(float)), "holds values of type float64"),
-        (lambda ds: ds.assign(mine=("time", ds["voltage"].values)), "'mine' has no units"),
-        (without_attr("device_yaml"), "attribute 'device_yaml' is missing"),
-        (without_attr("schema"), "names no schema"),
-        (lambda ds: ds.assign_attrs(headline_json="{"), "'headline_json' is not a JSON object"),
-        (lambda ds: ds.assign_attrs(headline_json="[1]"), "'headline_json' is not a JSON object"),
-        (lambda ds: ds.assign_attrs(schema="PulseTrain"), "unknown record 'PulseTrain'"),
-        (lambda ds: ds.assign_attrs(schema_version=2), "newer version"),
-        (lambda ds: ds.assign_attrs(schema_version="one"), "unknown record"),
-    ],
-)
-def test_what_is_wrong_is_said(
-    change: Callable[[xr.Dataset], xr.Dataset], complaint: str, tmp_path: Path
-) -> None:
-    ds = change(iv_trace(**SMALL))
-    path = tmp_path / "iv.nc"
-    with pytest.raises(StorageError) as info:
-        records.write(ds, path)
-    assert complaint in str(info.value)
-    assert str(path) in str(info.value)
-    assert not path.exists()
 
 
 def test_another_record_than_the_expected_one_is_refused(tmp_path: Path) -> None:

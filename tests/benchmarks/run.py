@@ -1,8 +1,9 @@
 """Measure the solver on this machine and print Markdown tables for the README.
 
-``python tests/benchmarks/run.py`` prints the costs of one loop; ``--sensitivity``, ``--loops``
-and ``--balances`` print those tables instead. One process, one core. Writes nothing unless
-``--out`` names a file, to which the tables are added.
+``python tests/benchmarks/run.py`` prints the costs of one loop; ``--sensitivity``, ``--loops``,
+``--balances``, ``--pulses`` and ``--memory`` print those tables instead, ``--pulse-scaling`` also
+draws a picture. One process, one core. Tables are written nowhere unless ``--out`` names a file, to
+which they are added.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cost
+import pulse_cost
 import sensitivity
 from figures import DEVICE
 
@@ -35,6 +37,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sensitivity", action="store_true", help="mesh and time step halved")
     parser.add_argument("--loops", action="store_true", help="figures of loops 1, 2, 3 and 10")
     parser.add_argument("--balances", action="store_true", help="largest imbalances of a loop")
+    parser.add_argument(
+        "--pulses", action="store_true", help="cost of pulse trains, their window, isolated pulses"
+    )
+    parser.add_argument(
+        "--pulse-scaling",
+        action="store_true",
+        help="seconds of pulses against their number and against unknowns; draws PICTURES",
+    )
+    parser.add_argument("--memory", action="store_true", help="memory of 10,000 pulses; minutes")
+    parser.add_argument(
+        "--pictures", type=Path, default=Path("docs"), help="folder for what is drawn"
+    )
     parser.add_argument("--out", type=Path, help="file to which the tables are added")
     return parser.parse_args()
 
@@ -44,6 +58,7 @@ def main() -> None:
     wanted = arguments()
     device = devicephys.load_device(wanted.device)
     others = wanted.sensitivity or wanted.loops or wanted.balances
+    others = others or wanted.pulses or wanted.pulse_scaling or wanted.memory
     jobs = []
     if wanted.costs or wanted.full or not others:
         jobs.append(lambda: cost.report(device, wanted.full))
@@ -53,6 +68,15 @@ def main() -> None:
         jobs.append(lambda: sensitivity.loops(device, wanted.preset))
     if wanted.balances:
         jobs.append(lambda: sensitivity.balances(device, wanted.preset))
+    if wanted.pulses:
+        jobs.append(lambda: pulse_cost.by_amplitude(device))
+        jobs.append(lambda: pulse_cost.against_sweep(device))
+        jobs.append(lambda: pulse_cost.window(device))
+        jobs.append(lambda: pulse_cost.isolated(device))
+    if wanted.pulse_scaling:
+        jobs.append(lambda: pulse_cost.scaling(device, wanted.pictures / "pulse_cost.png"))
+    if wanted.memory:
+        jobs.append(lambda: pulse_cost.memory(device))
     heading = f"{device.name}, ddk-toolkit {devicephys.__version__}, {platform.machine()}, one core"
     for text in (heading, *(job() for job in jobs)):
         print(text + "\n", flush=True)

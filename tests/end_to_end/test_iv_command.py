@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_a_run_leaves_all_files(finished: tuple[Path, str]) -> None:
     out, stdout = finished
-    assert {path.name for path in out.iterdir()} == set(runfolder.RUN_FILES)
+    assert {path.name for path in out.iterdir()} == set(runfolder.LOOP_FILES)
     for name in (runfolder.CURVES, runfolder.MAPS, runfolder.FILM):
         assert str(out / name) in stdout
 
@@ -124,7 +124,7 @@ def test_a_stopped_process_keeps_its_part(number: int, tmp_path: Path) -> None:
     trace = records.read(out / runfolder.RECORD, "IVTrace")
     assert trace.attrs["complete"] == 0
     assert trace.sizes["time"] > 1
-    assert {path.name for path in out.iterdir()} == set(runfolder.RUN_FILES)
+    assert {path.name for path in out.iterdir()} == set(runfolder.LOOP_FILES)
 
 
 # bad input

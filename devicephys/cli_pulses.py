@@ -1,0 +1,169 @@
+"""Commands for pulse trains, and for going on with a run that was stopped or killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from devicephys.cli_base import (
+    DEFAULT_DEVICE,
+    CheckpointOption,
+    DeviceOption,
+    OutOption,
+    Preset,
+    PresetOption,
+    SetOption,
+    app,
+    command,
+    given,
+    output_folder,
+    parse_changes,
+)
+from devicephys.errors import InputError
+
+Text = str | None
+Number = int | None
+
+
+def _text(name: str, metavar: str, help_: str) -> Any:
+    return typer.Option(name, metavar=metavar, help=help_)
+
+
+@app.command()
+@command
+def pulses(
+    out: OutOption,
+    amplitude: Annotated[
+        Text, _text("--amplitude", "VOLTAGE", "Height, negative for RESET; default '-2 V'.")
+    ] = None,
+    amplitudes: Annotated[
+        Text, _text("--amplitudes", "FILE", "Height of each pulse: a text or CSV file, one a line.")
+    ] = None,
+    width: Annotated[
+        Text, _text("--width", "TIME", "Length of the flat top; default '100 ns'.")
+    ] = None,
+    count: Annotated[
+        Number, typer.Option("--count", min=1, help="Number of pulses; default 100.")
+    ] = None,
+    period: Annotated[
+        Text, _text("--period", "TIME", "From one pulse to the next; default 1 us.")
+    ] = None,
+    rise: Annotated[Text, _text("--rise", "TIME", "Rising flank; default '5 ns'.")] = None,
+    fall: Annotated[Text, _text("--fall", "TIME", "Falling flank; default '5 ns'.")] = None,
+    read_voltage: Annotated[
+        Text, _text("--read-voltage", "VOLTAGE", "Read after each pulse; default '0.1 V'.")
+    ] = None,
+    initial_resistance: Annotated[
+        Text,
+        _text("--initial-resistance", "OHM", "Bring the cell there first, e.g. '5 kohm'."),
+    ] = None,
+    device: DeviceOption = DEFAULT_DEVICE,
+    preset: PresetOption = Preset.default,
+    changes: SetOption = None,
+    seed: Annotated[
+        Number, typer.Option("--seed", min=0, help="Draw one cell of a population by this seed.")
+    ] = None,
+    cycle: Annotated[
+        Number, typer.Option("--cycle", min=0, help="Which cycle of that cell; default 0.")
+    ] = None,
+    device_number: Annotated[
+        Number, typer.Option("--device-number", min=0, help="Which cell; default 0.")
+    ] = None,
+    variability: Annotated[
+        Text, _text("--variability", "FILE", "Spreads of the population, a YAML file.")
+    ] = None,
+    checkpoint_every: CheckpointOption = None,
+) -> None:
+    """Apply a train of pulses to a cell, read it after each, and draw its conductance.
+
+    The folder gets pulses.nc, pulses.png, device.yaml, request.json and run.log.
+    """
+    from devicephys.device import load_device
+    from devicephys.launch import start
+    from devicephys.request import Request
+    from devicephys.settings import Settings
+    from devicephys.units import to_si
+
+    path = output_folder(out, "--out")
+    options = {
+        "amplitude": given("--amplitude", amplitude),
+        "width": given("--width", width),
+        "count": count,
+        "period": given("--period", period),
+        "rise": given("--rise", rise),
+        "fall": given("--fall", fall),
+        "read_voltage": given("--read-voltage", read_voltage),
+    }
+    train = _train(options, given("--amplitudes", amplitudes))
+    if given("--initial-resistance", initial_resistance) is not None:
+        ohms = to_si(initial_resistance, "ohm", "--initial-resistance")
+        if not ohms > 0:
+            raise InputError(f"{ohms:g} ohm is not positive", "--initial-resistance")
+    spreads = _spreads(seed, cycle, device_number, given("--variability", variability))
+    cell = load_device(device).with_(parse_changes(changes or []))
+    request = Request(
+        cell,
+        train,
+        Settings.preset(preset.value),
+        checkpoint_every,
+        initial_resistance,
+        spreads,
+        seed,
+        cycle or 0,
+        device_number or 0,
+    )
+    start(path, request)
+
+
+def _train(options: dict[str, Any], file: str | None) -> Any:
+    """The PulseTrain of the options that were given; errors name the option."""
+    from devicephys.pulse_train import PulseTrain
+
+    if file is not None:
+        if options["amplitude"] is not None:
+            raise InputError(
+                "heights are given twice", "--amplitude and --amplitudes", "Give one of the two"
+            )
+        from devicephys.input_files import read_amplitudes
+
+        options["amplitude"] = read_amplitudes(Path(file))
+    try:
+        return PulseTrain(**{key: value for key, value in options.items() if value is not None})
+    except InputError as exc:
+        name = exc.where.split("[")[0]
+        if name not in options:
+            raise
+        where = "--amplitudes" if name == "amplitude" and file else f"--{name.replace('_', '-')}"
+        raise InputError(exc.what, where, exc.hint) from None
+
+
+def _spreads(
+    seed: int | None, cycle: int | None, device_number: int | None, file: str | None
+) -> dict[str, Any] | None:
+    """Spreads of the population from which a cell is drawn; None without a seed."""
+    if seed is None:
+        drawn = {"--cycle": cycle, "--device-number": device_number, "--variability": file}
+        for option, value in drawn.items():
+            if value is not None:
+                raise InputError("nothing is drawn without a seed", option, "Give --seed as well")
+        return None
+    if file is not None:
+        from devicephys.input_files import read_spreads
+
+        return read_spreads(Path(file))
+    from devicephys.variability import Variability
+
+    return Variability().to_dict()
+
+
+@app.command()
+@command
+def resume(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the run.")],
+) -> None:
+    """Go on with a run that was stopped or killed, from its last checkpoint if it has one."""
+    from devicephys.launch import resume as take_up
+
+    take_up(output_folder(folder, "DIR"))

@@ -1,0 +1,151 @@
+"""How a run is started, or taken up again, on one rank or on many."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from devicephys import installation, records, runfolder
+from devicephys.checkpoint import Checkpoint
+from devicephys.cli_base import aborting, end, message_and_code
+from devicephys.errors import StorageError
+from devicephys.loop_run import LoopRun
+from devicephys.pulse_run import PulseRun
+from devicephys.request import Request
+from devicephys.run import Run, begin, carry_out, log_versions
+from devicephys.runfolder import RunFolder
+
+
+def run_of(request: Request) -> Run:
+    """The kind of run that a request asks for."""
+    return PulseRun(request) if request.kind == "pulses" else LoopRun(request)
+
+
+def start(out: Path, request: Request) -> None:
+    """Claim a folder and carry out a run in it.
+
+    Raises what `devicephys.run.carry_out`, `RunFolder.claim` and `installation.require_solver` do.
+    """
+
+    def prepare() -> tuple[RunFolder, Request]:
+        folder = RunFolder.claim(out)
+        begin(folder, request)
+        return folder, request
+
+    _go(out, prepare, solver_first=True)
+
+
+def resume(path: Path) -> None:
+    """Go on with the run in a folder, from its checkpoint, or from the start if there is none.
+
+    A run that is complete only gets what is missing of its pictures.
+
+    Raises
+    ------
+    StorageError : no run in the folder, another process at work in it, a damaged checkpoint or
+        request; the rest as `start`.
+    """
+    _go(path, lambda: _take_up(path), solver_first=False)
+
+
+def _go(
+    path: Path, prepare: Callable[[], tuple[RunFolder, Request] | None], *, solver_first: bool
+) -> None:
+    """Carry out what ``prepare`` makes of the folder on rank 0; None means nothing to do."""
+    world = installation.world()
+    prepared, message, code = None, "", 0
+    try:
+        if solver_first:  # before anything is written
+            installation.require_solver()
+        if world is None or world.rank == 0:
+            prepared = prepare()
+        if not solver_first and (prepared is not None or world is not None):
+            installation.require_solver()
+    except (Exception, KeyboardInterrupt) as exc:
+        if prepared is not None:
+            prepared[0].release()
+            prepared = None
+        if world is None:
+            raise
+        message, code = message_and_code(exc)
+    if world is None:
+        if prepared is not None:
+            with prepared[0] as folder:
+                carry_out(folder, run_of(prepared[1]))
+        return
+    # Who computes without the others would wait for them for ever.
+    text = prepared[1].to_json() if prepared is not None else ""
+    told = world.allgather((message, code, text))
+    failed = [one for one in told if one[1]]
+    if failed:
+        if prepared is not None:
+            prepared[0].release()
+        end(*failed[0][:2])
+    if not told[0][2]:
+        return
+    with aborting(world):
+        if prepared is not None:
+            with prepared[0] as folder:
+                carry_out(folder, run_of(prepared[1]))
+        else:
+            _help(path, Request.from_json(told[0][2], runfolder.REQUEST))
+
+
+def _help(path: Path, request: Request) -> None:
+    """Compute with rank 0, which alone has the folder."""
+    every = request.checkpoint_every
+    checkpoint = None if every is None else Checkpoint(path, every)
+    run_of(request).simulate(None, checkpoint)
+
+
+def _take_up(path: Path) -> tuple[RunFolder, Request] | None:
+    """The folder and the request of a run that is not complete, else None."""
+    folder = RunFolder.reopen(path)
+    try:
+        request = Request.read(path / runfolder.REQUEST)
+        run = run_of(request)
+        checkpoint = Checkpoint(path, request.checkpoint_every or 1)
+        if _is_complete(path / run.record, run.schema):
+            checkpoint.remove()
+            _draw_missing(folder, run)
+            folder.release()
+            return None
+        found = checkpoint.load() is not None if request.checkpoint_every else False
+        words = "from its checkpoint" if found else "from the start: there is no checkpoint"
+        sys.stderr.write(f"{path}: the {run.noun} goes on {words}\n")
+        folder.log()
+        folder.log(f"{installation.command_line()}: {words}", stamp=True)
+        log_versions(folder)
+        if not (path / runfolder.DEVICE).exists():
+            records.write_bytes(path / runfolder.DEVICE, request.device.to_yaml().encode())
+    except BaseException:
+        folder.release()
+        raise
+    return folder, request
+
+
+def _is_complete(record: Path, schema: str) -> bool:
+    if not record.exists():
+        return False
+    try:
+        return bool(records.read(record, schema).attrs.get("complete"))
+    except StorageError as exc:
+        raise StorageError(
+            exc.what, exc.where, "Move this file away to go on with the run."
+        ) from exc
+
+
+def _draw_missing(folder: RunFolder, run: Run) -> None:
+    """Make what a process that was killed while it drew left out, and say what was done."""
+    path = folder.path
+    if all((path / name).exists() for name in run.files):
+        sys.stdout.write(f"nothing to do: the {run.noun} in {path / run.record} is complete\n")
+        return
+    ds = records.read(path / run.record, run.schema)
+    if not (path / runfolder.DEVICE).exists():
+        records.write_bytes(path / runfolder.DEVICE, run.request.device.to_yaml().encode())
+    folder.log(f"{installation.command_line()}: draws what was missing", stamp=True)
+    for picture in run.draw(path, ds, overwrite=True):
+        sys.stdout.write(f"{picture}\n")
+    folder.log("done", stamp=True)

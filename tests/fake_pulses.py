@@ -1,0 +1,97 @@
+"""A campaign with a formula in place of the solver; tests run it as a process of its own.
+
+``python -m tests.fake_pulses campaign FILE --out STORE ...``. The environment of the process, and
+so of its workers, says more: ``FAKE_SLEEP`` [s] a point, ``FAKE_LOG`` a file that gets one byte
+for every point begun.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import time
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from devicephys.errors import SolverError
+from devicephys.records import label
+from devicephys.units import to_si
+
+#: heights of the write pulses at which something goes wrong
+GIVES_UP, CRASHES, KILLS_ITS_WORKER, NOT_INSTALLED, TAKES_MEMORY = 7.0, 8.0, 9.0, 10.0, 11.0
+
+
+def simulate(
+    device: Any,
+    train: Any,
+    settings: Any,
+    *,
+    initial_resistance: str | None = None,
+    variability: Any = None,
+    seed: int | None = None,
+    cycle: int = 0,
+    device_number: int = 0,
+) -> xr.Dataset:
+    """Like ``simulate_pulses``: a conductance that decays, drawn from settings and seed."""
+    if log := os.environ.get("FAKE_LOG"):
+        with open(log, "ab") as file:
+            file.write(b".")
+    time.sleep(float(os.environ.get("FAKE_SLEEP", "0")))
+    height = abs(train.amplitudes[0])
+    if height == GIVES_UP:
+        raise SolverError("the temperature did not converge", "t = 3 ns", "Try --preset fine")
+    if height == CRASHES:
+        raise ZeroDivisionError("no such\nthing")
+    if height == KILLS_ITS_WORKER:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if height == NOT_INSTALLED:
+        from devicephys.errors import InstallationError
+
+        raise InstallationError("no C compiler was found")
+    if height == TAKES_MEMORY:
+        hoard = np.ones(1_000_000_000 // 8)
+        time.sleep(5)
+        del hoard
+    wanted = 5e3 if initial_resistance is None else to_si(initial_resistance, "ohm")
+    spread = 0.0
+    if variability is not None:
+        place = np.random.SeedSequence(seed, spawn_key=(device_number, cycle))
+        spread = 0.1 * np.random.Generator(np.random.Philox(place)).standard_normal()
+    number = np.arange(1, train.count + 1)
+    rate = 0.01 * height * np.exp(spread) * train.widths / 1e-7
+    shape = np.exp(-rate * number)
+    return trace(train, {"conductance": shape / wanted}, wanted)
+
+
+def trace(train: Any, given: dict[str, np.ndarray], resistance: float) -> xr.Dataset:
+    """A ``PulseTrace`` of which ``given`` is known; everything else follows from a formula."""
+    from devicephys.campaign_layout import VARIABLES
+
+    values: dict[str, xr.Variable] = {}
+    for i, (name, variable) in enumerate(VARIABLES.items()):
+        source = variable.source or name
+        array = given.get(source, (i + 1.0) * np.linspace(1, 2, train.count) / resistance)
+        if source in ("amplitude", "width"):
+            array = getattr(train, f"{source}s")
+        if not variable.per_pulse:
+            array = np.array(resistance if source == "initial_resistance" else 3)
+        dims = ("pulse",) if variable.per_pulse else ()
+        values[source] = label(array, dims, variable.units, variable.long_name)
+    return xr.Dataset(values, {"pulse": np.arange(1, train.count + 1)})
+
+
+def main() -> None:
+    """The command line with this module's ``simulate``."""
+    from devicephys import campaign, cli, installation
+    from tests import fake_pulses  # this module is __main__, which no worker can import
+
+    installation.versions = lambda: {"numpy": "of these tests"}
+    campaign.run = functools.partial(campaign.run, simulate=fake_pulses.simulate)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
