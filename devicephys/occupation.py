@@ -10,7 +10,8 @@ from scipy import special
 #: lattice places a piece of oxide has at least: in fewer, more than half of all places' variance
 #: would sit in one, and a cell thinner than the lattice would have an occupation of its own
 FEWEST_PLACES = 2.0
-#: occupations below this are empty places: numbers that small only slow arithmetic down
+#: occupations, and expected numbers of vacancies in a piece, below this are taken as none: numbers
+#: that small only slow arithmetic down
 EMPTY = 1e-9
 #: where there are more places the noise is below 1e-6, and its quantiles lose their digits
 MOST_PLACES = 1e12
@@ -103,20 +104,21 @@ def _binomial(p: np.ndarray, places: np.ndarray, u: np.ndarray, factor: float) -
     share = np.clip(p, 0.0, 1.0)
     # variance p (1 - p)/(k + 1); k at least 1 caps it
     k = np.clip(places / factor**2 - 1.0, 1.0, MOST_PLACES)
-    open_ = (share > 0.0) & (share < 1.0)
-    a, b = share[open_] * k[open_], (1.0 - share[open_]) * k[open_]
-    drawn = special.betaincinv(a, b, u[open_])
-    share[open_] = np.where(drawn < EMPTY, 0.0, drawn)
+    filled, empty = share * k, (1.0 - share) * k  # the two parameters of the beta distribution
+    share[filled < EMPTY], share[empty < EMPTY] = 0.0, 1.0
+    rest = (filled >= EMPTY) & (empty >= EMPTY)
+    drawn = special.betaincinv(filled[rest], empty[rest], u[rest])
+    share[rest] = np.where(drawn < EMPTY, 0.0, drawn)
     return share
 
 
 def _poisson(n: np.ndarray, volume: np.ndarray, u: np.ndarray, factor: float) -> np.ndarray:
     """Quantiles ``u`` of the concentration: gamma with the mean and variance of Poisson's law."""
     out = np.zeros_like(n)
-    some = n > 0.0
-    shape = np.minimum(n[some] * volume[some] / factor**2, MOST_PLACES)
-    drawn = special.gammaincinv(shape, u[some]) / shape
-    out[some] = np.where(drawn < EMPTY, 0.0, drawn) * n[some]
+    shape = np.minimum(n * volume / factor**2, MOST_PLACES)
+    rest = shape >= EMPTY
+    drawn = special.gammaincinv(shape[rest], u[rest]) / shape[rest]
+    out[rest] = np.where(drawn < EMPTY, 0.0, drawn) * n[rest]
     return out
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import json
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,12 +12,12 @@ import xarray as xr
 
 from devicephys.device import Device
 from devicephys.errors import InputError, Interrupted, SolverError, StorageError, shorten
-from devicephys.installation import require_solver, versions
+from devicephys.installation import require_solver
 from devicephys.preparation import program_and_verify
+from devicephys.pulse_record import COLUMNS, Origin, pulse_dataset
 from devicephys.pulse_train import PulseTrain
-from devicephys.records import fingerprint, label
+from devicephys.records import fingerprint
 from devicephys.settings import Settings
-from devicephys.trace import HOTTEST
 from devicephys.units import format_si, to_si
 from devicephys.variability import Variability, draw
 
@@ -101,12 +99,11 @@ def simulate_pulses(
 
     runner = PulseRunner(drawn, settings, comm, noise)
     run = _Run(runner, train, wanted, progress, started)
-    origin = {"seed": seed, "cycle": cycle, "device_number": device_number}
     spreads = variability.to_dict() if variability is not None else None
+    origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
     run.fingerprint = fingerprint(
-        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin, wanted, spreads
+        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin.numbers(), wanted, spreads
     )
-    labels = {**origin, "device": drawn, "settings": settings, "variability": spreads}
     try:
         run.begin(checkpoint)
         while run.done < train.count:
@@ -115,13 +112,13 @@ def simulate_pulses(
         raise Interrupted(
             "interrupted",
             where=f"pulse {run.done + 1} of {train.count}",
-            partial=run.dataset(labels, complete=False) if run.done else None,
+            partial=run.dataset(origin, complete=False) if run.done else None,
         ) from None
     except SolverError as error:
         error.where = f"pulse {run.done + 1} of {train.count}, {error.where}"
-        error.partial = run.dataset(labels, complete=False) if run.done else None
+        error.partial = run.dataset(origin, complete=False) if run.done else None
         raise
-    return run.dataset(labels, complete=True)
+    return run.dataset(origin, complete=True)
 
 
 class _Run:
@@ -226,107 +223,24 @@ class _Run:
 
     # -- result -----------------------------------------------------------------------------
 
-    def dataset(self, labels: dict[str, Any], complete: bool) -> xr.Dataset:
+    def dataset(self, origin: Origin, complete: bool) -> xr.Dataset:
         """The ``PulseTrace`` of the pulses done."""
-        columns = {
-            name: self.figures[: self.done, k].astype(int if name in COUNTS else float)
-            for k, name in enumerate(COLUMNS)
-        }
-        data: dict[str, Any] = {
-            name: label(columns[name], "pulse", units, text)
-            for name, (units, text) in COLUMNS.items()
-        }
-        wanted = np.nan if self.wanted is None else self.wanted
-        scalars = {
-            "initial_conductance": (self.initial_conductance, "S", "Conductance before the train"),
-            "initial_resistance": (
-                1.0 / self.initial_conductance,
-                "ohm",
-                "Resistance before the train",
-            ),
-            "wanted_resistance": (wanted, "ohm", "Resistance asked for"),
-            "preparation_pulses": (self.preparation_pulses, "1", "Pulses to bring it there"),
-        }
-        for name, (value, units, text) in scalars.items():
-            data[name] = label(np.array(value), (), units, text)
-        number = label(np.arange(1, self.done + 1), "pulse", "1", "Pulse")
-        return xr.Dataset(data, {"pulse": number}, self._attrs(labels, columns, complete))
-
-    def _attrs(
-        self, labels: dict[str, Any], columns: dict[str, np.ndarray], complete: bool
-    ) -> dict[str, Any]:
-        problem, device = self.runner.problem, labels["device"]
-        headline = {
-            "pulses": self.done,
-            "conductance_first": self.initial_conductance,
-            "conductance_last": float(columns["conductance"][-1]),
-            "newton_iterations_per_pulse": float(columns["newton_iterations"].mean()),
-            "factorisations_per_pulse": float(columns["factorisations"].mean()),
-            "steps_per_pulse": float(columns["accepted_steps"].mean()),
-            "unknowns": problem.unknowns,
-            "seconds": self._seconds(),
-        }
-        seed = labels["seed"]
-        attrs = {
-            "schema": "PulseTrace",
-            "schema_version": 1,
-            "title": f"Pulse train on {device.name}",
-            "device_yaml": device.to_yaml(),
-            "settings_json": json.dumps(labels["settings"].to_dict()),
-            "protocol_json": json.dumps(self.train.to_dict()),
-            "versions_json": json.dumps(versions()),
-            "headline_json": json.dumps(headline),
-            "variability_json": json.dumps(labels["variability"] or {}),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "voltage_reference": device.voltage_reference,
-            "method": "monolithic",
-            "ranks": problem.comm.size,
-            "seed": seed if seed is not None else "none: the cell is the one described",
-            "cycle": labels["cycle"],
-            "device_number": labels["device_number"],
-            "complete": int(complete),
-            "source_checksum": "none: computed from the device in device_yaml",
-        }
-        hottest = float(columns["temperature_max"].max())
-        if hottest > HOTTEST:
-            attrs["warning"] = (
-                f"the peak temperature reached {hottest:.0f} K: "
-                "there the oxides melt and the material laws do not hold"
-            )
-        return attrs
-
-    def _seconds(self) -> dict[str, float]:
-        """Wall-clock seconds by part; "solving" is all from the first read on."""
         solving = time.perf_counter() - self.ready
-        parts = dict(self.runner.problem.watch.seconds)
-        parts |= {"rest": solving - sum(parts.values()), "solving": solving}
-        parts["setup"] = self.ready - self.started
-        return {name: round(seconds, 4) for name, seconds in parts.items()}
-
-
-#: variables on ``pulse``: unit and what a plot writes on its axis
-COLUMNS = {
-    "conductance": ("S", "Conductance"),
-    "read_current": ("A", "Current of the read"),
-    "voltage": ("V", "Voltage at the end of the flat top"),
-    "device_voltage": ("V", "Voltage across the memristor"),
-    "current": ("A", "Current at the end of the flat top"),
-    "temperature_max": ("K", "Peak temperature"),
-    "filament_gap": ("m", "Filament gap"),
-    "energy": ("J", "Electric energy of the write pulse"),
-    "amplitude": ("V", "Pulse amplitude"),
-    "width": ("s", "Pulse width"),
-    "accepted_steps": ("1", "Accepted steps"),
-    "rejected_steps": ("1", "Rejected steps"),
-    "newton_iterations": ("1", "Newton iterations"),
-    "factorisations": ("1", "Factorisations"),
-    "vacancy_imbalance": ("1", "Largest relative change of the vacancy inventory"),
-    "current_imbalance": ("1", "Largest relative difference of current in and out"),
-    "energy_imbalance": ("1", "Largest relative imbalance of electric power and heat"),
-}
-
-#: those of them that count something
-COUNTS = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
+        problem = self.runner.problem
+        seconds = dict(problem.watch.seconds)
+        seconds |= {"rest": solving - sum(seconds.values()), "solving": solving}
+        seconds["setup"] = self.ready - self.started
+        return pulse_dataset(
+            self.figures[: self.done],
+            self.train,
+            origin,
+            initial_conductance=self.initial_conductance,
+            wanted_resistance=self.wanted,
+            preparation_pulses=self.preparation_pulses,
+            counts={"unknowns": problem.unknowns, "ranks": problem.comm.size},
+            seconds=seconds,
+            complete=complete,
+        )
 
 
 def _check(

@@ -29,8 +29,8 @@ from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
 from devicephys.fem.stepper import SAFETY, Rejection, Step, StepLimits, Stepper
 from devicephys.protocol import Waveform
 
-#: largest growth of a step, and after a failed Newton iteration for so many steps
-GROWTH, CAUTIOUS, CAUTION = 3.0, 2.0, 2
+#: largest growth of a step, that after a failed Newton iteration, for so many steps, and none
+GROWTH, CAUTIOUS, CAUTION, UNLIMITED = 3.0, 2.0, 4, 1e6
 #: with a peak temperature that close to ambient (K) a cell counts as cold
 COLD_RISE = 50.0
 #: share of a flank or flat top that is tried first where nothing is known
@@ -177,10 +177,13 @@ class PulseStepper(Stepper):
         return time + (remaining / 2 if remaining < 2 * step else step)
 
     def _growth(self, result: Step, caution: int) -> float:
-        if result.error < NO_ERROR or (self._cold and result.applied == 0.0):
-            return 1e6
+        if self._cold and result.applied == 0.0 and not caution:
+            return UNLIMITED
+        most = CAUTIOUS if caution else GROWTH
+        if result.error < NO_ERROR:
+            return most if caution else UNLIMITED
         grown = SAFETY * result.error ** (-1.0 / (result.order + 1))
-        return float(np.clip(grown, 0.3, CAUTIOUS if caution else GROWTH))
+        return float(np.clip(grown, 0.3, most))
 
     def _accepted(self, past, result: Step):
         """The history after a step; of a cold cell it starts anew. Collective."""
