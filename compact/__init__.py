@@ -1,9 +1,67 @@
 """What a pulse train amounts to: the compact kinetics of a cell and their two coefficients.
 
-This package will hold Eqs. (1) to (4) of Shi et al., Nat. Commun. 16, 913 (2025), the fit of
-alpha and beta to pulse traces, the table of alpha and beta against pulse settings, variability
-from cycle to cycle and from device to device, and export to Verilog-A and SPICE.
-It holds nothing yet.
+>>> import compact
+>>> found = compact.fit.fit(trace)            # one train: an AlphaBetaFit
+>>> found.alpha, found.beta_stderr
+>>> many = compact.fit_many(conductance)      # many at once: a dataset
+
+Everything here is loaded on first use: the package needs no finite-element stack, and its import
+takes no time.
 """
 
-__all__: list[str] = []
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compact import fit as fit
+    from compact import kinetics as kinetics
+    from compact import patterns as patterns
+    from compact import simplified as simplified
+    from compact.estimator import AlphaBetaRegressor as AlphaBetaRegressor
+    from compact.fit import fit_many as fit_many
+    from compact.foreign import read_pulses as read_pulses
+    from compact.result import AlphaBetaFit as AlphaBetaFit
+    from compact.simplified import SimplifiedMemristor as SimplifiedMemristor
+    from compact.update_laws import compare_laws as compare_laws
+    from compact.update_laws import laws_table as laws_table
+
+_MODULES = ("fit", "kinetics", "patterns", "simplified")
+_NAMES = {
+    "AlphaBetaFit": "compact.result",
+    "AlphaBetaRegressor": "compact.estimator",
+    "SimplifiedMemristor": "compact.simplified",
+    "compare_laws": "compact.update_laws",
+    "fit_many": "compact.fit",
+    "laws_table": "compact.update_laws",
+    "read_pulses": "compact.foreign",
+}
+
+__all__ = [
+    "AlphaBetaFit",
+    "AlphaBetaRegressor",
+    "SimplifiedMemristor",
+    "compare_laws",
+    "fit",
+    "fit_many",
+    "kinetics",
+    "laws_table",
+    "patterns",
+    "read_pulses",
+    "simplified",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"compact.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

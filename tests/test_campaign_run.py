@@ -249,7 +249,7 @@ class Elsewhere:
             "import sys\nfrom distributed import LocalCluster\n"
             "if __name__ == '__main__':\n"
             f"    c = LocalCluster(n_workers={workers}, threads_per_worker={threads},"
-            " dashboard_address=None)\n"
+            ' dashboard_address="127.0.0.1:0")\n'
             "    print(c.scheduler_address, flush=True); sys.stdin.read()\n"
         )
         self.process = subprocess.Popen(

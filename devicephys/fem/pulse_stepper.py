@@ -249,7 +249,7 @@ class PulseStepper(Stepper):
             predicted.u[0::2] = u[0::2] * ratio
             predicted.u[1::2] = ambient + (u[1::2] - ambient) * ratio**2
             predicted.contact = (known.contact + trend * known.contact_change) * ratio
-        elif kink:
+        elif kink or len(past) == 1:
             ratio = applied[1] / applied[0] if applied[0] else 0.0
             predicted.u[0::2], predicted.contact = old.u[0::2] * ratio, old.contact * ratio
             predicted.u[1::2] = old.u[1::2]

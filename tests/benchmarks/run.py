@@ -78,7 +78,8 @@ def main() -> None:
     if wanted.memory:
         jobs.append(lambda: pulse_cost.memory(device))
     heading = f"{device.name}, ddk-toolkit {devicephys.__version__}, {platform.machine()}, one core"
-    for text in (heading, *(job() for job in jobs)):
+    for job in (lambda: heading, *jobs):
+        text = job()
         print(text + "\n", flush=True)
         if wanted.out is not None:
             with wanted.out.open("a", encoding="utf-8") as stream:
