@@ -78,6 +78,14 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [one for one in processes if is_alive(one)]
 
 
+def are_gone(processes: list[psutil.Process]) -> bool:
+    """Whether all of them end within ten seconds."""
+    give_up = time.monotonic() + 10
+    while alive(processes) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return not alive(processes)
+
+
 def bits(store: Path) -> dict[str, bytes]:
     """Every array of a store as bytes, so that NaN compares equal to itself."""
     ds = open_store(store).load()
@@ -143,9 +151,26 @@ def test_stopped(source: Path, tmp_path: Path, number: int, whole_group: bool) -
     assert errors.startswith("error: stopped, ") and errors.count("\n") == 1
     finished = int((open_store(store)["status"] == 1).sum())
     assert 3 <= finished < 24 and f"{finished} of 24 points" in errors
-    assert alive(children) == []
+    assert are_gone(children)
     code, output, _ = finish(process("campaign", source, "--out", store))
     assert code == 0 and f"{24 - finished} in " in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_within_long_points(source: Path, tmp_path: Path, number: int) -> None:
+    log = tmp_path / "begun"
+    command = ("campaign", source, "--out", tmp_path / "c.zarr", "--workers", 2)
+    running = process(*command, sleep=100.0, FAKE_LOG=str(log))
+    while not log.exists() or log.stat().st_size < 2:
+        time.sleep(0.05)
+    children = psutil.Process(running.pid).children(recursive=True)
+    sent = time.monotonic()
+    os.killpg(running.pid, number)
+    code, _, errors = finish(running)
+    assert code == 130
+    assert errors.startswith("error: stopped, 0 of 24") and errors.count("\n") == 1
+    assert time.monotonic() - sent < 30 and are_gone(children)
 
 
 # what a kill leaves behind
@@ -209,10 +234,7 @@ def test_workers_do_not_outlive_their_master(source: Path, tmp_path: Path, sleep
     assert len(children) >= 2
     os.kill(running.pid, signal.SIGKILL)  # the master alone
     running.communicate()
-    give_up = time.monotonic() + 10
-    while alive(children) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert alive(children) == []
+    assert are_gone(children)
 
 
 # commands that compute nothing

@@ -1,0 +1,174 @@
+"""Where the points of a campaign are computed: worker processes here, or a Dask scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+import dask
+import psutil
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster
+from distributed.system import MEMORY_LIMIT
+
+from .campaign_signals import children_without_ctrl_c, deferred
+from .errors import DDKError, InputError
+
+#: how often a point may lose its worker before it counts as failed
+LOSSES = 3
+_MEMORY_SHARE = 0.8  # of the memory that is free now, for all workers together
+_START_TIMEOUT = 30.0  # s, to reach a scheduler
+_GRACE, _CLOSE_TIMEOUT = 0.5, 10.0  # s, after which a worker is killed, the rest is left behind
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PER_THREAD, _AT_LEAST = 3, 100  # points handed to a scheduler at a time
+
+_CONFIG = {
+    "distributed.scheduler.allowed-failures": LOSSES - 1,
+    "distributed.scheduler.worker-saturation": 1.0,  # a lost worker takes no second point with it
+    "distributed.worker.profile.enabled": False,
+    "distributed.comm.timeouts.connect": f"{_START_TIMEOUT:.0f}s",
+    # Dask's own words (lost heartbeats while the solver holds a core, closed connections) would
+    # bury the one line that an error is.
+    "logging.distributed": "critical",
+    "distributed.admin.tick.limit": "1h",
+}
+
+
+def physical_cores() -> int:
+    """Number of physical cores that this process may use."""
+    return max(1, min(psutil.cpu_count(logical=False) or CPU_COUNT, CPU_COUNT))
+
+
+def check_workers(workers: int | None) -> None:
+    """Raises InputError for a number of workers that makes no sense."""
+    if workers is None:
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 10_000:
+        raise InputError(f"{workers!r} is no number of workers", "workers", "Give 1 or more")
+
+
+class Cluster:
+    """Workers at hand, for ``campaign.run``."""
+
+    def __init__(self, client: Client, local: int) -> None:
+        self.client = client
+        self._local = local  # number of local workers, 0 for a scheduler elsewhere
+        self._threads, self._looked = local, 0.0
+
+    def threads(self) -> int:
+        """Number of points that are computed at a time; asked of a scheduler every few seconds.
+
+        Raises
+        ------
+        InputError : a worker of the scheduler has several threads.
+        DDKError : the scheduler is gone.
+        """
+        if self._local or time.monotonic() < self._looked + 3.0:
+            return self._threads
+        self._looked = time.monotonic()
+        try:
+            threads = [
+                w["nthreads"] for w in self.client.scheduler_info(n_workers=-1)["workers"].values()
+            ]
+        except (OSError, TimeoutError) as error:
+            raise lost() from error
+        if any(number > 1 for number in threads):
+            raise InputError(
+                "a worker of the scheduler has several threads, which the solver cannot share",
+                "--scheduler",
+                "Start the workers with --nthreads 1",
+            )
+        self._threads = len(threads)
+        return self._threads
+
+    def window(self) -> int:
+        """How many points to hand out at a time.
+
+        On workers of its own one each, so that a worker that is killed takes no other point with
+        it; to a scheduler more, because a cluster that grows by itself looks at what is waiting.
+        """
+        return self._local or max(_PER_THREAD * self.threads(), _AT_LEAST)
+
+
+@contextlib.contextmanager
+def local_cluster(workers: int) -> Iterator[Cluster]:
+    """Worker processes on this machine, one thread each, that end with this process.
+
+    A worker that takes more than its share of the memory is killed and started anew.
+    """
+    free = min(MEMORY_LIMIT, psutil.virtual_memory().available)
+    with dask.config.set(_CONFIG), _quiet(), contextlib.ExitStack() as stack:
+        with deferred(), children_without_ctrl_c():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                # "no dashboard" alone would still serve its other pages, at a fixed port
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                memory_limit=int(_MEMORY_SHARE * free / workers),
+                silence_logs=logging.CRITICAL,
+                env=dict.fromkeys(_ONE_THREAD, "1"),
+            )
+            stack.callback(_end, cluster)
+            client = Client(cluster, timeout=_START_TIMEOUT, set_as_default=False)
+            stack.callback(client.close, _CLOSE_TIMEOUT)
+        yield Cluster(client, workers)
+
+
+def _end(cluster: LocalCluster) -> None:
+    """End all workers at once, also those in the midst of a point."""
+
+    async def stop() -> None:
+        ends = [nanny.close(timeout=_GRACE) for nanny in cluster.workers.values()]
+        await asyncio.gather(*ends, return_exceptions=True)
+
+    # Asked in its own way, the cluster would wait for the points that are being computed.
+    with deferred(), contextlib.suppress(TimeoutError):
+        cluster.sync(stop)
+        cluster.close(timeout=_CLOSE_TIMEOUT)
+
+
+@contextlib.contextmanager
+def remote_cluster(address: str) -> Iterator[Cluster]:
+    """The workers of a Dask scheduler that runs elsewhere, e.g. one started by dask-jobqueue.
+
+    Raises
+    ------
+    InputError : no scheduler answers at this address.
+    """
+    with dask.config.set(_CONFIG), _quiet():
+        try:
+            client = Client(address, timeout=_START_TIMEOUT, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at '{address}'",
+                "--scheduler",
+                "Give the address that the scheduler printed, e.g. tcp://node7:8786",
+            ) from error
+        with client:
+            yield Cluster(client, 0)
+
+
+def lost() -> DDKError:
+    """What to say when the scheduler has gone."""
+    return DDKError(
+        "the connection to the Dask scheduler was lost",
+        "",
+        "Finished points are kept; start the scheduler again, then the same command",
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Only this program's own lines on the terminal while the context is open."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

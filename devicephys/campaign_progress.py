@@ -1,0 +1,135 @@
+"""How a campaign shows itself: a bar on a terminal, a line now and then elsewhere, a table."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .units import format_si
+
+if TYPE_CHECKING:
+    from .campaign_description import Campaign
+    from .campaign_run import Outcome, State
+
+_PLAIN_SHARE = 1 / 16  # of the points, between two lines where there is no terminal
+_PLAIN_PAUSE = 300.0  # s, after which there is a line in any case
+
+
+def duration(seconds: float | None) -> str:
+    """A time as one reads it: "40 s", "12 min", "3 h 20 min", "2 days 4 h"."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} days {hours % 24} h"
+
+
+class Display:
+    """Shows a ``State`` whenever it is called with one; use it as a context."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._next, self._printed = 0.0, 0.0
+        self._phase: tuple[bool, bool] | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.fields[where]}"),
+                BarColumn(bar_width=None),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, where="starting the workers")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, state: State) -> None:
+        """Take notice of how far the campaign is."""
+        text = line(state)
+        if self._bar is not None and self._task is not None:
+            total = None if state.starting else state.size
+            self._bar.update(
+                self._task, total=total, completed=state.done + state.failed, where=text
+            )
+            return
+        share, now = (state.done + state.failed) / state.size, time.monotonic()
+        phase = state.starting, state.starting or state.workers > 0
+        late = now >= self._printed + _PLAIN_PAUSE
+        if phase != self._phase or share >= self._next or late or state.left == 0:
+            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+            self._phase, self._printed, self._next = phase, now, share + _PLAIN_SHARE
+
+
+def line(state: State) -> str:
+    """One line on how far a campaign is."""
+    finished = f"{state.done} of {state.size} points done"
+    failed = f", {state.failed} failed" if state.failed else ""
+    if state.starting:
+        return f"{finished}{failed}, {state.left} to compute; starting the workers"
+    if not state.workers:
+        return f"{finished}{failed}, {state.left} left; waiting for a worker"
+    return f"{finished}{failed}, {state.left} left, to go: {duration(state.seconds_left)}"
+
+
+def grid_table(campaign: Campaign) -> Table:
+    """The axes of a campaign and its points."""
+    table = Table(title=Text(campaign.name))
+    for column in ("Axis", "Values", ""):
+        table.add_column(column)
+    axes = (
+        ("amplitude", campaign.amplitudes, "V", "a list, one for each pulse"),
+        ("width", campaign.widths, "s", "a list, one for each pulse"),
+        ("initial resistance", campaign.initial_resistances, "ohm", "the cell as it is"),
+    )
+    for name, values, unit, otherwise in axes:
+        table.add_row(name, str(len(values)), Text(_values(values, unit, otherwise)))
+    table.add_row("cycle", str(campaign.cycles), "")
+    table.add_row("device", str(campaign.devices), "")
+    table.add_row("all points", str(campaign.size), f"{campaign.pulse_count} pulses each")
+    return table
+
+
+def _values(values: tuple[float | None, ...], unit: str, otherwise: str) -> str:
+    texts = [otherwise if v is None else format_si(v, unit, 6) for v in values]
+    return ", ".join(texts if len(texts) <= 12 else [*texts[:5], "...", *texts[-2:]])
+
+
+def outcome_table(outcome: Outcome) -> Table:
+    """What a run left behind."""
+    table = Table("Campaign", "")
+    table.add_row("Points done", str(outcome.done))
+    table.add_row("Points failed", str(outcome.failed))
+    if outcome.missing:
+        table.add_row("Points missing", str(outcome.missing))
+    if outcome.reasons:
+        reason, count = outcome.reasons[0]
+        table.add_row("Most frequent reason", Text(f"{count} times: {reason}"))
+    table.add_row("Computed in this run", f"{outcome.computed} in {duration(outcome.seconds)}")
+    table.add_row("Store", Text(str(outcome.store)))
+    return table

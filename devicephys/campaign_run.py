@@ -1,0 +1,207 @@
+"""One run of a campaign: points go out to workers, results come back into the store."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import queue
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .campaign_description import Point
+from .campaign_store import CampaignStore
+from .campaign_worker import Simulate, compute, task, warm_up
+from .errors import DDKError, InstallationError
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+    from .campaign_cluster import Cluster
+
+_TICK = 1.0  # s between two looks at the workers
+KILLED = "its worker process was killed every time, e.g. for lack of memory"
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a campaign is, for a display of its progress.
+
+    Of ``size`` points ``done``, ``failed`` and ``left``; ``computed`` of them in this run, for
+    ``elapsed`` s so far; ``workers`` compute at a time, none yet while it is ``starting``.
+    """
+
+    size: int
+    done: int
+    failed: int
+    left: int
+    computed: int
+    elapsed: float
+    workers: int
+    starting: bool
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go at the rate of this run [s]; None until a point has come."""
+        return self.left * self.elapsed / self.computed if self.computed else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run left in ``store``: points done, failed and missing; ``reasons`` of the failed
+    with how often each, the most frequent first; ``computed`` points in this run in ``seconds``."""
+
+    store: Path
+    done: int
+    failed: int
+    missing: int
+    reasons: tuple[tuple[str, int], ...]
+    computed: int
+    seconds: float
+
+
+class Run:
+    """Computes ``points`` into the store ``home``; ``progress`` is told about it."""
+
+    def __init__(
+        self,
+        home: CampaignStore,
+        points: Sequence[Point],
+        progress: Callable[[State], None] | None,
+        simulate: Simulate | None,
+    ) -> None:
+        self._home, self._points = home, points
+        self._progress, self._simulate = progress, simulate
+        self._computed, self._workers = 0, 0
+        self._begun = self._working = time.monotonic()
+
+    def compute_on(self, cluster: Cluster) -> None:
+        """Hand out the points, a bounded number at a time, and keep what comes back.
+
+        Raises
+        ------
+        InstallationError : a worker cannot compute at all.
+        StorageError : the store cannot be written.
+        DDKError : the scheduler was lost, or the workers do not know the toolkit.
+        """
+        if self._simulate is None:
+            self._warm_up(cluster)
+        # Keys of a run of its own: a scheduler may still hold results of another one.
+        prefix, client = f"point-{secrets.token_hex(4)}", cluster.client
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        out: dict[str, tuple[Point, Future]] = {}
+        waiting = iter(self._points)
+        self._working = time.monotonic()
+        while True:
+            for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
+                key = "-".join([prefix, *map(str, point)])
+                arguments = task(self._home.campaign, point), self._simulate
+                future = client.submit(compute, *arguments, key=key, pure=False)
+                out[key] = point, future
+                future.add_done_callback(finished.put)
+            self._workers = cluster.threads()
+            self.tell()
+            if not out:
+                return
+            with contextlib.suppress(queue.Empty):
+                future = finished.get(timeout=_TICK)
+                point, _ = out.pop(str(future.key))
+                self._keep(point, future)
+
+    def _keep(self, point: Point, future: Future) -> None:
+        found = result(future)
+        if "refused" in found:
+            raise InstallationError(f"a worker cannot compute: {found['refused']}")
+        if "arrays" in found:
+            self._home.write(point, found["arrays"])
+        else:
+            self._home.fail(point, found["failed"])
+        self._computed += 1
+
+    def _warm_up(self, cluster: Cluster) -> None:
+        key = f"warm-up-{secrets.token_hex(4)}"
+        arguments = task(self._home.campaign, self._points[0])
+        future = cluster.client.submit(warm_up, arguments, key=key, pure=False)
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        future.add_done_callback(finished.put)
+        while True:  # a cluster may take hours to give the first worker
+            with contextlib.suppress(queue.Empty):
+                found = result(finished.get(timeout=_TICK))
+                break
+            self._workers = cluster.threads()
+            self.tell(starting=True)
+        if "refused" in found:
+            raise InstallationError(f"a worker cannot compute: {found['refused']}")
+        began, now = self._home.versions, found["versions"]
+        differ = [
+            f"{name} {version}, not {began.get(name, 'any')}"
+            for name, version in now.items()
+            if version != began.get(name)
+        ]
+        if differ:
+            logging.getLogger(__name__).warning(
+                "warning: this is computed by other versions than the store began with: %s",
+                "; ".join(differ),
+            )
+
+    def tell(self, starting: bool = False) -> None:
+        """Report how far the campaign is."""
+        if self._progress is None:
+            return
+        done, failed, _ = self._home.counts()
+        left = len(self._points) - self._computed
+        since = self._begun if starting else self._working
+        self._progress(
+            State(
+                self._home.campaign.size,
+                done,
+                failed,
+                left,
+                self._computed,
+                time.monotonic() - since,
+                self._workers,
+                starting,
+            )
+        )
+
+    def outcome(self) -> Outcome:
+        """What the store holds now."""
+        done, failed, missing = self._home.counts()
+        seconds = time.monotonic() - self._begun
+        reasons = tuple(self._home.reasons())
+        return Outcome(self._home.path, done, failed, missing, reasons, self._computed, seconds)
+
+
+def result(future: Future) -> dict[str, Any]:
+    """What a worker gave back; a point that killed its worker each time has failed.
+
+    Raises
+    ------
+    DDKError : the scheduler was lost, or the workers cannot even begin.
+    """
+    from distributed import KilledWorker
+
+    from .campaign_cluster import lost
+
+    if future.cancelled():
+        raise lost()
+    try:
+        found: dict[str, Any] = future.result(timeout=60)
+    except KilledWorker:
+        # its own words name an address, which is another one each time
+        return {"failed": KILLED}
+    except (OSError, TimeoutError) as error:
+        raise lost() from error
+    except Exception as error:  # what a point does is reported by `compute`; this is before it
+        if future.cancelled():
+            raise lost() from error
+        raise DDKError(
+            f"the workers cannot compute: {type(error).__name__}: {error}",
+            "",
+            "Install this version of the toolkit where the workers run",
+        ) from error
+    return found

@@ -1,0 +1,292 @@
+"""The zarr store of a campaign: made whole, filled point by point, taken up again.
+
+Only the process that runs the campaign writes, under the lock of ``campaign_lock``; workers hand
+their arrays back. A point is one chunk file of every variable, each written under a temporary
+name, synced and moved; ``status`` comes last. So a process that is killed leaves every point
+either whole or missing, and nothing of when or how often that happened gets into the arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import zarr
+
+from .campaign_compare import difference
+from .campaign_description import Campaign, Point
+from .campaign_layout import (
+    DONE,
+    FAILED,
+    MISSING,
+    POINT_DIMS,
+    REASON_LENGTH,
+    SCHEMA,
+    VARIABLES,
+    VERSION,
+    check_schema,
+    coordinates,
+    point_variables,
+)
+from .campaign_lock import locked
+from .errors import StorageError, one_line
+
+_NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+
+
+class CampaignStore:
+    """The store of a campaign, open for writing; use ``CampaignStore.open`` as a context.
+
+    ``status`` is an array of shape (amplitude, width, initial_resistance, cycle, device) with 0
+    missing, 1 done, 2 failed.
+    """
+
+    def __init__(self, path: Path, group: zarr.Group, campaign: Campaign) -> None:
+        self.path = path
+        self.campaign = campaign
+        self.versions: dict[str, str] = json.loads(str(group.attrs["versions_json"]))
+        self._arrays = {name: _array(group, name, path) for name in point_variables()}
+        try:
+            self.status = np.array(self._arrays["status"][...])
+        except Exception as error:  # of a codec, or of the system
+            raise StorageError(
+                f"the store is damaged: 'status' cannot be read [{_first(error)}]", str(path)
+            ) from error
+        self._reset_torn_points()
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str | os.PathLike[str], campaign: Campaign) -> Iterator[Self]:
+        """Lock the store, make it if there is none, and compare it with the campaign.
+
+        Raises
+        ------
+        StorageError : another campaign works on it, it is damaged, or it cannot be written.
+        InputError : it belongs to another campaign; the key that differs is named.
+        """
+        path = Path(os.path.abspath(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(error, path.parent) from error
+        with locked(path), _chunks_of_one_value_too():
+            for left in path.parent.glob(f".{path.name}.*.part"):  # of a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            if not path.exists():
+                _make(path, campaign)
+            yield cls(path, _open(path, campaign), campaign)
+
+    def missing(self, retry_failed: bool) -> list[Point]:
+        """Points still to be computed, in order; with ``retry_failed`` those that failed, too."""
+        wanted = (MISSING, FAILED) if retry_failed else (MISSING,)
+        return [point for point in self.campaign.points() if self.status[point] in wanted]
+
+    def write(self, point: Point, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the result of a point: shape (pulse,) for each per-pulse variable, else ().
+
+        Raises
+        ------
+        StorageError : the disk is full or cannot be written; the point then counts as missing.
+        """
+        self._put(point, arrays, "", DONE)
+
+    def fail(self, point: Point, reason: str) -> None:
+        """Note that a point failed, and why; its values are NaN. Raises as ``write``."""
+        nothing = {
+            name: np.full(self.campaign.pulse_count if v.per_pulse else (), np.nan)
+            for name, v in VARIABLES.items()
+        }
+        self._put(point, nothing, _cut(one_line(reason)), FAILED)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many points are done, failed and missing."""
+        done, failed = (int((self.status == kind).sum()) for kind in (DONE, FAILED))
+        return done, failed, self.status.size - done - failed
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Reasons of the failed points and how often each, the most frequent first.
+
+        Reasons that differ in numbers only count as one; the first of them is given.
+        """
+        failed = [Point(*map(int, place)) for place in np.argwhere(self.status == FAILED)]
+        texts = [str(self._arrays["reason"][point]) for point in failed]
+        first: dict[str, str] = {}
+        for text in texts:
+            first.setdefault(_NUMBERS.sub("#", text), text)
+        found = Counter(_NUMBERS.sub("#", text) for text in texts)
+        return [(first[kind], count) for kind, count in found.most_common()]
+
+    def _put(
+        self, point: Point, arrays: Mapping[str, np.ndarray], reason: str, status: int
+    ) -> None:
+        try:
+            if self.status[point] != MISSING:  # values may not change below a valid status
+                self._set("status", point, MISSING)
+                self.status[point] = MISSING
+            for name in VARIABLES:
+                self._set(name, point, arrays[name])
+            self._set("reason", point, reason)
+            self._set("status", point, status)
+        except OSError as error:
+            raise _unwritable(error, self.path) from error
+        self.status[point] = status
+
+    def _set(self, name: str, point: Point, value: Any) -> None:
+        per_pulse = point_variables()[name].per_pulse
+        self._arrays[name][(*point, slice(None)) if per_pulse else point] = value
+        # zarr moves a finished file into place, but does not sync it to the disk before
+        with (self.path / name / _chunk(point, per_pulse)).open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _reset_torn_points(self) -> None:
+        """Points of which a chunk is gone, e.g. after a copy that was cut short, are missing."""
+        there: dict[str, set[str]] = {}
+        for name in self._arrays:
+            there[name] = set()
+            for entry in os.scandir(self.path / name):
+                if entry.name.endswith(".partial"):  # of a process that was killed
+                    os.unlink(entry.path)
+                elif entry.stat().st_size > 0:
+                    there[name].add(entry.name)
+        for place in np.argwhere(self.status != MISSING):
+            point = Point(*map(int, place))
+            if any(
+                _chunk(point, variable.per_pulse) not in there[name]
+                for name, variable in point_variables().items()
+            ):
+                self._set("status", point, MISSING)
+                self.status[point] = MISSING
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 3] + "..."
+
+
+def _chunk(point: Point, per_pulse: bool) -> str:
+    """Name of the chunk file of a point."""
+    return ".".join(["c", *map(str, point), *(["0"] if per_pulse else [])])
+
+
+@contextlib.contextmanager
+def _chunks_of_one_value_too() -> Iterator[None]:
+    """zarr leaves out chunks that hold nothing but the fill value; here each is a file, so that a
+    missing file is a missing point."""
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        yield
+
+
+def _make(path: Path, campaign: Campaign) -> None:
+    """Build an empty store under a temporary name, then move it."""
+    from .installation import versions
+
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    attributes: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": VERSION,
+        "title": campaign.name,
+        "description": campaign.description,
+        "campaign_json": json.dumps(campaign.to_dict()),
+        "device_yaml": campaign.device.to_yaml(),
+        "settings_json": json.dumps(campaign.settings.to_dict()),
+        "versions_json": json.dumps(versions()),
+        "voltage_reference": campaign.device.voltage_reference,
+        "seed": campaign.seed,
+        "source_checksum": campaign.source_checksum,
+    }
+    try:
+        group = zarr.open_group(scratch, mode="w", zarr_format=3, attributes=attributes)
+        for name, (values, units, long_name) in coordinates(campaign).items():
+            group.create_array(
+                name,
+                data=values,
+                chunks=values.shape,
+                dimension_names=(name,),
+                attributes={"units": units, "long_name": long_name},
+            )
+        for name, variable in point_variables().items():
+            shape: tuple[int, ...] = campaign.shape
+            dims: tuple[str, ...] = POINT_DIMS
+            chunks: tuple[int, ...] = (1,) * len(shape)
+            if variable.per_pulse:
+                pulses = campaign.pulse_count
+                shape, dims, chunks = (*shape, pulses), (*dims, "pulse"), (*chunks, pulses)
+            kind, fill = _kind(name)
+            group.create_array(
+                name,
+                shape=shape,
+                chunks=chunks,
+                dtype=kind,
+                fill_value=fill,
+                dimension_names=dims,
+                chunk_key_encoding={"name": "default", "separator": "."},
+                attributes={"units": variable.units, "long_name": variable.long_name},
+            )
+        with warnings.catch_warnings():  # that other readers of zarr 3 may not know it
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(scratch, zarr_format=3)
+        for folder, _, files in os.walk(scratch):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    os.fsync(file.fileno())
+        os.rename(scratch, path)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _kind(name: str) -> tuple[str, Any]:
+    """Kind of number and fill value of a variable."""
+    return {"status": ("int8", MISSING), "reason": (f"U{REASON_LENGTH}", "")}.get(
+        name, ("float64", np.nan)
+    )
+
+
+def _open(path: Path, campaign: Campaign) -> zarr.Group:
+    if not (path / "zarr.json").is_file():
+        raise StorageError(
+            "there is something else than the store of a campaign",
+            str(path),
+            "Choose another --out",
+        )
+    try:
+        group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    except Exception as error:  # JSON, zarr and the system each have their own family
+        raise StorageError(f"the store is damaged [{_first(error)}]", str(path)) from error
+    check_schema(group.attrs, str(path))
+    difference(group.attrs, campaign, str(path))
+    return group
+
+
+def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array[Any]:
+    try:
+        array = group[name]
+    except Exception as error:
+        raise StorageError(
+            f"the store is damaged: '{name}' is missing [{_first(error)}]", str(path)
+        ) from error
+    assert isinstance(array, zarr.Array)
+    return array
+
+
+def _unwritable(error: OSError, path: Path) -> StorageError:
+    return StorageError(
+        f"the store cannot be written: {error.strerror or error}",
+        str(path),
+        "Make room, or choose a folder you may write to; finished points are kept",
+    )
+
+
+def _first(error: Exception) -> str:
+    text = str(error)
+    return text.splitlines()[0] if text else type(error).__name__
