@@ -12,7 +12,7 @@ from devicephys.errors import InputError, SolverError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from devicephys.campaign_description import Campaign
+    from devicephys.campaign.description import Campaign
 
 
 @app.command()
@@ -46,8 +46,9 @@ def campaign(
     """
     from rich.console import Console
 
-    from devicephys import campaign_progress, installation
-    from devicephys.campaign_description import Campaign
+    from devicephys import installation
+    from devicephys.campaign import progress as campaign_progress
+    from devicephys.campaign.description import Campaign
 
     planned = Campaign.from_file(source)
     console = wide_console(Console)
@@ -88,9 +89,9 @@ def campaign(
 
 def _plan(planned: Campaign, workers: int | None, console: Console) -> None:
     """Print the grid and what it will cost."""
-    from devicephys import campaign_progress
-    from devicephys.campaign_cluster import physical_cores
-    from devicephys.campaign_layout import point_variables
+    from devicephys.campaign import progress as campaign_progress
+    from devicephys.campaign.cluster import physical_cores
+    from devicephys.campaign.layout import point_variables
 
     count = workers or physical_cores()
     time = campaign_progress.duration(planned.seconds(planned.size, count))
@@ -111,8 +112,8 @@ def list_campaigns() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from devicephys.campaign_description import Campaign
-    from devicephys.campaign_file import list_campaigns as names
+    from devicephys.campaign.description import Campaign
+    from devicephys.campaign.file import list_campaigns as names
 
     table = Table("Campaign", "Points", "Pulses", "Preset", "For")
     for name in names():

@@ -68,7 +68,7 @@ def simulate(
 
 def trace(train: Any, given: dict[str, np.ndarray], resistance: float) -> xr.Dataset:
     """A ``PulseTrace`` of which ``given`` is known; everything else follows from a formula."""
-    from devicephys.campaign_layout import VARIABLES
+    from devicephys.campaign.layout import VARIABLES
 
     values: dict[str, xr.Variable] = {}
     for i, (name, variable) in enumerate(VARIABLES.items()):

@@ -16,9 +16,9 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from devicephys.campaign_layout import open_store
-from devicephys.campaign_progress import duration, line
-from devicephys.campaign_run import State
+from devicephys.campaign.layout import open_store
+from devicephys.campaign.progress import duration, line
+from devicephys.campaign.run import State
 from devicephys.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.campaign_description import Campaign
-from devicephys.campaign_file import list_campaigns
+from devicephys.campaign.description import Campaign
+from devicephys.campaign.file import list_campaigns
 from devicephys.device import load_device
 from devicephys.errors import InputError
 from devicephys.units import to_si

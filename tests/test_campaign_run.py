@@ -17,12 +17,13 @@ import pytest
 import xarray as xr
 
 from devicephys import campaign as campaigns
-from devicephys import campaign_cluster, installation
+from devicephys import installation
 from devicephys.campaign import Campaign, Outcome, State, open_store
-from devicephys.campaign_cluster import physical_cores
-from devicephys.campaign_run import KILLED
-from devicephys.campaign_signals import deferred
-from devicephys.campaign_worker import arrays_of, compute, task
+from devicephys.campaign import cluster as campaign_cluster
+from devicephys.campaign.cluster import physical_cores
+from devicephys.campaign.run import KILLED
+from devicephys.campaign.signals import deferred
+from devicephys.campaign.worker import arrays_of, compute, task
 from devicephys.errors import DDKError, InputError, InstallationError, Interrupted
 from tests import fake_pulses
 
@@ -289,7 +290,7 @@ def test_workers_with_several_threads_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devicephys.campaign_cluster._START_TIMEOUT", 1.0)
+    monkeypatch.setattr("devicephys.campaign.cluster._START_TIMEOUT", 1.0)
     for address in ("tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1"):
         with pytest.raises(InputError, match="no Dask scheduler"):
             run(described(), tmp_path / "c.zarr", scheduler=address)

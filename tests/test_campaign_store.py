@@ -17,10 +17,10 @@ import xarray as xr
 import zarr
 
 from devicephys import installation
-from devicephys.campaign_description import Campaign, Point
-from devicephys.campaign_layout import POINT_DIMS, VARIABLES, check, open_store, point_variables
-from devicephys.campaign_lock import locked
-from devicephys.campaign_store import CampaignStore
+from devicephys.campaign.description import Campaign, Point
+from devicephys.campaign.layout import POINT_DIMS, VARIABLES, check, open_store, point_variables
+from devicephys.campaign.lock import locked
+from devicephys.campaign.store import CampaignStore
 from devicephys.errors import InputError, StorageError
 from devicephys.record_schemas import SCHEMAS
 
@@ -209,7 +209,7 @@ def test_two_campaigns_on_one_store(path: Path) -> None:
     campaign = described()
     code = (
         "import sys, pathlib\n"
-        "from devicephys.campaign_lock import locked\n"
+        "from devicephys.campaign.lock import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .campaign_description import Point
-from .campaign_store import CampaignStore
-from .campaign_worker import Simulate, compute, task, warm_up
-from .errors import DDKError, InstallationError
+from ..errors import DDKError, InstallationError
+from .description import Point
+from .store import CampaignStore
+from .worker import Simulate, compute, task, warm_up
 
 if TYPE_CHECKING:
     from distributed import Future
 
-    from .campaign_cluster import Cluster
+    from .cluster import Cluster
 
 _TICK = 1.0  # s between two looks at the workers
 KILLED = "its worker process was killed every time, e.g. for lack of memory"
@@ -185,7 +185,7 @@ def result(future: Future) -> dict[str, Any]:
     """
     from distributed import KilledWorker
 
-    from .campaign_cluster import lost
+    from .cluster import lost
 
     if future.cancelled():
         raise lost()

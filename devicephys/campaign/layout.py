@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from .campaign_description import Campaign
-from .campaign_grid import AXES
-from .errors import StorageError
+from ..errors import StorageError
+from .description import Campaign
+from .grid import AXES
 
 SCHEMA, VERSION = "PulseCampaign", 1
 POINT_DIMS = ("amplitude", "width", "initial_resistance", "cycle", "device")

@@ -12,14 +12,14 @@ from typing import Any
 
 import yaml
 
-from .campaign_grid import AXES, MOST_POINTS, axis_values, whole_number
-from .device import Device, list_devices, load_device
-from .device.library import _Loader as SafeLoader  # takes no anchors and no key twice
-from .errors import InputError, StorageError, closest, shorten
-from .pulse_train import PulseTrain
-from .settings import PRESETS, Settings
-from .units import exact_text
-from .variability import Variability
+from ..device import Device, list_devices, load_device
+from ..device.library import _Loader as SafeLoader  # takes no anchors and no key twice
+from ..errors import InputError, StorageError, closest, shorten
+from ..pulse_train import PulseTrain
+from ..settings import PRESETS, Settings
+from ..units import exact_text
+from ..variability import Variability
+from .grid import AXES, MOST_POINTS, axis_values, whole_number
 
 KEYS = (
     "name",
@@ -61,7 +61,7 @@ def list_campaigns() -> list[str]:
 
 
 def _shipped() -> Any:
-    return resources.files("devicephys") / "campaigns"
+    return resources.files("devicephys.campaign") / "library"
 
 
 def read_fields(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:

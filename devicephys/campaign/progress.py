@@ -11,11 +11,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from .units import format_si
+from ..units import format_si
 
 if TYPE_CHECKING:
-    from .campaign_description import Campaign
-    from .campaign_run import Outcome, State
+    from .description import Campaign
+    from .run import Outcome, State
 
 _PLAIN_SHARE = 1 / 16  # of the points, between two lines where there is no terminal
 _PLAIN_PAUSE = 300.0  # s, after which there is a line in any case

@@ -13,14 +13,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from .campaign_description import Campaign, Point
-from .campaign_file import list_campaigns
-from .campaign_layout import open_store
-from .campaign_run import Outcome, Run, State
-from .campaign_store import CampaignStore
-from .campaign_worker import Simulate
-from .errors import InputError, Interrupted, shorten
-from .installation import require_solver
+from ..errors import InputError, Interrupted, shorten
+from ..installation import require_solver
+from .description import Campaign, Point
+from .file import list_campaigns
+from .layout import open_store
+from .run import Outcome, Run, State
+from .store import CampaignStore
+from .worker import Simulate
 
 __all__ = ["Campaign", "Outcome", "Point", "State", "list_campaigns", "open_store", "run"]
 
@@ -59,7 +59,7 @@ def run(
     DDKError : the scheduler was lost.
     """
     # Dask takes a moment to import, and most who read a table never need it
-    from .campaign_cluster import check_workers, local_cluster, physical_cores, remote_cluster
+    from .cluster import check_workers, local_cluster, physical_cores, remote_cluster
 
     if not isinstance(campaign, Campaign):
         raise InputError(f"{shorten(campaign)} is no campaign", "run", "Use Campaign.from_file")

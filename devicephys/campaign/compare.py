@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from .campaign_description import Campaign
-from .errors import InputError, StorageError, shorten
+from ..errors import InputError, StorageError, shorten
+from .description import Campaign
 
 _FREE = ("description", "mark", "source")  # may be reworded
 _NOWHERE = object()

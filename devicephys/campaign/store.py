@@ -23,9 +23,10 @@ from typing import Any, Self
 import numpy as np
 import zarr
 
-from .campaign_compare import difference
-from .campaign_description import Campaign, Point
-from .campaign_layout import (
+from ..errors import StorageError, one_line
+from .compare import difference
+from .description import Campaign, Point
+from .layout import (
     DONE,
     FAILED,
     MISSING,
@@ -38,8 +39,7 @@ from .campaign_layout import (
     coordinates,
     point_variables,
 )
-from .campaign_lock import locked
-from .errors import StorageError, one_line
+from .lock import locked
 
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
@@ -187,7 +187,7 @@ def _chunks_of_one_value_too() -> Iterator[None]:
 
 def _make(path: Path, campaign: Campaign) -> None:
     """Build an empty store under a temporary name, then move it."""
-    from .installation import versions
+    from ..installation import versions
 
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     attributes: dict[str, Any] = {
