@@ -30,6 +30,7 @@ bench: $(INSTALLED) ## measure loops, pulses and scaling; print the tables of RE
 	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
 	  --pulses --pulse-scaling --memory
 	$(BIN)/python tests/benchmarks/scaling.py
+	$(BIN)/python tests/benchmarks/compact_fit.py
 
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,11 @@ def test_a_table_is_averaged_and_cut(tmp_path: Path) -> None:
     assert cell.width == WIDTH and cell.initial_state == 1
     text = " ".join(cell.notes)
     assert "SET was not fitted" in text and "means over" in text and "1 of 3 amplitudes" in text
+
+
+def test_a_table_object_counts_as_its_dataset() -> None:
+    wrapped = SimpleNamespace(dataset=table())
+    assert cell_of(wrapped, width="50 ns") == cell_of(table(), width="50 ns")
 
 
 def test_signs_and_directions_tell_the_polarity() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from compact.fit import fit, fit_many
+from compact.fit_input import read_trains
 from compact.result import AlphaBetaFit
 from devicephys.errors import InputError
 from tests.compact.trains import falling, pulse_trace
@@ -127,3 +129,26 @@ def test_pooling_refuses_what_does_not_fit_together() -> None:
         fit_many(GOOD, pooled=True, loss="huber")
     with pytest.raises(InputError, match="Use fit_many"):
         fit(np.stack([GOOD, GOOD]))
+
+
+def test_a_first_read_that_was_not_made_is_no_nan() -> None:
+    """Of files that do not say what was read before the first pulse."""
+    falling = np.linspace(1.0, 0.2, 9)
+    ds = xr.Dataset(
+        {
+            "conductance": (
+                ("train", "pulse"),
+                np.array([falling[1:], falling[1:]]),
+                {"units": "1"},
+            ),
+            "initial_conductance": ("train", [np.nan, 1.0], {"units": "1"}),
+            "length": ("train", [8, 7]),
+        }
+    )
+    values, normalised, _ = read_trains(ds, None)
+    assert normalised
+    assert values.shape == (2, 9)
+    np.testing.assert_array_equal(values[0], [*falling[1:], np.nan])
+    np.testing.assert_array_equal(values[1], [*falling[:8], np.nan])
+    none = ds.assign(initial_conductance=("train", [np.nan, np.nan]))
+    assert read_trains(none, None)[0].shape == (2, 8)

@@ -12,6 +12,7 @@ import scipy.io
 import xarray as xr
 
 from compact.foreign import read_pulses
+from compact.foreign_mat import mat_arrays
 from devicephys import records
 from devicephys.errors import InputError
 from tests import synthetic
@@ -77,6 +78,28 @@ def test_mat(tmp_path: Path) -> None:
     assert ds.direction.item() == "up"
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mat_as_scipy_reads_it(tmp_path: Path, compressed: bool) -> None:
+    path = tmp_path / "a.mat"
+    wanted = {
+        "d": G,
+        "f": G.astype("f4"),
+        "i": np.arange(-3, 300, dtype="i2")[:, None],
+        "u": np.arange(5, dtype="u1")[None],
+        "l": np.array([[2**40, 1]]),
+        "one": np.array([[7.0]]),
+        "cube": np.arange(24.0).reshape(2, 3, 4),
+    }
+    inside = {"x": G, "deep": {"y": G[:1]}}
+    extra = {"text": "hello", "z": G + 1j, "cell": np.array([1, "a"], object), "s": inside}
+    scipy.io.savemat(path, {**wanted, **extra}, do_compression=compressed)
+    found = mat_arrays(path.read_bytes())
+    assert set(found) == {*wanted, "x", "deep.y"}
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+    np.testing.assert_array_equal(found["deep.y"], G[:1])
+
+
 def test_mat_matrix(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"G": G, "t": np.arange(7)}, format="4")
@@ -139,7 +162,7 @@ def test_netcdf_with_more_dimensions(tmp_path: Path, engine: Any) -> None:
     np.testing.assert_allclose(ds.conductance, values.reshape(6, 4)[:5] * 1e-6)
     np.testing.assert_allclose(ds.amplitude[:, 0], [-2, -2.5, -3, -2, -2.5])
     assert ds.train.values[0] == "cycle 1, amplitude -2"
-    assert "is empty: left out" in ds.attrs["assumptions"]
+    assert "empty, left out" in ds.attrs["assumptions"]
 
 
 def test_netcdf_refuses(tmp_path: Path) -> None:

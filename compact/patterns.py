@@ -1,0 +1,60 @@
+"""Temporal patterns, Figs. 1d and 1e: where a repeated rhythm seems to begin.
+
+A sound is 1, silence 0. Sound lowers the state by Eq. (4), silence lets it recover, so the state is
+highest at the first sound after the longest silence: there the response is strongest. An
+unambiguous pattern has one such place, an ambiguous one several that are about equal, and people
+who hear it begin it at one or another of them.
+
+The article draws the patterns and does not list them. Those here have its properties: eight beats,
+the unambiguous one strongest at its start only, the ambiguous one at its first, fourth and sixth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from compact.kinetics import integrate
+from devicephys.errors import InputError
+
+__all__ = ["AMBIGUOUS", "UNAMBIGUOUS", "beginnings", "response"]
+
+UNAMBIGUOUS = (1, 1, 1, 1, 0, 1, 0, 0)
+AMBIGUOUS = (1, 1, 0, 1, 0, 1, 1, 0)
+# Fast enough that one silence is like another, slow enough for all three integrators to agree.
+ALPHA, BETA = 0.3, 0.5
+
+
+def response(
+    pattern: Sequence[int],
+    repeats: int = 4,
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    integrator: str = "implicit",
+) -> np.ndarray:
+    """State that each beat meets, shape (repeats, len(pattern)), from y = 1.
+
+    Raises InputError if the pattern is not of 0 and 1, has no sound, or is repeated less than once.
+    """
+    beats = np.asarray(pattern)
+    if beats.ndim != 1 or not np.isin(beats, (0, 1)).all() or not beats.any():
+        raise InputError("a pattern is a list of 0 and 1 with a sound in it", "pattern")
+    if repeats < 1:
+        raise InputError("a pattern sounds at least once", "repeats")
+    x = np.tile(beats, repeats).astype(float)
+    return integrate(integrator, alpha, beta, x, authors=True).reshape(repeats, -1)
+
+
+def beginnings(
+    pattern: Sequence[int],
+    alpha: float = ALPHA,
+    beta: float = BETA,
+    integrator: str = "implicit",
+    tolerance: float = 0.1,
+) -> list[int]:
+    """Beats, counted from 1, at which the pattern may begin once it goes round: sounds whose
+    response is within ``tolerance`` of the strongest."""
+    last = response(pattern, 8, alpha, beta, integrator)[-1]
+    heard = np.where(np.asarray(pattern) == 1, last, -np.inf)
+    return [int(k) + 1 for k in np.flatnonzero(heard >= (1 - tolerance) * heard.max())]

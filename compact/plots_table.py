@@ -1,0 +1,305 @@
+"""Pictures of tables: alpha and beta against the pulse setting (Figs. 2b-d, S8), the reachable
+region, and fitted trains."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from compact.table_schema import AXES, UNITS, words
+from compact.trends import SATURATION, Trend, statement
+from devicephys.errors import InputError
+from devicephys.units import format_si
+
+if TYPE_CHECKING:
+    from compact.table import AlphaBetaTable, Inversion
+
+__all__ = ["by_setting_figure", "region_figure", "save", "trains_figure", "trends_figure"]
+
+# Okabe and Ito, "Color universal design" (2008); alpha orange and beta blue as in the article
+_COLOUR = {"alpha": "#E69F00", "beta": "#0072B2"}
+_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "osD^vP"
+_GREEK = {"alpha": "α", "beta": "β"}
+_SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (1e-3, "kΩ")}
+_TAGS = "bcd"  # panels of Fig. 2
+
+
+def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
+    """Draw alpha (above) and beta against amplitude, width and initial resistance, as Fig. 2b-d.
+
+    An axis is taken from the table in which it varies, first from one in which nothing else does;
+    what else varies is averaged. Dark: 95 % band of the mean, light: of single cycles (dotted: of
+    single devices).
+
+    Raises
+    ------
+    InputError : nothing varies in any of the tables.
+    """
+    chosen = {a: t for a in AXES if (t := _table_for(a, tables)) is not None}
+    if not chosen:
+        raise InputError("nothing varies in this table: there is one setting", "table")
+    known = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
+    figure = _figure(1.2 + 3.3 * len(chosen), 5.6)
+    grid = figure.subplots(2, len(chosen), squeeze=False, sharex="col")
+    for column, (axis, table) in enumerate(chosen.items()):
+        for row, name in enumerate(("alpha", "beta")):
+            ax = grid[row, column]
+            _bands(ax, table, name, axis)
+            claim = "flat" if name == "alpha" else "rising"
+            _mark(ax, known.get((axis, name, claim)))
+            ax.set_ylim(bottom=0)
+            _axis_label(ax, axis, row == 1)
+            if column == 0:
+                ax.set_ylabel(_GREEK[name], fontsize=12)
+        tag = _TAGS[AXES.index(axis)]
+        grid[0, column].set_title(f"{tag}   {words(axis)}", loc="left", fontsize=10, weight="bold")
+    if "initial_resistance" in chosen:
+        column = list(chosen).index("initial_resistance")
+        for ax in grid[:, column]:
+            ax.axvline(SATURATION / 1e3, color="0.6", linewidth=0.8, linestyle=":")
+    handles, labels = grid[1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    return figure
+
+
+def _table_for(axis: str, tables: Sequence[AlphaBetaTable]) -> AlphaBetaTable | None:
+    fitting = [t for t in tables if axis in t.varied]
+    return min(fitting, key=lambda t: len(t.varied)) if fitting else None
+
+
+def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
+    means = table.means
+    other = [a for a in AXES if a != axis]
+    ds = means.mean(other, skipna=True) if table.varied != (axis,) else means.squeeze(other)
+    x = np.abs(ds[axis].values) * _SCALE[axis][0]
+    order = np.argsort(x)
+    x = x[order]
+    mean = ds[name].values[order]
+    colour = _COLOUR[name]
+
+    def about(key: str) -> tuple[np.ndarray, np.ndarray]:
+        half = ds[f"{name}_{key}"].values[order]
+        return np.maximum(mean - half, 0.0), mean + half
+
+    ax.fill_between(
+        x, *about("cycle_band"), color=colour, alpha=0.18, lw=0, label="95 %: single cycle"
+    )
+    devices = about("device_band")
+    if np.isfinite(devices[0]).any():
+        for k, edge in enumerate(devices):
+            style: dict[str, Any] = {"color": colour, "linestyle": ":", "linewidth": 1.2}
+            ax.plot(x, edge, label="95 %: single device" if k == 0 else None, **style)
+    low, high = about("mean_band")
+    ax.fill_between(x, low, high, color=colour, alpha=0.45, lw=0, label="95 %: of the mean")
+    marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
+    ax.plot(x, mean, label="mean", **marker)
+    if axis == "width":
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(x, [f"{v:g}" for v in x])
+        ax.set_xticks([], minor=True)
+    ax.grid(True, color="0.88", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+
+
+def _mark(ax: Axes, trend: Trend | None) -> None:
+    """Write on the panel whether the article's statement holds."""
+    if trend is None:
+        return
+    word = {True: "yes", False: "no", None: "cannot be told"}[trend.holds]
+    ax.set_title(f"{trend.claim}: {word}", loc="right", fontsize=9, color="0.25")
+
+
+def _axis_label(ax: Axes, axis: str, wanted: bool) -> None:
+    if wanted:
+        ax.set_xlabel(f"{words(axis).capitalize()} ({_SCALE[axis][1]})", fontsize=10)
+
+
+def by_setting_figure(table: AlphaBetaTable) -> Figure:
+    """Draw alpha and beta of every setting with 95 % bars, as Fig. S8: bars of single devices if
+    there are several, else of single cycles; one line for each combination of the other axes.
+
+    Raises
+    ------
+    InputError : nothing varies.
+    """
+    if not table.varied:
+        raise InputError("nothing varies in this table: there is one setting", "table")
+    first = max(table.varied, key=lambda a: table.dataset.sizes[a])
+    rest = [a for a in AXES if a != first]
+    kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
+    means = table.means.transpose(first, *rest)
+    figure = _figure(9.5, 4.4)
+    axes = figure.subplots(1, 2)
+    x = np.abs(means[first].values) * _SCALE[first][0]
+    order = np.argsort(x)
+    places = list(np.ndindex(*(means.sizes[a] for a in rest)))
+    for ax, name in zip(axes, ("alpha", "beta"), strict=True):
+        for k, place in enumerate(places):
+            at = dict(zip(rest, place, strict=True))
+            one = means.isel(at)
+            shift = (k - (len(places) - 1) / 2) * 0.012 * (np.ptp(x) or 1.0)
+            text = ", ".join(format_si(float(one[a]), UNITS[a]) for a in rest if a in table.varied)
+            ax.errorbar(
+                x[order] + (shift if first != "width" else 0.0),
+                one[name].values[order],
+                one[f"{name}_{kind}_band"].values[order],
+                color=_SERIES[k % len(_SERIES)],
+                marker=_MARKERS[(k // 2) % len(_MARKERS)],
+                linestyle=("-", "--", "-.", ":")[(k // len(_SERIES)) % 4],
+                markersize=4.5,
+                capsize=3,
+                linewidth=1.2,
+                label=text or f"single {kind}, 95 %",
+            )
+        _axis_label(ax, first, True)
+        ax.set_ylabel(_GREEK[name], fontsize=12)
+        ax.set_ylim(bottom=0)
+        if first == "width":
+            ax.set_xscale("log")
+        else:
+            ax.set_xticks(x)
+        ax.grid(True, color="0.88", linewidth=0.6)
+        ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    return figure
+
+
+def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> Figure:
+    """Draw the pairs that the means reach (blue), their convex hull (dashed), single cells (dots),
+    and a wanted pair with the one that comes closest to it."""
+    region = table.reachable()
+    figure = _figure(6.2, 4.8)
+    ax = figure.subplots()
+    _sheets(ax, region.sheets)
+    hull = np.concatenate([region.hull, region.hull[:1]])
+    ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
+    ds = table.dataset
+    valid = ds["valid"].values
+    dots: dict[str, Any] = {
+        "markersize": 2.5,
+        "color": "0.45",
+        "linestyle": "none",
+        "marker": "o",
+        "alpha": 0.6,
+    }
+    ax.plot(ds["alpha"].values[valid], ds["beta"].values[valid], label="single cells", **dots)
+    means = table.means
+    style: dict[str, Any] = {
+        "linestyle": "none",
+        "marker": "s",
+        "markersize": 5,
+        "color": "#0072B2",
+    }
+    ax.plot(means["alpha"].values.ravel(), means["beta"].values.ravel(), label="means", **style)
+    if inversion is not None:
+        wanted = inversion.alpha_wanted, inversion.beta_wanted
+        got = inversion.at.alpha, inversion.at.beta
+        ax.plot(
+            *wanted, marker="x", markersize=10, mew=2, ls="none", color="#D55E00", label="wanted"
+        )
+        ax.plot(
+            *got, marker="o", markersize=10, mfc="none", mew=2, ls="none", color="#D55E00",
+            label="closest",
+        )  # fmt: skip
+        ax.plot(*np.transpose([wanted, got]), color="#D55E00", linewidth=1)
+    ax.set_xlabel("α", fontsize=12)
+    ax.set_ylabel("β", fontsize=12)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.grid(True, color="0.88", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
+    from matplotlib.collections import PolyCollection
+
+    quads = []
+    for k, sheet in enumerate(sheets):
+        sheet = sheet.reshape(sheet.shape[0], -1, 2) if sheet.ndim == 3 else sheet.squeeze()
+        if min(sheet.shape[:2]) < 2:
+            line = sheet.reshape(-1, 2)
+            text = "reached by the means" if k == 0 else None
+            ax.plot(*line.T, color="#56B4E9", linewidth=2.5, label=text)
+            continue
+        corners = sheet[:-1, :-1], sheet[1:, :-1], sheet[1:, 1:], sheet[:-1, 1:]
+        quads.append(np.stack(corners, axis=2).reshape(-1, 4, 2))
+    if quads:
+        every = np.concatenate(quads)
+        every = every[np.isfinite(every).all((1, 2))]
+        colour: dict[str, Any] = {"facecolor": "#CDE7F7", "edgecolor": "#CDE7F7", "linewidth": 0.5}
+        ax.add_collection(PolyCollection(list(every), label="reached by the means", **colour))
+        ax.autoscale_view()
+
+
+def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
+    """Draw trains with their fits, ``count`` valid ones between the best and the worst residual.
+
+    Raises
+    ------
+    InputError : no train is valid, or the table is a draw and has no trains.
+    """
+    ds = table.dataset
+    residual = np.where(ds["valid"].values, ds["residual"].values, np.nan).ravel()
+    sizes = int(np.isfinite(residual).sum())
+    if not sizes:
+        raise InputError("the table holds no fitted train", "table")
+    order = np.argsort(residual)[:sizes]
+    picked = order[np.unique(np.linspace(0, sizes - 1, min(count, sizes)).round().astype(int))]
+    relative = ds["conductance"].attrs["units"] == "1"
+    factor, unit = (1.0, "normalised") if relative else (1e6, "µS")
+    rows = -(-len(picked) // 3)
+    figure = _figure(10, 0.6 + 2.6 * rows)
+    grid = np.atleast_1d(figure.subplots(rows, min(3, len(picked)), squeeze=False)).ravel()
+    sample = ds["sample"].values
+    for ax, k in zip(grid, picked, strict=False):
+        at = np.unravel_index(int(k), ds["alpha"].shape)
+        ax.plot(sample, ds["conductance"].values[at] * factor, "o", ms=2.2, color="#0072B2")
+        ax.plot(sample, ds["fitted"].values[at] * factor, color="#D55E00", linewidth=1.5)
+        setting = ", ".join(
+            format_si(ds[a].values[i], UNITS[a])
+            for a, i in zip(AXES, at, strict=False)
+            if np.isfinite(ds[a].values[i])
+        )
+        text = f"{setting}\n" if setting else ""
+        text += (
+            f"α {ds['alpha'].values[at]:.3g}, β {ds['beta'].values[at]:.3g}, R {residual[k]:.2g}"
+        )
+        ax.set_title(text, fontsize=8.5)
+        ax.tick_params(direction="in", labelsize=8)
+        ax.grid(True, color="0.9", linewidth=0.5)
+        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    for ax in grid[len(picked) :]:
+        ax.set_visible(False)
+    figure.supxlabel("Pulses applied", fontsize=10)
+    figure.supylabel(f"Conductance ({unit})", fontsize=10)
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Write a figure as PNG, whole or not at all. Raises StorageError."""
+    from devicephys.records import write_bytes
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160)
+    return write_bytes(path, buffer.getbuffer(), overwrite)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
