@@ -195,7 +195,8 @@ def invert(
     inversion = found.invert(alpha=alpha, beta=beta)
     typer.echo(str(inversion))
     if path is not None:
-        from compact.plots_table import region_figure, save
+        from compact.plots_style import save
+        from compact.plots_table import region_figure
 
         typer.echo(str(save(region_figure(found, inversion), path, overwrite)))
 

@@ -3,18 +3,15 @@ region, and fitted trains."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from compact.plots_style import new_figure
 from compact.table_schema import AXES, UNITS, words
 from compact.trends import SATURATION, Trend, statement
 from devicephys.errors import InputError
@@ -23,7 +20,7 @@ from devicephys.units import format_si
 if TYPE_CHECKING:
     from compact.table import AlphaBetaTable, Inversion
 
-__all__ = ["by_setting_figure", "region_figure", "save", "trains_figure", "trends_figure"]
+__all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
 
 # Okabe and Ito, "Color universal design" (2008); alpha orange and beta blue as in the article
 _COLOUR = {"alpha": "#E69F00", "beta": "#0072B2"}
@@ -39,7 +36,7 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
 
     An axis is taken from the table in which it varies, first from one in which nothing else does;
     what else varies is averaged. Dark: 95 % band of the mean, light: of single cycles (dotted: of
-    single devices).
+    single devices). A cross: no cell is valid.
 
     Raises
     ------
@@ -49,7 +46,7 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
     if not chosen:
         raise InputError("nothing varies in this table: there is one setting", "table")
     known = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
-    figure = _figure(1.2 + 3.3 * len(chosen), 5.6)
+    figure = new_figure(1.2 + 3.3 * len(chosen), 5.6)
     grid = figure.subplots(2, len(chosen), squeeze=False, sharex="col")
     for column, (axis, table) in enumerate(chosen.items()):
         for row, name in enumerate(("alpha", "beta")):
@@ -103,6 +100,10 @@ def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
     ax.fill_between(x, low, high, color=colour, alpha=0.45, lw=0, label="95 %: of the mean")
     marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
     ax.plot(x, mean, label="mean", **marker)
+    gone = x[np.isnan(mean)]
+    if gone.size:
+        cross: dict[str, Any] = {"marker": "x", "ls": "none", "color": "0.35", "clip_on": False}
+        ax.plot(gone, np.zeros(gone.size), label="no valid cell", zorder=5, **cross)
     if axis == "width":
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
@@ -128,7 +129,8 @@ def _axis_label(ax: Axes, axis: str, wanted: bool) -> None:
 
 def by_setting_figure(table: AlphaBetaTable) -> Figure:
     """Draw alpha and beta of every setting with 95 % bars, as Fig. S8: bars of single devices if
-    there are several, else of single cycles; one line for each combination of the other axes.
+    there are several, else of single cycles; a line for each combination of the other axes that has
+    valid cells, along the axis that has most.
 
     Raises
     ------
@@ -136,11 +138,16 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
     """
     if not table.varied:
         raise InputError("nothing varies in this table: there is one setting", "table")
-    first = max(table.varied, key=lambda a: table.dataset.sizes[a])
+    known = table.means["alpha"].notnull()
+
+    def places_of(axis: str) -> int:
+        return int(known.any([a for a in AXES if a != axis]).sum())
+
+    first = max(table.varied, key=places_of)
     rest = [a for a in AXES if a != first]
     kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
     means = table.means.transpose(first, *rest)
-    figure = _figure(9.5, 4.4)
+    figure = new_figure(9.5, 4.4)
     axes = figure.subplots(1, 2)
     x = np.abs(means[first].values) * _SCALE[first][0]
     order = np.argsort(x)
@@ -149,6 +156,8 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
         for k, place in enumerate(places):
             at = dict(zip(rest, place, strict=True))
             one = means.isel(at)
+            if one["alpha"].isnull().all():
+                continue
             shift = (k - (len(places) - 1) / 2) * 0.012 * (np.ptp(x) or 1.0)
             text = ", ".join(format_si(float(one[a]), UNITS[a]) for a in rest if a in table.varied)
             ax.errorbar(
@@ -165,11 +174,12 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
             )
         _axis_label(ax, first, True)
         ax.set_ylabel(_GREEK[name], fontsize=12)
+        ax.margins(x=0.08)
         ax.set_ylim(bottom=0)
         if first == "width":
             ax.set_xscale("log")
-        else:
-            ax.set_xticks(x)
+            ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
         ax.grid(True, color="0.88", linewidth=0.6)
         ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -181,7 +191,7 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
     """Draw the pairs that the means reach (blue), their convex hull (dashed), single cells (dots),
     and a wanted pair with the one that comes closest to it."""
     region = table.reachable()
-    figure = _figure(6.2, 4.8)
+    figure = new_figure(6.2, 4.8)
     ax = figure.subplots()
     _sheets(ax, region.sheets)
     hull = np.concatenate([region.hull, region.hull[:1]])
@@ -221,7 +231,7 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
     ax.set_ylim(bottom=0)
     ax.grid(True, color="0.88", linewidth=0.6)
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize=8.5)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     return figure
 
 
@@ -263,7 +273,7 @@ def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
     relative = ds["conductance"].attrs["units"] == "1"
     factor, unit = (1.0, "normalised") if relative else (1e6, "µS")
     rows = -(-len(picked) // 3)
-    figure = _figure(10, 0.6 + 2.6 * rows)
+    figure = new_figure(10, 0.6 + 2.6 * rows)
     grid = np.atleast_1d(figure.subplots(rows, min(3, len(picked)), squeeze=False)).ravel()
     sample = ds["sample"].values
     for ax, k in zip(grid, picked, strict=False):
@@ -284,22 +294,7 @@ def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
         ax.grid(True, color="0.9", linewidth=0.5)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     for ax in grid[len(picked) :]:
-        ax.set_visible(False)
+        ax.remove()
     figure.supxlabel("Pulses applied", fontsize=10)
     figure.supylabel(f"Conductance ({unit})", fontsize=10)
-    return figure
-
-
-def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write a figure as PNG, whole or not at all. Raises StorageError."""
-    from devicephys.records import write_bytes
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return write_bytes(path, buffer.getbuffer(), overwrite)
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
     return figure

@@ -2,7 +2,8 @@
 
 A cycle of a device is the same cell at every setting, so each cell gets a slope of its own and the
 band is that of the mean of these slopes: 95 %, Student's, over devices if the table has several,
-else over cycles. Only cells that are valid along the whole axis count.
+else over cycles. What else varies is averaged over. A setting at which fewer than half of the cells
+are valid is left out, and then a cell that is not valid at all the others.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Trend:
     ----------
     parameter, axis, claim : "alpha" or "beta"; the axis; "flat", "rising" or "saturating".
     slope, low, high : mean slope and its 95 % band, per V, per decade of width, per kohm.
-    change : of the mean from one end of the axis to the other, over its average.
+    change : of the mean from one end of the axis to the other, over the larger of the two.
     cells : over how many cells.
     holds : whether the statement holds; None: the table cannot say.
     reason : in words.
@@ -64,7 +65,7 @@ class Trend:
 
 
 def trends(ds: xr.Dataset) -> list[Trend]:
-    """The statements on every axis of a table's dataset that has at least three values."""
+    """The statements on every axis of a table's dataset that has at least two values."""
     found = []
     for axis in AXES:
         if ds.sizes[axis] < 2:
@@ -72,7 +73,7 @@ def trends(ds: xr.Dataset) -> list[Trend]:
         for parameter, claim in (("alpha", "flat"), ("beta", "rising")):
             found.append(_along(ds, parameter, axis, claim))
         if axis == "initial_resistance":
-            found.append(_saturating(ds, found[-1]))
+            found.append(_saturating(ds))
     return found
 
 
@@ -93,24 +94,60 @@ def statement(tables: Sequence[Any]) -> list[Trend]:
     return sorted(chosen, key=lambda t: (t.parameter, order[t.axis], t.claim == "saturating"))
 
 
-def _slopes(
-    ds: xr.Dataset, parameter: str, axis: str, part: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of each cell along part of the axis, averaged over the other axes, and the values,
-    (places, cells): of each cell, or device if there are several. NaN: not valid all along."""
+@dataclass(frozen=True)
+class _Slopes:
+    """Slope of each cell [1/unit of the axis], the mean at each place that counts (if nothing else
+    varies), which places these are, relative change, what was left out in words."""
+
+    slopes: np.ndarray
+    means: np.ndarray
+    places: np.ndarray
+    change: float
+    left_out: str
+
+
+def _slopes(ds: xr.Dataset, parameter: str, axis: str, part: np.ndarray) -> _Slopes:
+    """Slopes along the places ``part`` of an axis, which are in order."""
+    number = AXES.index(axis)
     values = np.where(ds["valid"].values, ds[parameter].values, np.nan)
-    values = np.moveaxis(values, AXES.index(axis), 0)[part]
+    values = np.moveaxis(values, number, 0)[part]
+    cells = values.shape[3:]
+    values = values.reshape(part.size, -1, int(np.prod(cells)))  # (places, rest, cells)
     x = _position(ds, axis)[part]
-    values = values.mean((1, 2))  # other axes; (places, cycle, device)
-    if values.shape[2] > 1:
-        kept = np.isfinite(values).all(0)
-        count = kept.sum(0)
+    used = np.isfinite(values).mean(2) >= 0.5
+    rows = [(k, np.flatnonzero(used[:, k])) for k in range(used.shape[1]) if used[:, k].sum() > 1]
+    left_out = _left_out(ds, axis, part, used, {k for k, _ in rows})
+    if not rows:
+        nothing = np.array([])
+        return _Slopes(nothing, nothing, np.array([], int), np.nan, left_out)
+    each, changes = [], []
+    for k, places in rows:
+        centred = x[places] - x[places].mean()
+        each.append(centred @ values[places, k] / (centred @ centred))  # NaN: not valid at all
+        ends = np.nanmean(values[places[[0, -1]], k], axis=1)
+        changes.append((ends[1] - ends[0]) / np.abs(ends).max() if ends.any() else 0.0)
+    slopes = np.mean(each, axis=0).reshape(cells)
+    if cells[1] > 1:
+        count = np.isfinite(slopes).sum(0)
         with np.errstate(all="ignore"):
-            values = np.where(kept, values, 0.0).sum(1) / np.where(count > 0, count, np.nan)
-    values = values.reshape(len(x), -1)
-    values = values[:, np.isfinite(values).all(0)]
-    centred = x - x.mean()
-    return centred @ values / (centred @ centred), values
+            slopes = np.where(count > 0, np.nansum(slopes, axis=0) / count, np.nan)
+    slopes = slopes.ravel()
+    single = len(rows) == 1
+    means = np.nanmean(values[rows[0][1], rows[0][0]], axis=1) if single else np.array([])
+    return _Slopes(
+        slopes[np.isfinite(slopes)], means, part[rows[0][1]], float(np.mean(changes)), left_out
+    )
+
+
+def _left_out(ds: xr.Dataset, axis: str, part: np.ndarray, used: np.ndarray, rest: set[int]) -> str:
+    """In words, settings that do not count."""
+    if used.shape[1] == 1:
+        gone = [format_si(ds[axis].values[p], UNITS[axis]) for p in part[~used[:, 0]]]
+        return f"; left out, most cells not being valid: {', '.join(gone)}" if gone else ""
+    kept = int(sum(used[:, k].sum() for k in rest))
+    if kept == used.size:
+        return ""
+    return f"; {used.size - kept} of {used.size} settings left out, most cells not being valid"
 
 
 def _position(ds: xr.Dataset, axis: str) -> np.ndarray:
@@ -119,72 +156,63 @@ def _position(ds: xr.Dataset, axis: str) -> np.ndarray:
 
 
 def _band(slopes: np.ndarray) -> tuple[float, float, float]:
+    mean = float(slopes.mean()) if slopes.size else np.nan
     if slopes.size < 2:
-        mean = float(slopes.mean()) if slopes.size else np.nan
         return mean, np.nan, np.nan
     half = float(half_width(np.array(slopes.std(ddof=1)), np.array(slopes.size), True))
-    mean = float(slopes.mean())
     return mean, mean - half, mean + half
 
 
 def _along(ds: xr.Dataset, parameter: str, axis: str, claim: str) -> Trend:
     order = np.argsort(np.abs(ds[axis].values))
-    slopes, values = _slopes(ds, parameter, axis, order)
-    slope, low, high = _band(slopes)
-    means = values.mean(1) if values.size else np.full(2, np.nan)
-    average = means.mean()
-    change = float((means[-1] - means[0]) / average) if average else np.nan
-    where = f"slope {_band_text(slope, low, high)} per {_PER[axis]}"
+    found = _slopes(ds, parameter, axis, order)
+    slope, low, high = _band(found.slopes)
+    cells, holds = found.slopes.size, None
     if not np.isfinite(low):
-        return Trend(
-            parameter, axis, claim, slope, low, high, change, slopes.size, None,
-            f"{slopes.size} cells are valid along the whole axis, two are needed",
-        )  # fmt: skip
-    if claim == "flat":
+        reason = f"{cells} cells are valid at two settings or more, two cells are needed"
+    elif claim == "flat":
         holds = low <= 0 <= high
-        reason = f"{where}: zero lies {'within' if holds else 'outside'} the band"
+        reason = f"zero lies {'within' if holds else 'outside'} the band"
     else:
         holds = low > 0
-        reason = f"{where}: the band lies {'above zero' if holds else 'not above zero'}"
-        falls = np.flatnonzero(np.diff(means) < 0)
+        reason = f"the band lies {'above zero' if holds else 'not above zero'}"
+        falls = np.flatnonzero(np.diff(found.means) < 0)
         if holds and falls.size:
             k = int(falls[0])
-            a, b = (format_si(abs(ds[axis].values[order[i]]), UNITS[axis]) for i in (k, k + 1))
+            a, b = (
+                format_si(abs(ds[axis].values[p]), UNITS[axis]) for p in found.places[k : k + 2]
+            )
             reason += f", though the mean falls from {a} to {b}"
-    reason += f"; {change:+.0%} from end to end, {slopes.size} cells"
-    return Trend(parameter, axis, claim, slope, low, high, change, slopes.size, bool(holds), reason)
+    if holds is not None:
+        text = f"slope {_band_text(slope, low, high)} per {_PER[axis]}"
+        reason = f"{text}: {reason}; {found.change:+.0%} from end to end, {cells} cells"
+    reason += found.left_out
+    return Trend(parameter, axis, claim, slope, low, high, found.change, cells, holds, reason)
 
 
-def _saturating(ds: xr.Dataset, rising: Trend) -> Trend:
-    axis = "initial_resistance"
-    ohms = ds[axis].values
-    upper, lower = (
-        np.flatnonzero(ohms >= SATURATION * (1 - 1e-9)),
-        np.flatnonzero(ohms <= SATURATION),
-    )
-    nothing = (np.nan, np.nan, np.nan, np.nan, 0)
+def _saturating(ds: xr.Dataset) -> Trend:
+    axis, ohms = "initial_resistance", ds["initial_resistance"].values
+    upper = np.flatnonzero(ohms >= SATURATION * (1 - 1e-9))
+    lower = np.flatnonzero(ohms <= SATURATION * (1 + 1e-9))
     if upper.size < 2 or lower.size < 2:
-        return Trend(
-            "beta", axis, "saturating", *nothing, None,
-            "it takes two initial resistances up to 15 kohm and two from there",
-        )  # fmt: skip
-    slopes, values = _slopes(ds, "beta", axis, upper)
-    slope, low, high = _band(slopes)
-    below = _band(_slopes(ds, "beta", axis, lower)[0])
-    change = (
-        float((values[-1].mean() - values[0].mean()) / values.mean()) if values.size else np.nan
-    )
+        text = "it takes two initial resistances up to 15 kohm and two from there"
+        nan = np.nan
+        return Trend("beta", axis, "saturating", nan, nan, nan, nan, 0, None, text)
+    found = _slopes(ds, "beta", axis, upper)
+    slope, low, high = _band(found.slopes)
+    below = _band(_slopes(ds, "beta", axis, lower).slopes)
     text = (
         f"slope from 15 kohm {_band_text(slope, low, high)} per kohm, below "
-        f"{_band_text(*below)}; {change:+.0%} from 15 kohm to the end, {slopes.size} cells"
+        f"{_band_text(*below)}; {found.change:+.0%} from 15 kohm to the end, "
+        f"{found.slopes.size} cells{found.left_out}"
     )
-    if not np.isfinite([low, below[1]]).all():
-        return Trend("beta", axis, "saturating", slope, low, high, change, slopes.size, None, text)
-    if below[1] <= 0:
-        text += "; beta does not rise below, so there is nothing to saturate"
-    holds = below[1] > 0 and (low <= 0 <= high or abs(slope) <= _SAME * below[0])
+    holds = None
+    if np.isfinite([low, below[1]]).all():
+        holds = bool(below[1] > 0 and (low <= 0 <= high or abs(slope) <= _SAME * below[0]))
+        if below[1] <= 0:
+            text += "; beta does not rise below, so there is nothing to saturate"
     return Trend(
-        "beta", axis, "saturating", slope, low, high, change, slopes.size, bool(holds), text
+        "beta", axis, "saturating", slope, low, high, found.change, found.slopes.size, holds, text
     )
 
 
