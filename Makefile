@@ -15,12 +15,14 @@ export OMP_NUM_THREADS := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) ## simulate a current-voltage loop and a pulse train of the shipped device, draw both
+demo: $(INSTALLED) ## simulate a loop and a pulse train of the shipped device, fit alpha and beta, draw all
 	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; d=results/demo-$$n; \
 	$(BIN)/ddk-device iv --out $$d/loop && \
 	$(BIN)/ddk-device pulses --amplitude="-2 V" --width "100 ns" --count 100 \
 	  --initial-resistance "5 kohm" --out $$d/pulses && \
-	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png"
+	$(BIN)/ddk-compact fit $$d/pulses/pulses.nc --out $$d/table.nc && \
+	$(BIN)/ddk-compact report $$d/table.nc --out $$d/report.html && \
+	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png, $$d/report.html"
 
 test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
 	$(BIN)/python -m pytest -m "not fem and not slow"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from compact.foreign import read_pulses as read_pulses
     from compact.result import AlphaBetaFit as AlphaBetaFit
     from compact.simplified import SimplifiedMemristor as SimplifiedMemristor
+    from compact.table import AlphaBetaTable as AlphaBetaTable
     from compact.update_laws import compare_laws as compare_laws
     from compact.update_laws import laws_table as laws_table
 
@@ -31,6 +32,7 @@ _MODULES = ("fit", "kinetics", "patterns", "simplified")
 _NAMES = {
     "AlphaBetaFit": "compact.result",
     "AlphaBetaRegressor": "compact.estimator",
+    "AlphaBetaTable": "compact.table",
     "SimplifiedMemristor": "compact.simplified",
     "compare_laws": "compact.update_laws",
     "fit_many": "compact.fit",
@@ -41,6 +43,7 @@ _NAMES = {
 __all__ = [
     "AlphaBetaFit",
     "AlphaBetaRegressor",
+    "AlphaBetaTable",
     "SimplifiedMemristor",
     "compare_laws",
     "fit",
