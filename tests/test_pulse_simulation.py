@@ -23,6 +23,7 @@ from devicephys import (
     records,
     simulate_pulses,
 )
+from devicephys.fem import pulse_stepper
 from devicephys.fem.assembly import prepare
 from devicephys.pulse_simulation import PulseEvent
 from devicephys.variability import Variability
@@ -202,6 +203,14 @@ def test_solver_that_gives_up_leaves_what_was_done(device: Device) -> None:
     records.validate(partial, "PulseTrace")
     assert partial.sizes["pulse"] == 2
     assert partial.attrs["complete"] == 0
+
+
+def test_a_pulse_that_never_ends_is_given_up(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse_stepper, "MOST_ATTEMPTS", 5)
+    with pytest.raises(SolverError, match="not over after 5 time steps"):
+        simulate_pulses(device, PulseTrain("-2 V", count=1), QUICK)
 
 
 def test_interruption_leaves_what_was_done(device: Device) -> None:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from devicephys.device import Oxide
+from devicephys.errors import SolverError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.fluxes import KB_EV
 from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
@@ -44,6 +45,8 @@ COOLING, HEATING = 0.4, 0.5
 RELAX = 1.2
 #: steps after a corner in which remembered fields are better than extrapolated ones
 EARLY = 3
+#: steps and rejected steps of one period: a hundred times what a hard pulse takes
+MOST_ATTEMPTS = 5000
 #: voltages may differ by this factor for fields to be scaled from one to the other
 SIMILAR = 1.5
 
@@ -116,13 +119,16 @@ class PulseStepper(Stepper):
         past: list[tuple[float, State]] = [(float(corners[0]), state.copy())]
         ahead = [float(corner) for corner in corners[1:] if corner not in soft]
         optional = [float(corner) for corner in soft]
-        step = 0.0
+        step, attempts = 0.0, 0
         while ahead:
             self._corner = int(np.searchsorted(corners, ahead[0]))
             self._since, self._use_memory = 0, True
             step = self._first_step(ahead[0] - past[0][0], step)
             caution = 0
             while past[0][0] < ahead[0]:
+                attempts += 1
+                if attempts > MOST_ATTEMPTS:
+                    raise self._crawling(past[0][0], past[0][1])
                 end = self._end(past[0][0], step, ahead[0])
                 result = self._attempt(past, end, waveform.voltage, self._since == 0)
                 if isinstance(result, Step):
@@ -157,6 +163,15 @@ class PulseStepper(Stepper):
     def _check(self, step: float, rejection: Rejection, report: NewtonReport, state: State) -> None:
         if step < self.limits.shortest:
             raise self._give_up(rejection, report, state)
+
+    def _crawling(self, time: float, state: State) -> SolverError:
+        (hottest,) = self.problem.maximum(state.u[1::2].max(initial=0.0))
+        return SolverError(
+            f"the pulse is not over after {MOST_ATTEMPTS} time steps",
+            where=f"t = {time:.6g} s, peak temperature {hottest:.0f} K",
+            hint="Try a lower voltage, a finer mesh or a larger series resistance",
+            diagnosis={"time": time, "reason": "too many steps", "temperature_max": hottest},
+        )
 
     def _first_step(self, length: float, before: float) -> float:
         """Length of the first step towards a corner that lies ``length`` ahead (s)."""
