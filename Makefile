@@ -25,8 +25,8 @@ demo: $(INSTALLED) ## simulate a loop and a pulse train of the shipped device, f
 	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png, $$d/report.html"
 
 test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
-	$(BIN)/python -m pytest -m "not fem and not slow"
-	$(BIN)/python -m pytest -m "fem or slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fem and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "fem or slow"
 
 bench: $(INSTALLED) ## measure loops, pulses and scaling; print the tables of README and docs (half an hour)
 	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
