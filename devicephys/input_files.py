@@ -10,11 +10,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from devicephys.device.library import _Loader as SafeLoader  # takes no anchors, no key twice
 from devicephys.errors import InputError, StorageError, shorten
 from devicephys.units import to_si
+from devicephys.yaml_text import parse_yaml
 
 _LARGEST = 200_000_000  # bytes; ten million heights take less
 _LARGEST_YAML = 100_000
@@ -68,14 +66,7 @@ def read_spreads(path: Path) -> dict[str, Any]:
     """
     from devicephys.variability import Variability
 
-    try:
-        data = yaml.load(_text(path, _LARGEST_YAML), Loader=SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise InputError(f"not valid YAML: {error.problem or error.context}", place) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"not valid YAML: {shorten(str(error))}", str(path)) from error
+    data: Any = parse_yaml(_text(path, _LARGEST_YAML), str(path))
     try:
         return Variability.from_mapping(data).to_dict()
     except InputError as error:

@@ -10,15 +10,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..device import Device, list_devices, load_device
-from ..device.library import _Loader as SafeLoader  # takes no anchors and no key twice
 from ..errors import InputError, StorageError, closest, shorten
 from ..pulse_train import PulseTrain
 from ..settings import PRESETS, Settings
 from ..units import exact_text
 from ..variability import Variability
+from ..yaml_text import parse_yaml
 from .grid import AXES, MOST_POINTS, axis_values, whole_number
 
 KEYS = (
@@ -78,7 +76,7 @@ def read_fields(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
             raise InputError(f"unknown campaign {shorten(given)}", hint=hint)
         text, folder = _read(Path(given)), Path(given).parent
     try:
-        fields = mapping_fields(_parse(text), folder)
+        fields = mapping_fields(parse_yaml(text), folder)
     except InputError as error:
         place = ": ".join(part for part in (given, error.where) if part)
         raise InputError(error.what, place, error.hint) from None
@@ -109,19 +107,6 @@ def _read(path: Path) -> str:
         if isinstance(error, InputError):
             raise
         raise InputError(f"not a path: {error}", shorten(where)) from error
-
-
-def _parse(text: str) -> object:
-    try:
-        return yaml.load(text, Loader=SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(
-            f"not valid YAML: {error.problem or error.context}", place, "Correct this line"
-        ) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"not valid YAML: {shorten(str(error))}") from error
 
 
 def mapping_fields(data: object, folder: Path | None) -> dict[str, Any]:

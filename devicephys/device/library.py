@@ -6,11 +6,9 @@ import os
 import stat
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..errors import InputError, StorageError, closest, shorten
+from ..yaml_text import parse_yaml
 from .model import Device
 
 _LARGEST_FILE = 100_000  # bytes; a device takes some thousand
@@ -60,16 +58,7 @@ def device_from_yaml(text: str, where: str = "YAML text") -> Device:
     ------
     InputError : a YAML error, a key given twice, or no valid device.
     """
-    try:
-        data = yaml.load(text, Loader=_Loader)  # which is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{where}, line {mark.line + 1}, column {mark.column + 1}" if mark else where
-        raise InputError(
-            f"not valid YAML: {error.problem or error.context}", place, "Correct this line"
-        ) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"not valid YAML: {shorten(str(error))}", where) from error
+    data = parse_yaml(text, where)
     if not isinstance(data, dict):
         raise InputError(
             f"holds no device but {shorten(data)}",
@@ -110,43 +99,3 @@ def _read(path: Path) -> str:
 
 def _library_hint(name: str) -> str:
     return closest(name, list_devices())
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses keys given twice, anchors and aliases, and reads only true and
-    false as switches.
-
-    YAML 1.1 would read the choice `off` as the switch False. Nested aliases would let a few lines
-    stand for more than any memory holds.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
-        if getattr(event, "anchor", None) is not None:  # an alias has one too
-            raise yaml.composer.ComposerError(
-                problem="anchors (&) and aliases (*) are not taken", problem_mark=event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
-                if key_node.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        problem=f"key '{key_node.value}' is given twice",
-                        problem_mark=key_node.start_mark,
-                    )
-                seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-_BOOL = "tag:yaml.org,2002:bool"
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag != _BOOL or first in ("t", "T", "f", "F")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
