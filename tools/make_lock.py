@@ -1,6 +1,6 @@
 """Write requirements.lock: every version with the hashes of its files, for every platform.
 
-Run by `make lock`. Resolves the dependencies, all extras and the build requirements of
+Run by `make lock`. Resolves the dependencies, the extras (but torch) and the build requirements of
 pyproject.toml with uv, which is installed into a throw-away environment, so that nothing of the
 environment in use goes into the lock. The lock names no host.
 """
@@ -15,6 +15,7 @@ import venv
 from pathlib import Path
 
 RESOLVER = "uv==0.13.9"
+NOT_LOCKED = {"torch"}  # several gigabytes, which nothing but the comparison networks needs
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 
@@ -29,6 +30,7 @@ def resolve(folder: Path) -> str:
     subprocess.run(
         [environment / "bin" / "python", "-m", "pip", "install", "--quiet", RESOLVER], check=True
     )
+    extras = project["project"]["optional-dependencies"]
     lowest = project["project"]["requires-python"].removeprefix(">=")
     command = [
         environment / "bin" / "uv",
@@ -36,7 +38,7 @@ def resolve(folder: Path) -> str:
         "compile",
         "pyproject.toml",
         builders,
-        "--all-extras",
+        *(f"--extra={extra}" for extra in extras if extra not in NOT_LOCKED),
         "--universal",
         "--python-version",
         lowest,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DDKError, InstallationError
 from .description import Point
+from .signals import deferred
 from .store import CampaignStore
 from .worker import Simulate, compute, task, warm_up
 
@@ -117,7 +118,8 @@ class Run:
         if "refused" in found:
             raise InstallationError(f"a worker cannot compute: {found['refused']}")
         if "arrays" in found:
-            self._home.write(point, found["arrays"])
+            with deferred():  # what is computed is not thrown away
+                self._home.write(point, found["arrays"])
         else:
             self._home.fail(point, found["failed"])
         self._computed += 1

@@ -59,7 +59,8 @@ def to_the_end(source: Path, store: Path, workers: int) -> float:
 
 def finished(store: Path) -> int:
     """Number of points whose status is written."""
-    return len(list((store / "status").glob("c.*"))) if store.exists() else 0
+    names = [entry.name for entry in (store / "status").glob("c.*")]
+    return sum(not name.endswith(".partial") for name in names)
 
 
 def kill_once(source: Path, store: Path, workers: int, random: np.random.Generator) -> float:
