@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test bench verify lock lint format clean
+.PHONY: help demo test bench docs verify lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ bench: $(INSTALLED) ## measure loops, pulses and scaling; print the tables of RE
 	  --pulses --pulse-scaling --memory
 	$(BIN)/python tests/benchmarks/scaling.py
 	$(BIN)/python tests/benchmarks/compact_fit.py
+
+docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings are errors
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify
