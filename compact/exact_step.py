@@ -14,16 +14,27 @@ near u = 0, so each range has a form of its own:
 * for b -> 0, Newton's method on y^2 psi(u) = y0^2 psi(u0) + 2a, psi = 2 H(u)/u^2 as a series in u:
   psi = 1 gives y = sqrt(y0^2 + 2a).
 
-The derivatives need only S, the integral of dt/y over the step, for which b S = tau + u - u0:
+The derivatives need only S, the integral of dt/y over the step. In s, with dt = y ds, the equation
+is linear, dy/ds = a - b y, so that with z = b S and
 
-    dy/dy0 = (y0/y) exp(-b S),
-    dy/da  = I0/y,   I0 = S y - 1 + y0 phi,   phi = (1 - exp(-b S))/b,
-    dy/db  = -I1/y,  I1 = y + a (I0 - 1)/b.
+    f(z) = (1 - exp(-z))/z,                   m(z) = (z - 1 + exp(-z))/z^2,
+    k(z) = (1 - (1 + z) exp(-z))/z^2,         q(z) = 2 exp(-z) (sinh(z)/z - 1)/z^2,
+
+all of them positive, S is the root of 1 = y0 S f + a S^2 m, whose slope is y, and
+
+    dy/dy0 = (y0/y) exp(-z),
+    dy/da  = (y0 S exp(-z) + a S^2 k)/y,
+    dy/db  = -(exp(-z) (y0^2 S f + 2 a y0 S^2 m) + a^2 S^3 q)/y.
+
+No two terms cancel. (S from b S = tau + u - u0, and sums of it with y and 1, lose all digits where
+tau = b^2/a or y^2/a comes near 1e16.)
 
 Arrays may be complex (a small imaginary part differentiates); the branch follows the real part.
 """
 
 from __future__ import annotations
+
+from math import factorial
 
 import numpy as np
 
@@ -32,6 +43,12 @@ _TERMS = 18  # 0.1^18: below the rounding of a double
 _NEAR = 0.9  # u0 from which the exponential form is used
 _FAR = 1e14  # u0 above which the diffusion term is lost in rounding until the fixed point
 _NEWTON = 6
+_POLISH = 4  # Newton's steps for S at most, from a start that is right to a tenth at worst,
+_SETTLED = 1e-8  # and the relative size of the last but one
+_WEAK = 0.2  # |z| up to which the functions of the derivatives are series
+_M = tuple((-1) ** n / factorial(n + 2) for n in range(10))
+_K = tuple((-1) ** n * (n + 1) / factorial(n + 2) for n in range(10))
+_Q = tuple((-1) ** n * (2 ** (n + 3) / factorial(n + 3) - 2 / factorial(n + 2)) for n in range(12))
 
 
 def exact_step(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -74,23 +91,75 @@ def exact_derivatives(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Derivatives of ``y = exact_step(y0, a, b)`` by y0, a and b; all arrays of one shape."""
     with np.errstate(all="ignore"):
-        u, u0 = b * y / a, b * y0 / a
-        inverse = 1 / np.where(b == 0, 1, b)
-        by_sum = (b + y - y0) / a
-        # far above the fixed point the sum is a difference of large numbers, the logarithm is not
-        by_log = np.log((u0 - 1) / (u - 1)) * inverse
-        s = np.where((u.real > 1.5) & np.isfinite(by_log), by_log, by_sum)
-        s = np.where(a == 0, np.log(y0 / y) * inverse, s)
-        s = np.where((b == 0) & (a == 0), 1 / y, s)
-        decay = np.exp(-b * s)
-        phi = np.where(b == 0, s, -np.expm1(-b * s) * inverse)
+        s = _inverse_integral(y0, y, a, b)
+        z = b * s
+        less = np.expm1(-z)
+        decay, grown, diffused = np.exp(-z), y0 * s, a * s
         by_state = np.where(y0 == 0, 0.0, y0 / y * decay)
-        i0 = s * y - 1 + y0 * phi
-        i1 = y + a * (i0 - 1) * inverse
-        weak = (np.abs(u) < _SMALL) & (np.abs(u0) < _SMALL)
-        slope = y**3 * _psi_slope(np.where(weak, u, 0)) - y0**3 * _psi_slope(np.where(weak, u0, 0))
-        i1 = np.where(weak, (1 - u) * slope / (2 * a), i1)
-        return by_state, i0 / y, -i1 / y
+        by_a = (grown * decay + s * (diffused * _k(z, less, decay))) / y
+        falling = decay * grown * (y0 * _f(z, less) + 2 * diffused * _m(z, less))
+        by_b = -(falling + diffused * diffused * (s * _q(z, less, decay))) / y
+        empty = (a == 0) & (y == 0)
+        if not empty.any():
+            return by_state, by_a, by_b
+        # drift alone ends at 0, where y is a/b for a little diffusion
+        by_a = np.where(empty, 1 / b, by_a)
+        return np.where(empty, 0.0, by_state), by_a, np.where(empty, 0.0, by_b)
+
+
+def _inverse_integral(y0: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """S, the integral of dt/y over the step."""
+    u, u0 = b * y / a, b * y0 / a
+    by_log = np.log((u0 - 1) / (u - 1)) / b
+    # away from the fixed point the sum is a difference of large numbers, the logarithm is not
+    s = np.where(((u.real > 1.5) | (u.real < 0)) & np.isfinite(by_log), by_log, (b + y - y0) / a)
+    s = np.where(a == 0, np.log(y0 / y) / b, s)
+    close = np.abs(y - y0) <= 0.2 * np.abs(y + y0)
+    s = np.where(close, 2 / (y0 + y), s)
+    for _ in range(_POLISH):
+        z = b * s
+        less = np.expm1(-z)
+        step = (s * (y0 * _f(z, less) + a * s * _m(z, less)) - 1) / y
+        step = np.where(np.isfinite(step), step, 0)
+        s = s - step
+        if (np.abs(step) <= _SETTLED * np.abs(s)).all():
+            break
+    return s
+
+
+def _f(z: np.ndarray, less: np.ndarray) -> np.ndarray:
+    """(1 - exp(-z))/z; here and below ``less`` is exp(-z) - 1 and ``decay`` exp(-z)."""
+    return np.where(z == 0, 1.0, -less / np.where(z == 0, 1.0, z))
+
+
+def _m(z: np.ndarray, less: np.ndarray) -> np.ndarray:
+    """(z - 1 + exp(-z))/z^2."""
+    return _near_zero(z, (z + less) / (z * z), _M)
+
+
+def _k(z: np.ndarray, less: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    """(1 - (1 + z) exp(-z))/z^2."""
+    return _near_zero(z, (-less - z * decay) / (z * z), _K)
+
+
+def _q(z: np.ndarray, less: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    """2 exp(-z) (sinh(z)/z - 1)/z^2."""
+    return _near_zero(z, (-less * (less + 2) / z - 2 * decay) / (z * z), _Q)
+
+
+def _near_zero(z: np.ndarray, form: np.ndarray, series: tuple[float, ...]) -> np.ndarray:
+    """``form`` where z is not small, else the series in z."""
+    weak = np.abs(z) < _WEAK
+    if not weak.any():
+        return form
+    v = z[weak]
+    total = np.full_like(v, series[-1])
+    for coefficient in series[-2::-1]:
+        total *= v
+        total += coefficient
+    found = np.array(form)
+    found[weak] = total
+    return found
 
 
 def _h(u: np.ndarray) -> np.ndarray:
@@ -104,14 +173,6 @@ def _psi(u: np.ndarray) -> np.ndarray:
     total = np.full_like(u, 2 / (_TERMS + 1))
     for power in range(_TERMS, 1, -1):
         total = total * u + 2 / power
-    return total
-
-
-def _psi_slope(u: np.ndarray) -> np.ndarray:
-    """psi'(u) = 2 (1/3 + 2 u/4 + 3 u^2/5 + ...)."""
-    total = np.full_like(u, 2 * _TERMS / (_TERMS + 2))
-    for power in range(_TERMS, 1, -1):
-        total = total * u + 2 * (power - 1) / (power + 1)
     return total
 
 

@@ -4,12 +4,13 @@
     RESET  dy/dt = alpha/y - beta x        sign = -1
 
 y > 0 is the state, which rises with the conductance; 0 <= x <= 1 the input; alpha and beta >= 0
-(alpha stands for diffusion, beta for drift). One input takes the time ``dt`` and is constant in it.
+(alpha = D stands for diffusion, beta = mu/L for drift, where y = w and x = v of Eq. (2)). One input
+takes the time ``dt`` and is constant in it.
 
 ==========  ================================================================  ===================
 explicit    y+ = y + alpha dt/y -+ beta x dt                                  the authors' network
-implicit    y+ = (c + sqrt(c^2 + 4 alpha dt))/2,  c = y -+ beta x dt          positive always
-exact       the solution of the equation itself, see `compact.exact_step`     positive always
+implicit    y+ = (c + sqrt(c^2 + 4 alpha dt))/2,  c = y -+ beta x dt          positive, alpha > 0
+exact       the solution of the equation itself, see `compact.exact_step`     positive, alpha > 0
 ==========  ================================================================  ===================
 
 Which sample belongs to which input
@@ -18,11 +19,23 @@ Which sample belongs to which input
     ``y[..., 0] = y0`` and ``y[..., k]`` uses ``x[..., k-1]``; the last input is never used.
 
 Stability of RESET at constant x (see `stability`)
-    The fixed point of all three is y* = alpha/(beta x). Explicit Euler approaches it monotonically
-    if (beta x)^2 dt < alpha, with damped oscillation up to 2 alpha, and not at all beyond: cycles,
-    chaos, negative states. beta dt < 2 sqrt(alpha dt) is sufficient for it to stay positive with
-    every input, because y + alpha dt/y never falls below 2 sqrt(alpha dt). The other two approach
-    y* monotonically whatever the numbers.
+    The fixed point of all three is y* = alpha/(beta x). In u = y/y* explicit Euler is the map
+    u+ = u + c/u - c with the ratio c = (beta x)^2 dt/alpha alone:
+
+    ==============  ===============================================================================
+    c < 1           approaches y* monotonically, once it is near
+    1 < c < 2       approaches it with damped oscillation
+    2 < c < 2.5     ends in a cycle of two states, c/2 (1 -+ sqrt(1 - 2/c)) in units of y*
+    to 2.6488       cycles of 4, 8, 16, ...: each doubles the one before
+    to 4            chaos, with windows of further cycles (of three about c = 3)
+    c > 4           steps below zero: where y = sqrt(alpha dt), one full input ends at y < 0; a
+                    state below zero never returns, it falls for ever
+    ==============  ===============================================================================
+
+    Its states are positive under all inputs from 0 to x if and only if beta x dt <
+    2 sqrt(alpha dt), that is c < 4 (or r = 1/c > 1/4), because y + alpha dt/y has its minimum
+    2 sqrt(alpha dt) at y = sqrt(alpha dt). The other two approach y* monotonically whatever the
+    numbers.
 
 All functions broadcast over leading dimensions, and take complex numbers as well, which
 differentiate (complex step). Loops over time run on time-major arrays in place.
@@ -69,9 +82,9 @@ class Stability:
     """What explicit Euler does at constant input.
 
     ``ratio`` is (beta x)^2 dt/alpha, ``multiplier`` the factor 1 - ratio by which a small distance
-    from the fixed point changes in a step, ``kind`` "monotone", "oscillating" or "unstable",
-    ``positive`` whether beta x dt < 2 sqrt(alpha dt), which keeps y positive for all inputs up
-    to x.
+    from the fixed point changes in a step, ``kind`` "monotone" (ratio below 1), "oscillating"
+    (below 2) or "unstable" (cycles, then chaos; see the module's text), ``positive`` whether
+    beta x dt < 2 sqrt(alpha dt), which keeps y positive for all inputs up to x.
     """
 
     ratio: np.ndarray

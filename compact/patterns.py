@@ -5,8 +5,11 @@ highest at the first sound after the longest silence: there the response is stro
 unambiguous pattern has one such place, an ambiguous one several that are about equal, and people
 who hear it begin it at one or another of them.
 
-The article draws the patterns and does not list them. Those here have its properties: eight beats,
-the unambiguous one strongest at its start only, the ambiguous one at its first, fourth and sixth.
+The article draws the patterns and does not list them. Those here have its properties: the
+unambiguous one is strongest at its start only, the ambiguous one about equal at its first, fourth
+and sixth beat. How equal depends on alpha and beta. With those below the ambiguous pattern's three
+responses differ by 7 to 8 % once it goes round, where the unambiguous one's second best is 17 to
+20 % below its best, by integrator; hence the tolerance of a tenth.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ __all__ = ["AMBIGUOUS", "UNAMBIGUOUS", "beginnings", "response"]
 
 UNAMBIGUOUS = (1, 1, 1, 1, 0, 1, 0, 0)
 AMBIGUOUS = (1, 1, 0, 1, 0, 1, 1, 0)
-# Fast enough that one silence is like another, slow enough for all three integrators to agree.
+# Fast enough that one silence is like another, slow enough for all three integrators to agree;
+# (beta x)^2/alpha = 0.83, so explicit Euler is monotone.
 ALPHA, BETA = 0.3, 0.5
 
 

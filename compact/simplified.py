@@ -8,9 +8,11 @@ is that of `compact.exact_step`, exact for a voltage that is constant within it.
 the electrode: w <= L. What holds it open is diffusion, which grows as 1/w.
 
 What the article states is the default: mu = 3.2e-14 m^2/V/s, L = 60 nm, R_off/R_on = 20, a sine
-of 1 V and 10 rad/s. It does not state D, R_on nor the start. Here R_on is 100 ohm, which only
-scales the current, the start half of the film, and D 3.2e-15 m^2/s, with which RESET at 1 V ends
-at a tenth of the film: D L/(mu v) = 6 nm.
+v0 sin(w0 t) of 1 V and w0 = 10. Its axes are dimensionless and w0 has no unit: it is taken as
+10 rad/s, which beside L^2/(mu v0) = 0.11 s, the time in which 1 V moves the border through the
+film, gives loops like Fig. 1c. It does not state D, R_on nor the start. Here R_on is 100 ohm, which
+only scales the current, the start half of the film, and D 3.2e-15 m^2/s, with which RESET at 1 V
+ends at a tenth of the film: D L/(mu v) = 6 nm.
 """
 
 from __future__ import annotations
@@ -148,7 +150,11 @@ def abrupt_switching(cell: SimplifiedMemristor | None = None, periods: int = 2) 
 def negative_differential_resistance(
     cell: SimplifiedMemristor | None = None, periods: int = 2
 ) -> xr.Dataset:
-    """Fig. S1: a sine of 3 rad/s; on the RESET side the current falls while the voltage rises."""
+    """Fig. S1: a sine of 3 rad/s; on the RESET side the current falls while the voltage rises.
+
+    With i = v/R, di/dv < 0 takes a resistance that grows faster than the voltage, relatively. So it
+    does on the way out in RESET, and nowhere else in these sweeps; at the frequency of
+    `hysteresis`, too."""
     return _sine(cell or SimplifiedMemristor(), 1.0, 3.0, periods, 0.5)
 
 

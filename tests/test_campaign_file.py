@@ -211,16 +211,19 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_the_shipped_campaigns() -> None:
     names = list_campaigns()
     assert set(names) == {
-        f"{n}{s}" for n in ("fig2b", "fig2c", "fig2d", "s8") for s in ("", "-small")
+        *(f"{n}{s}" for n in ("fig2b", "fig2c", "fig2d", "s8") for s in ("", "-small")),
+        "fig2b-gradual",
+        "table-small",
     }
     for name in names:
         campaign = Campaign.from_file(name)
         assert campaign.name == name and campaign.description
         assert campaign.pulse_count == 100
         assert all(v is not None and v < 0 for v in campaign.amplitudes)  # RESET
-        if name.endswith("-small"):
+        if name.endswith(("-small", "-gradual")):
             assert campaign.settings.name == "quick"
-            assert campaign.seconds(campaign.size, 2) < 600
+            minutes = 15 if name == "table-small" else 10
+            assert campaign.seconds(campaign.size, 2) < 60 * minutes
         else:
             assert campaign.cycles * campaign.devices == 100
 

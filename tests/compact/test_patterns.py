@@ -15,6 +15,14 @@ def test_where_the_patterns_begin(integrator: str) -> None:
     assert beginnings(AMBIGUOUS, integrator=integrator) == [1, 4, 6]
 
 
+@pytest.mark.parametrize("integrator", ["explicit", "implicit", "exact"])
+def test_how_clear_the_beginnings_are(integrator: str) -> None:
+    one = np.sort(response(UNAMBIGUOUS, 8, integrator=integrator)[-1][np.array(UNAMBIGUOUS) == 1])
+    assert 0.16 < 1 - one[-2] / one[-1] < 0.21
+    three = response(AMBIGUOUS, 8, integrator=integrator)[-1][[0, 3, 5]]
+    assert 0.05 < 1 - three.min() / three.max() < 0.08
+
+
 def test_turning_a_pattern_turns_its_beginning() -> None:
     for shift in range(8):
         turned = np.roll(UNAMBIGUOUS, shift)

@@ -62,6 +62,17 @@ def test_switching_is_abrupt_and_the_resistance_negative_where_the_pictures_say(
     outward = negative & (speed > 0)
     assert (voltage[outward] < 0).all()  # RESET: |i| falls while |v| rises
     assert outward.sum() > 50
+    assert outward.sum() == negative.sum()  # and nowhere else
+
+
+def test_abrupt_means_a_tenth_of_the_resistance_within_25_millivolts() -> None:
+    loop = abrupt_switching()
+    state, voltage, ohms = (loop[name].values for name in ("state", "voltage", "resistance"))
+    closing = np.flatnonzero((state[:-1] < 1) & (state[1:] == 1))
+    assert closing.size == 2
+    for k in closing:
+        before = np.flatnonzero(ohms[: k + 1] > 10 * ohms[k + 1])[-1]
+        assert 0 < voltage[k + 1] - voltage[before] < 0.025
 
 
 def test_a_constant_resistance_shows_neither() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.update_laws import LAWS, compare_laws, laws_table
+from compact.fit_input import prepare
+from compact.update_laws import LAWS, _held_out, compare_laws, laws_table
 from devicephys.errors import InputError
 from tests.compact.trains import falling
 
@@ -67,6 +68,25 @@ def test_held_out_blocks_do_not_help_the_fit() -> None:
     spoilt[60:70] += 1e-4  # one block off: held out, it is predicted as if it were not
     ds = compare_laws(spoilt, direction="down")
     assert ds["cross_validated_rmse"].sel(law="alpha/beta") > ds["rmse"].sel(law="alpha/beta")
+
+
+def test_the_forecast_knows_nothing_of_what_comes_after() -> None:
+    data = falling(0.01, 0.05, 0.01, seed=2)
+    changed = data.copy()
+    changed[91:] += 2e-5  # the last of ten blocks
+    errors = [
+        _held_out(LAWS["alpha/beta"], prepare(np.array([v]), False), range(5, 9), 10, forecast)
+        * np.ptp(v)
+        for forecast in (True, False)
+        for v in (data, changed)
+    ]
+    assert errors[1] == pytest.approx(errors[0], rel=1e-6)
+    assert abs(errors[3] / errors[2] - 1) > 1e-3  # interpolation does know
+    one = compare_laws(data, direction="down")
+    # a straight line does not foresee that the train saturates
+    linear, own = (one.sel(law=name) for name in ("linear", "alpha/beta"))
+    assert linear["forecast_rmse"] > 5 * own["forecast_rmse"]
+    assert own["forecast_rmse"] < 2 * own["rmse"]
 
 
 def test_mirror_images_compare_alike() -> None:
