@@ -6,6 +6,7 @@ the commands, so that ``--help`` is quick.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -38,7 +39,10 @@ from devicephys.errors import InputError, StorageError
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except OSError as exc:  # the text of --help could not be written
+        sys.exit(f"error: {exc.strerror or exc}")
 
 
 @app.command()
@@ -106,6 +110,21 @@ def fit(
     split: Annotated[
         bool, typer.Option("--split", help="Cut trains of a file where they turn.")
     ] = False,
+    wide: Annotated[
+        bool | None, typer.Option("--wide/--long", help="Each column is a train, or one holds all.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file.")
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option("--variable", metavar="NAME", help="Of a MAT, NPZ or NetCDF file.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option("--delimiter", metavar="SIGN", help="Between the cells of a text.")
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Fit all pulse trains of a campaign or of a file; write the table.
@@ -115,11 +134,15 @@ def fit(
     from compact.table import AlphaBetaTable
     from compact.table_source import open_source
 
-    path = free_path(out, overwrite)
+    path = free_path(out, overwrite, source)
     columns = given(
         conductance=conductance, resistance=resistance, current=current, voltage=voltage,
-        pulse=pulse, units=units,
+        pulse=pulse, units=units, wide=wide, variable=variable, decimal=decimal,
     )  # fmt: skip
+    if sheet is not None:
+        columns["sheet"] = int(sheet) if sheet.isdigit() else sheet
+    if delimiter is not None:
+        columns["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if train:
         columns["train"] = train
     if split:
@@ -190,7 +213,11 @@ def invert(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Print the pulse setting that comes closest to a wanted pair, and the error that remains."""
-    path = free_path(picture, overwrite) if picture is not None else None
+    path = None
+    if picture is not None:
+        if not picture.lower().endswith(".png"):
+            raise InputError("the picture is a PNG file", "--picture", "Let its name end in .png")
+        path = free_path(picture, overwrite, table, option="--picture")
     found = read_table(table)
     inversion = found.invert(alpha=alpha, beta=beta)
     typer.echo(str(inversion))
@@ -232,7 +259,7 @@ def export(
     """
     from compact import export as exports
 
-    path = free_path(out, overwrite)
+    path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     options = given(
         width=width, initial_resistance=initial_resistance,
         conductance_min=conductance_min, conductance_max=conductance_max, threshold=threshold,
@@ -263,7 +290,7 @@ def report(
     """Write one HTML file with figures, the article's trends and pictures."""
     from compact.report import write_report
 
-    path = free_path(out, overwrite)
+    path = free_path(out, overwrite, *tables)
     typer.echo(str(write_report([read_table(t) for t in tables], path, overwrite=overwrite)))
 
 

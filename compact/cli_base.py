@@ -107,6 +107,9 @@ def command[**P](function: Callable[P, None]) -> Callable[P, None]:
             end("stopped", 130)
         except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
             raise
+        except OSError as exc:  # a path that the system refuses: permission, length, loop of links
+            where = f" ({exc.filename})" if exc.filename else ""
+            end(f"{exc.strerror or exc}{where}", StorageError.exit_code)
         except Exception as exc:
             where = _keep_traceback()
             text = f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
@@ -136,16 +139,46 @@ def path_of(text: str, where: str) -> Path:
     return Path(text)
 
 
-def free_path(text: str, overwrite: bool) -> Path:
-    """The path of a file to make; what cannot be written is told before the work is done."""
-    path = path_of(text, "--out")
-    if path.is_dir():
-        raise StorageError("is a folder", str(path), "Name a file")
-    if path.exists() and not overwrite:
-        raise StorageError("the file exists already", str(path), "Use --overwrite or another name")
+def free_path(text: str, overwrite: bool, *sources: str, option: str = "--out") -> Path:
+    """The path of a file to make; what cannot be written is told before the work is done.
+
+    Parameters
+    ----------
+    sources : what is read, which it must not replace.
+
+    Raises
+    ------
+    InputError : an empty name.
+    StorageError : a folder, a device or a pipe, an existing file without ``overwrite``, a source,
+        or no folder to write to.
+    """
+    path = path_of(text, option)
+    if path.is_dir() or text.rstrip().endswith(("/", os.sep)):
+        raise StorageError("is a folder", text, "Name a file")
+    if os.path.lexists(path):
+        if path.is_symlink():  # it would be replaced, not what it points to
+            raise StorageError("is a link", str(path), "Name the file itself")
+        if not path.is_file():
+            raise StorageError("is not a regular file", str(path), "Name a file")
+        if not overwrite:
+            hint = "Use --overwrite or another name"
+            raise StorageError("the file exists already", str(path), hint)
+        if any(_is_same(path, source) for source in sources):
+            raise StorageError(
+                "is read from and cannot be replaced", str(path), "Name another file"
+            )
     if not path.parent.is_dir():
         raise StorageError("there is no such folder", str(path.parent))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StorageError("nothing may be written to this folder", str(path.parent))
     return path
+
+
+def _is_same(path: Path, other: str) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # the other is not there, which its reader says
+        return False
 
 
 def read_table(text: str) -> AlphaBetaTable:
@@ -173,7 +206,11 @@ def print_pairs(pairs: dict[str, str]) -> None:
 
 
 def print_rows(heads: list[str], rows: list[list[str]], title: str | None = None) -> None:
-    """Print texts as a table, which is not folded when the output goes to a file."""
+    """Print texts as a table, which is not folded when the output goes to a file.
+
+    A terminal too narrow for the longest words of all columns gets a list instead: a table would
+    lose its numbers.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -181,4 +218,13 @@ def print_rows(heads: list[str], rows: list[list[str]], title: str | None = None
     table = Table(*heads, title=title, show_header=bool(heads))
     for row in rows:
         table.add_row(*map(Text, row))
-    (Console() if sys.stdout.isatty() else Console(width=160)).print(table)
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    console = Console() if terminal else Console(width=160)
+    if Console(width=10_000).measure(table).minimum <= console.width:
+        console.print(table)
+        return
+    if title:
+        typer.echo(title)
+    for row in rows:
+        texts = [f"{h} {t}" for h, t in zip(heads, row, strict=True) if t != "–"]
+        typer.echo("; ".join(texts) if heads else ": ".join(row))

@@ -21,6 +21,7 @@ except ImportError as exc:  # pragma: no cover
 
 from compact.diagnostics import diagnose
 from compact.exact_step import exact_derivatives, exact_step
+from compact.fit_input import ONE_PULSE, first_does_all
 from compact.fit_model import candidates
 from compact.fit_windows import windows
 from compact.least_squares import solve
@@ -52,6 +53,8 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
     conductance_min_, conductance_max_ : in the unit of y.
     alpha_stderr_, beta_stderr_, covariance_ : of the parameters in that order, (4, 4).
     at_bound_ : (4,).
+    determined_, note_ : whether the reads determine alpha_ and beta_, and why not. Where the first
+        pulse does over 99 % of the change, they describe the reads, but the errors are NaN.
     origin_ : number of pulses at which the train begins.
     n_features_in_, n_iter_ : as usual.
     """
@@ -132,6 +135,12 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         self.covariance_ = covariance[np.ix_(order, order)]
         self.alpha_stderr_, self.beta_stderr_ = np.sqrt(np.diag(self.covariance_))[:2].tolist()
         self.at_bound_ = diagnosis.at_bound[0][order]
+        self.note_ = str(diagnosis.notes[0])
+        if _first_does_all(count, scaled):
+            self.note_ = ONE_PULSE
+            self.covariance_ = np.full((4, 4), np.nan)
+            self.alpha_stderr_ = self.beta_stderr_ = np.nan
+        self.determined_ = not self.note_
         self.n_iter_ = int(best.steps[0])
         return self
 
@@ -149,6 +158,15 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         if not 0 <= self.column < X.shape[1]:
             raise InputError(f"X has no column {self.column}", "column", f"It has {X.shape[1]}")
         return np.asarray(X[:, self.column])
+
+
+def _first_does_all(count: np.ndarray, scaled: np.ndarray) -> bool:
+    """`compact.fit_input.first_does_all`, of the mean of the reads after each number of pulses."""
+    numbers, place = np.unique(count, return_inverse=True)
+    if numbers.size < 2:
+        return False
+    means = np.bincount(place, scaled) / np.bincount(place)
+    return bool(first_does_all(means[:, None], np.ones((means.size, 1)))[0])
 
 
 def _residuals(

@@ -136,6 +136,12 @@ def cell_of(
         low = to_si(conductance_min, "S", "conductance_min")
     if conductance_max is not None:
         high = to_si(conductance_max, "S", "conductance_max")
+    if np.isnan([low, high]).any():
+        raise InputError(
+            "there is no conductance window, the fitted numbers being relative",
+            "conductance_min, conductance_max",
+            "Pass both as texts, e.g. '6.1 uS' and '202.1 uS'",
+        )
     if not (np.isfinite([low, high]).all() and 0 <= low < high):
         raise InputError(
             f"no conductance window: {format_si(low, 'S')} to {format_si(high, 'S')}",
@@ -228,6 +234,12 @@ def _of_table(table: xr.Dataset, where: str, width: str | None, resistance: str 
         notes.append(f"alpha and beta: means over the valid ones of {count}")
     mean = {name: np.atleast_1d(_mean(ds[name], over)) for name in _TABLE}
     volts = np.atleast_1d(np.asarray(ds["amplitude"].values, float))
+    if np.isnan(volts).all():
+        raise InputError(
+            "the amplitude of the pulses is not known",
+            where,
+            "Say it when fitting: amplitude='-2 V' (--amplitude)",
+        )
     # NaN: nothing valid at this amplitude, or pulses of several amplitudes
     known = np.isfinite(volts) & np.isfinite(mean["alpha"]) & np.isfinite(mean["beta"])
     known &= volts != 0
@@ -266,6 +278,8 @@ def _choose(ds: xr.Dataset, axis: str, told: str | None, unit: str, where: str) 
         return ds
     values = np.atleast_1d(np.asarray(ds[axis].values, float))
     known = ", ".join(format_si(v, unit) for v in values[:8])
+    if np.isnan(values).all():  # not known: what was told counts
+        return (ds.isel({axis: 0}) if axis in ds.dims else ds).drop_vars(axis)
     if told is None:
         if values.size > 1:
             raise InputError(

@@ -122,7 +122,7 @@ def dataset_of_json(text: str, path: str) -> xr.Dataset:
             {n: variable(v) for n, v in document["coords"].items()},
             document["attrs"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise _damaged(path, error) from error
 
 
@@ -196,7 +196,7 @@ def dataset_of_csv(text: str, path: str) -> xr.Dataset:
             variables[name] = array.transpose(*part["dims"])
         coords = {n: variables.pop(n) for n in meta["coords"]}
         return xr.Dataset(variables, coords, meta["attrs"])
-    except (KeyError, TypeError, ValueError, IndexError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, csv.Error) as error:
         raise _damaged(path, error) from error
 
 

@@ -134,7 +134,8 @@ def fit_many(
     Returns
     -------
     Dataset on ``train`` (and ``parameter``): see `compact.result.dataset`. A train that cannot be
-    fitted has ``valid`` False and a ``reason``, and NaN elsewhere.
+    fitted has ``valid`` False and a ``reason``, and NaN elsewhere. One whose first pulse does over
+    99 % of the change is not valid either: it has a window and a curve, but no alpha and beta.
 
     Raises
     ------
@@ -194,6 +195,7 @@ def _fit_each(
         else:
             found = fit_batch(part, sign, options)
         columns.put(index, part, found, flip)
+        columns.strike_out(index, part)
 
 
 def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 
 from devicephys.errors import InputError, closest, shorten
 
-__all__ = ["DIRECTIONS", "Trains", "prepare", "read_trains"]
+__all__ = ["DIRECTIONS", "FIRST", "ONE_PULSE", "Trains", "first_does_all", "prepare", "read_trains"]
 
 DIRECTIONS = ("down", "up")
 _SMALLEST = 3  # pulses
 _ENDS = 0.1  # share of a train whose mean counts as its beginning, and as its end
+FIRST = 0.99  # share of the whole change; what is left is no more than the noise of a read
+ONE_PULSE = "the first pulse does over 99 % of the change: beta is known from below only"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Trains:
     def usable(self) -> np.ndarray:
         return np.flatnonzero(self.reasons == "")
 
+    @property
+    def one_pulse(self) -> np.ndarray:
+        """Which trains, (N,), say nothing of beta but a lower bound: see `first_does_all`."""
+        return first_does_all(self.values, self.weights)
+
     def part(self, index: np.ndarray) -> Trains:
         """The trains of these numbers."""
         return Trains(
@@ -60,6 +67,24 @@ class Trains:
             self.physical,
             self.reasons[index],
         )
+
+
+def first_does_all(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Which trains end with their first pulse, so that any beta above 1 gives the same curve.
+
+    Parameters
+    ----------
+    values, weights : as in `Trains`; the first row is the state before the first pulse. Where the
+        read after the first pulse is missing, the next one counts.
+
+    Returns
+    -------
+    (N,), True where the first read is more than `FIRST` of the train's span away from the start.
+    """
+    there = weights[1:] > 0
+    row = there.argmax(0)
+    first = np.take_along_axis(values[1:], row[None], axis=0)[0]
+    return np.asarray(there.any(0) & (np.abs(first - values[0]) > FIRST))
 
 
 def read_trains(train: Any, normalised: bool | None) -> tuple[np.ndarray, bool, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from compact.foreign_binary import read_mat, read_npz, read_xlsx
 from compact.foreign_columns import QUANTITY, assign, find_column
+from compact.foreign_loops import refuse_loops
 from compact.foreign_netcdf import read_netcdf
 from compact.foreign_table import LARGEST, Column, Table
 from compact.foreign_text import read_text
@@ -101,6 +102,8 @@ def read_pulses(
         raise InputError("several columns of values are told, and wide=False", name)
     roles = assign(table, told, wide)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
+    if roles.guessed and unit == "1" and (direction is None or direction == "split"):
+        refuse_loops(table, trains, split=direction == "split")
     trains = directed(table, trains, direction)
     return _dataset(table, trains, unit, content)
 
@@ -108,9 +111,10 @@ def read_pulses(
 def _content(path: str | os.PathLike[str]) -> bytes:
     try:
         place = Path(path)
+        mode = place.stat().st_mode  # before it is opened: a pipe would wait for its writer
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError("is not a regular file", str(path))
         with place.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError("is not a regular file", str(path))
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise InputError("no such file", str(path)) from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from compact.foreign_columns import VALUES
 from compact.foreign_mat import mat_arrays
-from compact.foreign_table import LARGEST, Cell, Column, Table, split_unit
+from compact.foreign_table import LARGEST, Cell, Column, Table, printable, split_unit
 from compact.foreign_text import from_rows
 from compact.foreign_words import role_of
 from devicephys.errors import InputError, closest, one_line, shorten
@@ -135,6 +135,8 @@ def read_npz(content: bytes, path: str, variable: str | None) -> Table:
 
 def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Table:
     """Columns from named arrays: one matrix, or vectors of one length."""
+    # a damaged file has odd names
+    arrays = {printable(name) or "?": value for name, value in arrays.items()}
     usable: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)

@@ -45,6 +45,7 @@ class Roles:
     width: Column | None = None
     train: list[Column] = field(default_factory=list)
     direction: Column | None = None
+    guessed: bool = False  # nobody called the values conductances
 
 
 def find_column(table: Table, key: object, name: str) -> Column:
@@ -196,7 +197,7 @@ def _choose_values(
                 table.path,
                 "Pass conductance='...', resistance='...' or current='...': a heading or a number",
             )
-        roles.kind, roles.values = "conductance", plain
+        roles.kind, roles.values, roles.guessed = "conductance", plain, True
         table.assume(
             ", ".join(c.title for c in plain[:4])
             + (", ..." if len(plain) > 4 else "")

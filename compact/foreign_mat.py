@@ -70,6 +70,8 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
             raise ValueError("it is cut off")
         yield kind, data[at + 8 : at + 8 + size]
         at += 8 + size + (0 if kind == _COMPRESSED else -size % 8)
+    if at < len(data):
+        raise ValueError("it is cut off")
 
 
 def _matrix(data: bytes, order: str, prefix: str, depth: int, found: dict[str, np.ndarray]) -> None:

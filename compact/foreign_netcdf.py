@@ -9,14 +9,14 @@ import numpy as np
 
 from compact.foreign_binary import attempt, which_variable
 from compact.foreign_columns import VALUES
-from compact.foreign_table import Column, Table
+from compact.foreign_table import LARGEST, Column, Table
 from compact.foreign_words import role_of
 from devicephys.errors import InputError, closest, shorten
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["read_netcdf"]
+__all__ = ["look_into", "read_netcdf"]
 
 
 def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | None) -> Table:
@@ -35,15 +35,13 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
 
     def load() -> xr.Dataset:
         if engine == "h5netcdf":
-            import h5py
-
-            # what h5netcdf looks at first: it leaves a mess on stderr where that fails
-            with h5py.File(io.BytesIO(content), "r") as file:
-                file.attrs.get("_nc3_strict")
+            look_into(io.BytesIO(content))
         options: dict[str, Any] = {} if engine == "scipy" else {"phony_dims": "access"}
         with xr.open_dataset(
             io.BytesIO(content), engine=engine, decode_times=False, **options
         ) as ds:
+            if ds.nbytes > 5 * LARGEST:
+                raise ValueError(f"it unpacks to more than {5 * LARGEST} bytes")
             return ds.load()
 
     ds = attempt(load, path, "a NetCDF file")
@@ -99,6 +97,17 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
         cells = list(np.broadcast_to(along, shape).ravel())
         table.columns.append(Column(dim, "", cells, len(table.columns) + 1))
     return table
+
+
+def look_into(file: Any) -> None:
+    """Read of an HDF5 file, or its path, what h5netcdf looks at first.
+
+    Where that fails, h5netcdf leaves a mess on stderr; h5py raises one of its many exceptions.
+    """
+    import h5py
+
+    with h5py.File(file, "r") as handle:
+        handle.attrs.get("_nc3_strict")
 
 
 def _variable(ds: xr.Dataset, told: str | None, path: str) -> str:

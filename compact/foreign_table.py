@@ -23,6 +23,7 @@ _EMPTY = {"", "nan", "n/a", "na", "#n/a", "#na", "null", "none", "-", "--", "---
 _OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and "no reading"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
 _RELATIVE = {
     "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
     "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless",
@@ -315,7 +316,7 @@ def _number(table: Table, column: Column, row: int, cell: Cell) -> tuple[float, 
 
 def _not_a_number(table: Table, column: Column, row: int, cell: Cell) -> InputError:
     hint = "Correct the cell, or leave it empty for a missing value"
-    if isinstance(cell, str) and "," in cell and "." in cell:
+    if isinstance(cell, str) and (("," in cell and "." in cell) or _GROUPED.fullmatch(cell)):
         hint = "Write numbers without signs between the thousands"
     elif isinstance(cell, str) and "," in cell:
         hint = "Pass decimal=',' if it is a decimal comma"

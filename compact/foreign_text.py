@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -35,6 +36,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# "1,000" and "-12,500,000" (with "uS" behind), not "0,125", "1,25" or "1,000e3"
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,eEdD])")
 
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 
@@ -169,7 +172,8 @@ def _split(line: str, delimiter: str, place: str) -> list[Cell]:
     except csv.Error as error:
         if not place:
             return []
-        raise InputError(f"cannot be split into cells: {error}", place) from None
+        hint = "Is a quotation mark closed on its line?"
+        raise InputError(f"cannot be split into cells: {error}", place, hint) from None
     return [cell.strip() for cell in rows[0]] if rows else []
 
 
@@ -180,7 +184,7 @@ def _sniff(
     sample = [lines[i] for i in range(0, len(lines), max(1, len(lines) // 200))]
     best, score = "", 0.0
     for sign in _NAMES:
-        if sign == "," and decimal == ",":
+        if sign == "," and decimal == "," and not any('"' in line for _, line in sample):
             continue
         counts: Counter[int] = Counter()
         for _, line in sample:
@@ -286,6 +290,7 @@ def _settle_decimal(table: Table, decimal: str | None) -> None:
         table.decimal_comma = decimal == ","
         return
     seen: dict[bool, str] = {}
+    thousands = True  # all commas may stand between thousands
     for column in table.columns:
         if not any(isinstance(c, str) and "," in c for other in table.columns for c in other.cells):
             break
@@ -293,11 +298,18 @@ def _settle_decimal(table: Table, decimal: str | None) -> None:
             comma = uses_comma(cell)
             if comma is not None and comma not in seen:
                 seen[comma] = table.place(column, row)
+            thousands = thousands and (not comma or _THOUSANDS.match(str(cell)) is not None)
     if len(seen) == 2:
         raise InputError(
             "numbers with decimal points and with decimal commas in one file",
             seen[True],
             f"A point stands at {seen[False].split(', ', 1)[-1]}; pass decimal='.' or decimal=','",
+        )
+    if True in seen and thousands:
+        raise InputError(
+            "every comma stands before three digits: a decimal comma, or one between thousands",
+            seen[True],
+            "Pass decimal=',' if it is a decimal comma; else write the numbers without",
         )
     table.decimal_comma = True in seen
     if table.decimal_comma:

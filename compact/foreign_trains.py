@@ -67,7 +67,7 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
             if train is not None:
                 trains.append(train)
     if not trains:
-        raise InputError("holds no value", table.path)
+        raise InputError("holds no reading after a pulse", table.path)
     _place(table, trains)
     _unique_labels(trains)
     return trains, "1" if relative == {True} else "S"

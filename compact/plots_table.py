@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from compact.plots_style import new_figure
 from compact.table_schema import AXES, UNITS, words
-from compact.trends import SATURATION, Trend, statement
+from compact.trends import SATURATION, Trend, choice, statement
 from devicephys.errors import InputError
 from devicephys.units import format_si
 
@@ -26,6 +26,7 @@ __all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure
 _COLOUR = {"alpha": "#E69F00", "beta": "#0072B2"}
 _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = "osD^vP"
+_BARRED = 8  # lines up to which bars can be told apart
 _GREEK = {"alpha": "α", "beta": "β"}
 _SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (1e-3, "kΩ")}
 _TAGS = "bcd"  # panels of Fig. 2
@@ -34,15 +35,15 @@ _TAGS = "bcd"  # panels of Fig. 2
 def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
     """Draw alpha (above) and beta against amplitude, width and initial resistance, as Fig. 2b-d.
 
-    An axis is taken from the table in which it varies, first from one in which nothing else does;
-    what else varies is averaged. Dark: 95 % band of the mean, light: of single cycles (dotted: of
-    single devices). A cross: no cell is valid.
+    An axis is that of the table which `compact.trends.choice` takes; what else varies is averaged.
+    Dark: 95 % band of the mean, light: of single cycles (dotted: of single devices). A cross: no
+    cell is valid.
 
     Raises
     ------
     InputError : nothing varies in any of the tables.
     """
-    chosen = {a: t for a in AXES if (t := _table_for(a, tables)) is not None}
+    chosen = choice(tables)
     if not chosen:
         raise InputError("nothing varies in this table: there is one setting", "table")
     known = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
@@ -64,14 +65,18 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
         column = list(chosen).index("initial_resistance")
         for ax in grid[:, column]:
             ax.axvline(SATURATION / 1e3, color="0.6", linewidth=0.8, linestyle=":")
-    handles, labels = grid[1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    _legend(figure, grid[1], 5)
     return figure
 
 
-def _table_for(axis: str, tables: Sequence[AlphaBetaTable]) -> AlphaBetaTable | None:
-    fitting = [t for t in tables if axis in t.varied]
-    return min(fitting, key=lambda t: len(t.varied)) if fitting else None
+def _legend(figure: Figure, panels: Sequence[Axes] | np.ndarray, columns: int) -> None:
+    """One legend for all panels, each entry once."""
+    known: dict[str, Any] = {}
+    for ax in panels:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            known.setdefault(text, handle)
+    style: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 8.5}
+    figure.legend(known.values(), known.keys(), ncols=columns, **style)
 
 
 def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
@@ -88,9 +93,9 @@ def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
         half = ds[f"{name}_{key}"].values[order]
         return np.maximum(mean - half, 0.0), mean + half
 
-    ax.fill_between(
-        x, *about("cycle_band"), color=colour, alpha=0.18, lw=0, label="95 %: single cycle"
-    )
+    cycles = about("cycle_band")
+    if np.isfinite(cycles[0]).any():
+        ax.fill_between(x, *cycles, color=colour, alpha=0.18, lw=0, label="95 %: single cycle")
     devices = about("device_band")
     if np.isfinite(devices[0]).any():
         for k, edge in enumerate(devices):
@@ -128,9 +133,9 @@ def _axis_label(ax: Axes, axis: str, wanted: bool) -> None:
 
 
 def by_setting_figure(table: AlphaBetaTable) -> Figure:
-    """Draw alpha and beta of every setting with 95 % bars, as Fig. S8: bars of single devices if
-    there are several, else of single cycles; a line for each combination of the other axes that has
-    valid cells, along the axis that has most.
+    """Draw alpha and beta of every setting, up to eight lines with 95 % bars, as Fig. S8: of single
+    devices if there are several, else of single cycles; a line for each combination of the other
+    axes that has valid cells, along the axis that has most.
 
     Raises
     ------
@@ -151,21 +156,25 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
     axes = figure.subplots(1, 2)
     x = np.abs(means[first].values) * _SCALE[first][0]
     order = np.argsort(x)
-    places = list(np.ndindex(*(means.sizes[a] for a in rest)))
+    every = np.ndindex(*(means.sizes[a] for a in rest))
+    places = [p for p in every if means["alpha"][(slice(None), *p)].notnull().any()]
     for ax, name in zip(axes, ("alpha", "beta"), strict=True):
         for k, place in enumerate(places):
-            at = dict(zip(rest, place, strict=True))
-            one = means.isel(at)
-            if one["alpha"].isnull().all():
-                continue
-            shift = (k - (len(places) - 1) / 2) * 0.012 * (np.ptp(x) or 1.0)
+            one = means.isel(dict(zip(rest, place, strict=True)))
+            # bars side by side, all near their place
+            aside = (k - (len(places) - 1) / 2) * min(0.012, 0.05 / len(places))
+            if first == "width":
+                beside = x[order] * (x.max() / x.min()) ** aside
+            else:
+                beside = x[order] + aside * np.ptp(x)
+            bars = one[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
             text = ", ".join(format_si(float(one[a]), UNITS[a]) for a in rest if a in table.varied)
             ax.errorbar(
-                x[order] + (shift if first != "width" else 0.0),
+                beside,
                 one[name].values[order],
-                one[f"{name}_{kind}_band"].values[order],
+                bars,
                 color=_SERIES[k % len(_SERIES)],
-                marker=_MARKERS[(k // 2) % len(_MARKERS)],
+                marker=_MARKERS[k % len(_MARKERS)],
                 linestyle=("-", "--", "-.", ":")[(k // len(_SERIES)) % 4],
                 markersize=4.5,
                 capsize=3,
@@ -182,8 +191,7 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
         ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
         ax.grid(True, color="0.88", linewidth=0.6)
         ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    _legend(figure, axes[:1], 4)
     return figure
 
 
@@ -198,21 +206,10 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
     ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
     ds = table.dataset
     valid = ds["valid"].values
-    dots: dict[str, Any] = {
-        "markersize": 2.5,
-        "color": "0.45",
-        "linestyle": "none",
-        "marker": "o",
-        "alpha": 0.6,
-    }
+    dots: dict[str, Any] = {"marker": "o", "ms": 2.5, "ls": "none", "color": "0.45", "alpha": 0.6}
     ax.plot(ds["alpha"].values[valid], ds["beta"].values[valid], label="single cells", **dots)
     means = table.means
-    style: dict[str, Any] = {
-        "linestyle": "none",
-        "marker": "s",
-        "markersize": 5,
-        "color": "#0072B2",
-    }
+    style: dict[str, Any] = {"marker": "s", "ms": 5, "ls": "none", "color": "#0072B2"}
     ax.plot(means["alpha"].values.ravel(), means["beta"].values.ravel(), label="means", **style)
     if inversion is not None:
         wanted = inversion.alpha_wanted, inversion.beta_wanted

@@ -16,7 +16,7 @@ import numpy as np
 from compact.plots_table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.table import AlphaBetaTable, tables_of
 from compact.table_schema import AXES, UNITS, words
-from compact.trends import statement
+from compact.trends import choice, statement
 from devicephys.errors import InputError
 from devicephys.units import format_si
 
@@ -32,9 +32,15 @@ h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1
 table { border-collapse: collapse; margin: 1em 0 } .wide { overflow-x: auto }
 td, th { padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: left;
          vertical-align: top }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-img { max-width: 100% } .yes { color: #00704d } .no { color: #b3470b }
-code { word-break: break-all }
+.numbers { font-size: .87em } .numbers td, .numbers th { padding: .25em .5em; text-align: right;
+           vertical-align: bottom; font-variant-numeric: tabular-nums }
+.numbers td { white-space: nowrap }
+img { max-width: 100% } .wide img { min-width: 44em } .yes { color: #00704d } .no { color: #b3470b }
+code { overflow-wrap: anywhere }
+@media (max-width: 44em) {
+  .trends th { display: none } .trends td { display: block; border: 0; padding: .1em 0 }
+  .trends td:last-child { border-bottom: 1px solid #ddd; padding-bottom: .6em }
+}
 """
 _ROWS = 60  # settings in the table of means
 
@@ -67,25 +73,31 @@ def report_text(tables: AlphaBetaTable | Sequence[AlphaBetaTable]) -> str:
         body += _table_part(table)
     title = html.escape(str(chosen[0].dataset.attrs["title"]))
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
     )
 
 
 def _trend_part(tables: list[AlphaBetaTable]) -> list[str]:
-    found = statement(tables)
+    found, speakers = statement(tables), choice(tables)
     rows = []
     for trend in found:
         word = {True: "holds", False: "does not hold", None: "cannot be told"}[trend.holds]
         kind = {True: "yes", False: "no", None: ""}[trend.holds]
         claim = f"{trend.parameter} {trend.claim} with {words(trend.axis)}"
-        rows.append([claim, f'<b class="{kind}">{word}</b>', html.escape(trend.reason)])
+        reason = trend.reason
+        if len(tables) > 1:
+            reason += f" ({speakers[trend.axis].dataset.attrs['title']})"
+        rows.append([claim, f'<b class="{kind}">{word}</b>', html.escape(reason)])
     held = sum(t.holds is True for t in found)
     return [
         "<h2>The article's trends</h2>",
         f"<p>{held} of {len(found)} statements hold.</p>" if found else "",
-        _html_table(("statement", "", "why"), rows),
-        _image(trends_figure(tables), "alpha and beta against the pulse setting"),
+        _html_table(("statement", "", "why"), rows, "trends"),
+        _image(trends_figure(tables), "alpha and beta against the pulse setting", True),
         "<p>Dark: 95&nbsp;% band of the mean. Light: of single cycles; dotted: of single devices. "
         "A slope and its band are means over cells, each of which is the same at all settings.</p>",
     ]
@@ -101,11 +113,11 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
         parts.append("<p>Not valid:</p>")
         parts.append(_html_table((), [[str(n), html.escape(r)] for r, n in reasons]))
     if len(table.varied) > 1:
-        parts.append(_image(by_setting_figure(table), "alpha and beta by setting"))
+        parts.append(_image(by_setting_figure(table), "alpha and beta by setting", True))
     parts.append(_means(table))
     try:
         parts.append(_image(region_figure(table), "the reachable region"))
-        parts.append(_image(trains_figure(table), "trains and their fits"))
+        parts.append(_image(trains_figure(table), "trains and their fits", True))
     except InputError as error:
         parts.append(f"<p>No picture: {html.escape(str(error))}.</p>")
     parts.append("<h3>Origin</h3>")
@@ -126,7 +138,8 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
 
 
 def means_rows(table: AlphaBetaTable) -> tuple[list[str], list[list[str]]]:
-    """Headings and texts of the means of a table and their bands, a row for each setting."""
+    """Headings and texts of the means of a table and of the bands that it has, a row for each
+    setting."""
     ds = table.means
     relative = ds["conductance_min"].attrs["units"] == "1"
     factor, unit = (1.0, "") if relative else (1e6, " (uS)")
@@ -144,16 +157,19 @@ def means_rows(table: AlphaBetaTable) -> tuple[list[str], list[list[str]]]:
             row += [_number(float(ds[key].values[at])) for key in keys]
         ends = ("conductance_min", "conductance_max")
         rows.append(row + [_number(float(ds[n].values[at]) * factor) for n in ends])
-    return heads, rows
+    # bands that there are not, of cycles or devices if there is one of them only
+    kept = [k for k, h in enumerate(heads) if h[:2] != "+-" or any(row[k] != "–" for row in rows)]
+    return [heads[k] for k in kept], [[row[k] for k in kept] for row in rows]
 
 
 def _means(table: AlphaBetaTable) -> str:
     heads, rows = means_rows(table)
+    heads = [head.replace("+-", "±") for head in heads]
     more = int(table.means["alpha"].size) - len(rows)
     note = f"<p>{more} more settings are in the table itself.</p>" if more > 0 else ""
     return (
         "<p>Means and halves of the 95&nbsp;% bands:</p>"
-        f'<div class="wide">{_html_table(heads, rows, numbers=True)}</div>{note}'
+        f'<div class="wide">{_html_table(heads, rows, "numbers")}</div>{note}'
     )
 
 
@@ -161,18 +177,19 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if np.isfinite(value) else "–"
 
 
-def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> str:
-    """Cells are HTML already."""
-    kind = ' class="n"' if numbers else ""
-    lines = ["<table>"]
+def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Cells are HTML already; ``kind`` is a class of the style."""
+    lines = [f'<table class="{kind}">' if kind else "<table>"]
     if heads:
         lines.append("<tr>" + "".join(f"<th>{html.escape(h)}</th>" for h in heads) + "</tr>")
-    lines += ["<tr>" + "".join(f"<td{kind}>{c}</td>" for c in row) + "</tr>" for row in rows]
+    lines += ["<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows]
     return "\n".join([*lines, "</table>"])
 
 
-def _image(figure: Figure, text: str) -> str:
+def _image(figure: Figure, text: str, wide: bool = False) -> str:
+    """A picture; one of several panels is not made smaller than can be read, but scrolled."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<p><img alt="{html.escape(text)}" src="data:image/png;base64,{data}"></p>'
+    kind = ' class="wide"' if wide else ""
+    return f'<p{kind}><img alt="{html.escape(text)}" src="data:image/png;base64,{data}"></p>'

@@ -9,7 +9,7 @@ import numpy as np
 
 from compact.diagnostics import autocorrelation, durbin_watson
 from compact.fit_batch import Fitted
-from compact.fit_input import Trains
+from compact.fit_input import ONE_PULSE, Trains
 from compact.fit_model import PARAMETERS
 
 if TYPE_CHECKING:
@@ -84,6 +84,15 @@ class Columns:
         self.reasons[index[~found.converged]] = self.unfinished
         fitted = (part.low + part.span * curve).T
         self.fitted[index] = np.where(part.weights.T > 0, fitted, np.nan)
+
+    def strike_out(self, index: np.ndarray, part: Trains) -> None:
+        """Mark the trains among ``index`` that end with their first pulse; what a fit returns as
+        their alpha and beta is its start."""
+        gone = index[part.one_pulse]
+        self.reasons[gone] = ONE_PULSE
+        self.notes[gone] = ""
+        self.theta[gone, :2] = self.errors[gone, :2] = np.nan
+        self.covariance[gone] = self.correlation[gone] = np.nan
 
 
 def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
@@ -164,6 +173,8 @@ class AlphaBetaFit:
     residual_autocorrelation, durbin_watson : of neighbouring residuals.
     determined, note : whether the train determines alpha and beta, and why not.
     valid, reason : whether the train was fitted, and why not.
+    mirror : whether it is an up train fitted as the mirror image of a down train, by Eq. (4): the
+        distance from ``conductance_max`` over the window is y.
     conductance, fitted : the train and the curve, (n_pulses + 1,).
     """
 
@@ -193,6 +204,7 @@ class AlphaBetaFit:
     units: str
     conductance: np.ndarray
     fitted: np.ndarray
+    mirror: bool = False
 
     parameters = PARAMETERS
 
@@ -226,10 +238,12 @@ class AlphaBetaFit:
             units=str(ds["conductance_min"].attrs["units"]),
             conductance=one["conductance"].values[:length],
             fitted=one["fitted"].values[:length],
+            mirror=bool(ds.attrs.get("mirror", 0)) and str(one["direction"].values) == "up",
         )
 
     def __repr__(self) -> str:
-        title = f"AlphaBetaFit: {self.n_pulses} pulses {self.direction}, "
+        mirrored = " (fitted as the mirror image of a down train)" if self.mirror else ""
+        title = f"AlphaBetaFit: {self.n_pulses} pulses {self.direction}{mirrored}, "
         lines = [title + f"method {self.method}, {self.integrator} integrator"]
         if not self.valid:
             return lines[0] + f"\n  not valid: {self.reason}"

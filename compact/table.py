@@ -20,7 +20,7 @@ import numpy as np
 from compact.table_answers import Inversion, Lookup, Region
 from compact.table_grid import Grid
 from compact.table_schema import AXES, POINT, RELATIVE, TABLE, UNITS, VALUES, words
-from devicephys.errors import InputError, StorageError
+from devicephys.errors import InputError, StorageError, one_line, shorten
 from devicephys.units import format_si
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class AlphaBetaTable:
         """
         from devicephys.records import read
 
+        _look_into(Path(path))
         ds = read(path)
         if ds.attrs["schema"] not in (TABLE, RELATIVE):
             raise StorageError(
@@ -256,6 +257,27 @@ class AlphaBetaTable:
     def __repr__(self) -> str:
         lines = [f"{name}: {text}" for name, text in self.figures().items() if name != "title"]
         return "\n  ".join([f"AlphaBetaTable: {self.dataset.attrs['title']}", *lines])
+
+
+def _look_into(path: Path) -> None:
+    """Refuse what is no HDF5 file in words; nothing is said of a file that is not there."""
+    from compact.foreign_netcdf import look_into
+
+    try:
+        if path.exists() and not path.is_file():
+            raise StorageError("is not a regular file", str(path))
+        if path.is_file():
+            path.open("rb").close()
+            look_into(path)
+    except StorageError:
+        raise
+    except PermissionError as error:
+        raise StorageError(error.strerror or "may not be read", str(path)) from error
+    except Exception as error:  # h5py has no family of its own
+        reason = shorten(one_line(str(error)), 120)
+        raise StorageError(
+            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{reason}]", str(path)
+        ) from error
 
 
 def tables_of(sources: Any) -> list[AlphaBetaTable]:

@@ -18,10 +18,7 @@ from devicephys.records import label
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FIRST", "ONE_PULSE", "build"]
-
-FIRST = 0.99  # share of the whole change; what is left is no more than the noise of a read
-ONE_PULSE = "the first pulse does over 99 % of the change: beta is known from below only"
+__all__ = ["build"]
 
 _COPIED = (
     "correlation",
@@ -73,7 +70,6 @@ def build(
     if not there.size:
         raise InputError(f"there is no train to fit: {trains.reasons.ravel()[0]}", trains.source)
     fits, used = _fit(trains, there, directions, options)
-    _strike_out_steps(fits)
     ds = _dataset(trains, fits, there, shape, directions)
     kinds = sorted(set(directions.ravel()[there]) - {""})
     attrs = {
@@ -111,7 +107,7 @@ def _directions(trains: Gathered, wanted: str | None) -> np.ndarray:
         raise InputError(
             "it holds up and down trains at one setting",
             trains.source,
-            "Choose direction: up, down",
+            "Choose with direction='down' or 'up' (--direction down)",
         )
     return trains.direction
 
@@ -138,24 +134,6 @@ def _fit(
     words: Any = [d or None for d in directions.ravel()[there]]
     fits = fit_many(flat, direction=words, normalised=trains.unit == "1", **options)
     return fits, {k: v.item() if hasattr(v, "item") else v for k, v in fits.attrs.items()}
-
-
-def _strike_out_steps(fits: xr.Dataset) -> None:
-    """Trains that end with their first pulse say nothing of beta but a lower bound: any number
-    above 1 gives the same curve."""
-    values = fits["conductance"].values
-    with np.errstate(all="ignore"):
-        span = np.nanmax(np.where(fits["valid"].values[:, None], values, 0.0), axis=1) - np.nanmin(
-            np.where(fits["valid"].values[:, None], values, 0.0), axis=1
-        )
-        steps = fits["valid"].values & (np.abs(values[:, 1] - values[:, 0]) > FIRST * span)
-    fits["valid"].values[steps] = False
-    fits["determined"].values[steps] = False
-    reasons = fits["reason"].values.astype(object)
-    reasons[steps] = ONE_PULSE
-    fits["reason"] = fits["reason"].copy(data=reasons)
-    for name in ("alpha", "beta", "alpha_stderr", "beta_stderr", "correlation", "covariance"):
-        fits[name].values[steps] = np.nan
 
 
 def _dataset(

@@ -7,11 +7,11 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compact.table_open import damaged, open_source
 from compact.table_schema import AXES, UNITS
 from devicephys.errors import InputError, StorageError, shorten
 from devicephys.units import to_si
@@ -67,56 +67,6 @@ class _Train:
     direction: str
 
 
-def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
-    """A campaign's zarr store, a ``PulseTrace`` file, or any file of `compact.read_pulses`.
-
-    Raises
-    ------
-    StorageError : a store that is damaged or of another version.
-    InputError : what `compact.read_pulses` cannot understand.
-    """
-    import xarray as xr
-
-    where = Path(path)
-    if where.is_dir():
-        return _open_store(where)
-    if where.suffix.lower() in (".nc", ".nc4") and where.is_file() and not columns:
-        try:
-            with xr.open_dataset(where, engine="h5netcdf", decode_times=False) as handle:
-                schema = handle.attrs.get("schema")
-        except Exception:  # read_pulses says what is wrong with it
-            schema = None
-        if schema == "PulseTrace":
-            from devicephys.records import read
-
-            ds = read(where, "PulseTrace")
-            return ds.assign_attrs(source_file=str(where), source_file_checksum=_sha256(where))
-    from compact.foreign import read_pulses
-
-    return read_pulses(where, **columns)
-
-
-def _sha256(path: Path) -> str:
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-
-
-def _open_store(path: Path) -> xr.Dataset:
-    import xarray as xr
-
-    if not (path / "zarr.json").is_file():
-        raise StorageError("is a folder, but no zarr store", str(path))
-    try:
-        ds = xr.open_zarr(path, chunks=None, consolidated=False)
-    except ImportError as error:
-        raise InputError("zarr is not installed", str(path), "pip install zarr") from error
-    except Exception as error:  # zarr, xarray and numcodecs each have their own family
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StorageError(f"it cannot be read: damaged? [{first}]", str(path)) from error
-    if ds.attrs.get("schema") != "PulseCampaign":
-        raise StorageError("it is not the store of a campaign", str(path))
-    return ds.assign_attrs(source_file=str(path))
-
-
 def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
     """Lay out trains on the grid of their settings.
 
@@ -170,13 +120,19 @@ def _of_campaign(ds: xr.Dataset) -> Gathered:
         )
     dims = (*AXES, "cycle", "device")
     names = ["conductance", "measured_initial_resistance", "status", "reason"]
-    ds = ds[names].transpose(*dims, "pulse").load()
+    place = str(ds.attrs.get("source_file", "a dataset"))
+    try:
+        ds = ds[names].transpose(*dims, "pulse").load()
+    except Exception as error:  # what is damaged shows when it is read
+        raise damaged(place, error) from error
     order = {a: np.argsort(ds[a].values, kind="stable") for a in AXES if ds.sizes[a] > 1}
     ds = ds.isel(order)
     measured = ds["measured_initial_resistance"].values.astype(float)
     status = ds["status"].values
     reasons = np.full(status.shape, "", dtype=object)
     reasons[status != _DONE] = "the point was not computed"
+    lost = np.isnan(measured) | np.isnan(ds["conductance"].values).all(-1)
+    reasons[lost & (status == _DONE)] = "the store has lost the numbers of this point"
     failed = status == _FAILED
     reasons[failed] = [f"the simulation failed: {r}" for r in ds["reason"].values[failed]]
     values = np.concatenate([1 / measured[..., None], ds["conductance"].values], axis=-1)
@@ -189,7 +145,7 @@ def _of_campaign(ds: xr.Dataset) -> Gathered:
         reasons,
         _by_sign(np.broadcast_to(amplitude[:, None, None, None, None], status.shape)),
         "S",
-        str(ds.attrs.get("source_file", "a dataset")),
+        place,
         _provenance([ds]),
     )
 

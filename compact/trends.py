@@ -21,7 +21,7 @@ from devicephys.units import format_si
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SATURATION", "Trend", "statement", "trends"]
+__all__ = ["SATURATION", "Trend", "choice", "statement", "trends"]
 
 SATURATION = 15e3  # ohm, from which the article sees beta saturate
 _SAME = 0.2  # of the slope below: what the article calls almost constant
@@ -77,20 +77,31 @@ def trends(ds: xr.Dataset) -> list[Trend]:
     return found
 
 
+def choice(tables: Sequence[Any]) -> dict[str, Any]:
+    """Which of several tables speaks of an axis: one in which nothing else varies, if there is one,
+    and of these the one with the most cells."""
+    found: dict[str, Any] = {}
+    for axis in AXES:
+        best = (-len(AXES) - 1, -1)
+        for table in tables:
+            ds = getattr(table, "dataset", table)
+            if ds.sizes[axis] < 2:
+                continue
+            rank = -sum(ds.sizes[a] > 1 for a in AXES), _along(ds, "beta", axis, "rising").cells
+            if rank > best:
+                best, found[axis] = rank, table
+    return found
+
+
 def statement(tables: Sequence[Any]) -> list[Trend]:
-    """The statements of several tables; of two on the same axis, that of the table with only this
-    axis counts, then that with more cells."""
-    best: dict[tuple[str, str, str], tuple[tuple[int, int], Trend]] = {}
-    for table in tables:
-        ds = getattr(table, "dataset", table)
-        axes = sum(ds.sizes[a] > 1 for a in AXES)
-        for trend in trends(ds):
-            key = trend.axis, trend.parameter, trend.claim
-            rank = (-axes, trend.cells)
-            if key not in best or rank > best[key][0]:
-                best[key] = rank, trend
+    """The statements of several tables, on each axis those of the table that `choice` takes."""
+    chosen = [
+        trend
+        for axis, table in choice(tables).items()
+        for trend in trends(getattr(table, "dataset", table))
+        if trend.axis == axis
+    ]
     order = {axis: k for k, axis in enumerate(AXES)}
-    chosen = [pair[1] for pair in best.values()]
     return sorted(chosen, key=lambda t: (t.parameter, order[t.axis], t.claim == "saturating"))
 
 

@@ -11,14 +11,17 @@ import functools
 import math
 import numbers
 import re
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pint
 
 from .errors import InputError, shorten
+
+if TYPE_CHECKING:
+    import pint
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$", re.DOTALL)
 _NOT_FINITE = re.compile(r"^\s*[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
@@ -78,8 +81,8 @@ def to_si(value: object, unit: str, name: str = "", difference: bool = False) ->
     """
     if isinstance(value, str):
         return _parse(value, unit, name, difference)
-    if isinstance(value, pint.Quantity):
-        if difference and not value._is_multiplicative:
+    if _is_quantity(value):
+        if difference and not cast(Any, value)._is_multiplicative:
             raise _no_difference(str(value), unit, name)
         return _from_quantity(value, unit, name)
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
@@ -99,9 +102,12 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
     ------
     InputError : as `to_si`, for the first offending entry.
     """
-    if isinstance(values, pint.Quantity):
+    if _is_quantity(values):
+        import pint
+
+        given = cast(Any, values)
         entries: Sequence[Any] = [
-            pint.Quantity(x, values.units) for x in np.atleast_1d(values.magnitude)
+            pint.Quantity(x, given.units) for x in np.atleast_1d(given.magnitude)
         ]
         return np.array([_from_quantity(x, unit, name) for x in entries], dtype=float)
     array = isinstance(values, np.ndarray) and values.ndim > 0
@@ -163,8 +169,16 @@ def exact_text(value: float, unit: str) -> str:
     return repr(float(value)) if unit == "1" else f"{float(value)!r} {unit}"
 
 
+def _is_quantity(value: object) -> bool:
+    """Whether it is a pint quantity. Who passes one has imported pint, which takes its time."""
+    pint = sys.modules.get("pint")
+    return pint is not None and isinstance(value, pint.Quantity)
+
+
 @functools.cache
 def _registry() -> pint.UnitRegistry[Any]:
+    import pint
+
     return pint.UnitRegistry()
 
 
@@ -208,6 +222,8 @@ def _rounded(value: float) -> float:
 
 
 def _parse(text: str, unit: str, name: str, difference: bool = False) -> float:
+    import pint
+
     text = text.strip()
     if len(text) > _LONGEST:
         raise InputError(f"{shorten(text)} is too long for a quantity", name, _expected(unit))
@@ -240,6 +256,8 @@ def _parse(text: str, unit: str, name: str, difference: bool = False) -> float:
 
 
 def _from_quantity(value: Any, unit: str, name: str) -> float:
+    import pint
+
     try:
         number = float(value.to("" if unit == "1" else unit).magnitude)
     except pint.errors.DimensionalityError as error:

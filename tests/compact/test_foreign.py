@@ -288,3 +288,28 @@ def test_loops_of_knowm_are_no_trains() -> None:
     with pytest.raises(InputError, match="current-voltage loop"):
         units = {"voltage": "V", "current": "uA"}
         read_pulses(path, variable="vi", voltage=1, current=2, units=units)
+    for split in (None, "split"):
+        with pytest.raises(InputError, match="'column 1' and 'column 2' go through zero together"):
+            read_pulses(path, variable="vi", direction=split)
+    current = read_pulses(path, variable="vi", conductance=2)  # as the user wants
+    assert current.direction.values.tolist() == ["unknown"]
+
+
+def test_loops_without_headings_are_no_trains(tmp_path: Path) -> None:
+    phase = np.linspace(0, 6 * np.pi, 300)
+    volts = np.sin(phase)
+    amps = 3e-5 * volts * (1 + 0.5 * np.cos(phase))
+    file = tmp_path / "loop.csv"
+    np.savetxt(file, np.column_stack([volts, amps]), delimiter=";")
+    with pytest.raises(InputError, match="current-voltage loop"):
+        read_pulses(file)
+    np.savetxt(file, amps)
+    with pytest.raises(InputError, match="neither up nor down"):
+        read_pulses(file)
+    assert read_pulses(file, direction="up").sizes["train"] == 1
+    # relative numbers that lead somewhere, or turn once, are trains
+    rise = np.linspace(-1, 1, 50) + 0.2 * np.random.default_rng(1).standard_normal(50)
+    np.savetxt(file, np.column_stack([rise, rise[::-1]]), delimiter=";")
+    assert read_pulses(file).direction.values.tolist() == ["up", "down"]
+    np.savetxt(file, np.concatenate([rise, rise[::-1]]))
+    assert read_pulses(file, direction="split").direction.values.tolist() == ["up", "down"]

@@ -1,0 +1,39 @@
+"""The report of several tables: pictures, statements and columns belong together."""
+
+from __future__ import annotations
+
+from compact.plots_table import trends_figure
+from compact.report import means_rows, report_text
+from compact.table import AlphaBetaTable
+from compact.trends import choice, statement
+from tests.compact.table_data import WIDTHS, campaign
+
+
+def test_picture_and_statement_are_of_the_same_table() -> None:
+    few = AlphaBetaTable.fit(campaign(cycles=3))
+    many = AlphaBetaTable.fit(campaign(amplitudes=(-2.0, -3.0), cycles=6))
+    for tables in ([few, many], [many, few]):
+        chosen = choice(tables)
+        assert list(chosen) == ["amplitude"] and chosen["amplitude"] is many
+    assert {t.cells for t in statement([few, many])} == {6}
+    figure = trends_figure([few, many])
+    line = next(one for one in figure.axes[0].lines if one.get_label() == "mean")
+    assert line.get_xdata().tolist() == [2, 3]
+    text = report_text([few, many])
+    assert text.count("6 cells (alpha and beta of made up)") == 2
+    assert 'name="viewport"' in text
+
+
+def test_the_legend_names_what_any_panel_shows() -> None:
+    cycles = AlphaBetaTable.fit(campaign(cycles=3))
+    devices = AlphaBetaTable.fit(campaign(amplitudes=(-2.0,), widths=WIDTHS, cycles=1, devices=3))
+    texts = {t.get_text() for t in trends_figure([cycles, devices]).legends[0].get_texts()}
+    assert {"95 %: single cycle", "95 %: single device", "95 %: of the mean"} <= texts
+    only = {t.get_text() for t in trends_figure([devices]).legends[0].get_texts()}
+    assert "95 %: single cycle" not in only
+
+
+def test_bands_that_there_are_not_take_no_room() -> None:
+    heads, rows = means_rows(AlphaBetaTable.fit(campaign(cycles=3)))
+    assert "+- cycle" in heads and "+- device" not in heads
+    assert all(len(row) == len(heads) for row in rows)
