@@ -1,0 +1,90 @@
+"""Parameters and MACs of a model of PyTorch, found while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from devicephys.errors import InputError
+
+from ..count import Count
+from .pytorch import nn, torch
+from .texts import Product
+
+__all__ = ["count_model"]
+
+
+def _convolution(layer: Any, inputs: tuple[Any, ...], output: Any) -> int:
+    taps = prod(layer.kernel_size) * layer.in_channels // layer.groups
+    return int(output.numel()) * taps
+
+
+def _linear(layer: Any, inputs: tuple[Any, ...], output: Any) -> int:
+    return int(output.numel()) * int(layer.in_features)
+
+
+def _lstm(layer: Any, inputs: tuple[Any, ...], output: Any) -> int:
+    # Every weight is used once a step; biases are 1-D.
+    weights = sum(p.numel() for p in layer.parameters() if p.dim() == 2)
+    steps = inputs[0].numel() // layer.input_size
+    return int(steps) * int(weights)
+
+
+def _product(layer: Any, inputs: tuple[Any, ...], output: Any) -> int:
+    return int(output.numel()) * int(inputs[0].shape[-1])
+
+
+def count_model(model: Any, shape: Sequence[int], *, batch_norm: int = 0) -> Count:
+    """Parameters and MACs of one sample; weights used twice count once, their MACs twice.
+
+    Parameters
+    ----------
+    model : a ``torch.nn.Module`` on any device; on "meta" nothing is computed.
+    shape : of one sample.
+    batch_norm : operations an element of a batch norm; 0 folds it into the layer before it.
+
+    Raises
+    ------
+    InputError : a layer has parameters of its own and is of a kind that is not known here.
+    """
+    kinds: list[tuple[Any, Any]] = [
+        ((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),
+        (nn.Linear, _linear),
+        (nn.LSTM, _lstm),
+        (Product, _product),
+        (
+            (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+            lambda layer, inputs, output: batch_norm * int(output.numel()),
+        ),
+        (nn.LayerNorm, lambda layer, inputs, output: 0),
+    ]
+    found: list[int] = []
+
+    def watch(layer: Any, how: Any) -> Any:
+        return layer.register_forward_hook(
+            lambda module, inputs, output: found.append(how(module, inputs, output))
+        )
+
+    handles = []
+    training = model.training
+    try:
+        for name, layer in model.named_modules():
+            how = next((how for kind, how in kinds if isinstance(layer, kind)), None)
+            if how is not None:
+                handles.append(watch(layer, how))
+            elif any(True for _ in layer.parameters(recurse=False)):
+                raise InputError(
+                    f"a layer of kind {type(layer).__name__} cannot be counted", name or "model"
+                )
+        model.eval()
+        first = next(iter(model.parameters()), None)
+        device = None if first is None else first.device
+        with torch.no_grad():
+            model(torch.zeros(1, *shape, device=device))
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    parameters = sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
+    return Count(parameters, sum(found))

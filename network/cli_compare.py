@@ -1,0 +1,105 @@
+"""Commands of ``ddk-network`` that run many seeds: compare, search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from network.cli_base import (
+    FolderOption,
+    ProcessesOption,
+    QuickOption,
+    RootOption,
+    SeedsOption,
+    app,
+    command,
+    names_of,
+    path_of,
+    print_rows,
+    say,
+    seeds_of,
+    task_of,
+)
+
+TaskOption = Annotated[
+    str,
+    typer.Option("--task", metavar="TASK|FOLDER", help="A named task, or a folder of your data."),
+]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
+]
+
+
+@app.command()
+@command
+def compare(
+    task: TaskOption,
+    out: FolderOption,
+    models: Annotated[
+        str | None, typer.Option("--models", metavar="LIST", help="E.g. 'ddk,raw,leaky'.")
+    ] = None,
+    seeds: SeedsOption = "10",
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    quick: QuickOption = False,
+) -> None:
+    """Train models on one task with several seeds; print mean, deviation, worst, differences.
+
+    Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
+    more models and seeds may be asked for.
+    """
+    from network.compare import compare as run
+    from network.compare import comparison_rows, write_comparison
+
+    folder = path_of(out, "--out")
+    chosen, names = seeds_of(seeds), names_of(models, "--models")
+    told = task_of(task, quick)
+    told = told if epochs is None else told.with_epochs(epochs)
+    found = run(told, names, chosen, folder=folder, root=root, processes=processes, progress=say)
+    write_comparison(found, folder)
+    heads, rows = comparison_rows(found)
+    print_rows(heads, rows, str(found.attrs["title"]))
+    typer.echo(str(folder / "report.html"))
+
+
+@app.command()
+@command
+def search(
+    task: TaskOption,
+    out: FolderOption,
+    seeds: SeedsOption = "3",
+    confirm: Annotated[
+        int, typer.Option("--confirm", min=1, help="Fresh seeds on which the two best meet.")
+    ] = 10,
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    quick: QuickOption = False,
+) -> None:
+    """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
+
+    All are ranked by the validation part; the two best meet on fresh seeds. Goes on as 'compare'.
+    """
+    from network.search import search as run
+    from network.search import search_rows, write_search
+
+    folder = path_of(out, "--out")
+    told = task_of(task, quick)
+    told = told if epochs is None else told.with_epochs(epochs)
+    found = run(
+        told,
+        seeds=seeds_of(seeds),
+        confirm=confirm,
+        folder=folder,
+        root=root,
+        processes=processes,
+        progress=say,
+    )
+    write_search(found, folder)
+    heads, rows = search_rows(found)
+    print_rows(heads, rows, str(found.selection.attrs["title"]))
+    for line in found.words:
+        typer.echo(line)
+    typer.echo(str(folder / "report.html"))

@@ -1,0 +1,259 @@
+"""Actions on video: Weizmann's silhouettes in a MATLAB file, UCF-101's folders of clips."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devicephys.errors import InputError, InstallationError, StorageError, closest
+from network.datasets.dataset import DataSet
+from network.datasets.files import broken, folder, reading
+from network.datasets.folders import class_files
+from network.datasets.matlab import read_mat
+
+__all__ = ["VIDEOS", "area_resize", "load_actions", "read_silhouettes", "read_video", "read_videos"]
+
+VIDEOS = (".avi", ".mp4", ".mkv", ".mov", ".mpg", ".webm")
+_WHENCE = (
+    "Weizmann's silhouettes are at https://www.wisdom.weizmann.ac.il/~vision/SpaceTimeActions.html"
+    ", UCF-101 at https://www.crcv.ucf.edu/data/UCF101.php"
+)
+_WEIZMANN = ("bend", "jack", "jump", "pjump", "run", "side", "skip", "walk", "wave1", "wave2")
+_MOST_FRAMES = 100_000
+_ALIGNED = ("frame", "person")
+_UCF = re.compile(r"v_(?P<action>.+)_(?P<group>g\d+)_c\d+$")
+
+
+def load_actions(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    frames: int = 16,
+    size: tuple[int, int] = (60, 80),
+    view: str = "clip",
+    align: str = "frame",
+) -> DataSet:
+    """Clips of people who do something; the person (or UCF's group) is not to be parted.
+
+    Parameters
+    ----------
+    root : folder with a .mat file of silhouettes, or with one folder of videos an action.
+    frames : taken from each clip, evenly from its first to its last.
+    size : rows and columns of a frame; pixels are averaged by area. (60, 80) is the article's.
+    view : "clip": x (clips, frames, rows, columns); "frame": x (clips * frames, rows, columns),
+        the frames of a clip sharing an item.
+    align : "frame": the picture as it was taken; "person" (silhouettes only): a window around the
+        person, as high as the person is in this clip.
+
+    Raises
+    ------
+    StorageError : no such folder, no clips, a single action, or a damaged file, which is named.
+    InstallationError : PyAV is not installed (for videos).
+    """
+    for name, value, known in (("view", view, ("clip", "frame")), ("align", align, _ALIGNED)):
+        if value not in known:
+            raise InputError(f"unknown {name} '{value}'", name, closest(str(value), known))
+    if frames < 1 or len(size) != 2 or min(size) < 1:
+        raise InputError(f"{frames} frames of {size} pixels", "frames, size")
+    path = folder(root, "weizmann_actions", _WHENCE)
+    files = sorted(path.glob("*.mat"))
+    if files:
+        found = read_silhouettes(files[0], frames=frames, size=size, align=align)
+    elif align != "frame":
+        raise InputError("only silhouettes can be aligned to the person", "align")
+    else:
+        found = read_videos(path, frames=frames, size=size)
+    return found if view == "clip" else _by_frame(found)
+
+
+def read_silhouettes(
+    path: str | os.PathLike[str],
+    *,
+    frames: int = 16,
+    size: tuple[int, int] = (60, 80),
+    align: str = "frame",
+) -> DataSet:
+    """Silhouettes of a MATLAB structure with fields ``person_action[n]``, (rows, columns, time).
+
+    Raises
+    ------
+    StorageError : not there, damaged, or a field that is no such clip.
+    """
+    path = Path(path)
+    x, y, people, names = [], [], [], []
+    for key, clip in read_mat(path, _WHENCE).items():
+        name = key.split(".")[-1]
+        person, _, action = name.partition("_")
+        if action not in _WEIZMANN:
+            action = action.rstrip("0123456789")  # a repeat; the digit of wave1 is no repeat
+        if clip.ndim != 3 or action not in _WEIZMANN or not clip.size:
+            raise broken(path, "a file of silhouettes", f"'{key}' of shape {clip.shape}", _WHENCE)
+        chosen = _evenly(clip.shape[2], frames)
+        if align == "person":
+            pictures = _windows(clip, chosen, size)
+        else:
+            pictures = (clip[:, :, chosen] > 0).transpose(2, 0, 1).astype(np.float32)
+        x.append(area_resize(pictures, size))
+        y.append(_WEIZMANN.index(action))
+        people.append(person)
+        names.append(name)
+    if not x:
+        raise broken(path, "a file of silhouettes", "it holds no clip", _WHENCE)
+    return DataSet(
+        "actions",
+        np.stack(x),
+        np.array(y),
+        _WEIZMANN,
+        ("frame", "row", "column"),
+        "L. Gorelick et al.: Actions as Space-Time Shapes (Weizmann Institute), silhouettes",
+        "not stated; published for research",
+        groups=np.array(people),
+    )
+
+
+def read_videos(
+    path: str | os.PathLike[str], *, frames: int = 16, size: tuple[int, int] = (60, 80)
+) -> DataSet:
+    """Clips of a folder with one folder an action, as grey frames.
+
+    Names as UCF-101's, ``v_Action_g01_c01.avi``, give the group: clips of one group show the same
+    person and place. ``ucfTrainTestlist/testlist01.txt`` or ``testlist01.txt`` gives the folds.
+
+    Raises
+    ------
+    StorageError : no clip, a single action, or a damaged file, which is named.
+    InstallationError : PyAV is not installed.
+    """
+    path = Path(path)
+    base = path / "UCF-101" if (path / "UCF-101").is_dir() else path
+    files, y, classes = class_files(base, VIDEOS, "clips (" + ", ".join(VIDEOS) + ")", _WHENCE)
+    x = np.empty((len(files), frames, *size), dtype=np.float32)
+    groups = []
+    for k, file in enumerate(files):
+        x[k] = read_video(file, frames=frames, size=size)
+        match = _UCF.match(file.stem)
+        groups.append(f"{classes[y[k]]}/{match['group'] if match else file.stem}")
+    return DataSet(
+        "actions",
+        x,
+        y,
+        classes,
+        ("frame", "row", "column"),
+        path.name,
+        "not stated",
+        groups=np.array(groups),
+        fold=_folds(path, files),
+    )
+
+
+def read_video(
+    path: str | os.PathLike[str], *, frames: int = 16, size: tuple[int, int] = (60, 80)
+) -> np.ndarray:
+    """Grey frames of a clip, float32 (frames, rows, columns) from 0 to 1, evenly over its length.
+
+    Raises
+    ------
+    StorageError : not there, damaged, or without pictures.
+    InstallationError : PyAV is not installed.
+    """
+    try:
+        library: Any = importlib.import_module("av")
+    except ImportError:
+        raise InstallationError(
+            "reading videos needs the package av, which is not installed",
+            "videos",
+            "Run pip install 'ddk-toolkit[video]'",
+        ) from None
+    path = Path(path)
+
+    def work() -> np.ndarray:
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
+        kept = []
+        with library.open(str(path)) as container:
+            if not container.streams.video:
+                raise ValueError("it holds no pictures")
+            for frame in container.decode(video=0):
+                # the scaler averages by area; all frames are kept, small, as their number is
+                # often known at the end only
+                small = frame.reformat(
+                    width=size[1], height=size[0], format="gray", interpolation="AREA"
+                )
+                kept.append(small.to_ndarray())
+                if len(kept) > _MOST_FRAMES:
+                    raise ValueError("it is too long")
+        if not kept:
+            raise ValueError("no picture can be decoded")
+        return np.stack([kept[i] for i in _evenly(len(kept), frames)])
+
+    return reading(path, "a video", _WHENCE, work).astype(np.float32) / np.float32(255)
+
+
+def _folds(path: Path, files: list[Path]) -> np.ndarray:
+    for listing in (path / "ucfTrainTestlist" / "testlist01.txt", path / "testlist01.txt"):
+        if listing.is_file():
+            text = reading(listing, "a list of clips", _WHENCE, _text(listing))
+            tested = {Path(line.split()[0]).stem for line in text.splitlines() if line.strip()}
+            fold = np.array(["test" if f.stem in tested else "train" for f in files])
+            if len(set(fold.tolist())) < 2:
+                raise StorageError("names all of the clips or none", str(listing))
+            return fold
+    return np.full(len(files), "", dtype="U5")
+
+
+def _text(path: Path) -> Callable[[], str]:
+    return lambda: path.read_text(encoding="utf-8")
+
+
+def _evenly(count: int, wanted: int) -> np.ndarray:
+    """Numbers of ``wanted`` frames of ``count``, the first and the last among them."""
+    return np.round(np.linspace(0, count - 1, wanted)).astype(np.int64)
+
+
+def _windows(clip: np.ndarray, chosen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Windows around the person, of one size for the clip and the aspect of ``size``."""
+    there = clip > 0
+    rows, columns = there.any(axis=1), there.any(axis=0)  # (rows, time), (columns, time)
+    tall = max((int(np.ptp(np.flatnonzero(r))) + 1 for r in rows.T if r.any()), default=1)
+    wide = max((int(np.ptp(np.flatnonzero(c))) + 1 for c in columns.T if c.any()), default=1)
+    height = int(np.ceil(max(1.1 * tall, 1.1 * wide * size[0] / size[1], size[0] / 4)))
+    width = int(np.ceil(height * size[1] / size[0]))
+    out = np.zeros((len(chosen), height, width), dtype=np.float32)
+    for window, t in zip(out, chosen, strict=True):
+        if not rows[:, t].any():
+            continue
+        r, c = np.flatnonzero(rows[:, t]), np.flatnonzero(columns[:, t])
+        top = (r[0] + r[-1] + 1 - height) // 2
+        left = (c[0] + c[-1] + 1 - width) // 2
+        part = there[max(top, 0) : top + height, max(left, 0) : left + width, t]
+        y0, x0 = max(-top, 0), max(-left, 0)
+        window[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+    return out
+
+
+def area_resize(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pictures (..., rows, columns) at another size, every pixel counted by the area it covers."""
+    rows = _shares(pictures.shape[-2], size[0]).astype(pictures.dtype)
+    columns = _shares(pictures.shape[-1], size[1]).astype(pictures.dtype)
+    return np.minimum(rows @ pictures @ columns.T, 1)
+
+
+def _shares(given: int, wanted: int) -> np.ndarray:
+    """(wanted, given): share of each given pixel in each wanted one; rows add up to 1."""
+    edges = np.arange(wanted + 1) * (given / wanted)
+    left = np.maximum(edges[:-1, None], np.arange(given))
+    right = np.minimum(edges[1:, None], np.arange(given) + 1)
+    return np.clip(right - left, 0, None) * (wanted / given)
+
+
+def _by_frame(clips: DataSet) -> DataSet:
+    """Each frame a sample of its own; `subset` repeats what the frames of a clip share."""
+    count = clips.x.shape[1]
+    x = np.asarray(clips.x).reshape(-1, *clips.x.shape[2:])
+    many = clips.subset(np.repeat(np.arange(len(clips)), count))
+    return many.with_x(x, clips.dims[1:])

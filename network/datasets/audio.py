@@ -1,0 +1,288 @@
+"""Recordings: WAV, FLAC, OGG, AIFF and MP3 files, alone or in folders by class."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devicephys.errors import InputError, InstallationError, StorageError
+from network.datasets.files import missing, read_npz, reading
+from network.datasets.folders import SOUNDS, class_files
+from network.datasets.listings import from_labels, from_meta
+
+__all__ = [
+    "SOUNDS",
+    "Recordings",
+    "read_packed_sounds",
+    "read_sound",
+    "read_sound_files",
+    "read_sounds",
+    "resample",
+]
+
+_MOST_VALUES = 500_000_000  # of one file: 2 GB
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Sounds of one rate, before anything is cut out of them.
+
+    Attributes
+    ----------
+    waveforms : float32 (samples,) each, -1 to 1.
+    rate : samples a second [Hz].
+    y : int64 (recordings,), index into ``classes``.
+    classes : names of the classes.
+    names : of the recordings, unique.
+    fold : "train", "test" or "" for each.
+    """
+
+    waveforms: tuple[np.ndarray, ...]
+    rate: float
+    y: np.ndarray
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    fold: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """Length of each [s]."""
+        return np.array([len(w) for w in self.waveforms]) / self.rate
+
+    def subset(self, index: Sequence[int]) -> Recordings:
+        """The recordings of these numbers."""
+        fold = tuple(self.fold[i] for i in index) if self.fold else ()
+        return replace(
+            self,
+            waveforms=tuple(self.waveforms[i] for i in index),
+            y=self.y[list(index)],
+            names=tuple(self.names[i] for i in index),
+            fold=fold,
+        )
+
+
+def read_sound(
+    path: str | os.PathLike[str], rate: float | None = None, whence: str = ""
+) -> tuple[np.ndarray, float]:
+    """A sound file as float32 from -1 to 1, its channels averaged.
+
+    Parameters
+    ----------
+    path : the file, of any depth and number of channels.
+    rate : what it is resampled to [Hz]; default: its own.
+    whence : where to get it, said if it is missing or damaged.
+
+    Returns
+    -------
+    waveform (samples,) and its rate [Hz].
+
+    Raises
+    ------
+    StorageError : not there, damaged, cut off, empty, or holds NaN.
+    InstallationError : soundfile is not installed.
+    """
+    path = Path(path)
+    library = _soundfile()
+    if not path.exists():
+        raise missing(path, "the sound file", whence)
+    wave, own = reading(path, "a sound file", whence, lambda: _read(library, path))
+    if rate is None or rate == own:
+        return wave, own
+    return resample(wave, own, rate), float(rate)
+
+
+def _read(library: Any, path: Path) -> tuple[np.ndarray, float]:
+    _check_wav(path)
+    parts = []
+    with library.SoundFile(str(path)) as file:
+        frames, channels, rate = file.frames, file.channels, float(file.samplerate)
+        # MP3 and OGG tell their length only roughly
+        exact = file.format not in ("MP3", "OGG")
+        if frames * channels > _MOST_VALUES and exact:
+            raise ValueError(f"{frames} frames of {channels} channels are too many")
+        done = 0
+        while True:
+            block = file.read(_BLOCK, dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            done += len(block)
+            if done * channels > _MOST_VALUES:
+                raise ValueError("it is too long")
+            parts.append(block.mean(axis=1, dtype=np.float32))
+    if not done:
+        raise ValueError("it holds no sample")
+    if exact and done < frames:
+        raise ValueError(f"it is cut off after {done} of {frames} samples")
+    wave = np.concatenate(parts)
+    if not np.isfinite(wave).all():
+        raise ValueError("it holds NaN or infinity")
+    if not rate > 0:
+        raise ValueError(f"a rate of {rate} Hz")
+    return wave, rate
+
+
+def _check_wav(path: Path) -> None:
+    """ValueError if a WAV file promises more data than it has: libsndfile says nothing of it."""
+    size = path.stat().st_size
+    if not size:
+        raise ValueError("it is empty")
+    with open(path, "rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return
+        at = 12
+        while at + 8 <= size:
+            file.seek(at)
+            kind, length = struct.unpack("<4sI", file.read(8))
+            if kind == b"data":
+                # a recorder that streams leaves the length open
+                if length not in (0xFFFFFFFF, 0) and at + 8 + length > size:
+                    raise ValueError(f"it is cut off: {size - at - 8} of {length} bytes of sound")
+                return
+            at += 8 + length + length % 2
+    raise ValueError("it is cut off before the sound begins")
+
+
+def resample(wave: np.ndarray, rate: float, wanted: float) -> np.ndarray:
+    """The waveform at another rate, low-pass filtered, float32.
+
+    The ratio is rounded to one of whole numbers up to 1000: 44,099 Hz is taken as 44,100.
+
+    Raises
+    ------
+    InputError : a rate that is not positive.
+    """
+    from fractions import Fraction
+
+    from scipy.signal import resample_poly
+
+    if not (wanted > 0 and rate > 0 and math.isfinite(wanted)):
+        raise InputError(f"a rate of {wanted} Hz", "rate")
+    ratio = Fraction(wanted / rate).limit_denominator(1000)
+    if not ratio:
+        raise InputError(f"from {rate} to {wanted} Hz is too far", "rate")
+    out = resample_poly(wave, ratio.numerator, ratio.denominator)
+    return np.asarray(out, dtype=np.float32)
+
+
+def read_sounds(
+    path: str | os.PathLike[str], rate: float | None = None, whence: str = ""
+) -> Recordings:
+    """The recordings of a folder with one folder a class (speaker, species), at any depth.
+
+    LibriSpeech's ``speaker/chapter/utterance.flac`` is such a folder, Speakers in the Wild is known
+    by its ``keys/meta.lst``, and a ``labels.csv`` with lines ``file,class`` tells the class of
+    files that lie in one folder.
+
+    Parameters
+    ----------
+    path : the folder.
+    rate : what all are resampled to [Hz]; default: the rate that most of them have.
+    whence : where to get the data, said if something is missing.
+
+    Raises
+    ------
+    StorageError : no such folder, no sounds, a single class, or a damaged file, which is named.
+    InstallationError : soundfile is not installed.
+    """
+    path = Path(path)
+    for listing, reader in (("keys/meta.lst", from_meta), ("labels.csv", from_labels)):
+        if (path / listing).is_file():
+            files, labels = reader(path, path / listing)
+            classes = tuple(sorted(set(labels)))
+            if len(classes) < 2:
+                raise StorageError("names a single class", str(path / listing))
+            y = np.array([classes.index(label) for label in labels], dtype=np.int64)
+            break
+    else:
+        files, y, classes = class_files(path, SOUNDS, "sounds (" + ", ".join(SOUNDS) + ")", whence)
+    names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in files)
+    return read_sound_files(files, y, classes, names, rate, whence)
+
+
+def read_sound_files(
+    files: Sequence[Path],
+    y: np.ndarray,
+    classes: tuple[str, ...],
+    names: tuple[str, ...],
+    rate: float | None = None,
+    whence: str = "",
+) -> Recordings:
+    """Recordings of these files; arguments as the attributes of `Recordings`."""
+    waves, rates = [], []
+    for file in files:
+        wave, own = read_sound(file, rate, whence)
+        waves.append(wave)
+        rates.append(own)
+    values, counts = np.unique(rates, return_counts=True)
+    common = float(values[len(values) - 1 - counts[::-1].argmax()])
+    waves = [
+        w if r == common else resample(w, r, common) for w, r in zip(waves, rates, strict=True)
+    ]
+    return Recordings(tuple(waves), common, np.asarray(y, np.int64), classes, names)
+
+
+def read_packed_sounds(
+    path: str | os.PathLike[str], label: str, names: str, whence: str = ""
+) -> Recordings:
+    """Recordings of an .npz file: ``audio`` int16, ``offsets``, ``fs``, and names of classes.
+
+    Parameters
+    ----------
+    label : array with the class number of each recording; "" if each is a class of its own.
+    names : array with the names of the classes.
+
+    Raises
+    ------
+    StorageError : not there, damaged, or the arrays do not belong together.
+    """
+    path = Path(path)
+    wanted = ("audio", "offsets", "fs", names, *([label] if label else []))
+    arrays = read_npz(path, wanted, "an .npz file of sounds", whence)
+    audio, offsets = arrays["audio"], arrays["offsets"].astype(np.int64).ravel()
+    classes = tuple(str(n) for n in arrays[names].ravel())
+    y = arrays[label].astype(np.int64).ravel() if label else np.arange(len(classes))
+    rate = float(arrays["fs"].ravel()[0]) if arrays["fs"].size else 0.0
+    fits = (
+        audio.dtype == np.int16
+        and audio.ndim == 1
+        and len(offsets) == len(y) + 1
+        and len(y) > 0
+        and offsets[0] >= 0
+        and offsets[-1] <= len(audio)
+        and (np.diff(offsets) > 0).all()
+        and 0 <= y.min() <= y.max() < len(classes)
+        and rate > 0
+    )
+    if not fits:
+        raise StorageError(
+            "the arrays do not belong together: audio int16 (n,), offsets rising, one label a "
+            "recording, fs in Hz are expected",
+            str(path),
+            whence,
+        )
+    scale = np.float32(1 / 32768)
+    waves = tuple(audio[a:b] * scale for a, b in itertools.pairwise(offsets))
+    marks = tuple(f"{path.stem}/{k:04d}-{classes[c]}" for k, c in enumerate(y))
+    return Recordings(waves, rate, y, classes, marks)
+
+
+def _soundfile() -> Any:
+    try:
+        return importlib.import_module("soundfile")
+    except (ImportError, OSError):
+        raise InstallationError(
+            "reading sounds needs the package soundfile, which is not installed",
+            "sounds",
+            "Run pip install 'ddk-toolkit[audio]'",
+        ) from None

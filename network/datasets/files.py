@@ -1,0 +1,150 @@
+"""Files of data at the door: found or missed in one line, and never larger than they may be."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+
+from devicephys.errors import DDKError, StorageError, one_line
+
+__all__ = ["LARGEST", "broken", "folder", "missing", "open_bytes", "read_npz", "reading"]
+
+#: bytes that one file may unpack to
+LARGEST = 4 << 30
+
+
+def folder(root: str | os.PathLike[str] | None, name: str, whence: str) -> Path:
+    """The folder of a data set: ``root/name`` if there is one, else ``root`` itself.
+
+    Parameters
+    ----------
+    root : folder of one data set or of several; default: what DDK_DATA names.
+    name : usual name of the set's folder.
+    whence : where to get the data, a sentence.
+
+    Raises
+    ------
+    StorageError : no folder told, or it is not there.
+    """
+    told = root if root is not None else os.environ.get("DDK_DATA") or None
+    if told is None:
+        raise StorageError(
+            "no folder of data was given",
+            name,
+            f"Pass root=... or set DDK_DATA to the folder that holds '{name}'. {whence}",
+        )
+    path = Path(told).expanduser()
+    if (path / name).is_dir():
+        return path / name
+    if not path.is_dir():
+        what = "is a file, a folder was expected" if path.exists() else "there is no such folder"
+        raise StorageError(what, str(path), whence)
+    return path
+
+
+def missing(path: Path, what: str, whence: str) -> StorageError:
+    """The error of a file that is not there."""
+    return StorageError(f"{what} not found", str(path), whence)
+
+
+def broken(path: str | os.PathLike[str], what: str, reason: str, whence: str = "") -> StorageError:
+    """The error of a file that cannot be read as what it should be."""
+    return StorageError(
+        f"is not {what}, or is damaged [{one_line(reason)[:160]}]", str(path), whence
+    )
+
+
+def reading[T](path: str | os.PathLike[str], what: str, whence: str, work: Callable[[], T]) -> T:
+    """What ``work`` returns; whatever a library trips over becomes one line on this file.
+
+    Raises
+    ------
+    StorageError : the file is not there, may not be read, or is damaged.
+    """
+    try:
+        return work()
+    except DDKError:
+        raise
+    except FileNotFoundError:
+        raise missing(Path(path), what, whence) from None
+    except IsADirectoryError:
+        raise StorageError("is a folder, a file was expected", str(path), whence) from None
+    except PermissionError:
+        raise StorageError("may not be read", str(path), "Change its permissions") from None
+    except MemoryError:
+        raise broken(path, what, "it asks for more memory than there is", whence) from None
+    except (Exception, EOFError, zlib.error) as error:
+        raise broken(path, what, str(error) or type(error).__name__, whence) from error
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """The file opened for reading, unpacked on the way if it is gzip (by content, not by name)."""
+    file = open(path, "rb")  # noqa: SIM115
+    try:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return gzip.open(file, "rb") if packed else file  # type: ignore[return-value]
+
+
+def read_npz(path: Path, names: tuple[str, ...], what: str, whence: str) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file; no pickled object is read and nothing larger than `LARGEST`.
+
+    Parameters
+    ----------
+    names : arrays that must be there; others are left alone.
+
+    Raises
+    ------
+    StorageError : not there, damaged, an array is missing, holds objects or is too large.
+    """
+    return reading(path, what, whence, lambda: _arrays(path, names, whence))
+
+
+def _arrays(path: Path, names: tuple[str, ...], whence: str) -> dict[str, np.ndarray]:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        lacking = [n for n in names if f"{n}.npy" not in members]
+        if lacking:
+            raise StorageError(f"holds no array '{lacking[0]}'", str(path), whence)
+        total = sum(members[f"{n}.npy"].file_size for n in names)
+        if total > LARGEST:
+            raise StorageError(f"would unpack to {total / 1e9:.3g} GB", str(path), whence)
+        for name in names:
+            info = members[f"{name}.npy"]
+            with archive.open(info) as member:
+                arrays[name] = _array(member, info.file_size, name)
+    return arrays
+
+
+def _array(member: IO[bytes], size: int, name: str) -> np.ndarray:
+    """One array; its header must promise what the member holds, or NumPy reserves what it says."""
+    version = np.lib.format.read_magic(member)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise ValueError(f"array '{name}' is of an unknown version")
+    shape, fortran, dtype = read(member)
+    if dtype.hasobject:
+        raise ValueError(f"array '{name}' holds objects, which are not read")
+    count = 1
+    for n in shape:
+        count *= int(n)
+    if count < 0 or count * dtype.itemsize > size:
+        raise ValueError(f"array '{name}' is cut off")
+    content = member.read(count * dtype.itemsize)
+    if len(content) != count * dtype.itemsize or member.read(1):
+        raise ValueError(f"array '{name}' has another length than its header says")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")

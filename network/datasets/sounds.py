@@ -1,0 +1,218 @@
+"""Sets of sounds: speakers, whales, any labelled folder, cut into samples for a network."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devicephys.errors import InputError, StorageError, closest
+from devicephys.units import to_si
+from network.datasets.audio import (
+    SOUNDS,
+    Recordings,
+    read_packed_sounds,
+    read_sounds,
+    resample,
+)
+from network.datasets.dataset import DataSet
+from network.datasets.files import folder
+from network.datasets.folders import holds
+
+__all__ = ["FRONTS", "cut", "load_sounds", "load_speakers"]
+
+_DIMS = {
+    "waveform": ("time",),
+    "pooled": ("time",),
+    "envelope": ("time",),
+    "spectral": ("band",),
+    "mfcc": ("coefficient",),
+    "map": ("utterance", "time"),
+}
+#: what `cut` makes of an utterance
+FRONTS = tuple(_DIMS)
+_SPEAKERS = (
+    "LibriSpeech is at https://www.openslr.org/12, Speakers in the Wild at "
+    "http://www.speech.sri.com/projects/sitw"
+)
+
+
+def cut(
+    recordings: Recordings,
+    *,
+    front: str = "spectral",
+    utterance: str | int = "1 s",
+    hop: str | int | None = None,
+    size: int = 128,
+    utterances: int = 8,
+    quiet: float = 0.0,
+    name: str = "sounds",
+    source: str = "",
+    license: str = "not stated",
+    **more: Any,
+) -> DataSet:
+    """Cut recordings into utterances of one length and make samples of them.
+
+    Parameters
+    ----------
+    front : what a sample is.
+        "waveform": the utterance itself; "pooled": its average pooling to ``size`` values (the
+        article's); "envelope": the same of its magnitude; "spectral": the logarithm of the energy
+        in ``size`` mel bands, averaged over the utterance; "mfcc": ``size`` mel-frequency cepstral
+        coefficients, averaged; "map": ``utterances`` parts of it, each pooled to ``size`` values.
+        Each vector is then stretched to 0 to 1.
+    utterance : length, "1 s" or a number of samples.
+    hop : from the start of one to the start of the next; default: its length, no overlap.
+    size : values of a vector.
+    quiet : utterances below this share of the recording's root mean square are left out.
+    name, source, license, more : of the `DataSet`.
+
+    Returns
+    -------
+    DataSet whose groups and items are the recordings, with the span of each sample.
+
+    Raises
+    ------
+    InputError : an unknown front, lengths out of range.
+    StorageError : no recording is as long as an utterance.
+    """
+    if front not in FRONTS:
+        raise InputError(f"unknown front '{front}'", "front", closest(str(front), FRONTS))
+    length = _samples(utterance, recordings.rate, "utterance")
+    step = length if hop is None else _samples(hop, recordings.rate, "hop")
+    pieces, owner, start = [], [], []
+    for number, wave in enumerate(recordings.waveforms):
+        starts = np.arange(0, len(wave) - length + 1, step)
+        if not len(starts):
+            continue
+        views = np.lib.stride_tricks.sliding_window_view(wave, length)[starts]
+        if quiet > 0:
+            loud = np.sqrt(np.einsum("ij,ij->i", views, views) / length)
+            keep = loud >= quiet * np.sqrt(np.mean(np.square(wave)))
+            views, starts = views[keep], starts[keep]
+        pieces.append(_front(views, front, size, utterances, recordings.rate))
+        owner.append(np.full(len(starts), number))
+        start.append(starts)
+    if not pieces or not sum(len(p) for p in pieces):
+        longest = float(recordings.seconds.max(initial=0))
+        raise StorageError(
+            f"no recording is as long as an utterance of {length / recordings.rate:g} s",
+            name,
+            f"The longest has {longest:g} s; ask for shorter utterances",
+        )
+    owners, begin = np.concatenate(owner), np.concatenate(start)
+    x = np.concatenate(pieces)
+    timed = _DIMS[front][-1] == "time"
+    part = length // utterances if front == "map" else length
+    return DataSet(
+        name,
+        x,
+        recordings.y[owners],
+        recordings.classes,
+        _DIMS[front],
+        source,
+        license,
+        groups=np.array(recordings.names)[owners],
+        fold=np.array(recordings.fold)[owners] if recordings.fold else np.empty(0),
+        items=owners,
+        span=np.stack([begin, begin + length], axis=1) / recordings.rate,
+        seconds=length / recordings.rate,
+        rate=recordings.rate * x.shape[-1] / part if timed else None,
+        **more,
+    )
+
+
+def _samples(length: str | int, rate: float, name: str) -> int:
+    number = round(to_si(length, "s", name) * rate) if isinstance(length, str) else int(length)
+    if number < 1:
+        raise InputError(f"{length} is shorter than a sample", name)
+    return number
+
+
+def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: float) -> np.ndarray:
+    from network.features.cepstrum import mfcc
+    from network.features.spectral import log_bands
+    from network.features.waveform import normalise, pool_to, split_utterances
+
+    if front == "waveform":
+        return normalise(views.astype(np.float32))
+    if front == "pooled":
+        return normalise(pool_to(views, size))
+    if front == "envelope":
+        return normalise(pool_to(np.abs(views), size))
+    if front == "spectral":
+        return normalise(log_bands(views, rate, bands=size))
+    if front == "mfcc":
+        return normalise(mfcc(views, rate, coefficients=size).mean(axis=-1))
+    return normalise(pool_to(split_utterances(views, count=utterances), size))
+
+
+def load_speakers(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    front: str = "spectral",
+    utterance: str | int = "1 s",
+    rate: str | float | None = None,
+    quiet: float = 0.1,
+    **options: Any,
+) -> DataSet:
+    """Speakers, one folder each; a recording's utterances are not to be parted.
+
+    Parameters
+    ----------
+    root : folder of the speakers, or one that holds ``librispeech10``.
+    rate : what all are resampled to, "8 kHz"; default: their own.
+    front, utterance, quiet, options : of `cut`.
+
+    Raises
+    ------
+    StorageError : no such folder, no sounds, a single speaker, or a damaged file, which is named.
+    InstallationError : soundfile is not installed.
+    """
+    path = folder(root, "librispeech10", _SPEAKERS)
+    path = path / "flac" if (path / "flac").is_dir() else path
+    packed = path / "librispeech10_8k.npz"
+    if packed.exists() and not holds(path, SOUNDS):
+        found = read_packed_sounds(packed, "speaker", "speaker_ids", _SPEAKERS)
+        if rate is not None:
+            wanted = hertz(rate)
+            waves = tuple(resample(w, found.rate, wanted) for w in found.waveforms)
+            found = replace(found, waveforms=waves, rate=wanted)
+    else:
+        found = read_sounds(path, None if rate is None else hertz(rate), _SPEAKERS)
+    terms = "CC BY 4.0 (LibriSpeech)" if "librispeech" in str(path).lower() else "not stated"
+    source = "V. Panayotov et al.: LibriSpeech" if "Libri" in terms else str(path.name)
+    notes = ("the recordings of a speaker are mostly of one session: the voice is not told apart "
+             "from room and microphone",)  # fmt: skip
+    return cut(found, front=front, utterance=utterance, quiet=quiet, name="speakers", notes=notes,
+               source=source, license=terms, **options)  # fmt: skip
+
+
+def load_sounds(
+    root: str | os.PathLike[str],
+    *,
+    front: str = "spectral",
+    utterance: str | int = "1 s",
+    rate: str | float | None = None,
+    **options: Any,
+) -> DataSet:
+    """Any folder of labelled sounds; see `read_sounds` for the layouts and `cut` for the options.
+
+    Raises
+    ------
+    StorageError : no sounds, a single class, or a damaged file, which is named.
+    """
+    path = Path(root)
+    found = read_sounds(path, None if rate is None else hertz(rate))
+    return cut(found, front=front, utterance=utterance, name=path.name, source=path.name, **options)
+
+
+def hertz(rate: str | float) -> float:
+    """A rate [Hz], given as text or as a number."""
+    value = to_si(rate, "Hz", "rate") if isinstance(rate, str) else float(rate)
+    if not value > 0:
+        raise InputError(f"a rate of {value} Hz", "rate")
+    return value

@@ -1,0 +1,167 @@
+"""AG News: the official CSV files and tokenised parts of them, as vectors of words."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from devicephys.errors import InputError, StorageError, closest
+from network.datasets.dataset import DataSet
+from network.datasets.embedding import Vocabulary, embed
+from network.datasets.files import folder, missing, open_bytes, reading
+from network.datasets.rows import WordVectors
+
+__all__ = ["load_ag_news", "read_news", "tokenise"]
+
+_CLASSES = ("World", "Sports", "Business", "Sci/Tech")
+_WHENCE = (
+    "AG News (train.csv, test.csv) is at "
+    "https://github.com/mhjabreel/CharCnn_Keras, data/ag_news_csv"
+)
+_TRAINING = {
+    "balanced": "train_subset_4000_tokenised.csv",
+    "unbalanced": "train_subset_unbalanced_5000_tokenised.csv",
+    "official": "train.csv",
+}
+_LARGEST = 512 << 20
+_ENTITY = re.compile(r"&?(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
+_TAG = re.compile(r"<[^<>]{0,300}>")
+_WORD = re.compile(r"[a-z]+|[0-9]+")
+
+
+def tokenise(text: str) -> list[str]:
+    """Words of a text in lower case, whether or not it was tokenised before.
+
+    Entities (also those that lost their ``&``, as in AG News), tags, backslashes and punctuation
+    go; "don't", "do n't" and "do n t" give the same words.
+    """
+    text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]};"), text)
+    text = _TAG.sub(" ", text.replace("\\", " ")).lower().replace("\u2019", "'")
+    text = re.sub(r"n't\b", " n t", text)
+    return _WORD.findall(text)
+
+
+def read_news(
+    path: str | os.PathLike[str], *, title: bool = False
+) -> tuple[list[list[str]], np.ndarray]:
+    """Words and classes of a CSV file in one of AG News' two layouts, packed by gzip or not.
+
+    Three columns are class 1 to 4, title, description (official); two are class 0 to 3 and
+    description.
+
+    Parameters
+    ----------
+    path : the file.
+    title : whether the words of the title come first, where there is one.
+
+    Returns
+    -------
+    Words of each text; int64 classes 0 to 3.
+
+    Raises
+    ------
+    StorageError : not there, damaged, or a line with another number of columns or another class.
+    """
+    path = Path(path)
+    rows = reading(path, "a CSV file of texts", _WHENCE, lambda: _rows(path))
+    texts, y = [], np.empty(len(rows), dtype=np.int64)
+    columns = len(rows[0][1]) if rows else 0
+    if columns not in (2, 3):
+        raise StorageError(
+            f"line 1 has {columns} columns" if rows else "holds no line",
+            str(path),
+            "Lines are class,title,description or class,description",
+        )
+    for k, (line, row) in enumerate(rows):
+        if len(row) != columns:
+            raise StorageError(f"line {line} has {len(row)} columns, line 1 has {columns}",
+                               str(path), _WHENCE)  # fmt: skip
+        label = row[0].strip()
+        number = int(label) - (columns == 3) if label.isascii() and label.isdigit() else -1
+        if not 0 <= number < len(_CLASSES):
+            raise StorageError(f"line {line} is of class '{label[:20]}'", str(path), _WHENCE)
+        y[k] = number
+        texts.append(tokenise(" . ".join(row[1:]) if title else row[-1]))
+    return texts, y
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    with open_bytes(path) as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"it unpacks to more than {_LARGEST} bytes")
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    return [(reader.line_num, row) for row in reader if row]
+
+
+def load_ag_news(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    training: str = "balanced",
+    words: int = 64,
+    dimension: int = 300,
+    embedding: str = "svd",
+    title: bool = False,
+    seed: int = 0,
+    vocabulary: int = 20_000,
+) -> DataSet:
+    """AG News as a `WordVectors` (texts, words, dimension), test part the official one.
+
+    Parameters
+    ----------
+    root : folder with ``test.csv`` and the training file, packed by gzip or not.
+    training : "balanced" (1,000 texts a class), "unbalanced" (5,000 in all) or "official"
+        (``train.csv``, 120,000).
+    words : length of a text; longer ones are cut, shorter ones end with vectors of zeros.
+    dimension : of a word's vector.
+    embedding : "svd" learns the vectors from the training texts alone, "hash" draws them from the
+        word itself; see `embed`.
+    title : whether titles are read, where a file has them; the tokenised files have none.
+    seed : of the embedding.
+    vocabulary : words that are told apart, the most frequent of the training texts.
+
+    Raises
+    ------
+    StorageError : a file is missing or damaged; a wrong line is named.
+    """
+    if training not in _TRAINING:
+        raise InputError(f"unknown training part '{training}'", "training",
+                         closest(str(training), _TRAINING))  # fmt: skip
+    if words < 1:
+        raise InputError(f"texts of {words} words", "words")
+    path = folder(root, "ag_news", _WHENCE)
+    texts, y = read_news(_file(path, _TRAINING[training]), title=title)
+    tests, y_test = read_news(_file(path, "test.csv"), title=title)
+    known = Vocabulary.of(texts, vocabulary)
+    table = embed(known, texts, dimension, embedding, seed)
+    numbers = np.concatenate([known.numbers(texts, words), known.numbers(tests, words)])
+    fold = np.repeat(["train", "test"], [len(texts), len(tests)])
+    trained = {" ".join(t) for t in texts}
+    repeated = sum(" ".join(t) in trained for t in tests)
+    notes = [f"{repeated} texts of the test part are also in the training part"] if repeated else []
+    if training != "official":
+        notes.append("training texts are descriptions without titles, tokenised by NLTK")
+    return DataSet(
+        "ag_news",
+        WordVectors(numbers, table),
+        np.concatenate([y, y_test]),
+        _CLASSES,
+        ("word", "dimension"),
+        "AG's corpus of news articles; X. Zhang, J. Zhao, Y. LeCun 2015",
+        "research and other non-commercial use",
+        fold=fold,
+        notes=tuple(notes),
+    )
+
+
+def _file(path: Path, name: str) -> Path:
+    for spelling in (f"{name}.gz", name):
+        if (path / spelling).exists():
+            return path / spelling
+    raise missing(path / name, "the CSV file", _WHENCE)

@@ -1,0 +1,177 @@
+"""Bodies as voxels: ModelNet in packed arrays, or folders of OFF, binvox or .npy files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from devicephys.errors import InputError, StorageError
+from network.datasets.dataset import DataSet
+from network.datasets.files import LARGEST, broken, folder, read_npz, reading
+from network.datasets.folders import class_files
+from network.datasets.meshes import read_binvox, read_off, voxelise
+from network.datasets.rows import PackedBits
+
+__all__ = ["load_voxels", "read_voxel_folder", "read_voxel_npz"]
+
+_WHENCE = "ModelNet10 is at https://modelnet.cs.princeton.edu (OFF files, one folder a class)"
+_DIMS = ("x", "y", "z")
+_ENDINGS = (".off", ".binvox", ".npy")
+
+
+def load_voxels(
+    root: str | os.PathLike[str] | None = None, size: int = 32, drop_repeats: bool = False
+) -> DataSet:
+    """ModelNet10 as voxels, x a `PackedBits` (4899, size, size, size), with its official test part.
+
+    Parameters
+    ----------
+    root : folder with ``modelnet10_<size>_packed.npz``, or with ``<class>/train/*.off`` and
+        ``<class>/test/*.off`` (ModelNet's own layout).
+    size : voxels a side.
+    drop_repeats : leave out training bodies whose grid is empty or equals one of the test part.
+
+    Raises
+    ------
+    StorageError : no such file, damaged, or no body in the folder.
+    """
+    path = folder(root, "modelnet10", _WHENCE)
+    packed = path / f"modelnet10_{size}_packed.npz"
+    if packed.exists():
+        found = read_voxel_npz(packed)
+    elif stored := sorted(path.glob("*.npz")):
+        names = ", ".join(p.name for p in stored[:4])
+        raise StorageError(
+            f"there is no grid of {size} voxels a side", str(packed), f"There are: {names}"
+        )
+    else:
+        found = read_voxel_folder(path, size)
+    if not drop_repeats:
+        return found
+    assert isinstance(found.x, PackedBits)
+    tested = {row.tobytes() for row in found.x.packed[found.fold == "test"]}
+    keep = [
+        fold == "test" or bool(row.any() and row.tobytes() not in tested)
+        for row, fold in zip(found.x.packed, found.fold, strict=True)
+    ]
+    kept = found.subset(np.array(keep, dtype=bool))
+    assert isinstance(kept.x, PackedBits)
+    return replace(kept, notes=_flaws(kept.x.packed, kept.fold))
+
+
+def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
+    """Voxels of an .npz file with X_train, y_train, X_test, y_test and classes.
+
+    ``X_*`` are grids (samples, n, n, n), or bits packed along the last axis (samples, n^3/8).
+
+    Raises
+    ------
+    StorageError : not there, damaged, or the arrays do not belong together.
+    """
+    path = Path(path)
+    names = ("X_train", "y_train", "X_test", "y_test", "classes")
+    arrays = read_npz(path, names, "an .npz file of voxels", _WHENCE)
+    classes = tuple(str(c) for c in arrays["classes"].ravel())
+    parts, sizes = [], set()
+    for part in ("train", "test"):
+        x, y = arrays[f"X_{part}"], arrays[f"y_{part}"].ravel()
+        bits = _bits(x)
+        if bits is None or len(x) != len(y) or y.dtype.kind not in "iu":
+            raise broken(path, "an .npz file of voxels", f"X_{part} {x.shape}, y_{part} {y.shape}")
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < len(classes):
+            raise broken(
+                path, "an .npz file of voxels", f"y_{part} names a class that is not there"
+            )
+        sizes.add(bits[1])
+        parts.append((bits[0], y.astype(np.int64)))
+    if len(sizes) != 1:
+        raise broken(path, "an .npz file of voxels", f"grids of {sorted(sizes)} voxels a side")
+    size = sizes.pop()
+    fold = np.repeat(["train", "test"], [len(parts[0][1]), len(parts[1][1])])
+    packed = np.concatenate([p[0] for p in parts])
+    return _made(packed, size, np.concatenate([p[1] for p in parts]), classes, fold)
+
+
+def _bits(x: np.ndarray) -> tuple[np.ndarray, int] | None:
+    """Packed bits and voxels a side, or None if it is neither of the two layouts."""
+    if x.ndim == 2 and x.dtype == np.uint8:
+        size = round((8 * x.shape[1]) ** (1 / 3))
+        return (np.ascontiguousarray(x), size) if size**3 == 8 * x.shape[1] else None
+    if x.ndim == 5 and 1 in (x.shape[1], x.shape[4]):
+        x = x.squeeze(1 if x.shape[1] == 1 else 4)
+    if x.ndim == 4 and len(set(x.shape[1:])) == 1:
+        return np.packbits(x.reshape(len(x), -1) > 0, axis=1), x.shape[1]
+    return None
+
+
+def read_voxel_folder(path: str | os.PathLike[str], size: int = 32, fill: bool = True) -> DataSet:
+    """Bodies of a folder with one folder a class: OFF meshes, binvox or .npy grids.
+
+    Where a class has folders ``train`` and ``test`` they are the folds.
+
+    Raises
+    ------
+    StorageError : no body, a single class, or a damaged file, which is named.
+    """
+    path = Path(path)
+    files, y, classes = class_files(path, _ENDINGS, "bodies (.off, .binvox, .npy)", _WHENCE)
+    rows, fold = [], []
+    for file in files:
+        grid = _grid(file, size, fill)
+        if grid.shape != (size,) * 3:
+            raise StorageError(
+                f"holds a grid of {grid.shape}", str(file), f"{size} voxels a side were asked for"
+            )
+        rows.append(np.packbits(grid.reshape(-1)))
+        inner = {p.lower() for p in file.relative_to(path).parts[:-1]}
+        fold.append("train" if "train" in inner else "test" if "test" in inner else "")
+    whole = np.array(fold) if set(fold) == {"train", "test"} else np.full(len(fold), "")
+    return _made(np.stack(rows), size, y, classes, whole)
+
+
+def _grid(file: Path, size: int, fill: bool) -> np.ndarray:
+    ending = file.suffix.lower()
+    if ending == ".off":
+        try:
+            return voxelise(*read_off(file), size, fill=fill)
+        except InputError as error:
+            raise StorageError(error.what, str(file)) from error
+    if ending == ".binvox":
+        return read_binvox(file)
+
+    def load() -> np.ndarray:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        if array.nbytes > LARGEST or array.dtype.kind not in "biuf":
+            raise ValueError(f"{array.dtype} of shape {array.shape}")
+        return np.asarray(array).squeeze() > 0
+
+    return reading(file, "a .npy grid", "", load)
+
+
+def _made(
+    packed: np.ndarray, size: int, y: np.ndarray, classes: tuple[str, ...], fold: np.ndarray
+) -> DataSet:
+    return DataSet(
+        "voxels",
+        PackedBits(packed, (size,) * 3),
+        y,
+        classes,
+        _DIMS,
+        "Z. Wu et al.: 3D ShapeNets / ModelNet (Princeton)",
+        "for academic research only",
+        fold=fold,
+        notes=_flaws(packed, fold),
+    )
+
+
+def _flaws(packed: np.ndarray, fold: np.ndarray) -> tuple[str, ...]:
+    empty = int((~packed.any(axis=1)).sum())
+    notes = [f"{empty} grids are empty"] if empty else []
+    known = {row.tobytes() for row in packed[fold == "train"]}
+    equal = sum(row.tobytes() in known for row in packed[fold == "test"])
+    if equal:
+        notes.append(f"{equal} test grids equal a training grid")
+    return tuple(notes)

@@ -1,0 +1,246 @@
+"""`DDKClassifier`, a network with a DDK layer as a scikit-learn estimator.
+
+`DDKTransformer`, its features alone, is in `network.transformer`. scikit-learn is needed for these
+two modules only; ``pip install 'ddk-toolkit[sklearn]'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from devicephys.errors import InputError, InstallationError
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+except ImportError as exc:  # pragma: no cover
+    raise InstallationError(
+        "scikit-learn is not installed", "DDKClassifier", "pip install 'ddk-toolkit[sklearn]'"
+    ) from exc
+
+from network.history import History
+from network.layers import Layer, Realisation
+from network.losses import softmax
+from network.model import Network, ddk_network
+from network.optimisers import Adam, Schedule
+from network.scaling import Range
+from network.trainer import EpochEvent, train
+from network.transformer import DDKTransformer
+
+__all__ = ["DDKClassifier", "DDKTransformer"]
+
+
+class DDKClassifier(ClassifierMixin, BaseEstimator):
+    """DDK layer, standardised features, dense layers; trained by back-propagation.
+
+    ``X`` holds series along its last axis: (samples, steps), or (samples, *channels, steps) as
+    such or flattened with ``sample_shape`` to say which. It is scaled into [0, 1] inside.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers.
+    activation : "relu", "sigmoid", "tanh" or "identity" after each.
+    alpha, beta : where the coefficients of the DDK layer start.
+    per : one pair a "network", "channel", "step" or "channel-step".
+    banks : how many pairs read each series.
+    spread : of the random start of the pairs about alpha and beta; None: 0 for one bank, 0.5 for
+        several, which would be all alike else.
+    integrator : "implicit", "explicit" or "exact".
+    form : "reset" or "set".
+    readout : "all" states, every n-th, or the "last".
+    states : "after" each sample, or "before" as in the article, where the last sample goes unused.
+    constraint : of alpha and beta, see `network.DDKLayer`.
+    front : "ddk"; "raw" leaves the DDK layer out, for comparison; or a list of layers in its place.
+    standardise : whether features are standardised; without it the training may fail.
+    sample_shape : shape of one sample where X holds flattened ones.
+    scale : "all", "feature", "sample" or "none", see `network.scaling.Range`.
+    epochs, batch_size, rate, weight_decay, schedule, smoothing : of the training (Adam), see
+        `network.train`. The DDK layer learns at a tenth of the rate.
+    validation_fraction : share of the samples held out of each class to validate on; None, or
+        samples of 3 or fewer in the rarest class: none are held out.
+    patience : epochs without a better validation loss after which training stops; None: never.
+    restore : keep the "last" or the "best" epoch.
+    realise : imprecise hardware in the forward passes, see `network.Realisation`.
+    dtype : "float32" or "float64".
+    random_state : an integer, a RandomState, or None.
+    progress : called after each epoch with an `EpochEvent`.
+
+    Attributes
+    ----------
+    classes_ : (classes,).
+    network_ : the trained `network.Network`.
+    history_ : `network.History` of the training.
+    alpha_, beta_ : coefficients after training; empty without a DDK layer.
+    range_ : what was scaled to [0, 1].
+    loss_ : of the last epoch.
+    n_features_in_, n_iter_ : as usual.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (48,),
+        activation: str = "sigmoid",
+        alpha: float = 0.7,
+        beta: float = 1.0,
+        per: str = "network",
+        banks: int = 1,
+        spread: float | None = None,
+        integrator: str = "implicit",
+        form: str = "reset",
+        readout: str | int = "all",
+        states: str = "after",
+        constraint: Any = "positive",
+        front: str | Sequence[Layer] = "ddk",
+        standardise: bool = True,
+        sample_shape: Sequence[int] | None = None,
+        scale: str = "all",
+        epochs: int = 100,
+        batch_size: int | None = 128,
+        rate: float = 0.01,
+        weight_decay: float = 1e-3,
+        schedule: Schedule = "cosine",
+        smoothing: float = 0.0,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        restore: str = "last",
+        realise: Realisation | None = None,
+        dtype: str = "float32",
+        random_state: Any = None,
+        progress: Callable[[EpochEvent], Any] | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.alpha = alpha
+        self.beta = beta
+        self.per = per
+        self.banks = banks
+        self.spread = spread
+        self.integrator = integrator
+        self.form = form
+        self.readout = readout
+        self.states = states
+        self.constraint = constraint
+        self.front = front
+        self.standardise = standardise
+        self.sample_shape = sample_shape
+        self.scale = scale
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.rate = rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.smoothing = smoothing
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.restore = restore
+        self.realise = realise
+        self.dtype = dtype
+        self.random_state = random_state
+        self.progress = progress
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train; X (samples, steps) or (samples, *channels, steps), y (samples,) of any labels."""
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], allow_nd=True)
+        check_classification_targets(y)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        X = self._shaped(X)
+        self.range_ = Range.of(X, self.scale)
+        self.network_ = self._network(X.shape[1:], len(self.classes_), seed)
+        share = self.validation_fraction
+        if share is not None and self.patience is None and self.restore == "last":
+            share = share if np.bincount(labels).min() > 1 else None
+        self.history_: History = train(
+            self.network_,
+            self.range_.apply(X).astype(self.network_.dtype, copy=False),
+            labels,
+            validation=share,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            optimiser=Adam(rate=self.rate, weight_decay=self.weight_decay),
+            schedule=self.schedule,
+            patience=self.patience,
+            restore=self.restore,
+            smoothing=self.smoothing,
+            realise=self.realise,
+            seed=seed,
+            progress=self.progress,
+        )
+        pairs = list(self.network_.kinetics().values())
+        self.alpha_ = np.concatenate([np.ravel(a) for a, _ in pairs]) if pairs else np.empty(0)
+        self.beta_ = np.concatenate([np.ravel(b) for _, b in pairs]) if pairs else np.empty(0)
+        self.n_iter_ = self.history_.epochs
+        self.loss_ = self.history_.at("loss", self.n_iter_)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (samples, classes), in the order of `classes_`."""
+        return softmax(self._logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithm of the probabilities (samples, classes)."""
+        logits = self._logits(X)
+        shifted = logits - logits.max(1, keepdims=True)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The class of each sample, (samples,)."""
+        logits = self._logits(X)
+        return np.asarray(self.classes_[logits.argmax(1)])
+
+    def _logits(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], allow_nd=True)
+        scaled = self.range_.apply(self._shaped(X))
+        return self.network_.logits(scaled).astype(np.float64)
+
+    def _shaped(self, X: np.ndarray) -> np.ndarray:
+        if self.sample_shape is None:
+            return X
+        shape = tuple(int(n) for n in self.sample_shape)
+        if np.prod(shape, dtype=np.int64) != np.prod(X.shape[1:], dtype=np.int64):
+            raise InputError(f"samples of shape {X.shape[1:]}", "sample_shape", f"not {shape}")
+        return X.reshape(-1, *shape)
+
+    def _network(self, shape: tuple[int, ...], classes: int, seed: int) -> Network:
+        spread = self.spread
+        if spread is None:
+            spread = 0.0 if self.banks == 1 else 0.5
+        front: Sequence[Layer] | None = ()
+        if isinstance(self.front, str):
+            if self.front not in ("ddk", "raw"):
+                raise InputError(f"unknown front {self.front!r}", "front", "ddk, raw, or layers")
+            front = None if self.front == "raw" else ()
+        else:
+            front = [type(layer)(**layer.config()) for layer in self.front] or None
+        return ddk_network(
+            shape,
+            list(self.hidden),
+            classes,
+            activation=self.activation,
+            ddk={
+                "alpha": self.alpha,
+                "beta": self.beta,
+                "per": self.per,
+                "banks": self.banks,
+                "spread": spread,
+                "integrator": self.integrator,
+                "form": self.form,
+                "readout": self.readout,
+                "states": self.states,
+                "constraint": self.constraint,
+            },
+            standardise=self.standardise,
+            front=front,
+            seed=seed,
+            dtype=self.dtype,
+        )

@@ -1,0 +1,335 @@
+"""One run: a task, a model, a seed; trained to the last epoch, then tested once.
+
+What is reported is the last epoch, never the best one on the test part, and the validation part
+stands apart from it. (The article's code reports the best epoch on the test part.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from devicephys.errors import InputError, SolverError, StorageError
+from network import metrics
+from network.contenders import Model, build, get_model
+from network.folds import Fold, Material, Part
+from network.task import Task
+from network.tasks import get_task
+
+if TYPE_CHECKING:
+    from network.history import History
+    from network.model import Network
+
+__all__ = ["Result", "Trained", "run", "train_fold"]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run gives; all of it but the last three attributes goes into JSON.
+
+    Attributes
+    ----------
+    task, model, seed : what was run.
+    settings : of task and model, all that the numbers depend on.
+    test, validation : `metrics.scores` of single decisions.
+    test_vote, validation_vote : of the means over clips, utterances or objects; empty without.
+    train_accuracy : of single decisions, after the last epoch.
+    confusion : counts (true, predicted) on the test part, of what counts first.
+    classes, vote, headline : names of the classes, over what is voted, and what counts first.
+    parameters, macs, features : of one decision; MACs per decision.
+    alpha, beta : smallest and largest after training; empty without a DDK layer.
+    r, r_words : smallest alpha/(beta x_max)^2, and what it means; None and "" without.
+    epochs, samples : passes, and training samples.
+    seconds : of training and testing.
+    held_out : the test part, in words.
+    network, history, fold : of the last fold; not kept in JSON.
+    """
+
+    task: str
+    model: str
+    seed: int
+    settings: Mapping[str, Any]
+    test: Mapping[str, float]
+    validation: Mapping[str, float]
+    test_vote: Mapping[str, float]
+    validation_vote: Mapping[str, float]
+    train_accuracy: float
+    confusion: list[list[int]]
+    classes: tuple[str, ...]
+    vote: str
+    headline: str
+    parameters: int
+    macs: int
+    features: int
+    alpha: tuple[float, ...]
+    beta: tuple[float, ...]
+    r: float | None
+    r_words: str
+    epochs: int
+    samples: int
+    seconds: float
+    held_out: str
+    network: Network | None = field(default=None, compare=False, repr=False)
+    history: History | None = field(default=None, compare=False, repr=False)
+    fold: Fold | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def accuracy(self) -> float:
+        """On the test part, of what counts first."""
+        return float(self.first("test")["accuracy"])
+
+    @property
+    def validation_accuracy(self) -> float:
+        """On the validation part, of what counts first."""
+        return float(self.first("validation")["accuracy"])
+
+    def first(self, part: str) -> Mapping[str, float]:
+        """`metrics.scores` of a part, of what counts first: "test" or "validation"."""
+        votes: Mapping[str, float] = getattr(self, f"{part}_vote")
+        single: Mapping[str, float] = getattr(self, part)
+        return votes if votes and self.headline == "vote" else single
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        kept = [f.name for f in dataclasses.fields(self) if f.name not in _HEAVY]
+        found = {name: getattr(self, name) for name in kept}
+        for name in ("classes", "alpha", "beta"):
+            found[name] = list(found[name])
+        return found
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any], where: str = "result") -> Result:
+        """From what `to_json` gave. Raises StorageError if something is missing or of no use."""
+        names = {f.name for f in dataclasses.fields(cls)} - _HEAVY
+        missing = sorted(names - found.keys())
+        if missing:
+            raise StorageError(f"'{missing[0]}' is missing", where, "Remove the file")
+        told = {name: found[name] for name in names}
+        try:
+            for name in ("classes", "alpha", "beta"):
+                told[name] = tuple(told[name])
+            result = cls(**told)
+            _ = result.accuracy + result.validation_accuracy
+        except (TypeError, KeyError, ValueError) as error:
+            raise StorageError(f"the file is damaged [{error}]", where, "Remove it") from error
+        return result
+
+
+_HEAVY = {"network", "history", "fold"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a method hands back of one fold.
+
+    Attributes
+    ----------
+    predict : probabilities (samples, classes) of x (samples, *shape).
+    network, history : where the method has them.
+    parameters, macs, features : of one decision.
+    epochs : that were trained.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    parameters: int
+    macs: int
+    features: int
+    epochs: int
+    network: Network | None = None
+    history: History | None = None
+
+
+def run(
+    task: Task | str,
+    model: Model | str = "ddk",
+    seed: int = 0,
+    *,
+    material: Material | None = None,
+    root: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Train a model on a task and test it.
+
+    Parameters
+    ----------
+    task, model : themselves, or their names.
+    seed : of the split, the start and the batches.
+    material : the task's data, where it was read before.
+    root : folder of the data; None takes that of DDK_DATA.
+    options : of the DDK layer, over those of task and model.
+    progress : called with a line of text now and then.
+
+    Raises
+    ------
+    InputError : no such task or model, or options that do not fit.
+    StorageError : files of the data are missing or damaged.
+    SolverError : the training ended in numbers that are not finite.
+    """
+    task = get_task(task) if isinstance(task, str) else task
+    model = get_model(model) if isinstance(model, str) else model
+    if options:
+        model = dataclasses.replace(model, options={**model.options, **options})
+    if seed < 0:
+        raise InputError(f"a seed of {seed}", "seed", "Use 0 or more")
+    material = Material(task, root) if material is None else material
+    start = time.perf_counter()
+    folds: list[_Tested] = []
+    for fold in material.folds(seed, model.data, model.cut):
+        trained = train_fold(task, model, fold, seed, progress)
+        folds.append(_Tested.of(trained, fold, task))
+        if progress is not None and task.split.by == "leave-one-out":
+            progress(f"{fold.held_out} held out: {folds[-1].words()}")
+    return _together(task, model, seed, folds, time.perf_counter() - start)
+
+
+def train_fold(
+    task: Task, model: Model, fold: Fold, seed: int, progress: Progress | None = None
+) -> Trained:
+    """Train a model on one division of the data; the test part is not looked at.
+
+    Raises
+    ------
+    SolverError : the loss is not finite.
+    """
+    if not model.trains_here:
+        from network.methods import train_method
+
+        return train_method(task, model, fold, seed, progress)
+    from network.optimisers import Adam
+    from network.trainer import train
+
+    network = build(task, model, fold.shape, len(fold.classes), seed)
+    told = task.training
+    history = train(
+        network,
+        fold.train.x,
+        fold.train.y,
+        validation=(fold.validation.x, fold.validation.y),
+        epochs=told.epochs,
+        batch_size=told.batch_size,
+        optimiser=Adam(rate=told.rate, weight_decay=told.weight_decay),
+        schedule=told.schedule,
+        seed=seed,
+        progress=None,
+    )
+    count = network.count()
+    features = int(np.prod(network.layers[0].output_shape(fold.shape)))
+    return Trained(
+        predict=network.predict_proba,
+        parameters=count.parameters,
+        macs=count.macs,
+        features=features,
+        epochs=told.epochs,
+        network=network,
+        history=history,
+    )
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """Predictions of one fold."""
+
+    trained: Trained
+    fold: Fold
+    test: np.ndarray
+    validation: np.ndarray
+    train_accuracy: float
+
+    @classmethod
+    def of(cls, trained: Trained, fold: Fold, task: Task) -> _Tested:
+        answers = [trained.predict(part.x) for part in (fold.test, fold.validation, fold.train)]
+        if not all(np.isfinite(answer).all() for answer in answers):
+            raise SolverError(
+                "the training ended in numbers that are not finite",
+                task.name,
+                "Use the implicit step, or a smaller learning rate",
+            )
+        reached = metrics.accuracy(fold.train.y, answers[2].argmax(axis=1))
+        return cls(trained, fold, answers[0], answers[1], reached)
+
+    def words(self) -> str:
+        return f"{100 * metrics.accuracy(self.fold.test.y, self.test.argmax(axis=1)):.1f} %"
+
+
+def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds: float) -> Result:
+    """The predictions of all folds as those of one test part."""
+
+    def joined(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        parts: list[Part] = [getattr(f.fold, name) for f in folds]
+        # a validation sample may be in several folds, with a network of its own in each
+        ids = np.concatenate([p.item.astype(np.int64) + k * 10**9 for k, p in enumerate(parts)])
+        y = np.concatenate([p.y for p in parts])
+        return np.concatenate([getattr(f, name) for f in folds]), y, ids
+
+    classes = folds[0].fold.classes
+    found: dict[str, Any] = {}
+    for name in ("test", "validation"):
+        q, y, ids = joined(name)
+        found[name] = metrics.scores(y, q)
+        found[f"{name}_vote"] = {}
+        if task.vote:
+            voted, true, _ = metrics.vote(q, y, ids)
+            found[f"{name}_vote"] = metrics.scores(true, voted)
+            if task.headline == "vote":
+                q, y = voted, true
+        if name == "test":
+            table = metrics.confusion(y, q.argmax(axis=1), classes)
+    last = folds[-1]
+    alpha, beta, r, words = _kinetics(folds)
+    return Result(
+        task=task.name,
+        model=model.name,
+        seed=seed,
+        settings={"task": task.settings(), "model": model.settings()},
+        train_accuracy=float(np.mean([f.train_accuracy for f in folds])),
+        confusion=table.values.tolist(),
+        classes=classes,
+        vote=task.vote,
+        headline=task.headline,
+        parameters=last.trained.parameters,
+        macs=last.trained.macs,
+        features=last.trained.features,
+        alpha=alpha,
+        beta=beta,
+        r=r,
+        r_words=words,
+        epochs=last.trained.epochs,
+        samples=len(last.fold.train),
+        seconds=round(seconds, 3),
+        held_out=last.fold.held_out if len(folds) == 1 else f"{len(folds)} groups, each in turn",
+        network=last.trained.network,
+        history=last.trained.history,
+        fold=last.fold,
+        **found,
+    )
+
+
+def _kinetics(
+    folds: list[_Tested],
+) -> tuple[tuple[float, ...], tuple[float, ...], float | None, str]:
+    """Ranges of alpha and beta over all folds, the smallest r, and what it means."""
+    alphas, betas = [], []
+    smallest, words = None, ""
+    for tested in folds:
+        network = tested.trained.network
+        if network is None:
+            continue
+        for alpha, beta in network.kinetics().values():
+            alphas.append(np.asarray(alpha, dtype=float).ravel())
+            betas.append(np.asarray(beta, dtype=float).ravel())
+        for report in network.stability(tested.fold.train.x).values():
+            r = float(np.min(report.r))
+            if np.isfinite(r) and (smallest is None or r < smallest):
+                smallest, words = r, str(report)
+    if not alphas:
+        return (), (), None, ""
+    a, b = np.concatenate(alphas), np.concatenate(betas)
+    return (float(a.min()), float(a.max())), (float(b.min()), float(b.max())), smallest, words

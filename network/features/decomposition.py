@@ -1,0 +1,95 @@
+"""Higher-dimensional data as vectors that a one-dimensional layer can take one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from devicephys.errors import InputError, closest
+
+__all__ = ["compose", "decompose"]
+
+
+def decompose(
+    x: ArrayLike,
+    axis: int | str | Sequence[int | str] = -1,
+    *,
+    dims: Sequence[str] | None = None,
+    flatten: bool = True,
+) -> np.ndarray:
+    """Cut samples into vectors along one axis, or along several that are read in a row.
+
+    An image (rows, columns) gives its rows with axis -1, its columns with -2, and a single vector
+    with (-2, -1). A body (x, y, z) gives its 1,024 lines along z with -1, 32 slices of 1,024 voxels
+    with (-2, -1).
+
+    Parameters
+    ----------
+    x : (samples, ...).
+    axis : what becomes time, by number (of the whole array; 0 are the samples) or, with ``dims``,
+        by name; of several the last runs fastest.
+    dims : names of the axes of a sample, as `DataSet.dims`.
+    flatten : whether the axes that remain become one.
+
+    Returns
+    -------
+    (samples, vectors, time), or (samples, *remaining axes, time); a view where NumPy can give one.
+
+    Raises
+    ------
+    InputError : an axis that is not there, the axis of samples, or one named twice.
+    """
+    values = np.asarray(x)
+    if values.ndim < 2:
+        raise InputError(f"data of shape {values.shape}", "x", "Give (samples, ...)")
+    names = tuple(dims) if dims is not None else ()
+    if names and len(names) != values.ndim - 1:
+        raise InputError(f"names {names} for samples of shape {values.shape[1:]}", "dims")
+    wanted = [axis] if isinstance(axis, int | str) else list(axis)
+    chosen = [_number(one, values.ndim, names) for one in wanted]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError("an axis is named twice, or none at all", "axis")
+    rest = [k for k in range(1, values.ndim) if k not in chosen]
+    moved = values.transpose(0, *rest, *chosen)
+    length = int(np.prod([values.shape[k] for k in chosen]))
+    kept = [values.shape[k] for k in rest]
+    lead = (int(np.prod(kept)),) if flatten else tuple(kept)
+    return moved.reshape(values.shape[0], *lead, length)
+
+
+def compose(
+    vectors: ArrayLike, sample_shape: Sequence[int], axis: int | Sequence[int] = -1
+) -> np.ndarray:
+    """Undo `decompose`: (samples, vectors, time) back to (samples, *sample_shape).
+
+    Parameters
+    ----------
+    axis : what `decompose` was given, by number.
+
+    Raises
+    ------
+    InputError : shapes that do not fit.
+    """
+    values = np.asarray(vectors)
+    ndim = 1 + len(sample_shape)
+    chosen = [_number(a, ndim, ()) for a in ([axis] if isinstance(axis, int) else axis)]
+    rest = [k for k in range(1, ndim) if k not in chosen]
+    order = [0, *rest, *chosen]
+    shape = (values.shape[0], *sample_shape)
+    moved = tuple(shape[k] for k in order)
+    if values.size != int(np.prod(moved)):
+        raise InputError(f"vectors of shape {values.shape} for samples {tuple(sample_shape)}", "x")
+    return values.reshape(moved).transpose(np.argsort(order))
+
+
+def _number(axis: int | str, ndim: int, names: Sequence[str]) -> int:
+    if isinstance(axis, str):
+        if axis not in names:
+            raise InputError(f"there is no axis '{axis}'", "axis", closest(axis, names))
+        return 1 + list(names).index(axis)
+    number = axis + ndim if axis < 0 else axis
+    if not 1 <= number < ndim:
+        raise InputError(f"axis {axis} of {ndim}", "axis", "The first axis are the samples")
+    return number

@@ -1,0 +1,92 @@
+"""Feature maps by the equation itself: a waveform becomes the states of Eq. (4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compact.kinetics import integrate
+from devicephys.errors import InputError
+from devicephys.records import label
+from network.features.waveform import normalise, split_utterances
+from network.features.waveform import pool as average
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["feature_map", "inputs"]
+
+
+def inputs(waveform: ArrayLike, *, utterances: int = 8, pool: int = 60) -> np.ndarray:
+    """What a cell gets of a waveform: utterances, pooled, each from 0 to 1.
+
+    Parameters
+    ----------
+    waveform : (samples,); the article takes 48,000.
+    utterances : number of parts.
+    pool : neighbours that are averaged.
+
+    Returns
+    -------
+    float (utterances, samples // utterances // pool).
+
+    Raises
+    ------
+    InputError : too few samples, or NaN among them.
+    """
+    wave = np.asarray(waveform, dtype=float)
+    if wave.ndim != 1:
+        raise InputError(f"a waveform of shape {wave.shape}", "waveform", "Give one of (samples,)")
+    return normalise(average(split_utterances(wave, count=utterances), pool))
+
+
+def feature_map(
+    waveform: ArrayLike,
+    *,
+    utterances: int = 8,
+    pool: int = 60,
+    alpha: ArrayLike = 0.7,
+    beta: ArrayLike = 1.0,
+    integrator: str = "implicit",
+    initial: float = 1.0,
+) -> xr.Dataset:
+    """The map of a waveform by the algorithm, Fig. 3a.
+
+    Parameters
+    ----------
+    waveform, utterances, pool : of `inputs`.
+    alpha, beta : one value, or one for each utterance.
+    integrator : "implicit", "explicit" (the authors') or "exact".
+    initial : state before the first sample.
+
+    Returns
+    -------
+    Dataset on (utterance, pulse): ``input`` and ``feature``, the state after each sample.
+
+    Raises
+    ------
+    InputError : numbers out of range, or too few samples.
+    """
+    x = inputs(waveform, utterances=utterances, pool=pool)
+    y = integrate(integrator, alpha, beta, x, initial)
+    return labelled(x, {"feature": (y, "1", "state y")}, {"method": f"Eq. (4), {integrator}"})
+
+
+def labelled(
+    x: np.ndarray, more: dict[str, tuple[Any, str, str]], attrs: dict[str, Any]
+) -> xr.Dataset:
+    """A map as a dataset: the input, and further values on (utterance, pulse) or (utterance)."""
+    import xarray as xr
+
+    dims = ("utterance", "pulse")
+    data = {"input": label(x, dims, "1", "input, 0 to 1")}
+    for name, (values, unit, words) in more.items():
+        values = np.asarray(values)
+        data[name] = label(values, dims[: values.ndim], unit, words)
+    coords = {
+        "utterance": label(np.arange(1, len(x) + 1), "utterance", "1", "utterance"),
+        "pulse": label(np.arange(1, x.shape[1] + 1), "pulse", "1", "pulse"),
+    }
+    return xr.Dataset(data, coords, attrs)

@@ -1,0 +1,97 @@
+"""Energy in mel bands: the common front end of speech, in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from devicephys.errors import InputError
+
+__all__ = ["log_bands", "mel_filters"]
+
+
+def mel_filters(rate: float, window: int, bands: int, lowest: float = 50.0) -> np.ndarray:
+    """Triangular filters, equally wide on the mel scale 2595 log10(1 + f/700 Hz).
+
+    A filter narrower than the lines of the spectrum takes the two nearest lines by their distance,
+    so that none is empty.
+
+    Parameters
+    ----------
+    rate : samples a second [Hz].
+    window : length of the Fourier transform [samples].
+    bands : number of filters, from ``lowest`` [Hz] to half the rate.
+
+    Returns
+    -------
+    float32 (bands, window // 2 + 1), each with sum 1.
+
+    Raises
+    ------
+    InputError : no band, or the lowest frequency is above the highest.
+    """
+    if not (bands >= 1 and 0 <= lowest < rate / 2):
+        raise InputError(f"{bands} bands from {lowest} Hz at {rate} Hz", "bands, lowest")
+    mel = np.linspace(
+        2595 * np.log10(1 + lowest / 700), 2595 * np.log10(1 + rate / 1400), bands + 2
+    )
+    corner = 700 * (10 ** (mel / 2595) - 1)
+    line = np.arange(window // 2 + 1) * (rate / window)
+    spacing = rate / window
+    rise = np.maximum(corner[1:-1] - corner[:-2], spacing)[:, None]
+    fall = np.maximum(corner[2:] - corner[1:-1], spacing)[:, None]
+    distance = line[None, :] - corner[1:-1, None]
+    weight = np.clip(1 - np.where(distance < 0, -distance / rise, distance / fall), 0, None)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def log_bands(
+    waveform: ArrayLike,
+    rate: float,
+    *,
+    bands: int = 128,
+    window: str | int = "64 ms",
+    floor: float = 1e-6,
+    average: bool = True,
+) -> np.ndarray:
+    """Logarithm of the energy in mel bands, Hann windows overlapping by half.
+
+    Parameters
+    ----------
+    waveform : (..., samples).
+    rate : samples a second [Hz].
+    bands : number of mel bands.
+    window : length of a window; shortened to the waveform if that is shorter.
+    floor : share of the largest energy of a waveform below which nothing is told apart (-60 dB).
+    average : over the windows (of the logarithms); otherwise time is the last axis.
+
+    Returns
+    -------
+    float32 (..., bands), or (..., bands, windows), natural logarithm.
+
+    Raises
+    ------
+    InputError : an empty waveform, or numbers out of range.
+    """
+    from devicephys.units import to_si
+
+    wave = np.asarray(waveform, dtype=np.float32)
+    if not wave.ndim or not wave.shape[-1] or not rate > 0:
+        raise InputError(f"a waveform of shape {wave.shape} at {rate} Hz", "waveform, rate")
+    length = round(to_si(window, "s", "window") * rate) if isinstance(window, str) else window
+    length = min(max(int(length), 2), wave.shape[-1])
+    step = max(1, length // 2)
+    shape = np.hanning(length + 2)[1:-1].astype(np.float32)
+    filters = mel_filters(rate, length, bands)
+    flat = wave.reshape(-1, wave.shape[-1])
+    count = (flat.shape[1] - length) // step + 1
+    out = np.empty((len(flat), bands, count), dtype=np.float32)
+    for k in range(count):  # one window at a time: the spectra of all would not fit
+        part = flat[:, k * step : k * step + length]
+        spectrum = np.fft.rfft((part - part.mean(axis=1, keepdims=True)) * shape, axis=1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        out[..., k] = power.astype(np.float32, copy=False) @ filters.T
+    smallest = floor * out.max(axis=(1, 2), keepdims=True)
+    np.log(np.maximum(out, np.maximum(smallest, np.finfo(np.float32).tiny)), out=out)
+    result = out.mean(axis=-1) if average else out
+    return result.reshape(*wave.shape[:-1], *result.shape[1:])

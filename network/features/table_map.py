@@ -1,0 +1,137 @@
+"""Feature maps by a table: every sample moves the conductance by the kinetics of its setting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compact.kinetics import march
+from devicephys.errors import InputError
+from devicephys.units import exact_text
+from network.features.device_map import AMPLITUDES, voltages
+from network.features.equation_map import labelled
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from compact.table import AlphaBetaTable
+
+__all__ = ["by_table"]
+
+_GRID = 65  # amplitudes at which the table is asked; linear between them
+_LOWEST = 1e-3  # share of a window that a state is kept away from its end
+
+
+def by_table(
+    x: ArrayLike,
+    table: AlphaBetaTable,
+    *,
+    amplitude: tuple[str, str] = AMPLITUDES,
+    width: str | None = None,
+    initial_resistance: str | None = None,
+    rng: np.random.Generator | None = None,
+    kind: str | None = None,
+    integrator: str | None = None,
+) -> xr.Dataset:
+    """Apply utterances as pulses to cells that behave as a table says.
+
+    Alpha and beta of a pulse are those of its amplitude (at x = 1 of Eq. (4), for the table was
+    fitted to trains of equal pulses), and so are the ends of the window in which its state y goes
+    from 1 to 0. The conductance is what one pulse hands to the next. A pulse whose window ends
+    above the present conductance changes nothing: a weaker pulse does not undo a stronger one.
+
+    Parameters
+    ----------
+    x : inputs from 0 to 1, (utterances, pulses); see `network.features.inputs`.
+    table : of trains that go down (RESET), or up (SET).
+    amplitude : of the pulses at x = 0 and x = 1; both within the table.
+    width, initial_resistance : setting of the table; may be left out where it has one value.
+    rng : if given each utterance meets a cell of its own, drawn with the spreads of the table.
+    kind : "cycle", "device" or "cell": what is drawn, see ``AlphaBetaTable.sample``.
+    integrator : default: the one with which the table was fitted.
+
+    Returns
+    -------
+    Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``alpha``, ``beta``, ``conductance``
+    [S] after each pulse, ``feature``, the conductance as a share of the window of all pulses, and
+    ``initial_conductance`` [S].
+
+    Raises
+    ------
+    InputError : inputs out of range, a setting outside of the table, or no spread to draw from.
+    """
+    heights = voltages(x, amplitude)
+    sign = 1 if heights.flat[0] > 0 else -1
+    method = integrator or str(table.dataset.attrs["integrator"])
+    rows = []
+    for row in heights:
+        one = table.sample(rng, kind) if rng is not None else table
+        grid, values = _curves(one, (float(heights.min()), float(heights.max())), width,
+                               initial_resistance)  # fmt: skip
+        rows.append(np.stack([np.interp(row, grid, curve) for curve in values]))
+    alpha, beta, low, high = np.stack(rows, axis=1)  # (utterances, pulses) each
+    start, end = low.min(axis=1, keepdims=True), high.max(axis=1, keepdims=True)
+    conductance = _walk(alpha, beta, low, high, (end if sign < 0 else start)[:, 0], method, sign)
+    feature = (conductance - start) / (end - start)
+    unit = str(table.dataset["conductance_min"].attrs["units"])
+    return labelled(
+        np.asarray(x, dtype=float),
+        {
+            "voltage": (heights, "V", "amplitude of the pulse"),
+            "alpha": (alpha, "1", "alpha of the pulse's amplitude"),
+            "beta": (beta, "1", "beta of the pulse's amplitude"),
+            "conductance": (conductance, unit, "conductance after the pulse"),
+            "feature": (feature, "1", "conductance, 0 to 1 over the window of all pulses"),
+            "initial_conductance": ((end if sign < 0 else start)[:, 0], unit, "conductance before"),
+        },
+        {"method": f"table, {method} integrator", "table": str(table.dataset.attrs["title"])},
+    )
+
+
+def _curves(
+    table: AlphaBetaTable,
+    ends: tuple[float, float],
+    width: str | None,
+    initial_resistance: str | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Amplitudes [V], rising, and alpha, beta, smallest and largest conductance at them."""
+    grid = np.linspace(*ends, _GRID) if ends[0] < ends[1] else np.array([ends[0]])
+    names = ("alpha", "beta", "conductance_min", "conductance_max")
+    values = np.empty((len(names), len(grid)))
+    for k, height in enumerate(grid):
+        told = {"width": width, "initial_resistance": initial_resistance}
+        if "amplitude" in table.varied or k == 0:
+            found = table.lookup(amplitude=exact_text(float(height), "V"), **told)
+        values[:, k] = [getattr(found, name) for name in names]
+    if not np.isfinite(values).all() or (values[3] <= values[2]).any():
+        raise InputError("the table has no window of conductance at these settings", "table")
+    return grid, values
+
+
+def _walk(
+    alpha: np.ndarray,
+    beta: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    start: np.ndarray,
+    method: str,
+    sign: int,
+) -> np.ndarray:
+    """Conductances after each pulse, (utterances, pulses)."""
+    now = start.copy()
+    out = np.empty_like(alpha)
+    for k in range(alpha.shape[1]):
+        span = high[:, k] - low[:, k]
+        state = (now - low[:, k]) / span
+        y0 = np.maximum(state, _LOWEST)
+        y, _ = march(method, alpha[:, k], beta[:, k], np.ones((1, len(now))), y0, sign=sign)
+        after = low[:, k] + span * y[1]
+        # diffusion keeps a state above the end of its window; from below it would leap there
+        down = (
+            np.minimum(after, now) if sign < 0 else np.maximum(np.minimum(after, high[:, k]), now)
+        )
+        now = np.where(state > _LOWEST, down, now) if sign < 0 else down
+        out[:, k] = now
+    return out

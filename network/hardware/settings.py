@@ -1,0 +1,137 @@
+"""`Hardware`: what a chip is like, in one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from devicephys.errors import InputError, shorten
+from devicephys.units import to_si
+from network.hardware.cells import CellModel
+from network.hardware.conductance import ConductionActivation, Mapping
+from network.hardware.converters import checked_bits
+from network.hardware.endurance import Endurance
+from network.hardware.kinetics_noise import ARTICLE_KINETICS_NOISE, KineticsNoise, TableKinetics
+from network.hardware.lines import LineResistance
+from network.hardware.noise import (
+    ARTICLE_WRITE_ERROR,
+    Faults,
+    ReadNoise,
+    TelegraphNoise,
+    WriteError,
+)
+from network.hardware.quantisation import Quantisation
+from network.hardware.retention import Retention
+
+__all__ = ["Hardware", "article"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a chip is like; every part may be left out, which leaves it exact.
+
+    Attributes
+    ----------
+    mapping : of weights to cells.
+    write : normal error of written cells. Or
+    cells, programming : a model of cells, written by `write_and_verify` with these options.
+    faults : shares of failed cells.
+    read : noise of each cell in each read, synapses and DDK cells.
+    telegraph : random telegraph noise of the synapses; a chip keeps its traps, while which are
+        full is drawn anew for each call.
+    retention, age, temperature : drift of the synapses for ``age`` (text, e.g. "1 day") at
+        ``temperature`` (text); temperature alone changes conductances by ``conduction``.
+    kinetics : scatter of alpha and beta.
+    quantisation : of weights and activations, before the other errors and after them.
+    endurance, cycles : wear of DDK cells and synapses after so many cycles.
+    pulse_width : of the DDK layer's pulses (text), where the onset of wear depends on it.
+    arrays : whether products are computed on tiles with ``lines``, ``solver``, ``access``,
+        ``dac_bits``, ``adc_bits``; otherwise only the weights are replaced, which is faster.
+    tile, subtract : as in `CrossbarSettings`.
+    """
+
+    mapping: Mapping = Mapping()  # noqa: RUF009 - frozen
+    write: WriteError | None = None
+    cells: CellModel | None = None
+    programming: tuple[tuple[str, Any], ...] = ()
+    faults: Faults | None = None
+    read: ReadNoise | None = None
+    telegraph: TelegraphNoise | None = None
+    retention: Retention | None = None
+    age: str | None = None
+    temperature: str | None = None
+    conduction: ConductionActivation = ConductionActivation()  # noqa: RUF009 - frozen
+    kinetics: KineticsNoise | TableKinetics | None = None
+    quantisation: Quantisation | None = None
+    endurance: Endurance | None = None
+    cycles: float = 0.0
+    pulse_width: str | None = None
+    arrays: bool = False
+    tile: tuple[int, int] = (128, 128)
+    lines: LineResistance | None = None
+    solver: str = "exact"
+    access: float = 0.0
+    dac_bits: int | None = None
+    adc_bits: int | None = None
+    subtract: str = "digital"
+
+    def __post_init__(self) -> None:
+        if self.write is not None and self.cells is not None:
+            raise InputError("both a write error and cells to be written", "write, cells")
+        if (self.age is None) != (self.retention is None):
+            raise InputError("retention and age belong together", "retention, age")
+        if self.age is not None:
+            to_si(self.age, "s", "age")
+        if self.temperature is not None:
+            to_si(self.temperature, "K", "temperature")
+        for name in ("dac_bits", "adc_bits"):
+            if getattr(self, name) is not None:
+                checked_bits(getattr(self, name), name)
+        if self.cycles and self.endurance is None:
+            raise InputError("cycles need an endurance", "cycles")
+        on_arrays = self.lines is not None or self.access or self.dac_bits or self.adc_bits
+        if on_arrays and not self.arrays:
+            raise InputError(
+                "line and access resistance and converters need arrays", "arrays", "arrays=True"
+            )
+        known = {"tolerance", "max_pulses", "reads", "read_voltage", "read_time", "outside"}
+        for name, _ in self.programming:
+            if name not in known:
+                raise InputError(
+                    f"unknown option {shorten(name)}", "programming", ", ".join(sorted(known))
+                )
+
+    @property
+    def needs_product(self) -> bool:
+        """Whether weights alone do not say what a product gives."""
+        return self.arrays or self.read is not None
+
+    @property
+    def only_write_error(self) -> bool:
+        """Whether a write error of pairs is all that befalls the weights."""
+        parts = (self.cells, self.faults, self.telegraph, self.retention, self.temperature)
+        plain = all(part is None for part in parts) and self.endurance is None
+        # a reference column's own error is shared by a tile
+        return plain and (self.write is None or self.mapping.scheme == "differential")
+
+    def failed(
+        self, shape: tuple[int, int], made: np.random.Generator, worn: np.random.Generator
+    ) -> np.ndarray | None:
+        """A map of failed cells (columns, inputs): ``made`` draws those that never worked, ``worn``
+        those that wore out; None if there are none."""
+        found: np.ndarray | None = None
+        old = None if self.endurance is None else self.endurance.failed(self.cycles)
+        for faults, rng in ((self.faults, made), (old, worn)):
+            if faults is not None and faults.total > 0:
+                new = faults.draw(shape, rng)
+                found = new if found is None else np.where(found > 0, found, new)
+        return found
+
+
+def article(**changes: Any) -> Hardware:
+    """The imprecision of the authors' code: window 6.1-202.1 uS, write error 0.203 +- 1.147 uS,
+    deviations of alpha 0.0187 x 5.1 and beta 0.0541 x 5.1; ``changes`` are fields of `Hardware`."""
+    fields: dict[str, Any] = {"write": ARTICLE_WRITE_ERROR, "kinetics": ARTICLE_KINETICS_NOISE}
+    return Hardware(**{**fields, **changes})

@@ -1,0 +1,203 @@
+"""Pictures of results: confusion, comparison of models, inputs beside their features."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from network.folds import Fold
+    from network.model import Network
+
+__all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
+
+# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
+_BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "0.45"
+_MAPS = 4  # samples in the picture of feature maps
+
+
+def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Write a figure as PNG, whole or not at all. Raises StorageError."""
+    from devicephys.records import write_bytes
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160)
+    return write_bytes(path, buffer.getbuffer(), overwrite)
+
+
+def confusion_figure(table: xr.DataArray) -> Figure:
+    """Draw counts (true, predicted): shade and number are shares of the true class, in per cent.
+
+    Parameters
+    ----------
+    table : from `network.metrics.confusion`.
+    """
+    counts = table.values
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    n = len(share)
+    side = float(np.clip(1.6 + 0.46 * n, 4.2, 11))
+    figure = _figure(side + 1.0, side)
+    ax = figure.subplots()
+    image = ax.imshow(share, vmin=0, vmax=100, cmap="Blues")
+    if n <= 20:
+        for i, j in np.ndindex(*share.shape):
+            if counts[i, j]:
+                colour = "white" if share[i, j] > 55 else "black"
+                ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", size=8, color=colour)
+    names = [str(v) for v in table["true"].values]
+    ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    ax.set_yticks(range(n), names)
+    ax.set_xlabel("Predicted class")
+    ax.set_ylabel("True class")
+    bar = figure.colorbar(image, ax=ax, shrink=0.85)
+    bar.set_label("Share of the true class (%)")
+    right = 100 * np.trace(counts) / max(counts.sum(), 1)
+    ax.set_title(f"{right:.1f} % of {counts.sum():,} right", loc="left", size=10)
+    return figure
+
+
+def comparison_figure(ds: xr.Dataset) -> Figure:
+    """Draw the accuracy of every seed, and mean with standard deviation, a row a model.
+
+    Parameters
+    ----------
+    ds : from `network.compare.compare`.
+    """
+    names = [str(v) for v in ds["model"].values]
+    figure = _figure(7.2, 1.5 + 0.42 * len(names))
+    ax = figure.subplots()
+    places = np.linspace(-0.34, 0.06, ds.sizes["seed"]) if ds.sizes["seed"] > 1 else np.zeros(1)
+    for row, name in enumerate(names):
+        values = 100 * ds["accuracy"].sel(model=name).values
+        colour = _VERMILLION if name.startswith("ddk") else _BLUE
+        ax.plot(values, row + places, "o", ms=3.5, color=colour, alpha=0.6, mec="none")
+        good = values[np.isfinite(values)]
+        if good.size:
+            deviation = good.std(ddof=1) if good.size > 1 else 0.0
+            ax.errorbar(
+                good.mean(), row + 0.26, xerr=deviation, fmt="D", ms=5.5, color="black",
+                mfc=colour, capsize=3, lw=1.2,
+            )  # fmt: skip
+    ax.plot([], [], "o", ms=3.5, color=_GREY, label="single seeds")
+    ax.errorbar(
+        [], [], xerr=[], fmt="D", ms=5.5, color="black", mfc=_GREY, capsize=3, lw=1.2,
+        label="mean ± standard deviation",
+    )  # fmt: skip
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
+    what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
+    ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
+    _style(ax)
+    ax.grid(axis="x", color="0.9", lw=0.8)
+    figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11)
+    figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def maps_figure(
+    network: Network, fold: Fold, dims: tuple[str, str] = ("step", "channel")
+) -> Figure:
+    """Draw samples of the test part above what the first layer makes of them.
+
+    Sequences of one channel are lines, of several are maps; of several banks the first is drawn.
+
+    Parameters
+    ----------
+    network : whose first layer is the feature layer.
+    fold : the data; one sample of each of the first classes is drawn.
+    dims : names of the axes of a map.
+    """
+    chosen = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
+    index = [int(c[0]) for c in chosen if c.size][:_MAPS]
+    x = fold.test.x[index].astype(np.float32)
+    y = network.layers[0].forward(x)
+    if y.ndim > x.ndim:
+        y = y[:, 0]
+    figure = _figure(2.2 * len(index) + 1.2, 4.4)
+    axes = figure.subplots(2, len(index), squeeze=False)
+    for row, (values, words) in enumerate(((x, "Input x"), (y, "Feature y"))):
+        low, high = float(values.min()), float(values.max())
+        image: Any = None
+        for column, sample in enumerate(values):
+            ax = axes[row, column]
+            if sample.ndim == 1:
+                ax.plot(sample, color=_BLUE if row == 0 else _VERMILLION, lw=1.2)
+                ax.set_ylim(low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1))
+                _style(ax)
+            else:
+                image = ax.imshow(
+                    sample.reshape(-1, sample.shape[-1]), vmin=low, vmax=high, cmap="cividis",
+                    aspect="auto", interpolation="nearest",
+                )  # fmt: skip
+            if row == 0:
+                ax.set_title(fold.classes[int(fold.test.y[index[column]])], size=10)
+            else:
+                ax.set_xlabel(dims[0].capitalize())
+            if column == 0:
+                ax.set_ylabel(words if sample.ndim == 1 else dims[1].capitalize())
+            else:
+                ax.tick_params(labelleft=False)
+        if image is not None:
+            figure.colorbar(image, ax=axes[row], shrink=0.9).set_label(words)
+    return figure
+
+
+def samples_figure(maps: xr.Dataset) -> Figure:
+    """Draw inputs above features, a column a sample.
+
+    Parameters
+    ----------
+    maps : from `network.feature_maps.make_maps`.
+    """
+    columns = min(maps.sizes["sample"], 10)
+    figure = _figure(max(1.9 * columns + 1.4, 6), 5.2)
+    axes = figure.subplots(2, columns, squeeze=False)
+    for row, name in enumerate(("input", "feature")):
+        units = str(maps[name].attrs["units"])
+        factor, told = (1e6, " (µS)") if units == "S" else (1.0, "")
+        values = factor * maps[name].values
+        low, high = float(values.min()), float(values.max())
+        # conductances span decades; states do not
+        scale = LogNorm(low, high) if units == "S" and 0 < low < high else Normalize(low, high)
+        image: Any = None
+        for column in range(columns):
+            ax = axes[row, column]
+            image = ax.imshow(
+                values[column], norm=scale, cmap="cividis",
+                aspect="auto", interpolation="nearest",
+            )  # fmt: skip
+            if row == 0:
+                ax.set_title(str(maps["class_name"].values[column]), size=10)
+            else:
+                ax.set_xlabel("Step")
+            if column == 0:
+                ax.set_ylabel("Row")
+            else:
+                ax.tick_params(labelleft=False)
+        words = str(maps[name].attrs["long_name"])
+        bar = figure.colorbar(image, ax=axes[row], shrink=0.9)
+        bar.set_label(words[:1].upper() + words[1:] + told)
+    figure.suptitle(f"{maps.attrs['title']}: {maps.attrs['method']}", x=0.02, ha="left", size=10)
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _style(ax: Axes) -> None:
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)

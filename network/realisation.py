@@ -1,0 +1,91 @@
+"""How a network is realised by hardware that is not exact: the hook that every layer calls."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+__all__ = ["Ideal", "Realisation"]
+
+
+@runtime_checkable
+class Realisation(Protocol):
+    """What imprecise hardware makes of a layer; layers call it where one is passed.
+
+    Random numbers come from the generator that is passed in. Gradients are taken at the realised
+    values and given to the nominal parameters ("straight through"). `Ideal` is the one to inherit
+    from where only some of the four are to be replaced.
+    """
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The weights (inputs, outputs) that the hardware holds in place of the wanted ones."""
+        ...
+
+    def kinetics(
+        self,
+        layer_name: str,
+        alpha: np.ndarray,
+        beta: np.ndarray,
+        shape: tuple[int, ...],
+        rng: np.random.Generator | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """alpha, beta of the devices; they broadcast to ``shape``, (batch, banks, ..., steps)."""
+        ...
+
+    def product(
+        self,
+        layer_name: str,
+        x: np.ndarray,
+        weight: np.ndarray,
+        bias: np.ndarray | None,
+        rng: np.random.Generator | None,
+    ) -> np.ndarray | None:
+        """``x @ weight + bias`` as an array computes it, or None to leave it to NumPy."""
+        ...
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """What is read of the outputs of a layer, e.g. after a converter."""
+        ...
+
+
+class Ideal:
+    """Exact hardware: everything is as asked for."""
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The wanted weights."""
+        return weight
+
+    def kinetics(
+        self,
+        layer_name: str,
+        alpha: np.ndarray,
+        beta: np.ndarray,
+        shape: tuple[int, ...],
+        rng: np.random.Generator | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The wanted alpha and beta."""
+        return alpha, beta
+
+    def product(
+        self,
+        layer_name: str,
+        x: np.ndarray,
+        weight: np.ndarray,
+        bias: np.ndarray | None,
+        rng: np.random.Generator | None,
+    ) -> np.ndarray | None:
+        """None: NumPy computes it."""
+        return None
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The exact outputs."""
+        return z

@@ -1,0 +1,113 @@
+"""r = alpha dt/(beta x_max dt)^2: what becomes of state and gradients of the RESET form.
+
+For the explicit step y+ = y + a/y - b x, 0 <= x <= x_max, r = a/(b x_max)^2, a start of 1 or more:
+
+* r > 1/4 if and only if y stays positive under every input, because y + a/y never falls below
+  2 sqrt(a);
+* r >= 0.598 = 1/(2 - 1/sqrt(2))^2: y never falls below sqrt(a/2), where |dy+/dy| = |1 - a/y^2| is
+  one, so gradients never grow;
+* at constant x_max, y settles at a/(b x_max) without overshoot for r > 1, with damped oscillation
+  for r > 1/2, and not at all below: cycles, then chaos.
+
+The implicit and the exact step keep y positive and gradients from growing whatever r is, as long as
+alpha > 0; so does the SET form of each. There r only says how soon the input is forgotten: the
+distance of two states shrinks by r/(1 + r) in an implicit step at the fixed point of x_max.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CONTRACTIVE", "POSITIVE", "Stability", "report"]
+
+#: r above which the explicit state stays positive
+POSITIVE = 0.25
+#: r from which explicit gradients never grow
+CONTRACTIVE = float((2 - np.sqrt(0.5)) ** -2)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """A report on r.
+
+    Attributes
+    ----------
+    r : alpha dt/(beta x_max dt)^2 of every pair, infinite where beta is zero.
+    integrator, form : of the layer.
+    x_max : largest input, without a unit.
+    positive : whether every state stays positive, of every pair.
+    contractive : whether gradients never grow, of every pair.
+    words : what it means, one line.
+    """
+
+    r: np.ndarray
+    integrator: str
+    form: str
+    x_max: float
+    positive: np.ndarray
+    contractive: np.ndarray
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def report(
+    alpha: Any,
+    beta: Any,
+    *,
+    x_max: float = 1.0,
+    dt: float = 1.0,
+    integrator: str = "implicit",
+    form: str = "reset",
+) -> Stability:
+    """What alpha and beta mean for stability.
+
+    Parameters
+    ----------
+    alpha, beta : arrays that broadcast.
+    x_max : largest input.
+    dt : time of one sample.
+    integrator, form : as of `network.ddk.forward`.
+    """
+    alpha, beta = np.broadcast_arrays(np.asarray(alpha, float), np.asarray(beta, float))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drift = (beta * x_max) ** 2 * dt
+        r = np.where(drift == 0, np.where(alpha > 0, np.inf, np.sign(alpha)), alpha / drift)
+    if integrator == "explicit" and form == "reset":
+        positive, contractive = r > POSITIVE, r >= CONTRACTIVE
+    else:
+        positive = contractive = alpha > 0
+    low, high = float(np.min(r, initial=np.inf)), float(np.max(r, initial=-np.inf))
+    span = f"r = {low:.3g}" if r.size == 1 else f"r from {low:.3g} to {high:.3g}"
+    text = f"{span} (alpha/(beta x_max)^2, x_max = {x_max:.3g}), {integrator} {form.upper()}: "
+    text += _words(r, positive, contractive, integrator == "explicit", form == "reset")
+    return Stability(r, integrator, form, float(x_max), positive, contractive, text)
+
+
+def _words(
+    r: np.ndarray, positive: np.ndarray, contractive: np.ndarray, explicit: bool, reset: bool
+) -> str:
+    if explicit and reset:
+        if not positive.all():
+            share = _share(~positive)
+            return f"the state can turn negative and chaotic, gradients explode{share}"
+        if not contractive.all():
+            return f"the state stays positive, gradients can grow{_share(~contractive)}"
+        return "the state stays positive, gradients never grow"
+    if not positive.all():
+        return f"alpha is not positive, the state can vanish{_share(~positive)}"
+    if not reset or explicit:
+        return "the state stays positive, gradients never grow"
+    low = float(np.min(r, initial=np.inf))
+    memory = f"at the largest input a step keeps {low / (1 + low):.2g} of a difference of states"
+    if not np.isfinite(low):
+        memory = "the input does not act"
+    return f"the state stays positive, gradients never grow; {memory}"
+
+
+def _share(marked: np.ndarray) -> str:
+    return f" ({int(marked.sum())} of {marked.size} pairs)" if marked.size > 1 else ""

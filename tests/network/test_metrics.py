@@ -1,0 +1,63 @@
+"""Accuracy, votes, confusion, and differences of models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from devicephys.errors import InputError
+from network import metrics
+
+
+def test_scores_by_hand() -> None:
+    q = np.array([[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.2, 0.8, 0.0], [0.5, 0.3, 0.2]])
+    found = metrics.scores([0, 0, 1, 2], q)
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert found["macro_f1"] == pytest.approx((0.5 + 2 / 3 + 0) / 3)
+    assert found["cross_entropy"] == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.8, 0.2])))
+
+
+def test_a_certain_mistake_costs_much_but_not_infinity() -> None:
+    found = metrics.scores([1], np.array([[1.0, 0.0]]))
+    assert 500 < found["cross_entropy"] < np.inf
+
+
+def test_a_vote_is_the_mean_of_its_members() -> None:
+    q = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1]])
+    voted, y, ids = metrics.vote(q, [1, 1, 0], [7, 7, 3])
+    np.testing.assert_array_equal(ids, [3, 7])
+    np.testing.assert_array_equal(y, [0, 1])
+    np.testing.assert_allclose(voted, [[0.9, 0.1], [0.4, 0.6]])
+    with pytest.raises(InputError, match="different labels"):
+        metrics.vote(q, [0, 1, 0], [7, 7, 3])
+
+
+def test_confusion_counts_every_pair() -> None:
+    table = metrics.confusion([0, 0, 1, 2], [0, 1, 1, 0], ("a", "b", "c"))
+    np.testing.assert_array_equal(table, [[1, 1, 0], [0, 1, 0], [1, 0, 0]])
+    assert table.attrs["units"] == "1"
+    with pytest.raises(InputError, match="outside"):
+        metrics.confusion([0, 3], [0, 1], ("a", "b", "c"))
+
+
+def test_a_difference_is_taken_within_the_seeds() -> None:
+    found = metrics.difference([0.9, 0.5, 0.7], [0.8, 0.4, np.nan])
+    assert found.mean == pytest.approx(0.1)
+    assert found.error == pytest.approx(0, abs=1e-12)
+    assert (found.better, found.equal, found.worse) == (2, 0, 0)
+    assert found.clear
+    noisy = metrics.difference([0.9, 0.5, 0.7, 0.6], [0.8, 0.7, 0.6, 0.7])
+    d = np.array([0.1, -0.2, 0.1, -0.1])
+    assert noisy.error == pytest.approx(d.std(ddof=1) / 2)
+    assert not noisy.clear
+    assert not metrics.difference([0.9], [0.1]).clear  # one seed says nothing of the scatter
+
+
+@pytest.mark.parametrize(
+    ("y", "q"),
+    [([], np.zeros((0, 2))), ([0], np.array([[np.nan, 1.0]])), ([0, 1], np.ones((1, 2)))],
+)
+def test_scores_of_nothing_are_an_error(y: list, q: np.ndarray) -> None:
+    with pytest.raises(InputError):
+        metrics.scores(y, q)
