@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from devicephys.errors import InputError
-from network import cli_compare, cli_features  # noqa: F401  (they add their commands)
+from network import cli_compare, cli_features, cli_hardware  # noqa: F401  (they add their commands)
 from network.cli_base import (
     Constraint,
     DataOption,

@@ -144,7 +144,8 @@ class Stable:
     Parameters
     ----------
     r : bound. 1/4, that is beta < 2 sqrt(alpha), keeps the explicit state positive under every
-        input; 0.598 keeps its gradients from growing as well (see `network.stability`).
+        input; 0.598 keeps its gradients from growing as well where one pair acts at all steps and
+        alpha <= 2 (see `network.stability`).
     x_max : largest input, times the root of the time of one sample if that is not one.
     """
 

@@ -154,12 +154,24 @@ def model_names() -> list[str]:
 
 
 def get_model(name: str) -> Model:
-    """A model by its name. Raises InputError: no such model; the closest name is given."""
+    """A model by its name; those of `network.search.ARRANGEMENTS` are "ddk-" with their name.
+
+    Raises
+    ------
+    InputError : no such model; the closest name is given.
+    """
     if name in LAYERS:
         return LAYERS[name]
     if name in OTHERS:
         return OTHERS[name]
-    raise InputError(f"there is no model '{name}'", "model", closest(name, model_names()))
+    from network.search import ARRANGEMENTS
+
+    short = name.removeprefix("ddk-")
+    if short != name and short in ARRANGEMENTS:
+        options = ARRANGEMENTS[short]
+        return Model(name, DDK, "DDK " + ", ".join(f"{k} {v}" for k, v in options.items()), options)
+    known = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
+    raise InputError(f"there is no model '{name}'", "model", closest(name, known))
 
 
 def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: int) -> Network:
@@ -193,8 +205,9 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
         layers.append(Flatten())
     if model.standardise:
         layers.append(Standardise())
+    gain = float(np.sqrt(2)) if task.activation == "relu" else 1.0
     for width in task.hidden if model.hidden is None else model.hidden:
-        layers += [Dense(width), Activation(task.activation)]
+        layers += [Dense(width, gain=gain), Activation(task.activation)]
     if by_word:
         layers.append(Mean(axis=1))
     layers.append(Dense(classes))

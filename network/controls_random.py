@@ -19,7 +19,8 @@ __all__ = ["EchoState", "RandomDDK"]
 class RandomDDK(FeatureLayer):
     """The DDK layer with alpha and beta drawn once from the authors' start, and never trained.
 
-    What it lacks against `DDKLayer` is what training alpha and beta is worth.
+    What it lacks against `DDKLayer` is what starting from chosen numbers and training them is worth
+    together; training alone is told by a `DDKLayer` with ``rate=0``, which keeps its start.
 
     Parameters
     ----------
@@ -86,6 +87,11 @@ class RandomDDK(FeatureLayer):
     def _transposed(self, gradient: Array) -> Array:
         by_x = self.inner.backward(gradient[:, 0] if self.banks == 1 else gradient)
         return np.asarray(by_x)
+
+    def release(self) -> None:
+        """Forget what was kept for `backward`, in the layer inside as well."""
+        super().release()
+        self.inner.release()
 
     def _macs(self) -> int:
         return int(self.inner.count((*self.channels, self.steps)).macs)

@@ -17,7 +17,8 @@ Which state belongs to which sample
     the last sample is never used. ``states="after"``: y[k] has seen x[k].
 
 Everything broadcasts: alpha and beta may be numbers, one pair a channel, one a step, both, or have
-leading axes of their own (banks). float32 stays float32, all else is computed in float64.
+leading axes of their own (banks). float32 stays float32, float16 becomes it, all else is computed
+in float64.
 """
 
 from __future__ import annotations

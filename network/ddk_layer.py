@@ -13,12 +13,12 @@ from network import constraints, ddk, stability
 from network.controls_base import read_steps
 from network.count import MACS_PER_DDK_STEP, Count
 from network.ddk_layout import reduce_to
+from network.ddk_start import broadcast_pair, start_pair
 from network.layers import BaseLayer, Realisation
 
 __all__ = ["DDKLayer"]
 
 _PER = ("network", "channel", "step", "channel-step")
-_AUTHORS = (0.001, 1.0)  # of their start
 
 
 class DDKLayer(BaseLayer):
@@ -133,7 +133,9 @@ class DDKLayer(BaseLayer):
 
     def set_pair(self, alpha: Any, beta: Any) -> None:
         """Put alpha and beta, or the nearest that the constraint allows, in place of the learnt."""
-        raw = self.constraint.raw(np.stack(self._broadcast(alpha, beta)))
+        raw = self.constraint.raw(
+            np.stack(broadcast_pair(alpha, beta, self.pair_shape, self._where))
+        )
         for key, values in zip(("alpha", "beta"), raw, strict=True):
             if key in self.parameters:
                 self.parameters[key][...] = values
@@ -143,8 +145,9 @@ class DDKLayer(BaseLayer):
     def stability(self, x_max: float = 1.0) -> stability.Stability:
         """What alpha and beta mean for stability with inputs up to ``x_max``."""
         alpha, beta = self._pair()
-        words = {k: self._dynamics[k] for k in ("dt", "integrator", "form")}
-        return stability.report(alpha, beta, x_max=x_max, **words)
+        words = {k: self._dynamics[k] for k in ("dt", "integrator", "form", "initial")}
+        axis = -1 if "step" in self.per else None
+        return stability.report(alpha, beta, x_max=x_max, axis=axis, **words)
 
     # -- the protocol ------------------------------------------------------------------------
 
@@ -188,7 +191,8 @@ class DDKLayer(BaseLayer):
         y = read[0] if self.banks == 1 else np.stack(read, axis=1)
         if realise is None:
             return y
-        return realise.outputs(self.name, y.copy() if y is states[0] else y, rng)
+        # hardware may write into what it is given, and `backward` needs the states as they were
+        return realise.outputs(self.name, y.copy() if training and self.banks == 1 else y, rng)
 
     def backward(self, gradient: np.ndarray) -> np.ndarray | None:
         """Fill the gradients of the raw alpha and beta; see `Layer.backward`."""
@@ -246,34 +250,14 @@ class DDKLayer(BaseLayer):
     def _draws(self) -> bool:
         return self.start == "authors" or self.spread > 0
 
-    def _make(self, rng: np.random.Generator | None) -> None:
-        alpha, beta = self._broadcast(*self._given)
-        if self._draws and rng is None:
-            raise InputError("a random start needs a generator", self._where, "Pass rng")
-        if self.start == "authors" and rng is not None:
-            alpha, beta = (rng.uniform(*_AUTHORS, self.pair_shape) for _ in range(2))
-        elif rng is not None and self.spread > 0:
-            alpha, beta = (
-                v * rng.lognormal(0, self.spread, self.pair_shape) for v in (alpha, beta)
-            )
-        elif self.banks > 1 and all(np.size(v) == 1 for v in self._given):
-            factor = 2.0 ** np.linspace(-1, 1, self.banks)
-            beta = beta * factor.reshape(-1, *(1,) * (len(self.pair_shape) - 1))
-        self.set_pair(alpha, beta)
+    @property
+    def _alike(self) -> bool:
+        """Whether nothing that was given parts the banks."""
+        return self.banks > 1 and all(np.size(v) == 1 for v in self._given)
 
-    def _broadcast(self, alpha: Any, beta: Any) -> list[np.ndarray]:
-        values = []
-        for key, value in (("alpha", alpha), ("beta", beta)):
-            try:
-                full = np.broadcast_to(np.asarray(value, float), self.pair_shape)
-            except (TypeError, ValueError):
-                raise InputError(
-                    f"{key} {shorten(value)} does not fit the shape {self.pair_shape}", self._where
-                ) from None
-            if not (np.isfinite(full).all() and (full >= 0).all()):
-                raise InputError(f"{key} {shorten(value)} is not a number from 0", self._where)
-            values.append(full)
-        return values
+    def _make(self, rng: np.random.Generator | None) -> None:
+        pair = broadcast_pair(*self._given, self.pair_shape, self._where)
+        self.set_pair(*start_pair(*pair, self.start, self.spread, self._alike, rng, self._where))
 
     def _settled(self) -> np.ndarray:
         if not self.parameters:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,10 +102,9 @@ class Bench:
 
 def _modes(bench: Bench) -> Iterator[Case]:
     for mode in MODES:
-        yield mode, lambda m=mode: bench.score(m, False, bench.hardware)
+        yield mode, partial(bench.score, mode, False, bench.hardware)
         if mode != "software":
-            name = f"{mode}+statistics"
-            yield name, lambda m=mode: bench.score(m, True, bench.hardware)
+            yield f"{mode}+statistics", partial(bench.score, mode, True, bench.hardware)
 
 
 def _noise(bench: Bench) -> Iterator[Case]:
@@ -121,7 +121,7 @@ def _noise(bench: Bench) -> Iterator[Case]:
         for mode in ("imprecise", "imprecision-based", "hybrid"):
             for anew in (False, True):
                 case = f"{name}.{mode}{'+statistics' if anew else ''}"
-                yield case, lambda m=mode, a=anew, h=hardware, n=name: bench.score(m, a, h, n)
+                yield case, partial(bench.score, mode, anew, hardware, name)
 
 
 def _bits(bench: Bench) -> Iterator[Case]:
@@ -147,12 +147,12 @@ def _bits(bench: Bench) -> Iterator[Case]:
         q.track = False
         return right(network, q)
 
-    yield "float", lambda: bench.score("software", False, exact)
+    yield "float", partial(bench.score, "software", False, exact)
     for bits in BITS:
         for activations in (False, True):
             tail = f"{bits}.{'activations' if activations else 'weights'}"
-            yield f"after-{tail}", lambda b=bits, a=activations: after(b, a)
-            yield f"aware-{tail}", lambda b=bits, a=activations: aware(b, a)
+            yield f"after-{tail}", partial(after, bits, activations)
+            yield f"aware-{tail}", partial(aware, bits, activations)
 
 
 def _stuck(bench: Bench) -> Iterator[Case]:
@@ -160,8 +160,7 @@ def _stuck(bench: Bench) -> Iterator[Case]:
         faults = Faults(stuck_low=share / 2, stuck_high=share / 2)
         hardware = replace(bench.hardware, faults=faults)
         for mode in ("imprecise", "imprecision-based", "hybrid"):
-            name = f"{100 * share:g}.{mode}"
-            yield name, lambda m=mode, h=hardware, s=share: bench.score(m, True, h, s)
+            yield f"{100 * share:g}.{mode}", partial(bench.score, mode, True, hardware, share)
 
 
 KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
@@ -196,7 +195,7 @@ def run(
     folder : where finished numbers are kept.
     model : of `network.contenders`, with a DDK layer or without.
     hardware : `article()` if None.
-    tuning : in situ; by default all samples, or for more than 8,192 of them 8,192 in batches.
+    tuning : in situ; by default as `Tuning`, for more than 8,192 samples in batches of 512.
     root : of the data.
     only : cases whose name begins with one of these.
     progress : called with a line for each number.
@@ -236,7 +235,7 @@ def run(
 def _tuning(samples: int) -> Tuning:
     if samples <= 8192:
         return Tuning()
-    return Tuning(epochs=4, batch_size=256, rate=0.002, samples=8192)
+    return Tuning(epochs=5, batch_size=512, rate=0.001)
 
 
 def _names(kind: str, hardware: Hardware, only: Sequence[str] | None) -> list[str]:

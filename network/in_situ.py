@@ -80,6 +80,10 @@ class Frozen(BaseLayer):
         """The layer's answer as at inference."""
         return self.layer.forward(x, rng=rng, realise=realise)
 
+    def backward(self, gradient: np.ndarray) -> np.ndarray | None:
+        """None: the gradient stops here."""
+        return None
+
 
 class PinnedChip(Ideal):
     """A chip whose dense layers have each a fixed largest weight, so that tuning moves few cells.
@@ -202,7 +206,8 @@ def tune(
     if how.samples is not None and how.samples < len(x):
         chosen = np.sort(np.random.default_rng([seed, 11]).permutation(len(x))[: how.samples])
         x, y = x[chosen], y[chosen]
-    network.replace_layers([Frozen(layer) for layer in layers[:first]] + layers[first:])
+    frozen: list[Layer] = [Frozen(layer) for layer in layers[:first]]
+    network.replace_layers(frozen + layers[first:])
     try:
         return train(
             network,

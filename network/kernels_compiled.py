@@ -6,32 +6,20 @@ does not look at the files of the functions that it calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["backward_flat", "backward_tiled", "compiled", "forward_flat", "forward_tiled"]
+from network.compiling import compiled
+
+__all__ = ["backward_flat", "backward_tiled", "forward_flat", "forward_tiled"]
 
 _WIDE = 4096  # sequences at once where arrays lie time-major
 _STEPS, _TILE = 128, 8192  # steps and elements of a tile elsewhere
 _FLUSH = 64  # steps after which sums in the dtype of x are added to those in float64
 _LINE = 64  # bytes that memory hands over at once
-
-
-def compiled(function: Callable[..., Any], *signature: Any) -> Any:
-    """`numba.njit`, with the result kept on disk where there is a folder for it."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-    jit: Any = numba.njit
-    try:
-        return jit(*signature, cache=True, **options)(function)
-    except RuntimeError:  # no folder that a cache could be written to
-        return jit(*signature, **options)(function)
 
 
 @compiled

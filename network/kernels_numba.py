@@ -14,13 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from network.kernels_compiled import (
-    backward_flat,
-    backward_tiled,
-    compiled,
-    forward_flat,
-    forward_tiled,
-)
+from network.compiling import compiled
+from network.kernels_compiled import backward_flat, backward_tiled, forward_flat, forward_tiled
 
 __all__ = ["backward", "forward"]
 

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from devicephys.errors import InputError
-from network.count import Count
 from network.layer_base import Layer
 from network.losses import cross_entropy, softmax
 from network.realisation import Realisation
 from network.standardise import Moments, Standardise
-from network.structure import layer_table, name_layers
+from network.structure import LayerRow, name_layers
 
 __all__ = ["Network", "Pass"]
 
@@ -37,7 +36,7 @@ class Pass(NamedTuple):
     logits: np.ndarray
 
 
-class Network:
+class Network(LayerRow):
     """Layers in a row; the last gives one logit per class.
 
     Parameters
@@ -193,58 +192,16 @@ class Network:
         realise : hardware whose features they are to be the statistics of.
         rng : for hardware that draws.
         """
-        x = self._checked(x, convert=False)
         shapes = self.shapes()
         for index, layer in enumerate(self.layers):
             if not isinstance(layer, Standardise):
                 continue
             moments = Moments(shapes[index][-1])
-            for piece in _pieces(len(x)):
-                h = self._checked(x[piece])
-                for before in self.layers[:index]:
-                    h = before.forward(h, rng=rng, realise=realise)
+            for h in self._before(x, index, rng, realise):
                 moments.add(h)
             layer.set_statistics(moments)
 
     # -- what it is --------------------------------------------------------------------------
-
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """The trained arrays themselves, as "layer.parameter"."""
-        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.parameters.items()}
-
-    @property
-    def gradients(self) -> dict[str, np.ndarray]:
-        """Of the last backward pass, named as `parameters`."""
-        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.gradients.items()}
-
-    def layer(self, name: str) -> Layer:
-        """The layer of that name."""
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        known = ", ".join(layer.name for layer in self.layers)
-        raise InputError(f"there is no layer {name!r}", "Network", f"Known: {known}")
-
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Shape of a sample before each layer, and after the last."""
-        shapes = [self.input_shape]
-        for layer in self.layers:
-            shapes.append(layer.output_shape(shapes[-1]))
-        return shapes
-
-    def count(self) -> Count:
-        """Parameters and multiply-accumulate operations for one sample."""
-        total = Count(0, 0)
-        for layer, shape in self._with_shapes():
-            total = total + layer.count(shape)
-        return total
-
-    def summary(self) -> str:
-        """A table of the layers as text: name, shape after it, parameters, operations."""
-        return layer_table(
-            [(m.name, m.output_shape(n), m.count(n)) for m, n in self._with_shapes()]
-        )
 
     def stability(self, x: np.ndarray | None = None) -> dict[str, Any]:
         """For each DDK layer, its report on r = alpha / (beta x_max)^2.
@@ -258,16 +215,9 @@ class Network:
             stability = getattr(layer, "stability", None)
             if stability is None:
                 continue
-            reports[layer.name] = stability(1.0 if x is None else self._largest(x, index))
+            x_max = 1.0 if x is None else max(float(h.max()) for h in self._before(x, index))
+            reports[layer.name] = stability(x_max)
         return reports
-
-    def kinetics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """alpha and beta of each layer that has them, as they act."""
-        return {
-            layer.name: (np.asarray(layer.alpha), np.asarray(layer.beta))
-            for layer in self.layers
-            if hasattr(layer, "alpha") and hasattr(layer, "beta")
-        }
 
     def folded(self) -> Network:
         """The same function without the `Standardise` layers that a dense one follows directly.
@@ -295,12 +245,6 @@ class Network:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _with_shapes(self) -> Iterator[tuple[Layer, tuple[int, ...]]]:
-        shape = self.input_shape
-        for layer in self.layers:
-            yield layer, shape
-            shape = layer.output_shape(shape)
-
     def _checked(self, x: np.ndarray, *, convert: bool = True) -> np.ndarray:
         x = np.asarray(x)
         if x.shape[1:] != self.input_shape or not x.ndim:
@@ -309,15 +253,20 @@ class Network:
             )
         return x.astype(self.dtype, copy=False) if convert else x
 
-    def _largest(self, x: np.ndarray, index: int) -> float:
-        largest = -np.inf
+    def _before(
+        self,
+        x: np.ndarray,
+        index: int,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> Iterator[np.ndarray]:
+        """What comes to the layer ``index``, in pieces."""
         x = self._checked(x, convert=False)
         for piece in _pieces(len(x)):
             h = self._checked(x[piece])
-            for before in self.layers[:index]:
-                h = before.forward(h)
-            largest = max(largest, float(h.max()))
-        return largest
+            for layer in self.layers[:index]:
+                h = layer.forward(h, rng=rng, realise=realise)
+            yield h
 
 
 def _pieces(samples: int) -> Iterator[slice]:

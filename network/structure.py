@@ -1,14 +1,81 @@
-"""Names of the layers of a network, and a table of them."""
+"""Layers in a row: their names, shapes, counts, and a table of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from devicephys.errors import InputError
 from network.count import Count
 from network.layer_base import Layer
 
-__all__ = ["layer_table", "name_layers"]
+__all__ = ["LayerRow", "layer_table", "name_layers"]
+
+
+class LayerRow:
+    """What is known of layers in a row from their names and shapes alone.
+
+    Attributes
+    ----------
+    layers : in order.
+    input_shape : of one sample, before the first.
+    """
+
+    layers: list[Layer]
+    input_shape: tuple[int, ...]
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The trained arrays themselves, as "layer.parameter"."""
+        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.parameters.items()}
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Of the last backward pass, named as `parameters`."""
+        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.gradients.items()}
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(layer.name for layer in self.layers)
+        raise InputError(f"there is no layer {name!r}", "Network", f"Known: {known}")
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of a sample before each layer, and after the last."""
+        shapes = [self.input_shape]
+        for layer in self.layers:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return shapes
+
+    def count(self) -> Count:
+        """Parameters and multiply-accumulate operations for one sample."""
+        total = Count(0, 0)
+        for layer, shape in self._with_shapes():
+            total = total + layer.count(shape)
+        return total
+
+    def summary(self) -> str:
+        """A table of the layers as text: name, shape after it, parameters, operations."""
+        return layer_table(
+            [(m.name, m.output_shape(n), m.count(n)) for m, n in self._with_shapes()]
+        )
+
+    def kinetics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """alpha and beta of each layer that has them, as they act."""
+        return {
+            layer.name: (np.asarray(layer.alpha), np.asarray(layer.beta))
+            for layer in self.layers
+            if hasattr(layer, "alpha") and hasattr(layer, "beta")
+        }
+
+    def _with_shapes(self) -> Iterator[tuple[Layer, tuple[int, ...]]]:
+        shape = self.input_shape
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.output_shape(shape)
 
 
 def name_layers(layers: Sequence[Layer]) -> None:

@@ -33,7 +33,10 @@ def folder_task(path: Path) -> Task:
     data, utterance = _loaded(path)
     known = next((t for t in TASKS.values() if t.dataset == data.name), None)
     if known is not None:
-        return dataclasses.replace(known, dataset=str(path.absolute()))
+        options = dict(known.options)
+        if "align" in options and not any(path.glob("*.mat")):
+            del options["align"]  # only silhouettes say where the person is
+        return dataclasses.replace(known, dataset=str(path.absolute()), options=options)
     recordings = np.unique(
         np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
     )

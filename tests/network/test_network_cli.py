@@ -234,6 +234,7 @@ def test_features_are_written(tmp_path: Path) -> None:
     assert "exists already" in line
 
 
+@pytest.mark.slow
 def test_a_table_shapes_the_layer(tmp_path: Path) -> None:
     from compact.table import AlphaBetaTable
     from tests.compact.table_data import campaign

@@ -71,6 +71,15 @@ def test_unknown_names_give_the_closest() -> None:
         get_model("leeky")
 
 
+def test_arrangements_are_models_by_name() -> None:
+    from network.search import ARRANGEMENTS
+
+    for name, options in ARRANGEMENTS.items():
+        if name:
+            found = get_model(f"ddk-{name}")
+            assert (found.layer, dict(found.options)) == ("ddk", options)
+
+
 def test_all_models_of_all_tasks_are_known() -> None:
     for task in TASKS.values():
         assert {get_model(name).name for name in task.models} == set(task.models)

@@ -1,0 +1,20 @@
+"""How functions are compiled by Numba here; importing this module needs Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+__all__ = ["compiled"]
+
+
+def compiled(function: Callable[..., Any], *signature: Any) -> Any:
+    """`numba.njit`, with the result kept on disk where there is a folder for it."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+    jit: Any = numba.njit
+    try:
+        return jit(*signature, cache=True, **options)(function)
+    except RuntimeError:  # no folder that a cache could be written to
+        return jit(*signature, **options)(function)
