@@ -15,24 +15,31 @@ export OMP_NUM_THREADS := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) ## simulate a loop and a pulse train of the shipped device, fit alpha and beta, draw all
+demo: $(INSTALLED) ## the whole chain: loop, pulse trains, alpha/beta table, a network that uses it
 	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; d=results/demo-$$n; \
 	$(BIN)/ddk-device iv --out $$d/loop && \
 	$(BIN)/ddk-device pulses --amplitude="-2 V" --width "100 ns" --count 100 \
 	  --initial-resistance "5 kohm" --out $$d/pulses && \
-	$(BIN)/ddk-compact fit $$d/pulses/pulses.nc --out $$d/table.nc && \
-	$(BIN)/ddk-compact report $$d/table.nc --out $$d/report.html && \
-	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png, $$d/report.html"
+	$(BIN)/ddk-device campaign demo --out $$d/trains.zarr --workers 2 && \
+	$(BIN)/ddk-compact fit $$d/trains.zarr --out $$d/table.nc && \
+	$(BIN)/ddk-compact report $$d/table.nc --out $$d/table.html && \
+	$(BIN)/ddk-network train --data digits --table $$d/table.nc --out $$d/network && \
+	$(BIN)/ddk-network evaluate $$d/network --table $$d/table.nc && \
+	$(BIN)/ddk-network compare --task digits --models ddk,raw,leaky,random --seeds 3 --out $$d/controls && \
+	echo "Pictures: $$d/loop/iv.png, $$d/loop/fields.png, $$d/loop/loop.gif, $$d/pulses/pulses.png" && \
+	echo "Reports: $$d/table.html, $$d/network/report.html, $$d/controls/report.html"
 
 test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fem and not slow"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "fem or slow"
 
-bench: $(INSTALLED) ## measure loops, pulses and scaling; print the tables of README and docs (half an hour)
+bench: $(INSTALLED) ## measure solver, fits, layer and arrays; print the tables of README and docs (half an hour)
 	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
 	  --pulses --pulse-scaling --memory
 	$(BIN)/python tests/benchmarks/scaling.py
 	$(BIN)/python tests/benchmarks/compact_fit.py
+	$(BIN)/python tests/benchmarks/ddk_speed.py
+	$(BIN)/python tests/benchmarks/array_solver.py
 
 docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html

@@ -214,15 +214,16 @@ def test_the_shipped_campaigns() -> None:
         *(f"{n}{s}" for n in ("fig2b", "fig2c", "fig2d", "s8") for s in ("", "-small")),
         "fig2b-gradual",
         "table-small",
+        "demo",
     }
     for name in names:
         campaign = Campaign.from_file(name)
         assert campaign.name == name and campaign.description
         assert campaign.pulse_count == 100
         assert all(v is not None and v < 0 for v in campaign.amplitudes)  # RESET
-        if name.endswith(("-small", "-gradual")):
+        if name == "demo" or name.endswith(("-small", "-gradual")):
             assert campaign.settings.name == "quick"
-            minutes = 15 if name == "table-small" else 10
+            minutes = {"table-small": 15, "demo": 1}.get(name, 10)
             assert campaign.seconds(campaign.size, 2) < 60 * minutes
         else:
             assert campaign.cycles * campaign.devices == 100
