@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from compact.estimator import AlphaBetaRegressor as AlphaBetaRegressor
     from compact.fit import fit_many as fit_many
     from compact.foreign import read_pulses as read_pulses
+    from compact.intervals import intervals as profile_intervals
     from compact.result import AlphaBetaFit as AlphaBetaFit
     from compact.simplified import SimplifiedMemristor as SimplifiedMemristor
     from compact.table import AlphaBetaTable as AlphaBetaTable
     from compact.update_laws import compare_laws as compare_laws
     from compact.update_laws import laws_table as laws_table
 
+_CALLED = {"profile_intervals": "intervals"}  # in its module
 _MODULES = ("fit", "kinetics", "patterns", "simplified")
 _NAMES = {
     "AlphaBetaFit": "compact.result",
@@ -37,6 +39,7 @@ _NAMES = {
     "compare_laws": "compact.update_laws",
     "fit_many": "compact.fit",
     "laws_table": "compact.update_laws",
+    "profile_intervals": "compact.intervals",
     "read_pulses": "compact.foreign",
 }
 
@@ -51,6 +54,7 @@ __all__ = [
     "kinetics",
     "laws_table",
     "patterns",
+    "profile_intervals",
     "read_pulses",
     "simplified",
 ]
@@ -60,7 +64,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"compact.{name}")
     if name in _NAMES:
-        value = getattr(importlib.import_module(_NAMES[name]), name)
+        value = getattr(importlib.import_module(_NAMES[name]), _CALLED.get(name, name))
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

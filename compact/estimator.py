@@ -23,6 +23,7 @@ from compact.diagnostics import diagnose
 from compact.exact_step import exact_derivatives, exact_step
 from compact.fit_input import ONE_PULSE, first_does_all
 from compact.fit_model import candidates
+from compact.fit_plateau import PLATEAU, same_curve
 from compact.fit_windows import windows
 from compact.least_squares import solve
 
@@ -136,8 +137,11 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         self.alpha_stderr_, self.beta_stderr_ = np.sqrt(np.diag(self.covariance_))[:2].tolist()
         self.at_bound_ = diagnosis.at_bound[0][order]
         self.note_ = str(diagnosis.notes[0])
-        if _first_does_all(count, scaled):
-            self.note_ = ONE_PULSE
+        below = ONE_PULSE if _first_does_all(count, scaled) else ""
+        if _on_plateau(theta[0], time):
+            below = below or PLATEAU
+        if below:
+            self.note_ = below
             self.covariance_ = np.full((4, 4), np.nan)
             self.alpha_stderr_ = self.beta_stderr_ = np.nan
         self.determined_ = not self.note_
@@ -167,6 +171,14 @@ def _first_does_all(count: np.ndarray, scaled: np.ndarray) -> bool:
         return False
     means = np.bincount(place, scaled) / np.bincount(place)
     return bool(first_does_all(means[:, None], np.ones((means.size, 1)))[0])
+
+
+def _on_plateau(theta: np.ndarray, time: np.ndarray) -> bool:
+    """Whether the times were read at which a larger beta would show."""
+    curve, faster = (
+        exact_step(np.ones_like(time), k * theta[0] * time, k * theta[1] * time) for k in (1, 2)
+    )
+    return bool(same_curve(curve[:, None], faster[:, None], np.ones((time.size, 1)))[0])
 
 
 def _residuals(

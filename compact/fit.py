@@ -15,8 +15,9 @@ loss                    squared                               squared, soft_l1, 
 ======================  ====================================  =====================================
 
 What the article's method cannot do: once normalised, a train that has settled ends at 0, but where
-explicit Euler is stable its fixed point alpha/beta is not below beta/2. The optimum then lies on
-the edge of chaos (`compact.kinetics.stability`), R stays large and depends on the start.
+explicit Euler is stable its fixed point alpha/beta is not below beta/2. The optimum then lies
+where explicit Euler begins to cycle, with chaos beyond (`compact.kinetics.stability`); R stays
+large and depends on the start.
 
 An up train is fitted by Eq. (3), y(0) = 0 at its start and y = 1 at its largest conductance, or
 with ``mirror=True`` as the mirror image of a down train by Eq. (4): Eq. (3) has no saturation, and
@@ -31,7 +32,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compact.fit_batch import Options, fit_batch, fit_pooled
-from compact.fit_input import Trains, prepare, read_trains
+from compact.fit_input import ONE_PULSE, Trains, prepare, read_trains
+from compact.fit_model import TrainModel
+from compact.fit_plateau import PLATEAU, on_plateau
 from compact.kinetics import INTEGRATORS
 from compact.least_squares import LOSSES
 from compact.result import AlphaBetaFit, Columns, dataset
@@ -135,7 +138,8 @@ def fit_many(
     -------
     Dataset on ``train`` (and ``parameter``): see `compact.result.dataset`. A train that cannot be
     fitted has ``valid`` False and a ``reason``, and NaN elsewhere. One whose first pulse does over
-    99 % of the change is not valid either: it has a window and a curve, but no alpha and beta.
+    99 % of the change is not valid either, nor is one whose fitted curve is that of any larger
+    beta: it has a window and a curve, but no alpha and beta.
 
     Raises
     ------
@@ -169,6 +173,7 @@ def fit_many(
         "window": "data" if method == "article" else window,
         "starts": starts,
         "seed": int(seed),
+        "limit": 1.0 if method == "article" else float(limit),
         "pooled": int(pooled),
         "mirror": int(mirror),
         "normalised": int(is_normalised),
@@ -195,7 +200,9 @@ def _fit_each(
         else:
             found = fit_batch(part, sign, options)
         columns.put(index, part, found, flip)
-        columns.strike_out(index, part)
+        level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+        columns.strike_out(index[level], PLATEAU)
+        columns.strike_out(index[part.one_pulse], ONE_PULSE)
 
 
 def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns) -> None:
@@ -212,7 +219,11 @@ def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns
     sign = 1 if up and not mirror else -1
     _refuse_explicit_set(options.integrator, sign)
     part = _mirrored(trains) if up and mirror else trains
-    columns.put(np.arange(trains.low.size), part, fit_pooled(part, sign, options), up and mirror)
+    found = fit_pooled(part, sign, options)
+    columns.put(np.arange(trains.low.size), part, found, up and mirror)
+    level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+    if level.all():  # the trains share the pair
+        columns.strike_out(np.arange(trains.low.size), PLATEAU)
 
 
 def _mirrored(trains: Trains) -> Trains:

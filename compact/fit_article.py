@@ -5,9 +5,10 @@ alpha and beta stay in [0, 1] and start at random there; the trust-region-reflec
 minimises R, the sum of squared residuals. The derivatives are finite differences, as is usual with
 that method where none are given. SciPy's implementation is called once a train and start.
 
-Explicit Euler turns chaotic beyond the edge of stability (`compact.kinetics.stability`), and R
-with it: on a train that falls fast, most starts end in some local minimum there. So several starts
-are followed and the best that converged is kept; with one start the result is a matter of luck.
+Beyond its edge of stability explicit Euler cycles, first between two states, then between more,
+then chaos follows (`compact.kinetics.stability`), and R is as rough: on a train that falls fast,
+most starts end in some local minimum there. So several starts are followed and the best that
+converged is kept; with one start the result is a matter of luck.
 """
 
 from __future__ import annotations

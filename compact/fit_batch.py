@@ -9,6 +9,7 @@ import numpy as np
 from compact.diagnostics import Diagnosis, diagnose
 from compact.fit_input import Trains
 from compact.fit_model import TrainModel, candidates, costs, screen
+from compact.fit_plateau import leave_plateau
 from compact.fit_reduced import ReducedModel
 from compact.fit_windows import projected
 from compact.kinetics import march
@@ -95,6 +96,8 @@ def _fit_chunk(trains: Trains, sign: int, options: Options) -> Fitted:
         last = solve(rest, pair[late], *(b[late] for b in limits), steps=_POLISH)
         pair[late], converged[late] = last.x, last.converged
         steps[late] += last.steps
+    free, better = leave_plateau(model, lower, upper, pair)
+    pair[free], converged[free] = better, True
     x = reduced.expand(pair, rows)
     scale: float | np.ndarray = 1.0
     if options.loss != "linear":

@@ -59,6 +59,11 @@ class TrainModel:
             lower[:, 3] = upper[:, 3] = 1.0
         return lower, upper
 
+    def states(self, pairs: np.ndarray) -> np.ndarray:
+        """States (n, N) of alpha and beta, (N, 2)."""
+        alpha, beta = pairs.T
+        return march(self.integrator, alpha, beta, self.trains.x, self.y0, sign=self.sign)[0]
+
     def __call__(self, theta: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (n, N') and Jacobian (4, n, N') of the trains ``index``."""
         x = self.trains.x if self.trains.x.shape[1] == 1 else self.trains.x[:, index]

@@ -12,8 +12,9 @@ import numpy as np
 
 from compact.foreign_columns import VALUES
 from compact.foreign_mat import mat_arrays
-from compact.foreign_table import LARGEST, Cell, Column, Table, printable, split_unit
+from compact.foreign_table import LARGEST, Cell, Column, Table, printable
 from compact.foreign_text import from_rows
+from compact.foreign_units import split_unit
 from compact.foreign_words import role_of
 from devicephys.errors import InputError, closest, one_line, shorten
 

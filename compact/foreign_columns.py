@@ -8,15 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from compact.foreign_table import (
-    Column,
-    Table,
-    is_empty,
-    is_relative,
-    looks_numeric,
-    quantity_of,
-    split_unit,
-)
+from compact.foreign_table import Column, Table, is_empty, looks_numeric
+from compact.foreign_units import is_relative, quantity_of, split_unit
 from compact.foreign_words import LOGARITHM, direction_in, role_of, without_number
 from devicephys.errors import InputError, closest, shorten
 

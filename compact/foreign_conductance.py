@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from compact.foreign_columns import QUANTITY, Roles
-from compact.foreign_table import Column, Table, has_units_in_cells, is_relative, numbers
+from compact.foreign_table import Column, Table, has_units_in_cells, numbers
+from compact.foreign_units import is_relative
 from devicephys.errors import InputError, shorten
 
 __all__ = ["conductance_of", "has_unit"]

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from compact.foreign_units import is_unit, unit_factor
 from devicephys.errors import InputError, shorten
-from devicephys.units import to_si
 
-__all__ = ["LARGEST", "Column", "Table", "numbers", "split_unit", "unit_factor"]
+__all__ = [
+    "LARGEST",
+    "Cell",
+    "Column",
+    "Table",
+    "has_units_in_cells",
+    "is_empty",
+    "looks_numeric",
+    "numbers",
+    "printable",
+    "uses_comma",
+]
 
 #: bytes of a file, and cells of a table, beyond which nothing is read
 LARGEST = 200_000_000
@@ -24,24 +34,6 @@ _OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
-_RELATIVE = {
-    "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
-    "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless",
-}  # fmt: skip
-_SPELLINGS = (
-    (re.compile(r"(?i)ohms?\b"), "ohm"),
-    (re.compile(r"[\u03a9\u2126]"), "ohm"),
-    (re.compile(r"(?i)\bsiemens\b"), "S"),
-    (re.compile(r"(?i)\bvolts?\b"), "V"),
-    (re.compile(r"(?i)\bamp(?:ere)?s?\b"), "A"),
-    (re.compile(r"(?i)\bsec(?:onds?)?\b"), "s"),
-    (re.compile("[\u00b5\u03bc]"), "u"),
-)
-_PREFIXED = re.compile(
-    r"(?:[kMGmu\u00b5\u03bcnpf]?(?:[Oo]hms?|[\u03a9\u2126])|[kMGmu\u00b5\u03bcnpf][SAVs])"
-)
-_BRACKETED = re.compile(r"^(?P<name>.*?)\s*[\[({]\s*(?P<unit>[^\[\](){}]*?)\s*[\])}]\s*$")
-_QUANTITIES = ("S", "ohm", "A", "V", "s")
 
 
 @dataclass(eq=False)  # compared by identity: the cells may be an array
@@ -108,85 +100,10 @@ class Table:
         return "\n".join(lines)
 
 
-def unit_factor(text: str, quantity: str, place: str) -> float | None:
-    """Factor from a unit as a laboratory writes it to ``quantity`` ("S", "ohm", ...).
-
-    None if the unit says that the numbers are relative ("a.u.", "normalised", "%").
-
-    Raises
-    ------
-    InputError : not a unit, or not one of this quantity.
-    """
-    if is_relative(text):
-        return None
-    if quantity == "1":
-        raise InputError(f"has the unit {shorten(text)}, a plain number is expected", place)
-    try:
-        return to_si(f"1 {spelled(text)}", quantity)
-    except InputError:
-        kind = next((q for q in (*_QUANTITIES, "K", "m", "J") if _fits(text, q)), None)
-        what = "is not a unit" if kind is None else f"is no unit of {_KINDS[quantity]}"
-        raise InputError(
-            f"{shorten(text)} {what}", place, f"Pass units='...', e.g. '{_UNITS[quantity]}'"
-        ) from None
-
-
-_KINDS = {"S": "conductance", "ohm": "resistance", "A": "current", "V": "voltage", "s": "time"}
-_UNITS = {"S": "uS", "ohm": "kohm", "A": "nA", "V": "V", "s": "ns"}
-
-
 def printable(text: str, length: int = 80) -> str:
     """The text on one line and without control signs, at most ``length`` long."""
     text = text[: 4 * length]
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:length]
-
-
-def is_relative(text: str) -> bool:
-    """Whether a unit says that the numbers have a scale of their own."""
-    return text.strip().lower() in _RELATIVE or text.strip() == "%"
-
-
-def spelled(text: str) -> str:
-    """A unit in the spelling of `devicephys.units`."""
-    text = text.strip()
-    for pattern, word in _SPELLINGS:
-        text = pattern.sub(word, text)
-    return re.sub(r"^([kMGmunp])\s+(?=(ohm|S|A|V|s)$)", r"\1", text)
-
-
-@functools.lru_cache(maxsize=512)
-def quantity_of(unit: str) -> str | None:
-    """Which quantity a unit measures: "S", "ohm", "A", "V", "s"; None if none of them."""
-    return next((q for q in _QUANTITIES if _fits(unit, q)), None)
-
-
-def _fits(text: str, quantity: str) -> bool:
-    try:
-        to_si(f"1 {spelled(text)}", quantity)
-    except InputError:
-        return False
-    return not is_relative(text)
-
-
-def split_unit(heading: str) -> tuple[str, str]:
-    """Name and unit of a heading such as "G (uS)", "R [kOhm]", "Conductance/S", "I_nA"."""
-    heading = " ".join(heading.strip().split())
-    match = _BRACKETED.match(heading)
-    if match and (is_relative(match["unit"]) or _is_unit(match["unit"])):
-        return match["name"].strip(), match["unit"] or "1"
-    for sign in ("/", " in ", ",", "_", " "):
-        name, found, unit = heading.rpartition(sign)
-        unit = unit.strip()
-        # "R_min" is no resistance in minutes, "I_V" no current in volts: elsewhere than after a
-        # stroke only a prefixed unit counts
-        counts = _is_unit(unit) if sign in ("/", " in ") else _PREFIXED.fullmatch(unit)
-        if found and name.strip() and counts:
-            return name.strip(), unit
-    return heading, ""
-
-
-def _is_unit(text: str) -> bool:
-    return bool(text) and len(text) <= 20 and quantity_of(text) is not None
 
 
 def numbers(table: Table, column: Column, quantity: str, unit: str | None = None) -> np.ndarray:
@@ -242,7 +159,7 @@ def has_units_in_cells(column: Column) -> bool:
     for cell in column.cells:
         if isinstance(cell, str):
             match = _NUMBER.match(cell.strip().replace(",", "."))
-            if match and _is_unit(cell.strip()[match.end() :].strip()):
+            if match and is_unit(cell.strip()[match.end() :].strip()):
                 return True
     return False
 
@@ -261,7 +178,7 @@ def looks_numeric(cell: Cell) -> bool:
     text = cell.strip().replace("\N{MINUS SIGN}", "-")
     for pattern in (_NUMBER, _COMMA_NUMBER):
         match = pattern.match(text)
-        if match and (match.end() == len(text) or _is_unit(text[match.end() :].strip())):
+        if match and (match.end() == len(text) or is_unit(text[match.end() :].strip())):
             return True
     return False
 
@@ -309,7 +226,7 @@ def _number(table: Table, column: Column, row: int, cell: Cell) -> tuple[float, 
     if match is None:
         raise _not_a_number(table, column, row, cell)
     value, rest = float(re.sub("[dD]", "e", match.group())), text[match.end() :].strip()
-    if not np.isfinite(value) or (rest and not _is_unit(rest)):
+    if not np.isfinite(value) or (rest and not is_unit(rest)):
         raise _not_a_number(table, column, row, cell)
     return value, rest
 

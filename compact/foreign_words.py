@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from compact.foreign_table import Cell, split_unit
+from compact.foreign_table import Cell
+from compact.foreign_units import split_unit
 
 __all__ = ["LOGARITHM", "direction_in", "direction_of", "is_known", "role_of", "without_number"]
 

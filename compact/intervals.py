@@ -37,8 +37,6 @@ def intervals(
     *,
     level: float = 0.95,
     parameters: Sequence[str] = ("alpha", "beta"),
-    x: Any = None,
-    limit: float = 10.0,
 ) -> xr.Dataset:
     """Profile-likelihood intervals of all trains of `compact.fit_many`.
 
@@ -47,7 +45,6 @@ def intervals(
     fits : what ``fit_many`` returned, method "better", squared residuals, trains not pooled.
     level : of the intervals, above 0 and below 1.
     parameters : which are wanted, of alpha, beta, conductance_min, conductance_max.
-    x, limit : as they were given to ``fit_many``.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def intervals(
         index = np.flatnonzero(fits["valid"].values & (up == rising))
         if not index.size:
             continue
-        trains = group(fits.isel(train=index), x, index, rising, limit)
+        trains = group(fits.isel(train=index), rising)
         for column, name in enumerate(parameters):
             place = trains.order[PARAMETERS.index(name)]
             ends, bounded = trains.interval(place, level)
@@ -113,7 +110,7 @@ def intervals(
 
 def _check(fits: Any, level: float, parameters: Sequence[str]) -> None:
     attrs = getattr(fits, "attrs", {})
-    if "conductance" not in getattr(fits, "data_vars", {}) or "integrator" not in attrs:
+    if not {"conductance", "x"} <= set(getattr(fits, "data_vars", {})) or "limit" not in attrs:
         raise InputError(f"{shorten(fits)} is no dataset of fit_many", "fits")
     if attrs["method"] != "better" or attrs["loss"] != "linear" or attrs["pooled"]:
         raise InputError(

@@ -36,7 +36,7 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
     """Draw alpha (above) and beta against amplitude, width and initial resistance, as Fig. 2b-d.
 
     An axis is that of the table which `compact.trends.choice` takes; what else varies is averaged.
-    Dark: 95 % band of the mean, light: of single cycles (dotted: of single devices). A cross: no
+    Dark: 95 % band of the mean, light: of one more cycle (dotted: of one more device). A cross: no
     cell is valid.
 
     Raises
@@ -95,12 +95,12 @@ def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
 
     cycles = about("cycle_band")
     if np.isfinite(cycles[0]).any():
-        ax.fill_between(x, *cycles, color=colour, alpha=0.18, lw=0, label="95 %: single cycle")
+        ax.fill_between(x, *cycles, color=colour, alpha=0.18, lw=0, label="95 %: one more cycle")
     devices = about("device_band")
     if np.isfinite(devices[0]).any():
         for k, edge in enumerate(devices):
             style: dict[str, Any] = {"color": colour, "linestyle": ":", "linewidth": 1.2}
-            ax.plot(x, edge, label="95 %: single device" if k == 0 else None, **style)
+            ax.plot(x, edge, label="95 %: one more device" if k == 0 else None, **style)
     low, high = about("mean_band")
     ax.fill_between(x, low, high, color=colour, alpha=0.45, lw=0, label="95 %: of the mean")
     marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
@@ -124,6 +124,7 @@ def _mark(ax: Axes, trend: Trend | None) -> None:
     if trend is None:
         return
     word = {True: "yes", False: "no", None: "cannot be told"}[trend.holds]
+    word += " (weak)" if trend.weak else ""
     ax.set_title(f"{trend.claim}: {word}", loc="right", fontsize=9, color="0.25")
 
 

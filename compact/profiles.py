@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -194,21 +194,13 @@ def _profile(trains: TrainGroup, place: int) -> tuple[_Profile, np.ndarray]:
     return kinetics, trains.theta[:, 1 - place, None]
 
 
-def group(fits: xr.Dataset, x: Any, index: np.ndarray, rising: bool, limit: float) -> TrainGroup:
-    """The trains ``index`` of a dataset of `compact.fit_many`, all rising or all falling.
-
-    Parameters
-    ----------
-    fits : the fits of these trains only.
-    x, limit : as they were given to ``fit_many`` for all.
-    """
+def group(fits: xr.Dataset, rising: bool) -> TrainGroup:
+    """The trains of a dataset of `compact.fit_many`, all rising or all falling."""
     attrs = fits.attrs
-    if x is not None and np.ndim(x) == 2:
-        x = np.asarray(x)[index]
     trains = prepare(
         fits["conductance"].values,
         bool(attrs["normalised"]),
-        x,
+        fits["x"].values,
         "up" if rising else "down",
         skip_missing=True,
     )
@@ -223,7 +215,7 @@ def group(fits: xr.Dataset, x: Any, index: np.ndarray, rising: bool, limit: floa
         theta[:, 2:] = 1 - theta[:, 2:]
         theta, errors, at_bound = (v[:, [0, 1, 3, 2]] for v in (theta, errors, at_bound))
     model = TrainModel(trains, attrs["integrator"], 1 if rising and not flipped else -1)
-    lower, upper = model.bounds(attrs["window"], limit)
+    lower, upper = model.bounds(attrs["window"], float(attrs["limit"]))
     theta = np.clip(theta, lower, upper)
     return TrainGroup(model, theta, errors, (lower < upper) & ~at_bound, lower, upper, flipped)
 

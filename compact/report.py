@@ -85,21 +85,21 @@ def _trend_part(tables: list[AlphaBetaTable]) -> list[str]:
     found, speakers = statement(tables), choice(tables)
     rows = []
     for trend in found:
-        word = {True: "holds", False: "does not hold", None: "cannot be told"}[trend.holds]
         kind = {True: "yes", False: "no", None: ""}[trend.holds]
         claim = f"{trend.parameter} {trend.claim} with {words(trend.axis)}"
         reason = trend.reason
         if len(tables) > 1:
             reason += f" ({speakers[trend.axis].dataset.attrs['title']})"
-        rows.append([claim, f'<b class="{kind}">{word}</b>', html.escape(reason)])
+        rows.append([claim, f'<b class="{kind}">{trend.verdict}</b>', html.escape(reason)])
     held = sum(t.holds is True for t in found)
     return [
         "<h2>The article's trends</h2>",
         f"<p>{held} of {len(found)} statements hold.</p>" if found else "",
         _html_table(("statement", "", "why"), rows, "trends"),
         _image(trends_figure(tables), "alpha and beta against the pulse setting", True),
-        "<p>Dark: 95&nbsp;% band of the mean. Light: of single cycles; dotted: of single devices. "
-        "A slope and its band are means over cells, each of which is the same at all settings.</p>",
+        "<p>Dark: 95&nbsp;% band of the mean. Light: of one more cycle; dotted: of one more "
+        "device. A slope and its band are means over cells, each of which is the same at all "
+        "settings; weak: fewer than three cells.</p>",
     ]
 
 

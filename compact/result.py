@@ -9,7 +9,7 @@ import numpy as np
 
 from compact.diagnostics import autocorrelation, durbin_watson
 from compact.fit_batch import Fitted
-from compact.fit_input import ONE_PULSE, Trains
+from compact.fit_input import Trains
 from compact.fit_model import PARAMETERS
 
 if TYPE_CHECKING:
@@ -85,11 +85,10 @@ class Columns:
         fitted = (part.low + part.span * curve).T
         self.fitted[index] = np.where(part.weights.T > 0, fitted, np.nan)
 
-    def strike_out(self, index: np.ndarray, part: Trains) -> None:
-        """Mark the trains among ``index`` that end with their first pulse; what a fit returns as
-        their alpha and beta is its start."""
-        gone = index[part.one_pulse]
-        self.reasons[gone] = ONE_PULSE
+    def strike_out(self, gone: np.ndarray, reason: str) -> None:
+        """Mark trains, by number, of which a fit knows beta from below only: what it returns as
+        their alpha and beta is its start, or anything beyond."""
+        self.reasons[gone] = reason
         self.notes[gone] = ""
         self.theta[gone, :2] = self.errors[gone, :2] = np.nan
         self.covariance[gone] = self.correlation[gone] = np.nan
@@ -102,7 +101,8 @@ def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
     correlation (of alpha and beta), condition, residual (R, on the scale where the train spans 0
     to 1), residual_autocorrelation, durbin_watson, determined, note, valid, reason, converged,
     n_pulses, steps, direction; on ``train`` and ``parameter``: at_bound; with ``parameter_2``:
-    covariance; on ``train`` and ``sample`` (0: before the first pulse): conductance, fitted.
+    covariance; on ``train`` and ``sample`` (0: before the first pulse): conductance, fitted; on
+    ``pulse``, after ``train`` where trains have inputs of their own: x.
     """
     import xarray as xr
 
@@ -149,6 +149,9 @@ def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
     values = np.where(there, (trains.low + trains.span * trains.values).T, np.nan)
     data["conductance"] = label(values, ("train", "sample"), unit, "conductance")
     data["fitted"] = label(columns.fitted, ("train", "sample"), unit, "fitted conductance")
+    alike = trains.x.shape[1] == 1
+    inputs, on = (trains.x[:, 0], ("pulse",)) if alike else (trains.x.T, ("train", "pulse"))
+    data["x"] = label(inputs, on, "1", "input of a pulse")
     names = np.array(PARAMETERS)
     coords = {
         "parameter": label(names, "parameter", "1", "parameter"),

@@ -1,7 +1,8 @@
 """Means of a table over its cycles and devices, and how far single ones and the means may be off.
 
-All bands are 95 % and Student's: mean -+ t s for single cycles or devices, mean -+ t s/sqrt(n) for
-the mean. A cycle of a device is the same cell at every setting of a campaign.
+All bands are 95 % and Student's: mean -+ t s/sqrt(n) for the mean, mean -+ t s sqrt(1 + 1/n) for
+one more cycle or device, which is a prediction interval: the mean of n is itself known to s/sqrt(n)
+only. A cycle of a device is the same cell at every setting of a campaign.
 """
 
 from __future__ import annotations
@@ -21,15 +22,26 @@ __all__ = ["LEVEL", "half_width", "summary"]
 LEVEL = 0.95
 
 
-def half_width(deviation: np.ndarray, count: np.ndarray, mean: bool) -> np.ndarray:
-    """Half the 95 % band of the mean, or of single values, from their standard deviation; NaN for
-    fewer than two."""
+def half_width(
+    deviation: np.ndarray, count: np.ndarray, mean: bool, averaged: np.ndarray | None = None
+) -> np.ndarray:
+    """Half the 95 % band of the mean, or of one more value, from a standard deviation; NaN for
+    fewer than two.
+
+    Parameters
+    ----------
+    deviation : of single values.
+    count : degrees of freedom of the deviation, plus one.
+    mean : of the mean; else of one more value.
+    averaged : how many values the mean is of, if not ``count`` (several means share a deviation).
+    """
     from scipy.stats import t
 
     number = np.asarray(count, float)
+    of = number if averaged is None else np.asarray(averaged, float)
     with np.errstate(all="ignore"):
         factor = t.ppf(0.5 + LEVEL / 2, np.where(number > 1, number - 1, np.nan))
-        return factor * deviation / (np.sqrt(number) if mean else 1.0)
+        return factor * deviation * np.sqrt(1 / of if mean else 1 + 1 / of)
 
 
 def summary(ds: xr.Dataset) -> xr.Dataset:
@@ -38,8 +50,9 @@ def summary(ds: xr.Dataset) -> xr.Dataset:
     For each of alpha, beta, conductance_min, conductance_max, over valid entries: ``NAME``, the
     mean over devices of the means over cycles; ``NAME_mean_band``, half the 95 % band of this mean
     (over devices if there are several, else over cycles); ``NAME_cycle_band`` and
-    ``NAME_device_band``, half the 95 % band of a single cycle about its device's mean, and of a
-    single device's mean about the mean of all; ``NAME_spread``, the standard deviation of all.
+    ``NAME_device_band``, half the 95 % band in which one more cycle of a device falls about the
+    mean of its cycles, and the mean of one more device about the mean of all; ``NAME_spread``, the
+    standard deviation of all.
     ``count`` and ``share`` of valid entries. NaN: too few.
     """
     import xarray as xr
@@ -80,16 +93,18 @@ def _statistics(values: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     of_mean = np.where(
         devices > 1, half_width(device_sd, devices, True), half_width(cycle_sd, freedom + 1, True)
     )
+    with np.errstate(all="ignore"):
+        cycles = np.where(devices > 0, total / devices, np.nan)  # of a device
     return {
         "": (mean, ""),
         "_mean_band": (of_mean, "half the 95 % band of the mean of"),
         "_cycle_band": (
-            half_width(cycle_sd, freedom + 1, False),
-            "half the 95 % band over cycles of",
+            half_width(cycle_sd, freedom + 1, False, cycles),
+            "half the 95 % band of one more cycle's",
         ),
         "_device_band": (
             half_width(device_sd, devices, False),
-            "half the 95 % band over devices of",
+            "half the 95 % band of one more device's",
         ),
         "_spread": (spread, "standard deviation of"),
     }

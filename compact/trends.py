@@ -4,6 +4,13 @@ A cycle of a device is the same cell at every setting, so each cell gets a slope
 band is that of the mean of these slopes: 95 %, Student's, over devices if the table has several,
 else over cycles. What else varies is averaged over. A setting at which fewer than half of the cells
 are valid is left out, and then a cell that is not valid at all the others.
+
+Alpha is *flat* if zero lies within the band of its slope and the means do not differ by the F-test
+(analysis of variance, 5 %): a straight line through a hump is level, too. Beta is *rising* if the
+band of its slope lies above zero; against initial resistance up to 15 kohm, from where the article
+has it *saturating*: there its slope has zero in its band, or is below a fifth of the one before.
+A verdict on fewer than three cells is *weak*: Student's t of two is 12.7, so that nearly anything
+passes as flat.
 """
 
 from __future__ import annotations
@@ -15,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compact.table_schema import AXES, UNITS, words
-from compact.table_statistics import half_width
+from compact.trend_slopes import Slopes, band, slopes, spread
 from devicephys.units import format_si
 
 if TYPE_CHECKING:
@@ -25,6 +32,8 @@ __all__ = ["SATURATION", "Trend", "choice", "statement", "trends"]
 
 SATURATION = 15e3  # ohm, from which the article sees beta saturate
 _SAME = 0.2  # of the slope below: what the article calls almost constant
+_LEVEL = 0.05  # of the F-test
+_FEW = 3  # cells, below which a verdict is weak
 _PER = {"amplitude": "V", "width": "decade", "initial_resistance": "kohm"}
 _GREEK = {"alpha": "α", "beta": "β"}
 
@@ -41,6 +50,8 @@ class Trend:
     cells : over how many cells.
     holds : whether the statement holds; None: the table cannot say.
     reason : in words.
+    weak : whether the verdict rests on fewer than three cells.
+    verdict : "holds", "does not hold (weak)", ...
     """
 
     parameter: str
@@ -58,10 +69,18 @@ class Trend:
     def unit(self) -> str:
         return f"1/{_PER[self.axis]}"
 
-    def __str__(self) -> str:
+    @property
+    def weak(self) -> bool:
+        return self.holds is not None and self.cells < _FEW
+
+    @property
+    def verdict(self) -> str:
         word = {True: "holds", False: "does not hold", None: "cannot be told"}[self.holds]
+        return f"{word} (weak)" if self.weak else word
+
+    def __str__(self) -> str:
         claim = f"{_GREEK[self.parameter]} {self.claim} with {words(self.axis)}"
-        return f"{claim}: {word}. {self.reason}"
+        return f"{claim}: {self.verdict}. {self.reason}"
 
 
 def trends(ds: xr.Dataset) -> list[Trend]:
@@ -105,100 +124,63 @@ def statement(tables: Sequence[Any]) -> list[Trend]:
     return sorted(chosen, key=lambda t: (t.parameter, order[t.axis], t.claim == "saturating"))
 
 
-@dataclass(frozen=True)
-class _Slopes:
-    """Slope of each cell [1/unit of the axis], the mean at each place that counts (if nothing else
-    varies), which places these are, relative change, what was left out in words."""
-
-    slopes: np.ndarray
-    means: np.ndarray
-    places: np.ndarray
-    change: float
-    left_out: str
-
-
-def _slopes(ds: xr.Dataset, parameter: str, axis: str, part: np.ndarray) -> _Slopes:
-    """Slopes along the places ``part`` of an axis, which are in order."""
-    number = AXES.index(axis)
-    values = np.where(ds["valid"].values, ds[parameter].values, np.nan)
-    values = np.moveaxis(values, number, 0)[part]
-    cells = values.shape[3:]
-    values = values.reshape(part.size, -1, int(np.prod(cells)))  # (places, rest, cells)
-    x = _position(ds, axis)[part]
-    used = np.isfinite(values).mean(2) >= 0.5
-    rows = [(k, np.flatnonzero(used[:, k])) for k in range(used.shape[1]) if used[:, k].sum() > 1]
-    left_out = _left_out(ds, axis, part, used, {k for k, _ in rows})
-    if not rows:
-        nothing = np.array([])
-        return _Slopes(nothing, nothing, np.array([], int), np.nan, left_out)
-    each, changes = [], []
-    for k, places in rows:
-        centred = x[places] - x[places].mean()
-        each.append(centred @ values[places, k] / (centred @ centred))  # NaN: not valid at all
-        ends = np.nanmean(values[places[[0, -1]], k], axis=1)
-        changes.append((ends[1] - ends[0]) / np.abs(ends).max() if ends.any() else 0.0)
-    slopes = np.mean(each, axis=0).reshape(cells)
-    if cells[1] > 1:
-        count = np.isfinite(slopes).sum(0)
-        with np.errstate(all="ignore"):
-            slopes = np.where(count > 0, np.nansum(slopes, axis=0) / count, np.nan)
-    slopes = slopes.ravel()
-    single = len(rows) == 1
-    means = np.nanmean(values[rows[0][1], rows[0][0]], axis=1) if single else np.array([])
-    return _Slopes(
-        slopes[np.isfinite(slopes)], means, part[rows[0][1]], float(np.mean(changes)), left_out
-    )
-
-
-def _left_out(ds: xr.Dataset, axis: str, part: np.ndarray, used: np.ndarray, rest: set[int]) -> str:
-    """In words, settings that do not count."""
-    if used.shape[1] == 1:
-        gone = [format_si(ds[axis].values[p], UNITS[axis]) for p in part[~used[:, 0]]]
-        return f"; left out, most cells not being valid: {', '.join(gone)}" if gone else ""
-    kept = int(sum(used[:, k].sum() for k in rest))
-    if kept == used.size:
-        return ""
-    return f"; {used.size - kept} of {used.size} settings left out, most cells not being valid"
-
-
-def _position(ds: xr.Dataset, axis: str) -> np.ndarray:
-    values = np.abs(ds[axis].values)
-    return {"amplitude": values, "width": np.log10(values)}.get(axis, values / 1e3)
-
-
-def _band(slopes: np.ndarray) -> tuple[float, float, float]:
-    mean = float(slopes.mean()) if slopes.size else np.nan
-    if slopes.size < 2:
-        return mean, np.nan, np.nan
-    half = float(half_width(np.array(slopes.std(ddof=1)), np.array(slopes.size), True))
-    return mean, mean - half, mean + half
-
-
 def _along(ds: xr.Dataset, parameter: str, axis: str, claim: str) -> Trend:
-    order = np.argsort(np.abs(ds[axis].values))
-    found = _slopes(ds, parameter, axis, order)
-    slope, low, high = _band(found.slopes)
-    cells, holds = found.slopes.size, None
+    part = np.argsort(np.abs(ds[axis].values))
+    if claim == "rising" and axis == "initial_resistance":  # beyond, saturation is claimed
+        part = part[ds[axis].values[part] <= SATURATION * (1 + 1e-9)]
+        if part.size < 2:
+            return _untold(parameter, axis, claim, "it takes two initial resistances up to 15 kohm")
+    found = slopes(ds, parameter, axis, part)
+    slope, low, high = band(found.slopes)
+    cells = found.slopes.size
     if not np.isfinite(low):
-        reason = f"{cells} cells are valid at two settings or more, two cells are needed"
-    elif claim == "flat":
+        text = f"{cells} cells are valid at two settings or more, two cells are needed"
+        return _untold(parameter, axis, claim, text + found.left_out, cells)
+    if claim == "flat":
         holds = low <= 0 <= high
         reason = f"zero lies {'within' if holds else 'outside'} the band"
+        differ, text = _differ(ds, axis, found)
+        if holds and differ:
+            holds, text = False, f"but the means differ, {text}"
+        reason += f", {text}" if text else ""
     else:
         holds = low > 0
-        reason = f"the band lies {'above zero' if holds else 'not above zero'}"
+        reason = f"the band {'lies' if holds else 'does not lie'} above zero"
         falls = np.flatnonzero(np.diff(found.means) < 0)
         if holds and falls.size:
             k = int(falls[0])
-            a, b = (
-                format_si(abs(ds[axis].values[p]), UNITS[axis]) for p in found.places[k : k + 2]
-            )
+            a, b = (_text(ds, axis, p) for p in found.places[k : k + 2])
             reason += f", though the mean falls from {a} to {b}"
-    if holds is not None:
-        text = f"slope {_band_text(slope, low, high)} per {_PER[axis]}"
-        reason = f"{text}: {reason}; {found.change:+.0%} from end to end, {cells} cells"
-    reason += found.left_out
+    whole = part.size == ds.sizes[axis]
+    end = "end to end" if whole else f"{_text(ds, axis, part[0])} to {_text(ds, axis, part[-1])}"
+    reason = (
+        f"slope {_band_text(slope, low, high)} per {_PER[axis]}: {reason}; "
+        f"{found.change:+.0%} from {end}, {cells} cells{found.left_out}"
+    )
     return Trend(parameter, axis, claim, slope, low, high, found.change, cells, holds, reason)
+
+
+def _differ(ds: xr.Dataset, axis: str, found: Slopes) -> tuple[bool, str]:
+    """Whether the means differ between the places, and in words."""
+    test, means = spread(found.curves), found.means
+    if test is None:
+        return False, ""
+    k, m = int(means.argmin()), int(means.argmax())
+    text = (
+        f"{means[k]:.2g} at {_text(ds, axis, found.places[k])} and {means[m]:.2g} at "
+        f"{_text(ds, axis, found.places[m])}, F({test.between}, {test.within}) = {test.f:.3g}, "
+        f"p = {test.p:.2g}"
+    )
+    return test.p < _LEVEL, text
+
+
+def _untold(parameter: str, axis: str, claim: str, reason: str, cells: int = 0) -> Trend:
+    nan = float("nan")
+    return Trend(parameter, axis, claim, nan, nan, nan, nan, cells, None, reason)
+
+
+def _text(ds: xr.Dataset, axis: str, place: int) -> str:
+    return format_si(abs(ds[axis].values[place]), UNITS[axis])
 
 
 def _saturating(ds: xr.Dataset) -> Trend:
@@ -207,11 +189,10 @@ def _saturating(ds: xr.Dataset) -> Trend:
     lower = np.flatnonzero(ohms <= SATURATION * (1 + 1e-9))
     if upper.size < 2 or lower.size < 2:
         text = "it takes two initial resistances up to 15 kohm and two from there"
-        nan = np.nan
-        return Trend("beta", axis, "saturating", nan, nan, nan, nan, 0, None, text)
-    found = _slopes(ds, "beta", axis, upper)
-    slope, low, high = _band(found.slopes)
-    below = _band(_slopes(ds, "beta", axis, lower).slopes)
+        return _untold("beta", axis, "saturating", text)
+    found = slopes(ds, "beta", axis, upper)
+    slope, low, high = band(found.slopes)
+    below = band(slopes(ds, "beta", axis, lower).slopes)
     text = (
         f"slope from 15 kohm {_band_text(slope, low, high)} per kohm, below "
         f"{_band_text(*below)}; {found.change:+.0%} from 15 kohm to the end, "

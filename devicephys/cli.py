@@ -6,34 +6,39 @@ takes time to import is imported inside the commands, so that ``--help`` is quic
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
-import typer
+try:
+    import typer
 
-from devicephys import (  # noqa: F401  (they add commands)
-    cli_campaign,
-    cli_kinetics,
-    cli_pulses,
-    cli_random,
-)
-from devicephys.cli_base import (
-    DEFAULT_DEVICE,
-    CheckpointOption,
-    DeviceOption,
-    OutOption,
-    Preset,
-    PresetOption,
-    Scheme,
-    SetOption,
-    app,
-    command,
-    end,
-    given,
-    output_folder,
-    parse_changes,
-    wide_console,
-)
-from devicephys.errors import InputError, InstallationError, SolverError
+    from devicephys import (  # noqa: F401  (they add commands)
+        cli_campaign,
+        cli_kinetics,
+        cli_pulses,
+        cli_random,
+    )
+    from devicephys.cli_base import (
+        DEFAULT_DEVICE,
+        CheckpointOption,
+        DeviceOption,
+        OutOption,
+        Preset,
+        PresetOption,
+        Scheme,
+        SetOption,
+        app,
+        command,
+        end,
+        given,
+        output_folder,
+        parse_changes,
+        wide_console,
+    )
+    from devicephys.errors import InputError, InstallationError, SolverError
+except KeyboardInterrupt:  # while modules load, which takes a second on a busy machine
+    sys.stderr.write("error: stopped\n")
+    sys.exit(130)
 
 
 def main() -> None:

@@ -56,8 +56,9 @@ class InputError(DDKError, ValueError):
 class SolverError(DDKError, RuntimeError):
     """The solver gave up.
 
-    Attributes
+    Parameters
     ----------
+    what, where, hint : as of `DDKError`.
     partial : the dataset computed up to the last good state, or None.
     diagnosis : which field failed, where and when; free-form, for the log.
     """
@@ -91,7 +92,13 @@ class InstallationError(DDKError, ImportError):
 
 
 class Interrupted(DDKError):
-    """The user stopped a simulation; `partial` holds the dataset computed so far, or None."""
+    """The user stopped a simulation.
+
+    Parameters
+    ----------
+    what, where, hint : as of `DDKError`.
+    partial : the dataset computed so far, or None.
+    """
 
     exit_code = 130
 

@@ -132,6 +132,10 @@ class PulseTrain:
     def pulse(self, index: int) -> Waveform:
         """Voltage of one period, write and read; its times start at 0.
 
+        Parameters
+        ----------
+        index : number of the pulse, from 0.
+
         Raises
         ------
         InputError : there is no such pulse.

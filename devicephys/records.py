@@ -25,6 +25,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -238,6 +239,10 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
     if not path.is_file():
         raise StorageError("there is no such file", where=str(path))
     try:
+        # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
+        # when it is thrown away
+        with h5py.File(path, "r") as raw:
+            raw.attrs.get("_nc3_strict")
         with xr.open_dataset(
             path, engine="h5netcdf", decode_times=False, phony_dims="access"
         ) as handle:

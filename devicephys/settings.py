@@ -83,7 +83,7 @@ class Settings:
         return cls(**PRESETS[name]).with_(**changes)
 
     def with_(self, **changes: Any) -> Self:
-        """A copy with changes; see ``preset``."""
+        """A copy with changes; see ``preset``. Raises InputError likewise."""
         names = [field.name for field in dataclasses.fields(self)]
         values: dict[str, Any] = {}
         for key, value in changes.items():

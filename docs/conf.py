@@ -18,19 +18,24 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "mathml",
+    "house_docstrings",
 ]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
+default_role = "code"
 nitpicky = False
 
-autosummary_generate = True
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autosummary_generate = False  # the tables stand on the pages that describe the same names
+autosummary_ignore_module_all = False
+autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+python_maximum_signature_line_length = 60
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "furo"
 html_title = "ddk-toolkit"

@@ -256,7 +256,8 @@ class DDKLayer(BaseLayer):
         return self.banks > 1 and all(np.size(v) == 1 for v in self._given)
 
     def _make(self, rng: np.random.Generator | None) -> None:
-        pair = broadcast_pair(*self._given, self.pair_shape, self._where)
+        alpha, beta = self._given
+        pair = broadcast_pair(alpha, beta, self.pair_shape, self._where)
         self.set_pair(*start_pair(*pair, self.start, self.spread, self._alike, rng, self._where))
 
     def _settled(self) -> np.ndarray:

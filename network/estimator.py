@@ -60,8 +60,8 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
     scale : "all", "feature", "sample" or "none", see `network.scaling.Range`.
     epochs, batch_size, rate, weight_decay, schedule, smoothing : of the training (Adam), see
         `network.train`. The DDK layer learns at a tenth of the rate.
-    validation_fraction : share of the samples held out of each class to validate on; None, or
-        samples of 3 or fewer in the rarest class: none are held out.
+    validation_fraction : share of the samples held out of each class to validate on; None, or a
+        class with a single sample and neither patience nor "best": none are held out.
     patience : epochs without a better validation loss after which training stops; None: never.
     restore : keep the "last" or the "best" epoch.
     realise : imprecise hardware in the forward passes, see `network.Realisation`.

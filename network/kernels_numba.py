@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
+from network import kernels_numpy
 from network.compiling import compiled
 from network.kernels_compiled import backward_flat, backward_tiled, forward_flat, forward_tiled
 
@@ -96,6 +97,9 @@ def backward(
     by_start: np.ndarray,
 ) -> None:
     """See `network.kernels_numpy.backward`; "implicit" and "explicit" only."""
+    if integrator == "implicit" and not (a > 0).all():  # rare, and needs the states before as well
+        kernels_numpy.backward(gradient, x, y, a, b, start, integrator, by_x, by_a, by_b, by_start)
+        return
     wanted = by_x is not None
     to = by_x if by_x is not None else np.empty((1, *x.shape[1:]), x.dtype)
     choice = (integrator == "implicit", wanted)

@@ -239,6 +239,9 @@ class _Backward:
         n = x.shape[0]
         states, slope, by_a = self.y[:n], self.slope[:n], self.by_a[:n]
         if self.integrator == "implicit":  # y (y - c) = a gives y/(y^2 + a), no square root
+            if not (a > 0).all():
+                self._slopes_of_none(x, first, y, a, b)
+                return None
             states = y if y.flags.c_contiguous else states
             if states is not y:
                 np.copyto(states, y)
@@ -260,6 +263,20 @@ class _Backward:
         )
         slope[...], by_a[...] = slopes[:2]
         return np.asarray(-slopes[2], x.dtype)
+
+    def _slopes_of_none(
+        self, x: np.ndarray, first: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
+    ) -> None:
+        """As `_slopes`, implicit, where some a is 0: then y may be 0 and y/(y^2 + a) says nothing.
+
+        2 y - c = sqrt(c^2 + 4 a) takes its place; where that is 0 too, at the kink, so are both.
+        """
+        n = x.shape[0]
+        states, slope, by_a = self.y[:n], self.slope[:n], self.by_a[:n]
+        states[0], states[1:] = first, y[:-1]
+        root = 2 * y - (states - b * x)
+        by_a[...] = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
+        np.multiply(by_a, y, out=slope)
 
     def _sweep(self, gradients: list[np.ndarray]) -> None:
         n = len(gradients)

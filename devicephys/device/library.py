@@ -27,6 +27,11 @@ def list_devices() -> list[str]:
 def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     """A device of the library by its name, or from a YAML file by its path.
 
+    Parameters
+    ----------
+    name_or_path : one of `list_devices`, or a file with the keys of `Device`; what ends in .yaml,
+        or has a folder in it, is a file.
+
     Raises
     ------
     InputError : no such device or file, or the file does not describe a valid device.

@@ -170,10 +170,23 @@ class ParameterRow(NamedTuple):
 class Device(Description):
     """A filamentary memristor cell, axisymmetric, with its series element and its sweep.
 
-    `layers` run from bottom to top; the bottom electrode (or the series element below it) is
-    grounded. `voltage_reference` says whether the quoted voltages are those of the bare cell or
-    of transistor plus memristor. `ambient_temperature` [K] holds on the outermost boundaries;
-    on the side wall at `outer_radius` [m] it holds only if `side_wall` is "isothermal".
+    Made by `devicephys.load_device`, `Device.from_mapping` or `with_`; plain SI inside.
+
+    Attributes
+    ----------
+    name, description : what it is called, and what it is.
+    voltage_reference : whether the quoted voltages are those of the "bare cell" or of the
+        "1T1R cell", transistor plus memristor.
+    ambient_temperature : T0 on the outermost boundaries [K].
+    outer_radius : where the cell ends sideways [m].
+    side_wall : "isothermal" if T0 holds there as well, or "adiabatic".
+    layers : from bottom to top, each with name, material, thickness [m]; the bottom electrode, or
+        the series element below it, is grounded.
+    filament : layer, radius, height and width of the wall [m], concentration [1/m^3].
+    materials : by name, conductors and oxides.
+    vacancy : what moves: charge number, site limit [1/m^3], Soret sign, drift law.
+    series : transistor, resistor, or nothing.
+    sweep : the sweep that the device is meant for.
     """
 
     name: Name
@@ -311,7 +324,12 @@ class Device(Description):
         ]
 
     def with_(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> Device:
-        """A copy with other values, by dotted path: `device.with_(**{"filament.radius": "8 nm"})`.
+        """A copy with other values, by dotted path: `device.with_({"filament.radius": "8 nm"})`.
+
+        Parameters
+        ----------
+        changes : values by dotted path.
+        more : the same by keyword.
 
         A value is text with a unit, a pint quantity, or a mapping with value, mark and source.
         A bare value is marked "assumed", "set by user". A new "series.kind" drops the parameters

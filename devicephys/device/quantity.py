@@ -29,8 +29,12 @@ _PROVENANCE_KEYS = ("value", "mark", "source")
 class Provenance:
     """Where the value of a parameter comes from.
 
-    `value_text` is the value as it was given, `unit` the unit of the float in the model ("" for a
-    choice or a switch), `mark` one of literature, assumed, calibrated, article.
+    Attributes
+    ----------
+    value_text : the value as it was given.
+    unit : of the float in the model; "" for a choice or a switch.
+    mark : literature, assumed, calibrated or article.
+    source : in words; may be empty.
     """
 
     value_text: str

@@ -18,10 +18,12 @@ def _inline(self: Any, node: Any) -> None:
 def _block(self: Any, node: Any) -> None:
     from docutils.nodes import SkipNode
 
-    number = ""
-    if node["number"]:
-        number = f'<span class="eqno">({html.escape(str(node["number"]))})</span>'
-    identity = f' id="equation-{html.escape(node["label"])}"' if node["label"] else ""
+    # an amsmath environment of MyST has neither number nor label
+    number = node.get("number") or ""
+    if number:
+        number = f'<span class="eqno">({html.escape(str(number))})</span>'
+    label = node.get("label")
+    identity = f' id="equation-{html.escape(label)}"' if label else ""
     math = convert(node.astext(), display="block")
     self.body.append(f'<div class="math"{identity}>{number}{math}</div>')
     raise SkipNode

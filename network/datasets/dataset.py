@@ -23,7 +23,8 @@ class DataSet:
     Attributes
     ----------
     name : of the set.
-    x : float32 (samples, *sample_shape), 0 to 1; the last axis is the one that the DDK layer takes
+    x : float32 (samples, *sample_shape), 0 to 1 (but cepstral coefficients, which keep their own
+        scale); the last axis is the one that the DDK layer takes
         as time. A `Rows` where the set is large: index it with samples (``x[train]``,
         ``x[0:128]``) and it gives float32 arrays.
     y : int64 (samples,), index into ``classes``.
@@ -111,7 +112,7 @@ class DataSet:
 
         return xr.Dataset(
             {
-                "x": label(("sample", *self.dims), np.asarray(self.x), "1", "input, 0 to 1"),
+                "x": label(("sample", *self.dims), np.asarray(self.x), "1", "input"),
                 "y": label("sample", self.y, "1", "class number"),
                 "group": label("sample", self.groups, "1", "what must not be parted"),
                 "fold": label("sample", self.fold, "1", "part prescribed by the source"),

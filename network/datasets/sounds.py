@@ -63,7 +63,9 @@ def cut(
         article's); "envelope": the same of its magnitude; "spectral": the logarithm of the energy
         in ``size`` mel bands, averaged over the utterance; "mfcc": ``size`` mel-frequency cepstral
         coefficients, averaged; "map": ``utterances`` parts of it, each pooled to ``size`` values.
-        Each vector is then stretched to 0 to 1.
+        Each vector is then stretched to 0 to 1, but for the cepstral coefficients: the first, which
+        are the largest, would become 0 and 1 in all vectors and squeeze the others. They stay as
+        they are, for networks that standardise them.
     utterance : length, "1 s" or a number of samples.
     hop : from the start of one to the start of the next; default: its length, no overlap.
     size : values of a vector.
@@ -146,7 +148,7 @@ def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: floa
     if front == "spectral":
         return normalise(log_bands(views, rate, bands=size))
     if front == "mfcc":
-        return normalise(mfcc(views, rate, coefficients=size).mean(axis=-1))
+        return np.asarray(mfcc(views, rate, coefficients=size).mean(axis=-1))
     return normalise(pool_to(split_utterances(views, count=utterances), size))
 
 

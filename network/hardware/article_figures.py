@@ -67,7 +67,7 @@ def ddk_loads(task: str) -> list[Load]:
         "speakers": ((128,), [16], "network"),
         "images": ((28, 28), [48], "network"),
         "video": ((80, 60), [128] * 3, "step"),
-        "voxels": ((32, 32), [128] * 2, "step"),
+        "voxels": ((32, 32), [128] * 3, "step"),
     }
     shape, hidden, per = shapes[task]
     made = ddk_network(shape, hidden, 10, ddk={"per": per}, standardise=False)

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from compact import cli_base, table_build
-from compact.cli import app
+from compact.cli_commands import app
 from compact.export import from_csv, from_json
 from compact.table import AlphaBetaTable
 from tests.compact.table_data import campaign
@@ -200,9 +200,28 @@ def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
         assert time.monotonic() - begun < 10
 
 
+def test_ctrl_c_while_the_commands_load_is_one_line() -> None:
+    code = (
+        "import builtins, sys\nfrom compact.cli import main\n"
+        "print([m for m in ('typer', 'numpy', 'devicephys') if m in sys.modules])\n"
+        "load = builtins.__import__\n"
+        "def stopped(name, *rest):\n"
+        "    if name == 'typer':\n        raise KeyboardInterrupt\n    return load(name, *rest)\n"
+        "builtins.__import__ = stopped\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+    assert (done.returncode, done.stderr) == (130, "error: stopped\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("fit",), ("nonsense",), ("report", "--out")])
+def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
+    assert call(*arguments).exit_code == 2
+
+
 def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom compact.cli import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom compact.cli_commands import app\n"
         "print(CliRunner().invoke(app, ['--help']).output)\n"
         "print([m for m in ('xarray', 'scipy.optimize', 'matplotlib') if m in sys.modules])"
     )

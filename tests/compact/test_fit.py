@@ -215,8 +215,11 @@ def test_a_train_that_falls_at_once_determines_no_beta() -> None:
     data += 1e-7 * np.random.default_rng(2).standard_normal(61)
     with pytest.raises(InputError, match="the first pulse does over 99 % of the change"):
         fit(data, direction="down")
-    data[1:] += np.linspace(5e-6, 0, 60)  # 97 %: a fit, with its doubts
-    assert fit(data, direction="down").beta > 0.5
+    data[1:] += np.linspace(5e-6, 0, 60)  # 97 %: the rest looks like noise about a fixed point
+    with pytest.raises(InputError, match="that of any larger beta"):
+        fit(data, direction="down")
+    data[1:] += np.linspace(1.5e-5, 0, 60)  # 88 %: a fit
+    assert 0.5 < fit(data, direction="down").beta < 10
 
 
 def test_what_a_pulse_trace_says_is_used() -> None:

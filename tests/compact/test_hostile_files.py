@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,21 @@ from tests.compact.test_compact_cli import call, error_line
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("hostile") / "table.nc"
     return AlphaBetaTable.fit(campaign(cycles=2)).write(path)
+
+
+def test_a_damaged_record_leaves_nothing_on_the_error_stream(table: Path, tmp_path: Path) -> None:
+    content = bytearray(table.read_bytes())
+    place = content.index(b"OHDR")  # the head of the root group
+    content[place + 20] ^= 0xFF
+    path = tmp_path / "damaged.nc"
+    path.write_bytes(content)
+    code = (
+        "import sys\nfrom devicephys import records\nfrom devicephys.errors import StorageError\n"
+        "try:\n    records.read(sys.argv[1])\nexcept StorageError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert "cut off, or damaged" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("sign", [",", ";"])

@@ -127,10 +127,23 @@ def test_inputs_gaps_and_bad_trains() -> None:
     data[0, 40] = np.nan
     data[2] = 1e-4
     fits = fit_many(data, x=x, skip_missing=True)
-    low, high = ends(intervals(fits, x=x, level=0.999), "beta")
+    low, high = ends(intervals(fits, level=0.999), "beta")
     assert (low[:2] < 0.08).all()
     assert (high[:2] > 0.08).all()
     assert np.isnan(low[2])
+
+
+def test_what_was_fitted_is_known_to_the_fits() -> None:
+    own = np.random.default_rng(2).uniform(size=(2, 60))
+    data = falling(np.full(2, 0.01), np.full(2, 0.3), 0.002, pulses=60, x=own)
+    fits = fit_many(data, x=own, limit=0.25)
+    np.testing.assert_array_equal(fits["x"], own)
+    assert fits["x"].dims == ("train", "pulse") and fits.attrs["limit"] == 0.25
+    found = intervals(fits)
+    assert found["upper"].sel(parameter="beta").values == pytest.approx(0.25)
+    assert found["upper_open"].sel(parameter="beta").values.all()
+    assert fit_many(data, x=own[0])["x"].dims == ("pulse",)
+    np.testing.assert_array_equal(fit_many(data)["x"], np.ones(60))
 
 
 def test_curvature_is_that_of_a_published_example() -> None:

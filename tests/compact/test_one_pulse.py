@@ -10,6 +10,8 @@ import pytest
 from compact.export import to_spice, to_verilog_a
 from compact.fit import AlphaBetaFit, fit, fit_many
 from compact.fit_input import ONE_PULSE, first_does_all
+from compact.fit_plateau import PLATEAU, same_curve
+from compact.kinetics import integrate
 from compact.table import AlphaBetaTable
 from devicephys.errors import InputError
 from tests.compact.table_data import campaign
@@ -53,6 +55,70 @@ def test_the_rule_counts_the_first_read_there_is() -> None:
     assert first_does_all(values, weights).tolist() == [True, True, False, False]
 
 
+# noise of 3 % about its end from the first pulse on, which by chance is below the mean
+LEVEL = LOW + (HIGH - LOW) * np.r_[1.0, 0.1, 0.1 + 30 * np.abs(NOISE[2:])]
+
+
+@pytest.mark.parametrize("window", ["free", "data"])
+def test_a_fit_that_knows_beta_from_below_only_is_not_valid(window: str) -> None:
+    level = LEVEL.copy()
+    level[20] = LOW + 0.05 * (HIGH - LOW)  # not the first pulse has the smallest read
+    slow = falling(1e-5, 0.4, pulses=50, integrator="exact")
+    options: dict[str, object] = {"window": window, "integrator": "exact"}
+    both = fit_many(np.stack([level, slow]), **options)  # type: ignore[arg-type]
+    assert both["reason"].values.tolist() == [PLATEAU, ""]
+    assert np.isnan(both["alpha"].values[0]) and np.isnan(both["beta_stderr"].values[0])
+    assert both["beta"].values[1] == pytest.approx(0.4, rel=1e-3)
+    with pytest.raises(InputError, match="that of any larger beta"):
+        fit(level, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("integrator", ["exact", "implicit"])
+@pytest.mark.parametrize("end", [0.5, 0.8])
+def test_a_fit_leaves_the_plateau_for_something_better(integrator: str, end: float) -> None:
+    """A train that falls to 12 % at once and creeps on: the best beta is about 0.9, but from most
+    starts a search steps over it to where the sum of squares is level."""
+    y = np.r_[1.0, 0.12 * np.arange(1, 51) ** -end]
+    found = fit(LOW + (HIGH - LOW) * y, window="data", integrator=integrator)
+    scaled = (y - y.min()) / np.ptp(y)
+    betas, ratios = np.meshgrid(np.linspace(0.5, 3, 126), np.linspace(0, 0.05, 101))
+    curves = integrate(integrator, betas * ratios, betas, np.ones(50))
+    squares = (1 - scaled[0]) ** 2 + ((curves - scaled[1:]) ** 2).sum(-1)
+    assert found.residual_sum <= squares.min()
+    assert 0.85 < found.beta < 1.05
+
+
+@pytest.mark.parametrize(("beta", "told"), [(0.9, True), (0.97, True), (1.3, False), (8.0, False)])
+def test_where_the_plateau_of_exact_integration_begins(beta: float, told: bool) -> None:
+    y = integrate("exact", 0.03 * beta, beta, np.ones(50))
+    train = np.r_[1.0, y, np.zeros(2)]  # the ends of the window are told by two more reads
+    options: dict[str, object] = {"integrator": "exact", "window": "data", "normalised": True}
+    found = fit_many(train, **options).isel(train=0)  # type: ignore[arg-type]
+    assert bool(found["valid"]) is told
+    assert str(found["reason"].values) == ("" if told else PLATEAU)
+    if told:
+        assert float(found["beta"]) == pytest.approx(beta, abs=0.02)
+
+
+def test_small_inputs_tell_a_large_beta() -> None:
+    x = np.linspace(0.02, 0.3, 50)
+    train = falling(0.02, 1.5, pulses=50, integrator="exact", x=x)
+    found = fit(train, x=x, integrator="exact")
+    assert found.beta == pytest.approx(1.5, rel=1e-4)
+
+
+def test_a_pooled_fit_on_the_plateau() -> None:
+    pooled = fit_many(np.stack([LEVEL, 1.1 * LEVEL]), integrator="exact", pooled=True)
+    assert pooled["reason"].values.tolist() == [PLATEAU, PLATEAU]
+
+
+def test_same_curve_looks_at_reads_only_and_not_at_constants() -> None:
+    curve = np.array([[1, 0.1, 0.1], [1, 0.1, 0.1], [1, 1, 1.0]]).T
+    faster = np.array([[1, 0.1, 0.3], [1, 0.1, 0.3], [1, 1, 1.0]]).T
+    weights = np.array([[1, 1, 1], [1, 1, 0], [1, 1, 1]]).T
+    assert same_curve(curve, faster, weights).tolist() == [False, True, False]
+
+
 def test_table_and_single_fit_agree() -> None:
     source = campaign(cycles=2)
     source["conductance"].values[0, 0, 0, 0, 0] = LOW + 1e-8 * np.arange(source.sizes["pulse"])
@@ -80,6 +146,9 @@ def test_the_estimator_marks_it() -> None:
     assert (found.determined_, found.note_) == (False, ONE_PULSE)
     assert np.isnan([found.alpha_stderr_, found.beta_stderr_]).all()
     np.testing.assert_allclose(found.predict(pulses), STEP, atol=0.01 * (HIGH - LOW))
+    level = LEVEL.copy()
+    level[20] = LOW + 0.05 * (HIGH - LOW)
+    assert AlphaBetaRegressor().fit(pulses, level).note_ == PLATEAU
     good = AlphaBetaRegressor().fit(pulses, falling(0.01, 0.05, 0.01, pulses=50))
     assert (good.determined_, good.note_) == (True, "")
 

@@ -28,7 +28,7 @@ def test_the_legend_names_what_any_panel_shows() -> None:
     cycles = AlphaBetaTable.fit(campaign(cycles=3))
     devices = AlphaBetaTable.fit(campaign(amplitudes=(-2.0,), widths=WIDTHS, cycles=1, devices=3))
     texts = {t.get_text() for t in trends_figure([cycles, devices]).legends[0].get_texts()}
-    assert {"95 %: single cycle", "95 %: single device", "95 %: of the mean"} <= texts
+    assert {"95 %: one more cycle", "95 %: one more device", "95 %: of the mean"} <= texts
     only = {t.get_text() for t in trends_figure([devices]).legends[0].get_texts()}
     assert "95 %: single cycle" not in only
 

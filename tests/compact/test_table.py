@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from compact.table import AlphaBetaTable
-from compact.table_statistics import summary
+from compact.table_statistics import half_width, summary
 from devicephys.errors import InputError, StorageError
 from devicephys.records import label
 from tests.compact.table_data import AMPLITUDES, campaign, rule
@@ -213,11 +213,21 @@ def test_means_and_bands_are_students() -> None:
     interval = stats.t.interval(0.95, 3, devices.mean(), stats.sem(devices))
     assert means["beta_mean_band"].item() == pytest.approx((interval[1] - interval[0]) / 2)
     assert means["beta_device_band"].item() == pytest.approx(
-        stats.t.ppf(0.975, 3) * devices.std(ddof=1)
+        stats.t.ppf(0.975, 3) * devices.std(ddof=1) * np.sqrt(1 + 1 / 4)
     )
     inner = np.sqrt(((beta - devices) ** 2).sum() / 16)
-    assert means["beta_cycle_band"].item() == pytest.approx(stats.t.ppf(0.975, 16) * inner)
+    assert means["beta_cycle_band"].item() == pytest.approx(
+        stats.t.ppf(0.975, 16) * inner * np.sqrt(1 + 1 / 5)
+    )
     assert means["beta_spread"].item() == pytest.approx(beta.std(ddof=1))
+
+
+def test_the_band_of_one_more_cycle_holds_it() -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.standard_normal((20_000, 4))
+    half = half_width(cells[:, :3].std(axis=1, ddof=1), np.full(20_000, 3), False)
+    held = np.abs(cells[:, 3] - cells[:, :3].mean(1)) < half
+    assert held.mean() == pytest.approx(0.95, abs=0.005)  # binomial spread 0.15 %
 
 
 def test_one_cycle_has_no_band() -> None:

@@ -11,7 +11,6 @@ import pytest
 from compact.plots_table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
 from compact.table import AlphaBetaTable
-from compact.trends import statement
 from compact.variability import deviations, drawn
 from devicephys.errors import InputError, StorageError
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
@@ -204,75 +203,6 @@ def test_draws_need_several_cells_and_a_generator(line: AlphaBetaTable) -> None:
         line.sample(rng, "cat")
     with pytest.raises(InputError, match="no generator"):
         line.sample(1)  # type: ignore[arg-type]
-
-
-def held(table: AlphaBetaTable) -> dict[tuple[str, str], bool | None]:
-    return {(t.parameter + " " + t.claim, t.axis): t.holds for t in table.trends()}
-
-
-def test_the_articles_trends_are_found_where_they_are() -> None:
-    source = campaign(resistances=(6e3, 10e3, 15e3, 20e3, 30e3), cycles=8, noise=1e-3)
-    assert held(AlphaBetaTable.fit(source, window="free")) == {
-        ("alpha flat", "amplitude"): True,
-        ("beta rising", "amplitude"): True,
-        ("alpha flat", "initial_resistance"): True,
-        ("beta rising", "initial_resistance"): True,
-        ("beta saturating", "initial_resistance"): True,
-    }
-
-
-def test_the_articles_trends_are_not_found_where_they_are_not() -> None:
-    def other(volts: float, width: float, ohms: float, cell: float) -> tuple[float, float]:
-        return 0.02 * (1 + ohms / 1e5) + 0.01 * cell, 0.2 + ohms / 1e5 + 0.05 * (volts + cell)
-
-    source = campaign(resistances=(6e3, 10e3, 15e3, 20e3, 30e3), cycles=8, law=other)
-    found = held(AlphaBetaTable.fit(source, window="free"))
-    assert found["alpha flat", "amplitude"] is True
-    assert found["beta rising", "amplitude"] is False  # it falls with |V|
-    assert found["alpha flat", "initial_resistance"] is False
-    assert found["beta rising", "initial_resistance"] is True
-    assert found["beta saturating", "initial_resistance"] is False
-
-
-def test_slope_and_band_of_a_known_line() -> None:
-    source = campaign(cycles=8, law=lambda v, w, r, cell: (0.02, 0.2 + (0.1 + cell) * (-v - 2)))
-    table = AlphaBetaTable.fit(source, window="free")
-    trend = next(t for t in table.trends() if t.parameter == "beta")
-    cells = 0.1 + 0.05 * np.random.default_rng(5).standard_normal((8, 1))
-    assert trend.slope == pytest.approx(cells.mean(), rel=1e-3)
-    assert trend.cells == 8 and trend.unit == "1/V"
-    half = 2.3646 * cells.std(ddof=1) / np.sqrt(8)
-    assert trend.high - trend.slope == pytest.approx(half, rel=1e-2)
-
-
-def test_slopes_of_settings_that_are_valid_only() -> None:
-    """A hole in one corner of a grid leaves the other settings to tell the slope."""
-    table = AlphaBetaTable.fit(campaign(widths=WIDTHS, cycles=5), window="free")
-    ds = table.dataset.copy(deep=True)
-    ds["valid"].values[0, 1] = False  # -3 V, 200 ns
-    ds["beta"].values[0, 1] = 1e3
-    whole, torn = (
-        {(t.parameter, t.axis): t for t in x.trends()} for x in (table, AlphaBetaTable(ds))
-    )
-    key = ("beta", "amplitude")
-    assert torn[key].slope == pytest.approx(whole[key].slope, rel=1e-3)  # beta is linear in it
-    assert torn[key].cells == 5
-    assert "1 of 6 settings left out" in torn[key].reason
-    assert torn["beta", "width"].holds
-
-
-def test_one_cell_cannot_tell() -> None:
-    table = AlphaBetaTable.fit(campaign(cycles=1))
-    assert [t.holds for t in table.trends()] == [None, None]
-    assert "cannot be told" in str(table.trends()[0])
-
-
-def test_the_table_with_one_axis_speaks_for_it(table: AlphaBetaTable, line: AlphaBetaTable) -> None:
-    found = {
-        (t.parameter, t.axis): t.cells for t in statement([table, line]) if t.claim != "saturating"
-    }
-    assert found["beta", "amplitude"] == 6  # cycles of the line
-    assert found["beta", "initial_resistance"] == 5  # devices of the other
 
 
 def test_pictures(table: AlphaBetaTable, line: AlphaBetaTable) -> None:

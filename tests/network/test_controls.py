@@ -170,6 +170,15 @@ def test_random_ddk_learns_nothing_of_its_kinetics():
     assert not np.allclose(other.alpha, alpha)
 
 
+def test_released_random_ddk_keeps_nothing():
+    layer = controls.RandomDDK(6, rng=np.random.default_rng(1))
+    layer.build((6,), np.random.default_rng(2))
+    layer.forward(np.random.default_rng(3).random((4, 6)))
+    layer.release()
+    with pytest.raises(InputError, match="forward pass before"):
+        layer.inner.backward(np.ones((4, 6)))
+
+
 def test_echo_state_has_the_spectral_radius_and_forgets():
     layer, x = built("echo", 40, 2, units=20, radius=0.8)
     assert abs(np.abs(np.linalg.eigvals(layer.buffers["reservoir"])).max() - 0.8) < 1e-12

@@ -138,6 +138,19 @@ def test_fronts_and_what_they_are_called() -> None:
         cut(voices, front="spectrl")
 
 
+def test_cepstral_coefficients_keep_their_scale() -> None:
+    pytest.importorskip("librosa")
+    from network.features import mfcc
+
+    voices = datasets.synthetic_voices(2, 1, 1.0, 8000, 0)
+    data = cut(voices, front="mfcc", utterance="0.5 s", size=20, source="x")
+    wanted = [mfcc(wave[a : a + 4000], 8000, coefficients=20).mean(axis=-1)
+              for wave in voices.waveforms for a in (0, 4000)]  # fmt: skip
+    np.testing.assert_allclose(data.x, wanted, rtol=1e-5, atol=1e-4)
+    # stretched by its own smallest and largest, each vector would have a 0 and a 1 in one place
+    assert (np.ptp(data.x, axis=0) > 0).all()
+
+
 def test_quiet_utterances_are_left_out() -> None:
     voices = datasets.synthetic_voices(2, 1, 1.0, 8000, 0)
     for wave in voices.waveforms:

@@ -132,6 +132,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
         (0.7, 1.0, {"integrator": "explicit"}, "gradients never grow"),
         (0.2, 1.0, {"integrator": "explicit", "form": "set"}, "gradients never grow"),
         (0.2, 1.0, {}, "keeps 0.17 of a difference"),
+        (0.2, 1.0, {"integrator": "exact"}, "keeps 0.0067 of a difference"),
+        (3.0, 1.0, {"integrator": "explicit"}, "gradients can grow"),
+        (3.0, 1.0, {"integrator": "explicit", "form": "set"}, "gradients can grow"),
+        (3.0, 1.0, {"integrator": "explicit", "initial": 2.0}, "gradients never grow"),
         (0.2, 0.0, {}, "does not act"),
         (0.0, 1.0, {}, "not positive"),
         ([0.2, 0.7], 1.0, {"integrator": "explicit"}, "1 of 2 pairs"),
@@ -139,6 +143,61 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
 )
 def test_words(alpha: Any, beta: float, options: dict[str, Any], words: str) -> None:
     assert words in str(stability.report(alpha, beta, **options))
+
+
+def _steepest(
+    alpha: np.ndarray, beta: np.ndarray, form: str, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Largest |dy+/dy| and smallest state, explicit, under inputs that seek the steepest place."""
+    sign = 1.0 if form == "reset" else -1.0
+    steepest, lowest = 0.0, np.inf
+    for _ in range(60):
+        y = 1.0
+        for k, (a, b) in enumerate(zip(alpha, beta, strict=True)):
+            steepest = max(steepest, abs(1 - a / y**2))
+            following = alpha[min(k + 1, len(alpha) - 1)]
+            x = rng.choice([0.0, 1.0, np.clip((y + a / y - np.sqrt(following)) / b, 0, 1)])
+            y = y + a / y - sign * b * x
+            lowest = min(lowest, y)
+            if y <= 0:
+                return np.inf, y
+    return steepest, lowest
+
+
+@pytest.mark.parametrize("form", ["reset", "set"])
+@pytest.mark.parametrize("per", ["network", "step"])
+def test_what_the_report_says_holds_under_the_worst_inputs(form: str, per: str) -> None:
+    rng = np.random.default_rng(5)
+    said = []
+    for _ in range(120):
+        alpha, beta = rng.uniform(0.01, 3, 12), rng.uniform(0.01, 1, 12)
+        if per == "network":
+            alpha, beta = np.full(12, alpha[0]), np.full(12, beta[0])
+        elif rng.random() < 0.5:
+            alpha = alpha[0] * rng.uniform(0.8, 1, 12)  # near enough to each other to be held
+        report = stability.report(alpha, beta, integrator="explicit", form=form, axis=0)
+        steepest, lowest = _steepest(alpha, beta, form, rng)
+        assert not report.positive.all() or lowest > 0
+        assert not report.contractive.all() or steepest <= 1 + 1e-9
+        said.append(bool(report.contractive.all()))
+    assert 5 < sum(said) < 115
+
+
+def test_a_small_pair_before_a_large_one_lets_gradients_grow() -> None:
+    layer = DDKLayer(2, per="step", alpha=[[0.01, 1.0]], beta=[[0.129, 0.5]], integrator="explicit")
+    report = layer.stability()
+    assert (report.r >= stability.CONTRACTIVE).all()  # each by itself would do
+    assert report.positive.all() and not report.contractive.any()
+
+
+def test_exact_states_approach_each_other_as_the_words_say() -> None:
+    from network import ddk
+
+    near = [
+        ddk.forward([1.0], 0.2, 1.0, initial=y, integrator="exact", states="after")[0]
+        for y in (0.2, 0.2 + 1e-6)  # 0.2 is the fixed point alpha/(beta x)
+    ]
+    np.testing.assert_allclose((near[1] - near[0]) / 1e-6, np.exp(-1 / 0.2), rtol=1e-3)
 
 
 def test_r_counts_time_and_input() -> None:

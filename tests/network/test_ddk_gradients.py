@@ -134,3 +134,20 @@ def test_other_shapes_are_refused() -> None:
         ddk.backward(np.ones((2, 4)), x, x, 0.7, 1.0)
     with pytest.raises(InputError, match="the states have"):
         ddk.backward(x, x, np.ones((3, 5)), 0.7, 1.0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_without_diffusion_the_gradient_is_that_of_a_state_that_stops_at_zero(
+    backend: str,
+) -> None:
+    x = np.array([[0.5, 0.25, 0.75, 1.0, 0.5]])
+    options: dict[str, Any] = {"states": "after", "backend": backend}
+    y = ddk.forward(x, 0.0, 1.0, **options)
+    np.testing.assert_allclose(y, [[0.5, 0.25, 0.0, 0.0, 0.0]], atol=1e-15)
+    found = ddk.backward(np.ones_like(y), x, y, 0.0, 1.0, **options)
+    h = 1e-7  # only forward: alpha has no other side
+    by_alpha = (ddk.forward(x, h, 1.0, **options) - y).sum() / h
+    by_beta = (ddk.forward(x, 0.0, 1 + h, **options) - y).sum() / h
+    np.testing.assert_allclose(found.alpha, by_alpha, rtol=1e-5)
+    np.testing.assert_allclose(found.beta, by_beta, rtol=1e-5)
+    np.testing.assert_allclose(found.x, [[-2.0, -1.0, 0.0, 0.0, 0.0]], atol=1e-12)

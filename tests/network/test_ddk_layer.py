@@ -244,3 +244,26 @@ def test_another_input_and_no_forward_are_refused() -> None:
         layer.forward(np.ones((3, 6)))
     with pytest.raises(InputError, match="forward pass before"):
         layer.backward(np.ones((3, 2, 6)))
+
+
+class InPlace(Ideal):
+    """Hardware that writes into what it is given."""
+
+    def outputs(self, layer_name: str, z: np.ndarray, rng: Any) -> np.ndarray:
+        z += 5.0
+        return z
+
+
+@pytest.mark.parametrize("banks", [1, 2])
+def test_hardware_that_writes_into_its_input_leaves_the_gradient_alone(
+    banks: int, rng: np.random.Generator
+) -> None:
+    layer = DDKLayer(6, banks=banks, rng=rng)
+    x = rng.random((4, 6))
+    found = []
+    for hardware in (None, InPlace()):
+        y = layer.forward(x, training=True, realise=hardware)
+        by_x = layer.backward(np.ones_like(y))
+        found.append([by_x, layer.gradients["alpha"].copy(), layer.gradients["beta"].copy()])
+    for plain, realised in zip(*found, strict=True):
+        np.testing.assert_array_equal(plain, realised)

@@ -93,8 +93,8 @@ def test_a_small_state_keeps_its_digits_in_float32() -> None:
 
 
 def test_without_numba_auto_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("network.kernels_numba", "network.kernels_compiled"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("kernels_numba", "kernels_compiled", "compiling"):
+        monkeypatch.delitem(sys.modules, f"network.{name}", raising=False)
     monkeypatch.delattr("network.kernels_numba", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     assert ddk_call.kernels("auto", "implicit") is kernels_numpy
@@ -110,7 +110,7 @@ def test_exact_is_always_numpy() -> None:
 def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
-    from network import kernels_compiled
+    from network import compiling
 
     plain = numba.njit
 
@@ -120,4 +120,4 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.Mon
         return plain(*args, **options)
 
     monkeypatch.setattr(numba, "njit", refusing)
-    assert kernels_compiled.compiled(lambda v: v + 1)(1) == 2
+    assert compiling.compiled(lambda v: v + 1)(1) == 2
