@@ -83,7 +83,12 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit; X of shape (n, features), y of shape (n,), n at least 3."""
+        """Fit; X of shape (n, features), y of shape (n,), n at least 3.
+
+        Raises
+        ------
+        InputError : an unknown direction, a column that X does not have, fewer than 3 reads.
+        """
         X, y = validate_data(self, X, y, y_numeric=True, dtype=float)
         if self.direction not in (None, "down", "up"):
             raise InputError(

@@ -69,7 +69,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Sensitivities:
-    """States and their derivatives by alpha, beta and y0, each (..., n)."""
+    """States ``y`` and their derivatives ``by_alpha``, ``by_beta``, ``by_y0``, each (..., n)."""
 
     y: np.ndarray
     by_alpha: np.ndarray
@@ -131,7 +131,7 @@ def exact_step(
     *,
     authors: bool = False,
 ) -> np.ndarray:
-    """States of the equation itself, the input being constant within each ``dt``."""
+    """States of the equation itself, x being constant within each ``dt``; as `integrate`."""
     return integrate("exact", alpha, beta, x, y0, dt, sign, authors=authors)
 
 
@@ -205,6 +205,7 @@ def march(
 
     Parameters
     ----------
+    integrator, dt, sign : as in `integrate`.
     alpha, beta, y0 : shape (...).
     x : shape (n, ...), the rest broadcasting against (...).
     derivatives : which are wanted, letters of "aby": by alpha, beta, y0.
@@ -248,7 +249,7 @@ def fixed_point(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0) -> np.nda
 
 
 def stability(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0, dt: float = 1.0) -> Stability:
-    """What explicit Euler does at the constant input ``x``; arrays broadcast."""
+    """What explicit Euler of step ``dt`` does at constant ``x``; alpha, beta and x broadcast."""
     alpha, drift = np.asarray(alpha, float), np.multiply(beta, x)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(drift == 0, 0.0, drift**2 * dt / alpha)

@@ -131,8 +131,10 @@ def solve(
         system.replace(moved, there, taken)
         size[moved] = np.maximum(size[moved], np.sqrt(_diagonal(system.hessian[moved])))
         still = _stationary(x[active], system.part(active), low, high, size[active], tolerance)
-        # a rejected step says that the end is reached only if rounding alone made it fail
-        done = still | small_step | (taken & flat) | (~taken & (predicted <= 1e-15 * here.cost))
+        # A rejected step says that the end is reached only if rounding alone made it fail. One that
+        # the bounds have bent uphill (``predicted`` well below zero) is to be tried shorter.
+        lost = np.abs(predicted) <= 1e-15 * here.cost
+        done = still | small_step | (taken & flat) | (~taken & lost)
         converged[active] = done
         stuck = ~done & (damping[active] >= _CEILING)
         active = active[~(done | stuck)]

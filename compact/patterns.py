@@ -39,7 +39,17 @@ def response(
 ) -> np.ndarray:
     """State that each beat meets, shape (repeats, len(pattern)), from y = 1.
 
-    Raises InputError if the pattern is not of 0 and 1, has no sound, or is repeated less than once.
+    Parameters
+    ----------
+    pattern : 1 for a beat with a sound, 0 for a silent one.
+    repeats : how often it sounds.
+    alpha, beta : of Eq. (4), per beat, a sound being x = 1.
+    integrator : "explicit", "implicit" or "exact".
+
+    Raises
+    ------
+    InputError : a pattern not of 0 and 1 or without a sound, fewer than one repeat, an integrator
+        or coefficient that `compact.kinetics.integrate` refuses.
     """
     beats = np.asarray(pattern)
     if beats.ndim != 1 or not np.isin(beats, (0, 1)).all() or not beats.any():
@@ -57,8 +67,13 @@ def beginnings(
     integrator: str = "implicit",
     tolerance: float = 0.1,
 ) -> list[int]:
-    """Beats, counted from 1, at which the pattern may begin once it goes round: sounds whose
-    response is within ``tolerance`` of the strongest."""
+    """Beats, counted from 1, at which the pattern may begin once it goes round.
+
+    Parameters
+    ----------
+    pattern, alpha, beta, integrator : as in `response`.
+    tolerance : a beat counts if its response is below the strongest by at most this share.
+    """
     last = response(pattern, 8, alpha, beta, integrator)[-1]
     heard = np.where(np.asarray(pattern) == 1, last, -np.inf)
     return [int(k) + 1 for k in np.flatnonzero(heard >= (1 - tolerance) * heard.max())]

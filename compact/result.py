@@ -168,7 +168,8 @@ class AlphaBetaFit:
     Attributes
     ----------
     alpha, beta, conductance_min, conductance_max : the optimum.
-    alpha_stderr, ... : standard errors; NaN where the parameter is at a bound or was not fitted.
+    alpha_stderr, beta_stderr, conductance_min_stderr, conductance_max_stderr : standard errors; NaN
+        where the parameter is at a bound or was not fitted.
     covariance, correlation : (4, 4), in the order of ``parameters``; NaN likewise.
     condition : of the Jacobian with columns of unit length.
     at_bound : which of the parameters are at a bound.
@@ -176,6 +177,9 @@ class AlphaBetaFit:
     residual_autocorrelation, durbin_watson : of neighbouring residuals.
     determined, note : whether the train determines alpha and beta, and why not.
     valid, reason : whether the train was fitted, and why not.
+    n_pulses, direction : of the train; it goes "down" or "up".
+    method, integrator : how it was fitted, as in `compact.fit_many`.
+    units : of the conductances, "S" or "1".
     mirror : whether it is an up train fitted as the mirror image of a down train, by Eq. (4): the
         distance from ``conductance_max`` over the window is y.
     conductance, fitted : the train and the curve, (n_pulses + 1,).
@@ -213,7 +217,7 @@ class AlphaBetaFit:
 
     @classmethod
     def from_dataset(cls, ds: xr.Dataset, train: int = 0) -> AlphaBetaFit:
-        """The fit number ``train`` of a dataset of `compact.fit_many`."""
+        """The fit number ``train``, from 0, of ``ds``, a dataset of `compact.fit_many`."""
         one = ds.isel(train=train)
         covariance = one["covariance"].values
         errors = np.sqrt(np.diag(covariance))
@@ -272,7 +276,7 @@ class AlphaBetaFit:
         return "\n".join(lines)
 
     def plot(self) -> Figure:
-        """Draw train, curve and residuals; `compact.plots_kinetics.fit_figure`."""
+        """Figure of train, curve and residuals: `compact.plots_kinetics.fit_figure`."""
         from compact.plots_kinetics import fit_figure
 
         return fit_figure(self)

@@ -136,13 +136,26 @@ def _sine(
 
 
 def hysteresis(cell: SimplifiedMemristor | None = None, periods: int = 2) -> xr.Dataset:
-    """Figs. 1b, 1c: the pinched loop of a sine of 1 V and 10 rad/s."""
+    """Figs. 1b, 1c: the pinched loop of a sine of 1 V and 10 rad/s.
+
+    Parameters
+    ----------
+    cell : by default one with the numbers of the article.
+    periods : of the sine, 1000 instants each.
+
+    Returns
+    -------
+    Dataset on ``time``, as of `SimplifiedMemristor.respond`; the start is w/L = 0.5.
+    """
     return _sine(cell or SimplifiedMemristor(), 1.0, 10.0, periods, 0.5)
 
 
 def abrupt_switching(cell: SimplifiedMemristor | None = None, periods: int = 2) -> xr.Dataset:
-    """Fig. S1: a slow sine (1 rad/s) and a large ratio of resistances (200); the last stretch of
-    the undoped region closes within a few millivolts, and the current jumps."""
+    """Fig. S1: a slow sine (1 V, 1 rad/s) and a large ratio of resistances (200).
+
+    The last stretch of the undoped region closes within a few millivolts, and the current jumps.
+    Arguments and what comes back as in `hysteresis`; the ratio is that of the default ``cell``.
+    """
     default = SimplifiedMemristor(off_ratio=200.0)
     return _sine(cell or default, 1.0, 1.0, periods, 0.5)
 
@@ -150,21 +163,29 @@ def abrupt_switching(cell: SimplifiedMemristor | None = None, periods: int = 2) 
 def negative_differential_resistance(
     cell: SimplifiedMemristor | None = None, periods: int = 2
 ) -> xr.Dataset:
-    """Fig. S1: a sine of 3 rad/s; on the RESET side the current falls while the voltage rises.
+    """Fig. S1: a sine of 1 V, 3 rad/s; in RESET the current falls while the voltage rises.
 
     With i = v/R, di/dv < 0 takes a resistance that grows faster than the voltage, relatively. So it
     does on the way out in RESET, and nowhere else in these sweeps; at the frequency of
-    `hysteresis`, too."""
+    `hysteresis`, too. Arguments and what comes back as in `hysteresis`.
+    """
     return _sine(cell or SimplifiedMemristor(), 1.0, 3.0, periods, 0.5)
 
 
 def voltage_falls_while_current_rises(loop: xr.Dataset) -> np.ndarray:
-    """Where the differential resistance is negative: di/dv < 0 between instants, (n - 1,)."""
+    """Where the differential resistance is negative: di/dv < 0 between instants, (n - 1,).
+
+    ``loop`` is a dataset of `SimplifiedMemristor.respond` with n instants.
+    """
     return np.diff(loop["voltage"].values) * np.diff(loop["current"].values) < 0
 
 
 def steepest_step(loop: xr.Dataset) -> float:
-    """Largest change of conductance in a volt of the sweep, as a share of the largest one [1/V]."""
+    """Largest change of conductance in a volt of the sweep, as a share of the largest one [1/V].
+
+    ``loop`` is a dataset of `SimplifiedMemristor.respond`; instants between which the voltage
+    moves less than a thousandth of its largest step are left out.
+    """
     conductance = 1 / loop["resistance"].values
     step = np.abs(np.diff(loop["voltage"].values))
     moving = step > 1e-3 * step.max()
@@ -180,7 +201,15 @@ def alpha_beta_curves(
 ) -> xr.Dataset:
     """Fig. S2: RESET at x = 1 from y = 1; alpha sets where it ends, beta how fast it gets there.
 
-    Returns a dataset on (alpha, beta, pulse): state y, pulse 0 being the start.
+    Parameters
+    ----------
+    alphas, betas : coefficients of Eq. (4), per pulse; each of one with each of the other.
+    pulses : how many.
+    integrator : "explicit", "implicit" or "exact".
+
+    Returns
+    -------
+    Dataset on (alpha, beta, pulse): state y, pulse 0 being the start.
     """
     import xarray as xr
 

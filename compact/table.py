@@ -69,7 +69,8 @@ class AlphaBetaTable:
             other.
         direction : "down" or "up": only these trains are taken.
         amplitude, width, initial_resistance : as text, where the data do not say them.
-        options : of `compact.fit_many`: method, integrator, loss, seed, ...
+        options : of `compact.fit_many`: method, integrator, loss, seed, ...; eight starts by
+            default.
 
         Raises
         ------
@@ -92,7 +93,7 @@ class AlphaBetaTable:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a table that `write` wrote.
+        """Read the table that `write` wrote to ``path``.
 
         Raises
         ------
@@ -109,7 +110,10 @@ class AlphaBetaTable:
         return cls(ds)
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the table to a NetCDF-4 file, whole or not at all. Raises StorageError."""
+        """Write the table to the NetCDF-4 file ``path``, whole or not at all; returns its path.
+
+        Raises StorageError, also for an existing file without ``overwrite``.
+        """
         from devicephys.records import write
 
         return write(self.dataset, path, overwrite=overwrite)
@@ -153,7 +157,7 @@ class AlphaBetaTable:
         return self._grid.lookup(told)
 
     def invert(self, *, alpha: float, beta: float) -> Inversion:
-        """The pulse setting whose means come closest to a wanted pair, and the error that remains.
+        """The pulse setting whose means come closest to alpha, beta, and the error that remains.
 
         Raises
         ------
@@ -208,7 +212,7 @@ class AlphaBetaTable:
         return trends(self.dataset)
 
     def plot(self) -> Figure:
-        """Draw alpha and beta with their 95 % bands: `compact.plots_table.trends_figure`."""
+        """Figure of alpha and beta with 95 % bands: `compact.plots_table.trends_figure`."""
         from compact.plots_table import trends_figure
 
         return trends_figure([self])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
+_STARTS = 8  # followed to their optimum: of two, one train in fifty ended elsewhere
 _COPIED = (
     "correlation",
     "condition",
@@ -55,13 +56,15 @@ def build(
     source : see `compact.table_source.gather`.
     direction : "down" or "up": only these trains are taken.
     amplitude, width, initial_resistance : as text, where the data do not say them.
-    options : of `compact.fit_many`.
+    options : of `compact.fit_many`; eight starts by default.
 
     Raises
     ------
     InputError : as `gather` and `fit_many`; up and down trains at one setting; no train is left.
     StorageError : the source cannot be read.
     """
+    if options.get("method", "better") == "better":
+        options.setdefault("starts", _STARTS)
     told = {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance}
     trains = gather(source, told)
     directions = _directions(trains, direction)

@@ -167,7 +167,7 @@ def compare_laws(
 
 
 def laws_table(ds: xr.Dataset) -> str:
-    """Markdown table of a comparison: medians over the trains, the best law first."""
+    """Markdown table of ``ds`` of `compare_laws`: medians over the trains, the best law first."""
     chosen = ds.isel(train=np.flatnonzero(ds["valid"].values))
     order = np.argsort(chosen["cross_validated_rmse"].median("train").values)
     best = chosen["cross_validated_rmse"].values.argmin(axis=1)

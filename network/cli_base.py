@@ -107,6 +107,9 @@ def command[**P](function: Callable[P, None]) -> Callable[P, None]:
             end("the memory is too small for this. Take a smaller task, or --quick", 1)
         except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
             raise
+        except OSError as exc:  # a path that the system refuses: permission, length, loop of links
+            where = f" ({exc.filename})" if exc.filename else ""
+            end(f"{exc.strerror or exc}{where}", StorageError.exit_code)
         except Exception as exc:
             where = _keep_traceback()
             text = f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")

@@ -52,6 +52,7 @@ def compare(
     """
     from network.compare import compare as run
     from network.compare import comparison_rows, write_comparison
+    from network.comparison_text import difference_words
 
     folder = path_of(out, "--out")
     chosen, names = seeds_of(seeds), names_of(models, "--models")
@@ -61,6 +62,8 @@ def compare(
     write_comparison(found, folder)
     heads, rows = comparison_rows(found)
     print_rows(heads, rows, str(found.attrs["title"]))
+    if "ddk" in found["model"].values:
+        typer.echo(difference_words(found))
     typer.echo(str(folder / "report.html"))
 
 
@@ -71,7 +74,7 @@ def search(
     out: FolderOption,
     seeds: SeedsOption = "3",
     confirm: Annotated[
-        int, typer.Option("--confirm", min=1, help="Fresh seeds on which the two best meet.")
+        int, typer.Option("--confirm", min=2, help="Fresh seeds on which the two best meet.")
     ] = 10,
     root: RootOption = None,
     processes: ProcessesOption = 1,

@@ -108,7 +108,13 @@ def features(
     table: TableOption = None,
     amplitude: Annotated[
         str | None,
-        typer.Option("--amplitude", metavar="LOW,HIGH", help="Pulses, e.g. '-1.6 V,-2.2 V'."),
+        typer.Option(
+            "--amplitude",
+            metavar="LOW,HIGH",
+            help="Pulses at x = 0 and x = 1. Default by finite elements: '-1.6 V,-2.2 V'; the "
+            "article's '-2 V,-3 V' finish the simulated cell with the first pulse. Default by a "
+            "table: its ends.",
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--samples", min=1, help="How many of each class.")] = 1,
     seed: SeedOption = 0,

@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from devicephys.errors import DDKError, InputError, SolverError, StorageError
-from network import metrics
-from network.comparison_schema import COMPARISON
+from devicephys.errors import InputError, SolverError, StorageError
+from network.comparison import read_comparison, result_of, tabulate
+from network.comparison_text import best_control, comparison_rows, markdown, percent
 from network.contenders import Model, get_model
-from network.experiment import Result, run
+from network.experiment import run
 from network.folds import Material
 from network.result_store import ResultStore
 from network.task import Task
@@ -37,28 +35,6 @@ __all__ = [
     "tabulate",
     "write_comparison",
 ]
-
-#: what is not a control: the layers under test, and methods of their own size
-_OURS = ("ddk",)
-
-_PER_RUN = {
-    "accuracy": "accuracy on the test part",
-    "decision_accuracy": "accuracy of single decisions on the test part",
-    "vote_accuracy": "accuracy of votes on the test part",
-    "validation_accuracy": "accuracy on the validation part",
-    "validation_cross_entropy": "cross-entropy of single decisions on the validation part",
-    "train_accuracy": "accuracy of single decisions on the training part",
-    "macro_f1": "mean F1 of the classes on the test part",
-    "cross_entropy": "cross-entropy of the decisions on the test part",
-    "r": "smallest alpha/(beta x_max)^2",
-    "seconds": "time of training and testing",
-}
-_UNITS = {"cross_entropy": "nat", "validation_cross_entropy": "nat", "seconds": "s"}
-_PER_MODEL = {
-    "parameters": "trained parameters",
-    "macs": "multiply-accumulate operations of one decision",
-    "features": "features of one decision",
-}
 
 
 def compare(
@@ -147,138 +123,6 @@ def run_all(
     return found
 
 
-def tabulate(
-    task: Task,
-    models: Sequence[Model],
-    seeds: Sequence[int],
-    found: dict[tuple[str, int], dict[str, Any]],
-) -> xr.Dataset:
-    """A dataset of finished runs."""
-    import xarray as xr
-
-    shape = (len(models), len(seeds))
-    values = {name: np.full(shape, np.nan) for name in _PER_RUN}
-    sizes = {name: np.zeros(len(models), dtype=np.int64) for name in _PER_MODEL}
-    failed = np.full(shape, "", dtype=object)
-    for i, model in enumerate(models):
-        for j, seed in enumerate(seeds):
-            outcome = found[model.name, int(seed)]
-            if "failed" in outcome:
-                failed[i, j] = str(outcome["failed"])
-                continue
-            result = Result.from_json(
-                {k: v for k, v in outcome.items() if k != "key"}, f"{model.name}, seed {seed}"
-            )
-            chosen = result.first("test")
-            row = {
-                "accuracy": result.accuracy,
-                "decision_accuracy": result.test["accuracy"],
-                "vote_accuracy": result.test_vote.get("accuracy", np.nan),
-                "validation_accuracy": result.validation_accuracy,
-                "validation_cross_entropy": result.validation["cross_entropy"],
-                "train_accuracy": result.train_accuracy,
-                "macro_f1": chosen["macro_f1"],
-                "cross_entropy": chosen["cross_entropy"],
-                "r": np.nan if result.r is None else result.r,
-                "seconds": result.seconds,
-            }
-            for name, value in row.items():
-                values[name][i, j] = value
-            for name in _PER_MODEL:
-                sizes[name][i] = getattr(result, name)
-
-    def told(units: str, words: str) -> dict[str, str]:
-        return {"units": units, "long_name": words}
-
-    variables: dict[str, Any] = {
-        name: (("model", "seed"), values[name], told(_UNITS.get(name, "1"), words))
-        for name, words in _PER_RUN.items()
-    }
-    variables |= {
-        name: ("model", sizes[name], told("1", words)) for name, words in _PER_MODEL.items()
-    }
-    variables["failed"] = (("model", "seed"), failed.astype(str), told("1", "why a run failed"))
-    variables["model_title"] = ("model", [m.title for m in models], told("1", "model in words"))
-    coords = {
-        "model": ("model", [m.name for m in models], told("1", "model")),
-        "seed": ("seed", np.asarray(seeds, dtype=np.int64), told("1", "seed")),
-    }
-    attrs = {
-        "schema": COMPARISON,
-        "schema_version": 1,
-        "title": task.title,
-        "task": task.name,
-        "vote": task.vote,
-        "headline": task.headline,
-        "protocol": task.protocol,
-        "article": task.article,
-        "task_json": json.dumps(task.settings()),
-        "models_json": json.dumps({m.name: m.settings() for m in models}),
-    }
-    return xr.Dataset(variables, coords, attrs)
-
-
-def best_control(ds: xr.Dataset) -> str | None:
-    """The control (same classifier, another layer) with the highest mean accuracy, or None."""
-    from network.contenders import LAYERS
-
-    names = [str(n) for n in ds["model"].values if n in LAYERS and not str(n).startswith(_OURS)]
-    means = {n: _mean(ds["accuracy"].sel(model=n).values) for n in names}
-    means = {n: m for n, m in means.items() if np.isfinite(m)}
-    return max(means, key=lambda n: means[n]) if means else None
-
-
-def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Headings and texts: a row a model, accuracies in per cent.
-
-    "DDK minus it" is the mean difference within the seeds and its standard error, with "=" where
-    it is within two of them.
-    """
-    voted, single = bool(ds.attrs["vote"]), ds.attrs["headline"] == "decision"
-    told = f"vote over {ds.attrs['vote']}s"
-    other = f"with {told}" if single else "without vote"
-    second = "vote_accuracy" if single else "decision_accuracy"
-    heads = ["model", "accuracy (%)", "worst", "validation"]
-    heads += [other] if voted else []
-    heads += ["DDK minus it", *([f"DDK minus it, {other}"] if voted else [])]
-    heads += ["parameters", "MACs", "features", "s/run"]
-    rows = []
-    shown = ["accuracy", *([second] if voted else [])]
-    ours = {}
-    if "ddk" in ds["model"].values:
-        ours = {key: ds[key].sel(model="ddk").values for key in shown}
-    for name in map(str, ds["model"].values):
-        one = ds.sel(model=name)
-        reached = one["accuracy"].values
-        lost = int(np.sum(one["failed"].values != ""))
-        row = [
-            name,
-            _spread(reached) + (f", {lost} failed" if lost else ""),
-            _percent(np.nanmin(reached)) if np.isfinite(reached).any() else "–",
-            _percent(_mean(one["validation_accuracy"].values)),
-        ]
-        if voted:
-            row.append(_spread(one[second].values))
-        for key in shown:
-            row.append("" if not ours or name == "ddk" else _against(ours[key], one[key].values))
-        row += [f"{int(one[n]):,}" if int(one[n]) else "–" for n in _PER_MODEL]
-        rows.append([*row, _seconds(_mean(one["seconds"].values))])
-    return heads, rows
-
-
-def markdown(ds: xr.Dataset) -> str:
-    """The table of `comparison_rows` in Markdown, the protocol below it."""
-    heads, rows = comparison_rows(ds)
-    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    seeds = ds.sizes["seed"]
-    words = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, last epoch, mean ± "
-    words += f"standard deviation. {ds.attrs['protocol']}"
-    if ds.attrs["article"]:
-        words += f" The article: {ds.attrs['article']}."
-    return "\n".join([*lines, "", words, ""])
-
-
 def _outcomes(
     task: Task, missing: list[tuple[Model, int]], root: str | None, processes: int
 ) -> Iterator[tuple[Model, int, dict[str, Any]]]:
@@ -332,47 +176,9 @@ def _words(model: Model, seed: int, outcome: dict[str, Any]) -> str:
     head = f"{model.name}, seed {seed}: "
     if "failed" in outcome:
         return head + f"failed: {outcome['failed']}"
-    result = Result.from_json({k: v for k, v in outcome.items() if k != "key"})
-    text = head + f"test {_percent(result.accuracy)} %, {result.seconds:.1f} s"
+    result = result_of(outcome)
+    text = head + f"test {percent(result.accuracy)} %, {result.seconds:.1f} s"
     return text + (f"; {result.r_words}" if result.r is not None else "")
-
-
-def _mean(values: np.ndarray) -> float:
-    good = values[np.isfinite(values)]
-    return float(good.mean()) if good.size else float("nan")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}" if np.isfinite(value) else "–"
-
-
-def _spread(values: np.ndarray) -> str:
-    good = values[np.isfinite(values)]
-    if good.size < 2:
-        return _percent(_mean(values))
-    return f"{_percent(_mean(values))} ± {100 * good.std(ddof=1):.1f}"
-
-
-def _seconds(value: float) -> str:
-    return "–" if not np.isfinite(value) else f"{value:.2g}" if value < 10 else f"{value:.0f}"
-
-
-def _against(ours: np.ndarray, other: np.ndarray) -> str:
-    try:
-        found = metrics.difference(ours, other)
-    except DDKError:
-        return "–"
-    if not np.isfinite(found.error):
-        return f"{100 * found.mean:+.1f}"
-    sign = "" if found.clear else " ="
-    return f"{100 * found.mean:+.1f} ± {100 * found.error:.1f}{sign}"
-
-
-def read_comparison(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Read a comparison that `write_comparison` wrote. Raises StorageError."""
-    from devicephys import records
-
-    return records.read(path, COMPARISON)
 
 
 def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:

@@ -90,6 +90,12 @@ LAYERS: Mapping[str, Model] = MappingProxyType(
                 _ARTICLE,
                 standardise=False,
             ),
+            Model(
+                "ddk-fixed",
+                DDK,
+                "DDK layer, alpha and beta kept at their start (but counted as parameters)",
+                {"rate": 0.0},
+            ),
             Model("raw", "raw", "the samples themselves"),
             Model("leaky", "leaky", "leaky integrator"),
             Model("sum", "sum", "running sum"),

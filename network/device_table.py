@@ -15,7 +15,7 @@ from devicephys.errors import InputError
 
 if TYPE_CHECKING:
     from compact.table import AlphaBetaTable
-    from network.experiment import Result
+    from network.result import Result
 
 __all__ = ["settings_words", "simulated_table"]
 

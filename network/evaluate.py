@@ -154,5 +154,6 @@ def _votes(task: Task) -> str:
 
 def _spread(values: list[float]) -> str:
     reached = 100 * np.array(values)
-    deviation = reached.std(ddof=1) if reached.size > 1 else 0.0
-    return f"{reached.mean():.1f} ± {deviation:.1f} %, worst {reached.min():.1f} %"
+    if reached.size == 1:
+        return f"{reached.item():.1f} %"
+    return f"{reached.mean():.1f} ± {reached.std(ddof=1):.1f} %, worst {reached.min():.1f} %"

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_maps", "write_maps"]
 
-#: amplitudes at x = 0 and x = 1 of the article's feature maps, of RESET pulses
-ARTICLE_PULSES = ("-2 V", "-3 V")
-#: what finite elements are asked for at most: every row is a train of pulses that takes seconds
-_ROWS = 64
+#: what finite elements are asked for at most: a pulse takes a tenth of a second
+_PULSES = 8000
 
 
 def make_maps(
@@ -41,8 +39,10 @@ def make_maps(
     how : "algorithm" (alpha 0.7, beta 1), "table" (cells of the table, drawn by the seed), "device"
         (finite elements).
     table : an `AlphaBetaTable`, for "table".
-    amplitude : of the pulses at x = 0 and x = 1; default: -2 and -3 V, the article's, by
-        finite elements, and the ends of the table by a table.
+    amplitude : of the pulses at x = 0 and x = 1. Default by finite elements:
+        `network.features.device_map.AMPLITUDES`, with which the shipped cell goes down step by
+        step; the article's ("-2 V", "-3 V") finish it with the first pulse. By a table: the
+        table's ends.
     samples : of each class, drawn by the seed.
     seed : of samples and cells.
     root : folder of the data.
@@ -53,7 +53,7 @@ def make_maps(
 
     Raises
     ------
-    InputError : a table is missing or of no use, or too many rows for finite elements.
+    InputError : a table is missing or of no use, or too many pulses for finite elements.
     """
     from devicephys.records import label
     from network.folds import Material
@@ -93,19 +93,21 @@ def _made(
 ) -> tuple[np.ndarray, str, str, str]:
     """The features of (samples, rows, steps), their unit, name, and how they were made."""
     from network import ddk, features
+    from network.features.device_map import AMPLITUDES
 
     if how == "algorithm":
         y = ddk.forward(x, 0.7, 1.0, states="after")
         return y, "1", "state y", "Eq. (4), implicit step, alpha 0.7, beta 1"
     rows = x.reshape(-1, x.shape[-1])
     if how == "device":
-        if len(rows) > _ROWS:
+        if rows.size > _PULSES:
             raise InputError(
-                f"{len(rows)} trains of pulses would take hours",
-                "--samples",
-                f"Up to {_ROWS} rows are simulated",
+                f"{len(rows)} trains of {rows.shape[1]} pulses would take very long",
+                "--how",
+                f"Up to {_PULSES:,} pulses are simulated; take fewer samples or smaller data",
             )
-        made = features.by_device(rows, fit=False, amplitude=amplitude or ARTICLE_PULSES)
+        ends = AMPLITUDES if amplitude is None else amplitude
+        made = features.by_device(rows, fit=False, amplitude=ends)
     else:
         ends = _ends(table) if amplitude is None else amplitude
         drawn = (
@@ -116,7 +118,8 @@ def _made(
         made = features.by_table(rows, table, amplitude=ends, rng=drawn, **_middle(table))
     found = made["conductance"]
     words = str(found.attrs["units"]), str(found.attrs["long_name"])
-    return found.values.reshape(x.shape), *words, str(made.attrs.get("method", how))
+    method = f"{made.attrs.get('method', how)}, pulses of {ends[0]} to {ends[1]}"
+    return found.values.reshape(x.shape), *words, method
 
 
 def _ends(table: Any) -> tuple[str, str]:

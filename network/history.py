@@ -59,12 +59,26 @@ class History:
         return int(self.dataset.sizes["epoch"])
 
     def at(self, name: str, epoch: int | None = None) -> float:
-        """The value of a variable after an epoch, by default the one that was kept."""
+        """Value of the variable ``name`` after an epoch, by default the one that was kept."""
         chosen = self.restored_epoch if epoch is None else epoch
         return float(self.dataset[name].sel(epoch=chosen))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the dataset as NetCDF-4, whole or not at all. Raises StorageError."""
+        """Write the dataset as NetCDF-4, whole or not at all.
+
+        Parameters
+        ----------
+        path : the file to make.
+        overwrite : replace an existing file.
+
+        Returns
+        -------
+        The path written.
+
+        Raises
+        ------
+        StorageError : the file exists and ``overwrite`` is false, or it cannot be written.
+        """
         from devicephys.records import write_bytes
 
         attributes = {"best_epoch": self.best_epoch or 0, "restored_epoch": self.restored_epoch}

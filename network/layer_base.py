@@ -41,11 +41,30 @@ class Layer(Protocol):
     decays: dict[str, bool]
 
     def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
-        """Make the parameters for samples of this shape."""
+        """Make the parameters.
+
+        Parameters
+        ----------
+        input_shape : shape of one sample, without the batch.
+        rng : draws the start.
+
+        Raises
+        ------
+        InputError : the layer cannot take samples of this shape.
+        """
         ...
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of one sample after the layer; raises InputError where it does not fit."""
+        """Shape of one sample after the layer.
+
+        Parameters
+        ----------
+        input_shape : shape of one sample before it.
+
+        Raises
+        ------
+        InputError : the layer cannot take samples of this shape.
+        """
         ...
 
     def forward(
@@ -56,7 +75,19 @@ class Layer(Protocol):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """The layer's answer; with ``training`` it keeps what `backward` needs."""
+        """The layer's answer.
+
+        Parameters
+        ----------
+        x : samples (batch, *input_shape).
+        training : keep what `backward` needs, and act as in training (batch statistics, dropout).
+        rng : draws what is random, in dropout and in ``realise``.
+        realise : the hardware that computes; None for exact numbers.
+
+        Returns
+        -------
+        (batch, *output_shape).
+        """
         ...
 
     def backward(self, gradient: np.ndarray) -> np.ndarray | None:
@@ -68,7 +99,7 @@ class Layer(Protocol):
         ...
 
     def count(self, input_shape: tuple[int, ...]) -> Count:
-        """Parameters and multiply-accumulate operations for one sample."""
+        """Parameters and multiply-accumulate operations for one sample of ``input_shape``."""
         ...
 
 

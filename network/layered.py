@@ -105,10 +105,18 @@ class Network(LayerRow):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """Logits (samples, classes) of samples (samples, *input_shape), all at once.
+        """Logits (samples, classes), all at once; `logits` goes through many samples in pieces.
 
-        With ``training`` the statistics are those of the samples and the layers keep what a
-        backward pass needs; `logits` goes through many samples without that.
+        Parameters
+        ----------
+        x : samples (samples, *input_shape).
+        training : use the statistics of the samples, and keep what a backward pass needs.
+        rng : draws what is random, in dropout and in ``realise``.
+        realise : the hardware that computes; None for exact numbers.
+
+        Raises
+        ------
+        InputError : samples of another shape.
         """
         h = self._checked(x)
         for layer in self.layers:
@@ -122,7 +130,7 @@ class Network(LayerRow):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """Logits (samples, classes), in pieces that fit the cache."""
+        """Logits (samples, classes), in pieces that fit the cache; arguments as `forward`."""
         x = self._checked(x, convert=False)
         result = np.empty((len(x), self.classes), self.dtype)
         for piece in _pieces(len(x)):
@@ -136,7 +144,7 @@ class Network(LayerRow):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """Probabilities (samples, classes)."""
+        """Probabilities (samples, classes); arguments as `forward`."""
         return softmax(self.logits(x, rng=rng, realise=realise))
 
     def predict(
@@ -146,7 +154,7 @@ class Network(LayerRow):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """The class of each sample, an integer from 0, (samples,)."""
+        """The class of each sample, an integer from 0, (samples,); arguments as `forward`."""
         return self.logits(x, rng=rng, realise=realise).argmax(1)
 
     def loss_and_gradients(

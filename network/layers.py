@@ -114,7 +114,7 @@ class Dense(BaseLayer):
 
 
 class Activation(BaseLayer):
-    """An element-wise function: "relu", "sigmoid", "tanh" or "identity"."""
+    """Element-wise ``function``: "relu", "sigmoid", "tanh", "identity"; ``name`` in its network."""
 
     kind = "activation"
     functions: ClassVar[tuple[str, ...]] = ("identity", "relu", "sigmoid", "tanh")
@@ -170,7 +170,9 @@ class Activation(BaseLayer):
 
 
 class Flatten(BaseLayer):
-    """Joins the sample's axes from ``start`` on (counted with the batch as 0) into one."""
+    """Joins the sample's axes from ``start`` on (counted with the batch as 0) into one.
+
+    ``name`` is the layer's in its network."""
 
     kind = "flatten"
 
@@ -212,7 +214,9 @@ class Flatten(BaseLayer):
 
 
 class Mean(BaseLayer):
-    """The mean over one axis of the sample, e.g. over words; ``axis`` counts the batch as 0."""
+    """The mean over one axis of the sample, e.g. over words; ``axis`` counts the batch as 0.
+
+    ``name`` is the layer's in its network."""
 
     kind = "mean"
 
@@ -256,7 +260,9 @@ class Mean(BaseLayer):
 
 
 class Dropout(BaseLayer):
-    """In training, sets a share ``rate`` of the values to zero and scales up the others."""
+    """In training, sets a share ``rate`` of the values to zero and scales up the others.
+
+    ``name`` is the layer's in its network."""
 
     kind = "dropout"
 
@@ -274,7 +280,7 @@ class Dropout(BaseLayer):
         rng: np.random.Generator | None = None,
         realise: Realisation | None = None,
     ) -> np.ndarray:
-        """x, thinned out in training; needs ``rng`` then."""
+        """x, thinned out in training; raises InputError without ``rng`` then."""
         if not training:
             return x
         if rng is None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from devicephys.errors import InputError, closest
+from network.result import Trained
 
 if TYPE_CHECKING:
     from network.contenders import Model
-    from network.experiment import Trained
     from network.folds import Fold
     from network.task import Task
 
@@ -32,7 +32,6 @@ def train_method(
     SolverError : the loss is not finite.
     """
     from network import baselines
-    from network.experiment import Trained
 
     if model.layer == "minirocket":
         return _rocket(fold, seed)
@@ -70,7 +69,6 @@ def _tell(progress: Callable[[str], None], name: str, event: object) -> None:
 
 
 def _rocket(fold: Fold, seed: int) -> Trained:
-    from network.experiment import Trained
     from network.rocket import MiniRocket
 
     found = MiniRocket(seed=seed).fit(fold.train.x, fold.train.y, classes=len(fold.classes))

@@ -82,10 +82,19 @@ def save_network(
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
-    """Read a network that `save_network` wrote; its `notes` hold what was saved beside it.
+    """Read a network that `save_network` wrote.
 
-    Raises StorageError where there is no such file, or it is damaged, foreign, or of a newer
-    version.
+    Parameters
+    ----------
+    path : of the file, e.g. ``model.npz``.
+
+    Returns
+    -------
+    The network with its parameters and statistics; its `notes` hold what was saved beside it.
+
+    Raises
+    ------
+    StorageError : no such file, or it is damaged, foreign, or of a newer version.
     """
     path = Path(path)
     if not path.is_file():

@@ -117,7 +117,7 @@ def bars_figure(
     axes.set_ylim(max(0.0, lowest - 8), 106)
     if article:
         axes.plot([], [], color=_COLOURS[5], linewidth=2, label="article")
-        axes.legend(frameon=False, fontsize=9, loc="lower right")
+        axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
     _open(axes)
     return figure
 
@@ -155,6 +155,8 @@ def curves_figure(
         axes.set_xlabel(x_labels[title])
         _open(axes)
     every[0].set_ylabel("Accuracy on the test part (%)")
+    if every[0].get_ylim()[0] < 0:
+        every[0].set_ylim(bottom=0)
     every[0].legend(frameon=False, fontsize=8)
     return figure
 

@@ -21,7 +21,18 @@ class Realisation(Protocol):
     def weights(
         self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
     ) -> np.ndarray:
-        """The weights (inputs, outputs) that the hardware holds in place of the wanted ones."""
+        """The weights that the hardware holds in place of the wanted ones.
+
+        Parameters
+        ----------
+        layer_name : of the layer that calls.
+        weight : wanted weights (inputs, outputs).
+        rng : draws what is random; None where the network was called without.
+
+        Returns
+        -------
+        (inputs, outputs).
+        """
         ...
 
     def kinetics(
@@ -32,7 +43,18 @@ class Realisation(Protocol):
         shape: tuple[int, ...],
         rng: np.random.Generator | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """alpha, beta of the devices; they broadcast to ``shape``, (batch, banks, ..., steps)."""
+        """alpha and beta of the devices.
+
+        Parameters
+        ----------
+        layer_name, rng : as in `weights`.
+        alpha, beta : wanted ones, which broadcast to ``shape``.
+        shape : of all states, (batch, banks, ..., steps).
+
+        Returns
+        -------
+        Two arrays that broadcast to ``shape``.
+        """
         ...
 
     def product(
@@ -43,13 +65,34 @@ class Realisation(Protocol):
         bias: np.ndarray | None,
         rng: np.random.Generator | None,
     ) -> np.ndarray | None:
-        """``x @ weight + bias`` as an array computes it, or None to leave it to NumPy."""
+        """``x @ weight + bias`` as an array computes it, or None to leave it to NumPy.
+
+        Parameters
+        ----------
+        layer_name, rng : as in `weights`.
+        x : inputs (..., inputs).
+        weight, bias : wanted ones, (inputs, outputs) and (outputs,); None for no bias.
+
+        Returns
+        -------
+        (..., outputs), or None.
+        """
         ...
 
     def outputs(
         self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
     ) -> np.ndarray:
-        """What is read of the outputs of a layer, e.g. after a converter."""
+        """What is read of the outputs of a layer, e.g. after a converter.
+
+        Parameters
+        ----------
+        layer_name, rng : as in `weights`.
+        z : outputs as the layer computed them; may be written into.
+
+        Returns
+        -------
+        Same shape as ``z``.
+        """
         ...
 
 

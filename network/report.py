@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-    from network.experiment import Result
+    from network.result import Result
     from network.task import Task
 
 __all__ = ["comparison_text", "figures", "run_text", "search_text"]
@@ -97,7 +97,7 @@ def run_text(task: Task, result: Result, more: Mapping[str, str] | None = None) 
 
 def comparison_text(ds: xr.Dataset) -> str:
     """The report of a comparison as HTML."""
-    from network.compare import best_control, comparison_rows
+    from network.comparison_text import best_control, comparison_rows, difference_words
     from network.plots_network import comparison_figure
 
     heads, rows = comparison_rows(ds)
@@ -109,13 +109,14 @@ def comparison_text(ds: xr.Dataset) -> str:
     )
     cells = [[html.escape(c) for c in row] for row in rows]
     body.append(f'<div class="wide">{_table(heads, cells, numbers=True)}</div>')
-    body.append(
-        "<p>“DDK minus it”: mean of the differences within the seeds and its standard error; "
-        "“=” where it is within two of them.</p>"
-    )
+    if "ddk" in ds["model"].values:
+        body.append(f"<p>{html.escape(difference_words(ds))}</p>")
     best = best_control(ds)
     if best is not None:
-        body.append(f"<p>Best control: {html.escape(best)}.</p>")
+        body.append(
+            f"<p>Best control on the test part: {html.escape(best)}. The best of several that was "
+            "chosen there looks a little better than it is.</p>"
+        )
     if ds.attrs["article"]:
         body.append(f"<p>The article reports {html.escape(str(ds.attrs['article']))}.</p>")
     body.append(_image(comparison_figure(ds), "accuracy of every seed"))

@@ -18,8 +18,8 @@ from devicephys.errors import InputError, StorageError
 from network.result_store import read_json, write_json
 
 if TYPE_CHECKING:
-    from network.experiment import Result
     from network.model import Network
+    from network.result import Result
     from network.task import Task
 
 __all__ = ["HISTORY", "METRICS", "MODEL", "REPORT", "Trained", "check_free", "read", "write"]
@@ -138,8 +138,8 @@ def read(path: Path) -> Trained:
     ------
     StorageError : no such folder, something is missing or damaged, or the run left no network.
     """
-    from network.experiment import Result
     from network.persistence import load_network
+    from network.result import Result
     from network.task import Task
 
     if path.is_file() and path.name == MODEL:

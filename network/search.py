@@ -3,6 +3,9 @@
 Arrangements and controls of equal feature count are ranked by the *validation* part on a few
 seeds. The best arrangement and the best control then meet on fresh seeds, and only the test parts
 of those are reported: the best of many tries looks better than it is on the seeds that chose it.
+Where every seed draws its parts from one set, samples that chose the arrangement are in the test
+parts of the fresh seeds; only where the test part is given was it never looked at. What is reported
+says which.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 from devicephys.errors import InputError
 from network import metrics
 from network.compare import comparison_rows, run_all, tabulate
+from network.comparison import overlap
 from network.contenders import LAYERS, Model
 from network.task import Task
 from network.tasks import get_task
@@ -121,20 +125,20 @@ def search(
     ----------
     task : itself, or its name.
     seeds : of the ranking, below 1,000.
-    confirm : how many fresh seeds; they start at 1,000.
+    confirm : how many fresh seeds, 2 or more; they start at 1,000.
     folder, root, processes, progress : of `network.compare.compare`.
 
     Raises
     ------
-    InputError : an unknown name, no seed, or seeds that are not below 1,000.
+    InputError : an unknown name, no seed, seeds that are not below 1,000, or a single fresh seed.
     """
     from network.folds import Material
 
     task = get_task(task) if isinstance(task, str) else task
     if not len(seeds) or min(seeds) < 0 or max(seeds) >= _FRESH or len({*seeds}) < len(seeds):
         raise InputError(f"these seeds do not do: {list(seeds)}", "seeds", "0 to 999, each once")
-    if confirm < 1:
-        raise InputError(f"{confirm} fresh seeds confirm nothing", "confirm", "Use 1 or more")
+    if confirm < 2:
+        raise InputError("one fresh seed says nothing of the scatter", "confirm", "Use 2 or more")
     shape = next(iter(Material(task, root).folds(int(seeds[0])))).shape
     models = arrangements(task, shape)
     told: dict[str, Any] = {
@@ -151,7 +155,8 @@ def search(
     fresh = range(_FRESH, _FRESH + confirm)
     confirmation = tabulate(task, two, fresh, run_all(task, two, fresh, **told))
     reached = confirmation["accuracy"]
-    found = metrics.difference(reached.sel(model=best).values, reached.sel(model=control).values)
+    one, other = (reached.sel(model=name).values for name in (best, control))
+    found = metrics.difference(one, other, overlap=overlap(confirmation))
     return Found(selection, confirmation, best, control, found, _words(task, selection, two, found))
 
 
@@ -215,6 +220,13 @@ def _words(
         verdict = "no difference that these seeds can tell"
     else:
         verdict = "the arrangement gains" if found.mean > 0 else "the control is better"
+    shared, seen = "", "The test part was not looked at before."
+    if task.split.overlap:
+        shared = " with the correction of Nadeau and Bengio"
+        seen = (
+            "Every seed draws its parts from one set: the test parts of the fresh seeds hold "
+            "samples that chose the arrangement on the first seeds."
+        )
     tried = sum(m.startswith("ddk") for m in map(str, selection["model"].values))
     return (
         f"{tried} DDK arrangements and {selection.sizes['model'] - tried} controls, ranked by the "
@@ -222,7 +234,8 @@ def _words(
         f"and {two[1].name} ({two[1].title}).",
         f"On {found.better + found.equal + found.worse} fresh seeds, test part: {two[0].name} less "
         f"{two[1].name} = {gain} (better in {found.better}, equal in {found.equal}, worse in "
-        f"{found.worse}): {verdict}.",
+        f"{found.worse}): {verdict} (95 % interval, Student's t{shared}).",
+        seen,
         task.protocol,
     )
 

@@ -82,7 +82,12 @@ class Standardise(BaseLayer):
         self.eps, self.affine, self.momentum = float(eps), bool(affine), float(momentum)
 
     def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
-        """Mean 0, variance 1, and where asked for gain 1, offset 0."""
+        """Mean 0, variance 1, and where asked for gain 1, offset 0; nothing is drawn.
+
+        Raises
+        ------
+        InputError : ``input_shape`` has no axis of features.
+        """
         if not input_shape:
             raise InputError("there is no axis of features", self.name or self.kind)
         features = input_shape[-1]
@@ -145,7 +150,7 @@ class Standardise(BaseLayer):
         self.set_statistics(moments)
 
     def set_statistics(self, moments: Moments) -> None:
-        """Take gathered statistics for the running ones."""
+        """Take gathered statistics for the running ones; ``moments`` of no rows change nothing."""
         if moments.count:
             self.buffers["mean"][...] = moments.mean
             self.buffers["variance"][...] = moments.variance

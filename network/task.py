@@ -47,6 +47,14 @@ class SplitPlan:
     test: float = 0.2
     validation: float = 0.1
 
+    @property
+    def overlap(self) -> float:
+        """Test samples over training samples where every seed draws both from one set; 0 where the
+        test part is given. For `network.metrics.difference`."""
+        if self.by in ("fold", "leave-one-out"):
+            return 0.0
+        return self.test / (1 - self.test - self.validation)
+
 
 @dataclass(frozen=True)
 class Task:

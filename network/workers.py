@@ -18,6 +18,8 @@ from network.task import Task
 __all__ = ["spread_out"]
 
 _WATCH_EVERY = 0.5  # s
+#: a run is on one core: threads of several processes only get in each other's way
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class _Bench:
@@ -35,6 +37,8 @@ def spread_out(
     ------
     DDKError : as `network.experiment.run`; runs that were not begun are dropped.
     """
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_start`
     pool = ProcessPoolExecutor(
         processes,
         mp_context=get_context("spawn"),  # threads of a numerical library do not survive a fork
@@ -61,7 +65,6 @@ def spread_out(
 
 
 def _start(task: Task, root: str | None, parent: int) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     _Bench.material = Material(task, root)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

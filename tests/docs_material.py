@@ -28,18 +28,28 @@ NAMES = {
     "switching_time.md": (
         "import devicephys; cell = devicephys.load_device('tin-taox-hfox-tin'); import short_scan"
     ),
+    "campaigns.md": "import short_trains",
     "learning.md": "import small_tasks",
     "export.md": (
         "from compact.table import AlphaBetaTable; from tests.docs_material import two_fits; "
         "reset_fit, set_fit = two_fits(); table = AlphaBetaTable.fit('runs/s8.zarr')"
     ),
 }
-#: so that the example of thirteen voltages and that of ten seeds end within seconds
+#: so that examples of thirteen voltages, of a hundred pulses and of ten seeds end within seconds
 SHORT_SCAN = """\
 import numpy as np
 from devicephys import switching_scan as module
 whole = module.parse_voltages
 module.parse_voltages = lambda given: whole(given)[6::6]
+"""
+SHORT_TRAINS = """\
+from devicephys import PulseTrain
+from devicephys.campaign import Campaign
+whole = Campaign.train
+def ten(self, *place):
+    told = {k: v for k, v in whole(self, *place).to_dict().items() if k != "kind"}
+    return PulseTrain(**{**told, "count": 10})
+Campaign.train = ten
 """
 SMALL_TASKS = """\
 from types import MappingProxyType
@@ -64,11 +74,11 @@ def lay_out(folder: Path, page: str) -> None:
     """Put what the examples of a page read into a folder."""
     (folder / "quick_preset.py").write_text(QUICK, encoding="utf-8")
     (folder / "short_scan.py").write_text(SHORT_SCAN, encoding="utf-8")
+    (folder / "short_trains.py").write_text(SHORT_TRAINS, encoding="utf-8")
     (folder / "small_tasks.py").write_text(SMALL_TASKS, encoding="utf-8")
     (folder / "runs").mkdir()
-    for needed, make in _MATERIAL.items():
-        if needed in (page, "all"):
-            make(folder)
+    for make in (*_MATERIAL["all"], *_MATERIAL.get(page, ())):
+        make(folder)
 
 
 def _lab(folder: Path) -> None:
@@ -148,15 +158,12 @@ _EXAMPLE = {
     "width": ["50 ns", "100 ns"],
     "initial_resistance": ["5 kohm", "10 kohm"],
 }
-_MATERIAL: dict[str, Callable[[Path], None]] = {
-    "all": _lab,
-    "foreign_data.md": lambda folder: (_cells(folder), _gong(folder))[0],
-    "file_formats.md": _loop,
-    "howto_paraview.md": _loop,
-    "campaigns.md": lambda folder: (
-        _plan(folder),
-        _store("fig2b.zarr", {"amplitude": ["-2 V", "-3 V"]}, cycles=3)(folder),
-    )[0],
-    "compact.md": _store("s8.zarr", _EXAMPLE, cycles=2, devices=2),
-    "export.md": _store("s8.zarr", _EXAMPLE, cycles=2, devices=2),
+_MATERIAL: dict[str, tuple[Callable[[Path], None], ...]] = {
+    "all": (_lab,),
+    "foreign_data.md": (_cells, _gong),
+    "file_formats.md": (_loop,),
+    "howto_paraview.md": (_loop,),
+    "campaigns.md": (_plan, _store("fig2b.zarr", {"amplitude": ["-2 V", "-3 V"]}, cycles=3)),
+    "compact.md": (_store("s8.zarr", _EXAMPLE, cycles=2, devices=2),),
+    "export.md": (_store("s8.zarr", _EXAMPLE, cycles=2, devices=2),),
 }

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import typer
 
+import devicephys
 from tests.docs_material import NAMES, lay_out
 from tests.docs_pages import DOCS, PAGES, ROOT, anchors, blocks, commands, links, slug
 
@@ -196,6 +197,16 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     listed = re.findall(r"^(?:[\w ]+<)?(\w+)>?$", index, re.MULTILINE)
     assert sorted(listed) == sorted(p.stem for p in DOCS.glob("*.md") if p.stem != "index")
+
+
+def test_what_is_to_be_cited_is_this_version() -> None:
+    page = (DOCS / "cite.md").read_text(encoding="utf-8")
+    cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^version: (\S+)$", cited, re.MULTILINE)
+    (doi,) = re.findall(r"doi: (\S+)$", cited, re.MULTILINE)
+    assert version == devicephys.__version__
+    assert f"version {version} " in page
+    assert f"https://doi.org/{doi}" in page
 
 
 def test_the_deck_of_the_how_to_runs(tmp_path: Path) -> None:

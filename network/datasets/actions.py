@@ -80,6 +80,15 @@ def read_silhouettes(
 ) -> DataSet:
     """Silhouettes of a MATLAB structure with fields ``person_action[n]``, (rows, columns, time).
 
+    Parameters
+    ----------
+    path : of the .mat file.
+    frames, size, align : as in `load_actions`.
+
+    Returns
+    -------
+    Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1; a group is a person.
+
     Raises
     ------
     StorageError : not there, damaged, or a field that is no such clip.
@@ -124,6 +133,15 @@ def read_videos(
     Names as UCF-101's, ``v_Action_g01_c01.avi``, give the group: clips of one group show the same
     person and place. ``ucfTrainTestlist/testlist01.txt`` or ``testlist01.txt`` gives the folds.
 
+    Parameters
+    ----------
+    path : the folder, or one with a folder ``UCF-101``.
+    frames, size : as in `load_actions`.
+
+    Returns
+    -------
+    Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1.
+
     Raises
     ------
     StorageError : no clip, a single action, or a damaged file, which is named.
@@ -155,6 +173,11 @@ def read_video(
     path: str | os.PathLike[str], *, frames: int = 16, size: tuple[int, int] = (60, 80)
 ) -> np.ndarray:
     """Grey frames of a clip, float32 (frames, rows, columns) from 0 to 1, evenly over its length.
+
+    Parameters
+    ----------
+    path : of the video.
+    frames, size : as in `load_actions`.
 
     Raises
     ------

@@ -239,8 +239,10 @@ def read_packed_sounds(
 
     Parameters
     ----------
+    path : of the file.
     label : array with the class number of each recording; "" if each is a class of its own.
     names : array with the names of the classes.
+    whence : where to get it, said if it is missing or damaged.
 
     Raises
     ------

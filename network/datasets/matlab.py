@@ -30,6 +30,11 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
 
     Texts, cells, objects and sparse matrices are passed over.
 
+    Parameters
+    ----------
+    path : of the file.
+    whence : where to get it, said if it is missing or damaged.
+
     Raises
     ------
     StorageError : not there, no MATLAB file of this version, damaged or too large.

@@ -16,7 +16,7 @@ _MOST = 20_000_000  # corners or faces
 
 
 def read_off(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Corners and triangles of an OFF file; polygons are cut into triangles.
+    """Corners and triangles of the OFF file at ``path``; polygons are cut into triangles.
 
     The first line may run on without a break (``OFF490 518 0``), as in parts of ModelNet.
 
@@ -131,7 +131,7 @@ def _barycentric(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_binvox(path: str | os.PathLike[str]) -> np.ndarray:
-    """Voxels of a .binvox file (Min, Nooruddin), run-length coded.
+    """Voxels of the .binvox file (Min, Nooruddin) at ``path``, run-length coded.
 
     Returns
     -------

@@ -14,6 +14,11 @@ class Rows:
 
     ``rows[7]``, ``rows[0:64]``, ``rows[mask]`` and ``rows[numbers]`` give float32 arrays,
     ``numpy.asarray(rows)`` all of them, `take` a part that stays packed.
+
+    Parameters
+    ----------
+    packed : samples as they are stored, the first axis counting them.
+    sample_shape : shape of one unpacked sample.
     """
 
     dtype = np.dtype(np.float32)
@@ -24,7 +29,7 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(samples, *sample_shape)"""
+        """Shape of all that is unpacked: (samples, *sample_shape)."""
         return (len(self._packed), *self._sample_shape)
 
     @property

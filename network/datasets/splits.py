@@ -103,6 +103,13 @@ def leave_one_out(
 ) -> Iterator[tuple[str, Split]]:
     """Each group (person, recording) or fold in turn as the test part.
 
+    Parameters
+    ----------
+    dataset : what is parted.
+    by : "group" or "fold", what is held out.
+    validation : share of the rest.
+    seed : what decides which groups validate.
+
     Yields
     ------
     Name of what is held out, and the split; the validation part is of whole groups of the rest.
@@ -125,7 +132,10 @@ def leave_one_out(
 
 
 def shared_groups(dataset: DataSet, one: np.ndarray, other: np.ndarray) -> list[str]:
-    """Groups with samples in both parts; empty if nothing leaks."""
+    """Groups of ``dataset`` with samples in both parts; empty if nothing leaks.
+
+    ``one`` and ``other`` are numbers of samples, as the parts of a `Split`.
+    """
     both = np.intersect1d(dataset.groups[one], dataset.groups[other])
     return [str(group) for group in both]
 

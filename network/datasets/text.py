@@ -110,6 +110,7 @@ def load_ag_news(
     title: bool = False,
     seed: int = 0,
     vocabulary: int = 20_000,
+    drop_repeats: bool = False,
 ) -> DataSet:
     """AG News as a `WordVectors` (texts, words, dimension), test part the official one.
 
@@ -125,6 +126,7 @@ def load_ag_news(
     title : whether titles are read, where a file has them; the tokenised files have none.
     seed : of the embedding.
     vocabulary : words that are told apart, the most frequent of the training texts.
+    drop_repeats : leave out training texts whose words are those of a text of the test part.
 
     Raises
     ------
@@ -138,6 +140,10 @@ def load_ag_news(
     path = folder(root, "ag_news", _WHENCE)
     texts, y = read_news(_file(path, _TRAINING[training]), title=title)
     tests, y_test = read_news(_file(path, "test.csv"), title=title)
+    if drop_repeats:
+        tested = {" ".join(t) for t in tests}
+        keep = [" ".join(t) not in tested for t in texts]
+        texts, y = [t for t, kept in zip(texts, keep, strict=True) if kept], y[keep]
     known = Vocabulary.of(texts, vocabulary)
     table = embed(known, texts, dimension, embedding, seed)
     numbers = np.concatenate([known.numbers(texts, words), known.numbers(tests, words)])

@@ -46,6 +46,10 @@ def synthetic_voices(
     rate : samples a second [Hz], 4,000 or more.
     seed : what decides the voices and what they say.
 
+    Returns
+    -------
+    Recordings of all, a class a speaker, in the order of the speakers.
+
     Raises
     ------
     InputError : a number out of range.

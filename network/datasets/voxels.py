@@ -63,7 +63,7 @@ def load_voxels(
 
 
 def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
-    """Voxels of an .npz file with X_train, y_train, X_test, y_test and classes.
+    """Voxels of the .npz file at ``path`` with X_train, y_train, X_test, y_test and classes.
 
     ``X_*`` are grids (samples, n, n, n), or bits packed along the last axis (samples, n^3/8).
 
@@ -111,6 +111,12 @@ def read_voxel_folder(path: str | os.PathLike[str], size: int = 32, fill: bool =
     """Bodies of a folder with one folder a class: OFF meshes, binvox or .npy grids.
 
     Where a class has folders ``train`` and ``test`` they are the folds.
+
+    Parameters
+    ----------
+    path : the folder.
+    size : voxels a side; grids must have it, meshes are sampled to it.
+    fill : whether voxels that a mesh encloses count; grids are taken as they are.
 
     Raises
     ------

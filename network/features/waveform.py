@@ -68,6 +68,11 @@ def pool_to(x: ArrayLike, length: int) -> np.ndarray:
 
     A sample that lies on the border of two averages counts in both by its share.
 
+    Parameters
+    ----------
+    x : (..., samples); integers become float64.
+    length : number of averages, from 1 to the number of samples.
+
     Returns
     -------
     (..., length), same float type.

@@ -28,9 +28,8 @@ TASKS = {
 
 V100_TENSOR = 125e12 / 300
 V100_HALF = 31.4e12 / 300
-V100_SINGLE = 15.7e12 / 300
-"""Peak operations a second over the board's power: NVIDIA V100 SXM2 data sheet (125 tensor, 31.4
-half, 15.7 single precision TFLOPS, 300 W)."""
+"""Peak operations a second over the board's power: NVIDIA V100 SXM2 data sheet (125 TFLOPS with
+tensor cores, 31.4 at half precision without them, 300 W)."""
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,19 @@ class CellModel(Protocol):
         ...
 
     def strengths(self, direction: int) -> int:
-        """How many strengths SET (+1) or RESET (-1) pulses have."""
+        """How many strengths pulses have; ``direction`` is +1 for SET, -1 for RESET."""
         ...
 
     def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Amplitudes [V] of pulses."""
+        """Amplitudes [V], negative for RESET, of pulses.
+
+        ``direction`` (+1 SET, -1 RESET) and ``strength`` (0 the weakest) have one shape, that of
+        the answer.
+        """
         ...
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-        """What is fixed for each device of an array, drawn once."""
+        """What is fixed for each device of an array of ``shape``, drawn once from ``rng``."""
         ...
 
     def pulsed(
@@ -87,6 +91,12 @@ class KineticCells:
 
     The step is the implicit one, y+ = (c + sqrt(c^2 + 4 alpha))/2 with c = y -+ beta, and SET ends
     at the top of the window.
+
+    Parameters
+    ----------
+    window : conductances [S] at y = 0 and y = 1.
+    reset, set : pulses of the two polarities.
+    width : of a pulse [s].
     """
 
     window: ConductanceWindow
@@ -131,15 +141,18 @@ class KineticCells:
         return self.set if direction > 0 else self.reset
 
     def strengths(self, direction: int) -> int:
-        """How many strengths a polarity has."""
+        """How many strengths a polarity has; see `CellModel.strengths`."""
         return len(self._of(direction).voltages)
 
     def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Amplitudes [V], negative for RESET."""
+        """Amplitudes [V], negative for RESET; see `CellModel.voltage`."""
         return _by_direction(direction, strength, -self.reset.voltages, self.set.voltages)
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-        """Standard normal numbers, two a device, which `pulsed` turns into deviations."""
+        """Standard normal numbers (2, devices), which `pulsed` turns into deviations.
+
+        ``shape`` is that of the array; ``rng`` draws. Raises InputError if that is no generator.
+        """
         return generator(rng, "the scatter of devices").standard_normal((2, int(np.prod(shape))))
 
     def pulsed(

@@ -23,7 +23,7 @@ SCHEMES = ("differential", "reference")
 
 @dataclass(frozen=True)
 class ConductanceWindow:
-    """The lowest and highest conductance [S] that a cell can be brought to."""
+    """The conductances [S] that a cell can be brought to, from ``low`` to ``high``."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class ConductanceWindow:
 
     @classmethod
     def of(cls, low: Any, high: Any) -> Self:
-        """From texts with units, e.g. "6.1 uS" and "202.1 uS". Raises InputError."""
+        """From ``low`` and ``high`` as texts, e.g. "6.1 uS" and "202.1 uS". Raises InputError."""
         return cls(to_si(low, "S", "low"), to_si(high, "S", "high"))
 
     @property

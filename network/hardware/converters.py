@@ -69,7 +69,7 @@ class Converter:
         return (self.high - self.low) / levels
 
     def convert(self, values: np.ndarray) -> np.ndarray:
-        """The nearest levels, same shape and, for floats, the same dtype."""
+        """The levels nearest to ``values``, same shape and, for floats, the same dtype."""
         numbers = np.asarray(values)
         out = np.clip(numbers, self.low, self.high)
         if self.low != 0:

@@ -21,7 +21,7 @@ from devicephys.units import format_si
 from network.hardware.chip import Chip
 from network.hardware.loads import Load
 
-__all__ = ["LAYOUTS", "Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area"]
+__all__ = ["LAYOUTS", "Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area", "writing"]
 
 LAYOUTS = ("separate", "packed", "joined", "compact")
 """See `network.hardware.layouts`."""

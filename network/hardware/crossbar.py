@@ -257,7 +257,7 @@ class Crossbar:
         return other
 
     def with_adc(self, adc: Converter | None) -> Self:
-        """The same array behind this converter (in units of the outputs)."""
+        """The same array with this ``adc`` (in units of the outputs), or with none."""
         other = self._copy()
         other.settings = replace(self.settings, adc=adc)
         return other
@@ -268,7 +268,7 @@ class Crossbar:
         return other
 
     def with_converters(self, x: Any, *, dac: int | None, adc: int | None) -> Self:
-        """The same array with converters of so many bits, ranges calibrated on inputs (inputs, k).
+        """The same array with ``dac`` and ``adc`` bits (None: ideal), calibrated on x (inputs, k).
 
         Raises
         ------

@@ -76,7 +76,17 @@ class Endurance:
             raise InputError(f"{shorten(self.steps)}", "steps", "Use 'absolute' or 'relative'")
 
     def left(self, cycles: float, width: Any = None) -> float:
-        """Share of the window that is left, after so many cycles of pulses of ``width`` (text)."""
+        """Share of the window that is left, from 0.02 to 1.
+
+        Parameters
+        ----------
+        cycles : how many the cells have had, from 0.
+        width : of their pulses, as text; by default that of this model.
+
+        Raises
+        ------
+        InputError : a negative number of cycles, a width that is no time above 0.
+        """
         not_negative(cycles, "cycles")
         seconds = self.width if width is None else to_si(width, "s", "width")
         if seconds <= 0:
@@ -101,7 +111,10 @@ class Endurance:
         return alpha * np.asarray(s * s, alpha.dtype), beta * np.asarray(s, beta.dtype)
 
     def features(self, y: np.ndarray, cycles: float, width: Any = None) -> np.ndarray:
-        """States (0 to 1 in the worn window) as a reader set up for the fresh window sees them."""
+        """States ``y`` (0 to 1 in the worn window) as a reader for the fresh window sees them.
+
+        ``cycles`` and ``width`` as in `left`.
+        """
         worn = self.worn(cycles, width)
         offset = (worn.low - self.window.low) / self.window.span
         scale = worn.span / self.window.span

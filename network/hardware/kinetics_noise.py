@@ -129,7 +129,23 @@ class KineticsNoise:
         shape: tuple[int, ...],
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Deviations of ``shape``, alpha and beta (nominal) broadcasting against it."""
+        """Deviations of alpha and of beta.
+
+        Parameters
+        ----------
+        alpha, beta : nominal values, which broadcast against ``shape``.
+        kind : "device" or "cycle": which of the two scatters.
+        shape : of the deviations.
+        rng : draws them.
+
+        Returns
+        -------
+        Two arrays that broadcast against ``shape``; zeros where nothing scatters.
+
+        Raises
+        ------
+        InputError : no generator, where something scatters.
+        """
         by_alpha, by_beta = self.spread().draw(kind, shape, rng)
         return (by_alpha * alpha, by_beta * beta) if self.relative else (by_alpha, by_beta)
 
@@ -262,7 +278,10 @@ class TableKinetics:
         shape: tuple[int, ...],
         rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Deviations of ``shape``; alpha and beta are the wanted ones, broadcasting against it."""
+        """Deviations of alpha and of beta; arguments as in `KineticsNoise.deviations`.
+
+        alpha and beta are the wanted ones, not the means that `nominal` gives.
+        """
         alpha, beta = np.broadcast_arrays(alpha, beta)
         factors = np.empty((2, 2, *alpha.shape))
         for index in np.ndindex(*alpha.shape):

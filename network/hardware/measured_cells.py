@@ -111,15 +111,18 @@ class MeasuredCells:
         )
 
     def strengths(self, direction: int) -> int:
-        """One."""
+        """One, whatever the ``direction``."""
         return 1
 
     def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Amplitudes [V], negative for RESET."""
+        """Amplitudes [V], negative for RESET (``direction`` -1); ``strength`` is always 0."""
         return np.where(direction > 0, self.up_voltage, -self.down_voltage)
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-        """A factor on the mean step of each device."""
+        """A factor on the mean step of each device, (devices,), of an array of ``shape``.
+
+        ``rng`` draws. Raises InputError if that is no generator.
+        """
         noise = generator(rng, "the scatter of devices").standard_normal(int(np.prod(shape)))
         return np.maximum(1 + self.device * noise, 0.0)
 

@@ -58,7 +58,7 @@ class WriteError:
         return cls(to_si(mean, "S", "mean"), to_si(deviation, "S", "deviation"))
 
     def written(self, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Conductances [S] found in cells that were to get ``target``."""
+        """Conductances [S] found in cells that were to get ``target`` [S]; ``rng`` draws."""
         noise = generator(rng, "a write error").standard_normal(target.shape)
         return np.asarray(target + self.mean + self.deviation * noise)
 
@@ -84,7 +84,7 @@ class ReadNoise:
         return np.asarray((self.relative * conductance) ** 2 + self.absolute**2)
 
     def read(self, conductance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Conductances [S] as one read finds them."""
+        """Conductances [S] as one read finds them; ``rng`` draws, unless there is no noise."""
         if not (self.relative or self.absolute):
             return conductance
         noise = generator(rng, "read noise").standard_normal(conductance.shape)
@@ -93,7 +93,13 @@ class ReadNoise:
 
 @dataclass(frozen=True)
 class Faults:
-    """Shares of cells that failed: stuck at the low end, at the high end, open (0 S)."""
+    """Shares of cells that failed.
+
+    Parameters
+    ----------
+    stuck_low, stuck_high : stuck at the low and at the high end of the window.
+    open : not connected, 0 S.
+    """
 
     stuck_low: float = 0.0
     stuck_high: float = 0.0
@@ -111,7 +117,10 @@ class Faults:
         return self.stuck_low + self.stuck_high + self.open
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """A map of cells: 0 fine, 1 stuck low, 2 stuck high, 3 open (int8)."""
+        """A map of cells of ``shape``, drawn from ``rng``.
+
+        It is int8: 0 fine, 1 stuck low, 2 stuck high, 3 open.
+        """
         edges = np.cumsum([self.stuck_low, self.stuck_high, self.open])
         u = generator(rng, "failed cells").random(shape)
         kind = np.searchsorted(edges, u, side="right")
@@ -163,7 +172,7 @@ class TelegraphNoise:
                 raise InputError("is zero", name)
 
     def traps(self, shape: tuple[int, ...], rng: np.random.Generator) -> Traps:
-        """Traps of an array of cells, at equilibrium."""
+        """Traps of an array of cells of ``shape``, at equilibrium, drawn from ``rng``."""
         rng = generator(rng, "telegraph noise")
         size = self.amplitude * np.exp(self.spread * rng.standard_normal(shape))
         size *= rng.random(shape) < self.share

@@ -87,7 +87,7 @@ class Retention:
         return np.asarray(self.time * np.exp(np.clip(exponent, -_EXPONENT, _EXPONENT)))
 
     def cells(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Activation energies [eV] of cells, none below 0."""
+        """Activation energies [eV] of cells, none below 0, of ``shape``; ``rng`` draws."""
         noise = generator(rng, "a spread of Ea").standard_normal(shape)
         return np.maximum(self.activation + self.spread * noise, 0.0)
 

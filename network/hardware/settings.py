@@ -119,8 +119,13 @@ class Hardware:
     def failed(
         self, shape: tuple[int, int], made: np.random.Generator, worn: np.random.Generator
     ) -> np.ndarray | None:
-        """A map of failed cells (columns, inputs): ``made`` draws those that never worked, ``worn``
-        those that wore out; None if there are none."""
+        """A map of failed cells as `Faults.draw` gives it; None if there are none.
+
+        Parameters
+        ----------
+        shape : (columns, inputs) of the array.
+        made, worn : draw the cells that never worked, and those that wore out.
+        """
         found: np.ndarray | None = None
         old = None if self.endurance is None else self.endurance.failed(self.cycles)
         for faults, rng in ((self.faults, made), (old, worn)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,12 +107,28 @@ def test_the_table_by_hand(task: Task, material: Material) -> None:
     mean, deviation = accuracy[1].mean(), accuracy[1].std(ddof=1)
     assert rows[1][1] == f"{mean:.1f} ± {deviation:.1f}"
     d = accuracy[0] - accuracy[1]
-    expected = f"{d.mean():+.1f} ± {d.std(ddof=1) / np.sqrt(2):.1f}"
+    error = d.std(ddof=1) * np.sqrt(1 / 2 + 2 / 7)  # a fifth of one set against seven tenths
+    expected = f"{d.mean():+.1f} ± {error:.1f}"
     assert rows[1][heads.index("DDK minus it")].removesuffix(" =") == expected
-    assert "| ddk |" in markdown(ds)
+    assert "| ddk |" in markdown(ds) and "Nadeau" in markdown(ds)
+    given = json.loads(ds.attrs["task_json"])
+    given["split"]["by"] = "fold"
+    ds = ds.assign_attrs(task_json=json.dumps(given))
+    assert "Nadeau" not in markdown(ds) and "The test part is given" in markdown(ds)
+    expected = f"{d.mean():+.1f} ± {d.std(ddof=1) / np.sqrt(2):.1f}"
+    assert comparison_rows(ds)[1][1][heads.index("DDK minus it")].removesuffix(" =") == expected
+    assert "DDK minus it" not in markdown(ds.sel(model=["raw"])).splitlines()[-2]
     assert ds["r"].sel(model="raw").isnull().all()
     for variable in ds.variables.values():
         assert variable.attrs["units"] and variable.attrs["long_name"]
+
+
+def test_a_kept_layer_stays_at_its_start(task: Task, material: Material) -> None:
+    kept, trained = (run(task, name, 0, material=material) for name in ("ddk-fixed", "ddk"))
+    assert kept.alpha == pytest.approx((0.7, 0.7), rel=1e-6)
+    assert kept.beta == pytest.approx((1.0, 1.0), rel=1e-6)
+    assert abs(trained.alpha[0] - 0.7) > 1e-4
+    assert kept.parameters == trained.parameters
 
 
 def test_a_folder_goes_on_where_it_was(
@@ -149,6 +166,36 @@ def test_two_processes_give_what_one_gives(task: Task) -> None:
     one = run_all(task, models, [0, 1], folder=None, kind="comparison")
     two = run_all(task, models, [0, 1], folder=None, kind="comparison", processes=2)
     assert {k: v["test"] for k, v in one.items()} == {k: v["test"] for k, v in two.items()}
+
+
+def test_workers_are_told_of_one_thread_before_they_load_numpy(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from network import workers
+
+    for name in workers._THREADS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")  # somebody's own choice stays
+    seen = {}
+
+    class Pool:
+        def __init__(self, *_: object, **__: object) -> None:
+            seen.update({name: os.environ.get(name) for name in workers._THREADS})
+            raise InputError("enough")
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
+    with pytest.raises(InputError, match="enough"):
+        next(workers.spread_out(task, [(get_model("raw"), 0)], None, 2))
+    assert seen == {
+        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "3"
+    }  # fmt: skip
+
+
+def test_one_drawn_device_has_no_deviation() -> None:
+    from network.evaluate import _spread
+
+    assert _spread([0.5]) == "50.0 %"
+    assert _spread([0.5, 0.6]) == "55.0 ± 7.1 %, worst 50.0 %"
 
 
 def test_a_run_that_fails_is_a_result(
@@ -213,6 +260,11 @@ def test_a_search_ranks_by_validation_and_confirms_on_fresh_seeds(
     expected = float((reached.sel(model="ddk") - reached.sel(model=found.control)).mean())
     assert found.difference.mean == pytest.approx(expected)
     searching.write_search(found, tmp_path / "s")
-    assert "fresh seeds" in (tmp_path / "s" / "search.md").read_text()
+    text = (tmp_path / "s" / "search.md").read_text()
+    assert "fresh seeds" in text and "Nadeau" in text and "Every seed draws" in text
+    error = np.std(d := (reached.sel(model="ddk") - reached.sel(model=found.control)), ddof=1)
+    assert found.difference.error == pytest.approx(float(error) * np.sqrt(1 / d.size + 2 / 7))
+    with pytest.raises(InputError, match="one fresh seed"):
+        search(task, seeds=[0], confirm=1)
     with pytest.raises(InputError, match="each once"):
         search(task, seeds=[1000])

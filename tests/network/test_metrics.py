@@ -54,6 +54,49 @@ def test_a_difference_is_taken_within_the_seeds() -> None:
     assert not metrics.difference([0.9], [0.1]).clear  # one seed says nothing of the scatter
 
 
+def test_a_difference_is_clear_by_the_paired_t_test() -> None:
+    from scipy.stats import ttest_rel
+
+    rng = np.random.default_rng(0)
+    seen = set()
+    for size in (2, 3, 5, 10):
+        for gap in (0.0, 0.5, 1.0, 2.0, 4.0):
+            a = gap + rng.normal(size=size)
+            b = 0.1 * rng.normal(size=size)
+            clear = metrics.difference(a, b).clear
+            assert clear == (ttest_rel(a, b).pvalue < 0.05)
+            seen.add(clear)
+    assert seen == {True, False}
+    # 2.5 errors from zero: within Student's interval of four degrees of freedom, 2.78
+    d = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    d += 2.5 * d.std(ddof=1) / np.sqrt(5)
+    assert not metrics.difference(d, np.zeros(5)).clear
+
+
+def test_parts_that_overlap_widen_the_error() -> None:
+    a = np.array([0.9, 0.8, 0.95, 0.85])
+    plain = metrics.difference(a, np.zeros(4))
+    wide = metrics.difference(a, np.zeros(4), overlap=2 / 7)
+    assert wide.mean == plain.mean
+    assert wide.error == pytest.approx(plain.error * np.sqrt(1 + 4 * 2 / 7))
+
+
+@pytest.mark.slow
+def test_two_equal_models_are_rarely_told_apart() -> None:
+    # two classifiers whose errors are independent of each other, tested on redrawn fifths of one
+    # set: the differences of the seeds share the set's chance, which the scatter does not show
+    rng = np.random.default_rng(1)
+    wrong = {0.0: 0, 0.2 / 0.7: 0}
+    for _ in range(400):
+        gap = rng.normal(size=1000)
+        tests = [rng.permutation(1000)[:200] for _ in range(10)]
+        a = np.array([gap[t].mean() for t in tests])
+        for overlap in wrong:
+            wrong[overlap] += metrics.difference(a, np.zeros(10), overlap=overlap).clear
+    assert wrong[0.2 / 0.7] / 400 < 0.06
+    assert wrong[0.0] / 400 > 0.15
+
+
 @pytest.mark.parametrize(
     ("y", "q"),
     [([], np.zeros((0, 2))), ([0], np.array([[np.nan, 1.0]])), ([0, 1], np.ones((1, 2)))],

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from devicephys.errors import InputError
 from network import cli_base
-from network.cli import app
+from network.cli_commands import app
 from network.compare import read_comparison
 from network.history import read_history
 from network.persistence import load_network
@@ -234,6 +234,33 @@ def test_features_are_written(tmp_path: Path) -> None:
     assert "exists already" in line
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [((), ("-1.6 V", "-2.2 V")), (("--amplitude", "-2 V,-3 V"), ("-2 V", "-3 V"))],
+)
+def test_pulses_of_the_simulated_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple, expected: tuple
+) -> None:
+    from network import features
+
+    class Asked(InputError):
+        pass
+
+    def by_device(rows: np.ndarray, *, amplitude: tuple[str, str], fit: bool) -> None:
+        assert rows.shape == (80, 8)
+        raise Asked(f"pulses {amplitude}")
+
+    monkeypatch.setattr(features, "by_device", by_device)
+    out = tmp_path / "f.nc"
+    line = error_line(
+        call("features", "--data", "digits", "--how", "device", *given, "--out", out), 2
+    )
+    assert f"pulses {expected}" in line
+    monkeypatch.setattr("network.feature_maps._PULSES", 639)
+    line = error_line(call("features", "--data", "digits", "--how", "device", "--out", out), 2)
+    assert "80 trains of 8 pulses" in line
+
+
 @pytest.mark.slow
 def test_a_table_shapes_the_layer(tmp_path: Path) -> None:
     from compact.table import AlphaBetaTable
@@ -331,6 +358,34 @@ def test_stopped_by_a_signal_it_says_so(tmp_path: Path) -> None:
     assert job.returncode == 130
     (line,) = errors.splitlines()
     assert line.startswith("error: ") and "stopped" in line
+
+
+def test_ctrl_c_while_the_commands_load_is_one_line() -> None:
+    code = (
+        "import builtins, sys\nfrom network.cli import main\n"
+        "print([m for m in ('typer', 'numpy', 'devicephys') if m in sys.modules])\n"
+        "load = builtins.__import__\n"
+        "def stopped(name, *rest):\n"
+        "    if name == 'typer':\n        raise KeyboardInterrupt\n    return load(name, *rest)\n"
+        "builtins.__import__ = stopped\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+    assert (done.returncode, done.stderr) == (130, "error: stopped\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("nonsense",), ("train",), ("compare", "--seeds"), ("search", "--task", "digits",
+     "--confirm", "1", "--out", "o")],
+)  # fmt: skip
+def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
+    assert call(*arguments).exit_code == 2
+
+
+def test_a_path_that_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    line = error_line(call("train", "--data", "digits", "--out", tmp_path / ("a" * 300)), 4)
+    assert "File name too long" in line
 
 
 @pytest.mark.slow

@@ -101,6 +101,33 @@ def few_voices() -> Task:
     return dataclasses.replace(get_task("voices"), options=options)
 
 
+def test_parts_overlap_only_where_they_are_redrawn() -> None:
+    for task in TASKS.values():
+        given = task.split.by in ("fold", "leave-one-out")
+        assert (task.split.overlap == 0) is given, task.name
+    assert SplitPlan("group", test=0.2, validation=0.1).overlap == pytest.approx(2 / 7)
+
+
+def test_texts_of_the_test_part_are_not_trained_on(tmp_path: Path) -> None:
+    from network import datasets
+
+    folder = tmp_path / "ag_news"
+    folder.mkdir()
+    training = [f"{k % 4},word{'abcd'[k % 4]} text number {k}" for k in range(12)]
+    (folder / "train_subset_4000_tokenised.csv").write_text("\n".join(training) + "\n")
+    tests = [f'{k + 1},"title","Word{"abcd"[k]} text, number {k}."' for k in range(4)]
+    (folder / "test.csv").write_text("\n".join(tests) + "\n")
+    told = {"root": tmp_path, "words": 4, "dimension": 3, "embedding": "hash"}
+    whole, fewer = (datasets.load("ag_news", drop_repeats=drop, **told) for drop in (False, True))
+    assert [np.sum(data.fold == "train") for data in (whole, fewer)] == [12, 8]
+    assert np.sum(fewer.fold == "test") == 4
+    assert "4 texts of the test part" in whole.notes[0]
+    assert not any("test part" in note for note in fewer.notes)
+    kept = np.flatnonzero(fewer.fold == "train")
+    np.testing.assert_array_equal(fewer.y[kept], whole.y[4:12])
+    assert get_task("ag_news").options["drop_repeats"] is True
+
+
 def test_groups_are_on_one_side_only() -> None:
     task = few_voices()
     for seed in range(3):
@@ -131,7 +158,9 @@ def test_another_front_end_is_split_over_the_same_groups() -> None:
 
 def test_slices_of_a_body_are_together() -> None:
     task = get_task("voxels", quick=True)
-    fold = next(iter(Material(task, real("modelnet10")).folds(0)))
+    material = Material(task, real("modelnet10"))
+    assert not any("equal a training grid" in note for note in material.dataset().notes)
+    fold = next(iter(material.folds(0)))
     assert fold.shape == (32, 32)
     assert len(fold.train) == 32 * task.limits["train"]
     ids, counts = np.unique(fold.test.item, return_counts=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from network.cli import app
+from network.cli_commands import app
 from network.hardware_runs import KINDS, run, table_rows
 from network.task import SplitPlan, Task, Training
 from network.tasks import get_task

@@ -1,0 +1,185 @@
+"""The commands of ``ddk-network``: train, evaluate, and those that other modules add.
+
+What all commands share is in `network.cli_base`. Whatever takes time to import is imported inside
+the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devicephys.errors import InputError
+from network import cli_compare, cli_features, cli_hardware  # noqa: F401  (they add their commands)
+from network.cli_base import (
+    Constraint,
+    DataOption,
+    FolderOption,
+    Integrator,
+    OverwriteOption,
+    Per,
+    QuickOption,
+    RootOption,
+    SeedOption,
+    TableOption,
+    app,
+    command,
+    given,
+    names_of,
+    path_of,
+    print_pairs,
+    read_table,
+    say,
+    task_of,
+)
+
+__all__ = ["app"]
+
+
+@app.command()
+@command
+def train(
+    data: DataOption,
+    out: FolderOption,
+    model: Annotated[
+        str, typer.Option("--model", help="ddk, a control (raw, leaky, ...) or a baseline.")
+    ] = "ddk",
+    seed: SeedOption = 0,
+    root: RootOption = None,
+    table: TableOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="simulated",
+            help="Simulate pulse trains of the shipped cell and fit the table from them.",
+        ),
+    ] = None,
+    integrator: Annotated[
+        Integrator | None, typer.Option("--integrator", help="Default: implicit.")
+    ] = None,
+    constraint: Annotated[
+        Constraint | None, typer.Option("--constraint", help="Default: positive.")
+    ] = None,
+    per: Annotated[Per | None, typer.Option("--per", help="What has a pair of its own.")] = None,
+    banks: Annotated[
+        int | None, typer.Option("--banks", min=1, help="Pairs that read the same input.")
+    ] = None,
+    readout: Annotated[
+        str | None, typer.Option("--readout", metavar="all|N|last", help="Which states are read.")
+    ] = None,
+    hidden: Annotated[
+        str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; the last counts.")] = None,
+    quick: QuickOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train one network, test it after the last epoch, write model, metrics and report.
+
+    With a table, alpha and beta are kept where pulses of its cell can put them.
+    """
+    import dataclasses
+
+    from network import result_folder
+    from network.experiment import run
+    from network.report import figures
+
+    path = path_of(out, "--out")
+    result_folder.check_free(path, overwrite)
+    options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
+    if readout is not None:
+        options["readout"] = _readout(readout)
+    _check_device(device, table, model, options)
+    found = read_table(table) if table is not None else None
+    task = task_of(data, quick)
+    if epochs is not None:
+        task = task.with_epochs(epochs)
+    if hidden is not None:
+        task = dataclasses.replace(task, hidden=_widths(hidden))
+    if options and not model.startswith("ddk"):
+        names = ", ".join(f"--{n}" for n in options)
+        raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
+    if device is not None:
+        from network.device_table import simulated_table
+
+        found = simulated_table(progress=say)
+    more = {}
+    if found is not None:
+        from network.reachable import Reachable
+
+        options["constraint"] = Reachable(found)
+    result = run(task, model, seed, root=root, options=options, progress=say)
+    if found is not None:
+        from network.device_table import settings_words
+
+        more = settings_words(found, result)
+    print_pairs({**figures(result), **more})
+    written = result_folder.write(
+        task, result, path, overwrite=overwrite, more=more, table=found if device else None
+    )
+    typer.echo(str(written))
+
+
+@app.command()
+@command
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="DIR", help="Folder of 'train'.")],
+    root: RootOption = None,
+    table: TableOption = None,
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, help="Devices drawn from the table.")
+    ] = 10,
+    seed: SeedOption = 0,
+) -> None:
+    """Test a trained network again; with a table, on devices that scatter as its cells do.
+
+    On devices it is tested as it is, and with the statistics of its features taken anew on each
+    device, which needs no labels.
+    """
+    from network import result_folder
+    from network.evaluate import on_devices, once_more
+
+    trained = result_folder.read(path_of(model, "DIR"))
+    found = read_table(table) if table is not None else None
+    pairs, fold = once_more(trained, root)
+    if found is not None:
+        pairs |= on_devices(trained, fold, found, draws, seed)
+    print_pairs(pairs)
+
+
+def _check_device(
+    device: str | None, table: str | None, model: str, options: dict[str, object]
+) -> None:
+    if device is not None and device != "simulated":
+        raise InputError(f"there is no device '{device}'", "--device", "Write 'simulated'")
+    if device is not None and table is not None:
+        raise InputError("a table is given already", "--device, --table", "Leave one out")
+    if device is None and table is None:
+        return
+    where = "--table" if table is not None else "--device"
+    if not model.startswith("ddk"):
+        raise InputError(f"model '{model}' has no DDK layer", where, "Leave it out")
+    if "constraint" in options:
+        raise InputError(
+            "the table says what is allowed", f"{where}, --constraint", "Leave one out"
+        )
+
+
+def _readout(text: str) -> int | str:
+    told = text.strip()
+    if told in ("all", "last"):
+        return told
+    if told.isascii() and told.isdigit() and 0 < len(told) < 8 and int(told):
+        return int(told)
+    raise InputError(f"'{text}' is no readout", "--readout", "Write 'all', 'last' or a number")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    found = []
+    for name in names_of(text, "--hidden") or []:
+        if not (name.isascii() and name.isdigit() and 0 < len(name) < 6 and int(name)):
+            raise InputError(f"'{name}' is no width", "--hidden", "Write e.g. '48' or '128,128'")
+        found.append(int(name))
+    return tuple(found)
