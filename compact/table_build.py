@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-_STARTS = 8  # followed to their optimum: of two, one train in fifty ended elsewhere
+_STARTS = 8  # of two, up to nine of forty exact fits of steep trains miss the best optimum
 _COPIED = (
     "correlation",
     "condition",

@@ -236,6 +236,9 @@ def study(
     seeds: SeedsOption = "1",
     devices: Annotated[int, typer.Option("--devices", min=1, help="Cells drawn a value.")] = 4,
     pulses: Annotated[int, typer.Option("--pulses", min=2, help="Of each train.")] = 50,
+    resistance: Annotated[
+        str, typer.Option("--initial-resistance", help="That trains start from.")
+    ] = "10 kohm",
     preset: Annotated[str, typer.Option("--preset", help="quick, default or fine.")] = "quick",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
@@ -263,7 +266,7 @@ def study(
         task_of(task, quick),
         folder,
         seeds=seeds_of(seeds),
-        plan=Plan(devices=devices, pulses=pulses, preset=preset),
+        plan=Plan(devices=devices, pulses=pulses, preset=preset, initial_resistance=resistance),
         root=root,
         workers=workers,
         scheduler=scheduler,

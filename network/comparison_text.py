@@ -126,7 +126,8 @@ def _against(ours: np.ndarray, other: np.ndarray, shared: float) -> str:
         found = metrics.difference(ours, other, overlap=shared)
     except DDKError:
         return "–"
+    mean = f"{round(100 * found.mean, 1) + 0.0:+.1f}"  # no -0.0
     if not np.isfinite(found.error):
-        return f"{100 * found.mean:+.1f}"
+        return mean
     sign = "" if found.clear else " ="
-    return f"{100 * found.mean:+.1f} ± {100 * found.error:.1f}{sign}"
+    return f"{mean} ± {100 * found.error:.1f}{sign}"

@@ -61,7 +61,8 @@ class Plan:
     Attributes
     ----------
     device : of the library, or a YAML file.
-    amplitudes, widths, initial_resistance : of the trains, every amplitude with every width.
+    amplitudes, widths, initial_resistance : of the trains, every amplitude with every width. Cells
+        with thin filaments cannot be SET to low resistances, hence 10 kohm.
     pulses : of a train.
     cycles, devices : how many cells are drawn, and how often each is formed.
     preset : how finely mesh and time are resolved.
@@ -72,7 +73,7 @@ class Plan:
     device: str = "tin-taox-hfox-tin"
     amplitudes: tuple[str, ...] = ("-1.8 V", "-2 V", "-2.2 V")
     widths: tuple[str, ...] = ("20 ns", "100 ns")
-    initial_resistance: str = "6 kohm"
+    initial_resistance: str = "10 kohm"
     pulses: int = 50
     cycles: int = 1
     devices: int = 4
@@ -208,7 +209,7 @@ def _table(
     outcome = campaigns.run(
         campaigns.Campaign.from_mapping(told), path, simulate=simulate, **options
     )
-    say(f"{path.name}: {outcome}")
+    say(f"{path.name}: {outcome.done} trains simulated, {outcome.failed} failed")
     table = AlphaBetaTable.fit(path, integrator="implicit")
     with campaigns.open_store(path) as ds:
         energy = ds["energy"].mean([d for d in ds["energy"].dims if d in _ALONG]).load()

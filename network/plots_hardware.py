@@ -92,7 +92,6 @@ def bars_figure(
     """
     figure = new_figure(max(6.0, 1.05 * len(found)), 4.2)
     axes = figure.subplots()
-    lowest = 100.0
     for k, (name, by_seed) in enumerate(found.items()):
         values = 100 * np.array(list(by_seed.values()))
         anew = name.endswith("+statistics")
@@ -107,14 +106,12 @@ def bars_figure(
         )
         axes.plot(np.full(values.size, k), values, "o", color="black", markersize=2.5)
         axes.text(k, values.max() + 1.2, f"{values.mean():.1f}", ha="center", fontsize=9)
-        lowest = min(lowest, float(values.min()))
         if article and name in article:
             axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=_COLOURS[5], linewidth=2)
-            lowest = min(lowest, article[name])
     names = [n.replace("+statistics", "\n+ statistics") for n in found]
     axes.set_xticks(range(len(found)), names, rotation=30, ha="right", fontsize=8)
     axes.set_ylabel("Accuracy on the test part (%)")
-    axes.set_ylim(max(0.0, lowest - 8), 106)
+    axes.set_ylim(0, 106)
     if article:
         axes.plot([], [], color=_COLOURS[5], linewidth=2, label="article")
         axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
@@ -179,7 +176,7 @@ def study_figure(ds: xr.Dataset) -> Figure:
             values = times * ds[name].values
             axes.plot(
                 x,
-                np.nanmean(values, axis=1) if np.isfinite(values).any() else values[:, 0],
+                [v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan for v in values],
                 marker=_MARKERS[k],
                 color=_COLOURS[5 * k],
                 linestyle=("-", "--")[k],

@@ -7,6 +7,9 @@ import pytest
 from scipy.optimize import least_squares, lsq_linear
 
 from compact.diagnostics import diagnose
+from compact.fit_input import prepare
+from compact.fit_model import TrainModel
+from compact.fit_reduced import ReducedModel
 from compact.least_squares import rho, solve
 from devicephys.errors import InputError
 from tests.compact.nist_problems import MODELS, Problem, digits, read
@@ -159,3 +162,15 @@ def test_certified_errors_are_read_from_the_files() -> None:
     assert sum(len(read(name).certified) for name in MODELS) == 120
     problem = read("Nelson")
     assert problem.x.shape == (2, 128)
+
+
+def test_a_step_that_the_bounds_bend_uphill_is_not_the_end() -> None:
+    """From here the whole step ends in the corner where both parameters are 0, which is uphill."""
+    y = 1 - np.linspace(0, 1, 101) ** 2
+    model = TrainModel(prepare(y[None], True), "implicit", -1)
+    reduced = ReducedModel(model, *model.bounds("data", 10.0))
+    found = solve(reduced, np.array([[0.01016155, 0.16180031]]), *reduced.bounds(), steps=60)
+    best = solve(reduced, np.array([[0.007, 0.05]]), *reduced.bounds(), steps=60)
+    assert found.converged.all() and best.converged.all()
+    assert 2 * found.cost[0] == pytest.approx(1.2812997, abs=1e-6)
+    np.testing.assert_allclose(found.x, best.x, atol=1e-7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +251,10 @@ def test_article_method_and_repr() -> None:
     table = AlphaBetaTable.fit(campaign((-2.0,), cycles=2), method="article")
     assert table.dataset.attrs["integrator"] == "explicit"
     assert "alpha and beta of made up" in repr(table) and "valid: 2 of 2 trains" in repr(table)
+
+
+def test_tables_follow_more_starts_than_single_fits() -> None:
+    source = campaign((-2.0,), cycles=2)
+    kept = [json.loads(AlphaBetaTable.fit(source, **o).dataset.attrs["fit_json"])["starts"]
+            for o in ({}, {"starts": 3})]  # fmt: skip
+    assert kept == [8, 3]
