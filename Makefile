@@ -10,10 +10,10 @@ INSTALLED := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test bench docs verify lock lint format clean
+.PHONY: help demo test bench docs notebooks notebooks-fast verify lock lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## the whole chain: loop, pulse trains, alpha/beta table, a network that uses it
 	@n=1; while [ -e results/demo-$$n ]; do n=$$((n + 1)); done; d=results/demo-$$n; \
@@ -40,6 +40,12 @@ bench: $(INSTALLED) ## measure solver, fits, layer and arrays; print the tables 
 	$(BIN)/python tests/benchmarks/compact_fit.py
 	$(BIN)/python tests/benchmarks/ddk_speed.py
 	$(BIN)/python tests/benchmarks/array_solver.py
+
+notebooks-fast: $(INSTALLED) ## run all notebooks on coarse meshes, exercises solved and checked
+	DDK_FAST=1 $(BIN)/python -m pytest -n 2 tests/test_notebooks.py
+
+notebooks: $(INSTALLED) ## the same at full length
+	DDK_FAST=0 $(BIN)/python -m pytest -n 2 tests/test_notebooks.py
 
 docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html

@@ -2,7 +2,8 @@
 
 `compact` imports from `devicephys` only units, errors, records and the reader of YAML; `network`
 besides only `compact.table`, `compact.kinetics` and the style of pictures. Nothing imports upwards.
-Only `devicephys/fem` imports dolfinx, so that `import compact` and `import network` work where no finite-element stack is.
+Only `devicephys/fem` imports dolfinx, so that `import compact` and `import network` work where no
+finite-element stack is.
 """
 
 from __future__ import annotations
