@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +41,14 @@ class Lookup:
 
     def __str__(self) -> str:
         return (
-            f"{self.setting()}: alpha {self.alpha:.4g} (spread {self.alpha_spread:.2g}), "
-            f"beta {self.beta:.4g} (spread {self.beta_spread:.2g})"
+            f"{self.setting()}: alpha {self.alpha:.4g} (spread {_spread(self.alpha_spread)}), "
+            f"beta {self.beta:.4g} (spread {_spread(self.beta_spread)})"
         )
+
+
+def _spread(value: float) -> str:
+    """A spread as text; one cell has none."""
+    return "unknown, one cell" if math.isnan(value) else f"{value:.2g}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,9 @@ class Inversion:
         word = "reached" if self.reached else "not within reach; closest"
         return (
             f"{word}: {self.at.setting()}; alpha {self.at.alpha:.4g} (error "
-            f"{self.alpha_error:+.2g}, spread of cells {self.at.alpha_spread:.2g}), beta "
-            f"{self.at.beta:.4g} (error {self.beta_error:+.2g}, spread {self.at.beta_spread:.2g})"
+            f"{self.alpha_error:+.2g}, spread of cells {_spread(self.at.alpha_spread)}), beta "
+            f"{self.at.beta:.4g} (error {self.beta_error:+.2g}, "
+            f"spread {_spread(self.at.beta_spread)})"
         )
 
 
