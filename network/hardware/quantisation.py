@@ -60,8 +60,9 @@ def fake_quantise(
         top = np.percentile(size, 99.9, axis=over, keepdims=True)
     else:
         top = size.max(axis=over, keepdims=True)
-    top = np.where(top > 0, top, 1.0).astype(values.dtype)
     levels = 2 ** (bits - 1) - 1
+    # A range whose step is below the smallest normal number is none: all of it is 0.
+    top = np.where(top >= levels * np.finfo(values.dtype).tiny, top, 1.0).astype(values.dtype)
     if method != "mse":
         return _rounded(values, top, levels)
     best, error = _rounded(values, top, levels), None
