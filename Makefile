@@ -31,7 +31,8 @@ demo: $(INSTALLED) ## the whole chain: loop, pulse trains, alpha/beta table, a n
 
 test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones first
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fem and not slow"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "fem or slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "fem or slow" --ignore tests/test_notebooks.py
+	$(BIN)/python -m pytest -n 2 -m "fem or slow" tests/test_notebooks.py
 
 bench: $(INSTALLED) ## measure solver, fits, layer and arrays; print the tables of README and docs (half an hour)
 	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
