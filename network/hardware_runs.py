@@ -140,21 +140,35 @@ def _bits(bench: Bench) -> Iterator[Case]:
         network = bench.base("software", exact)
         return right(network, calibrated(network, bits, activations))
 
-    def aware(bits: int, activations: bool) -> float:
+    def on(network: Network, q: Quantisation | None) -> None:
         from network.trainer import train
 
-        network = bench.base("software", exact)
-        q = calibrated(network, bits, activations)
         told = {**bench.settings(), "epochs": max(bench.task.training.epochs // 2, 1)}
         told["optimiser"] = Adam(rate=0.3 * told["optimiser"].rate, weight_decay=1e-4)
         train(network, bench.fold.train.x, bench.fold.train.y, realise=q, **told)
+
+    def aware(bits: int, activations: bool) -> float:
+        network = bench.base("software", exact)
+        q = calibrated(network, bits, activations)
+        on(network, q)
         return right(network, q)
+
+    further: list[Network] = []
+
+    def longer(bits: int, activations: bool) -> float:
+        # what the further epochs alone are worth, which 'aware' has and 'after' has not
+        if not further:
+            further.append(bench.base("software", exact))
+            on(further[0], None)
+        network = copy_network(further[0])
+        return right(network, calibrated(network, bits, activations))
 
     yield "float", partial(bench.score, "software", False, exact)
     for bits in BITS:
         for activations in (False, True):
             tail = f"{bits}.{'activations' if activations else 'weights'}"
             yield f"after-{tail}", partial(after, bits, activations)
+            yield f"longer-{tail}", partial(longer, bits, activations)
             yield f"aware-{tail}", partial(aware, bits, activations)
 
 

@@ -114,16 +114,14 @@ def main(runs: Path, docs: Path) -> None:
     if found:
         bits = sorted({int(n.split("-")[1].split(".")[0]) for n in found if "-" in n})
         rows, curves = [], {}
+        ways = ("after", "longer", "aware")
         for bit in bits:
-            names = [
-                f"{w}-{bit}.{k}" for k in ("weights", "activations") for w in ("after", "aware")
-            ]
+            names = [f"{w}-{bit}.{k}" for k in ("weights", "activations") for w in ways]
             rows.append([str(bit), *[words(found.get(n)) for n in names]])
-        heads = ["bits", "weights, after training", "weights, aware"]
-        heads += ["with activations, after", "with activations, aware"]
+        heads = ["bits", *(f"{k}, {w}" for k in ("weights", "with activations") for w in ways)]
         print(f"\nquantisation, float {words(found.get('float'))}\n\n{table(rows, heads)}")
         for k in ("weights", "activations"):
-            for w in ("after", "aware"):
+            for w in ways:
                 there = [b for b in bits if f"{w}-{b}.{k}" in found]
                 names = [f"{w}-{b}.{k}" for b in there]
                 title = f"{w}, {'with activations' if k == 'activations' else k}"

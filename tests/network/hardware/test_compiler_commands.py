@@ -110,7 +110,7 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
     ("kind", "only"),
     [
         ("noise", ["cycle-0.5.hybrid", "synapse-2.5.imprecise"]),
-        ("quantisation", ["float", "after-4", "aware-4.activations"]),
+        ("quantisation", ["float", "after-4", "longer-4.weights", "aware-4.activations"]),
         ("stuck", ["20."]),
     ],
 )
