@@ -1,0 +1,76 @@
+"""Wheel and source archive hold the three packages and their data files, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("compact", "devicephys", "network")
+DATA = {".yaml", ".typed", ".js", ".css"}
+TEXTS = {"LICENSE", "NOTICE"}
+BUILD = "import sys, setuptools.build_meta as b; print(getattr(b, sys.argv[1])('dist'))"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree to build from, with what must stay out of the archives."""
+    copy = tmp_path_factory.mktemp("source")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in (*PACKAGES, "tests", "notebooks", "docs"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "MANIFEST.in", *TEXTS):
+        shutil.copy(ROOT / name, copy)
+    return copy
+
+
+def build(source: Path, what: str) -> Path:
+    command = [sys.executable, "-c", BUILD, what]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=True)
+    return source / "dist" / done.stdout.split()[-1]
+
+
+def expected() -> set[str]:
+    """Every module and data file that lies in the packages."""
+    found = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.suffix in DATA | {".py"}, f"{path} is of no kind that is shipped"
+                found.add(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_wheel(source: Path) -> None:
+    names = set(zipfile.ZipFile(build(source, "build_wheel")).namelist())
+    inside = {n for n in names if ".dist-info/" not in n}
+    assert inside == expected()
+    assert all(any(n.endswith(f"licenses/{text}") for n in names) for text in TEXTS)
+
+
+def test_source_archive(source: Path) -> None:
+    with tarfile.open(build(source, "build_sdist")) as archive:
+        names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    around = {"pyproject.toml", "README.md", "MANIFEST.in", "PKG-INFO", "setup.cfg", *TEXTS}
+    assert {n for n in names if ".egg-info/" not in n} - around == expected()
+
+
+def test_the_version_is_stated_once(source: Path) -> None:
+    pattern = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
+    stated = {
+        path.relative_to(ROOT).as_posix(): found.group(1)
+        for name in PACKAGES
+        for path in (ROOT / name).rglob("*.py")
+        if (found := pattern.search(path.read_text(encoding="utf-8")))
+    }
+    assert list(stated) == ["devicephys/__init__.py"]
+    version = stated["devicephys/__init__.py"]
+    assert build(source, "build_wheel").name.startswith(f"ddk_toolkit-{version}-")
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
