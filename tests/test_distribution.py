@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("compact", "devicephys", "network")
@@ -74,3 +76,21 @@ def test_the_version_is_stated_once(source: Path) -> None:
     version = stated["devicephys/__init__.py"]
     assert build(source, "build_wheel").name.startswith(f"ddk_toolkit-{version}-")
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_conda_environment_holds_every_dependency() -> None:
+    """Names differ between the indexes for two of them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(d for e in ("sklearn", "fast", "audio") for d in extras[e]),
+    ]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    listed = {_name(d) for d in environment["dependencies"] if isinstance(d, str)}
+    elsewhere = {"dolfinx-solver-real": "fenics-dolfinx", "soundfile": "pysoundfile"}
+    assert {elsewhere.get(_name(d), _name(d)) for d in wanted} <= listed
+
+
+def _name(dependency: str) -> str:
+    return re.split(r"[\[<>=;]", dependency.lower())[0].strip()
