@@ -6,184 +6,65 @@ import is imported inside the commands, so that ``--help`` is quick.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from compact import cli_fit  # noqa: F401  (it adds its command)
 from compact.cli_base import (
     AmplitudeOption,
-    Direction,
     Format,
-    Loss,
-    Method,
     OutOption,
     OverwriteOption,
     ResistanceOption,
-    Scheme,
     TableArgument,
     WidthOption,
-    Window,
     app,
-    command,
-    end,
-    free_path,
-    given,
-    path_of,
-    print_pairs,
-    print_rows,
     read_table,
 )
-from devicephys.errors import InputError, StorageError
+from devicephys.command_line import command, examples
+from devicephys.command_options import free_path, given
+from devicephys.command_output import Output
+from devicephys.errors import InputError
+from devicephys.picture_names import picture_path
+
+if TYPE_CHECKING:
+    from compact.table import AlphaBetaTable
 
 __all__ = ["app"]
 
 
-@app.command()
-@command
-def fit(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="STORE|FILE",
-            help="A campaign's zarr store, pulses.nc, or a CSV, XLSX, MAT or NetCDF file.",
-        ),
-    ],
-    out: OutOption,
-    method: Annotated[Method, typer.Option("--method", help="How to fit.")] = Method.better,
-    integrator: Annotated[
-        Scheme | None,
-        typer.Option("--integrator", help="Default: implicit; of the article: explicit."),
-    ] = None,
-    window: Annotated[
-        Window,
-        typer.Option(
-            "--window", help="data: each train spans 0 to 1, as in the article; free: fitted, too."
-        ),
-    ] = Window.data,
-    loss: Annotated[Loss, typer.Option("--loss", help="The last two forgive outliers.")] = (
-        Loss.linear
-    ),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the starts.")] = 0,
-    direction: Annotated[
-        Direction | None, typer.Option("--direction", help="Take only these trains.")
-    ] = None,
-    mirror: Annotated[
-        bool, typer.Option("--mirror", help="Fit up trains as mirror images of down trains.")
-    ] = False,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Gaps within a train are no error.")
-    ] = False,
-    amplitude: AmplitudeOption = None,
-    width: WidthOption = None,
-    initial_resistance: ResistanceOption = None,
-    conductance: Annotated[
-        str | None, typer.Option("--conductance", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    resistance: Annotated[
-        str | None, typer.Option("--resistance", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    current: Annotated[
-        str | None, typer.Option("--current", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    voltage: Annotated[
-        str | None,
-        typer.Option("--voltage", metavar="COLUMN|VOLTAGE", help="Of the read, with --current."),
-    ] = None,
-    pulse: Annotated[
-        str | None, typer.Option("--pulse", metavar="COLUMN", help="Pulse numbers of a file.")
-    ] = None,
-    train: Annotated[
-        list[str] | None,
-        typer.Option("--train", metavar="COLUMN", help="Tells trains of a file apart. Repeatable."),
-    ] = None,
-    units: Annotated[
-        str | None,
-        typer.Option("--units", metavar="UNIT", help="Of the values: 'uS', 'kohm', 'normalised'."),
-    ] = None,
-    split: Annotated[
-        bool, typer.Option("--split", help="Cut trains of a file where they turn.")
-    ] = False,
-    wide: Annotated[
-        bool | None, typer.Option("--wide/--long", help="Each column is a train, or one holds all.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file.")
-    ] = None,
-    variable: Annotated[
-        str | None, typer.Option("--variable", metavar="NAME", help="Of a MAT, NPZ or NetCDF file.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option("--delimiter", metavar="SIGN", help="Between the cells of a text.")
-    ] = None,
-    decimal: Annotated[
-        str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
-    ] = None,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Fit all pulse trains of a campaign or of a file; write the table.
-
-    Amplitude, width and initial resistance are for files that do not say them.
-    """
-    from compact.table import AlphaBetaTable
-    from compact.table_source import open_source
-
-    path = free_path(out, overwrite, source)
-    columns = given(
-        conductance=conductance, resistance=resistance, current=current, voltage=voltage,
-        pulse=pulse, units=units, wide=wide, variable=variable, decimal=decimal,
-    )  # fmt: skip
-    if sheet is not None:
-        columns["sheet"] = int(sheet) if sheet.isdigit() else sheet
-    if delimiter is not None:
-        columns["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
-    if train:
-        columns["train"] = train
-    if split:
-        columns["direction"] = "split"
-    where = path_of(source, "STORE|FILE")
-    if not where.exists():
-        raise StorageError("there is no such file or folder", str(where))
-    if where.is_dir() and columns:
-        raise InputError("a store has no columns to choose", ", ".join(f"--{c}" for c in columns))
-    told = given(
-        amplitude=amplitude, width=width, initial_resistance=initial_resistance,
-        direction=direction, integrator=integrator,
-    )  # fmt: skip
-    table = AlphaBetaTable.fit(
-        open_source(where, **columns),
-        method=method.value,
-        window=window.value,
-        loss=loss.value,
-        seed=seed,
-        mirror=mirror,
-        skip_missing=skip_missing,
-        **told,
-    )
-    table.write(path, overwrite=overwrite)
-    print_pairs({**table.figures(), "table": str(path)})
-    if not table.dataset["valid"].values.any():
-        end(f"no train could be fitted: {table.reasons()[0][0]} ({path})", InputError.exit_code)
-
-
-@app.command()
-@command
-def show(table: TableArgument) -> None:
+@app.command(epilog=examples("ddk-compact show table.nc", "ddk-compact show table.nc --json"))
+@command(answers=True)
+def show(output: Output, table: TableArgument) -> None:
     """Print what a table holds, its means with 95 % bands, and the article's trends."""
     found = read_table(table)
-    print_pairs(found.figures())
-    for reason, count in found.reasons():
-        typer.echo(f"not valid: {count} trains: {reason}")
+    if output.as_json:
+        from compact.table_entries import mean_entries, setting_units, table_entries, trend_entries
+
+        output.add(**table_entries(found), units=setting_units(found))
+        output.add(means=mean_entries(found), trends=trend_entries(found))
+        return
     from compact.report import means_rows
 
+    output.pairs(found.figures())
+    for reason, count in found.reasons():
+        output.line(f"not valid: {count} trains: {reason}")
     heads, rows = means_rows(found)
-    print_rows(heads, rows, "Means and halves of the 95 % bands")
+    output.rows(heads, rows, "Means and halves of the 95 % bands")
     for trend in found.trends():
-        typer.echo(str(trend))
+        output.line(str(trend))
 
 
-@app.command()
-@command
+@app.command(
+    epilog=examples(
+        "ddk-compact lookup table.nc --amplitude '-2.3 V'",
+        "ddk-compact lookup table.nc --amplitude '-2 V' --initial-resistance '8 kohm' --json",
+    )
+)
+@command(answers=True)
 def lookup(
+    output: Output,
     table: TableArgument,
     amplitude: AmplitudeOption = None,
     width: WidthOption = None,
@@ -191,39 +72,56 @@ def lookup(
 ) -> None:
     """Print alpha and beta at a pulse setting, interpolated within the table's range."""
     setting = given(amplitude=amplitude, width=width, initial_resistance=initial_resistance)
-    typer.echo(str(read_table(table).lookup(**setting)))
+    opened = read_table(table)
+    found = opened.lookup(**setting)
+    output.line(str(found))
+    output.add(**_numbers(found), units=_units(opened))
 
 
-@app.command()
-@command
+@app.command(
+    epilog=examples(
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3",
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3 --picture pair.svg",
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3 --json",
+    )
+)
+@command(answers=True)
 def invert(
+    output: Output,
     table: TableArgument,
     alpha: Annotated[float, typer.Option("--alpha", help="Wanted alpha.")],
     beta: Annotated[float, typer.Option("--beta", help="Wanted beta.")],
     picture: Annotated[
-        str | None, typer.Option("--picture", metavar="PNG", help="Draw it into this file.")
+        str | None,
+        typer.Option("--picture", metavar="FILE", help="Draw it into this .png, .svg or .pdf."),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Print the pulse setting that comes closest to a wanted pair, and the error that remains."""
     path = None
     if picture is not None:
-        if not picture.lower().endswith(".png"):
-            raise InputError("the picture is a PNG file", "--picture", "Let its name end in .png")
-        path = free_path(picture, overwrite, table, option="--picture")
+        path = picture_path(picture, overwrite, table, option="--picture")
     found = read_table(table)
     inversion = found.invert(alpha=alpha, beta=beta)
-    typer.echo(str(inversion))
+    output.line(str(inversion))
+    output.add(**_numbers(inversion), units=_units(found))
     if path is not None:
-        from compact.plots_style import save
         from compact.plots_table import region_figure
+        from devicephys.picture_style import save_figure
 
-        typer.echo(str(save(region_figure(found, inversion), path, overwrite)))
+        output.file(save_figure(region_figure(found, inversion), path, overwrite))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-compact export table.nc --format spice --out cell.sub",
+        "ddk-compact export table.nc --format verilog-a --initial-resistance '6 kohm' --out c.va",
+        "ddk-compact export table.nc --format csv --out table.csv",
+    )
+)
 @command
 def export(
+    output: Output,
     table: TableArgument,
     form: Annotated[Format, typer.Option("--format", help="What to write.")],
     out: OutOption,
@@ -266,16 +164,22 @@ def export(
             where = ", ".join(f"--{n.replace('_', '-')}" for n in options)
             raise InputError(f"{form.value} holds the whole table", where, "Leave it out")
         to_text = exports.to_csv if form is Format.csv else exports.to_json
-        typer.echo(str(to_text(found, path, overwrite=overwrite)))
+        output.file(to_text(found, path, overwrite=overwrite))
         return
     to_cell = exports.to_spice if form is Format.spice else exports.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
-    typer.echo(str(to_cell(found, path, other, overwrite=overwrite, **options)))
+    output.file(to_cell(found, path, other, overwrite=overwrite, **options))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-compact report table.nc --out report.html",
+        "ddk-compact report down.nc up.nc --out both.html --overwrite",
+    )
+)
 @command
 def report(
+    output: Output,
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="One table or several.")],
     out: OutOption,
     overwrite: OverwriteOption = False,
@@ -284,4 +188,17 @@ def report(
     from compact.report import write_report
 
     path = free_path(out, overwrite, *tables)
-    typer.echo(str(write_report([read_table(t) for t in tables], path, overwrite=overwrite)))
+    output.file(write_report([read_table(t) for t in tables], path, overwrite=overwrite))
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    """An answer of a table as names and numbers."""
+    import dataclasses
+
+    return dataclasses.asdict(found)
+
+
+def _units(table: AlphaBetaTable) -> dict[str, str]:
+    from compact.table_entries import setting_units
+
+    return setting_units(table)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError, shorten
+from devicephys.errors import InputError, StorageError, shorten, similar_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -210,7 +210,7 @@ def text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise StorageError("there is no such file", str(path)) from None
+        raise StorageError("there is no such file", str(path), similar_file(path)) from None
     except UnicodeDecodeError:
         raise StorageError("is not text in UTF-8", str(path)) from None
     except OSError as error:

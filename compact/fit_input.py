@@ -174,7 +174,13 @@ def prepare(
         wanted = list(direction)
     if len(wanted) != number:
         raise InputError(f"{len(wanted)} directions for {number} trains", "direction")
-    for word in wanted:
+    for index, word in enumerate(wanted):
+        if word == "unknown":  # what `read_pulses` says of a train that goes neither way
+            raise InputError(
+                f"it is not known which way train {index} goes",
+                "direction",
+                'Give direction="down" or direction="up", or leave the train out',
+            )
         if word is not None and word not in DIRECTIONS:
             raise InputError(
                 f"unknown direction {shorten(word)}",

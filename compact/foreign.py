@@ -23,7 +23,7 @@ from compact.foreign_table import LARGEST, Column, Table
 from compact.foreign_text import read_text
 from compact.foreign_trains import Train, build
 from compact.foreign_turns import DIRECTIONS, directed
-from devicephys.errors import InputError, StorageError, shorten
+from devicephys.errors import InputError, StorageError, shorten, similar_file
 from devicephys.units import to_si
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _content(path: str | os.PathLike[str]) -> bytes:
         with place.open("rb") as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
-        raise InputError("no such file", str(path)) from None
+        raise InputError("no such file", str(path), similar_file(path)) from None
     except IsADirectoryError:
         raise InputError("is a folder, not a file", str(path)) from None
     except InputError:

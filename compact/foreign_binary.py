@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from compact.foreign_columns import VALUES
-from compact.foreign_mat import mat_arrays
 from compact.foreign_table import LARGEST, Cell, Column, Table, printable
 from compact.foreign_text import from_rows
 from compact.foreign_units import split_unit
 from compact.foreign_words import role_of
 from devicephys.errors import InputError, closest, one_line, shorten
+from devicephys.mat_file import mat_arrays
 
 __all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "which_variable"]
 
@@ -116,7 +116,7 @@ def read_mat(content: bytes, path: str, variable: str | None) -> Table:
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
         arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")
     else:
-        arrays = attempt(lambda: mat_arrays(content), path, "a MATLAB file")
+        arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
     return _from_arrays(arrays, path, variable)
 
 

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from compact import patterns, simplified
+from devicephys.picture_style import (
+    BLUE,
+    GREY,
+    SERIES,
+    VERMILLION,
+    WARNING,
+    new_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,9 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["alpha_beta_figure", "fit_figure", "loops_figure", "patterns_figure"]
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
-_BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "0.45"
-_SERIES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 _DASHES = ("-", "--", "-.", ":")
 _MICRO = 1e6
 
@@ -35,23 +39,23 @@ def fit_figure(fit: AlphaBetaFit) -> Figure:
     factor, unit = (_MICRO, " (µS)") if fit.units == "S" else (1.0, " (normalised)")
     pulse = np.arange(fit.conductance.size)
     span = float(np.nanmax(fit.conductance) - np.nanmin(fit.conductance))
-    figure = _figure(7, 5.2)
+    figure = new_figure(7, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     size = float(np.clip(400 / pulse.size, 1.5, 5))
-    data = {"marker": "o", "linestyle": "none", "markersize": size, "color": _BLUE}
+    data = {"marker": "o", "linestyle": "none", "markersize": size, "color": BLUE}
     upper.plot(pulse, fit.conductance * factor, label="train", **data)
     text = f"α = {_number(fit.alpha, fit.alpha_stderr)}, β = {_number(fit.beta, fit.beta_stderr)}"
-    upper.plot(pulse, fit.fitted * factor, color=_VERMILLION, linewidth=1.8, label=text)
+    upper.plot(pulse, fit.fitted * factor, color=VERMILLION, linewidth=1.8, label=text)
     upper.set_title(f"{fit.method}, {fit.integrator}: R = {fit.residual_sum:.3g}", loc="right")
     upper.legend(frameon=False, fontsize=9)
-    _style(upper, "", f"Conductance{unit}")
+    style_axes(upper, "", f"Conductance{unit}")
     residual = 100 * (fit.conductance - fit.fitted) / span
-    lower.axhline(0, color=_VERMILLION, linewidth=1)
+    lower.axhline(0, color=VERMILLION, linewidth=1)
     lower.plot(pulse, residual, **data)
-    _style(lower, "Pulse number", "Residual (%)")
+    style_axes(lower, "Pulse number", "Residual (%)")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     if fit.note:
-        figure.supxlabel(fit.note, fontsize=9, color="#8A2B00")
+        figure.supxlabel(fit.note, fontsize=9, color=WARNING)
     figure.align_ylabels()
     return figure
 
@@ -59,7 +63,7 @@ def fit_figure(fit: AlphaBetaFit) -> Figure:
 def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
     """Draw Fig. S2: (a) alpha changes and beta stays, (b) the other way round."""
     curves = simplified.alpha_beta_curves() if curves is None else curves
-    figure = _figure(9, 3.8)
+    figure = new_figure(9, 3.8)
     axes = figure.subplots(1, 2, sharey=True)
     for ax, tag, varied, fixed in (
         (axes[0], "a", "alpha", "beta"),
@@ -72,11 +76,11 @@ def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
             ax.plot(
                 line["pulse"],
                 line,
-                color=_SERIES[k % len(_SERIES)],
+                color=SERIES[k % len(SERIES)],
                 linestyle=_DASHES[k % len(_DASHES)],
                 label=f"{name} = {value:g}",
             )
-        _style(ax, "Pulse number", "State y" if tag == "a" else "")
+        style_axes(ax, "Pulse number", "State y" if tag == "a" else "")
         ax.set_title(f"{tag}   {other} = {float(curves[fixed][middle]):g}", loc="left")
         ax.legend(
             frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.2)
@@ -88,7 +92,7 @@ def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
 def loops_figure() -> Figure:
     """Draw Figs. 1b, 1c and S1: state against time and current against voltage of three sweeps;
     the stretches of negative differential resistance are red."""
-    figure = _figure(11, 6)
+    figure = new_figure(11, 6)
     axes = figure.subplots(2, 3)
     loops = (
         ("hysteresis", simplified.hysteresis()),
@@ -97,22 +101,22 @@ def loops_figure() -> Figure:
     )
     for column, (name, loop) in enumerate(loops):
         top, bottom = axes[:, column]
-        top.plot(loop["time"], loop["state"], color=_BLUE)
-        _style(top, "Time (s)", "w/L" if column == 0 else "")
+        top.plot(loop["time"], loop["state"], color=BLUE)
+        style_axes(top, "Time (s)", "w/L" if column == 0 else "")
         top.set_ylim(0, 1.05)
         top.set_title(f"{'abc'[column]}   {name}", loc="left", fontsize=10)
         voltage, current = loop["voltage"].values, loop["current"].values * 1e3
-        bottom.plot(voltage, current, color=_BLUE, linewidth=1.2)
+        bottom.plot(voltage, current, color=BLUE, linewidth=1.2)
         falling = simplified.voltage_falls_while_current_rises(loop)
         red = np.where(np.append(falling, False) | np.append(False, falling), current, np.nan)
-        bottom.plot(voltage, red, color=_VERMILLION, linewidth=2)
-        _style(bottom, "Voltage (V)", "Current (mA)" if column == 0 else "")
+        bottom.plot(voltage, red, color=VERMILLION, linewidth=2)
+        style_axes(bottom, "Voltage (V)", "Current (mA)" if column == 0 else "")
     return figure
 
 
 def patterns_figure(repeats: int = 4) -> Figure:
     """Draw Figs. 1d, 1e: beats and the state that each meets; arrows where a pattern may begin."""
-    figure = _figure(9, 4.6)
+    figure = new_figure(9, 4.6)
     axes = figure.subplots(2, 2, sharex="col", height_ratios=[1, 2.4])
     chosen: tuple[tuple[str, Sequence[int]], ...] = (
         ("d   unambiguous", patterns.UNAMBIGUOUS),
@@ -122,11 +126,11 @@ def patterns_figure(repeats: int = 4) -> Figure:
         top, bottom = axes[:, column]
         y = patterns.response(pattern, repeats).ravel()
         beat = np.arange(1, y.size + 1)
-        top.bar(beat, np.tile(pattern, repeats), width=0.7, color=_GREY)
+        top.bar(beat, np.tile(pattern, repeats), width=0.7, color=GREY)
         top.set_yticks([0, 1])
-        _style(top, "", "Sound" if column == 0 else "")
+        style_axes(top, "", "Sound" if column == 0 else "")
         top.set_title(title, loc="left", fontsize=10)
-        bottom.plot(beat, y, color=_BLUE, marker="o", markersize=3.5, linewidth=1)
+        bottom.plot(beat, y, color=BLUE, marker="o", markersize=3.5, linewidth=1)
         size = len(pattern)
         for start in patterns.beginnings(pattern):
             for k in range(start - 1 + size, y.size, size):  # the first round starts from y = 1
@@ -134,25 +138,11 @@ def patterns_figure(repeats: int = 4) -> Figure:
                     "",
                     (beat[k], y[k] + 0.02),
                     (beat[k], y[k] + 0.18),
-                    arrowprops={"arrowstyle": "-|>", "color": _VERMILLION},
+                    arrowprops={"arrowstyle": "-|>", "color": VERMILLION},
                 )
-        _style(bottom, "Beat", "Response y" if column == 0 else "")
+        style_axes(bottom, "Beat", "Response y" if column == 0 else "")
         bottom.set_ylim(0, max(1.15, y.max() + 0.25))
     return figure
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _style(ax: Axes, x_label: str, y_label: str) -> None:
-    ax.set_xlabel(x_label, fontsize=10)
-    ax.set_ylabel(y_label, fontsize=10)
-    ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
-    ax.grid(True, color="0.88", linewidth=0.6)
-    ax.set_axisbelow(True)
 
 
 def _number(value: float, error: float) -> str:

@@ -11,10 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from compact.plots_style import new_figure
 from compact.table_schema import AXES, UNITS, words
 from compact.trends import SATURATION, Trend, choice, statement
 from devicephys.errors import InputError
+from devicephys.picture_style import (
+    BLUE,
+    ORANGE,
+    SERIES,
+    SKY,
+    VERMILLION,
+    new_figure,
+    style_ticks,
+)
 from devicephys.units import format_si
 
 if TYPE_CHECKING:
@@ -22,9 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
 
-# Okabe and Ito, "Color universal design" (2008); alpha orange and beta blue as in the article
-_COLOUR = {"alpha": "#E69F00", "beta": "#0072B2"}
-_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# alpha orange and beta blue as in the article
+_COLOUR = {"alpha": ORANGE, "beta": BLUE}
 _MARKERS = "osD^vP"
 _BARRED = 8  # lines up to which bars can be told apart
 _GREEK = {"alpha": "α", "beta": "β"}
@@ -114,9 +121,7 @@ def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xticks(x, [f"{v:g}" for v in x])
         ax.set_xticks([], minor=True)
-    ax.grid(True, color="0.88", linewidth=0.6)
-    ax.set_axisbelow(True)
-    ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+    style_ticks(ax)
 
 
 def _mark(ax: Axes, trend: Trend | None) -> None:
@@ -174,9 +179,9 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
                 beside,
                 one[name].values[order],
                 bars,
-                color=_SERIES[k % len(_SERIES)],
+                color=SERIES[k % len(SERIES)],
                 marker=_MARKERS[k % len(_MARKERS)],
-                linestyle=("-", "--", "-.", ":")[(k // len(_SERIES)) % 4],
+                linestyle=("-", "--", "-.", ":")[(k // len(SERIES)) % 4],
                 markersize=4.5,
                 capsize=3,
                 linewidth=1.2,
@@ -190,8 +195,7 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
             ax.set_xscale("log")
             ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
-        ax.grid(True, color="0.88", linewidth=0.6)
-        ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+        style_ticks(ax)
     _legend(figure, axes[:1], 4)
     return figure
 
@@ -210,25 +214,24 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
     dots: dict[str, Any] = {"marker": "o", "ms": 2.5, "ls": "none", "color": "0.45", "alpha": 0.6}
     ax.plot(ds["alpha"].values[valid], ds["beta"].values[valid], label="single cells", **dots)
     means = table.means
-    style: dict[str, Any] = {"marker": "s", "ms": 5, "ls": "none", "color": "#0072B2"}
+    style: dict[str, Any] = {"marker": "s", "ms": 5, "ls": "none", "color": BLUE}
     ax.plot(means["alpha"].values.ravel(), means["beta"].values.ravel(), label="means", **style)
     if inversion is not None:
         wanted = inversion.alpha_wanted, inversion.beta_wanted
         got = inversion.at.alpha, inversion.at.beta
         ax.plot(
-            *wanted, marker="x", markersize=10, mew=2, ls="none", color="#D55E00", label="wanted"
+            *wanted, marker="x", markersize=10, mew=2, ls="none", color=VERMILLION, label="wanted"
         )
         ax.plot(
-            *got, marker="o", markersize=10, mfc="none", mew=2, ls="none", color="#D55E00",
+            *got, marker="o", markersize=10, mfc="none", mew=2, ls="none", color=VERMILLION,
             label="closest",
         )  # fmt: skip
-        ax.plot(*np.transpose([wanted, got]), color="#D55E00", linewidth=1)
+        ax.plot(*np.transpose([wanted, got]), color=VERMILLION, linewidth=1)
     ax.set_xlabel("α", fontsize=12)
     ax.set_ylabel("β", fontsize=12)
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
-    ax.grid(True, color="0.88", linewidth=0.6)
-    ax.set_axisbelow(True)
+    style_ticks(ax)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     return figure
 
@@ -242,7 +245,7 @@ def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
         if min(sheet.shape[:2]) < 2:
             line = sheet.reshape(-1, 2)
             text = "reached by the means" if k == 0 else None
-            ax.plot(*line.T, color="#56B4E9", linewidth=2.5, label=text)
+            ax.plot(*line.T, color=SKY, linewidth=2.5, label=text)
             continue
         corners = sheet[:-1, :-1], sheet[1:, :-1], sheet[1:, 1:], sheet[:-1, 1:]
         quads.append(np.stack(corners, axis=2).reshape(-1, 4, 2))
@@ -276,8 +279,8 @@ def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
     sample = ds["sample"].values
     for ax, k in zip(grid, picked, strict=False):
         at = np.unravel_index(int(k), ds["alpha"].shape)
-        ax.plot(sample, ds["conductance"].values[at] * factor, "o", ms=2.2, color="#0072B2")
-        ax.plot(sample, ds["fitted"].values[at] * factor, color="#D55E00", linewidth=1.5)
+        ax.plot(sample, ds["conductance"].values[at] * factor, "o", ms=2.2, color=BLUE)
+        ax.plot(sample, ds["fitted"].values[at] * factor, color=VERMILLION, linewidth=1.5)
         setting = ", ".join(
             format_si(ds[a].values[i], UNITS[a])
             for a, i in zip(AXES, at, strict=False)
@@ -288,8 +291,8 @@ def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
             f"α {ds['alpha'].values[at]:.3g}, β {ds['beta'].values[at]:.3g}, R {residual[k]:.2g}"
         )
         ax.set_title(text, fontsize=8.5)
-        ax.tick_params(direction="in", labelsize=8)
-        ax.grid(True, color="0.9", linewidth=0.5)
+        style_ticks(ax)
+        ax.tick_params(labelsize=8)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     for ax in grid[len(picked) :]:
         ax.remove()

@@ -280,7 +280,9 @@ def _look_into(path: Path) -> None:
     except Exception as error:  # h5py has no family of its own
         reason = shorten(one_line(str(error)), 120)
         raise StorageError(
-            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{reason}]", str(path)
+            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{reason}]",
+            str(path),
+            "Name a table that 'ddk-compact fit' wrote",
         ) from error
 
 

@@ -55,7 +55,11 @@ class Grid:
                 continue
             number = to_si(text, UNITS[axis], axis)
             if np.isnan(values).any():
-                raise InputError(f"the {words(axis)} of these trains is not known", axis)
+                raise InputError(
+                    f"the {words(axis)} of these trains is not known",
+                    axis,
+                    "Leave it out, or fit anew and say it there",
+                )
             slack = 1e-9 * max(abs(values[0]), abs(values[-1]))
             gap = self._gap(k)
             between = gap is not None and gap[0] + slack < number < gap[1] - slack
@@ -167,7 +171,7 @@ class Grid:
             if not (
                 isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0
             ):
-                raise InputError(f"{value!r} is no number from 0", name)
+                raise InputError(f"{value!r} is no number from 0", name, "Use 0 or more")
         wanted = np.array([float(alpha), float(beta)])
         largest = np.nanmax(self.values[..., :2], axis=(0, 1, 2), initial=0.0)
         scale = np.maximum(wanted, np.maximum(_LOW_WEIGHT * largest, 1e-12))

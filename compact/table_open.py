@@ -56,7 +56,11 @@ def _open_store(path: Path) -> xr.Dataset:
     import xarray as xr
 
     if not (path / "zarr.json").is_file():
-        raise StorageError("is a folder, but no zarr store", str(path))
+        raise StorageError(
+            "is a folder, but no zarr store",
+            str(path),
+            "Name the store of 'ddk-device campaign --out', or a file",
+        )
     try:
         with warnings.catch_warnings():  # of what is damaged, but not read here
             warnings.simplefilter("ignore")

@@ -3,6 +3,9 @@
 >>> import devicephys
 >>> device = devicephys.load_device("tin-taox-hfox-tin")
 >>> loop = devicephys.simulate(device, devicephys.IVSweep.from_device(device))
+
+Everything here is loaded on first use: the import takes no time, and the finite-element stack,
+which takes seconds to import and is not there on every machine, is reached for by a simulation.
 """
 
 from __future__ import annotations
@@ -10,27 +13,46 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# h5py brings an HDF5 library of its own, and PETSc another. Whichever is loaded first serves
-# both; if that is PETSc's, every later write of a NetCDF file fails with "Not a datatype".
-import h5py  # noqa: F401
-
-from .device import Device, Provenance, list_devices, load_device
-from .errors import (
-    DDKError,
-    InputError,
-    InstallationError,
-    Interrupted,
-    SolverError,
-    StorageError,
-)
-from .protocol import IVSweep, Waveform
-from .pulse_train import PulseTrain
+from . import hdf5_order
 
 if TYPE_CHECKING:
-    from .settings import Settings
-    from .simulation import simulate, simulate_pulses
+    from .device import Device as Device
+    from .device import Provenance as Provenance
+    from .device import list_devices as list_devices
+    from .device import load_device as load_device
+    from .errors import DDKError as DDKError
+    from .errors import InputError as InputError
+    from .errors import InstallationError as InstallationError
+    from .errors import Interrupted as Interrupted
+    from .errors import SolverError as SolverError
+    from .errors import StorageError as StorageError
+    from .protocol import IVSweep as IVSweep
+    from .protocol import Waveform as Waveform
+    from .pulse_train import PulseTrain as PulseTrain
+    from .settings import Settings as Settings
+    from .simulation import simulate as simulate
+    from .simulation import simulate_pulses as simulate_pulses
 
 __version__ = "0.1.0"
+
+_NAMES = {
+    "DDKError": ".errors",
+    "Device": ".device",
+    "IVSweep": ".protocol",
+    "InputError": ".errors",
+    "InstallationError": ".errors",
+    "Interrupted": ".errors",
+    "Provenance": ".device",
+    "PulseTrain": ".pulse_train",
+    "Settings": ".settings",
+    "SolverError": ".errors",
+    "StorageError": ".errors",
+    "Waveform": ".protocol",
+    "list_devices": ".device",
+    "load_device": ".device",
+    "simulate": ".simulation",
+    "simulate_pulses": ".simulation",
+}
 
 __all__ = [
     "DDKError",
@@ -52,18 +74,12 @@ __all__ = [
     "simulate_pulses",
 ]
 
-# Loaded on first use: `simulation` reaches for the finite-element stack, which takes seconds to
-# import and is not there on every machine.
-_ON_FIRST_USE = {
-    "Settings": ".settings",
-    "simulate": ".simulation",
-    "simulate_pulses": ".simulation",
-}
+hdf5_order.watch()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ON_FIRST_USE:
-        value = getattr(importlib.import_module(_ON_FIRST_USE[name], __name__), name)
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name], __name__), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

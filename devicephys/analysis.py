@@ -103,7 +103,14 @@ def trend_end(voltage: np.ndarray, current: np.ndarray) -> float:
 
 
 def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
-    """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never."""
+    """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never.
+
+    Of a ramp that goes there and back only the way there is looked at.
+    """
+    if len(voltage):
+        magnitude = np.abs(voltage)
+        there = int(np.flatnonzero(magnitude >= magnitude.max())[-1]) + 1
+        voltage, current = voltage[:there], current[:there]
     trend = reset_trend(voltage, current)
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = np.abs(voltage) > max(trend_end(voltage, current), READ_VOLTAGE)

@@ -1,47 +1,35 @@
-"""What every command of ``ddk-device`` shares: the application, options, ways to end.
+"""What the commands of ``ddk-device`` share: the application, options, the end of many ranks.
 
-Exit codes: 0 done, 2 bad input or incomplete installation, 3 the solver gave up or a verification
-failed, 4 files, 130 stopped by Ctrl-C or SIGTERM, 1 anything unexpected.  Every error is one line
-on the error stream.
+What they share with the other command lines (ways to end, ``--quiet`` and ``--json``, paths) is in
+`devicephys.command_line`, `devicephys.command_output` and `devicephys.command_options`.
 
-A module with commands imports from here and is itself imported by ``devicephys.cli``.  Whatever
-takes time to import is imported inside the commands, so that ``--help`` is quick.
+A module with commands imports from here and is itself imported by `devicephys.cli_commands`.
+Whatever takes time to import is imported inside the commands, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
-import functools
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-import typer.core
 
+from devicephys.command_line import application, message_and_code
+from devicephys.command_options import path_of
 from devicephys.errors import DDKError, InputError
+from devicephys.picture_names import Pictures
 
-#: the order of the commands in the help; the others follow
-_FIRST = ("iv", "pulses", "switching-time", "campaign", "resume", "plot")
-
-
-class _Commands(typer.core.TyperGroup):
-    def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
-        return [n for n in _FIRST if n in names] + [n for n in names if n not in _FIRST]
-
-
-app = typer.Typer(
-    name="ddk-device",
-    cls=_Commands,
-    help="Simulate filamentary memristor cells: heat, current and vacancies, fully coupled.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = application(
+    "ddk-device",
+    "Simulate filamentary memristor cells: heat, current and vacancies, fully coupled.",
+    "ddk-device iv --preset quick --out runs/first",
+    "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
+    "ddk-device show-device",
+    first=("iv", "pulses", "switching-time", "campaign", "resume", "plot"),
 )
 
 
@@ -79,6 +67,10 @@ PresetOption = Annotated[
 OutOption = Annotated[
     str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
 ]
+PicturesOption = Annotated[
+    Pictures,
+    typer.Option("--pictures", help="svg or pdf: make vector pictures beside the PNG files."),
+]
 CheckpointOption = Annotated[
     int | None,
     typer.Option(
@@ -88,59 +80,6 @@ CheckpointOption = Annotated[
         help="Keep the state every N pulses, or N steps of a sweep; 'resume' goes on from it.",
     ),
 ]
-
-
-def command[**P](function: Callable[P, None]) -> Callable[P, None]:
-    """Turn the ways in which a command can end into one line and an exit code."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        # PETSc would take SIGTERM for itself and abort; it is to end like Ctrl-C.
-        options = os.environ.get("PETSC_OPTIONS", "")
-        os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
-        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            function(*args, **kwargs)
-        except DDKError as exc:
-            end(str(exc), exc.exit_code)
-        except KeyboardInterrupt:
-            end("stopped", 130)
-        except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
-            raise
-        except Exception as exc:
-            end(*message_and_code(exc))
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-
-    return run
-
-
-def end(message: str, code: int) -> NoReturn:
-    """Print one line on the error stream, of many ranks one, and end with ``code``."""
-    from devicephys import installation
-
-    if installation.parallel_rank() == 0:  # of many ranks one speaks
-        typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def message_and_code(exc: BaseException) -> tuple[str, int]:
-    """Return what to say of an exception, whatever it is, and the exit code."""
-    from devicephys import installation, runfolder
-
-    if isinstance(exc, DDKError):
-        return str(exc), exc.exit_code
-    if isinstance(exc, KeyboardInterrupt):
-        return "stopped", 130
-    if error := installation.compilation_error(exc):
-        return str(error), error.exit_code
-    where = runfolder.keep_traceback(exc)
-    return f"{_in_one_line(exc)}. The traceback is in {where}", DDKError.exit_code
-
-
-def _in_one_line(exc: BaseException) -> str:
-    """Return kind and message of an exception that nobody expected, in one line."""
-    return f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
 
 
 @contextmanager
@@ -167,26 +106,7 @@ def output_folder(text: str, where: str) -> Path:
     ------
     InputError : the name is empty.
     """
-    if not text.strip():
-        raise InputError("the name of the folder is empty", where, "Write '.' for this folder")
-    return Path(text)
-
-
-def given(option: str, value: str | None) -> str | None:
-    """Return ``value``, the text given to ``option``; None if there is none.
-
-    Raises
-    ------
-    InputError : the text is empty.
-    """
-    if value is not None and not value.strip():
-        raise InputError("the value is empty", option, "Give it a value, or leave it out")
-    return value
-
-
-def wide_console(kind: Any) -> Any:
-    """A console that does not fold tables to 80 columns when its output goes to a file."""
-    return kind() if sys.stdout.isatty() else kind(width=160)
+    return path_of(text, where, "folder")
 
 
 def parse_changes(changes: list[str]) -> dict[str, str]:

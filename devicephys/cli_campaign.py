@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devicephys.cli_base import app, command, end, output_folder, wide_console
+from devicephys.cli_base import app, output_folder
+from devicephys.command_line import command, end, examples
+from devicephys.command_output import Output
 from devicephys.errors import InputError, SolverError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from devicephys.campaign.description import Campaign
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-device campaign fig2b-small --dry-run",
+        "ddk-device campaign fig2b-small --out fig2b.zarr --workers 2",
+        "ddk-device campaign mine.yaml --out mine.zarr --retry-failed --json",
+    )
+)
 @command
 def campaign(
+    output: Output,
     source: Annotated[
         str,
         typer.Argument(metavar="NAME|FILE", help="Shipped campaign, or a YAML file."),
@@ -44,20 +51,17 @@ def campaign(
 
     Started again with the same --out, it computes what is missing.
     """
-    from rich.console import Console
-
     from devicephys import installation
     from devicephys.campaign import progress as campaign_progress
     from devicephys.campaign.description import Campaign
 
     planned = Campaign.from_file(source)
-    console = wide_console(Console)
     if workers is not None and scheduler is not None:
         raise InputError(
             "a scheduler has its own workers", "--workers and --scheduler", "Give one of the two"
         )
     if dry_run:
-        _plan(planned, workers, console)
+        _plan(planned, workers, output)
         return
     if out is None:
         raise InputError("no store is named", "--out", "Give e.g. --out runs/campaign.zarr")
@@ -68,7 +72,7 @@ def campaign(
         )
     from devicephys import campaign as campaigns
 
-    with campaign_progress.Display(console) as display:
+    with campaign_progress.Display(output.console(errors=False)) as display:
         outcome = campaigns.run(
             planned,
             path,
@@ -77,9 +81,18 @@ def campaign(
             retry_failed=retry_failed,
             progress=display,
         )
-    console.print(campaign_progress.outcome_table(outcome))
+    output.rows(["Campaign", ""], campaign_progress.outcome_rows(outcome))
+    output.add(
+        store=outcome.store,
+        points={"done": outcome.done, "failed": outcome.failed, "missing": outcome.missing},
+        reasons=[{"reason": text, "points": count} for text, count in outcome.reasons],
+        computed=outcome.computed,
+        seconds=outcome.seconds,
+        units={"seconds": "s"},
+    )
     if outcome.failed:
         reason, count = outcome.reasons[0]
+        output.finish()
         end(
             f"{outcome.failed} of {planned.size} points failed, {count} of them: {reason}. "
             f"See 'reason' in {outcome.store}; --retry-failed computes them again",
@@ -87,37 +100,58 @@ def campaign(
         )
 
 
-def _plan(planned: Campaign, workers: int | None, console: Console) -> None:
-    """Print the grid and what it will cost."""
+def _plan(planned: Campaign, workers: int | None, output: Output) -> None:
+    """Tell the grid and what it will cost."""
     from devicephys.campaign import progress as campaign_progress
     from devicephys.campaign.cluster import physical_cores
     from devicephys.campaign.layout import point_variables
 
     count = workers or physical_cores()
-    time = campaign_progress.duration(planned.seconds(planned.size, count))
-    console.print(campaign_progress.grid_table(planned))
+    seconds = planned.seconds(planned.size, count)
+    time = campaign_progress.duration(seconds)
+    files = planned.size * len(point_variables())
+    output.rows(["Axis", "Values", ""], campaign_progress.grid_rows(planned), planned.name)
     lines = [f"About {time} on {count} worker(s), preset {planned.settings.name}."]
-    lines.append(f"The store will have {planned.size * len(point_variables())} files.")
+    lines.append(f"The store will have {files} files.")
     if planned.variability is None and planned.cycles * planned.devices > 1:
         lines.append("Without variability all cycles and devices give the same.")
     for text in lines:
-        typer.echo(text)
+        output.line(text)
+    output.add(
+        name=planned.name,
+        amplitude=planned.amplitudes,
+        width=planned.widths,
+        initial_resistance=planned.initial_resistances,
+        cycles=planned.cycles,
+        devices=planned.devices,
+        points=planned.size,
+        pulses=planned.pulse_count,
+        workers=count,
+        seconds=seconds,
+        store_files=files,
+        units={"amplitude": "V", "width": "s", "initial_resistance": "ohm", "seconds": "s"},
+    )
 
 
-@app.command("list-campaigns")
-@command
-def list_campaigns() -> None:
+@app.command("list-campaigns", epilog=examples("ddk-device list-campaigns"))
+@command(answers=True)
+def list_campaigns(output: Output) -> None:
     """Print the campaigns that ship with the toolkit, their points and what they are for."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from devicephys.campaign.description import Campaign
     from devicephys.campaign.file import list_campaigns as names
 
-    table = Table("Campaign", "Points", "Pulses", "Preset", "For")
+    found = []
     for name in names():
         one = Campaign.from_file(name)
-        row = (name, str(one.size), str(one.pulse_count), one.settings.name, one.description)
-        table.add_row(*map(Text, row))
-    wide_console(Console).print(table)
+        found.append(
+            {
+                "name": name,
+                "points": one.size,
+                "pulses": one.pulse_count,
+                "preset": one.settings.name,
+                "description": one.description,
+            }
+        )
+    heads = ["Campaign", "Points", "Pulses", "Preset", "For"]
+    output.rows(heads, [[*map(str, one.values())] for one in found])
+    output.add(campaigns=found)

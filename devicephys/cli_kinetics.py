@@ -10,17 +10,18 @@ import typer
 from devicephys.cli_base import (
     DEFAULT_DEVICE,
     DeviceOption,
+    PicturesOption,
     Preset,
     PresetOption,
     SetOption,
     aborting,
     app,
-    command,
-    end,
-    message_and_code,
     output_folder,
     parse_changes,
 )
+from devicephys.command_line import command, end, examples, message_and_code
+from devicephys.command_output import Output
+from devicephys.picture_names import Pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,9 +46,17 @@ class Criterion(StrEnum):
     applied = "applied"
 
 
-@app.command("switching-time")
+@app.command(
+    "switching-time",
+    epilog=examples(
+        "ddk-device switching-time --out runs/kinetics",
+        "ddk-device switching-time --polarity set --voltages '1 V:1.6 V:7' --out runs/set",
+        "ddk-device switching-time --preset quick --voltages '1 V, 1.4 V' --out runs/two --json",
+    ),
+)
 @command
 def switching_time(
+    output: Output,
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
     ],
@@ -84,11 +93,12 @@ def switching_time(
     loops_before: Annotated[
         int, typer.Option("--loops-before", min=0, help="Loops the cell runs before.")
     ] = 0,
+    pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Measure how long constant voltages take to switch a cell.
 
     RESET starts from the cell as formed, SET from the state after the RESET half of its own
-    sweep. The folder gets kinetics.nc, kinetics.png, device.yaml and run.log.
+    sweep. The folder gets kinetics.nc, kinetics.png, report.html, device.yaml and run.log.
     """
     from devicephys import installation
     from devicephys.device import load_device
@@ -103,12 +113,19 @@ def switching_time(
     settings = Settings.preset(preset.value)
     world = installation.world()
     if world is None:
-        _run(path, cell, scan, settings)
+        _run(path, cell, scan, settings, output, pictures.value)
     else:
-        _run_in_parallel(world, path, cell, scan, settings)
+        _run_in_parallel(world, path, cell, scan, settings, output, pictures.value)
 
 
-def _run(out: Path, cell: Device, scan: SwitchingScan, settings: Settings) -> None:
+def _run(
+    out: Path,
+    cell: Device,
+    scan: SwitchingScan,
+    settings: Settings,
+    output: Output,
+    pictures: str,
+) -> None:
     from devicephys import installation
     from devicephys.kinetics_run import begin, run_scan
     from devicephys.runfolder import RunFolder
@@ -116,11 +133,17 @@ def _run(out: Path, cell: Device, scan: SwitchingScan, settings: Settings) -> No
     installation.require_solver()
     with RunFolder.claim(out) as folder:
         begin(folder, cell, scan, settings)
-        run_scan(folder, cell, scan, settings)
+        run_scan(folder, cell, scan, settings, output, pictures)
 
 
 def _run_in_parallel(
-    world: Any, out: Path, cell: Device, scan: SwitchingScan, settings: Settings
+    world: Any,
+    out: Path,
+    cell: Device,
+    scan: SwitchingScan,
+    settings: Settings,
+    output: Output,
+    pictures: str,
 ) -> None:
     """Compute on all ranks if all are ready; rank 0 alone has the folder."""
     from devicephys import installation
@@ -148,4 +171,4 @@ def _run_in_parallel(
             simulate_switching_times(cell, scan, settings)
         else:
             with folder:
-                run_scan(folder, cell, scan, settings)
+                run_scan(folder, cell, scan, settings, output, pictures)

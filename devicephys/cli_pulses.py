@@ -12,16 +12,19 @@ from devicephys.cli_base import (
     CheckpointOption,
     DeviceOption,
     OutOption,
+    PicturesOption,
     Preset,
     PresetOption,
     SetOption,
     app,
-    command,
-    given,
     output_folder,
     parse_changes,
 )
+from devicephys.command_line import command, examples
+from devicephys.command_options import given
+from devicephys.command_output import Output
 from devicephys.errors import InputError
+from devicephys.picture_names import Pictures
 
 Text = str | None
 Number = int | None
@@ -31,9 +34,17 @@ def _text(name: str, metavar: str, help_: str) -> Any:
     return typer.Option(name, metavar=metavar, help=help_)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
+        "ddk-device pulses --amplitudes heights.csv --width '50 ns' --preset quick --out runs/own",
+        "ddk-device pulses --count 20 --seed 1 --cycle 3 --out runs/drawn",
+        "ddk-device pulses --preset quick --count 20 --out runs/quick --json > train.json",
+    )
+)
 @command
 def pulses(
+    output: Output,
     out: OutOption,
     amplitude: Annotated[
         Text, _text("--amplitude", "VOLTAGE", "Height, negative for RESET; default '-2 V'.")
@@ -75,10 +86,11 @@ def pulses(
         Text, _text("--variability", "FILE", "Spreads of the population, a YAML file.")
     ] = None,
     checkpoint_every: CheckpointOption = None,
+    pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Apply a train of pulses to a cell, read it after each, and draw its conductance.
 
-    The folder gets pulses.nc, pulses.png, device.yaml, request.json and run.log.
+    The folder gets pulses.nc, pulses.png, report.html, device.yaml, request.json and run.log.
     """
     from devicephys.device import load_device
     from devicephys.launch import start
@@ -87,21 +99,26 @@ def pulses(
     from devicephys.units import to_si
 
     path = output_folder(out, "--out")
-    options = {
-        "amplitude": given("--amplitude", amplitude),
-        "width": given("--width", width),
-        "count": count,
-        "period": given("--period", period),
-        "rise": given("--rise", rise),
-        "fall": given("--fall", fall),
-        "read_voltage": given("--read-voltage", read_voltage),
-    }
-    train = _train(options, given("--amplitudes", amplitudes))
-    if given("--initial-resistance", initial_resistance) is not None:
+    options = given(
+        amplitude=amplitude,
+        width=width,
+        count=count,
+        period=period,
+        rise=rise,
+        fall=fall,
+        read_voltage=read_voltage,
+    )
+    told = given(
+        amplitudes=amplitudes, initial_resistance=initial_resistance, variability=variability
+    )
+    train = _train(options, told.get("amplitudes"))
+    if "initial_resistance" in told:
         ohms = to_si(initial_resistance, "ohm", "--initial-resistance")
         if not ohms > 0:
-            raise InputError(f"{ohms:g} ohm is not positive", "--initial-resistance")
-    spreads = _spreads(seed, cycle, device_number, given("--variability", variability))
+            raise InputError(
+                f"{ohms:g} ohm is not positive", "--initial-resistance", "Write e.g. '5 kohm'"
+            )
+    spreads = _spreads(seed, cycle, device_number, told.get("variability"))
     cell = load_device(device).with_(parse_changes(changes or []))
     request = Request(
         cell,
@@ -114,7 +131,7 @@ def pulses(
         cycle or 0,
         device_number or 0,
     )
-    start(path, request)
+    start(path, request, output, pictures.value)
 
 
 def _train(options: dict[str, Any], file: str | None) -> Any:
@@ -122,7 +139,7 @@ def _train(options: dict[str, Any], file: str | None) -> Any:
     from devicephys.pulse_train import PulseTrain
 
     if file is not None:
-        if options["amplitude"] is not None:
+        if "amplitude" in options:
             raise InputError(
                 "heights are given twice", "--amplitude and --amplitudes", "Give one of the two"
             )
@@ -130,7 +147,7 @@ def _train(options: dict[str, Any], file: str | None) -> Any:
 
         options["amplitude"] = read_amplitudes(Path(file))
     try:
-        return PulseTrain(**{key: value for key, value in options.items() if value is not None})
+        return PulseTrain(**options)
     except InputError as exc:
         name = exc.where.split("[")[0]
         if name not in options:
@@ -158,12 +175,14 @@ def _spreads(
     return Variability().to_dict()
 
 
-@app.command()
+@app.command(epilog=examples("ddk-device resume runs/train"))
 @command
 def resume(
+    output: Output,
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the run.")],
+    pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Go on with a run that was stopped or killed, from its last checkpoint if it has one."""
     from devicephys.launch import resume as take_up
 
-    take_up(output_folder(folder, "DIR"))
+    take_up(output_folder(folder, "DIR"), output, pictures.value)

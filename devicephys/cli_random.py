@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devicephys.cli_base import DEFAULT_DEVICE, DeviceOption, app, command
-from devicephys.errors import InputError
+from devicephys.cli_base import DEFAULT_DEVICE, DeviceOption, app
+from devicephys.command_line import command, examples
+from devicephys.command_options import free_path
 
 
-@app.command("random-device")
+@app.command(
+    "random-device",
+    epilog=examples(
+        "ddk-device random-device --seed 1 > drawn.yaml",
+        "ddk-device random-device --seed 7 --device kim-stack --out drawn.yaml",
+    ),
+)
 @command
 def random_device(
     seed: Annotated[
@@ -21,10 +27,11 @@ def random_device(
     device: DeviceOption = DEFAULT_DEVICE,
     out: Annotated[
         str | None,
-        typer.Option(
-            "--out", metavar="FILE", help="File to write instead of printing; not yet there."
-        ),
+        typer.Option("--out", metavar="FILE", help="File to write instead of printing."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
 ) -> None:
     """Print a device drawn from the ranges of docs/ranges.md as a YAML file.
 
@@ -35,11 +42,10 @@ def random_device(
     from devicephys.device import load_device, ranges
     from devicephys.records import write_bytes
 
-    if out is not None and not out.strip():
-        raise InputError("the name of the file is empty", "--out", "Give a name, or leave it out")
+    path = None if out is None else free_path(out, overwrite)
     drawn = ranges.random_device(np.random.default_rng(seed), load_device(device))
     text = drawn.with_({"name": f"random-{seed}"}).to_yaml()
-    if out is None:
+    if path is None:
         typer.echo(text, nl=False)
         return
-    write_bytes(Path(out), text.encode())
+    write_bytes(path, text.encode(), overwrite)

@@ -7,8 +7,10 @@ command line ends on it.
 from __future__ import annotations
 
 import difflib
+import os
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -118,6 +120,25 @@ def closest(word: str, known: Iterable[str]) -> str:
     if not words:
         return ""
     return "Known: " + ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
+
+
+def similar_file(path: str | os.PathLike[str], otherwise: str = "") -> str:
+    """Hint for a file or folder that is not there: the one beside it whose name is closest.
+
+    Parameters
+    ----------
+    path : what was asked for.
+    otherwise : the hint where no name is close.
+    """
+    wanted = Path(path)
+    if not wanted.parent.is_dir():
+        return f"There is no folder '{wanted.parent}' either"
+    try:
+        there = os.listdir(wanted.parent)
+    except OSError:  # a folder that may not be read
+        return otherwise
+    found = difflib.get_close_matches(wanted.name, there, n=1, cutoff=0.75)
+    return f"Did you mean '{wanted.parent / found[0]}'?" if found else otherwise
 
 
 def shorten(value: object, length: int = 60) -> str:

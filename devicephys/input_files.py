@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from devicephys.errors import InputError, StorageError, shorten
+from devicephys.errors import InputError, StorageError, shorten, similar_file
 from devicephys.units import to_si
 from devicephys.yaml_text import parse_yaml
 
@@ -85,7 +85,7 @@ def _text(path: Path, largest: int) -> str:
             raise InputError(f"is larger than {largest} bytes", str(path))
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError("no such file", str(path)) from None
+        raise InputError("no such file", str(path), similar_file(path)) from None
     except UnicodeDecodeError:
         raise InputError("is not text in UTF-8", str(path)) from None
     except InputError:

@@ -12,15 +12,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from devicephys import installation, records, runfolder
+from devicephys.command_output import Output
 from devicephys.errors import DDKError, Interrupted, SolverError, StorageError
 from devicephys.kinetics_schema import SWITCHED
+from devicephys.picture_names import as_format
+from devicephys.run_entries import switching_entries
 from devicephys.units import format_si
 
 if TYPE_CHECKING:
@@ -57,8 +56,15 @@ def begin(folder: RunFolder, device: Device, scan: SwitchingScan, settings: Sett
         raise
 
 
-def run_scan(folder: RunFolder, device: Device, scan: SwitchingScan, settings: Settings) -> None:
-    """Measure into a folder after `begin`, print the times and the paths.
+def run_scan(
+    folder: RunFolder,
+    device: Device,
+    scan: SwitchingScan,
+    settings: Settings,
+    output: Output,
+    pictures: str = "png",
+) -> None:
+    """Measure into a folder after `begin`; tell ``output`` the times and the paths.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def run_scan(folder: RunFolder, device: Device, scan: SwitchingScan, settings: S
     """
     from devicephys.switching_time import simulate_switching_times
 
-    console = Console(stderr=True)
+    console = output.console()
 
     def tell(results: Results) -> None:
         line = _line(results)
@@ -98,7 +104,7 @@ def run_scan(folder: RunFolder, device: Device, scan: SwitchingScan, settings: S
     try:
         with _undisturbed():
             records.write(ds, folder.path / RECORD)
-        picture = draw(folder.path, ds)
+        drawn = draw(folder.path, ds, pictures=pictures)
     except DDKError as exc:
         folder.log(f"error: {exc}", stamp=True)
         raise
@@ -107,19 +113,28 @@ def run_scan(folder: RunFolder, device: Device, scan: SwitchingScan, settings: S
     for line in summary(ds):
         folder.log(line)
     folder.log("done", stamp=True)
-    _print(ds)
-    sys.stdout.write(f"{folder.path / RECORD}\n{picture}\n")
+    _tell(ds, output)
+    output.add(folder=folder.path, record=folder.path / RECORD, **switching_entries(ds))
+    output.file(folder.path / RECORD, *drawn)
 
 
-def draw(folder: Path, ds: xr.Dataset, *, overwrite: bool = False) -> Path:
-    """Make the picture of a record in ``folder`` and return its path.
+def draw(
+    folder: Path, ds: xr.Dataset, *, overwrite: bool = False, pictures: str = "png"
+) -> list[Path]:
+    """Make the picture of a record in ``folder``, as PNG and as ``pictures``, and its report;
+    return the paths.
 
-    Raises StorageError if it cannot be written.
+    Raises
+    ------
+    StorageError, InputError : a file cannot be written, or the device cannot be read.
     """
     from devicephys.plots_kinetics import kinetics_figure
     from devicephys.plots_style import save_figure
+    from devicephys.report import write_report
 
-    return save_figure(kinetics_figure(ds), folder / CURVES, overwrite=overwrite)
+    names = dict.fromkeys((CURVES, as_format(CURVES, pictures)))
+    drawn = [save_figure(kinetics_figure(ds), folder / name, overwrite) for name in names]
+    return [*drawn, write_report(folder, ds, drawn, overwrite=overwrite)]
 
 
 def summary(ds: xr.Dataset) -> list[str]:
@@ -151,27 +166,34 @@ def _line(results: Results) -> str:
     )
 
 
-def _print(ds: xr.Dataset) -> None:
-    table = Table(title=Text(f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution"))
-    for column in ("Voltage", "Switching time", "T at half time", "Decades/V", "Steps", ""):
-        table.add_column(column, justify="left" if not column else "right")
+def rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Headings and texts of a table of the measured times, a row each; in the last column, why
+    there is no time."""
+    heads = ["Voltage", "Switching time", "T at half time", "Decades/V", "Steps", ""]
+    texts = []
     for i in range(ds.sizes["polarity"]):
         for k in range(ds.sizes["voltage"]):
             point = ds.isel(polarity=i, voltage=k)
             done = str(point["status"].values) == SWITCHED
             slope = float(point["local_slope"])
-            cells: tuple[Any, ...] = (
-                f"{float(point['applied_voltage']):+.4g} V",
-                format_si(float(point["switching_time"]), "s") if done else "–",
-                f"{float(point['temperature_half']) - 273.15:.0f} °C" if done else "–",
-                f"{slope:.1f}" if slope == slope else "–",
-                str(int(point["steps"])),
-                "" if done else str(point["status"].values),
+            texts.append(
+                [
+                    f"{float(point['applied_voltage']):+.4g} V",
+                    format_si(float(point["switching_time"]), "s") if done else "–",
+                    f"{float(point['temperature_half']) - 273.15:.0f} °C" if done else "–",
+                    f"{slope:.1f}" if slope == slope else "–",
+                    str(int(point["steps"])),
+                    "" if done else str(point["status"].values),
+                ]
             )
-            table.add_row(*map(Text, cells))
-    Console().print(table)
+    return heads, texts
+
+
+def _tell(ds: xr.Dataset, output: Output) -> None:
+    title = f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution"
+    output.rows(*rows(ds), title, right=range(5))
     for line in summary(ds):
-        sys.stdout.write(f"{line}\n")
+        output.line(line)
 
 
 def _keep(folder: RunFolder, exc: SolverError | Interrupted) -> None:

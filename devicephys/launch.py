@@ -8,7 +8,9 @@ from pathlib import Path
 
 from devicephys import installation, records, runfolder
 from devicephys.checkpoint import Checkpoint
-from devicephys.cli_base import aborting, end, message_and_code
+from devicephys.cli_base import aborting
+from devicephys.command_line import end, message_and_code
+from devicephys.command_output import Output
 from devicephys.errors import StorageError
 from devicephys.loop_run import LoopRun
 from devicephys.pulse_run import PulseRun
@@ -17,13 +19,14 @@ from devicephys.run import Run, begin, carry_out, log_versions
 from devicephys.runfolder import RunFolder
 
 
-def run_of(request: Request) -> Run:
-    """The kind of run that a request asks for."""
-    return PulseRun(request) if request.kind == "pulses" else LoopRun(request)
+def run_of(request: Request, pictures: str = "png") -> Run:
+    """The kind of run that a request asks for, and the format of its pictures."""
+    kind = PulseRun if request.kind == "pulses" else LoopRun
+    return kind(request, pictures)
 
 
-def start(out: Path, request: Request) -> None:
-    """Claim a folder and carry out a run in it.
+def start(out: Path, request: Request, output: Output, pictures: str = "png") -> None:
+    """Claim a folder and carry out a run in it; tell ``output`` about it.
 
     Raises what `devicephys.run.carry_out`, `RunFolder.claim` and `installation.require_solver` do.
     """
@@ -33,10 +36,10 @@ def start(out: Path, request: Request) -> None:
         begin(folder, request)
         return folder, request
 
-    _go(out, prepare, solver_first=True)
+    _go(out, prepare, output, pictures, solver_first=True)
 
 
-def resume(path: Path) -> None:
+def resume(path: Path, output: Output, pictures: str = "png") -> None:
     """Go on with the run in a folder, from its checkpoint, or from the start if there is none.
 
     A run that is complete only gets what is missing of its pictures.
@@ -46,11 +49,16 @@ def resume(path: Path) -> None:
     StorageError : no run in the folder, another process at work in it, a damaged checkpoint or
         request; the rest as `start`.
     """
-    _go(path, lambda: _take_up(path), solver_first=False)
+    _go(path, lambda: _take_up(path, output, pictures), output, pictures, solver_first=False)
 
 
 def _go(
-    path: Path, prepare: Callable[[], tuple[RunFolder, Request] | None], *, solver_first: bool
+    path: Path,
+    prepare: Callable[[], tuple[RunFolder, Request] | None],
+    output: Output,
+    pictures: str,
+    *,
+    solver_first: bool,
 ) -> None:
     """Carry out what ``prepare`` makes of the folder on rank 0; None means nothing to do."""
     world = installation.world()
@@ -72,7 +80,7 @@ def _go(
     if world is None:
         if prepared is not None:
             with prepared[0] as folder:
-                carry_out(folder, run_of(prepared[1]))
+                carry_out(folder, run_of(prepared[1], pictures), output)
         return
     # Who computes without the others would wait for them for ever.
     text = prepared[1].to_json() if prepared is not None else ""
@@ -87,7 +95,7 @@ def _go(
     with aborting(world):
         if prepared is not None:
             with prepared[0] as folder:
-                carry_out(folder, run_of(prepared[1]))
+                carry_out(folder, run_of(prepared[1], pictures), output)
         else:
             _help(path, Request.from_json(told[0][2], runfolder.REQUEST))
 
@@ -99,21 +107,22 @@ def _help(path: Path, request: Request) -> None:
     run_of(request).simulate(None, checkpoint)
 
 
-def _take_up(path: Path) -> tuple[RunFolder, Request] | None:
+def _take_up(path: Path, output: Output, pictures: str) -> tuple[RunFolder, Request] | None:
     """The folder and the request of a run that is not complete, else None."""
     folder = RunFolder.reopen(path)
     try:
         request = Request.read(path / runfolder.REQUEST)
-        run = run_of(request)
+        run = run_of(request, pictures)
         checkpoint = Checkpoint(path, request.checkpoint_every or 1)
         if _is_complete(path / run.record, run.schema):
             checkpoint.remove()
-            _draw_missing(folder, run)
+            _draw_missing(folder, run, output)
             folder.release()
             return None
         found = checkpoint.load() is not None if request.checkpoint_every else False
         words = "from its checkpoint" if found else "from the start: there is no checkpoint"
-        sys.stderr.write(f"{path}: the {run.noun} goes on {words}\n")
+        if not output.quiet:
+            sys.stderr.write(f"{path}: the {run.noun} goes on {words}\n")
         folder.log()
         folder.log(f"{installation.command_line()}: {words}", stamp=True)
         log_versions(folder)
@@ -136,16 +145,16 @@ def _is_complete(record: Path, schema: str) -> bool:
         ) from exc
 
 
-def _draw_missing(folder: RunFolder, run: Run) -> None:
+def _draw_missing(folder: RunFolder, run: Run, output: Output) -> None:
     """Make what a process that was killed while it drew left out, and say what was done."""
     path = folder.path
-    if all((path / name).exists() for name in run.files):
-        sys.stdout.write(f"nothing to do: the {run.noun} in {path / run.record} is complete\n")
-        return
     ds = records.read(path / run.record, run.schema)
+    output.add(**run.entries(ds), folder=path, record=path / run.record)
+    if all((path / name).exists() for name in run.files):
+        output.note(f"nothing to do: the {run.noun} in {path / run.record} is complete")
+        return
     if not (path / runfolder.DEVICE).exists():
         records.write_bytes(path / runfolder.DEVICE, run.request.device.to_yaml().encode())
     folder.log(f"{installation.command_line()}: draws what was missing", stamp=True)
-    for picture in run.draw(path, ds, overwrite=True):
-        sys.stdout.write(f"{picture}\n")
+    output.file(*run.draw(path, ds, overwrite=True))
     folder.log("done", stamp=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from devicephys import runfolder
+from devicephys.picture_names import as_format
 from devicephys.progress import Reporter, headline_rows
 from devicephys.protocol import Waveform
 from devicephys.run import Run
+from devicephys.run_entries import loop_entries
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LoopRun(Run):
-    """One or several current-voltage loops, or another waveform: ``iv.nc`` and its pictures."""
+    """One or several current-voltage loops, or another waveform: ``iv.nc``, pictures, report."""
 
     record, schema = runfolder.RECORD, "IVTrace"
     files = runfolder.LOOP_FILES
@@ -43,10 +45,13 @@ class LoopRun(Run):
         return time, f"up to {1e3 * time:.4g} ms, {voltage:+.3f} V"
 
     def draw(self, folder: Path, ds: xr.Dataset, *, overwrite: bool) -> list[Path]:
-        return draw_loop(folder, ds, overwrite=overwrite)
+        return draw_loop(folder, ds, overwrite=overwrite, pictures=self.pictures)
 
     def rows(self, ds: xr.Dataset) -> list[tuple[str, str]]:
         return headline_rows(json.loads(ds.attrs["headline_json"]))
+
+    def entries(self, ds: xr.Dataset) -> dict[str, Any]:
+        return loop_entries(ds)
 
     def details(self, ds: xr.Dataset) -> Iterator[str]:
         names = ("rejected_time", "rejected_step_size", "rejected_reason")
@@ -54,25 +59,34 @@ class LoopRun(Run):
             yield f"rejected  t = {time:.9g} s  dt = {size:.4g} s  {reason}"
 
 
-def draw_loop(folder: Path, ds: xr.Dataset, *, overwrite: bool) -> list[Path]:
-    """Make all pictures and the ParaView file of a record in ``folder``; return their paths.
+def draw_loop(
+    folder: Path, ds: xr.Dataset, *, overwrite: bool, pictures: str = "png"
+) -> list[Path]:
+    """Make pictures, ParaView file and report of a record in ``folder``; return their paths.
+
+    With ``pictures`` "svg" or "pdf" the two that stand still are made in that format as well.
 
     Raises
     ------
     StorageError, InputError : the first that failed; the others were made nevertheless.
     """
-    from devicephys import paraview, plots
+    from devicephys import paraview, plots, report
 
-    def png(make: Callable[[Any], Any]) -> Callable[[Path], Path]:
+    paths: list[Path] = []
+    errors = []
+
+    def still(make: Callable[[Any], Any]) -> Callable[[Path], Path]:
         return lambda path: plots.save_figure(make(ds), path, overwrite=overwrite)
 
+    stills = {runfolder.CURVES: plots.iv_figure, runfolder.MAPS: plots.fields_figure}
     jobs: dict[str, Callable[[Path], Path]] = {
-        runfolder.CURVES: png(plots.iv_figure),
-        runfolder.MAPS: png(plots.fields_figure),
+        **{name: still(make) for name, make in stills.items()},
+        **{as_format(name, pictures): still(make) for name, make in stills.items()},
         runfolder.FILM: lambda path: plots.loop_animation(ds, path, overwrite=overwrite),
         runfolder.PARAVIEW: lambda path: paraview.write_vtkhdf(ds, path, overwrite=overwrite),
+        # the last: it shows the pictures
+        runfolder.REPORT: lambda _: report.write_report(folder, ds, paths, overwrite=overwrite),
     }
-    paths, errors = [], []
     for name, make in jobs.items():
         try:
             paths.append(make(folder / name))

@@ -1,35 +1,69 @@
-"""What all pictures share: colours, axis names, layer geometry, the banner, saving.
+"""What all pictures of records share: axis names, layer geometry, the banner.
 
-Only matplotlib's object interface is used, on the Agg canvas: no global figure state, so pictures
-can be made in threads and without a display.
+Colours, sizes, figures and saving are those of all pictures: `devicephys.picture_style`.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import math
-import os
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
-from devicephys.records import write_bytes
+from devicephys.picture_style import (
+    BLUE,
+    ORANGE,
+    VERMILLION,
+    WARNING,
+    new_figure,
+    save_figure,
+    style_axes,
+)
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
-BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"
+__all__ = [
+    "BLUE",
+    "CELSIUS_ZERO",
+    "KILOOHM",
+    "MICROAMPERE",
+    "NM",
+    "ORANGE",
+    "PER_1E21_CM3",
+    "POINT_MEANING",
+    "RESET_COLOUR",
+    "SET_COLOUR",
+    "VERMILLION",
+    "WARNING",
+    "LayerBand",
+    "Outline",
+    "add_heading",
+    "banner_text",
+    "branches",
+    "device_of",
+    "headline",
+    "index_at",
+    "lighter",
+    "minus",
+    "mirrored_line",
+    "mirrored_nodes",
+    "new_figure",
+    "resistance_text",
+    "save_figure",
+    "stack",
+    "style_axes",
+    "title_text",
+    "voltage_label",
+]
+
 RESET_COLOUR, SET_COLOUR = BLUE, VERMILLION
 
 NM = 1e9  # m -> nm
@@ -69,42 +103,10 @@ class Outline:
     top: float
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty white figure of ``width`` x ``height`` inches on an Agg canvas."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def save_figure(
-    figure: Figure, path: str | os.PathLike[str], *, dpi: float = 160, overwrite: bool = False
-) -> Path:
-    """Write a figure as PNG, whole or not at all.
-
-    Raises
-    ------
-    StorageError : as `devicephys.records.write`.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return write_bytes(path, buffer.getbuffer(), overwrite)
-
-
 def lighter(colour: str, share: float) -> tuple[float, float, float]:
     """Mix ``colour`` with white: ``share`` 0 leaves it, 1 gives white."""
     red, green, blue = (c + (1 - c) * share for c in to_rgb(colour))
     return red, green, blue
-
-
-def style_axes(ax: Axes, x_label: str, y_label: str, tag: str = "") -> None:
-    """Name the axes, set sizes for print and projection, write the panel's tag top left."""
-    ax.set_xlabel(x_label, fontsize=10)
-    ax.set_ylabel(y_label, fontsize=10)
-    ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
-    ax.grid(True, which="major", color="0.88", linewidth=0.6)
-    ax.set_axisbelow(True)
-    if tag:
-        ax.set_title(tag, loc="left", fontsize=11, fontweight="bold")
 
 
 def voltage_label(ds: xr.Dataset) -> str:
@@ -174,7 +176,7 @@ def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12, title: str
             ha="center",
             va="top",
             fontsize=0.9 * fontsize,
-            color="#8A2B00",
+            color=WARNING,
             bbox={"facecolor": "#FFF3E0", "edgecolor": VERMILLION, "boxstyle": "round,pad=0.25"},
         )
         used += (len(wrapped) + 0.7) * line

@@ -11,9 +11,11 @@ import numpy as np
 from rich.console import Console
 
 from devicephys import runfolder
+from devicephys.picture_names import as_format
 from devicephys.progress import PulseReporter, Reporter, celsius, time_text
 from devicephys.pulse_train import PulseTrain
 from devicephys.run import Run
+from devicephys.run_entries import pulse_entries
 from devicephys.units import format_si
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PulseRun(Run):
-    """One train of pulses with a read after each: ``pulses.nc`` and its picture."""
+    """One train of pulses with a read after each: ``pulses.nc``, picture, report."""
 
     record, schema = runfolder.PULSE_RECORD, "PulseTrace"
     files = runfolder.PULSE_FILES
@@ -59,14 +61,20 @@ class PulseRun(Run):
         return count, f"{count} pulse{'s' if count > 1 else ''}"
 
     def draw(self, folder: Path, ds: xr.Dataset, *, overwrite: bool) -> list[Path]:
-        return draw_train(folder, ds, overwrite=overwrite)
+        return draw_train(folder, ds, overwrite=overwrite, pictures=self.pictures)
 
     def rows(self, ds: xr.Dataset) -> list[tuple[str, str]]:
         return pulse_rows(ds)
 
+    def entries(self, ds: xr.Dataset) -> dict[str, Any]:
+        return pulse_entries(ds)
 
-def draw_train(folder: Path, ds: xr.Dataset, *, overwrite: bool) -> list[Path]:
-    """Make the picture of a train in ``folder``; return its path in a list.
+
+def draw_train(
+    folder: Path, ds: xr.Dataset, *, overwrite: bool, pictures: str = "png"
+) -> list[Path]:
+    """Make the picture of a train in ``folder``, as PNG and as ``pictures``, and its report;
+    return the paths.
 
     Raises
     ------
@@ -74,9 +82,11 @@ def draw_train(folder: Path, ds: xr.Dataset, *, overwrite: bool) -> list[Path]:
     """
     from devicephys.plots_pulses import pulses_figure
     from devicephys.plots_style import save_figure
+    from devicephys.report import write_report
 
-    path = folder / runfolder.PULSE_CURVES
-    return [save_figure(pulses_figure(ds), path, overwrite=overwrite)]
+    names = dict.fromkeys((runfolder.PULSE_CURVES, as_format(runfolder.PULSE_CURVES, pictures)))
+    drawn = [save_figure(pulses_figure(ds), folder / name, overwrite) for name in names]
+    return [*drawn, write_report(folder, ds, drawn, overwrite=overwrite)]
 
 
 def pulse_rows(ds: xr.Dataset) -> list[tuple[str, str]]:

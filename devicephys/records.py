@@ -30,7 +30,7 @@ import numpy as np
 import xarray as xr
 
 from devicephys import kinetics_schema  # noqa: F401  (adds its schema)
-from devicephys.errors import StorageError
+from devicephys.errors import StorageError, similar_file
 from devicephys.record_schemas import (
     ANYWHERE,
     NEAR_ZERO_VOLT,
@@ -101,7 +101,9 @@ def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset
     found = ds.attrs.get("schema")
     version = ds.attrs.get("schema_version")
     if found is None or version is None:
-        raise StorageError("it names no schema and version", where=where)
+        raise StorageError(
+            "it names no schema and version", where, "Name a file that this toolkit wrote"
+        )
     if schema is not None and found != schema:
         raise StorageError(f"a record '{schema}' was expected, it is a '{found}'", where=where)
     known = SCHEMAS.get((str(found), int(version) if str(version).isdigit() else -1))
@@ -237,7 +239,7 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
     """
     path = Path(path)
     if not path.is_file():
-        raise StorageError("there is no such file", where=str(path))
+        raise StorageError("there is no such file", str(path), similar_file(path))
     try:
         # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
         # when it is thrown away

@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from devicephys import installation, records, runfolder
 from devicephys.checkpoint import Checkpoint
+from devicephys.command_output import Output
 from devicephys.errors import DDKError, Interrupted, SolverError, StorageError
 from devicephys.progress import Reporter
 from devicephys.request import Request
@@ -41,8 +40,9 @@ class Run(abc.ABC):
     files: tuple[str, ...]  # what a finished run leaves
     noun: str
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, pictures: str = "png") -> None:
         self.request = request
+        self.pictures = pictures  # svg or pdf: vector pictures beside the PNG files
 
     @abc.abstractmethod
     def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
@@ -63,6 +63,10 @@ class Run(abc.ABC):
     @abc.abstractmethod
     def rows(self, ds: xr.Dataset) -> list[tuple[str, str]]:
         """Name and text of the figures that are printed at the end."""
+
+    @abc.abstractmethod
+    def entries(self, ds: xr.Dataset) -> dict[str, Any]:
+        """The same as names and numbers in SI units, and ``units``."""
 
     def details(self, ds: xr.Dataset) -> Iterator[str]:
         """Lines for the log that are not printed."""
@@ -116,8 +120,8 @@ def log_versions(folder: RunFolder) -> None:
         folder.log(f"  {name}: {version}")
 
 
-def carry_out(folder: RunFolder, run: Run) -> None:
-    """Simulate into a folder after `begin` and print the headline figures and the pictures' paths.
+def carry_out(folder: RunFolder, run: Run, output: Output) -> None:
+    """Simulate into a folder after `begin`; tell the headline figures and the pictures' paths.
 
     In a folder that was reopened the run goes on from its checkpoint, and what is there already
     is replaced when there is more.
@@ -132,7 +136,7 @@ def carry_out(folder: RunFolder, run: Run) -> None:
     """
     every = run.request.checkpoint_every
     checkpoint = None if every is None else _RunCheckpoint(folder, every)
-    reporter = run.reporter(Console(stderr=True), folder.log)
+    reporter = run.reporter(output.console(), folder.log)
     try:
         with reporter:
             ds = run.simulate(reporter, checkpoint)
@@ -170,7 +174,7 @@ def carry_out(folder: RunFolder, run: Run) -> None:
     except Exception as exc:
         raise _unexpected(folder, exc) from exc
     folder.log("done", stamp=True)
-    _print_summary(run, ds, pictures)
+    _tell_summary(folder, run, ds, pictures, output)
 
 
 def _unexpected(folder: RunFolder, exc: Exception, *, idle: bool = False) -> DDKError:
@@ -270,16 +274,12 @@ def _log_outcome(folder: RunFolder, run: Run, ds: xr.Dataset) -> None:
         folder.log(f"warning: {ds.attrs['warning']}")
 
 
-def _print_summary(run: Run, ds: xr.Dataset, pictures: list[Path]) -> None:
-    console = Console()
-    title = Text(f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution")
-    table = Table(title=title)
-    table.add_column("Quantity")
-    table.add_column("Value", justify="right")
-    for name, text in run.rows(ds):
-        table.add_row(Text(name), Text(text))
-    console.print(table)
+def _tell_summary(
+    folder: RunFolder, run: Run, ds: xr.Dataset, pictures: list[Path], output: Output
+) -> None:
+    title = f"{ds.attrs['voltage_reference']}, {ds.attrs['method']} solution"
+    output.rows(["Quantity", "Value"], run.rows(ds), title, right=(1,))
+    output.add(folder=folder.path, record=folder.path / run.record, **run.entries(ds))
     if ds.attrs.get("warning"):
         sys.stderr.write(f"warning: {ds.attrs['warning']}\n")
-    for path in pictures:
-        sys.stdout.write(f"{path}\n")
+    output.file(*pictures)

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
-from devicephys.errors import StorageError
+from devicephys.errors import StorageError, similar_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 LOG, DEVICE, REQUEST, CHECKPOINT = "run.log", "device.yaml", "request.json", "checkpoint.npz"
 RECORD, CURVES, MAPS, FILM, PARAVIEW = "iv.nc", "iv.png", "fields.png", "loop.gif", "fields.vtkhdf"
 PULSE_RECORD, PULSE_CURVES = "pulses.nc", "pulses.png"
+REPORT = "report.html"
 #: what a finished loop and a finished train leave; a checkpoint is there while they are at work
-LOOP_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, DEVICE, REQUEST, LOG)
-PULSE_FILES = (PULSE_RECORD, PULSE_CURVES, DEVICE, REQUEST, LOG)
+LOOP_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, REPORT, DEVICE, REQUEST, LOG)
+PULSE_FILES = (PULSE_RECORD, PULSE_CURVES, REPORT, DEVICE, REQUEST, LOG)
 RUN_FILES = tuple(dict.fromkeys((*LOOP_FILES, *PULSE_FILES, CHECKPOINT)))
 
 #: a file system without locks: that ``run.log`` is made by one process has to do there
@@ -39,9 +40,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]{12}\.part")  # what `records.write_bytes` was killed at
 
 
-def keep_traceback(exc: BaseException) -> Path:
-    """Write the traceback of ``exc`` to a temporary file and return its path."""
-    handle, name = tempfile.mkstemp(prefix="ddk-device-", suffix=".log")
+def keep_traceback(exc: BaseException, program: str = "ddk-device") -> Path:
+    """Write the traceback of ``exc`` to a temporary file named after ``program``; its path."""
+    handle, name = tempfile.mkstemp(prefix=f"{program}-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         traceback.print_exception(exc, file=stream)
     return Path(name)
@@ -113,7 +114,8 @@ class RunFolder:
             there, or no permission to write.
         """
         if not path.is_dir():
-            raise StorageError("there is no such folder", where=str(path))
+            hint = similar_file(path, "Name the folder that followed --out")
+            raise StorageError("there is no such folder", str(path), hint)
         try:
             _ask_for_request(path)
             log = (path / LOG).open("a", encoding="utf-8", buffering=1)

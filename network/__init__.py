@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from network import ddk as ddk
     from network import features as features
     from network import hardware as hardware
+    from network import pipeline as pipeline
     from network.count import Count as Count
     from network.ddk_layer import DDKLayer as DDKLayer
     from network.estimator import DDKClassifier as DDKClassifier
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from network.trainer import train as train
     from network.transformer import DDKTransformer as DDKTransformer
 
-_MODULES = ("datasets", "ddk", "features", "hardware")
+_MODULES = ("datasets", "ddk", "features", "hardware", "pipeline")
 _NAMES = {
     "Activation": "network.layers",
     "Adam": "network.optimisers",
@@ -92,6 +93,7 @@ __all__ = [
     "features",
     "hardware",
     "load_network",
+    "pipeline",
     "read_history",
     "train",
 ]

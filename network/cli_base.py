@@ -1,37 +1,37 @@
-"""What the commands of ``ddk-network`` share: the application, options, ways to end.
+"""What the commands of ``ddk-network`` share: the application, options, texts that name things.
 
-Exit codes are those of ``ddk-device``: 0 done, 2 bad input or a package that is not installed, 3
-the training or the solver gave up, 4 files, 130 stopped by Ctrl-C or SIGTERM, 1 anything
-unexpected. Every error is one line on the error stream.
+What they share with the other command lines (ways to end, ``--quiet`` and ``--json``, paths) is in
+`devicephys.command_line`, `devicephys.command_output` and `devicephys.command_options`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import signal
-import sys
-import tempfile
-import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from devicephys.errors import DDKError, InputError, StorageError
+from devicephys.command_line import application
+from devicephys.command_line import command as _command
+from devicephys.command_options import path_of
+from devicephys.errors import InputError
+from devicephys.picture_names import Pictures
 
 if TYPE_CHECKING:
     from compact.table import AlphaBetaTable
     from network.task import Task
 
-app = typer.Typer(
-    name="ddk-network",
-    help="Train networks with a layer of dynamical memristors, and hold them against controls.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = application(
+    "ddk-network",
+    "Train networks with a layer of dynamical memristors, and hold them against controls.",
+    "ddk-network train --data digits --out runs/net",
+    "ddk-network evaluate runs/net",
+    "ddk-network compare --task digits --quick --seeds 3 --out runs/compare",
+    first=("train", "evaluate", "compare", "search", "features", "count"),
 )
 
 #: matrices of small networks gain nothing from threads, which on a busy machine cost twentyfold
@@ -86,70 +86,28 @@ ProcessesOption = Annotated[
 ]
 FolderOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to make.")]
 FileOption = Annotated[str, typer.Option("--out", metavar="FILE", help="File to make.")]
+PicturesOption = Annotated[
+    Pictures,
+    typer.Option("--pictures", help="svg or pdf: make vector pictures beside the PNG files."),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 
 
-def command[**P](function: Callable[P, None]) -> Callable[P, None]:
-    """Turn the ways in which a command can end into one line and an exit code."""
+def command(
+    function: Callable[..., None] | None = None, *, answers: bool = False
+) -> Callable[..., Any]:
+    """`devicephys.command_line.command`, where each product of matrices has one thread."""
+    if function is None:
+        return functools.partial(command, answers=answers)
+    called = function
 
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+    @functools.wraps(called)
+    def run(*args: Any, **kwargs: Any) -> None:
         for name in _THREADS:
             os.environ.setdefault(name, "1")
-        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            function(*args, **kwargs)
-        except DDKError as exc:
-            end(str(exc), exc.exit_code)
-        except KeyboardInterrupt:
-            end("stopped", 130)
-        except MemoryError:
-            end("the memory is too small for this. Take a smaller task, or --quick", 1)
-        except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
-            raise
-        except OSError as exc:  # a path that the system refuses: permission, length, loop of links
-            where = f" ({exc.filename})" if exc.filename else ""
-            end(f"{exc.strerror or exc}{where}", StorageError.exit_code)
-        except Exception as exc:
-            where = _keep_traceback()
-            text = f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
-            end(f"{text}. The traceback is in {where}", DDKError.exit_code)
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+        called(*args, **kwargs)
 
-    return run
-
-
-def end(message: str, code: int) -> NoReturn:
-    """Print one line on the error stream and end with ``code``."""
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def _keep_traceback() -> str:
-    handle, path = tempfile.mkstemp(prefix="ddk-network-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(traceback.format_exc())
-    return path
-
-
-def path_of(text: str, where: str) -> Path:
-    """The path that a text names. Raises InputError if it is empty."""
-    if not text.strip():
-        raise InputError("the name is empty", where)
-    return Path(text)
-
-
-def free_path(text: str, overwrite: bool) -> Path:
-    """The path of a file to make; what cannot be written is told before the work is done."""
-    path = path_of(text, "--out")
-    if path.is_dir():
-        raise StorageError("is a folder", str(path), "Name a file")
-    if path.exists() and not overwrite:
-        raise StorageError("the file exists already", str(path), "Use --overwrite or another name")
-    if not path.absolute().parent.is_dir():
-        raise StorageError("there is no such folder", str(path.absolute().parent))
-    return path
+    return _command(answers=answers)(run)
 
 
 def read_table(text: str) -> AlphaBetaTable:
@@ -170,7 +128,7 @@ def task_of(data: str, quick: bool) -> Task:
     from network.tasks import TASKS, get_task
 
     text = str(path_of(data, "--data"))
-    if text in TASKS or not (os.sep in text or Path(text).is_dir()):
+    if text in TASKS or not (os.sep in data or Path(text).is_dir()):
         return get_task(text, quick)
     task = folder_task(Path(text))
     return task.small() if quick else task
@@ -212,39 +170,3 @@ def names_of(text: str | None, option: str) -> list[str] | None:
     if not all(found):
         raise InputError(f"'{text}' holds an empty name", option, "Write e.g. 'ddk,raw,leaky'")
     return found
-
-
-def given(**values: Any) -> dict[str, Any]:
-    """Those that were given, enumerations as texts; an empty text is an error."""
-    found = {}
-    for name, value in values.items():
-        if value is None:
-            continue
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(value, str) and not value.strip():
-            raise InputError("the value is empty", option, "Give it a value, or leave it out")
-        found[name] = value.value if isinstance(value, StrEnum) else value
-    return found
-
-
-def say(text: str) -> None:
-    """Print one line now, also into a file or a pipe."""
-    typer.echo(text)
-    sys.stdout.flush()
-
-
-def print_pairs(pairs: dict[str, str]) -> None:
-    """Print names and texts as a table."""
-    print_rows([], [[name, text] for name, text in pairs.items()])
-
-
-def print_rows(heads: list[str], rows: list[list[str]], title: str | None = None) -> None:
-    """Print texts as a table, which is not folded when the output goes to a file."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*heads, title=title, show_header=bool(heads))
-    for row in rows:
-        table.add_row(*map(Text, row))
-    (Console() if sys.stdout.isatty() else Console(width=200)).print(table)

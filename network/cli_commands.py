@@ -10,8 +10,17 @@ from typing import Annotated
 
 import typer
 
+from devicephys.command_line import examples
+from devicephys.command_options import given, path_of
+from devicephys.command_output import Output
 from devicephys.errors import InputError
-from network import cli_compare, cli_features, cli_hardware  # noqa: F401  (they add their commands)
+from network import (  # noqa: F401  (they add their commands)
+    cli_compare,
+    cli_features,
+    cli_hardware,
+    cli_pipeline,
+    cli_studies,
+)
 from network.cli_base import (
     Constraint,
     DataOption,
@@ -25,21 +34,25 @@ from network.cli_base import (
     TableOption,
     app,
     command,
-    given,
     names_of,
-    path_of,
-    print_pairs,
     read_table,
-    say,
     task_of,
 )
 
 __all__ = ["app"]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-network train --data digits --out runs/net",
+        "ddk-network train --data digits --table table.nc --seed 3 --out runs/cell",
+        "ddk-network train --data mnist --root ~/data --model raw --out runs/raw",
+        "ddk-network train --data digits --quick --out runs/quick --json > quick.json",
+    )
+)
 @command
 def train(
+    output: Output,
     data: DataOption,
     out: FolderOption,
     model: Annotated[
@@ -73,25 +86,40 @@ def train(
         str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; the last counts.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="For hardware: imprecision-based, hybrid, hybrid-arrays, ..."),
+    ] = None,
+    chip: Annotated[
+        str | None,
+        typer.Option("--chip", metavar="NAME|FILE", help="Of --mode; default: the article's."),
+    ] = None,
     quick: QuickOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train one network, test it after the last epoch, write model, metrics and report.
 
-    With a table, alpha and beta are kept where pulses of its cell can put them.
+    With a table, alpha and beta are kept where pulses of its cell can put them. With a mode, the
+    network is trained for imprecise hardware; what the chip makes of it is said besides.
     """
     import dataclasses
 
     from network import result_folder
+    from network.entries import result_entries
     from network.experiment import run
+    from network.mode_training import check_mode, hardware_of, run_in_mode
     from network.report import figures
 
-    path = path_of(out, "--out")
+    path = path_of(out, "--out", "folder")
     result_folder.check_free(path, overwrite)
     options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
     if readout is not None:
         options["readout"] = _readout(readout)
     _check_device(device, table, model, options)
+    if mode is not None:
+        check_mode(mode, model)
+    elif chip is not None:
+        raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
     found = read_table(table) if table is not None else None
     task = task_of(data, quick)
     if epochs is not None:
@@ -104,27 +132,47 @@ def train(
     if device is not None:
         from network.device_table import simulated_table
 
-        found = simulated_table(progress=say)
-    more = {}
+        found = simulated_table(progress=output.say)
+    more: dict[str, str] = {}
     if found is not None:
         from network.reachable import Reachable
 
         options["constraint"] = Reachable(found)
-    result = run(task, model, seed, root=root, options=options, progress=say)
+    if mode is None:
+        result = run(task, model, seed, root=root, options=options, progress=output.say)
+    else:
+        result, more = run_in_mode(
+            task,
+            model,
+            seed,
+            mode,
+            hardware=hardware_of(chip, found),
+            table=found,
+            root=root,
+            options=options,
+            progress=output.say,
+        )
     if found is not None:
         from network.device_table import settings_words
 
-        more = settings_words(found, result)
-    print_pairs({**figures(result), **more})
+        more |= settings_words(found, result)
+    output.pairs({**figures(result), **more})
     written = result_folder.write(
         task, result, path, overwrite=overwrite, more=more, table=found if device else None
     )
-    typer.echo(str(written))
+    output.add(**result_entries(result), folder=written, units={"seconds": "s"})
+    output.note(str(written))
 
 
-@app.command()
-@command
+@app.command(
+    epilog=examples(
+        "ddk-network evaluate runs/net",
+        "ddk-network evaluate runs/net --table table.nc --draws 20 --json",
+    )
+)
+@command(answers=True)
 def evaluate(
+    output: Output,
     model: Annotated[str, typer.Argument(metavar="DIR", help="Folder of 'train'.")],
     root: RootOption = None,
     table: TableOption = None,
@@ -139,14 +187,26 @@ def evaluate(
     device, which needs no labels.
     """
     from network import result_folder
+    from network.entries import device_entries
     from network.evaluate import on_devices, once_more
 
-    trained = result_folder.read(path_of(model, "DIR"))
+    trained = result_folder.read(path_of(model, "DIR", "folder"))
     found = read_table(table) if table is not None else None
-    pairs, fold = once_more(trained, root)
+    again = once_more(trained, root)
+    pairs = again.texts()
+    output.add(
+        task=trained.task.name,
+        model=trained.result.model,
+        seed=trained.result.seed,
+        accuracy=again.accuracy,
+        as_trained=again.same,
+        held_out=again.fold.held_out,
+    )
     if found is not None:
-        pairs |= on_devices(trained, fold, found, draws, seed)
-    print_pairs(pairs)
+        drawn = on_devices(trained, again.fold, found, draws, seed)
+        pairs |= drawn.texts()
+        output.add(on_devices=device_entries(drawn))
+    output.pairs(pairs)
 
 
 def _check_device(

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from devicephys.command_line import examples
+from devicephys.command_options import path_of
+from devicephys.command_output import Output
 from network.cli_base import (
     FolderOption,
     ProcessesOption,
@@ -15,9 +18,6 @@ from network.cli_base import (
     app,
     command,
     names_of,
-    path_of,
-    print_rows,
-    say,
     seeds_of,
     task_of,
 )
@@ -31,9 +31,16 @@ EpochsOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-network compare --task digits --out runs/compare",
+        "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
+        "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
+    )
+)
 @command
 def compare(
+    output: Output,
     task: TaskOption,
     out: FolderOption,
     models: Annotated[
@@ -53,23 +60,38 @@ def compare(
     from network.compare import compare as run
     from network.compare import comparison_rows, write_comparison
     from network.comparison_text import difference_words
+    from network.entries import comparison_entries
 
-    folder = path_of(out, "--out")
+    folder = path_of(out, "--out", "folder")
     chosen, names = seeds_of(seeds), names_of(models, "--models")
     told = task_of(task, quick)
     told = told if epochs is None else told.with_epochs(epochs)
-    found = run(told, names, chosen, folder=folder, root=root, processes=processes, progress=say)
-    write_comparison(found, folder)
-    heads, rows = comparison_rows(found)
-    print_rows(heads, rows, str(found.attrs["title"]))
+    found = run(
+        told,
+        names,
+        chosen,
+        folder=folder,
+        root=root,
+        processes=processes,
+        progress=output.say,
+    )
+    made = write_comparison(found, folder)
+    output.rows(*comparison_rows(found), str(found.attrs["title"]))
     if "ddk" in found["model"].values:
-        typer.echo(difference_words(found))
-    typer.echo(str(folder / "report.html"))
+        output.line(difference_words(found))
+    output.add(**comparison_entries(found), folder=folder)
+    output.file(*(path for path in made if path.name == "report.html"))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-network search --task digits --quick --out runs/search",
+        "ddk-network search --task digits --seeds 5 --confirm 20 --processes 2 --out runs/long",
+    )
+)
 @command
 def search(
+    output: Output,
     task: TaskOption,
     out: FolderOption,
     seeds: SeedsOption = "3",
@@ -85,10 +107,11 @@ def search(
 
     All are ranked by the validation part; the two best meet on fresh seeds. Goes on as 'compare'.
     """
+    from network.entries import search_entries
     from network.search import search as run
     from network.search import search_rows, write_search
 
-    folder = path_of(out, "--out")
+    folder = path_of(out, "--out", "folder")
     told = task_of(task, quick)
     told = told if epochs is None else told.with_epochs(epochs)
     found = run(
@@ -98,11 +121,11 @@ def search(
         folder=folder,
         root=root,
         processes=processes,
-        progress=say,
+        progress=output.say,
     )
-    write_search(found, folder)
-    heads, rows = search_rows(found)
-    print_rows(heads, rows, str(found.selection.attrs["title"]))
+    made = write_search(found, folder)
+    output.rows(*search_rows(found), str(found.selection.attrs["title"]))
     for line in found.words:
-        typer.echo(line)
-    typer.echo(str(folder / "report.html"))
+        output.line(line)
+    output.add(**search_entries(found), folder=folder)
+    output.file(*(path for path in made if path.name == "report.html"))

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
+from devicephys.command_line import examples
+from devicephys.command_options import free_path, path_of
+from devicephys.command_output import Output
 from devicephys.errors import InputError
+from devicephys.picture_names import PICTURES, check_suffix, picture_path
 from network.cli_base import (
     DataOption,
     FileOption,
@@ -18,9 +22,7 @@ from network.cli_base import (
     TableOption,
     app,
     command,
-    free_path,
     names_of,
-    print_rows,
     read_table,
     task_of,
 )
@@ -32,11 +34,19 @@ class How(StrEnum):
     algorithm = "algorithm"
     table = "table"
     device = "device"
+    all = "all"
 
 
-@app.command()
-@command
+@app.command(
+    epilog=examples(
+        "ddk-network count",
+        "ddk-network count --task mnist",
+        "ddk-network count --json",
+    )
+)
+@command(answers=True)
 def count(
+    output: Output,
     task: Annotated[
         str | None,
         typer.Option("--task", metavar="TASK", help="Count this task's networks instead."),
@@ -44,22 +54,25 @@ def count(
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
 ) -> None:
     """Count parameters and MACs: the article's figures and ratios, each beside the fair one."""
-    heads, rows = _article_rows() if task is None else _task_rows(task)
+    heads, rows = _article_rows(output) if task is None else _task_rows(task, output)
     if markdown:
-        typer.echo(f"| {' | '.join(heads)} |")
-        typer.echo("| --- |" + " --- |" * (len(heads) - 1))
+        output.line(f"| {' | '.join(heads)} |")
+        output.line("| --- |" + " --- |" * (len(heads) - 1))
         for row in rows:
-            typer.echo(f"| {' | '.join(row)} |")
+            output.line(f"| {' | '.join(row)} |")
         return
-    print_rows(heads, rows)
+    output.rows(heads, rows)
 
 
-def _article_rows() -> tuple[list[str], list[list[str]]]:
+def _article_rows(output: Output) -> tuple[list[str], list[list[str]]]:
+    import dataclasses
+
     from network.count_article import article_table
 
     heads = ["task", "network", "quantity", "given", "computed", "like for like", "", "note"]
-    rows = []
+    rows, found = [], []
     for figure in article_table():
+        found.append({**dataclasses.asdict(figure), "reproduced": figure.reproduced})
         told = [_number(v, figure.given) for v in (figure.computed, figure.like_for_like)]
         mark = "" if figure.reproduced else "not reproduced"
         source = "" if figure.source == "article" else f" ({figure.source})"
@@ -67,16 +80,17 @@ def _article_rows() -> tuple[list[str], list[list[str]]]:
             [figure.task, figure.network, figure.quantity, figure.given + source, *told, mark,
              figure.note]
         )  # fmt: skip
+    output.add(figures=found)
     return heads, rows
 
 
-def _task_rows(name: str) -> tuple[list[str], list[list[str]]]:
+def _task_rows(name: str, output: Output) -> tuple[list[str], list[list[str]]]:
     from network.contenders import LAYERS, build
     from network.tasks import get_task
 
     task = get_task(name)
     shape, classes = task.shape, task.classes
-    rows = []
+    rows, counts = [], []
     for model in LAYERS.values():
         if model.data:
             continue
@@ -87,6 +101,16 @@ def _task_rows(name: str) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [model.name, model.title, f"{found.parameters:,}", f"{found.macs:,}", f"{share:.2%}"]
         )
+        counts.append(
+            {
+                "model": model.name,
+                "title": model.title,
+                "parameters": found.parameters,
+                "macs": found.macs,
+                "feature_layer_macs": first.macs,
+            }
+        )
+    output.add(task=task.name, models=counts)
     return ["model", "", "parameters", "MACs of one decision", "of it the feature layer"], rows
 
 
@@ -99,9 +123,16 @@ def _number(value: float, given: str) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "ddk-network features --data digits --out maps.png",
+        "ddk-network features --data digits --how table --table table.nc --out maps.svg",
+        "ddk-network features --data digits --samples 3 --seed 1 --out maps.nc",
+    )
+)
 @command
 def features(
+    output: Output,
     data: DataOption,
     out: FileOption,
     how: Annotated[How, typer.Option("--how", help="By what they are made.")] = How.algorithm,
@@ -116,18 +147,25 @@ def features(
             "table: its ends.",
         ),
     ] = None,
+    fits: Annotated[
+        str | None,
+        typer.Option("--fits", metavar="FILE", help="Draw Eq. (4) fitted to the finite elements."),
+    ] = None,
     count: Annotated[int, typer.Option("--samples", min=1, help="How many of each class.")] = 1,
     seed: SeedOption = 0,
     root: RootOption = None,
     quick: QuickOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Write feature maps of samples of each class: a picture (.png) or a dataset (.nc)."""
-    from network.feature_maps import make_maps, write_maps
+    """Write feature maps of samples of each class: a picture or a dataset (.nc).
 
+    The suffix of --out chooses: .png, .svg or .pdf for a picture, .nc for the numbers.
+    """
+    from network.feature_maps import make_maps, write_fits, write_maps
+
+    check_suffix(path_of(out, "--out"), (*PICTURES, ".nc"))
     path = free_path(out, overwrite)
-    if path.suffix not in (".png", ".nc"):
-        raise InputError(f"'{path.suffix}' is no kind of map", "--out", "Use .png or .nc")
+    drawing = None if fits is None else picture_path(fits, overwrite, option="--fits")
     ends = names_of(amplitude, "--amplitude")
     if ends is not None and len(ends) != 2:
         raise InputError(f"'{amplitude}' are not two amplitudes", "--amplitude", "Write LOW,HIGH")
@@ -141,5 +179,9 @@ def features(
         samples=count,
         seed=seed,
         root=root,
+        fit=drawing is not None,
+        progress=output.say,
     )
-    typer.echo(str(write_maps(maps, path, overwrite)))
+    output.file(write_maps(maps, path, overwrite))
+    if drawing is not None:
+        output.file(write_fits(maps, drawing, overwrite))

@@ -81,6 +81,13 @@ class Plan:
     margin: float = 0.05
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        given = (("V", "amplitudes", self.amplitudes), ("s", "widths", self.widths),
+                 ("ohm", "initial_resistance", (self.initial_resistance,)))  # fmt: skip
+        for unit, name, values in given:
+            for value in values:
+                to_si(value, unit, name)
+
     def campaign(self, parameter: str, value: str) -> dict[str, Any]:
         """The campaign of one value, as `devicephys.campaign.Campaign.from_mapping` takes it."""
         paths = _parameter(parameter)[0]

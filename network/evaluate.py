@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError
+from devicephys.errors import InputError, SolverError, StorageError
 from network import metrics
 from network.realisation import Ideal
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from network.result_folder import Trained
     from network.task import Task
 
-__all__ = ["DrawnDevices", "on_devices", "once_more"]
+__all__ = ["Again", "DrawnDevices", "OnDevices", "on_devices", "once_more"]
 
 
 class DrawnDevices(Ideal):
@@ -64,12 +66,44 @@ def _fit(shape: tuple[int, ...], pair: np.ndarray) -> tuple[int, ...]:
     return (*shape[:-1], pair.shape[-1])
 
 
-def once_more(trained: Trained, root: str | None = None) -> tuple[dict[str, str], Fold]:
-    """Test on the held-out part again and say whether the same comes out.
+@dataclass(frozen=True)
+class Again:
+    """A trained network tested once more.
 
-    Returns
-    -------
-    Lines for a table, and the data.
+    Attributes
+    ----------
+    accuracy : now, a share of 1.
+    before : after the training, where the test part is one part; None of several folds.
+    fold : the data.
+    """
+
+    trained: Trained
+    accuracy: float
+    before: float | None
+    fold: Fold
+
+    @property
+    def same(self) -> bool | None:
+        """Whether the same comes out; None of several folds."""
+        return None if self.before is None else abs(self.accuracy - self.before) < 1e-9
+
+    def texts(self) -> dict[str, str]:
+        """Lines for a table."""
+        result, task = self.trained.result, self.trained.task
+        out = {
+            "task": task.title,
+            "model": f"{result.model}, seed {result.seed}",
+            "test part": self.fold.held_out,
+            f"test accuracy{_votes(task)}": f"{100 * self.accuracy:.2f} %",
+        }
+        if self.before is not None:
+            told = "the same" if self.same else f"no, it was {100 * self.before:.2f} %"
+            out["as trained"] = told
+        return out
+
+
+def once_more(trained: Trained, root: str | None = None) -> Again:
+    """Test on the held-out part again and say whether the same comes out.
 
     Raises
     ------
@@ -89,21 +123,38 @@ def once_more(trained: Trained, root: str | None = None) -> tuple[dict[str, str]
             "They are not those that the network was trained on",
         )
     reached = _accuracy(trained.network, fold, task)
-    out = {
-        "task": task.title,
-        "model": f"{result.model}, seed {result.seed}",
-        "test part": fold.held_out,
-        f"test accuracy{_votes(task)}": f"{100 * reached:.2f} %",
-    }
-    if len(folds) == 1:
-        same = abs(reached - result.accuracy) < 1e-9
-        out["as trained"] = "the same" if same else f"no, it was {100 * result.accuracy:.2f} %"
-    return out, fold
+    return Again(trained, reached, result.accuracy if len(folds) == 1 else None, fold)
+
+
+@dataclass(frozen=True)
+class OnDevices:
+    """A trained network on drawn devices.
+
+    Attributes
+    ----------
+    plain : accuracy on each chip, as trained, shares of 1.
+    anew : with the statistics of the features taken anew on each chip.
+    missed : by how much wanted alpha and beta are missed at most, relative.
+    """
+
+    task: Task
+    plain: tuple[float, ...]
+    anew: tuple[float, ...]
+    missed: float
+
+    def texts(self) -> dict[str, str]:
+        """Lines for a table."""
+        return {
+            "table": f"wanted alpha and beta are missed by at most {self.missed:.1%}",
+            "devices drawn": str(len(self.plain)),
+            f"on devices{_votes(self.task)}": _spread(self.plain),
+            "with statistics taken anew": _spread(self.anew),
+        }
 
 
 def on_devices(
     trained: Trained, fold: Fold, table: AlphaBetaTable, draws: int, seed: int
-) -> dict[str, str]:
+) -> OnDevices:
     """Test on drawn devices, as trained and with statistics taken anew on each, without labels.
 
     Parameters
@@ -130,18 +181,20 @@ def on_devices(
         network.reestimate(fold.train.x, realise=devices, rng=rng)
         anew.append(_accuracy(network, fold, trained.task, devices, rng))
     missed = max(found.distance for found in kinetics.settings())
-    return {
-        "table": f"wanted alpha and beta are missed by at most {missed:.1%}",
-        "devices drawn": str(draws),
-        f"on devices{_votes(trained.task)}": _spread(plain),
-        "with statistics taken anew": _spread(anew),
-    }
+    return OnDevices(trained.task, tuple(plain), tuple(anew), missed)
 
 
 def _accuracy(
     network: Network, fold: Fold, task: Task, realise: Any = None, rng: Any = None
 ) -> float:
-    q = network.predict_proba(fold.test.x, realise=realise, rng=rng)
+    with np.errstate(over="ignore", invalid="ignore"):  # found by what it leads to
+        q = network.predict_proba(fold.test.x, realise=realise, rng=rng)
+    if not np.isfinite(q).all():
+        raise SolverError(
+            "the network answers with numbers that are not finite",
+            task.name,
+            "Its weights are damaged; train it again",
+        )
     y = fold.test.y
     if task.vote and task.headline == "vote":
         q, y, _ = metrics.vote(q, y, fold.test.item)
@@ -152,7 +205,7 @@ def _votes(task: Task) -> str:
     return f", {task.vote}s" if task.vote and task.headline == "vote" else ""
 
 
-def _spread(values: list[float]) -> str:
+def _spread(values: Sequence[float]) -> str:
     reached = 100 * np.array(values)
     if reached.size == 1:
         return f"{reached.item():.1f} %"

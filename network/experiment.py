@@ -25,6 +25,7 @@ from network.tasks import get_task
 __all__ = ["Result", "Trained", "run", "train_fold"]
 
 Progress = Callable[[str], None]
+Trainer = Callable[[Task, Model, Fold, int, Progress | None], Trained]
 
 
 def run(
@@ -36,6 +37,7 @@ def run(
     root: str | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    trainer: Trainer | None = None,
 ) -> Result:
     """Train a model on a task and test it.
 
@@ -47,6 +49,7 @@ def run(
     root : folder of the data; None takes that of DDK_DATA.
     options : of the DDK layer, over those of task and model.
     progress : called with a line of text now and then.
+    trainer : trains each fold, called as `train_fold`, which is the default.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def run(
     start = time.perf_counter()
     folds: list[_Tested] = []
     for fold in material.folds(seed, model.data, model.cut):
-        trained = train_fold(task, model, fold, seed, progress)
+        trained = (trainer or train_fold)(task, model, fold, seed, progress)
         folds.append(_Tested.of(trained, fold, task))
         if progress is not None and task.split.by == "leave-one-out":
             progress(f"{fold.held_out} held out: {folds[-1].words()}")

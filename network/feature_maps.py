@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
     from network.task import Task
 
-__all__ = ["make_maps", "write_maps"]
+__all__ = ["make_maps", "write_fits", "write_maps"]
 
 #: what finite elements are asked for at most: a pulse takes a tenth of a second
 _PULSES = 8000
+_FITS = ("fitted", "alpha", "beta", "residual")
 
 
 def make_maps(
@@ -30,6 +32,8 @@ def make_maps(
     samples: int = 1,
     seed: int = 0,
     root: str | None = None,
+    fit: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> xr.Dataset:
     """Maps of samples of each class; of sounds the article's, 8 utterances of 100 pulses.
 
@@ -37,8 +41,8 @@ def make_maps(
     ----------
     task : whose data.
     how : "algorithm" (alpha 0.7, beta 1), "table" (cells of the table, drawn by the seed), "device"
-        (finite elements).
-    table : an `AlphaBetaTable`, for "table".
+        (finite elements), or "all": these side by side, by a table if there is one.
+    table : an `AlphaBetaTable`, for "table" and "all".
     amplitude : of the pulses at x = 0 and x = 1. Default by finite elements:
         `network.features.device_map.AMPLITUDES`, with which the shipped cell goes down step by
         step; the article's ("-2 V", "-3 V") finish it with the first pulse. By a table: the
@@ -46,21 +50,28 @@ def make_maps(
     samples : of each class, drawn by the seed.
     seed : of samples and cells.
     root : folder of the data.
+    fit : whether Eq. (4) is fitted to each row by finite elements, as in Fig. 3c.
+    progress : called with a line of text for each train of pulses.
 
     Returns
     -------
-    Dataset on (sample, row, step): ``input`` and ``feature``, and the class of each sample.
+    Dataset on (sample, row, step): ``input``, and ``feature`` (or, of "all", ``algorithm``,
+    ``table`` and ``device``), and the class of each sample. With ``fit`` also ``fitted`` [S],
+    ``alpha``, ``beta`` and ``residual`` (sum of squares, each row scaled to 0..1) of each row.
 
     Raises
     ------
-    InputError : a table is missing or of no use, or too many pulses for finite elements.
+    InputError : a table is missing or of no use, a fit without finite elements, or too many pulses
+        for them.
     """
     from devicephys.records import label
     from network.folds import Material
 
-    if (how == "table") != (table is not None):
+    if how != "all" and (how == "table") != (table is not None):
         hint = "Give --table" if table is None else "Use --how table"
         raise InputError(f"features by {how}", "--how, --table", hint)
+    if fit and how not in ("device", "all"):
+        raise InputError(f"features by {how} have no fits", "--fits", "Use --how device or all")
     if "front" in task.options:
         options = {**task.options, "front": "map", "size": 100, "utterances": 8, "utterance": "6 s"}
         task = dataclasses.replace(task, options=options)
@@ -72,42 +83,62 @@ def make_maps(
         chosen += rng.permutation(of_class)[:samples].tolist()
     x = np.asarray(data.x[np.array(chosen)], dtype=float)
     x = x.reshape(len(x), -1, x.shape[-1])
-    feature, units, words, method = _made(x, how, table, amplitude, seed)
+    ways = {"all": ("algorithm", *(("table",) if table else ()), "device")}.get(how, (how,))
+    if "device" in ways and x[..., 0].size * x.shape[-1] > _PULSES:
+        raise InputError(
+            f"{x[..., 0].size} trains of {x.shape[-1]} pulses would take very long",
+            "--how",
+            f"Up to {_PULSES:,} pulses are simulated; take fewer samples or smaller data",
+        )
     dims = ("sample", "row", "step")
+    found: dict[str, Any] = {"input": label(x, dims, "1", "input, 0 to 1")}
+    methods = []
+    for way in ways:
+        name = way if how == "all" else "feature"
+        made = _made(x, way, table, amplitude, seed, fit, progress)
+        for key, (values, units, words) in made.values.items():
+            found[key or name] = label(values, dims[: values.ndim], units, words)
+        found[name].attrs["method"] = made.method
+        methods.append(made.method)
+    names = np.array([data.classes[int(k)] for k in data.y[chosen]])
+    found["class_name"] = label(names, "sample", "1", "class")
     import xarray as xr
 
     return xr.Dataset(
-        {
-            "input": label(x, dims, "1", "input, 0 to 1"),
-            "feature": label(feature, dims, units, words),
-            "class_name": label(
-                np.array([data.classes[int(k)] for k in data.y[chosen]]), "sample", "1", "class"
-            ),
-        },
-        attrs={"title": data.name, "method": method, "source": data.source},
+        found,
+        attrs={"title": data.name, "method": "; ".join(methods), "source": data.source},
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """Values, unit and name by variable, "" for the features themselves, and how they were made."""
+
+    values: dict[str, tuple[np.ndarray, str, str]]
+    method: str
+
+
 def _made(
-    x: np.ndarray, how: str, table: Any, amplitude: tuple[str, str] | None, seed: int
-) -> tuple[np.ndarray, str, str, str]:
-    """The features of (samples, rows, steps), their unit, name, and how they were made."""
+    x: np.ndarray,
+    how: str,
+    table: Any,
+    amplitude: tuple[str, str] | None,
+    seed: int,
+    fit: bool,
+    progress: Callable[[str], None] | None,
+) -> _Made:
+    """The features of (samples, rows, steps) in one way."""
     from network import ddk, features
     from network.features.device_map import AMPLITUDES
 
     if how == "algorithm":
         y = ddk.forward(x, 0.7, 1.0, states="after")
-        return y, "1", "state y", "Eq. (4), implicit step, alpha 0.7, beta 1"
+        return _Made({"": (y, "1", "state y")}, "Eq. (4), implicit step, alpha 0.7, beta 1")
     rows = x.reshape(-1, x.shape[-1])
     if how == "device":
-        if rows.size > _PULSES:
-            raise InputError(
-                f"{len(rows)} trains of {rows.shape[1]} pulses would take very long",
-                "--how",
-                f"Up to {_PULSES:,} pulses are simulated; take fewer samples or smaller data",
-            )
         ends = AMPLITUDES if amplitude is None else amplitude
-        made = features.by_device(rows, fit=False, amplitude=ends)
+        tell = None if progress is None else lambda k, n: progress(f"train {k} of {n}")
+        made = features.by_device(rows, fit=fit, amplitude=ends, progress=tell)
     else:
         ends = _ends(table) if amplitude is None else amplitude
         drawn = (
@@ -116,10 +147,14 @@ def _made(
             else None
         )
         made = features.by_table(rows, table, amplitude=ends, rng=drawn, **_middle(table))
-    found = made["conductance"]
-    words = str(found.attrs["units"]), str(found.attrs["long_name"])
-    method = f"{made.attrs.get('method', how)}, pulses of {ends[0]} to {ends[1]}"
-    return found.values.reshape(x.shape), *words, method
+    values = {}
+    for key in ("conductance", *_FITS):
+        if key in made and (key == "conductance" or how == "device"):
+            one = made[key]
+            shape = x.shape[: 1 + one.ndim]
+            told = (str(one.attrs["units"]), str(one.attrs["long_name"]))
+            values["" if key == "conductance" else key] = (one.values.reshape(shape), *told)
+    return _Made(values, f"{made.attrs.get('method', how)}, pulses of {ends[0]} to {ends[1]}")
 
 
 def _ends(table: Any) -> tuple[str, str]:
@@ -139,18 +174,32 @@ def _middle(table: Any) -> dict[str, str]:
 
 
 def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
-    """Write maps as a picture (.png) or as NetCDF (.nc), whole or not at all.
+    """Write maps as a picture (.png, .svg, .pdf) or as NetCDF (.nc), whole or not at all.
 
     Raises
     ------
     InputError : another ending.
     StorageError : the file exists or cannot be written.
     """
+    from devicephys.picture_names import PICTURES, check_suffix
     from devicephys.records import write_bytes
     from network.plots_network import samples_figure, save
 
-    if path.suffix == ".png":
-        return save(samples_figure(maps), path, overwrite)
-    if path.suffix == ".nc":
+    check_suffix(path, (*PICTURES, ".nc"))
+    if path.suffix.lower() == ".nc":
         return write_bytes(path, maps.to_netcdf(engine="h5netcdf"), overwrite)
-    raise InputError(f"'{path.suffix}' is no kind of map", "--out", "Use .png or .nc")
+    return save(samples_figure(maps), path, overwrite)
+
+
+def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
+    """Draw the fits of `make_maps` to the first sample of each class, as Fig. 3c.
+
+    Raises
+    ------
+    InputError : nothing was fitted.
+    StorageError : the file exists or cannot be written.
+    """
+    from network.plots_features import map_fits_figure
+    from network.plots_network import save
+
+    return save(map_fits_figure(maps), path, overwrite)

@@ -128,7 +128,7 @@ class Material:
 
         Raises
         ------
-        InputError : a part is empty, or the groups are too few.
+        InputError : a part is empty, the groups are too few, or the training part holds one class.
         StorageError : files of the data are missing or damaged.
         """
         data = self.dataset(options)
@@ -138,6 +138,13 @@ class Material:
                 name: self._part(data, np.asarray(getattr(split, name)), name, way, seed)
                 for name in ("train", "validation", "test")
             }
+            present = np.unique(parts["train"].y)
+            if present.size < 2:
+                raise InputError(
+                    f"the training part holds a single class, '{data.classes[present[0]]}'",
+                    self.task.name,
+                    "There is nothing to tell apart",
+                )
             yield Fold(classes=tuple(data.classes), held_out=held_out, rate=data.rate, **parts)
 
     def _splits(self, data: DataSet, seed: int) -> Iterator[tuple[Split, str]]:

@@ -226,12 +226,17 @@ def run(
         raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, KINDS))
     material: Material | None = None
     h = article() if hardware is None else hardware
+    names, contender = _names(kind, h, only), get_model(model)
+    if not contender.trains_here:
+        raise InputError(
+            f"model '{model}' is not trained here", "model", "Take ddk, or a control such as raw"
+        )
     request = {"kind": kind, "task": task.settings(), "model": model, "hardware": repr(h)}
     found: dict[str, dict[int, float]] = {}
     with ResultStore.open(folder, {**request, "tuning": repr(tuning)}) as store:
         for seed in seeds:
             bench: Bench | None = None
-            for name in _names(kind, h, only):
+            for name in names:
                 key = f"{name}-s{seed}".lower()
                 kept = store.get(key)
                 if kept is None:
@@ -239,7 +244,7 @@ def run(
                         material = material or Material(task, root)
                         fold = next(iter(material.folds(seed)))
                         how = tuning or _tuning(len(fold.train))
-                        bench = Bench(task, get_model(model), fold, seed, h, how)
+                        bench = Bench(task, contender, fold, seed, h, how)
                         cases = dict(KINDS[kind](bench))
                     kept = {"accuracy": cases[name](), "seed": seed, "case": name}
                     store.keep(key, kept)

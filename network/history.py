@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from devicephys.errors import StorageError, similar_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,7 +95,7 @@ def read_history(path: str | os.PathLike[str]) -> History:
 
     path = Path(path)
     if not path.is_file():
-        raise StorageError("there is no such file", str(path))
+        raise StorageError("there is no such file", str(path), similar_file(path))
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as handle:
             ds = handle.load()

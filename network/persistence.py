@@ -17,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError, shorten
+from devicephys.errors import InputError, StorageError, shorten, similar_file
 from network.layered import Network
 from network.layers import Layer
 
-__all__ = ["LAYER_MODULES", "copy_network", "load_network", "save_network"]
+__all__ = ["LAYER_MODULES", "check_config", "copy_network", "load_network", "save_network"]
 
 FORMAT, VERSION = "ddk-network", 1
 _TEXT = "network.json"
-_LARGEST = 2**31  # bytes of one array; a damaged header can ask for any amount
+_LARGEST = 2**31  # bytes of all arrays; a damaged header can ask for any amount
+_WIDEST = 10**6  # a number in the description of a layer, from which arrays are made
 
 LAYER_MODULES = {
     "Activation": "network.layers",
@@ -98,7 +99,8 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     """
     path = Path(path)
     if not path.is_file():
-        raise StorageError("there is no such file", str(path))
+        hint = similar_file(path, "Name a folder that 'ddk-network train' made")
+        raise StorageError("there is no such file", str(path), hint)
     try:
         arrays = _read_arrays(path)
         text = bytes(arrays.pop(_TEXT)).decode("utf-8")
@@ -149,6 +151,10 @@ def _describe(network: Network) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
+    for one in described["layers"]:
+        check_config(one["config"])
+    if np.prod(described["input_shape"], dtype=object) > _WIDEST * 100:
+        raise ValueError(f"samples of shape {described['input_shape']}")
     layers = [_layer(one["class"], one["config"]) for one in described["layers"]]
     network = Network(
         layers, described["input_shape"], described["classes"], dtype=described["dtype"]
@@ -163,12 +169,29 @@ def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
                     raise ValueError(f"{name} is {stored.dtype} {stored.shape}")
                 if not np.isfinite(stored).all():
                     raise ValueError(f"{name} is not finite")
+                if key == "variance" and (stored < 0).any():
+                    raise ValueError(f"{name} is negative")
                 value[...] = stored
                 left.discard(name)
     if left:
         raise ValueError(f"{min(left)} belongs to no layer")
     network.notes = dict(described.get("notes", {}))
     return network
+
+
+def check_config(config: Any, key: str = "") -> None:
+    """Raise ValueError if a damaged description asks for arrays that no network here has.
+
+    ``config`` are the arguments of a layer as JSON gives them, ``key`` what they are called.
+    """
+    if isinstance(config, dict):
+        for name, value in config.items():
+            check_config(value, str(name))
+    elif isinstance(config, list):
+        for value in config:
+            check_config(value, key)
+    elif isinstance(config, int) and abs(config) > _WIDEST and "seed" not in key:
+        raise ValueError(f"{key} is {shorten(config)}")
 
 
 def _layer(kind: str, config: dict[str, Any]) -> Layer:
@@ -188,9 +211,9 @@ def _same(kind: str, made: type) -> bool:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if entry.file_size > _LARGEST:
-                raise ValueError(f"{entry.filename} would be {entry.file_size} bytes")
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > _LARGEST:
+            raise ValueError(f"it would unpack to {size} bytes")
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

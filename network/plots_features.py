@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from devicephys.errors import InputError
+from devicephys.picture_style import BLUE, ORANGE, new_figure
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-__all__ = ["comparison_figure", "fits_figure"]
+__all__ = ["comparison_figure", "fits_figure", "map_fits_figure"]
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
-_BLUE, _ORANGE = "#0072B2", "#E69F00"
 _MICRO = 1e6
 _DECADE = 10  # a conductance that spans more is shaded by its logarithm, or its tail is black
 
@@ -50,7 +48,7 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
     panels += [(name, *_values(ds)) for name, ds in maps.items()]
     columns = 2
     rows = -(-len(panels) // columns)
-    figure = _figure(9.6, 0.5 + 2.3 * rows)
+    figure = new_figure(9.6, 0.5 + 2.3 * rows)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     count, pulses = first["input"].shape
     for ax, (name, values, words) in zip(axes.flat, panels, strict=False):
@@ -95,7 +93,7 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     count = ds.sizes["utterance"]
     columns = min(4, count)
     rows = -(-count // columns)
-    figure = _figure(2.6 * columns + 0.4, 2.2 * rows + 0.5)
+    figure = new_figure(2.6 * columns + 0.4, 2.2 * rows + 0.5)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     pulse = ds["pulse"].values
     for k, ax in enumerate(axes.flat):
@@ -103,10 +101,10 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
             ax.set_visible(False)
             continue
         one = ds.isel(utterance=k)
-        ax.plot(pulse, _MICRO * one["conductance"], "o", ms=2.6, color=_BLUE, label="simulated")
+        ax.plot(pulse, _MICRO * one["conductance"], "o", ms=2.6, color=BLUE, label="simulated")
         alpha = float(one["alpha"])
         if np.isfinite(alpha):
-            ax.plot(pulse, _MICRO * one["fitted"], color=_ORANGE, lw=1.8, label="Eq. (4)")
+            ax.plot(pulse, _MICRO * one["fitted"], color=ORANGE, lw=1.8, label="Eq. (4)")
             text = (
                 f"α = {alpha:.3g}\nβ = {float(one['beta']):.3g}\nR = {float(one['residual']):.2g}"
             )
@@ -131,6 +129,52 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     return figure
 
 
+def map_fits_figure(maps: xr.Dataset) -> Figure:
+    """Draw every row of the first sample of each class with its fitted curve and R, as Fig. 3c.
+
+    Parameters
+    ----------
+    maps : from `network.feature_maps.make_maps` with ``fit``.
+
+    Raises
+    ------
+    InputError : nothing was fitted.
+    """
+    if "fitted" not in maps:
+        raise InputError("the maps have no fit", "maps", "Use --fits, or make_maps(fit=True)")
+    conductance = maps["device" if "device" in maps else "feature"]
+    names = [str(n) for n in maps["class_name"].values]
+    first = [names.index(n) for n in dict.fromkeys(names)][:10]
+    count = maps.sizes["row"]
+    figure = new_figure(1.7 * count + 0.9, 1.75 * len(first) + 0.8)
+    axes = figure.subplots(len(first), count, sharex=True, sharey=True, squeeze=False)
+    step = np.arange(1, maps.sizes["step"] + 1)
+    for line, sample in enumerate(first):
+        for row, ax in enumerate(axes[line]):
+            one = {"sample": sample, "row": row}
+            simulated = _MICRO * conductance.isel(one)
+            (dots,) = ax.semilogy(step, simulated, "o", ms=2, color=BLUE)
+            (curve,) = ax.semilogy(step, _MICRO * maps["fitted"].isel(one), color=ORANGE, lw=1.6)
+            residual = float(maps["residual"].isel(one))
+            text = f"R = {residual:.2g}" if np.isfinite(residual) else "not fitted"
+            ax.text(0.95, 0.93, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
+            ax.tick_params(labelsize=8)
+            if line == 0:
+                ax.set_title(f"Utterance {row + 1}", fontsize=9)
+        axes[line, 0].set_ylabel(f"{names[sample]}\nConductance (µS)", fontsize=9)
+    for ax in axes[-1]:
+        ax.set_xlabel("Pulse", fontsize=9)
+    figure.legend(
+        [dots, curve],
+        ["finite elements", "Eq. (4), fitted"],
+        loc="outside lower center",
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
+    return figure
+
+
 def _corner(ax: Axes, text: str, end: float, ds: xr.Dataset) -> None:
     """Write into the corner that a falling curve leaves free: above its end, or below its start."""
     middle = 0.5 * (float(ds["conductance"].min()) + float(ds["conductance"].max()))
@@ -143,9 +187,3 @@ def _values(ds: xr.Dataset) -> tuple[np.ndarray, str]:
     if "conductance" in ds:
         return _MICRO * ds["conductance"].values, "conductance (µS)"
     return ds["feature"].values, str(ds["feature"].attrs["long_name"])
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compact.plots_style import new_figure
-from compact.plots_style import save as _save
 from devicephys.errors import InputError
+from devicephys.picture_style import AREAS, new_figure
+from devicephys.picture_style import save_figure as save
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,16 +26,10 @@ __all__ = [
     "study_figure",
 ]
 
-# Okabe and Ito, "Color universal design" (2008); hatches and markers tell them apart in grey
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+# hatches and markers tell them apart in grey
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 _MORE = (("#FFFFFF", ""), ("#333333", ""))  # for two parts more than there are colours
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-
-
-def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write a figure as PNG, whole or not at all. Raises StorageError."""
-    return _save(figure, path, overwrite)
 
 
 def cost_figure(costs: Mapping[str, Cost]) -> Figure:
@@ -50,7 +42,7 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
     if not costs:
         raise InputError("there is nothing to draw", "cost_figure")
     parts = list(dict.fromkeys(p for c in costs.values() for p in c.parts))
-    looks = [*zip(_COLOURS, _HATCHES, strict=True), *_MORE]
+    looks = [*zip(AREAS, _HATCHES, strict=True), *_MORE]
     figure = new_figure(9.0, 1.2 + 0.5 * len(costs))
     axes = figure.subplots()
     for k, (_, found) in enumerate(costs.items()):
@@ -99,7 +91,7 @@ def bars_figure(
             k,
             values.mean(),
             width=0.7,
-            color=_COLOURS[4] if anew else _COLOURS[0],
+            color=AREAS[4] if anew else AREAS[0],
             hatch="//" if anew else "",
             edgecolor="black",
             linewidth=0.6,
@@ -107,13 +99,13 @@ def bars_figure(
         axes.plot(np.full(values.size, k), values, "o", color="black", markersize=2.5)
         axes.text(k, values.max() + 1.2, f"{values.mean():.1f}", ha="center", fontsize=9)
         if article and name in article:
-            axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=_COLOURS[5], linewidth=2)
+            axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=AREAS[5], linewidth=2)
     names = [n.replace("+statistics", "\n+ statistics") for n in found]
     axes.set_xticks(range(len(found)), names, rotation=30, ha="right", fontsize=8)
     axes.set_ylabel("Accuracy on the test part (%)")
     axes.set_ylim(0, 106)
     if article:
-        axes.plot([], [], color=_COLOURS[5], linewidth=2, label="article")
+        axes.plot([], [], color=AREAS[5], linewidth=2, label="article")
         axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
     _open(axes)
     return figure
@@ -139,7 +131,7 @@ def curves_figure(
                 x,
                 mean,
                 yerr=deviation,
-                color=_COLOURS[(k // 2 if any("statistics" in n for n in curves) else k) % 8],
+                color=AREAS[(k // 2 if any("statistics" in n for n in curves) else k) % 8],
                 linestyle="--" if anew else "-",
                 marker=_MARKERS[k % 8],
                 markersize=4,
@@ -178,7 +170,7 @@ def study_figure(ds: xr.Dataset) -> Figure:
                 x,
                 [v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan for v in values],
                 marker=_MARKERS[k],
-                color=_COLOURS[5 * k],
+                color=AREAS[5 * k],
                 linestyle=("-", "--")[k],
                 label=words,
             )

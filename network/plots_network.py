@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from devicephys.picture_style import BLUE, GREY, SEQUENTIAL, VERMILLION, new_figure, open_axes
+from devicephys.picture_style import save_figure as save
+
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
 
     from network.folds import Fold
     from network.model import Network
 
 __all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
-_BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "0.45"
 _MAPS = 4  # samples in the picture of feature maps
-
-
-def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write a figure as PNG, whole or not at all. Raises StorageError."""
-    from devicephys.records import write_bytes
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return write_bytes(path, buffer.getbuffer(), overwrite)
 
 
 def confusion_figure(table: xr.DataArray) -> Figure:
@@ -46,7 +33,7 @@ def confusion_figure(table: xr.DataArray) -> Figure:
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(share)
     side = float(np.clip(1.6 + 0.46 * n, 4.2, 11))
-    figure = _figure(side + 1.0, side)
+    figure = new_figure(side + 1.0, side)
     ax = figure.subplots()
     image = ax.imshow(share, vmin=0, vmax=100, cmap="Blues")
     if n <= 20:
@@ -74,12 +61,12 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     ds : from `network.compare.compare`.
     """
     names = [str(v) for v in ds["model"].values]
-    figure = _figure(7.2, 1.5 + 0.42 * len(names))
+    figure = new_figure(7.2, 1.5 + 0.42 * len(names))
     ax = figure.subplots()
     places = np.linspace(-0.34, 0.06, ds.sizes["seed"]) if ds.sizes["seed"] > 1 else np.zeros(1)
     for row, name in enumerate(names):
         values = 100 * ds["accuracy"].sel(model=name).values
-        colour = _VERMILLION if name.startswith("ddk") else _BLUE
+        colour = VERMILLION if name.startswith("ddk") else BLUE
         ax.plot(values, row + places, "o", ms=3.5, color=colour, alpha=0.6, mec="none")
         good = values[np.isfinite(values)]
         if good.size:
@@ -88,9 +75,9 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
                 good.mean(), row + 0.26, xerr=deviation, fmt="D", ms=5.5, color="black",
                 mfc=colour, capsize=3, lw=1.2,
             )  # fmt: skip
-    ax.plot([], [], "o", ms=3.5, color=_GREY, label="single seeds")
+    ax.plot([], [], "o", ms=3.5, color=GREY, label="single seeds")
     ax.errorbar(
-        [], [], xerr=[], fmt="D", ms=5.5, color="black", mfc=_GREY, capsize=3, lw=1.2,
+        [], [], xerr=[], fmt="D", ms=5.5, color="black", mfc=GREY, capsize=3, lw=1.2,
         label="mean ± standard deviation",
     )  # fmt: skip
     ax.set_yticks(range(len(names)), names)
@@ -98,7 +85,7 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
     what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
     ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
-    _style(ax)
+    open_axes(ax)
     ax.grid(axis="x", color="0.9", lw=0.8)
     figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11)
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
@@ -124,7 +111,7 @@ def maps_figure(
     y = network.layers[0].forward(x)
     if y.ndim > x.ndim:
         y = y[:, 0]
-    figure = _figure(2.2 * len(index) + 1.2, 4.4)
+    figure = new_figure(2.2 * len(index) + 1.2, 4.4)
     axes = figure.subplots(2, len(index), squeeze=False)
     for row, (values, words) in enumerate(((x, "Input x"), (y, "Feature y"))):
         low, high = float(values.min()), float(values.max())
@@ -132,12 +119,12 @@ def maps_figure(
         for column, sample in enumerate(values):
             ax = axes[row, column]
             if sample.ndim == 1:
-                ax.plot(sample, color=_BLUE if row == 0 else _VERMILLION, lw=1.2)
+                ax.plot(sample, color=BLUE if row == 0 else VERMILLION, lw=1.2)
                 ax.set_ylim(low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1))
-                _style(ax)
+                open_axes(ax)
             else:
                 image = ax.imshow(
-                    sample.reshape(-1, sample.shape[-1]), vmin=low, vmax=high, cmap="cividis",
+                    sample.reshape(-1, sample.shape[-1]), vmin=low, vmax=high, cmap=SEQUENTIAL,
                     aspect="auto", interpolation="nearest",
                 )  # fmt: skip
             if row == 0:
@@ -154,50 +141,48 @@ def maps_figure(
 
 
 def samples_figure(maps: xr.Dataset) -> Figure:
-    """Draw inputs above features, a column a sample.
+    """Draw inputs above features, a column a sample; of several ways one row each.
 
     Parameters
     ----------
     maps : from `network.feature_maps.make_maps`.
     """
     columns = min(maps.sizes["sample"], 10)
-    figure = _figure(max(1.9 * columns + 1.4, 6), 5.2)
-    axes = figure.subplots(2, columns, squeeze=False)
-    for row, name in enumerate(("input", "feature")):
-        units = str(maps[name].attrs["units"])
-        factor, told = (1e6, " (µS)") if units == "S" else (1.0, "")
-        values = factor * maps[name].values
-        low, high = float(values.min()), float(values.max())
-        # conductances span decades; states do not
-        scale = LogNorm(low, high) if units == "S" and 0 < low < high else Normalize(low, high)
-        image: Any = None
-        for column in range(columns):
-            ax = axes[row, column]
-            image = ax.imshow(
-                values[column], norm=scale, cmap="cividis",
-                aspect="auto", interpolation="nearest",
-            )  # fmt: skip
-            if row == 0:
-                ax.set_title(str(maps["class_name"].values[column]), size=10)
-            else:
-                ax.set_xlabel("Step")
-            if column == 0:
-                ax.set_ylabel("Row")
-            else:
-                ax.tick_params(labelleft=False)
+    names = [n for n in ("input", "feature", "algorithm", "table", "device") if n in maps]
+    figure = new_figure(max(1.9 * columns + 1.4, 6), 0.6 + 2.3 * len(names))
+    axes = figure.subplots(len(names), columns, squeeze=False, sharex=True)
+    for row, name in enumerate(names):
+        image = _map_row(axes[row], maps, name, columns)
         words = str(maps[name].attrs["long_name"])
+        units = " (µS)" if maps[name].attrs["units"] == "S" else ""
+        way = f"{_WAYS[name]}\n" if name in _WAYS else ""
         bar = figure.colorbar(image, ax=axes[row], shrink=0.9)
-        bar.set_label(words[:1].upper() + words[1:] + told)
-    figure.suptitle(f"{maps.attrs['title']}: {maps.attrs['method']}", x=0.02, ha="left", size=10)
+        bar.set_label(way + words[:1].upper() + words[1:] + units, size=9)
+    for column in range(columns):
+        axes[0, column].set_title(str(maps["class_name"].values[column]), size=10)
+        axes[-1, column].set_xlabel("Step")
+    how = "" if len(names) > 2 else f": {maps.attrs['method']}"
+    figure.suptitle(f"{maps.attrs['title']}{how}", x=0.02, ha="left", size=10)
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+_WAYS = {"algorithm": "By Eq. (4)", "table": "By the table", "device": "By finite elements"}
 
 
-def _style(ax: Axes) -> None:
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+def _map_row(axes: Any, maps: xr.Dataset, name: str, columns: int) -> Any:
+    """One way, a panel a sample, all on one scale."""
+    siemens = maps[name].attrs["units"] == "S"
+    values = (1e6 if siemens else 1.0) * maps[name].values
+    low, high = float(values.min()), float(values.max())
+    # conductances span decades; states do not
+    scale = LogNorm(low, high) if siemens and 0 < low < high else Normalize(low, high)
+    image: Any = None
+    for column, ax in enumerate(axes[:columns]):
+        image = ax.imshow(
+            values[column], norm=scale, cmap=SEQUENTIAL, aspect="auto", interpolation="nearest"
+        )
+        if column == 0:
+            ax.set_ylabel("Row")
+        else:
+            ax.tick_params(labelleft=False)
+    return image

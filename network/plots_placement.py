@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from compact.plots_style import new_figure
+from devicephys.picture_style import AREAS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["placement_figure"]
 
-# Okabe and Ito, "Color universal design" (2008); hatches tell them apart in grey
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+# hatches tell them apart in grey
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 _MOST_TILES = 24
 
@@ -68,7 +67,7 @@ def _cells(block: Block) -> int:
 
 
 def _block(axes: Axes, block: Block, index: int) -> None:
-    colour, hatch = _COLOURS[index % 8], _HATCHES[index % 8]
+    colour, hatch = AREAS[index % 8], _HATCHES[index % 8]
     row, column, kind = block.row, block.column, block.kind
     height, width = block.height, block.width
     if kind == "ddk-diagonal":
@@ -102,7 +101,7 @@ def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
             k,
             stop - start,
             left=start,
-            color=_COLOURS[index % 8],
+            color=AREAS[index % 8],
             edgecolor="black",
             linewidth=0.6,
             hatch=_HATCHES[index % 8],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from devicephys.errors import InputError
+from devicephys.picture_style import SERIES, new_figure, open_axes
+from devicephys.picture_style import save_figure as save
 from network.stability import CONTRACTIVE, POSITIVE
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curves_figure", "save", "trajectories_figure"]
 
-# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision; the dashes
-# and markers tell them apart in grey
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# dashes and markers tell curves apart in grey
 _DASHES = ("-", "--", "-.", ":")
 _MANY = 12  # pairs that are drawn one by one; above, their spread
 
@@ -36,16 +34,16 @@ def curves_figure(histories: History | Mapping[str, History]) -> Figure:
     histories : one run, or several under their names, e.g. of the network and its controls.
     """
     named = _named(histories)
-    figure = _figure(9, 3.8)
+    figure = new_figure(9, 3.8)
     left, right = figure.subplots(1, 2)
     for index, (name, history) in enumerate(named.items()):
-        colour = _COLOURS[index % len(_COLOURS)]
+        colour = SERIES[index % len(SERIES)]
         for axes, key, factor in ((left, "loss", 1.0), (right, "accuracy", 100.0)):
             for which, words, dash in (("", "training", "-"), ("validation_", "validation", "--")):
                 if f"{which}{key}" not in history.dataset:
                     continue
                 text = f"{name}, {words}" if name else words
-                shade = colour if name or not which else _COLOURS[1]
+                shade = colour if name or not which else SERIES[1]
                 values = factor * history.dataset[f"{which}{key}"]
                 _line(axes, history, values.values, text, shade, dash)
         if history.restored_epoch < history.epochs:
@@ -71,7 +69,7 @@ def trajectories_figure(history: History) -> Figure:
     ds = history.dataset
     if not ds.sizes["pair"]:
         raise InputError("no layer has alpha and beta", "trajectories_figure")
-    figure = _figure(11, 3.6)
+    figure = new_figure(11, 3.6)
     epochs = np.concatenate([[0], ds["epoch"].values])
     courses = [
         np.concatenate([ds[f"{key}_start"].values[None], ds[key].values])
@@ -102,30 +100,19 @@ def trajectories_figure(history: History) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write a figure as PNG, whole or not at all. Raises StorageError."""
-    import io
-
-    from devicephys.records import write_bytes
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return write_bytes(path, buffer.getbuffer(), overwrite)
-
-
 def _draw_pairs(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
     pairs = values.shape[1]
     if pairs > _MANY:
         low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=1)
-        axes.fill_between(epochs, low, high, color=_COLOURS[0], alpha=0.25, label="middle 80 %")
-        axes.plot(epochs, middle, color=_COLOURS[0], linewidth=1.8, label=f"median of {pairs}")
+        axes.fill_between(epochs, low, high, color=SERIES[0], alpha=0.25, label="middle 80 %")
+        axes.plot(epochs, middle, color=SERIES[0], linewidth=1.8, label=f"median of {pairs}")
         return
     for pair in range(pairs):
         axes.plot(
             epochs,
             values[:, pair],
-            color=_COLOURS[pair % len(_COLOURS)],
-            linestyle=_DASHES[pair // len(_COLOURS) % len(_DASHES)],
+            color=SERIES[pair % len(SERIES)],
+            linestyle=_DASHES[pair // len(SERIES) % len(_DASHES)],
             linewidth=1.8,
             label=f"pair {pair + 1}",
         )
@@ -158,16 +145,6 @@ def _style(axes: Axes, text: str) -> None:
     axes.set_xlabel("Epoch")
     axes.set_ylabel(text)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(True, color="0.9", linewidth=0.8)
+    axes.grid(True, color="0.88", linewidth=0.6)
     axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    open_axes(axes)

@@ -28,7 +28,7 @@ class Reachable:
 
     Raises
     ------
-    InputError : the table has no valid entry.
+    InputError : the table has no valid entry, or none that a pulse changes.
     """
 
     kind: ClassVar[str] = "reachable"
@@ -48,6 +48,8 @@ class Reachable:
     def _prepare(self, triangles: np.ndarray) -> None:
         if not len(triangles):
             raise InputError("no pair of alpha and beta is known to be reached", "table")
+        if not (triangles[..., 1] > 0).any():
+            raise InputError("beta is 0 everywhere: no pulse changes the cell", "table")
         self.triangles = np.unique(triangles, axis=0)
         scale = np.abs(self.triangles).mean((0, 1))
         self._scale = np.where(scale > 0, scale, 1.0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from devicephys.errors import StorageError, shorten
 
 if TYPE_CHECKING:
     from network.folds import Fold
@@ -107,6 +107,8 @@ class Result:
         try:
             for name in ("classes", "alpha", "beta"):
                 told[name] = tuple(told[name])
+            if type(told["seed"]) is not int or told["seed"] < 0:
+                raise ValueError(f"a seed of {shorten(told['seed'])}")
             result = cls(**told)
             _ = result.accuracy + result.validation_accuracy
         except (TypeError, KeyError, ValueError) as error:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import re
-import secrets
-import shutil
 import sys
-import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from devicephys.errors import InputError, StorageError
 from network.result_store import read_json, write_json
+from network.whole_folder import check_place, whole_folder
 
 if TYPE_CHECKING:
     from network.model import Network
@@ -28,7 +24,6 @@ MODEL, METRICS, HISTORY, REPORT = "model.npz", "metrics.json", "history.nc", "re
 TABLE = "table.nc"
 _FILES = {MODEL, METRICS, HISTORY, REPORT, TABLE}
 _SCHEMA = "NetworkResult"
-_ABANDONED = 600.0  # s after which a folder that a killed process left is swept away
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +50,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     StorageError : something is there that is not to be replaced, or the folder above is missing or
         may not be written.
     """
-    above = path.absolute().parent
-    if not above.is_dir():
-        raise StorageError("there is no such folder", str(above))
-    if path.exists() and not path.is_dir():
-        raise StorageError("there is a file of that name, not a folder", str(path))
+    check_place(path)
     if path.is_dir() and any(path.iterdir()):
         if not _is_result(path):
             raise StorageError(
@@ -69,10 +60,6 @@ def check_free(path: Path, overwrite: bool) -> None:
             raise StorageError(
                 "the folder holds a result already", str(path), "Use --overwrite or another name"
             )
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise StorageError(
-            "the folder cannot be written", str(above), "Choose a folder you may write to"
-        )
 
 
 def write(
@@ -103,10 +90,7 @@ def write(
     from network.report import run_text
 
     check_free(path, overwrite)
-    _sweep(path)
-    scratch = path.absolute().with_name(f".{path.absolute().name}.{secrets.token_hex(6)}.part")
-    try:
-        scratch.mkdir()
+    with whole_folder(path, overwrite) as scratch:
         if result.network is not None:
             notes = {"task": task.name, "seed": result.seed, "classes": list(result.classes)}
             save_network(result.network, scratch / MODEL, notes=notes)
@@ -117,17 +101,6 @@ def write(
         if table is not None:
             table.write(scratch / TABLE)
         write_bytes(scratch / REPORT, run_text(task, result, more).encode("utf-8"))
-        _put(scratch, path)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(
-            f"the folder cannot be written: {error.strerror or error}",
-            str(path),
-            "Choose a folder you may write to, on a disk with room",
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return path
 
 
@@ -155,7 +128,9 @@ def read(path: Path) -> Trained:
     try:
         task = Task.from_settings(result.settings["task"])
     except (InputError, KeyError, TypeError) as error:
-        raise StorageError(f"the file is damaged [{error}]", str(path / METRICS)) from error
+        raise StorageError(
+            f"the file is damaged [{getattr(error, 'what', error)}]", str(path / METRICS)
+        ) from error
     if not (path / MODEL).exists():
         raise StorageError(f"model '{result.model}' leaves no network", str(path))
     return Trained(load_network(path / MODEL), task, result)
@@ -175,28 +150,3 @@ def versions() -> dict[str, str]:
 def _is_result(path: Path) -> bool:
     names = {p.name for p in path.iterdir()}
     return METRICS in names and names <= _FILES
-
-
-def _put(scratch: Path, path: Path) -> None:
-    """Move the finished folder to its name; an earlier one is taken away after that."""
-    path = path.absolute()
-    if not path.exists() or not any(path.iterdir()):
-        scratch.rename(path)  # replaces an empty folder
-        return
-    old = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-    path.rename(old)
-    try:
-        scratch.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed process left under this name some time ago."""
-    path = path.absolute()
-    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}\.part")
-    for folder in path.parent.iterdir():
-        if left.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(folder, ignore_errors=True)

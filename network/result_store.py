@@ -6,6 +6,7 @@ at a time works in the folder; the lock goes with the process however that ends.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from devicephys.errors import StorageError, shorten
+from devicephys.errors import StorageError, shorten, similar_file
 
 __all__ = ["REQUEST", "RUNS", "ResultStore", "read_json", "write_json"]
 
@@ -34,9 +35,10 @@ class ResultStore:
     path : the folder.
     """
 
-    def __init__(self, path: Path, lock: int | None) -> None:
+    def __init__(self, path: Path, lock: int | None, made: bool = False) -> None:
         self.path = path
         self._lock = lock
+        self._made = made
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], request: Mapping[str, Any]) -> Self:
@@ -55,9 +57,12 @@ class ResultStore:
         path = Path(path)
         asked = json.loads(json.dumps(request))
         try:
+            if not path.exists() and path.is_symlink():
+                raise StorageError("is a link to nothing", str(path), "Choose another name")
             if path.exists() and not path.is_dir():
                 raise StorageError("there is a file of that name, not a folder", str(path))
-            there = path.is_dir() and any(path.iterdir())
+            made = not path.is_dir()
+            there = not made and any(path.iterdir())
             if there:
                 _same(path, asked)
             elif not path.absolute().parent.is_dir():
@@ -75,15 +80,26 @@ class ResultStore:
                 str(path),
                 "Choose a folder you may write to",
             ) from error
-        return cls(path, lock)
+        return cls(path, lock, made)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._made and not self.keys():
+            self._unmake()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _unmake(self) -> None:
+        """Take away a folder that was made for nothing: bad input, or stopped before a run."""
+        with contextlib.suppress(OSError):
+            if {p.name for p in self.path.iterdir()} - {RUNS, REQUEST}:
+                return
+            (self.path / RUNS).rmdir()
+            (self.path / REQUEST).unlink(missing_ok=True)
+            self.path.rmdir()
 
     def file(self, key: str) -> Path:
         """The file of a run. A key has lower-case letters, digits and -_.+ only."""
@@ -131,7 +147,8 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise StorageError("there is no such file", str(path)) from None
+        told = similar_file(path, "Name what an earlier command wrote")
+        raise StorageError("there is no such file", str(path), told) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"the file cannot be read: {error}", str(path), hint) from error
     try:
@@ -151,7 +168,7 @@ def _same(path: Path, asked: Mapping[str, Any]) -> None:
         raise StorageError(
             "the folder holds something else", str(path), "Choose another name after --out"
         )
-    found = read_json(path / REQUEST)
+    found = read_json(path / REQUEST, "Choose another name after --out")
     for key, was, now in _differences(found, asked):
         raise StorageError(
             f"the folder was made for other settings: {key} was {shorten(was)}, is {shorten(now)}",

@@ -123,6 +123,24 @@ class Task:
             if f.name not in words
         }
 
+    def _check(self) -> None:
+        """ValueError if a field is of no use; a file may hold anything."""
+        told, plan = self.training, self.split
+        whole = [*self.hidden, *self.limits.values(), told.epochs]
+        whole += [] if told.batch_size is None else [told.batch_size]
+        texts = (self.name, self.dataset, self.activation, self.vote, self.cut, plan.by)
+        reals = (told.rate, told.weight_decay, plan.test, plan.validation)
+        right = {
+            "names": all(_is(text, str) for text in texts),
+            "numbers of samples, epochs or features": all(_is(n, int) and n > 0 for n in whole),
+            "rate and shares": all(_is(v, int, float) and v >= 0 for v in reals),
+            "headline": self.headline in ("vote", "decision"),
+            "options": all(isinstance(m, Mapping) for m in (self.options, self.ddk)),
+        }
+        for what, fits in right.items():
+            if not fits:
+                raise ValueError(f"{what} are of no use")
+
     @classmethod
     def from_settings(cls, found: Mapping[str, Any]) -> Task:
         """A task from what `settings` gave; its title and words are those of its name, if known.
@@ -141,9 +159,15 @@ class Task:
             known = TASKS.get(told["name"])
             words = ("title", "protocol", "article", "models")
             more = {w: getattr(known, w) for w in words} if known is not None else {}
-            return cls(**{"title": str(told["name"]), "protocol": "", **more, **told})
-        except (TypeError, KeyError, ValueError) as error:
+            task = cls(**{"title": str(told["name"]), "protocol": "", **more, **told})
+            task._check()
+            return task
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise InputError(f"these are no settings of a task [{error}]", "task") from error
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from devicephys.errors import InputError, StorageError
 from network import datasets
 from network.task import SplitPlan, Task, Training
 from network.tasks import SOUND_MODELS, TASKS
@@ -36,12 +36,17 @@ def folder_task(path: Path) -> Task:
         options = dict(known.options)
         if "align" in options and not any(path.glob("*.mat")):
             del options["align"]  # only silhouettes say where the person is
-        return dataclasses.replace(known, dataset=str(path.absolute()), options=options)
+        split = known.split
+        if split.by == "fold" and not _has_folds(data):
+            split = SplitPlan("group", test=0.2, validation=0.1)
+        return dataclasses.replace(
+            known, dataset=str(path.absolute()), options=options, split=split
+        )
     recordings = np.unique(
         np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
     )
     fewest = int(np.bincount(recordings[1], minlength=len(data.classes)).min())
-    if {"train", "test"} <= set(np.unique(data.fold).tolist()):
+    if _has_folds(data):
         split = SplitPlan("fold", validation=0.1)
         words = "The test part is the source's own."
     elif fewest >= 3:
@@ -49,6 +54,7 @@ def folder_task(path: Path) -> Task:
         words = "Recordings are held out whole, drawn by the seed."
     else:
         split = SplitPlan("block", test=0.2, validation=0.1)
+        utterance = _short_enough(path, utterance, split)
         words = (
             f"There {'is one recording' if fewest == 1 else 'are two recordings'} of a class: one "
             "stretch of every recording is held out, so that the accuracy is also that of telling "
@@ -88,4 +94,29 @@ def _loaded(path: Path) -> tuple[datasets.DataSet, str]:
             return data, utterance
     raise StorageError(
         "a class has no recording of 0.1 s or more", str(path), "Leave it out, or add recordings"
+    )
+
+
+def _has_folds(data: datasets.DataSet) -> bool:
+    return {"train", "test"} <= set(np.unique(data.fold).tolist())
+
+
+def _short_enough(path: Path, longest: str, plan: SplitPlan) -> str:
+    """The longest utterance of which every recording has enough for a stretch of each part."""
+    reason = ""
+    for utterance in _UTTERANCES[_UTTERANCES.index(longest) :]:
+        try:
+            data = datasets.load(path, utterance=utterance)
+            parts = datasets.split(data, plan.test, plan.validation, by=plan.by)
+        except (InputError, StorageError) as error:
+            reason = error.what
+            continue
+        if all(np.unique(data.y[p]).size == len(data.classes) for p in (parts.train, parts.test)):
+            return utterance
+        reason = "a class is missing in a part"
+    raise StorageError(
+        f"a class has fewer than three recordings, which are too short to hold out a stretch of "
+        f"each [{reason}]",
+        str(path),
+        "Add recordings to it, or longer ones",
     )

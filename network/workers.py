@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any
 
 from devicephys.errors import DDKError, InputError
@@ -17,7 +19,6 @@ from network.task import Task
 
 __all__ = ["spread_out"]
 
-_WATCH_EVERY = 0.5  # s
 #: a run is on one core: threads of several processes only get in each other's way
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,14 +40,14 @@ def spread_out(
     """
     for name in _THREADS:
         os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_start`
+    context = get_context("spawn")  # threads of a numerical library do not survive a fork
+    heard, told = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        processes,
-        mp_context=get_context("spawn"),  # threads of a numerical library do not survive a fork
-        initializer=_start,
-        initargs=(task, root, os.getpid()),
+        processes, mp_context=context, initializer=_start, initargs=(task, root, heard)
     )
     try:
-        jobs = {pool.submit(_work, task, model, seed): (model, seed) for model, seed in wanted}
+        with _deaf_children():
+            jobs = {pool.submit(_work, task, model, seed): (model, seed) for model, seed in wanted}
         for job in as_completed(jobs):
             model, seed = jobs[job]
             try:
@@ -61,18 +62,30 @@ def spread_out(
                 ) from error
             yield model, seed, outcome
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        told.close()  # ends the workers; what is being computed is dropped, a run may take an hour
+        pool.shutdown(wait=True, cancel_futures=True)
+        heard.close()
 
 
-def _start(task: Task, root: str | None, parent: int) -> None:
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started here do not hear Ctrl-C, which a terminal sends to all: the parent does,
+    and says it once."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(task: Task, root: str | None, heard: Connection) -> None:
+    threading.Thread(target=_end_with, args=(heard,), daemon=True).start()
     _Bench.material = Material(task, root)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent was killed, which tells nobody."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_EVERY)
+def _end_with(heard: Connection) -> None:
+    """End this process when the other end is closed: by the parent, or because it was killed."""
+    heard.poll(None)
     os._exit(1)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from devicephys.cli import app
+from devicephys.cli_commands import app
 from tests import fake_solver
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -113,7 +113,7 @@ class Simulator:
                 time.sleep(0.01)
                 progress(event(k))
                 if checkpoint is not None and k % checkpoint.every == 0:
-                    checkpoint.save({"k": np.array(k), "state": np.full(20_000, k)}, {"k": k})
+                    checkpoint.save({"k": np.array(k), "state": np.full(60_000, k)}, {"k": k})
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", partial=partial()) from None
         return started

@@ -78,6 +78,15 @@ def test_onset_is_where_five_per_cent_of_the_trend_are_lost(
         assert found == pytest.approx(-wanted, abs=1e-9)
 
 
+def test_onset_of_a_ramp_that_comes_back_is_that_of_the_way_there() -> None:
+    voltage, current = falling(161, 1.1, 2.0)
+    low = current[-1] / voltage[-1]
+    back = voltage[-2::-1]
+    there_and_back = np.concatenate([voltage, back]), np.concatenate([current, low * back])
+    assert reset_onset(*there_and_back) == reset_onset(voltage, current)
+    assert np.isnan(reset_onset(np.empty(0), np.empty(0)))
+
+
 def test_trend_extrapolates_the_part_before_reset() -> None:
     voltage, current = falling()
     assert reset_trend(voltage, current) == pytest.approx(trend(np.abs(voltage)), rel=1e-10)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from devicephys.campaign.layout import open_store
 from devicephys.campaign.progress import duration, line
 from devicephys.campaign.run import State
-from devicephys.cli import app
+from devicephys.cli_commands import app
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = """

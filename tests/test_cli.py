@@ -180,7 +180,7 @@ def test_verify_prints_its_rows_and_fails_with_code_3(
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from devicephys.cli import app\n"
+        "from devicephys.cli_commands import app\n"
         "heavy = {'matplotlib', 'xarray', 'pandas', 'dolfinx', 'petsc4py', 'mpi4py'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

@@ -135,7 +135,7 @@ def test_plot_draws_a_train_again(tmp_path: Path) -> None:
     assert call("pulses", "--out", out, "--count", "3").exit_code == 0
     (out / "pulses.png").write_bytes(b"old")
     result = call("plot", out)
-    assert result.stdout.splitlines() == [str(out / "pulses.png")]
+    assert result.stdout.splitlines() == [str(out / "pulses.png"), str(out / "report.html")]
     assert (out / "pulses.png").stat().st_size > 1000
 
 
@@ -190,8 +190,9 @@ def test_other_ranks_of_a_parallel_train_write_nothing(
         world = types.SimpleNamespace(rank=1, size=2, allgather=lambda own, f=first: [f, own])
         monkeypatch.setattr(installation, "world", lambda w=world: w)
         for command in (("pulses", "--count", "3", "--out"), ("resume",)):
-            result = call(*command, tmp_path / "run")
-            assert (result.exit_code, result.output) == (code, "")
+            for more in ((), ("--json",)):
+                result = call(*command, tmp_path / "run", *more)
+                assert (result.exit_code, result.output) == (code, "")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,7 +1,8 @@
 """The three sentences on imports that hold the house together.
 
-`compact` imports from `devicephys` only units, errors, records and the reader of YAML; `network`
-besides only `compact.table`, `compact.kinetics` and the style of pictures. Nothing imports upwards.
+`compact` imports from `devicephys` only what is shared (units, errors, records, readers, the
+command line, the style of pictures and reports); `network` besides only `compact.table` and
+`compact.kinetics`. Nothing imports upwards.
 Only `devicephys/fem` imports dolfinx, so that `import compact` and `import network` work where no
 finite-element stack is.
 """
@@ -22,6 +23,13 @@ SHARED = {
     "devicephys.units",
     "devicephys.errors",
     "devicephys.records",
+    "devicephys.command_line",  # what all command lines share, in three modules
+    "devicephys.command_options",
+    "devicephys.command_output",
+    "devicephys.picture_names",
+    "devicephys.picture_style",  # one style for all pictures
+    "devicephys.html_page",  # one style for all reports
+    "devicephys.mat_file",  # the one reader of MATLAB files
     "devicephys.yaml_text",  # the one reader of YAML that somebody else wrote
 }
 ALLOWED = {
@@ -32,7 +40,6 @@ ALLOWED = {
         *SHARED,
         "compact.table",
         "compact.kinetics",
-        "compact.plots_style",  # one style for all pictures
     },
 }
 PACKAGES = tuple(ALLOWED)
@@ -138,9 +145,27 @@ def test_packages_work_where_no_finite_element_stack_is() -> None:
     assert float(done.stdout) > 0
 
 
-def test_h5py_is_loaded_with_the_package() -> None:
-    done = run_without_stack("import devicephys; print('h5py' in sys.modules)")
-    assert done.stdout.strip() == "True", done.stderr
+@pytest.mark.parametrize("name", ["petsc4py", "dolfinx"])
+def test_h5py_is_loaded_before_another_hdf5_library(name: str) -> None:
+    # The stack may be absent: what counts is the order in which modules are looked for.
+    code = (
+        "import sys, devicephys\n"
+        "print('h5py' in sys.modules)\n"
+        f"try:\n    import {name}\nexcept ImportError:\n    pass\n"
+        "print('h5py' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_import_of_the_packages_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, devicephys, compact, network\n"
+        "heavy = {'numpy', 'h5py', 'xarray', 'pydantic', 'pint', 'typer', 'scipy', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_unknown_name_in_the_package_is_an_attribute_error() -> None:

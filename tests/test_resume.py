@@ -235,7 +235,7 @@ def test_a_disk_too_full_for_checkpoints_does_not_cost_the_run(tmp_path: Path) -
         "--checkpoint-every",
         5,
         behaviour="steady",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (155_000, 155_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     _, stderr = job.communicate(timeout=120)

@@ -14,7 +14,7 @@ import xarray as xr
 from typer.testing import CliRunner, Result
 
 from devicephys import installation, kinetics_run, records, switching_time
-from devicephys.cli import app
+from devicephys.cli_commands import app
 from devicephys.device import load_device
 from devicephys.errors import InputError, Interrupted, SolverError, StorageError
 from devicephys.kinetics_record import activation_energy, dataset, local_slope, slope_figures
@@ -356,7 +356,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-FILES = {"kinetics.nc", "kinetics.png", "device.yaml", "run.log"}
+FILES = {"kinetics.nc", "kinetics.png", "report.html", "device.yaml", "run.log"}
 
 
 @pytest.mark.usefixtures("drawn")

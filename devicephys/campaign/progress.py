@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from ..units import format_si
 
@@ -97,22 +95,20 @@ def line(state: State) -> str:
     return f"{finished}{failed}, {state.left} left, to go: {duration(state.seconds_left)}"
 
 
-def grid_table(campaign: Campaign) -> Table:
-    """The axes of a campaign and its points."""
-    table = Table(title=Text(campaign.name))
-    for column in ("Axis", "Values", ""):
-        table.add_column(column)
+def grid_rows(campaign: Campaign) -> list[list[str]]:
+    """The axes of a campaign and its points: name, how many values, which."""
+    rows = []
     axes = (
         ("amplitude", campaign.amplitudes, "V", "a list, one for each pulse"),
         ("width", campaign.widths, "s", "a list, one for each pulse"),
         ("initial resistance", campaign.initial_resistances, "ohm", "the cell as it is"),
     )
     for name, values, unit, otherwise in axes:
-        table.add_row(name, str(len(values)), Text(_values(values, unit, otherwise)))
-    table.add_row("cycle", str(campaign.cycles), "")
-    table.add_row("device", str(campaign.devices), "")
-    table.add_row("all points", str(campaign.size), f"{campaign.pulse_count} pulses each")
-    return table
+        rows.append([name, str(len(values)), _values(values, unit, otherwise)])
+    rows.append(["cycle", str(campaign.cycles), ""])
+    rows.append(["device", str(campaign.devices), ""])
+    rows.append(["all points", str(campaign.size), f"{campaign.pulse_count} pulses each"])
+    return rows
 
 
 def _values(values: tuple[float | None, ...], unit: str, otherwise: str) -> str:
@@ -120,16 +116,14 @@ def _values(values: tuple[float | None, ...], unit: str, otherwise: str) -> str:
     return ", ".join(texts if len(texts) <= 12 else [*texts[:5], "...", *texts[-2:]])
 
 
-def outcome_table(outcome: Outcome) -> Table:
-    """What a run left behind."""
-    table = Table("Campaign", "")
-    table.add_row("Points done", str(outcome.done))
-    table.add_row("Points failed", str(outcome.failed))
+def outcome_rows(outcome: Outcome) -> list[list[str]]:
+    """What a run left behind: names and texts."""
+    rows = [["Points done", str(outcome.done)], ["Points failed", str(outcome.failed)]]
     if outcome.missing:
-        table.add_row("Points missing", str(outcome.missing))
+        rows.append(["Points missing", str(outcome.missing)])
     if outcome.reasons:
         reason, count = outcome.reasons[0]
-        table.add_row("Most frequent reason", Text(f"{count} times: {reason}"))
-    table.add_row("Computed in this run", f"{outcome.computed} in {duration(outcome.seconds)}")
-    table.add_row("Store", Text(str(outcome.store)))
-    return table
+        rows.append(["Most frequent reason", f"{count} times: {reason}"])
+    rows.append(["Computed in this run", f"{outcome.computed} in {duration(outcome.seconds)}"])
+    rows.append(["Store", str(outcome.store)])
+    return rows

@@ -7,7 +7,7 @@ import stat
 from importlib import resources
 from pathlib import Path
 
-from ..errors import InputError, StorageError, closest, shorten
+from ..errors import InputError, StorageError, closest, shorten, similar_file
 from ..yaml_text import parse_yaml
 from .model import Device
 
@@ -91,7 +91,8 @@ def _read(path: Path) -> str:
             raise InputError("is too large for a device", str(path), "Name a device YAML file")
         return content.decode("utf-8")
     except FileNotFoundError:
-        raise InputError("no such file", str(path), _library_hint("")) from None
+        hint = similar_file(path, _library_hint(""))
+        raise InputError("no such file", str(path), hint) from None
     except UnicodeDecodeError:
         raise InputError("is not text", str(path), "Name a device YAML file in UTF-8") from None
     except ValueError as error:  # a null byte in the path

@@ -133,6 +133,8 @@ def load(
     StorageError : files that are missing or damaged: which, and where to get them.
     InstallationError : an optional package is missing; its extra is named.
     """
+    from network.datasets.folders import check_name
+
     text = os.fspath(name)
     if text in _LOADERS:
         loader: Callable[..., DataSet] = getattr(
@@ -144,10 +146,12 @@ def load(
         looks_like_path = any(sep in text for sep in ("/", os.sep)) or text.startswith(".")
         if looks_like_path:
             raise StorageError("there is no such folder", text)
-        hint = closest(text, NAMES) + " A folder may be given as well"
+        hint = closest(text, NAMES)
+        hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
         raise InputError(f"unknown data set '{text}'", "data", hint)
     if not path.is_dir():
         raise StorageError("is a file, a folder was expected", text)
+    check_name(path.absolute(), "folder")
     loader, arguments = _of_folder(path)
     return _called(loader, text, arguments, options)
 
@@ -156,14 +160,15 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
     """Which loader reads a folder: by the files that it holds."""
     from network.datasets.actions import VIDEOS, load_actions
     from network.datasets.folders import SOUNDS, holds
-    from network.datasets.images import load_mnist
+    from network.datasets.images import load_fashion, load_mnist
     from network.datasets.sounds import load_sounds, load_speakers
     from network.datasets.text import load_ag_news
     from network.datasets.voxels import load_voxels
     from network.datasets.whales import load_whales
 
     if any(path.glob("train-images*")):
-        return load_mnist, (path,)
+        # the files have the same names: the folder's own tells which of the two it is
+        return load_fashion if "fashion" in path.absolute().name.lower() else load_mnist, (path,)
     if any(path.glob("test.csv*")):
         return load_ag_news, (path,)
     if any(path.glob("*.mat")) or holds(path, VIDEOS):
@@ -180,7 +185,7 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         "holds no data that is known",
         str(path),
         "Known are folders by class of sounds, clips, OFF or binvox files, IDX files as MNIST's, "
-        "AG News' CSV files, silhouettes in a .mat file",
+        "AG News' CSV files, silhouettes in a .mat file, voxels in modelnet10_32_packed.npz",
     )
 
 

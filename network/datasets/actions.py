@@ -27,6 +27,7 @@ _WHENCE = (
 _WEIZMANN = ("bend", "jack", "jump", "pjump", "run", "side", "skip", "walk", "wave1", "wave2")
 _MOST_FRAMES = 100_000
 _ALIGNED = ("frame", "person")
+_LEAST_SHARE = 0.9  # of the frames that a file promises; some promise a few too many
 _UCF = re.compile(r"v_(?P<action>.+)_(?P<group>g\d+)_c\d+$")
 
 
@@ -55,9 +56,8 @@ def load_actions(
     StorageError : no such folder, no clips, a single action, or a damaged file, which is named.
     InstallationError : PyAV is not installed (for videos).
     """
-    for name, value, known in (("view", view, ("clip", "frame")), ("align", align, _ALIGNED)):
-        if value not in known:
-            raise InputError(f"unknown {name} '{value}'", name, closest(str(value), known))
+    _known("view", view, ("clip", "frame"))
+    _known("align", align, _ALIGNED)
     if frames < 1 or len(size) != 2 or min(size) < 1:
         raise InputError(f"{frames} frames of {size} pixels", "frames, size")
     path = folder(root, "weizmann_actions", _WHENCE)
@@ -91,8 +91,10 @@ def read_silhouettes(
 
     Raises
     ------
+    InputError : another ``align``.
     StorageError : not there, damaged, or a field that is no such clip.
     """
+    _known("align", align, _ALIGNED)
     path = Path(path)
     x, y, people, names = [], [], [], []
     for key, clip in read_mat(path, _WHENCE).items():
@@ -102,6 +104,8 @@ def read_silhouettes(
             action = action.rstrip("0123456789")  # a repeat; the digit of wave1 is no repeat
         if clip.ndim != 3 or action not in _WEIZMANN or not clip.size:
             raise broken(path, "a file of silhouettes", f"'{key}' of shape {clip.shape}", _WHENCE)
+        if clip.dtype.kind == "f" and not np.isfinite(clip).all():
+            raise broken(path, "a file of silhouettes", f"'{key}' holds NaN or infinity", _WHENCE)
         chosen = _evenly(clip.shape[2], frames)
         if align == "person":
             pictures = _windows(clip, chosen, size)
@@ -156,6 +160,11 @@ def read_videos(
         x[k] = read_video(file, frames=frames, size=size)
         match = _UCF.match(file.stem)
         groups.append(f"{classes[y[k]]}/{match['group'] if match else file.stem}")
+    fold = _folds(path, files)
+    torn = {g for g, f in zip(groups, fold, strict=True) if f == "test"} & {
+        g for g, f in zip(groups, fold, strict=True) if f == "train"
+    }
+    notes = (f"{len(torn)} groups have clips in training and test part",) if torn else ()
     return DataSet(
         "actions",
         x,
@@ -165,7 +174,8 @@ def read_videos(
         path.name,
         "not stated",
         groups=np.array(groups),
-        fold=_folds(path, files),
+        fold=fold,
+        notes=notes,
     )
 
 
@@ -210,8 +220,11 @@ def read_video(
                 kept.append(small.to_ndarray())
                 if len(kept) > _MOST_FRAMES:
                     raise ValueError("it is too long")
+            promised = container.streams.video[0].frames  # 0 where the file does not say
         if not kept:
             raise ValueError("no picture can be decoded")
+        if len(kept) < _LEAST_SHARE * promised:
+            raise ValueError(f"it is cut off after {len(kept)} of {promised} frames")
         return np.stack([kept[i] for i in _evenly(len(kept), frames)])
 
     return reading(path, "a video", _WHENCE, work).astype(np.float32) / np.float32(255)
@@ -272,6 +285,11 @@ def _shares(given: int, wanted: int) -> np.ndarray:
     left = np.maximum(edges[:-1, None], np.arange(given))
     right = np.minimum(edges[1:, None], np.arange(given) + 1)
     return np.clip(right - left, 0, None) * (wanted / given)
+
+
+def _known(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"unknown {name} '{value}'", name, closest(str(value), known))
 
 
 def _by_frame(clips: DataSet) -> DataSet:

@@ -6,7 +6,6 @@ import importlib
 import itertools
 import math
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from devicephys.errors import InputError, InstallationError, StorageError
 from network.datasets.files import missing, read_npz, reading
 from network.datasets.folders import SOUNDS, class_files
 from network.datasets.listings import from_labels, from_meta
+from network.datasets.sound_file import decode
 
 __all__ = [
     "SOUNDS",
@@ -29,8 +29,7 @@ __all__ = [
     "resample",
 ]
 
-_MOST_VALUES = 500_000_000  # of one file: 2 GB
-_BLOCK = 1 << 18
+_MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
 
 
 @dataclass(frozen=True)
@@ -95,62 +94,10 @@ def read_sound(
     library = _soundfile()
     if not path.exists():
         raise missing(path, "the sound file", whence)
-    wave, own = reading(path, "a sound file", whence, lambda: _read(library, path))
+    wave, own = reading(path, "a sound file", whence, lambda: decode(library, path))
     if rate is None or rate == own:
         return wave, own
-    return resample(wave, own, rate), float(rate)
-
-
-def _read(library: Any, path: Path) -> tuple[np.ndarray, float]:
-    _check_wav(path)
-    parts = []
-    with library.SoundFile(str(path)) as file:
-        frames, channels, rate = file.frames, file.channels, float(file.samplerate)
-        # MP3 and OGG tell their length only roughly
-        exact = file.format not in ("MP3", "OGG")
-        if frames * channels > _MOST_VALUES and exact:
-            raise ValueError(f"{frames} frames of {channels} channels are too many")
-        done = 0
-        while True:
-            block = file.read(_BLOCK, dtype="float32", always_2d=True)
-            if not len(block):
-                break
-            done += len(block)
-            if done * channels > _MOST_VALUES:
-                raise ValueError("it is too long")
-            parts.append(block.mean(axis=1, dtype=np.float32))
-    if not done:
-        raise ValueError("it holds no sample")
-    if exact and done < frames:
-        raise ValueError(f"it is cut off after {done} of {frames} samples")
-    wave = np.concatenate(parts)
-    if not np.isfinite(wave).all():
-        raise ValueError("it holds NaN or infinity")
-    if not rate > 0:
-        raise ValueError(f"a rate of {rate} Hz")
-    return wave, rate
-
-
-def _check_wav(path: Path) -> None:
-    """ValueError if a WAV file promises more data than it has: libsndfile says nothing of it."""
-    size = path.stat().st_size
-    if not size:
-        raise ValueError("it is empty")
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return
-        at = 12
-        while at + 8 <= size:
-            file.seek(at)
-            kind, length = struct.unpack("<4sI", file.read(8))
-            if kind == b"data":
-                # a recorder that streams leaves the length open
-                if length not in (0xFFFFFFFF, 0) and at + 8 + length > size:
-                    raise ValueError(f"it is cut off: {size - at - 8} of {length} bytes of sound")
-                return
-            at += 8 + length + length % 2
-    raise ValueError("it is cut off before the sound begins")
+    return _to_rate(wave, own, rate, path), float(rate)
 
 
 def resample(wave: np.ndarray, rate: float, wanted: float) -> np.ndarray:
@@ -227,9 +174,16 @@ def read_sound_files(
     values, counts = np.unique(rates, return_counts=True)
     common = float(values[len(values) - 1 - counts[::-1].argmax()])
     waves = [
-        w if r == common else resample(w, r, common) for w, r in zip(waves, rates, strict=True)
+        w if r == common else _to_rate(w, r, common, file)
+        for w, r, file in zip(waves, rates, files, strict=True)
     ]
     return Recordings(tuple(waves), common, np.asarray(y, np.int64), classes, names)
+
+
+def _to_rate(wave: np.ndarray, own: float, wanted: float, path: Path) -> np.ndarray:
+    if wanted > _MOST_STRETCHED * own:
+        raise StorageError(f"its rate is {own:g} Hz, and {wanted:g} Hz are needed", str(path))
+    return resample(wave, own, wanted)
 
 
 def read_packed_sounds(

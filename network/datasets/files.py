@@ -86,14 +86,9 @@ def reading[T](path: str | os.PathLike[str], what: str, whence: str, work: Calla
 
 def open_bytes(path: Path) -> BinaryIO:
     """The file opened for reading, unpacked on the way if it is gzip (by content, not by name)."""
-    file = open(path, "rb")  # noqa: SIM115
-    try:
+    with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return gzip.open(file, "rb") if packed else file  # type: ignore[return-value]
+    return gzip.open(path, "rb") if packed else open(path, "rb")  # type: ignore[return-value]
 
 
 def read_npz(path: Path, names: tuple[str, ...], what: str, whence: str) -> dict[str, np.ndarray]:

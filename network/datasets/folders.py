@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from devicephys.errors import StorageError
 
-__all__ = ["SOUNDS", "class_files", "holds"]
+__all__ = ["SOUNDS", "check_name", "class_files", "holds"]
+
+_Identity = tuple[int, int]  # device and number of a file
 
 #: endings of sound files
 SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3", ".au")
@@ -21,22 +23,27 @@ def class_files(
 ) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
     """Files, class numbers and names of classes, in the order of their names.
 
-    Hidden files and folders are passed over, and so are folders without such files.
+    Hidden files and folders are passed over, and so are folders without such files. What links
+    lead to again is read once, so that no file is on both sides of a split.
 
     Raises
     ------
-    StorageError : no such folder, no file, files outside of a class, or a single class.
+    StorageError : no such folder, no file, files outside of a class, a single class, a file of
+        two classes, or a class whose name is not UTF-8.
     """
     if not path.is_dir():
         raise StorageError("there is no such folder", str(path), whence)
     files: list[Path] = []
     y: list[int] = []
     classes: list[str] = []
+    owner: dict[_Identity, Path] = {}
+    seen = {_identity(path)}
     for entry in _listed(path):
         if not entry.is_dir():
             continue
-        found = _below(entry, endings)
+        found = _once(_below(entry, endings, seen), entry, owner)
         if found:
+            check_name(entry, "class")
             files += found
             y += [len(classes)] * len(found)
             classes.append(entry.name)
@@ -45,21 +52,29 @@ def class_files(
         hint = "Put the files of each class into a folder of its own" if loose else whence
         raise StorageError(f"holds no folders with {what}", str(path), hint)
     if len(classes) == 1:
+        inner = [e for e in _listed(path / classes[0]) if e.is_dir() and holds(e, endings)]
         raise StorageError(
             f"holds a single class, '{classes[0]}'",
             str(path),
-            "Two or more folders, one a class, are needed",
+            f"If the {len(inner)} folders in it are the classes, name {path / classes[0]} instead"
+            if len(inner) > 1
+            else "Two or more folders, one a class, are needed",
         )
     return files, np.array(y, dtype=np.int64), tuple(classes)
 
 
 def holds(path: Path, endings: Sequence[str]) -> bool:
-    """Whether a file with one of these endings is anywhere below."""
-    for _, folders, names in os.walk(path):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        if any(Path(n).suffix.lower() in endings for n in names if not n.startswith(".")):
-            return True
-    return False
+    """Whether a file with one of these endings is anywhere below, links followed."""
+    return next(_below(path, endings, set()), None) is not None
+
+
+def check_name(path: Path, what: str) -> None:
+    """StorageError if a name cannot be written into a report; ``what`` it names is said."""
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise StorageError(f"the name of the {what} is not UTF-8", shown, "Rename it") from None
 
 
 def _listed(path: Path) -> list[Path]:
@@ -69,11 +84,38 @@ def _listed(path: Path) -> list[Path]:
         raise StorageError("may not be read", str(path), "Change its permissions") from None
 
 
-def _below(path: Path, endings: Sequence[str]) -> list[Path]:
-    found: list[Path] = []
+def _below(path: Path, endings: Sequence[str], seen: set[_Identity]) -> Iterator[Path]:
+    if (identity := _identity(path)) in seen:
+        return  # a link leads to where the walk is, or was
+    seen.add(identity)
     for entry in _listed(path):
         if entry.is_dir():
-            found += _below(entry, endings)
+            yield from _below(entry, endings, seen)
         elif entry.suffix.lower() in endings:
-            found.append(entry)
-    return found
+            yield entry
+
+
+def _once(files: Iterator[Path], folder: Path, owner: dict[_Identity, Path]) -> list[Path]:
+    """Files of a class, each once; StorageError if one is in two classes."""
+    kept = []
+    for file in files:
+        try:
+            identity = _identity(file)
+        except OSError:  # a link to nowhere, which is told when the file is read
+            kept.append(file)
+            continue
+        if identity not in owner:
+            owner[identity] = folder
+            kept.append(file)
+        elif owner[identity] is not folder:
+            raise StorageError(
+                f"is the same file as one of class '{owner[identity].name}'",
+                str(file),
+                "Leave one out",
+            )
+    return kept
+
+
+def _identity(path: Path) -> _Identity:
+    known = path.stat()
+    return known.st_dev, known.st_ino

@@ -100,6 +100,9 @@ def read_images(
         if pictures.ndim != 3 or pictures.dtype != np.uint8:
             raise StorageError(f"holds {pictures.dtype} of shape {pictures.shape}, images of bytes "
                                "were expected", str(where), whence)  # fmt: skip
+        if not pictures.size:
+            raise StorageError(f"holds {len(pictures)} images of {pictures.shape[1]} x "
+                               f"{pictures.shape[2]} pixels", str(where), whence)  # fmt: skip
         where = _named(Path(path), f"{part}-labels-idx1-ubyte", whence)
         numbers = read_idx(where, whence)
         if numbers.ndim != 1 or len(numbers) != len(pictures) or numbers.dtype.kind not in "iu":

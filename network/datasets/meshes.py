@@ -96,9 +96,12 @@ def voxelise(
         raise InputError(f"a grid of {size} voxels with {pad} empty layers", "size, pad")
     used = corners[np.unique(triangles)]
     low, high = used.min(axis=0), used.max(axis=0)
-    extent = float((high - low).max())
+    with np.errstate(over="ignore"):
+        extent = float((high - low).max())
     if not extent > 0:
         raise InputError("the body has no extent", "corners")
+    if not 1e-150 < extent < 1e150 or np.abs(used).max() > 1e150:  # squares must be numbers
+        raise InputError(f"a body of extent {extent:.3g} cannot be scaled", "corners")
     # a hair smaller, so that what lies on the border of two voxels belongs to the inner one
     scaled = (corners - 0.5 * (low + high)) * (inner / extent * (1 - 1e-9)) + 0.5 * size
     grid = np.zeros((size,) * 3, dtype=bool)

@@ -88,7 +88,9 @@ def split(
         return _made(dataset, *parts)
     if not (dataset.fold == "test").any() or not (dataset.fold == "train").any():
         raise InputError(
-            "the source prescribes no training and test part", dataset.name, 'Use by="group"'
+            "the source prescribes no training and test part",
+            dataset.name,
+            'Give it folders "train" and "test", or use by="group"',
         )
     rest = np.flatnonzero(dataset.fold == "train")
     kept, held = _validation(dataset, rest, validation, rng)
@@ -188,7 +190,8 @@ def _by_group(
                 f"{word} has {len(pool)} group{'s' if len(pool) != 1 else ''}, too few for "
                 f"{1 + sum(share > 0 for share in shares)} parts",
                 dataset.name,
-                'Use by="block", which holds out a stretch of each recording, or smaller shares',
+                "A group is a recording, a person, or a sample that stands alone; add some, ask "
+                'for smaller shares, or hold out a stretch of each recording (by="block")',
             )
         role[order[: counts[0]]] = 2
         role[order[counts[0] : sum(counts)]] = 1
@@ -248,7 +251,9 @@ def _by_block(
     for share, part, name in ((test, tested, "test"), (validation, held, "validation")):
         if share and not len(part):
             raise InputError(
-                f"the recordings are too short for a {name} part", dataset.name, "Use a smaller gap"
+                f"the recordings are too short for a {name} part",
+                dataset.name,
+                "Cut them into shorter utterances, or add recordings",
             )
     return train, held, tested
 

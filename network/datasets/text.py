@@ -97,7 +97,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     if len(content) > _LARGEST:
         raise ValueError(f"it unpacks to more than {_LARGEST} bytes")
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-    return [(reader.line_num, row) for row in reader if row]
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from error
 
 
 def load_ag_news(
@@ -144,7 +147,10 @@ def load_ag_news(
         tested = {" ".join(t) for t in tests}
         keep = [" ".join(t) not in tested for t in texts]
         texts, y = [t for t, kept in zip(texts, keep, strict=True) if kept], y[keep]
-    known = Vocabulary.of(texts, vocabulary)
+    try:
+        known = Vocabulary.of(texts, vocabulary)
+    except InputError as error:  # nothing can be learnt from these texts
+        raise StorageError(error.what, str(_file(path, _TRAINING[training])), _WHENCE) from error
     table = embed(known, texts, dimension, embedding, seed)
     numbers = np.concatenate([known.numbers(texts, words), known.numbers(tests, words)])
     fold = np.repeat(["train", "test"], [len(texts), len(tests)])

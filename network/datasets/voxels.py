@@ -58,6 +58,10 @@ def load_voxels(
         for row, fold in zip(found.x.packed, found.fold, strict=True)
     ]
     kept = found.subset(np.array(keep, dtype=bool))
+    if not (kept.fold != "test").any():
+        raise StorageError(
+            "every training body is empty or equals one of the test part", str(path), _WHENCE
+        )
     assert isinstance(kept.x, PackedBits)
     return replace(kept, notes=_flaws(kept.x.packed, kept.fold))
 
@@ -75,9 +79,15 @@ def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
     names = ("X_train", "y_train", "X_test", "y_test", "classes")
     arrays = read_npz(path, names, "an .npz file of voxels", _WHENCE)
     classes = tuple(str(c) for c in arrays["classes"].ravel())
+    if len(set(classes)) != len(classes):
+        raise broken(path, "an .npz file of voxels", "two classes have the same name")
     parts, sizes = [], set()
     for part in ("train", "test"):
         x, y = arrays[f"X_{part}"], arrays[f"y_{part}"].ravel()
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise broken(path, "an .npz file of voxels", f"X_{part} holds NaN or infinity")
+        if not x.size:
+            raise broken(path, "an .npz file of voxels", f"X_{part} holds no body")
         bits = _bits(x)
         if bits is None or len(x) != len(y) or y.dtype.kind not in "iu":
             raise broken(path, "an .npz file of voxels", f"X_{part} {x.shape}, y_{part} {y.shape}")
@@ -152,6 +162,8 @@ def _grid(file: Path, size: int, fill: bool) -> np.ndarray:
         array = np.load(file, mmap_mode="r", allow_pickle=False)
         if array.nbytes > LARGEST or array.dtype.kind not in "biuf":
             raise ValueError(f"{array.dtype} of shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError("it holds NaN or infinity")
         return np.asarray(array).squeeze() > 0
 
     return reading(file, "a .npy grid", "", load)

@@ -31,7 +31,12 @@ def mel_filters(rate: float, window: int, bands: int, lowest: float = 50.0) -> n
     InputError : no band, or the lowest frequency is above the highest.
     """
     if not (bands >= 1 and 0 <= lowest < rate / 2):
-        raise InputError(f"{bands} bands from {lowest} Hz at {rate} Hz", "bands, lowest")
+        raise InputError(
+            f"no {bands} bands from {lowest:g} Hz up: sounds of {rate:g} samples a second end at "
+            f"{rate / 2:g} Hz",
+            "bands, lowest",
+            "Take recordings of a higher rate",
+        )
     mel = np.linspace(
         2595 * np.log10(1 + lowest / 700), 2595 * np.log10(1 + rate / 1400), bands + 2
     )

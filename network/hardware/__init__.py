@@ -5,7 +5,8 @@
 >>> chip = HardwareRealisation(article(), seed=1)              # the article's imprecision
 >>> network.predict(x, realise=chip)
 
-Everything here is loaded on first use.
+Everything here is loaded on first use. The cost of a network on a chip is
+`network.hardware.cost.cost`, and of a compiled one `placement_cost`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from network.hardware.cells import KineticCells as KineticCells
+    from network.hardware.chip import Chip as Chip
+    from network.hardware.chip import load_chip as load_chip
+    from network.hardware.compiler import compile_network as compile_network
+    from network.hardware.compiler import placement_cost as placement_cost
     from network.hardware.conductance import ConductanceWindow as ConductanceWindow
     from network.hardware.conductance import ConductionActivation as ConductionActivation
     from network.hardware.conductance import Mapping as Mapping
     from network.hardware.converters import Converter as Converter
+    from network.hardware.cost import Cost as Cost
     from network.hardware.crossbar import Crossbar as Crossbar
     from network.hardware.crossbar import CrossbarSettings as CrossbarSettings
     from network.hardware.endurance import Endurance as Endurance
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from network.hardware.noise import ReadNoise as ReadNoise
     from network.hardware.noise import TelegraphNoise as TelegraphNoise
     from network.hardware.noise import WriteError as WriteError
+    from network.hardware.placement import Placement as Placement
+    from network.hardware.placement import read_placement as read_placement
     from network.hardware.programming import Programming as Programming
     from network.hardware.programming import write_and_verify as write_and_verify
     from network.hardware.quantisation import Quantisation as Quantisation
@@ -44,6 +52,13 @@ if TYPE_CHECKING:
     from network.hardware.settings import article as article
 
 _NAMES = {
+    "Chip": "chip",
+    "Cost": "cost",
+    "Placement": "placement",
+    "compile_network": "compiler",
+    "load_chip": "chip",
+    "placement_cost": "compiler",
+    "read_placement": "placement",
     "Converter": "converters",
     "ConductanceWindow": "conductance",
     "ConductionActivation": "conductance",

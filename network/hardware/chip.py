@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from devicephys.errors import InputError, StorageError, closest, shorten
+from devicephys.errors import InputError, StorageError, closest, shorten, similar_file
 from devicephys.units import format_si, to_si
 from devicephys.yaml_text import parse_yaml
 from network.hardware.conductance import SCHEMES, ConductanceWindow
@@ -98,7 +98,12 @@ class Chip:
 
     @classmethod
     def from_mapping(cls, data: Any, where: str = "chip") -> Chip:
-        """From what a file holds: name, title, scheme, and values with sources.
+        """From what a file holds.
+
+        Parameters
+        ----------
+        data : a mapping of name, title, scheme, and values with sources.
+        where : what errors say of its origin.
 
         Raises
         ------
@@ -129,9 +134,10 @@ class Chip:
             values[key] = _value(key, entry["value"], unit, f"{where}, {key}")
             sources[key] = entry["source"].strip()
         ConductanceWindow(values["conductance_low"], values["conductance_high"])
-        return cls(
-            str(data.get("name", where)), str(data.get("title", "")), scheme, values, sources
-        )
+        name, title = data.get("name", where), data.get("title", "")
+        if not (isinstance(name, str) and isinstance(title, str)):
+            raise InputError("name and title are not both texts", where)
+        return cls(name, title, scheme, values, sources)
 
     def value(self, name: str) -> float:
         """A number in SI units. Raises InputError: no such entry."""
@@ -204,6 +210,10 @@ def presets() -> tuple[str, ...]:
 def load_chip(name: str | os.PathLike[str]) -> Chip:
     """A chip of `presets()` or of a YAML file.
 
+    Parameters
+    ----------
+    name : of the preset, or path of the file.
+
     Raises
     ------
     InputError : no such preset; the file is no YAML or describes no chip.
@@ -214,7 +224,9 @@ def load_chip(name: str | os.PathLike[str]) -> Chip:
         return _preset(text)
     path = Path(text)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
-        raise InputError(f"there is no chip '{shorten(text)}'", "chip", closest(text, presets()))
+        hint = closest(text, presets())
+        hint += f"{'' if hint.endswith('?') else '.'} A YAML file may be named as well"
+        raise InputError(f"there is no chip {shorten(text)}", "chip", hint)
     return Chip.from_mapping(parse_yaml(_read(path), str(path)), str(path))
 
 
@@ -228,9 +240,10 @@ def _read(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise StorageError("the file is too long for a chip", str(path))
-        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise StorageError("there is no such file", str(path)) from None
+        raise StorageError("there is no such file", str(path), similar_file(path)) from None
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"the file cannot be read: {error}", str(path)) from error
 

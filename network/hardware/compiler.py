@@ -81,7 +81,8 @@ def compile_network(
             try:
                 positive, negative = mapping.cells(matrix.T)
             except InputError as error:
-                raise InputError(error.what, layer.name, error.hint) from None
+                hint = "Raise the limit (--largest-weight), or leave it out"
+                raise InputError(error.what, layer.name, hint) from None
             plan = layout_of(matrix.T.shape, (rows, columns), mapping)
             matrices[layer.name] = plan.columns_of(positive, negative).T
             entry |= {
@@ -133,7 +134,10 @@ def compile_network(
 
 
 def placement_cost(placement: Placement) -> Cost:
-    """Cost of one inference of a compiled network, with the tiles that it takes."""
+    """Cost of one inference of a compiled network, with the tiles that it takes.
+
+    ``placement`` is what `compile_network` or `read_placement` gives.
+    """
     loads = network_loads(placement.network())
     return cost(loads, placement.chip, layout=placement.layout, tiles=placement.tiles)
 
@@ -178,6 +182,12 @@ def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -
                 "Train with this table (--table), or take a table of more settings",
             )
         one = {"amplitude_at_1_V": found.at.amplitude, "width_s": found.at.width}
+        if not np.isfinite(list(one.values())).all():
+            raise InputError(
+                "the table does not say with which amplitude and width its cells were pulsed",
+                layer.name,
+                "Fit it with --amplitude and --width",
+            )
         if np.isfinite(found.at.initial_resistance):
             one["initial_resistance_ohm"] = found.at.initial_resistance
         settings.append({k: float(v) for k, v in one.items()} | {"miss": float(found.distance)})

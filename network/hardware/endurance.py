@@ -168,14 +168,12 @@ def against_cycles(
 
 def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
     """Window and accuracy against cycles; one course of `against_cycles` for each name."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from devicephys.picture_style import SERIES, new_figure, style_ticks
 
-    figure = Figure(figsize=(8.4, 3.4), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8.4, 3.4)
     left, right = figure.subplots(1, 2)
     colours, dashes, marks = (
-        ("#0072B2", "#D55E00", "#009E73", "#CC79A7"),
+        SERIES[:4],
         ["-", "--", "-.", ":"],
         "osD^",
     )
@@ -199,8 +197,7 @@ def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
     for ax in (left, right):
         ax.set_xscale("log")
         ax.set_xlabel("write cycles")
-        ax.grid(True, color="0.88", linewidth=0.6)
-        ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+        style_ticks(ax)
     left.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=8.5)
     return figure

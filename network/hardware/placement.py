@@ -18,6 +18,7 @@ import numpy as np
 from devicephys.errors import InputError, StorageError
 from network.hardware.chip import Chip
 from network.hardware.layouts import LAYOUTS, Block
+from network.hardware.placement_check import check_placement
 from network.hardware.realisation import HardwareRealisation
 from network.layer_base import Layer
 from network.layered import Network
@@ -103,18 +104,31 @@ class Placement:
                 shape = layer.pair_shape  # type: ignore[attr-defined]
                 pair = [np.reshape(told[key], shape) for key in ("alpha", "beta")]
                 layer.set_pair(*pair)  # type: ignore[attr-defined]
-            for arrays in (layer.parameters, layer.buffers):
-                for key in arrays.keys() & told.get("arrays", {}).keys():
-                    arrays[key][...] = np.asarray(told["arrays"][key])
+            else:
+                _fill(layer, told.get("arrays", {}))
         made.notes = dict(self.notes)
         return made
 
     def realise(self, seed: int, **changes: Any) -> HardwareRealisation:
-        """A chip of this description; ``changes`` are fields of `Hardware`."""
+        """A chip of this description, drawn by ``seed``; ``changes`` are fields of `Hardware`."""
         return HardwareRealisation(self.chip.hardware(**changes), seed=seed)
 
     def write(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the file, whole or not at all. Raises StorageError."""
+        """Write the file at ``path``, whole or not at all.
+
+        Parameters
+        ----------
+        path : of the file to make.
+        overwrite : replace an existing file.
+
+        Returns
+        -------
+        The path.
+
+        Raises
+        ------
+        StorageError : the file exists, or cannot be written.
+        """
         blocks = []
         for block, cells in zip(self.blocks, self.cells, strict=True):
             told: dict[str, Any] = {
@@ -151,14 +165,18 @@ class Placement:
 
 
 def read_placement(path: str | os.PathLike[str]) -> Placement:
-    """Read a file of `Placement.write`.
+    """Read the file at ``path`` that `Placement.write` made.
+
+    Returns
+    -------
+    The placement; every cell is there once, on the chip and within its window.
 
     Raises
     ------
     StorageError : no such file, not a placement, or damaged.
     """
     path = Path(path)
-    found = read_json(path)
+    found = read_json(path, "Name the placement.json of 'ddk-network compile'")
     if found.get("format") != FORMAT or found.get("version") != VERSION:
         raise StorageError("is no placement of this version", str(path), "Compile the model anew")
     try:
@@ -166,7 +184,7 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
         if found["layout"] not in LAYOUTS:
             raise ValueError(f"layout {found['layout']}")
         network = found["network"]
-        return Placement(
+        made = Placement(
             str(found["layout"]),
             Chip.from_mapping(found["chip"], f"{path}, chip"),
             tuple(int(n) for n in network["input_shape"]),
@@ -178,14 +196,22 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
             dict(found["pulses"]),
             tuple(found["schedule"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"the file is damaged [{error}]", str(path), "Compile anew") from error
+        check_placement(made)
+        made.network()
+    except (AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"the file is damaged [{getattr(error, 'what', error)}]", str(path), "Compile anew"
+        ) from error
+    return made
 
 
 def _block(told: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
     inputs, columns = ((int(told[k][0]), int(told[k][1])) for k in ("inputs", "columns"))
-    numbers = [int(told[k]) for k in ("tile", "row", "column")]
-    size = int(told["height"]), int(told["width"])
+    numbers = [told[k] for k in ("tile", "row", "column")]
+    for key in ("tile", "row", "column", "height", "width"):
+        if type(told[key]) is not int:
+            raise ValueError(f"{key} of a block of {told['layer']} is {told[key]!r}")
+    size = told["height"], told["width"]
     block = Block(str(told["layer"]), str(told["kind"]), *size, inputs, columns, *numbers)
     if block.kind != "matrix":
         return block, None
@@ -193,6 +219,18 @@ def _block(told: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
     if cells.shape != size:
         raise ValueError(f"a block of {block.layer} has other cells than its size")
     return block, cells
+
+
+def _fill(layer: Layer, told: Mapping[str, Any]) -> None:
+    arrays = {**layer.parameters, **layer.buffers}
+    if arrays.keys() != told.keys():
+        raise InputError("its arrays are not those of the layer", f"placement, {layer.name}")
+    for key, array in arrays.items():
+        values = np.asarray(told[key], float)
+        fits = values.shape == array.shape and np.isfinite(values).all()
+        if not fits or (key == "variance" and (values < 0).any()):
+            raise InputError(f"'{key}' is damaged", f"placement, {layer.name}")
+        array[...] = values
 
 
 def _layer(told: Mapping[str, Any]) -> Layer:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from devicephys.picture_style import SERIES, new_figure, style_ticks
 from network.hardware.programming import Programming
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["programming_figure"]
 
-# Okabe and Ito, "Color universal design" (2008)
-_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C510A")
+_COLOURS = (*SERIES, "#000000", "#8C510A")
 _DASHES = ("-", "--", "-.", ":")
 _BINS = 41
 _PAPER: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
@@ -30,11 +30,7 @@ def programming_figure(programming: Programming, product: tuple[Any, Any] | None
     programming : of `write_and_verify`.
     product : outputs wanted and as the written array gives them, same shape, in any unit.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 6.2), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10.5, 6.2)
     axes = figure.subplots(2, 3).ravel()
     ds, done = programming.dataset, programming.written
     _courses(axes[0], programming)
@@ -48,9 +44,7 @@ def programming_figure(programming: Programming, product: tuple[Any, Any] | None
         _product(axes[5], *product)
     for tag, ax in zip("abcdef", axes, strict=True):
         ax.set_title(tag, loc="left", fontsize=11, weight="bold")
-        ax.grid(True, color="0.88", linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+        style_ticks(ax)
     return figure
 
 
@@ -59,7 +53,7 @@ def _courses(ax: Axes, programming: Programming) -> None:
     trace = ds["trace"].values * 1e6
     targets = ds["target"].values.ravel()[ds["traced"].values] * 1e6
     for k, (course, target) in enumerate(zip(trace, targets, strict=True)):
-        colour = _SERIES[k % len(_SERIES)]
+        colour = _COLOURS[k % len(_COLOURS)]
         ax.axhline(target, color=colour, linewidth=0.7, alpha=0.5)
         ax.plot(course, color=colour, linestyle=_DASHES[k % len(_DASHES)], linewidth=1.2)
         last = int(np.isfinite(course).sum()) - 1
@@ -77,9 +71,9 @@ def _targets(ax: Axes, programming: Programming) -> None:
     target, got = ds["target"].values * 1e6, ds["conductance"].values * 1e6
     # single points do not print as vectors of thousands
     style: dict[str, Any] = {"linestyle": "none", "rasterized": True}
-    ax.plot(target[done], got[done], ".", ms=2, color=_SERIES[0], label="written", **style)
+    ax.plot(target[done], got[done], ".", ms=2, color=_COLOURS[0], label="written", **style)
     if (~done).any():
-        ax.plot(target[~done], got[~done], "x", ms=5, color=_SERIES[1], label="failed", **style)
+        ax.plot(target[~done], got[~done], "x", ms=5, color=_COLOURS[1], label="failed", **style)
     ends = [min(target.min(), got.min()), max(target.max(), got.max())]
     ax.plot(ends, ends, color="0.3", linewidth=0.8)
     ax.set_xlabel("target (µS)")
@@ -95,7 +89,7 @@ def _errors(ax: Axes, programming: Programming) -> None:
     if error.size:
         reach = max(float(np.percentile(np.abs(error), 99.5)), 1.25 * limit)
         bins = np.linspace(-reach, reach, _BINS)
-        ax.hist(error, bins.tolist(), color=_SERIES[5], edgecolor="white", linewidth=0.4)
+        ax.hist(error, bins.tolist(), color=_COLOURS[5], edgecolor="white", linewidth=0.4)
         text = f"mean {error.mean():.2f} µS\ndeviation {error.std():.2f} µS"
         ax.text(0.03, 0.96, text, transform=ax.transAxes, va="top", fontsize=8.5, bbox=_PAPER)
     for k, edge in enumerate((-limit, limit)):
@@ -115,7 +109,7 @@ def _effort(ax: Axes, values: np.ndarray, done: np.ndarray, name: str, log: bool
         if not own.size or (k == 1 and done.all()):
             continue
         share = np.arange(1, own.size + 1) / own.size
-        ax.step(own, share, color=_SERIES[k], linestyle=_DASHES[k], linewidth=1.5, label=label)
+        ax.step(own, share, color=_COLOURS[k], linestyle=_DASHES[k], linewidth=1.5, label=label)
     positive = values[values > 0]
     if log and positive.size and positive.max() > 2 * positive.min():
         ax.set_xscale("log")
@@ -129,7 +123,7 @@ def _effort(ax: Axes, values: np.ndarray, done: np.ndarray, name: str, log: bool
 
 def _product(ax: Axes, wanted: Any, found: Any) -> None:
     x, y = np.ravel(wanted), np.ravel(found)
-    ax.plot(x, y, ".", ms=2, color=_SERIES[2], linestyle="none", rasterized=True)
+    ax.plot(x, y, ".", ms=2, color=_COLOURS[2], linestyle="none", rasterized=True)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
     ax.plot(ends, ends, color="0.3", linewidth=0.8)
     deviation = float(np.std(y - x))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from compact import cli_base, table_build
+from compact import table_build
 from compact.cli_commands import app
 from compact.export import from_csv, from_json
 from compact.table import AlphaBetaTable
@@ -175,7 +176,7 @@ def test_the_unexpected_leaves_its_traceback(
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr(table_build, "gather", broken)
-    monkeypatch.setattr(cli_base.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     line = error_line(call("fit", csv, "--out", tmp_path / "t.nc"), 1)
     assert "unexpected RuntimeError: two lines. The traceback is in" in line
     assert "broken" in Path(line.rsplit(" ", 1)[1]).read_text()

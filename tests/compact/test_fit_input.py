@@ -82,6 +82,7 @@ def test_an_empty_batch_and_a_wholly_bad_one() -> None:
         ({"loss": "cauchy"}, "unknown loss"),
         ({"window": "fixed"}, "unknown window"),
         ({"direction": "dwn"}, "Did you mean 'down'?"),
+        ({"direction": ["unknown"]}, 'Give direction="down" or direction="up"'),
         ({"direction": ["down", "up"]}, "2 directions for 1 trains"),
         ({"starts": 0}, "no number of starts"),
         ({"seed": -1}, "is no seed"),

@@ -12,9 +12,9 @@ import scipy.io
 import xarray as xr
 
 from compact.foreign import read_pulses
-from compact.foreign_mat import mat_arrays
 from devicephys import records
 from devicephys.errors import InputError
+from devicephys.mat_file import mat_arrays
 from tests import synthetic
 
 G = np.array([[10.0, 8.0, 5.0], [1.0, 2.0, 3.0]])
@@ -93,11 +93,27 @@ def test_mat_as_scipy_reads_it(tmp_path: Path, compressed: bool) -> None:
     inside = {"x": G, "deep": {"y": G[:1]}}
     extra = {"text": "hello", "z": G + 1j, "cell": np.array([1, "a"], object), "s": inside}
     scipy.io.savemat(path, {**wanted, **extra}, do_compression=compressed)
-    found = mat_arrays(path.read_bytes())
+    found = mat_arrays(path.read_bytes(), 1 << 20)
     assert set(found) == {*wanted, "x", "deep.y"}
     for name, array in wanted.items():
         np.testing.assert_array_equal(found[name], array)
     np.testing.assert_array_equal(found["deep.y"], G[:1])
+
+
+def test_mat_arrays_that_are_too_large_cut_off_or_of_another_version(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"d": np.zeros(10_000)}, do_compression=True)
+    content = path.read_bytes()
+    assert mat_arrays(content, 1 << 20)["d"].size == 10_000
+    for bad, words in (
+        (content, "larger than 50000 bytes"),
+        (content[:-20], "cut off"),
+        (b"", "unpack_from"),
+        (b"MATLAB 7.3 MAT-file".ljust(200), "save it with -v7"),
+        (b"\x89HDF".ljust(200), "save it with -v7"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            mat_arrays(bad, 50_000)
 
 
 def test_mat_matrix(tmp_path: Path) -> None:

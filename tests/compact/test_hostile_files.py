@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact import cli_base
 from compact.export import from_csv, from_json, to_csv, to_json
 from compact.foreign import read_pulses
 from compact.table import AlphaBetaTable
+from devicephys import command_output
 from devicephys.errors import InputError, StorageError
 from tests.compact.table_data import campaign
 from tests.compact.test_compact_cli import call, error_line
@@ -195,10 +195,10 @@ def test_a_narrow_terminal_loses_no_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(cli_base.sys.stdout, "isatty", lambda: True)
-    cli_base.print_rows(["a long heading", "b", "c"], [["1.2345", "–", "x" * 30]], "Title")
+    monkeypatch.setattr(command_output.sys.stdout, "isatty", lambda: True)
+    command_output.print_rows(["a long heading", "b", "c"], [["1.2345", "–", "x" * 30]], "Title")
     assert capsys.readouterr().out == f"Title\na long heading 1.2345; c {'x' * 30}\n"
-    cli_base.print_rows([], [["name", "value"]])
+    command_output.print_rows([], [["name", "value"]])
     assert "│ name │ value │" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from devicephys.cli import app
+from devicephys.cli_commands import app
 from devicephys.device import Device, list_devices, load_device
 from devicephys.device.library import device_from_yaml
 from devicephys.device.range_table import USUAL_SHARE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -121,3 +122,17 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(numba, "njit", refusing)
     assert compiling.compiled(lambda v: v + 1)(1) == 2
+
+
+def test_ctrl_c_while_functions_are_compiled_is_not_lost() -> None:
+    pytest.importorskip("numba")
+    from network import compiling
+
+    reached = []
+    with pytest.raises(KeyboardInterrupt), compiling._signals_wait():
+        signal.raise_signal(signal.SIGINT)
+        reached.append("the end of the block")
+    assert reached == ["the end of the block"]
+    with compiling._signals_wait():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -18,13 +18,20 @@ from network.compare import read_comparison
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(folder: Path, *more: str, seeds: int = 4) -> subprocess.Popen[str]:
+def start(
+    folder: Path, *more: str, seeds: int = 4, new_group: bool = False
+) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "network.cli", "compare", "--task", "digits", "--quick",
         "--models", "raw,sum", "--seeds", str(seeds), "--out", str(folder), *more,
     ]  # fmt: skip
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_group,
     )
 
 
@@ -109,6 +116,48 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     while any(_alive(pid) for pid in found) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not any(_alive(pid) for pid in found)
+
+
+@pytest.mark.slow
+def test_two_workers_end_at_once_when_all_are_interrupted(tmp_path: Path) -> None:
+    """As a terminal does it: Ctrl-C goes to all processes, in the middle of a long run."""
+    job = start(tmp_path / "c", "--processes", "2", "--epochs", "100000", new_group=True)
+    workers = _workers(job)
+    time.sleep(3)
+    os.killpg(job.pid, signal.SIGINT)
+    _, errors = job.communicate(timeout=15)
+    assert (job.returncode, errors) == (130, "error: stopped\n")
+    assert not any(_alive(pid) for pid in workers)
+    assert not (tmp_path / "c").exists()  # made for nothing: no run was finished
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_the_command_with_one_line(tmp_path: Path) -> None:
+    job = start(tmp_path / "c", "--processes", "2", "--epochs", "100000")
+    workers = _workers(job)
+    time.sleep(3)
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = job.communicate(timeout=15)
+    assert job.returncode == 2 and errors.count("\n") == 1
+    assert errors.startswith("error: a worker process ended")
+
+
+def _workers(job: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
+    if not children.exists():
+        job.kill()
+        pytest.skip("the kernel does not tell of children")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        found = [
+            int(pid)
+            for pid in children.read_text().split()
+            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+        ]
+        if len(found) == 2:
+            return found
+    raise AssertionError("there are no two workers")
 
 
 def _alive(pid: int) -> bool:

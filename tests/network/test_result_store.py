@@ -25,8 +25,8 @@ def test_a_run_is_kept_and_found_again(tmp_path: Path) -> None:
 
 
 def test_the_folder_is_for_one_request(tmp_path: Path) -> None:
-    with ResultStore.open(tmp_path / "s", {"task": {"epochs": 5}}):
-        pass
+    with ResultStore.open(tmp_path / "s", {"task": {"epochs": 5}}) as store:
+        store.keep("raw-s0", {"accuracy": 0.5})
     with pytest.raises(StorageError, match=r"task.epochs was 5, is 6"):
         ResultStore.open(tmp_path / "s", {"task": {"epochs": 6}})
 

@@ -205,12 +205,79 @@ def test_damaged_files_are_one_line(tmp_path: Path) -> None:
         read_placement(tmp_path / "none.json")
     told["blocks"] = [b for b in told["blocks"] if b["layer"] != "dense2"]
     path.write_text(json.dumps(told))
-    with pytest.raises(InputError, match="cells are missing"):
-        read_placement(path).network()
+    with pytest.raises(StorageError, match="cells are missing"):
+        read_placement(path)
     told["layers"][0]["class"] = "os"
     path.write_text(json.dumps(told))
-    with pytest.raises(InputError, match="no layer"):
-        read_placement(path).network()
+    with pytest.raises(StorageError, match="no layer 'os'"):
+        read_placement(path)
+
+
+def _block(number: int, **change: Any) -> Any:
+    return lambda told: told["blocks"][number].update(change)
+
+
+def _layer(name: str, **change: Any) -> Any:
+    def edit(told: dict[str, Any]) -> None:
+        next(layer for layer in told["layers"] if layer["name"] == name).update(change)
+
+    return edit
+
+
+def _cell(value: float) -> Any:
+    def edit(told: dict[str, Any]) -> None:
+        told["blocks"][1]["conductance_uS"][0][0] = value
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (_block(1, tile=-1), "is on tile -1 of 128"),
+        (_block(1, tile=10**6), "is on tile 1000000 of 128"),
+        (_block(1, tile=1.5), "tile of a block of dense1 is 1.5"),
+        (_block(1, row=120), "lies beyond its tile of 128 x 128"),
+        (_block(2, tile=0, row=0, column=0), "share cells of tile 0"),
+        (_block(1, inputs=[5, 1]), "another size"),
+        (_block(1, layer="dense9"), "a block of dense9"),
+        (_block(1, kind="odd"), "of kind 'odd'"),
+        (lambda told: told["blocks"].pop(1), "cells are missing"),
+        (_cell(float("nan")), "not finite"),
+        (_cell(-5.0), "a conductance of -5 uS, the window is 6.1 to 202.1 uS"),
+        (_cell(5000.0), "a conductance of 5000 uS"),
+        (_layer("dense1", scale=0), "the scale of dense1 is 0"),
+        (_layer("dense1", inputs=10**9), "cells are missing"),
+        (_layer("dense1", positive=[999] * 9), "not the columns of its outputs"),
+        (_layer("dense1", positive=[0]), "not the columns of its outputs"),
+        (_layer("ddk", alpha=[-1]), "alpha of ddk is not a number from 0"),
+        (_layer("ddk", alpha=[1, 2, 3]), "cannot reshape"),
+        (_layer("ddk", config={"steps": 10**9}), "steps is 1000000000"),
+        (_layer("standardise", arrays={"mean": [0]}), "its arrays are not those"),
+        (lambda told: told.update(pulses={}), "no pulses for ddk"),
+        (lambda told: told["network"]["notes"].update(seed="x"), "a seed of 'x'"),
+        (lambda told: told["chip"]["values"]["rows"].update(value=4), "beyond its tile of 4 x"),
+    ],
+)
+def test_edited_placements_are_refused(edit: Any, words: str, tmp_path: Path) -> None:
+    path = compile_network(net(), chip()).write(tmp_path / "p.json")
+    told = json.loads(path.read_text())
+    edit(told)
+    path.write_text(json.dumps(told))
+    with pytest.raises(StorageError) as caught:
+        read_placement(path)
+    line = str(caught.value)
+    assert words in line and str(path) in line and "\n" not in line
+
+
+def test_a_table_that_does_not_know_its_pulses() -> None:
+    found = table()
+    ds = found.dataset.isel(amplitude=[0], width=[0], initial_resistance=[0])
+    nan = ds["amplitude"].copy(data=[np.nan])
+    blind = type(found)(ds.assign_coords(amplitude=nan))
+    made = net(ddk={"alpha": float(ds["alpha"].mean()), "beta": float(ds["beta"].mean())})
+    with pytest.raises(InputError, match="does not say with which amplitude and width"):
+        compile_network(made, chip(), table=blind, miss=np.inf)
 
 
 def test_blocks_fill_free_rectangles_before_a_new_tile() -> None:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compact.foreign_table import LARGEST
-
 __all__ = ["mat_arrays"]
 
 _TYPES = {
@@ -25,28 +23,34 @@ _DEEPEST = 5
 _COMPLEX = 0x800
 
 
-def mat_arrays(content: bytes) -> dict[str, np.ndarray]:
+def mat_arrays(content: bytes, largest: int) -> dict[str, np.ndarray]:
     """Numeric arrays by name, "b" or "b.c" for the fields of a structure.
 
     Texts, cells, objects and sparse matrices are passed over; of complex numbers the real part is
     taken only if there is no other.
 
+    Parameters
+    ----------
+    content : the bytes of the file.
+    largest : bytes that a packed array may unpack to.
+
     Raises
     ------
-    ValueError : not such a file, or damaged.
+    ValueError : not such a file, of version 7.3, damaged, or an array that is too large.
     """
+    if content[:4] == b"\x89HDF" or b"MATLAB 7.3" in content[:128]:
+        raise ValueError("it is of version 7.3; save it with -v7")
     found: dict[str, np.ndarray] = {}
     try:
         if content[124:128] in (b"\x00\x01IM", b"\x01\x00MI"):
             order = "<" if content[126:128] == b"IM" else ">"
-            for kind, data in _elements(content[128:], order):
-                if kind == _COMPRESSED:
-                    unpacked = zlib.decompressobj().decompress(data, LARGEST)
-                    for inner, matrix in _elements(unpacked, order):
+            for kind, data in _elements(memoryview(content)[128:], order):
+                if kind == _MATRIX:
+                    _matrix(data, order, "", 0, found)
+                elif kind == _COMPRESSED:
+                    for inner, matrix in _elements(_unpacked(data, largest), order):
                         if inner == _MATRIX:
                             _matrix(matrix, order, "", 0, found)
-                elif kind == _MATRIX:
-                    _matrix(data, order, "", 0, found)
         else:
             _version_4(content, found)
     except (struct.error, zlib.error, IndexError, KeyError, StopIteration, OverflowError) as error:
@@ -54,7 +58,17 @@ def mat_arrays(content: bytes) -> dict[str, np.ndarray]:
     return found
 
 
-def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+def _unpacked(data: memoryview, largest: int) -> memoryview:
+    unpacker = zlib.decompressobj()
+    content = unpacker.decompress(data, largest)
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"a packed array is larger than {largest} bytes")
+    if not unpacker.eof:
+        raise ValueError("a packed array is cut off")
+    return memoryview(content)
+
+
+def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
     """Type and bytes of each element."""
     at = 0
     while at + 8 <= len(data):
@@ -74,13 +88,15 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         raise ValueError("it is cut off")
 
 
-def _matrix(data: bytes, order: str, prefix: str, depth: int, found: dict[str, np.ndarray]) -> None:
-    if depth > _DEEPEST or not data:
+def _matrix(
+    data: memoryview, order: str, prefix: str, depth: int, found: dict[str, np.ndarray]
+) -> None:
+    if depth > _DEEPEST or not len(data):
         return
     parts = _elements(data, order)
     flags = int(_values(*next(parts), order)[0])
     shape = tuple(int(n) for n in _values(*next(parts), order))
-    name = next(parts)[1].decode("latin-1").rstrip("\0")
+    name = bytes(next(parts)[1]).decode("latin-1").rstrip("\0")
     if any(n < 0 for n in shape) or not 2 <= len(shape) <= 32:
         raise ValueError("odd dimensions")
     kind = flags & 0xFF
@@ -94,7 +110,7 @@ def _matrix(data: bytes, order: str, prefix: str, depth: int, found: dict[str, n
         found[path] = values.reshape(shape, order="F")
     elif kind == _STRUCTURE and np.prod(shape, dtype=object) == 1:
         length = int(_values(*next(parts), order)[0])
-        names = next(parts)[1]
+        names = bytes(next(parts)[1])
         if not 0 < length <= 64:
             raise ValueError("odd names of fields")
         for start in range(0, len(names), length):
@@ -104,13 +120,13 @@ def _matrix(data: bytes, order: str, prefix: str, depth: int, found: dict[str, n
                 _matrix(matrix, order, f"{prefix}.{field}" if prefix else field, depth + 1, found)
 
 
-def _values(kind: int, data: bytes, order: str) -> np.ndarray:
+def _values(kind: int, data: memoryview, order: str) -> np.ndarray:
     return np.frombuffer(data, dtype=order + _TYPES[kind])
 
 
 def _version_4(content: bytes, found: dict[str, np.ndarray]) -> None:
     at = 0
-    while at < len(content):
+    while at < len(content) or not content:
         order = "<" if content[at + 2 : at + 4] == b"\0\0" else ">"
         code, rows, columns, imaginary, length = struct.unpack_from(order + "5i", content, at)
         thousands, rest = divmod(code, 1000)

@@ -1,0 +1,58 @@
+"""The pictures of a run again, from the records in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devicephys import kinetics_run, records
+from devicephys.errors import StorageError, similar_file
+from devicephys.kinetics_schema import SWITCHING_TIME
+from devicephys.loop_run import draw_loop
+from devicephys.pulse_run import draw_train
+from devicephys.runfolder import PULSE_RECORD, RECORD
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["draw_again"]
+
+
+def draw_again(folder: Path, pictures: str = "png") -> list[Path]:
+    """Make the pictures of all records in a folder, in the place of those that are there.
+
+    Parameters
+    ----------
+    pictures : "png"; "svg" or "pdf": these as well.
+
+    Returns
+    -------
+    Their paths.
+
+    Raises
+    ------
+    StorageError : no such folder, no record in it, a damaged record, or no permission to write.
+    """
+    kinds: dict[str, tuple[str, Callable[..., list[Path]]]] = {
+        RECORD: ("IVTrace", draw_loop),
+        PULSE_RECORD: ("PulseTrace", draw_train),
+        kinetics_run.RECORD: (SWITCHING_TIME.name, kinetics_run.draw),
+    }
+    if not folder.is_dir():
+        hint = similar_file(folder, "Name the folder that followed --out")
+        raise StorageError("there is no such folder", str(folder), hint)
+    found = [name for name in kinds if (folder / name).exists()]
+    if not found:
+        *others, last = kinds
+        raise StorageError(
+            f"there is no such file: {', '.join(others)} or {last}",
+            str(folder),
+            "Name the folder that followed --out",
+        )
+    made = []
+    for name in found:
+        schema, draw = kinds[name]
+        ds: xr.Dataset = records.read(folder / name, schema)
+        made += draw(folder, ds, overwrite=True, pictures=pictures)
+    return made
