@@ -62,7 +62,7 @@ def _overview(outcomes: Sequence[Outcome]) -> Html:
         if outcome.found is not None:
             name = html_page.link(f"#{outcome.job.name}", outcome.job.title)
             total += outcome.seconds
-        key = outcome.found.key if outcome.found is not None else _missing(outcome)
+        key = html_page.signs(outcome.found.key) if outcome.found is not None else _missing(outcome)
         time = minutes(outcome.seconds) if outcome.found is not None else ""
         rows.append([name, key, time])
     rows.append(["all", "", minutes(total)])
@@ -85,7 +85,7 @@ def _part(folder: Path, outcome: Outcome) -> Html:
     body: list[str] = [anchor, html_page.paragraph(f"Step '{job.name}', {state}.")]
     body += [html_page.warning(text) for text in found.warnings]
     if found.figures:
-        body.append(html_page.values(found.figures))
+        body.append(html_page.values({k: html_page.signs(v) for k, v in found.figures.items()}))
     body += _tables(found)
     body += _pictures(folder / job.name, found)
     body.append(_links(job, found))
