@@ -143,7 +143,7 @@ OTHERS: Mapping[str, Model] = MappingProxyType(
                 "c3d",
                 "c3d",
                 "C3D, an eighth as wide, on 16 frames of 64 x 64",
-                {"epochs": 15, "width": 8, "dense": 128, "rate": 1e-3, "batch_size": 8},
+                {"epochs": 80, "width": 8, "dense": 128, "rate": 5e-4, "batch_size": 8},
                 data={"view": "clip", "size": (64, 64)},
                 cut="whole",
             ),
