@@ -29,7 +29,7 @@ test: $(INSTALLED) lint ## check style and types, run all tests, the fast ones f
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "fem or slow" --ignore tests/test_notebooks.py
 	$(BIN)/python -m pytest -n 2 -m "fem or slow" tests/test_notebooks.py
 
-bench: $(INSTALLED) ## measure solver, fits, layer and arrays; print the tables of README and docs (half an hour)
+bench: $(INSTALLED) ## measure solver, fits, layer and arrays; print the tables of the docs (half an hour)
 	$(BIN)/python tests/benchmarks/run.py --full --balances --sensitivity --loops \
 	  --pulses --pulse-scaling --memory
 	$(BIN)/python tests/benchmarks/scaling.py

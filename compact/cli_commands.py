@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from compact import cli_fit  # noqa: F401  (it adds its command)
+from compact import cli_fit, cli_laws  # noqa: F401  (they add commands)
 from compact.cli_base import (
     AmplitudeOption,
     Format,
@@ -169,6 +169,9 @@ def export(
     to_cell = exports.to_spice if form is Format.spice else exports.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
     output.file(to_cell(found, path, other, overwrite=overwrite, **options))
+    if form is Format.spice:
+        called = name if name is not None else "ddk_cell"
+        output.note(f"X1 top bottom state {called} y0=1    (a deck that runs: docs/howto_spice.md)")
 
 
 @app.command(

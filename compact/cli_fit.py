@@ -8,7 +8,6 @@ import typer
 
 from compact.cli_base import (
     AmplitudeOption,
-    Direction,
     Loss,
     Method,
     OutOption,
@@ -19,10 +18,28 @@ from compact.cli_base import (
     Window,
     app,
 )
+from compact.cli_source import (
+    ConductanceColumn,
+    CurrentColumn,
+    DecimalOption,
+    DelimiterOption,
+    DirectionOption,
+    PulseColumn,
+    ResistanceColumn,
+    SheetOption,
+    SourceArgument,
+    SplitOption,
+    TrainColumns,
+    UnitsOption,
+    VariableOption,
+    VoltageColumn,
+    WideOption,
+    open_trains,
+)
 from devicephys.command_line import command, end, examples
-from devicephys.command_options import free_path, given, path_of
+from devicephys.command_options import free_path, given
 from devicephys.command_output import Output
-from devicephys.errors import InputError, StorageError, similar_file
+from devicephys.errors import InputError
 
 
 @app.command(
@@ -36,13 +53,7 @@ from devicephys.errors import InputError, StorageError, similar_file
 @command
 def fit(
     output: Output,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="STORE|FILE",
-            help="A campaign's zarr store, pulses.nc, or a CSV, XLSX, MAT or NetCDF file.",
-        ),
-    ],
+    source: SourceArgument,
     out: OutOption,
     method: Annotated[Method, typer.Option("--method", help="How to fit.")] = Method.better,
     integrator: Annotated[
@@ -59,9 +70,7 @@ def fit(
         Loss.linear
     ),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the starts.")] = 0,
-    direction: Annotated[
-        Direction | None, typer.Option("--direction", help="Take only these trains.")
-    ] = None,
+    direction: DirectionOption = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Fit up trains as mirror images of down trains.")
     ] = False,
@@ -71,48 +80,19 @@ def fit(
     amplitude: AmplitudeOption = None,
     width: WidthOption = None,
     initial_resistance: ResistanceOption = None,
-    conductance: Annotated[
-        str | None, typer.Option("--conductance", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    resistance: Annotated[
-        str | None, typer.Option("--resistance", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    current: Annotated[
-        str | None, typer.Option("--current", metavar="COLUMN", help="Of a file.")
-    ] = None,
-    voltage: Annotated[
-        str | None,
-        typer.Option("--voltage", metavar="COLUMN|VOLTAGE", help="Of the read, with --current."),
-    ] = None,
-    pulse: Annotated[
-        str | None, typer.Option("--pulse", metavar="COLUMN", help="Pulse numbers of a file.")
-    ] = None,
-    train: Annotated[
-        list[str] | None,
-        typer.Option("--train", metavar="COLUMN", help="Tells trains of a file apart. Repeatable."),
-    ] = None,
-    units: Annotated[
-        str | None,
-        typer.Option("--units", metavar="UNIT", help="Of the values: 'uS', 'kohm', 'normalised'."),
-    ] = None,
-    split: Annotated[
-        bool, typer.Option("--split", help="Cut trains of a file where they turn.")
-    ] = False,
-    wide: Annotated[
-        bool | None, typer.Option("--wide/--long", help="Each column is a train, or one holds all.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file.")
-    ] = None,
-    variable: Annotated[
-        str | None, typer.Option("--variable", metavar="NAME", help="Of a MAT, NPZ or NetCDF file.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option("--delimiter", metavar="SIGN", help="Between the cells of a text.")
-    ] = None,
-    decimal: Annotated[
-        str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
-    ] = None,
+    conductance: ConductanceColumn = None,
+    resistance: ResistanceColumn = None,
+    current: CurrentColumn = None,
+    voltage: VoltageColumn = None,
+    pulse: PulseColumn = None,
+    train: TrainColumns = None,
+    units: UnitsOption = None,
+    split: SplitOption = False,
+    wide: WideOption = None,
+    sheet: SheetOption = None,
+    variable: VariableOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Fit all pulse trains of a campaign or of a file; write the table.
@@ -120,32 +100,19 @@ def fit(
     Amplitude, width and initial resistance are for files that do not say them.
     """
     from compact.table import AlphaBetaTable
-    from compact.table_source import open_source
 
     path = free_path(out, overwrite, source)
-    columns = given(
-        conductance=conductance, resistance=resistance, current=current, voltage=voltage,
-        pulse=pulse, units=units, wide=wide, variable=variable, decimal=decimal,
+    trains = open_trains(
+        output, source, conductance=conductance, resistance=resistance, current=current,
+        voltage=voltage, pulse=pulse, train=train, units=units, split=split, wide=wide,
+        sheet=sheet, variable=variable, delimiter=delimiter, decimal=decimal,
     )  # fmt: skip
-    if sheet is not None:
-        columns["sheet"] = int(sheet) if sheet.isdigit() else sheet
-    if delimiter is not None:
-        columns["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
-    if train:
-        columns["train"] = train
-    if split:
-        columns["direction"] = "split"
-    where = path_of(source, "STORE|FILE")
-    if not where.exists():
-        raise StorageError("there is no such file or folder", str(where), similar_file(where))
-    if where.is_dir() and columns:
-        raise InputError("a store has no columns to choose", ", ".join(f"--{c}" for c in columns))
     told = given(
         amplitude=amplitude, width=width, initial_resistance=initial_resistance,
         direction=direction, integrator=integrator,
     )  # fmt: skip
     table = AlphaBetaTable.fit(
-        open_source(where, **columns),
+        trains,
         method=method.value,
         window=window.value,
         loss=loss.value,

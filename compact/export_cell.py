@@ -109,13 +109,13 @@ def cell_of(
         raise InputError(
             "there is no conductance window, the fitted numbers being relative",
             "conductance_min, conductance_max",
-            "Pass both as texts, e.g. '6.1 uS' and '202.1 uS'",
+            "Pass conductance_min='6.1 uS' and conductance_max='202.1 uS', the cell's own",
         )
     if not (np.isfinite([low, high]).all() and 0 <= low < high):
         raise InputError(
             f"no conductance window: {format_si(low, 'S')} to {format_si(high, 'S')}",
             "conductance_min, conductance_max",
-            "Pass both as texts, e.g. '6.1 uS' and '202.1 uS'",
+            "Pass conductance_min='6.1 uS' and conductance_max='202.1 uS', the cell's own",
         )
     if threshold is not None:
         limit = to_si(threshold, "V", "threshold")

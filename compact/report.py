@@ -89,7 +89,8 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
         parts.append(html_page.image(by_setting, "alpha and beta by setting", wide=True))
     parts += _means(table)
     try:
-        parts.append(html_page.image(region_figure(table), "the reachable region"))
+        if table.dataset["valid"].values.sum() != 1:  # one pair spans no region
+            parts.append(html_page.image(region_figure(table), "the reachable region"))
         parts.append(html_page.image(trains_figure(table), "trains and their fits", wide=True))
     except InputError as error:
         parts.append(f"No picture: {error}.")
@@ -103,7 +104,7 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
     known = table.provenance()
     for key in ("source_checksum", "source_file_checksum", "seed", "assumptions"):
         if key in known:
-            origin[f"of the source: {key}"] = known[key]
+            origin[f"of the source: {key}"] = "; ".join(str(known[key]).splitlines())
     told = html_page.values({k: html_page.code(v) for k, v in origin.items()})
     return [*parts, html_page.section("Origin", told, level=3)]
 

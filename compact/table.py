@@ -20,6 +20,7 @@ import numpy as np
 from compact.table_answers import Inversion, Lookup, Region
 from compact.table_grid import Grid
 from compact.table_schema import AXES, POINT, RELATIVE, TABLE, UNITS, VALUES, words
+from compact.table_statistics import misfit, misfit_words, summary
 from devicephys.errors import InputError, StorageError, one_line, shorten
 from devicephys.units import format_si
 
@@ -121,8 +122,6 @@ class AlphaBetaTable:
     @functools.cached_property
     def means(self) -> xr.Dataset:
         """Means and 95 % bands by setting: `compact.table_statistics.summary`."""
-        from compact.table_statistics import summary
-
         return summary(self.dataset)
 
     @functools.cached_property
@@ -238,12 +237,13 @@ class AlphaBetaTable:
         determined = int(ds["determined"].values[valid].sum())
         out["alpha and beta both determined"] = f"{determined} of {int(valid.sum())}"
         out["fit"] = (
-            f"{ds.attrs['method']}, {ds.attrs['integrator']} integrator, "
+            f"method {ds.attrs['method']}, {ds.attrs['integrator']} integrator, "
             f"window {ds.attrs.get('window', '?')}, direction {ds.attrs['direction']}"
         )
         residual = ds["residual"].values[valid]
         if residual.size and np.isfinite(residual).all():  # not of a draw
             out["residual R"] = f"median {np.median(residual):.3g}, largest {residual.max():.3g}"
+            out["misfit"] = misfit_words(misfit(ds)[valid])
         return out
 
     def reasons(self) -> list[tuple[str, int]]:

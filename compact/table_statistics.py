@@ -17,7 +17,7 @@ from devicephys.records import label
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["LEVEL", "half_width", "summary"]
+__all__ = ["LEVEL", "half_width", "misfit", "misfit_words", "summary"]
 
 LEVEL = 0.95
 
@@ -108,3 +108,29 @@ def _statistics(values: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
         ),
         "_spread": (spread, "standard deviation of"),
     }
+
+
+def misfit(ds: xr.Dataset) -> np.ndarray:
+    """Root mean square distance of the reads from their curve, in spans of the train.
+
+    Parameters
+    ----------
+    ds : of a table, with ``conductance`` and ``fitted``.
+
+    Returns
+    -------
+    (amplitude, width, initial_resistance, cycle, device) [1]; NaN where there is no train.
+    """
+    read, curve = (ds[name].values for name in ("conductance", "fitted"))
+    both = np.isfinite(read) & np.isfinite(curve)
+    squares = np.where(both, (read - curve) ** 2, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
+    span = np.where(both, read, -np.inf).max(-1) - np.where(both, read, np.inf).min(-1)
+    found = np.full(span.shape, np.nan)
+    return np.divide(np.sqrt(squares), span, out=found, where=np.isfinite(span) & (span > 0))
+
+
+def misfit_words(shares: np.ndarray) -> str:
+    """Median and largest of what `misfit` gives, as a text."""
+    middle, largest = 100 * np.median(shares), 100 * shares.max()
+    how = "root mean square, of what the train spans"
+    return f"median {middle:.2f} %, largest {largest:.2f} % ({how})"

@@ -29,7 +29,7 @@ app = application(
     "ddk-device iv --preset quick --out runs/first",
     "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
     "ddk-device show-device",
-    first=("iv", "pulses", "switching-time", "campaign", "resume", "plot"),
+    first=("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
 )
 
 

@@ -114,6 +114,33 @@ def plot(
     output.file(*draw_again(output_folder(folder, "DIR"), pictures.value))
 
 
+@app.command(
+    epilog=examples(
+        "ddk-device compare runs/first runs/narrow",
+        "ddk-device compare runs/first runs/narrow --json > both.json",
+    )
+)
+@command(answers=True)
+def compare(
+    output: Output,
+    folders: Annotated[
+        list[str], typer.Argument(metavar="DIR...", help="Folders of loops, or of trains.")
+    ],
+) -> None:
+    """Print the figures of several runs side by side, and in what they were asked to differ."""
+    from devicephys.run_comparison import compare_runs
+
+    asked, figures, entries = compare_runs([output_folder(text, "DIR") for text in folders])
+    columns = range(1, 1 + len(folders))
+    if asked:
+        output.rows(["Parameter", *folders], asked, "What differs", right=columns)
+    elif len(folders) > 1:
+        output.note("The same cell, protocol and preset.")
+    output.rows(["Quantity", *folders], figures, "What came out", right=columns)
+    runs = [{"folder": f, **e} for f, e in zip(folders, entries, strict=True)]
+    output.add(runs=runs, different={row[0]: row[1:] for row in asked})
+
+
 @app.command(epilog=examples("ddk-device verify --quick", "ddk-device verify --json"))
 @command
 def verify(

@@ -13,10 +13,11 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, overload
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NoReturn, get_args, overload
 
 import typer
 import typer.core
@@ -24,7 +25,7 @@ import typer.core
 from devicephys.command_output import Output
 from devicephys.errors import DDKError, StorageError, closest
 
-__all__ = ["application", "command", "end", "examples", "message_and_code"]
+__all__ = ["application", "command", "end", "examples", "in_options", "message_and_code"]
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 QuietAnswerOption = Annotated[
@@ -158,7 +159,10 @@ def command(function: Callable[..., None] | None = None, *, answers: bool = Fals
         except (typer.Exit, typer.Abort, BrokenPipeError):  # typer ends quietly on these
             raise
         except (Exception, KeyboardInterrupt) as exc:
-            end(*message_and_code(exc, program(called.__module__)))
+            message, code = message_and_code(exc, program(called.__module__))
+            if isinstance(exc, DDKError):
+                message = in_options(exc, options_of(signature))
+            end(message, code)
         finally:
             signal.signal(signal.SIGTERM, previous)
 
@@ -175,6 +179,44 @@ def command(function: Callable[..., None] | None = None, *, answers: bool = Fals
     run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in shown} | {"return": None}
     return run
+
+
+def options_of(signature: inspect.Signature) -> dict[str, str]:
+    """Return the option of each parameter that has one and takes a free text."""
+    found = {}
+    for parameter in signature.parameters.values():
+        kind, *marks = get_args(parameter.annotation) or (parameter.annotation,)
+        # within Annotated, typer keeps the first name where a default would stand
+        names = [
+            name
+            for mark in marks
+            for name in (
+                getattr(mark, "default", None),
+                *(getattr(mark, "param_decls", None) or ()),
+            )
+            if isinstance(name, str) and name.startswith("--")
+        ]
+        if names and str in (kind, *get_args(kind)):
+            found[parameter.name] = names[0].partition("/")[0]
+    return found
+
+
+def in_options(exc: DDKError, options: Mapping[str, str]) -> str:
+    """Return the line on an error, with arguments of Python as options of the command line.
+
+    >>> exc = DDKError("the width is not known", "width", "Pass width='100 ns'")
+    >>> in_options(exc, {"width": "--width"})
+    "the width is not known (--width). Pass --width '100 ns'"
+    """
+
+    def option(match: re.Match[str]) -> str:
+        return f"{options[match[1]]} {match[2]}" if match[1] in options else match[0]
+
+    where = exc.where.split(", ")
+    if all(name in options for name in where):
+        where = [options[name] for name in where]
+    hint = re.sub(r"\b([a-z_]+)=('[^']*'|\.\.\.)", option, exc.hint)
+    return str(DDKError(exc.what, ", ".join(where), hint))
 
 
 def program(module: str) -> str:

@@ -18,7 +18,7 @@ import typer
 from devicephys.command_line import application
 from devicephys.command_line import command as _command
 from devicephys.command_options import path_of
-from devicephys.errors import InputError
+from devicephys.errors import InputError, StorageError
 from devicephys.picture_names import Pictures
 
 if TYPE_CHECKING:
@@ -170,3 +170,21 @@ def names_of(text: str | None, option: str) -> list[str] | None:
     if not all(found):
         raise InputError(f"'{text}' holds an empty name", option, "Write e.g. 'ddk,raw,leaky'")
     return found
+
+
+def folder_to_make(text: str) -> Path:
+    """The folder of ``--out``; the folders above it are made, as ``ddk-device`` does.
+
+    Raises
+    ------
+    InputError : the name is empty.
+    StorageError : a folder above cannot be made.
+    """
+    path = path_of(text, "--out", "folder")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot be made: {error.strerror or error}", str(path.parent), "Choose another name"
+        ) from error
+    return path

@@ -34,6 +34,7 @@ from network.cli_base import (
     TableOption,
     app,
     command,
+    folder_to_make,
     names_of,
     read_table,
     task_of,
@@ -110,7 +111,7 @@ def train(
     from network.mode_training import check_mode, hardware_of, run_in_mode
     from network.report import figures
 
-    path = path_of(out, "--out", "folder")
+    path = folder_to_make(out)
     result_folder.check_free(path, overwrite)
     options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
     if readout is not None:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from devicephys.command_line import examples
-from devicephys.command_options import path_of
 from devicephys.command_output import Output
 from network.cli_base import (
     FolderOption,
@@ -17,6 +16,7 @@ from network.cli_base import (
     SeedsOption,
     app,
     command,
+    folder_to_make,
     names_of,
     seeds_of,
     task_of,
@@ -62,7 +62,7 @@ def compare(
     from network.comparison_text import difference_words
     from network.entries import comparison_entries
 
-    folder = path_of(out, "--out", "folder")
+    folder = folder_to_make(out)
     chosen, names = seeds_of(seeds), names_of(models, "--models")
     told = task_of(task, quick)
     told = told if epochs is None else told.with_epochs(epochs)
@@ -111,7 +111,7 @@ def search(
     from network.search import search as run
     from network.search import search_rows, write_search
 
-    folder = path_of(out, "--out", "folder")
+    folder = folder_to_make(out)
     told = task_of(task, quick)
     told = told if epochs is None else told.with_epochs(epochs)
     found = run(

@@ -20,6 +20,7 @@ from network.cli_base import (
     TableOption,
     app,
     command,
+    folder_to_make,
     read_table,
     task_of,
 )
@@ -67,7 +68,7 @@ def compile_(
     from network.hardware.loads import network_loads
     from network.hardware.placement_folder import check_free, write_folder
 
-    path = path_of(out, "--out", "folder")
+    path = folder_to_make(out)
     check_free(path, overwrite)
     network = _network(model)
     found = compile_network(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from devicephys.command_line import end, examples
-from devicephys.command_options import path_of
 from devicephys.command_output import Output, entries_of, units_of
 from devicephys.errors import InputError, SolverError, closest
 from devicephys.picture_names import Pictures, as_format
@@ -20,6 +19,7 @@ from network.cli_base import (
     SeedsOption,
     app,
     command,
+    folder_to_make,
     names_of,
     seeds_of,
     task_of,
@@ -74,7 +74,7 @@ def harden(
     from network.plots_hardware import bars_figure, save
     from network.result_store import write_json
 
-    folder = path_of(out, "--out", "folder")
+    folder = folder_to_make(out)
     if kind not in KINDS:
         raise InputError(f"there is nothing called '{kind}'", "--kind", closest(kind, KINDS))
     found = run(
@@ -152,7 +152,7 @@ def study(
     from network.device_study import study as run
     from network.plots_hardware import save, study_figure
 
-    folder = path_of(out, "--out", "folder")
+    folder = folder_to_make(out)
     found = run(
         parameter,
         names_of(values, "VALUES") or [],

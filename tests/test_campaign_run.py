@@ -164,6 +164,37 @@ def test_a_point_that_takes_all_memory(tmp_path: Path, monkeypatch: pytest.Monke
     assert dict(outcome.reasons) == {KILLED: 2}
 
 
+@pytest.mark.slow
+def test_a_worker_that_does_not_come_back_is_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign_cluster, "_LOOK", 0.1)
+    monkeypatch.setattr(campaign_cluster, "_ABSENT", 0.5)
+    with campaign_cluster.local_cluster(2) as cluster:
+
+        async def lose() -> None:
+            for nanny in cluster._cluster.workers.values():
+                await nanny.close(timeout=0.1)
+
+        cluster._cluster.sync(lose)
+        future = cluster.client.submit(abs, -3, pure=False)
+        deadline = time.monotonic() + 60
+        while not future.done():
+            assert cluster.threads() == 2
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert future.result() == 3
+        # and where none starts any more, that is said
+        monkeypatch.setattr(campaign_cluster, "_start_missing", nothing)
+        cluster._cluster.sync(lose)
+        with pytest.raises(DDKError, match="end as soon as they start"):
+            while time.monotonic() < deadline:
+                cluster.threads()
+                time.sleep(0.05)
+
+
+async def nothing(cluster: object) -> None:
+    """Start no worker."""
+
+
 def test_what_is_wrong_with_the_installation_stops_the_campaign(tmp_path: Path) -> None:
     campaign = described(grid={"amplitude": ["-2 V", "-10 V"]})
     with pytest.raises(InstallationError, match="no C compiler"):

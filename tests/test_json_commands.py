@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from devicephys import installation
+from devicephys import installation, load_device
 from tests import cli_tools
 from tests.compact.table_data import campaign
 from tests.compact.trains import falling
@@ -59,6 +60,23 @@ def test_a_loop_and_a_train(tmp_path: Path) -> None:
     assert document(again)["figures"] == figures and again.stderr == ""
     drawn = document(cli_tools.call("plot", tmp_path / "b", "--pictures", "pdf", "--json"))
     assert str(tmp_path / "b" / "pulses.pdf") in drawn["files"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_runs_side_by_side(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        cli_tools.call("iv", "--out", tmp_path / name, "--quiet")
+    narrow = load_device("tin-taox-hfox-tin").with_({"filament.radius": "8 nm"})
+    with h5py.File(tmp_path / "b" / "iv.nc", "r+") as record:  # the fake knows one cell only
+        record.attrs["device_yaml"] = narrow.to_yaml()
+    found = document(cli_tools.call("compare", tmp_path / "a", tmp_path / "b", "--json"))
+    assert found["different"] == {"filament.radius": ["9 nm", "8 nm"]}
+    assert [run["figures"]["set_voltage"] for run in found["runs"]] == [1.4, 1.4]
+    shown = cli_tools.call("compare", tmp_path / "a", tmp_path / "a").stdout
+    assert "The same cell, protocol and preset" in shown and shown.count("+1.400 V") == 2
+    assert "Newton" not in shown
+    missing = cli_tools.call("compare", tmp_path / "a", tmp_path / "c")
+    assert missing.exit_code == 4 and "no such folder" in missing.stderr
 
 
 @pytest.mark.usefixtures("settled")

@@ -22,6 +22,9 @@ LOSSES = 3
 _MEMORY_SHARE = 0.8  # of the memory that is free now, for all workers together
 _START_TIMEOUT = 30.0  # s, to reach a scheduler
 _GRACE, _CLOSE_TIMEOUT = 0.5, 10.0  # s, after which a worker is killed, the rest is left behind
+_LOOK = 3.0  # s, between two looks at the workers
+_ABSENT = 60.0  # s, after which a worker that did not come back is started anew
+_STARTS = 3  # how often, before it counts as a failure
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PER_THREAD, _AT_LEAST = 3, 100  # points handed to a scheduler at a time
 
@@ -34,6 +37,9 @@ _CONFIG = {
     # bury the one line that an error is.
     "logging.distributed": "critical",
     "distributed.admin.tick.limit": "1h",
+    # A worker that was killed and is slow to start again, on a busy machine, would be given up for
+    # ever after 15 s, and its points would wait for it; `Cluster` looks after them instead.
+    "distributed.deploy.lost-worker-timeout": "24h",
 }
 
 
@@ -53,10 +59,12 @@ def check_workers(workers: int | None) -> None:
 class Cluster:
     """Workers at hand, for ``campaign.run``."""
 
-    def __init__(self, client: Client, local: int) -> None:
+    def __init__(self, client: Client, local: LocalCluster | None = None, workers: int = 0) -> None:
         self.client = client
-        self._local = local  # number of local workers, 0 for a scheduler elsewhere
-        self._threads, self._looked = local, 0.0
+        self._cluster = local
+        self._local = workers  # number of local workers, 0 for a scheduler elsewhere
+        self._threads, self._looked = workers, 0.0
+        self._whole, self._starts = time.monotonic(), 0
 
     def threads(self) -> int:
         """Number of points that are computed at a time; asked of a scheduler every few seconds.
@@ -64,9 +72,9 @@ class Cluster:
         Raises
         ------
         InputError : a worker of the scheduler has several threads.
-        DDKError : the scheduler is gone.
+        DDKError : the scheduler is gone, or local workers do not start any more.
         """
-        if self._local or time.monotonic() < self._looked + 3.0:
+        if time.monotonic() < self._looked + _LOOK:
             return self._threads
         self._looked = time.monotonic()
         try:
@@ -75,6 +83,9 @@ class Cluster:
             ]
         except (OSError, TimeoutError) as error:
             raise lost() from error
+        if self._cluster is not None:
+            self._look_after(self._cluster, len(threads))
+            return self._local
         if any(number > 1 for number in threads):
             raise InputError(
                 "a worker of the scheduler has several threads, which the solver cannot share",
@@ -84,6 +95,23 @@ class Cluster:
         self._threads = len(threads)
         return self._threads
 
+    def _look_after(self, cluster: LocalCluster, present: int) -> None:
+        """Start workers anew that died and did not come back by themselves."""
+        now = time.monotonic()
+        if present >= self._local:
+            self._whole, self._starts = now, 0
+        elif now > self._whole + _ABSENT:
+            if self._starts == _STARTS and not present:
+                raise DDKError(
+                    "worker processes end as soon as they start",
+                    "",
+                    "Finished points are kept; see whether memory is left, then start again",
+                )
+            self._whole, self._starts = now, self._starts + 1
+            # a start that fails is tried again at the next look
+            with deferred(), children_without_ctrl_c(), contextlib.suppress(Exception):
+                cluster.sync(_start_missing, cluster)
+
     def window(self) -> int:
         """How many points to hand out at a time.
 
@@ -91,6 +119,15 @@ class Cluster:
         it; to a scheduler more, because a cluster that grows by itself looks at what is waiting.
         """
         return self._local or max(_PER_THREAD * self.threads(), _AT_LEAST)
+
+
+async def _start_missing(cluster: LocalCluster) -> None:
+    known = {worker["name"] for worker in cluster.scheduler_info["workers"].values()}
+    for name in [name for name in cluster.workers if name not in known]:
+        with contextlib.suppress(Exception):  # whatever it died of
+            await cluster.workers[name].close(timeout=_GRACE)
+        cluster.workers.pop(name, None)
+    await cluster._correct_state()
 
 
 @contextlib.contextmanager
@@ -116,7 +153,7 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
             stack.callback(_end, cluster)
             client = Client(cluster, timeout=_START_TIMEOUT, set_as_default=False)
             stack.callback(client.close, _CLOSE_TIMEOUT)
-        yield Cluster(client, workers)
+        yield Cluster(client, cluster, workers)
 
 
 def _end(cluster: LocalCluster) -> None:
@@ -150,7 +187,7 @@ def remote_cluster(address: str) -> Iterator[Cluster]:
                 "Give the address that the scheduler printed, e.g. tcp://node7:8786",
             ) from error
         with client:
-            yield Cluster(client, 0)
+            yield Cluster(client)
 
 
 def lost() -> DDKError:

@@ -18,7 +18,8 @@ DEVICE = "tin-taox-hfox-tin"
 CELSIUS_ZERO = 273.15  # K
 MOST_STEPS = 2000
 
-#: column of the README: title, key of the headline figures, format, scale, shift before scaling
+#: column of the tables in the docs: title, key of the headline figures, format, scale, shift before
+#: scaling
 COLUMNS = (
     ("RESET onset (V)", "reset_onset_voltage", ".4f", 1.0, 0.0),
     ("gradual over (V)", "reset_gradual_range", ".3f", 1.0, 0.0),

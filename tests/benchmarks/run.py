@@ -1,4 +1,4 @@
-"""Measure the solver on this machine and print Markdown tables for the README.
+"""Measure the solver on this machine and print Markdown tables for the docs.
 
 ``python tests/benchmarks/run.py`` prints the costs of one loop; ``--sensitivity``, ``--loops``,
 ``--balances``, ``--pulses`` and ``--memory`` print those tables instead, ``--pulse-scaling`` also

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -155,7 +156,7 @@ def test_export_as_text(table: Path, tmp_path: Path) -> None:
 def test_export_for_simulators(table: Path, tmp_path: Path, form: str, sign: str) -> None:
     path = tmp_path / "cell.txt"
     rest = ("--format", form, "--out", path, "--name", "cell7")
-    assert "Pass initial_resistance" in error_line(call("export", table, *rest), 2)
+    assert "Pass --initial-resistance" in error_line(call("export", table, *rest), 2)
     assert not path.exists()
     result = call("export", table, *rest, "--initial-resistance", "15 kohm")
     assert result.exit_code == 0, result.output
@@ -193,7 +194,7 @@ def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
             [sys.executable, "-c", code, "fit", str(csv), "--out", str(tmp_path / "t.nc")],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert job.stdout is not None and job.stdout.readline() == "begun\n"
+        assert job.stdout is not None and "begun\n" in iter(job.stdout.readline, "")
         os.kill(job.pid, number)
         begun = time.monotonic()
         _, errors = job.communicate(timeout=30)
@@ -230,3 +231,28 @@ def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     for name in ("fit", "show", "lookup", "invert", "export", "report"):
         assert f" {name} " in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_how_a_file_was_read_is_said(csv: Path, tmp_path: Path) -> None:
+    result = call("fit", csv, "--out", tmp_path / "t.nc")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("how the file was read:\n  ")
+    assert "misfit" in result.stdout and "root mean square" in result.stdout
+    quiet = call("fit", csv, "--out", tmp_path / "q.nc", "--quiet")
+    assert quiet.stdout == ""
+
+
+def test_laws_are_held_against_each_other(tmp_path: Path) -> None:
+    share = np.exp(-0.05 * np.arange(60))
+    noise = 0.002 * np.random.default_rng(1).normal(size=60)
+    path = tmp_path / "soft.csv"
+    path.write_text("\n".join(f"{v:.6f};{1.5 - v:.6f}" for v in share + noise))
+    found = json.loads(call("laws", path, "--json").stdout)
+    assert set(found["laws"]) == {"up", "down"}
+    assert any("direction 'up'" in line for line in found["assumptions"])
+    down = {one["law"]: one["cross_validated_rmse"] for one in found["laws"]["down"]}
+    assert down["soft bound"] < down["alpha/beta"] < down["linear"]
+    shown = call("laws", path, "--direction", "up").stdout
+    assert "up, medians over trains: 1" in shown and "down, medians" not in shown
+    path.write_text("1;2\n2;3\n")
+    assert "no train could be compared" in error_line(call("laws", path), 2)

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 from compact.table import AlphaBetaTable
-from compact.table_statistics import half_width, summary
+from compact.table_statistics import half_width, misfit, misfit_words, summary
 from devicephys.errors import InputError, StorageError
 from devicephys.records import label
 from tests.compact.table_data import AMPLITUDES, campaign, rule
@@ -258,3 +258,15 @@ def test_tables_follow_more_starts_than_single_fits() -> None:
     kept = [json.loads(AlphaBetaTable.fit(source, **o).dataset.attrs["fit_json"])["starts"]
             for o in ({}, {"starts": 3})]  # fmt: skip
     assert kept == [8, 3]
+
+
+def test_misfit_is_the_root_mean_square_in_spans_of_the_train() -> None:
+    read = np.array([[4.0, 2.0, 0.0, np.nan], [1.0, 1.0, 1.0, 1.0], [np.nan] * 4])
+    curve = np.array([[4.0, 1.0, 1.0, np.nan], [1.0, 1.0, 1.0, 1.0], [np.nan] * 4])
+    ds = xr.Dataset(
+        {"conductance": (("train", "sample"), read), "fitted": (("train", "sample"), curve)}
+    )
+    found = misfit(ds)
+    assert found[0] == pytest.approx(np.sqrt(2 / 3) / 4)
+    assert np.isnan(found[1:]).all()
+    assert misfit_words(found[:1]).startswith("median 20.41 %, largest 20.41 %")
