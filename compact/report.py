@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from compact.plots_table import by_setting_figure, region_figure, trains_figure, trends_figure
-from compact.table import AlphaBetaTable, tables_of
-from compact.table_schema import AXES, UNITS, words
-from compact.trends import choice, statement
-from devicephys import html_page
-from devicephys.errors import InputError
-from devicephys.html_page import Html
-from devicephys.units import format_si
+from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
+from compact.table.schema import AXES, UNITS, words
+from compact.table.table import AlphaBetaTable, tables_of
+from compact.table.trends import choice, statement
+from ddkbase import html as html_page
+from ddkbase.errors import InputError
+from ddkbase.html import Html
+from ddkbase.units import format_si
 
 __all__ = ["means_rows", "report_text", "write_report"]
 
@@ -36,7 +36,7 @@ def write_report(
     InputError : no table.
     StorageError : the file exists or cannot be written.
     """
-    from devicephys.records import write_bytes
+    from ddkbase.records import write_bytes
 
     return write_bytes(path, report_text(tables).encode("utf-8"), overwrite)
 

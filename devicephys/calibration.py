@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from ddkbase.errors import DDKError, InputError, StorageError
+from ddkbase.units import from_si
 from devicephys.device import Device
-from devicephys.errors import DDKError, InputError, StorageError
-from devicephys.settings import Settings
-from devicephys.units import from_si
+from devicephys.simulation.settings import Settings
 
 #: headline figures by name; None where the loop does not show the event
 Figures = dict[str, float | None]
@@ -109,8 +109,8 @@ def figures_of(device: Device, settings: Settings) -> Figures:
 
     Empty where the solver refused.
     """
-    from devicephys.protocol import IVSweep
-    from devicephys.simulation import simulate
+    from devicephys.protocol.waveform import IVSweep
+    from devicephys.simulation.simulate import simulate
 
     try:
         sweep = IVSweep.from_device(device.with_({"sweep.loops": str(LOOPS)}))
@@ -279,8 +279,8 @@ def main(
     ``calibration.log`` (every simulation). Raises StorageError where the folder cannot be written
     or already holds an outcome, before anything is computed.
     """
+    from ddkbase.records import write_bytes
     from devicephys.device import load_device
-    from devicephys.records import write_bytes
 
     target, log = out / "tin-taox-hfox-tin.yaml", out / "calibration.log"
     try:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from devicephys.errors import InputError, InstallationError
+from ddkbase.errors import InputError, InstallationError
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,13 +22,13 @@ except ImportError as exc:  # pragma: no cover
         "scikit-learn is not installed", "DDKClassifier", "pip install 'ddk-toolkit[sklearn]'"
     ) from exc
 
-from network.history import History
-from network.layers import Layer, Realisation
-from network.losses import softmax
-from network.model import Network, ddk_network
-from network.optimisers import Adam, Schedule
+from network.layers.plain import Layer, Realisation
+from network.model.ddk_network import Network, ddk_network
+from network.model.history import History
+from network.model.losses import softmax
+from network.model.optimisers import Adam, Schedule
+from network.model.trainer import EpochEvent, train
 from network.scaling import Range
-from network.trainer import EpochEvent, train
 from network.transformer import DDKTransformer
 
 __all__ = ["DDKClassifier", "DDKTransformer"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devicephys.errors import InputError, closest, shorten
+from ddkbase.errors import InputError, closest, shorten
 
 __all__ = ["SCALES", "Range"]
 

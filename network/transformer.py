@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from devicephys.errors import InputError, InstallationError
+from ddkbase.errors import InputError, InstallationError
 
 try:
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -17,7 +17,7 @@ except ImportError as exc:  # pragma: no cover
         "scikit-learn is not installed", "DDKTransformer", "pip install 'ddk-toolkit[sklearn]'"
     ) from exc
 
-from network import ddk
+from network.ddk import kinetics as ddk
 from network.scaling import Range
 
 __all__ = ["DDKTransformer"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from devicephys.cli_commands import app
+from devicephys.cli.commands import app
 from tests import fake_solver
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def call(*arguments: object, behaviour: str = "done") -> Result:
     """The command in this process; the fixture ``settled`` puts things back."""
-    sys.modules["devicephys.simulation"] = fake_solver.module(behaviour)
+    sys.modules["devicephys.simulation.simulate"] = fake_solver.module(behaviour)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

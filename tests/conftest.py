@@ -18,10 +18,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command needs of the solver is drawn; what it changes is put back."""
-    from devicephys import installation
+    from ddkbase import installation
     from tests import fake_solver
 
-    monkeypatch.setitem(sys.modules, "devicephys.simulation", fake_solver.module("done"))
+    monkeypatch.setitem(sys.modules, "devicephys.simulation.simulate", fake_solver.module("done"))
     monkeypatch.setattr(installation, "require_solver", lambda: None)
     monkeypatch.setenv("PETSC_OPTIONS", "")
     monkeypatch.setenv("COLUMNS", "120")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compact.kinetics import integrate
-from devicephys import records
+from compact.kinetics.equations import integrate
+from ddkbase import records
 from devicephys.campaign.description import Campaign
 from devicephys.campaign.layout import VARIABLES
 from devicephys.campaign.store import CampaignStore
@@ -19,7 +19,7 @@ from tests.synthetic import iv_trace
 
 #: every example is simulated at this preset, whatever it says
 QUICK = """\
-from devicephys import settings
+from devicephys.simulation import settings
 settings.PRESETS["default"] = {**settings.PRESETS["quick"], "name": "default"}
 """
 #: names that a page has from the page it belongs to
@@ -31,14 +31,14 @@ NAMES = {
     "campaigns.md": "import short_trains",
     "learning.md": "import small_tasks",
     "export.md": (
-        "from compact.table import AlphaBetaTable; from tests.docs_material import two_fits; "
+        "from compact.table.table import AlphaBetaTable; from tests.docs_material import two_fits; "
         "reset_fit, set_fit = two_fits(); table = AlphaBetaTable.fit('runs/s8.zarr')"
     ),
 }
 #: so that examples of thirteen voltages, of a hundred pulses and of ten seeds end within seconds
 SHORT_SCAN = """\
 import numpy as np
-from devicephys import switching_scan as module
+from devicephys.protocol import switching_scan as module
 whole = module.parse_voltages
 module.parse_voltages = lambda given: whole(given)[6::6]
 """
@@ -53,15 +53,15 @@ Campaign.train = ten
 """
 SMALL_TASKS = """\
 from types import MappingProxyType
-import network.tasks
-small = {name: task.small() for name, task in network.tasks.TASKS.items()}
-network.tasks.TASKS = MappingProxyType(small)
+import ddk.studies.tasks
+small = {name: task.small() for name, task in ddk.studies.tasks.TASKS.items()}
+ddk.studies.tasks.TASKS = MappingProxyType(small)
 """
 
 
 def two_fits() -> tuple[object, object]:
     """A fit of a down train and one of an up train."""
-    from compact.fit import fit
+    from compact.fitting.fit import fit
     from tests.compact.trains import rising
 
     return (

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from devicephys.errors import SolverError
-from devicephys.records import label
-from devicephys.units import to_si
+from ddkbase.errors import SolverError
+from ddkbase.records import label
+from ddkbase.units import to_si
 
 #: heights of the write pulses at which something goes wrong
 GIVES_UP, CRASHES, KILLS_ITS_WORKER, NOT_INSTALLED, TAKES_MEMORY = 7.0, 8.0, 9.0, 10.0, 11.0
@@ -48,7 +48,7 @@ def simulate(
     if height == KILLS_ITS_WORKER:
         os.kill(os.getpid(), signal.SIGKILL)
     if height == NOT_INSTALLED:
-        from devicephys.errors import InstallationError
+        from ddkbase.errors import InstallationError
 
         raise InstallationError("no C compiler was found")
     if height == TAKES_MEMORY:
@@ -85,7 +85,9 @@ def trace(train: Any, given: dict[str, np.ndarray], resistance: float) -> xr.Dat
 
 def main() -> None:
     """The command line with this module's ``simulate``."""
-    from devicephys import campaign, cli, installation
+    from ddkbase import installation
+    from devicephys import campaign
+    from devicephys.cli import main as cli
     from tests import fake_pulses  # this module is __main__, which no worker can import
 
     installation.versions = lambda: {"numpy": "of these tests"}

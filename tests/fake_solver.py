@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import Interrupted, SolverError
-from devicephys.trace import ProgressEvent
+from ddkbase.errors import Interrupted, SolverError
+from devicephys.simulation.iv_record import ProgressEvent
 from tests.synthetic import iv_trace, pulse_trace
 
 STEADY = 100
@@ -120,7 +120,7 @@ class Simulator:
 
 
 class PulseSimulator(Simulator):
-    """Callable like ``devicephys.simulation.simulate_pulses``."""
+    """Callable like ``devicephys.simulation.simulate.simulate_pulses``."""
 
     def __call__(  # type: ignore[override]
         self,
@@ -160,17 +160,17 @@ class PulseSimulator(Simulator):
 
 
 def module(behaviour: str) -> types.ModuleType:
-    """Return what is to stand in ``sys.modules`` for ``devicephys.simulation``."""
-    simulation: Any = types.ModuleType("devicephys.simulation")
+    """Return what is to stand in ``sys.modules`` for ``devicephys.simulation.simulate``."""
+    simulation: Any = types.ModuleType("devicephys.simulation.simulate")
     simulation.simulate = Simulator(behaviour)
     simulation.simulate_pulses = PulseSimulator(behaviour)
     return simulation
 
 
 if __name__ == "__main__":
-    sys.modules["devicephys.simulation"] = module(sys.argv.pop(1))
-    from devicephys import installation
-    from devicephys.cli import main
+    sys.modules["devicephys.simulation.simulate"] = module(sys.argv.pop(1))
+    from ddkbase import installation
+    from devicephys.cli.main import main
 
     # No finite-element stack and no MPI: these processes are also run with hardly any disk.
     installation.require_solver = lambda: None

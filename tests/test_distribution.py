@@ -1,4 +1,4 @@
-"""Wheel and source archive hold the three packages and their data files, and nothing else."""
+"""Wheel and source archive hold the five packages and their data files, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("compact", "devicephys", "network")
-DATA = {".yaml", ".typed", ".js", ".css"}
+PACKAGES = ("compact", "ddk", "ddkbase", "devicephys", "network")
+DATA = {".pyi", ".yaml", ".typed", ".js", ".css"}
 TEXTS = {"LICENSE", "NOTICE"}
 BUILD = "import sys, setuptools.build_meta as b; print(getattr(b, sys.argv[1])('dist'))"
 
@@ -72,8 +72,8 @@ def test_the_version_is_stated_once(source: Path) -> None:
         for path in (ROOT / name).rglob("*.py")
         if (found := pattern.search(path.read_text(encoding="utf-8")))
     }
-    assert list(stated) == ["devicephys/__init__.py"]
-    version = stated["devicephys/__init__.py"]
+    assert list(stated) == ["ddkbase/__init__.py"]
+    version = stated["ddkbase/__init__.py"]
     assert build(source, "build_wheel").name.startswith(f"ddk_toolkit-{version}-")
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 

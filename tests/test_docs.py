@@ -124,7 +124,7 @@ def test_the_reader_of_pages_sees_blocks_reasons_and_commands() -> None:
     assert slug("Where `n` is, and *why*: α") == "where-n-is-and-why-α"
 
 
-PROGRAMS = {"ddk-device": "devicephys", "ddk-compact": "compact", "ddk-network": "network"}
+PROGRAMS = {"ddk-device": "devicephys", "ddk-compact": "compact", "ddk-network": "ddk"}
 COMMANDS = [
     pytest.param(line, id=f"{page.name}:{number}")
     for page in PAGES
@@ -134,7 +134,7 @@ COMMANDS = [
 
 def application(package: str) -> Any:
     """The typer application of a package; some have it in a module that is imported late."""
-    for module in ("cli_commands", "cli"):
+    for module in ("cli.commands", "cli.main"):
         if importlib.util.find_spec(f"{package}.{module}") is not None:
             found = getattr(importlib.import_module(f"{package}.{module}"), "app", None)
             if found is not None:
@@ -212,9 +212,9 @@ def test_what_is_to_be_cited_is_this_version() -> None:
 def test_the_deck_of_the_how_to_runs(tmp_path: Path) -> None:
     if shutil.which("ngspice") is None:
         pytest.skip("ngspice is not installed")
-    from compact.export import to_spice
-    from compact.fit import fit
-    from compact.kinetics import integrate
+    from compact.circuit.export import to_spice
+    from compact.fitting.fit import fit
+    from compact.kinetics.equations import integrate
     from tests.compact.trains import falling
 
     page = (DOCS / "howto_spice.md").read_text(encoding="utf-8")

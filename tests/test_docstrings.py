@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devicephys.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError
 from tests.docstring_rules import PACKAGES, faults, public
 
 #: public names that break a rule on purpose, and why

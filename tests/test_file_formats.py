@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import compact.table_schema
-import devicephys.kinetics_schema  # noqa: F401  (these two make their schemas known)
-import network.comparison_schema  # noqa: F401
+import compact.table.schema
+import ddk.studies.comparison_schema  # noqa: F401
+import devicephys.simulation.switching_schema  # noqa: F401  (these two make their schemas known)
+from ddkbase.schemas import SCHEMAS
 from devicephys.campaign import layout
-from devicephys.record_schemas import SCHEMAS
 from tests.docs_pages import DOCS
 
 PAGE = (DOCS / "file_formats.md").read_text(encoding="utf-8")
 SECTIONS = {
     part.splitlines()[0].strip(): part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
 }
-POINT = compact.table_schema.POINT
+POINT = compact.table.schema.POINT
 KINDS = {"iu": "whole number", "OUT": "text", "b": "true or false"}
 NAN = {
     "anywhere": "may be NaN",
@@ -67,7 +67,7 @@ def test_the_table_of_a_record_is_its_schema(name: str) -> None:
 
 
 def test_every_record_has_a_section() -> None:
-    relative = compact.table_schema.RELATIVE
+    relative = compact.table.schema.RELATIVE
     shown = {*SECTIONS, relative} & {name for name, _ in SCHEMAS}
     assert shown == {name for name, _ in SCHEMAS}
     assert f"`{relative}` version 1" in SECTIONS["AlphaBetaTable"]
@@ -104,8 +104,8 @@ def test_the_tables_of_a_model_are_what_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_the_table_of_the_metrics_is_what_a_result_holds() -> None:
-    from network import result_folder
-    from network.result import HEAVY, Result
+    from ddk.studies import result_folder
+    from ddk.studies.result import HEAVY, Result
 
     kept = {field.name for field in dataclasses.fields(Result)} - HEAVY
     kept |= {"schema", "schema_version", "versions"}

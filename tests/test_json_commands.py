@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from devicephys import installation, load_device
+from ddkbase import installation
+from devicephys import load_device
 from tests import cli_tools
 from tests.compact.table_data import campaign
 from tests.compact.trains import falling
@@ -21,7 +22,7 @@ QUICK = ("--quick", "--epochs", "1")
 
 
 def call(program: str, *arguments: object) -> Result:
-    app = importlib.import_module(f"{program}.cli_commands").app
+    app = importlib.import_module(f"{program}.cli.commands").app
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -115,7 +116,7 @@ def test_what_is_missing_is_in_the_document(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_tables(tmp_path: Path) -> None:
-    from compact.table import AlphaBetaTable
+    from compact.table.table import AlphaBetaTable
 
     rows = "".join(f"{k},{g * 1e6:.6f}\n" for k, g in enumerate(falling(0.02, 0.2)[:50]))
     (tmp_path / "lab.csv").write_text("pulse,G (uS)\n" + rows)
@@ -153,30 +154,30 @@ def test_a_fit_of_nothing_leaves_its_document_and_an_error(tmp_path: Path) -> No
 
 def test_networks(tmp_path: Path) -> None:
     out = tmp_path / "net"
-    told = call("network", "train", "--data", "digits", *QUICK, "--out", out, "--json")
+    told = call("ddk", "train", "--data", "digits", *QUICK, "--out", out, "--json")
     found = document(told)
     assert 0 < found["accuracy"] < 1 and found["parameters"] == 2412
     assert found["folder"] == str(out)
-    tested = document(call("network", "evaluate", out, "--json"))
+    tested = document(call("ddk", "evaluate", out, "--json"))
     assert tested["as_trained"] is True and tested["accuracy"] == found["accuracy"]
-    quiet = call("network", "train", "--data", "digits", *QUICK, "--out", out, "-q", "--overwrite")
+    quiet = call("ddk", "train", "--data", "digits", *QUICK, "--out", out, "-q", "--overwrite")
     assert (quiet.exit_code, quiet.output) == (0, "")
     chip = ("compile", out, "--out", tmp_path / "chip", "--pictures", "pdf", "--json")
-    placed = document(call("network", *chip))
+    placed = document(call("ddk", *chip))
     assert placed["energy"] > 0 and placed["units"]["energy"] == "J"
     assert "placement.pdf" in names(tmp_path / "chip")
     placement = tmp_path / "chip" / "placement.json"
-    run = document(call("network", "simulate", placement, "--chips", 1, "--json"))
+    run = document(call("ddk", "simulate", placement, "--chips", 1, "--json"))
     assert len(run["imprecise_chips"]) == 1 and run["samples"] > 100
-    cost = document(call("network", "cost", out, "--json"))
+    cost = document(call("ddk", "cost", out, "--json"))
     assert sum(one["energy"] for one in cost["layers"]) == pytest.approx(cost["energy"])
 
 
 def test_a_comparison(tmp_path: Path) -> None:
     compare = ("compare", "--task", "digits", *QUICK, "--models", "ddk,raw", "--seeds", 2)
-    result = call("network", *compare, "--out", tmp_path / "c", "--json", "--quiet")
+    result = call("ddk", *compare, "--out", tmp_path / "c", "--json", "--quiet")
     assert result.stderr == ""
-    again = call("network", *compare, "--out", tmp_path / "c", "--json")
+    again = call("ddk", *compare, "--out", tmp_path / "c", "--json")
     assert again.stderr == "4 of 4 runs are there already\n" and again.stdout == result.stdout
     ddk, raw = document(result)["models"]
     assert ddk["ddk_minus_it"] is None and ddk["vote_accuracy"]["mean"] is None
@@ -185,13 +186,13 @@ def test_a_comparison(tmp_path: Path) -> None:
 
 
 def test_counts() -> None:
-    figures = document(call("network", "count", "--json"))["figures"]
+    figures = document(call("ddk", "count", "--json"))["figures"]
     assert {"parameters", "MACs"} <= {one["quantity"] for one in figures}
-    models = document(call("network", "count", "--task", "mnist", "--json"))["models"]
+    models = document(call("ddk", "count", "--task", "mnist", "--json"))["models"]
     assert next(m for m in models if m["model"] == "ddk")["parameters"] == 38172
 
 
 def test_features_as_vectors(tmp_path: Path) -> None:
-    result = call("network", "features", "--data", "digits", "--out", tmp_path / "f.svg", "--json")
+    result = call("ddk", "features", "--data", "digits", "--out", tmp_path / "f.svg", "--json")
     assert document(result)["files"] == [str(tmp_path / "f.svg")]
     assert "</text>" in (tmp_path / "f.svg").read_text("utf-8")

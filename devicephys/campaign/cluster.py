@@ -14,8 +14,8 @@ from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
-from ..errors import DDKError, InputError
-from .signals import children_without_ctrl_c, deferred
+from ddkbase.errors import DDKError, InputError
+from ddkbase.signals import children_without_ctrl_c, deferred
 
 #: how often a point may lose its worker before it counts as failed
 LOSSES = 3

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from ..errors import InputError, StorageError, shorten
-from .description import Campaign
+from ddkbase.errors import InputError, StorageError, shorten
+from devicephys.campaign.description import Campaign
 
 _FREE = ("description", "mark", "source")  # may be reworded
 _NOWHERE = object()

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..device import Device
-from ..pulse_train import PulseTrain
-from ..settings import Settings
-from ..units import exact_text
-from ..variability import Variability
-from .file import mapping_fields, read_fields, train_arguments
-from .grid import AXES
+from ddkbase.units import exact_text
+from devicephys.campaign.file import mapping_fields, read_fields, train_arguments
+from devicephys.campaign.grid import AXES
+from devicephys.device import Device
+from devicephys.population.variability import Variability
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.settings import Settings
 
 #: Wall time of one pulse with its read on one core, by preset [s]; measured, for the estimate.
 SECONDS_A_PULSE = {"quick": 0.08, "default": 0.25, "fine": 2.0}

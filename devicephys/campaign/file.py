@@ -10,14 +10,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..device import Device, list_devices, load_device
-from ..errors import InputError, StorageError, closest, shorten
-from ..pulse_train import PulseTrain
-from ..settings import PRESETS, Settings
-from ..units import exact_text
-from ..variability import Variability
-from ..yaml_text import parse_yaml
-from .grid import AXES, MOST_POINTS, axis_values, whole_number
+from ddkbase.errors import InputError, StorageError, closest, shorten
+from ddkbase.units import exact_text
+from ddkbase.yaml_text import parse_yaml
+from devicephys.campaign.grid import AXES, MOST_POINTS, axis_values, whole_number
+from devicephys.device import Device, list_devices, load_device
+from devicephys.population.variability import Variability
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.settings import PRESETS, Settings
 
 KEYS = (
     "name",

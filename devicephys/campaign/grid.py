@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError, closest, shorten
-from ..units import to_si
+from ddkbase.errors import InputError, closest, shorten
+from ddkbase.units import to_si
 
 #: Most values of one axis, and most points of a campaign; beyond, a number is mistyped.
 MOST_VALUES, MOST_POINTS = 10_000, 1_000_000

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ..errors import StorageError
-from .description import Campaign
-from .grid import AXES
+from ddkbase.errors import StorageError
+from devicephys.campaign.description import Campaign
+from devicephys.campaign.grid import AXES
 
 SCHEMA, VERSION = "PulseCampaign", 1
 POINT_DIMS = ("amplitude", "width", "initial_resistance", "cycle", "device")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ..units import format_si
+from ddkbase.units import format_si
 
 if TYPE_CHECKING:
-    from .description import Campaign
-    from .run import Outcome, State
+    from devicephys.campaign.description import Campaign
+    from devicephys.campaign.execution import Outcome, State
 
 _PLAIN_SHARE = 1 / 16  # of the points, between two lines where there is no terminal
 _PLAIN_PAUSE = 300.0  # s, after which there is a line in any case

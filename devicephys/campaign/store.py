@@ -23,10 +23,11 @@ from typing import Any, Self
 import numpy as np
 import zarr
 
-from ..errors import StorageError, one_line
-from .compare import difference
-from .description import Campaign, Point
-from .layout import (
+from ddkbase.errors import StorageError, one_line
+from ddkbase.locks import locked
+from devicephys.campaign.compare import difference
+from devicephys.campaign.description import Campaign, Point
+from devicephys.campaign.layout import (
     DONE,
     FAILED,
     MISSING,
@@ -39,7 +40,6 @@ from .layout import (
     coordinates,
     point_variables,
 )
-from .lock import locked
 
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
@@ -187,7 +187,7 @@ def _chunks_of_one_value_too() -> Iterator[None]:
 
 def _make(path: Path, campaign: Campaign) -> None:
     """Build an empty store under a temporary name, then move it."""
-    from ..installation import versions
+    from ddkbase.installation import versions
 
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     attributes: dict[str, Any] = {

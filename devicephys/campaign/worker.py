@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .. import __version__
-from ..device.library import device_from_yaml
-from ..errors import InstallationError, one_line
-from ..pulse_train import PulseTrain
-from ..settings import Settings
-from ..variability import Variability
-from .description import Campaign, Point
-from .layout import VARIABLES
+from ddkbase import __version__
+from ddkbase.errors import InstallationError, one_line
+from devicephys.campaign.description import Campaign, Point
+from devicephys.campaign.layout import VARIABLES
+from devicephys.device.library import device_from_yaml
+from devicephys.population.variability import Variability
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.settings import Settings
 
 Simulate = Callable[..., xr.Dataset]
 
@@ -54,7 +54,7 @@ def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[s
     """
     if task["version"] != __version__:
         return {"refused": f"a worker runs version {__version__}, not {task['version']}"}
-    from ..installation import compilation_error
+    from ddkbase.installation import compilation_error
 
     try:
         return {"arrays": arrays_of(_simulate(task, simulate))}
@@ -68,7 +68,7 @@ def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[s
 
 def _simulate(task: Mapping[str, Any], simulate: Simulate | None) -> xr.Dataset:
     if simulate is None:
-        from ..simulation import simulate_pulses
+        from devicephys.simulation.simulate import simulate_pulses
 
         simulate = simulate_pulses
     arguments = {key: value for key, value in task["train"].items() if key != "kind"}
@@ -103,7 +103,7 @@ def warm_up(task: Mapping[str, Any]) -> dict[str, Any]:
     Returns ``versions`` of what computes on this worker, or ``refused``. What fails here for a
     reason of its own fails again at its point.
     """
-    from ..installation import versions
+    from ddkbase.installation import versions
 
     train = {**task["train"], "count": 1}
     for name in ("amplitude", "width"):

@@ -1,9 +1,9 @@
 """What is simulated: layers, filament, property laws and series element of a memristor cell."""
 
-from .library import list_devices, load_device
-from .model import Conductor, Device, Filament, Layer, Oxide, SweepSpec, Vacancy
-from .quantity import Provenance
-from .series import NoSeries, Resistor, Transistor
+from devicephys.device.library import list_devices, load_device
+from devicephys.device.model import Conductor, Device, Filament, Layer, Oxide, SweepSpec, Vacancy
+from devicephys.device.quantity import Provenance
+from devicephys.device.series import NoSeries, Resistor, Transistor
 
 __all__ = [
     "Conductor",

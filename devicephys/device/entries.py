@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from devicephys.errors import InputError
-from devicephys.units import to_si
-
-from .model import Device
+from ddkbase.errors import InputError
+from ddkbase.units import to_si
+from devicephys.device.model import Device
 
 __all__ = ["device_entries"]
 

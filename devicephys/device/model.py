@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from ..errors import InputError, one_line, shorten
-from .quantity import (
+from ddkbase.errors import InputError, one_line, shorten
+from devicephys.device.quantity import (
     Concentration,
     Conductivity,
     Description,
@@ -28,8 +28,8 @@ from .quantity import (
     ThermalConductivity,
     Voltage,
 )
-from .series import NoSeries, Series
-from .tree import changed_tree, to_tree, to_yaml
+from devicephys.device.series import NoSeries, Series
+from devicephys.device.tree import changed_tree, to_tree, to_yaml
 
 # A dot would make the dotted paths of the command line ambiguous.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[\w+-]+$")]

@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from ..errors import InputError, closest, one_line, shorten
-from ..units import exact_text, to_si
+from ddkbase.errors import InputError, closest, one_line, shorten
+from ddkbase.units import exact_text, to_si
 
 Mark = Literal["literature", "assumed", "calibrated", "article"]
 MARKS: tuple[str, ...] = get_args(Mark)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..units import exact_text, format_si
-from .library import load_device
-from .model import Device
-from .range_table import CHOICES, RANGES, USUAL_SHARE, Range
+from ddkbase.errors import InputError
+from ddkbase.units import exact_text, format_si
+from devicephys.device.library import load_device
+from devicephys.device.model import Device
+from devicephys.device.range_table import CHOICES, RANGES, USUAL_SHARE, Range
 
 if TYPE_CHECKING:
     import numpy as np

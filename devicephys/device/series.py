@@ -10,8 +10,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from ..errors import InputError
-from .quantity import Description, Resistance, Transconductance, Voltage
+from ddkbase.errors import InputError
+from devicephys.device.quantity import Description, Resistance, Transconductance, Voltage
 
 
 class Transistor(Description):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
-from ..errors import InputError, closest, shorten
-from .quantity import Description
-from .series import Series
+from ddkbase.errors import InputError, closest, shorten
+from devicephys.device.quantity import Description
+from devicephys.device.series import Series
 
 if TYPE_CHECKING:
-    from .model import Device
+    from devicephys.device.model import Device
 
 _SERIES_KINDS = {kind.model_fields["kind"].default: kind for kind in get_args(Series)}
 _TEXT_PATHS = ("name", "description", "voltage_reference", "filament.layer")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from mpi4py import MPI
 
+from ddkbase.errors import InputError
 from devicephys.device import Device
-from devicephys.errors import InputError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.mesh import make_grid
 from devicephys.fem.newton import NewtonSolver
 from devicephys.fem.pulse_stepper import PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
-from devicephys.settings import Settings
+from devicephys.simulation.settings import Settings
 
 #: the one-pass scheme gives up below this step, s
 ONE_PASS_SHORTEST = 1e-10

@@ -17,8 +17,8 @@ import ufl
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
+from ddkbase.errors import InputError
 from devicephys.device import Device
-from devicephys.errors import InputError
 
 #: one length unit of the finite-element problem, in metres
 LENGTH = 1e-9

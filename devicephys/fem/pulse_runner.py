@@ -8,22 +8,17 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
+from ddkbase.errors import StorageError
 from devicephys.device import Device
-from devicephys.errors import StorageError
 from devicephys.fem.assembly import prepare_pulses
 from devicephys.fem.equations import Noise, State
-from devicephys.fem.grid_fields import (
-    collect_nodes,
-    collect_state,
-    spread_nodes,
-    spread_state,
-)
+from devicephys.fem.grid_fields import collect_nodes, collect_state, spread_nodes, spread_state
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.observables import Observation, Observer
 from devicephys.fem.pulse_stepper import Landmark, Memory
-from devicephys.protocol import Waveform
-from devicephys.pulse_train import PulseTrain
-from devicephys.settings import Settings
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.waveform import Waveform
+from devicephys.simulation.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)

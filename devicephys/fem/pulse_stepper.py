@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ddkbase.errors import SolverError
 from devicephys.device import Oxide
-from devicephys.errors import SolverError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.fluxes import KB_EV
 from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
 from devicephys.fem.stepper import SAFETY, Rejection, Step, StepLimits, Stepper
-from devicephys.protocol import Waveform
+from devicephys.protocol.waveform import Waveform
 
 #: largest growth of a step, that after a failed Newton iteration, for so many steps, and none
 GROWTH, CAUTIOUS, CAUTION, UNLIMITED = 3.0, 2.0, 4, 1e6

@@ -14,12 +14,7 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.newton import (
-    CONCENTRATION_UNIT,
-    POTENTIAL_UNIT,
-    LinearSolver,
-    NewtonReport,
-)
+from devicephys.fem.newton import CONCENTRATION_UNIT, POTENTIAL_UNIT, LinearSolver, NewtonReport
 
 #: units of the convergence test: V, K, 1e21 cm^-3
 UNITS = (POTENTIAL_UNIT, 1e-3, CONCENTRATION_UNIT)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from devicephys.errors import SolverError
+from ddkbase.errors import SolverError
 from devicephys.fem.equations import CONCENTRATION, CellProblem, State
 from devicephys.fem.newton import NewtonReport
 

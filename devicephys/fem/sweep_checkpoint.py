@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from ddkbase.errors import StorageError
 from devicephys.fem.equations import State
 from devicephys.fem.grid_fields import collect_cells, collect_nodes, spread_cells, spread_nodes
 from devicephys.fem.observables import Observation
 from devicephys.fem.stepper import Position, Rejection, Stepper
 
 if TYPE_CHECKING:
-    from devicephys.checkpoint import Checkpoint
-    from devicephys.trace import Trace
+    from devicephys.simulation.checkpoint import Checkpoint
+    from devicephys.simulation.iv_record import Trace
 
 _ROW = [f.name for f in dataclasses.fields(Observation)]
 

@@ -7,36 +7,6 @@ convergence), ``closed_forms`` (heat, resistance, load lines, vacancies at rest)
 and runs for these), ``table`` (rows).
 """
 
-from __future__ import annotations
+from ddkbase import lazy
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from devicephys.verification.table import Row
-
-
-def run(quick: bool = False) -> list[Row]:
-    """The rows (test, quantity, target, measured, passed) of the verification table.
-
-    ``quick`` takes coarser meshes for the manufactured solutions, tests the order in time for all
-    terms together only, and the balances on the preset "quick".
-
-    Raises
-    ------
-    InstallationError : no finite-element stack or no C compiler.
-    SolverError : the solver gave up on one of the problems.
-    """
-    from devicephys.installation import require_solver
-
-    require_solver()
-    from devicephys.verification import balances, burgers, closed_forms, manufactured
-
-    return [
-        *manufactured.rows(quick),
-        *closed_forms.rows(),
-        *burgers.rows(),
-        *balances.rows(quick),
-    ]
-
-
-__all__ = ["run"]
+__getattr__, __dir__, __all__ = lazy.attach(__name__, __file__)

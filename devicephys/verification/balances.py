@@ -21,9 +21,9 @@ import numpy as np
 import xarray as xr
 
 from devicephys.device import Conductor, Device, load_device
-from devicephys.protocol import IVSweep, Waveform
-from devicephys.settings import Settings
-from devicephys.simulation import simulate
+from devicephys.protocol.waveform import IVSweep, Waveform
+from devicephys.simulation.settings import Settings
+from devicephys.simulation.simulate import simulate
 from devicephys.verification.table import Row, at_most
 
 SHIPPED = "tin-taox-hfox-tin"

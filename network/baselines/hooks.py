@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from devicephys.errors import InputError
-
-from ..count import Count
-from .pytorch import nn, torch
-from .texts import Product
+from ddkbase.errors import InputError
+from network.baselines.pytorch import nn, torch
+from network.baselines.texts import Product
+from network.counting.count import Count
 
 __all__ = ["count_model"]
 

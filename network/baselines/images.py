@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..count_architectures import lenet5
-from .pytorch import nn
+from network.baselines.pytorch import nn
+from network.counting.architectures import lenet5
 
 __all__ = ["LeNet5"]
 

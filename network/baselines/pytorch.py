@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from devicephys.errors import InputError, InstallationError
+from ddkbase.errors import InputError, InstallationError
 
 __all__ = ["make", "nn", "torch"]
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..count_architectures import transformer
-from .pytorch import nn, torch
+from network.baselines.pytorch import nn, torch
+from network.counting.architectures import transformer
 
 __all__ = ["Attention", "BiLSTMRCNN", "Product", "Transformer"]
 
 
 class BiLSTMRCNN(nn.Module):
-    """Recurrent CNN (Lai et al., AAAI 2015); see `network.count_architectures.bilstm_rcnn`.
+    """Recurrent CNN (Lai et al., AAAI 2015); see `network.counting.architectures.bilstm_rcnn`.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..count import Count
-from .pytorch import torch
+from network.baselines.pytorch import torch
+from network.counting.count import Count
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import InputError, Interrupted, SolverError
-
-from .. import baselines
-from .pytorch import nn, torch
-from .trained import Scale, Threads, Trained, logits
+from ddkbase.errors import InputError, Interrupted, SolverError
+from network import baselines
+from network.baselines.pytorch import nn, torch
+from network.baselines.trained import Scale, Threads, Trained, logits
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..trainer import EpochEvent
+    from network.model.trainer import EpochEvent
 
 __all__ = ["train"]
 
@@ -89,7 +88,7 @@ def train(
     if isinstance(validation, tuple):
         held = _checked(name, *validation, "validation", word_axis)
     elif validation is not None:
-        from ..trainer import split_off
+        from network.model.trainer import split_off
 
         kept, out = split_off(y, float(validation), rng)
         held, x, y = (x[out], y[out]), x[kept], y[kept]
@@ -135,7 +134,7 @@ def _go(
     progress: Callable[[EpochEvent], Any] | None,
 ) -> tuple[float, str]:
     # How many epochs were trained, and why no more.
-    from ..trainer import EpochEvent
+    from network.model.trainer import EpochEvent
 
     for epoch in range(1, epochs + 1):
         try:
@@ -227,7 +226,7 @@ class _Run:
         """What was gathered so far."""
         import xarray as xr
 
-        from devicephys.records import label
+        from ddkbase.records import label
 
         variables = {
             name: label([row[name] for row in self.rows], "epoch", *words)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..count_architectures import c3d, c3d_plan, voxnet
-from .pytorch import nn
+from network.baselines.pytorch import nn
+from network.counting.architectures import c3d, c3d_plan, voxnet
 
 __all__ = ["C3D", "VoxNet"]
 
 
 class C3D(nn.Module):
-    """C3D (Tran et al., ICCV 2015); see `network.count_architectures.c3d`.
+    """C3D (Tran et al., ICCV 2015); see `network.counting.architectures.c3d`.
 
     The weights start normal with variance 2 / inputs (He et al., ICCV 2015).
 
@@ -74,7 +74,7 @@ class C3D(nn.Module):
 
 
 class VoxNet(nn.Module):
-    """VoxNet (Maturana and Scherer, IROS 2015); see `network.count_architectures.voxnet`.
+    """VoxNet (Maturana and Scherer, IROS 2015); see `network.counting.architectures.voxnet`.
 
     Parameters
     ----------

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..count_architectures import sample_cnn
-from .pytorch import nn
+from network.baselines.pytorch import nn
+from network.counting.architectures import sample_cnn
 
 __all__ = ["SampleCNN"]
 
 
 class SampleCNN(nn.Module):
-    """Convolutions of 3 on the samples; see `network.count_architectures.sample_cnn`.
+    """Convolutions of 3 on the samples; see `network.counting.architectures.sample_cnn`.
 
     Parameters
     ----------

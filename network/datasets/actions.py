@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, InstallationError, StorageError, closest
+from ddkbase.errors import InputError, InstallationError, StorageError, closest
 from network.datasets.dataset import DataSet
 from network.datasets.files import broken, folder, reading
 from network.datasets.folders import class_files

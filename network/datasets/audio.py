@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, InstallationError, StorageError
+from ddkbase.errors import InputError, InstallationError, StorageError
 from network.datasets.files import missing, read_npz, reading
 from network.datasets.folders import SOUNDS, class_files
 from network.datasets.listings import from_labels, from_meta

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.datasets.rows import Rows
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InstallationError
+from ddkbase.errors import InstallationError
 from network.datasets.dataset import DataSet
 
 __all__ = ["load_digits"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devicephys.errors import InputError, closest
+from ddkbase.errors import InputError, closest
 
 __all__ = ["Vocabulary", "embed"]
 

@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from devicephys.errors import DDKError, StorageError, one_line
+from ddkbase.errors import DDKError, StorageError, one_line
 
 __all__ = ["LARGEST", "broken", "folder", "missing", "open_bytes", "read_npz", "reading"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from ddkbase.errors import StorageError
 
 __all__ = ["SOUNDS", "check_name", "class_files", "holds"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import StorageError
+from ddkbase.errors import StorageError
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, folder, missing, open_bytes, reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from devicephys.errors import StorageError
+from ddkbase.errors import StorageError
 from network.datasets.files import reading
 from network.datasets.folders import SOUNDS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.mat_file import mat_arrays
+from ddkbase.mat_file import mat_arrays
 from network.datasets.files import LARGEST, reading
 
 __all__ = ["read_mat"]

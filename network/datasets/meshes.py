@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError
 from network.datasets.files import LARGEST, reading
 
 __all__ = ["read_binvox", "read_off", "voxelise"]

@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError, closest
-from devicephys.units import to_si
-from network.datasets.audio import (
-    SOUNDS,
-    Recordings,
-    read_packed_sounds,
-    read_sounds,
-    resample,
-)
+from ddkbase.errors import InputError, StorageError, closest
+from ddkbase.units import to_si
+from network.datasets.audio import SOUNDS, Recordings, read_packed_sounds, read_sounds, resample
 from network.datasets.dataset import DataSet
 from network.datasets.files import folder
 from network.datasets.folders import holds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devicephys.errors import InputError, closest
+from ddkbase.errors import InputError, closest
 from network.datasets.dataset import DataSet
 
 __all__ = ["Split", "leave_one_out", "shared_groups", "split"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError, closest
+from ddkbase.errors import InputError, StorageError, closest
 from network.datasets.dataset import DataSet
 from network.datasets.embedding import Vocabulary, embed
 from network.datasets.files import folder, missing, open_bytes, reading

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.datasets.audio import Recordings
 from network.datasets.dataset import DataSet
 from network.datasets.sounds import cut

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, broken, folder, read_npz, reading
 from network.datasets.folders import class_files

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError
 from network.datasets.audio import (
     Recordings,
     read_packed_sounds,

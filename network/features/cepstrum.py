@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devicephys.errors import InputError, InstallationError
+from ddkbase.errors import InputError, InstallationError
 
 __all__ = ["mfcc"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devicephys.errors import InputError, closest
+from ddkbase.errors import InputError, closest
 
 __all__ = ["compose", "decompose"]
 

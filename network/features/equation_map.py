@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compact.kinetics import integrate
-from devicephys.errors import InputError
-from devicephys.records import label
+from compact.kinetics.equations import integrate
+from ddkbase.errors import InputError
+from ddkbase.records import label
 from network.features.waveform import normalise, split_utterances
 from network.features.waveform import pool as average
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 
 __all__ = ["log_bands", "mel_filters"]
 
@@ -78,7 +78,7 @@ def log_bands(
     ------
     InputError : an empty waveform, or numbers out of range.
     """
-    from devicephys.units import to_si
+    from ddkbase.units import to_si
 
     wave = np.asarray(waveform, dtype=np.float32)
     if not wave.ndim or not wave.shape[-1] or not rate > 0:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compact.kinetics import march
-from devicephys.errors import InputError
-from devicephys.units import exact_text
-from network.features.device_map import AMPLITUDES, voltages
+from compact.kinetics.equations import march
+from ddkbase.errors import InputError
+from ddkbase.units import exact_text
 from network.features.equation_map import labelled
+from network.features.voltage import AMPLITUDES, voltages
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from compact.table import AlphaBetaTable
+    from compact.table.table import AlphaBetaTable
 
-__all__ = ["by_table"]
+__all__ = ["by_table", "fitted"]
 
 _GRID = 65  # amplitudes at which the table is asked; linear between them
 _LOWEST = 1e-3  # share of a window that a state is kept away from its end
@@ -135,3 +135,50 @@ def _walk(
         now = np.where(state > _LOWEST, down, now) if sign < 0 else down
         out[:, k] = now
     return out
+
+
+def fitted(
+    ds: xr.Dataset, *, drive: str = "voltage", window: str = "free", integrator: str = "implicit"
+) -> xr.Dataset:
+    """Fit alpha and beta to each utterance of a map, as Fig. 3c.
+
+    Parameters
+    ----------
+    ds : with ``input``, ``voltage``, ``conductance`` and ``initial_conductance``.
+    drive : what x of Eqs. (3), (4) is: "voltage", the amplitude as a share of the largest, or
+        "input", the sample itself, with which the lowest pulse drives nothing.
+    window : "free" (smallest and largest conductance are fitted) or "data".
+    integrator : of the fit.
+
+    Returns
+    -------
+    The dataset with ``fitted`` [S], ``alpha``, ``beta`` and ``residual``: R, the sum of squared
+    residuals on the scale where the utterance spans 0 to 1. NaN where nothing could be fitted.
+
+    Raises
+    ------
+    InputError : an unknown drive or window.
+    """
+    from compact.table.table import AlphaBetaTable
+
+    if drive not in ("voltage", "input"):
+        raise InputError(f"unknown drive '{drive}'", "drive", "voltage or input")
+    height = np.abs(ds["voltage"].values)
+    x = height / height.max() if drive == "voltage" else ds["input"].values
+    way = "down" if float(ds["voltage"].values.flat[0]) < 0 else "up"
+    trains = ds[["conductance", "initial_conductance"]].rename(utterance="train")
+    table = AlphaBetaTable.fit(trains, direction=way, window=window, integrator=integrator, x=x)
+    found = table.dataset.isel(amplitude=0, width=0, initial_resistance=0, device=0)
+    number = found["cycle"].values.astype(int)
+    count, pulses = ds["conductance"].shape
+    curve = np.full((count, pulses), np.nan)
+    curve[number] = found["fitted"].values[:, 1 : pulses + 1]
+    names = {"alpha": "alpha", "beta": "beta", "residual": "R, sum of squared residuals"}
+    from ddkbase.records import label
+
+    added = {"fitted": label(curve, ("utterance", "pulse"), "S", "conductance by Eq. (4)")}
+    for name, words in names.items():
+        values = np.full(count, np.nan)
+        values[number] = found[name].values
+        added[name] = label(values, "utterance", "1", words)
+    return ds.assign(added).assign_attrs(fit_drive=drive, fit_window=window)

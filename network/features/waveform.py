@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 
 __all__ = ["normalise", "pool", "pool_to", "split_utterances", "utterances"]
 

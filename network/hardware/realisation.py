@@ -12,22 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError
-from network.hardware.converters import Converter
-from network.hardware.crossbar import Crossbar
-from network.hardware.kinetics_noise import positive
-from network.hardware.layout import layout_of
-from network.hardware.noise import generator
-from network.hardware.programming import Programming
+from ddkbase.errors import InputError
+from network.hardware.arrays.columns import layout_of
+from network.hardware.arrays.converters import Converter
+from network.hardware.arrays.crossbar import Crossbar
+from network.hardware.cells.kinetics_noise import positive
+from network.hardware.cells.noise import generator
+from network.hardware.cells.programming import Programming
 from network.hardware.settings import Hardware
 from network.hardware.writing import WrittenLayer, write_layer
-from network.realisation import Ideal
+from network.layers.realisation import Ideal
 
 __all__ = ["HardwareRealisation"]
 
 
 class HardwareRealisation(Ideal):
-    """A network's layers as a chip realises them; a `network.realisation.Realisation`.
+    """A network's layers as a chip realises them; a `network.layers.realisation.Realisation`.
 
     Parameters
     ----------

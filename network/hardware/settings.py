@@ -7,23 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.errors import InputError, shorten
-from devicephys.units import to_si
-from network.hardware.cells import CellModel
-from network.hardware.conductance import ConductionActivation, Mapping
-from network.hardware.converters import checked_bits
-from network.hardware.endurance import Endurance
-from network.hardware.kinetics_noise import ARTICLE_KINETICS_NOISE, KineticsNoise, TableKinetics
-from network.hardware.lines import LineResistance
-from network.hardware.noise import (
+from ddkbase.errors import InputError, shorten
+from ddkbase.units import to_si
+from network.hardware.arrays.converters import checked_bits
+from network.hardware.arrays.lines import LineResistance
+from network.hardware.cells.cells import CellModel
+from network.hardware.cells.conductance import ConductionActivation, Mapping
+from network.hardware.cells.endurance import Endurance
+from network.hardware.cells.kinetics_noise import (
+    ARTICLE_KINETICS_NOISE,
+    KineticsNoise,
+    TableKinetics,
+)
+from network.hardware.cells.noise import (
     ARTICLE_WRITE_ERROR,
     Faults,
     ReadNoise,
     TelegraphNoise,
     WriteError,
 )
-from network.hardware.quantisation import Quantisation
-from network.hardware.retention import Retention
+from network.hardware.cells.quantisation import Quantisation
+from network.hardware.cells.retention import Retention
 
 __all__ = ["Hardware", "article"]
 

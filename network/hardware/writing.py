@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from network.hardware.crossbar import Crossbar, CrossbarSettings
-from network.hardware.noise import with_faults
-from network.hardware.programming import Programming, write_and_verify
+from network.hardware.arrays.crossbar import Crossbar, CrossbarSettings
+from network.hardware.cells.noise import with_faults
+from network.hardware.cells.programming import Programming, write_and_verify
 from network.hardware.settings import Hardware
 
 __all__ = ["WrittenLayer", "write_layer"]

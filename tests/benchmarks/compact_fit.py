@@ -22,9 +22,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from compact.fit import fit_many  # noqa: E402
-from compact.least_squares import solve  # noqa: E402
-from compact.update_laws import compare_laws, laws_table  # noqa: E402
+from compact.fitting.fit import fit_many  # noqa: E402
+from compact.fitting.least_squares import solve  # noqa: E402
+from compact.laws.update_laws import compare_laws, laws_table  # noqa: E402
 from tests.compact import nist_problems  # noqa: E402
 from tests.compact.trains import HIGH, LOW, falling  # noqa: E402
 

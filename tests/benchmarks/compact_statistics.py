@@ -16,13 +16,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from compact.fit import fit_many  # noqa: E402
-from compact.fit_model import PARAMETERS  # noqa: E402
-from compact.intervals import intervals  # noqa: E402
-from compact.table import AlphaBetaTable  # noqa: E402
-from compact.table_source import gather  # noqa: E402
-from compact.update_laws import compare_laws, laws_table  # noqa: E402
-from devicephys.units import format_si  # noqa: E402
+from compact.fitting.fit import fit_many  # noqa: E402
+from compact.fitting.intervals import intervals  # noqa: E402
+from compact.fitting.model import PARAMETERS  # noqa: E402
+from compact.laws.update_laws import compare_laws, laws_table  # noqa: E402
+from compact.table.source import gather  # noqa: E402
+from compact.table.table import AlphaBetaTable  # noqa: E402
+from ddkbase.units import format_si  # noqa: E402
 from tests.compact.trains import HIGH, LOW, falling  # noqa: E402
 
 POINTS = ((0.01, 0.05), (0.004, 0.03), (0.002, 0.02), (0.02, 0.06), (0.05, 0.1))

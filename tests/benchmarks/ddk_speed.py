@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from network import ddk  # noqa: E402
+from network.ddk import kinetics as ddk  # noqa: E402
 
 SEQUENCES = 1024
 STEPS = (6000, 100)

@@ -19,18 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from network.contenders import build, get_model
-from network.folds import Fold, Material
+from ddk.studies.folds import Fold, Material
+from ddk.studies.models import build, get_model
+from ddk.studies.task import Task
+from ddk.studies.tasks import get_task
 from network.hardware import Hardware, HardwareRealisation, WriteError, article
-from network.in_situ import PinnedChip, before_classifier
-from network.layers import Activation, Dense
-from network.model import Network
-from network.optimisers import SGD, Adam
-from network.persistence import copy_network
-from network.task import Task
-from network.tasks import get_task
-from network.trainer import train
-from network.training import Tuning, harden, on_arrays
+from network.hardware.harden import Tuning, harden, on_arrays
+from network.hardware.in_situ import PinnedChip, before_classifier
+from network.layers.plain import Activation, Dense
+from network.model.ddk_network import Network
+from network.model.files import copy_network
+from network.model.optimisers import SGD, Adam
+from network.model.trainer import train
 
 BITS, CHIPS, EPOCHS = 8, 20, 60
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from network.hardware.article_figures import ddk_loads
-from network.hardware.chip import load_chip, presets
-from network.hardware.compiler import compile_network
-from network.hardware.cost import cost
-from network.model import ddk_network
-from network.plots_hardware import bars_figure, cost_figure, curves_figure, save
-from network.plots_placement import placement_figure
-from network.training import MODES
+from ddk.article.noise_figures import ddk_loads
+from network.hardware.chip.chip import load_chip, presets
+from network.hardware.chip.compiler import compile_network
+from network.hardware.chip.cost import cost
+from network.hardware.harden import MODES
+from network.model.ddk_network import ddk_network
+from network.plots.hardware import bars_figure, cost_figure, curves_figure, save
+from network.plots.placement import placement_figure
 
 ARTICLE = dict(zip(MODES, (94.8, 15.5, 91.2, 92.8, 92.5), strict=True))
 Found = dict[str, dict[int, float]]

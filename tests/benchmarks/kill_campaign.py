@@ -37,7 +37,15 @@ seed: 7
 
 def start(source: Path, store: Path, workers: int) -> subprocess.Popen[bytes]:
     """The command in a process group of its own."""
-    command = [sys.executable, "-m", "devicephys.cli", "campaign", str(source), "--out", str(store)]
+    command = [
+        sys.executable,
+        "-m",
+        "devicephys.cli.main",
+        "campaign",
+        str(source),
+        "--out",
+        str(store),
+    ]
     return subprocess.Popen(
         [*command, "--workers", str(workers)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

@@ -19,7 +19,7 @@ import devicephys
 from devicephys import Device, PulseTrain, Settings, Waveform
 from devicephys.fem.assembly import prepare
 from devicephys.fem.pulse_runner import PulseRunner
-from devicephys.pulse_simulation import PulseEvent
+from devicephys.simulation.pulses import PulseEvent
 
 AMPLITUDES = ("-1.8 V", "-2 V", "-2.2 V", "-2.5 V", "-3 V")
 PARTS = ("residual", "jacobian", "factorisation", "back-substitution", "rest", "solving")

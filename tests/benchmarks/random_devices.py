@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from markdown import table
 
-from devicephys.trace import HOTTEST
+from devicephys.simulation.iv_record import HOTTEST
 
 OUTCOMES = {
     "finished": "finished",
@@ -46,7 +46,7 @@ EXTRA = {
 def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
     """Simulate one device in this process; what became of it, as a plain mapping."""
     import devicephys
-    from devicephys import records
+    from ddkbase import records
     from devicephys.device.ranges import random_device
 
     found: dict[str, Any] = {"seed": seed}
@@ -62,8 +62,8 @@ def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
             )
             found["change"] = float(conductance.max() / conductance.min())
         else:
-            from devicephys.pulse_train import PulseTrain
-            from devicephys.simulation import simulate_pulses
+            from devicephys.protocol.pulse_train import PulseTrain
+            from devicephys.simulation.simulate import simulate_pulses
 
             rng = np.random.default_rng([seed, 1])
             amplitude, width = -rng.uniform(2.0, 3.0), 10.0 ** rng.uniform(-7.0, -5.0)

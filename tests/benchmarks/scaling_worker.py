@@ -23,8 +23,8 @@ import devicephys
 from devicephys.fem.assembly import prepare
 from devicephys.fem.equations import State
 from devicephys.fem.stepper import StepLimits, Stepper
-from devicephys.protocol import Waveform
-from devicephys.settings import Settings
+from devicephys.protocol.waveform import Waveform
+from devicephys.simulation.settings import Settings
 
 from mpi4py import MPI  # isort: skip  (after devicephys.fem, which sets both up)
 from petsc4py import PETSc  # isort: skip

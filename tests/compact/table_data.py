@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from compact.kinetics import integrate
-from devicephys.records import label
+from compact.kinetics.equations import integrate
+from ddkbase.records import label
 from tests.compact.trains import HIGH, LOW
 
 AMPLITUDES = (-2.0, -2.5, -3.0)

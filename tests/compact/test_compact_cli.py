@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from compact import table_build
-from compact.cli_commands import app
-from compact.export import from_csv, from_json
-from compact.table import AlphaBetaTable
+from compact.circuit.export import from_csv, from_json
+from compact.cli.commands import app
+from compact.table import build as table_build
+from compact.table.table import AlphaBetaTable
 from tests.compact.table_data import campaign
 from tests.compact.trains import falling
 
@@ -185,7 +185,7 @@ def test_the_unexpected_leaves_its_traceback(
 
 def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, time, compact.cli as c, compact.table_build as b\n"
+        "import sys, time, compact.cli.main as c, compact.table.build as b\n"
         "def slow(*a, **k):\n    print('begun', flush=True)\n    time.sleep(60)\n"
         "b.gather = slow\nsys.argv[0] = 'ddk-compact'\nc.main()\n"
     )
@@ -204,7 +204,7 @@ def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_while_the_commands_load_is_one_line() -> None:
     code = (
-        "import builtins, sys\nfrom compact.cli import main\n"
+        "import builtins, sys\nfrom compact.cli.main import main\n"
         "print([m for m in ('typer', 'numpy', 'devicephys') if m in sys.modules])\n"
         "load = builtins.__import__\n"
         "def stopped(name, *rest):\n"
@@ -223,7 +223,7 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
 
 def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom compact.cli_commands import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom compact.cli.commands import app\n"
         "print(CliRunner().invoke(app, ['--help']).output)\n"
         "print([m for m in ('xarray', 'scipy.optimize', 'matplotlib') if m in sys.modules])"
     )

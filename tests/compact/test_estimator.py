@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from compact.estimator import AlphaBetaRegressor
-from compact.fit import fit
-from devicephys.errors import InputError
+from compact.fitting.estimator import AlphaBetaRegressor
+from compact.fitting.fit import fit
+from ddkbase.errors import InputError
 from tests.compact.trains import falling
 
 PULSE = np.arange(101.0)[:, None]

@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 from scipy.integrate import solve_ivp
 
-from compact import ngspice
-from compact.export import to_spice, to_verilog_a
-from compact.export_cell import cell_of
-from compact.kinetics import exact_step
-from devicephys.errors import InputError, InstallationError, SolverError, StorageError
+from compact.circuit import ngspice
+from compact.circuit.cell import cell_of
+from compact.circuit.export import to_spice, to_verilog_a
+from compact.kinetics.equations import exact_step
+from ddkbase.errors import InputError, InstallationError, SolverError, StorageError
 from tests.compact import verilog_a
 
 WIDTH = 100e-9

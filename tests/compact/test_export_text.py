@@ -13,8 +13,8 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compact.export import from_csv, from_json, to_csv, to_json
-from devicephys.errors import InputError, StorageError
+from compact.circuit.export import from_csv, from_json, to_csv, to_json
+from ddkbase.errors import InputError, StorageError
 
 any_float = st.floats(allow_nan=True, allow_infinity=True)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

@@ -7,11 +7,11 @@ import pytest
 import xarray as xr
 
 import compact
-from compact.fit import fit, fit_many
-from compact.fit_article import authors_curve
-from compact.kinetics import explicit_euler, integrate
-from devicephys.errors import InputError
-from devicephys.records import label
+from compact.fitting.article import authors_curve
+from compact.fitting.fit import fit, fit_many
+from compact.kinetics.equations import explicit_euler, integrate
+from ddkbase.errors import InputError
+from ddkbase.records import label
 from tests.compact.trains import HIGH, LOW, falling, pulse_trace, rising
 
 TRUE = {"alpha": 0.01, "beta": 0.05, "conductance_min": LOW, "conductance_max": HIGH}

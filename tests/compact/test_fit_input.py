@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from compact.fit import fit, fit_many
-from compact.fit_input import read_trains
-from compact.result import AlphaBetaFit
-from devicephys.errors import InputError
+from compact.fitting.fit import fit, fit_many
+from compact.fitting.result import AlphaBetaFit
+from compact.fitting.trains import read_trains
+from ddkbase.errors import InputError
 from tests.compact.trains import falling, pulse_trace
 
 GOOD = falling(0.01, 0.05, 0.005, seed=1)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact.export import from_csv, from_json, to_csv, to_json
-from compact.foreign import read_pulses
-from compact.table import AlphaBetaTable
-from devicephys import command_output
-from devicephys.errors import InputError, StorageError
+from compact.circuit.export import from_csv, from_json, to_csv, to_json
+from compact.measured.read_pulses import read_pulses
+from compact.table.table import AlphaBetaTable
+from ddkbase.cli import output as command_output
+from ddkbase.errors import InputError, StorageError
 from tests.compact.table_data import campaign
 from tests.compact.test_compact_cli import call, error_line
 
@@ -33,7 +33,7 @@ def test_a_damaged_record_leaves_nothing_on_the_error_stream(table: Path, tmp_pa
     path = tmp_path / "damaged.nc"
     path.write_bytes(content)
     code = (
-        "import sys\nfrom devicephys import records\nfrom devicephys.errors import StorageError\n"
+        "import sys\nfrom ddkbase import records\nfrom ddkbase.errors import StorageError\n"
         "try:\n    records.read(sys.argv[1])\nexcept StorageError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)

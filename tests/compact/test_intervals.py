@@ -10,12 +10,12 @@ import xarray as xr
 from scipy.optimize import least_squares
 from scipy.stats import t as student
 
-from compact.curvature import curvature
-from compact.fit import fit_many
-from compact.fit_model import PARAMETERS
-from compact.intervals import intervals
-from compact.kinetics import integrate
-from devicephys.errors import InputError
+from compact.fitting.curvature import curvature
+from compact.fitting.fit import fit_many
+from compact.fitting.intervals import intervals
+from compact.fitting.model import PARAMETERS
+from compact.kinetics.equations import integrate
+from ddkbase.errors import InputError
 from tests.compact.trains import HIGH, LOW, falling, rising
 
 NOISE = np.array([np.random.default_rng(seed).standard_normal(101) for seed in range(1000)])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from compact.kinetics import (
+from compact.kinetics.equations import (
     INTEGRATORS,
     exact_step,
     explicit_euler,
@@ -18,7 +18,7 @@ from compact.kinetics import (
     sensitivities,
     stability,
 )
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 
 coefficient = st.floats(1e-6, 3.0)
 inputs = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0])), min_size=1, max_size=12)

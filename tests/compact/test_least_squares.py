@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares, lsq_linear
 
-from compact.diagnostics import diagnose
-from compact.fit_input import prepare
-from compact.fit_model import TrainModel
-from compact.fit_reduced import ReducedModel
-from compact.least_squares import rho, solve
-from devicephys.errors import InputError
+from compact.fitting.diagnostics import diagnose
+from compact.fitting.least_squares import rho, solve
+from compact.fitting.model import TrainModel
+from compact.fitting.reduced import ReducedModel
+from compact.fitting.trains import prepare
+from ddkbase.errors import InputError
 from tests.compact.nist_problems import MODELS, Problem, digits, read
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact.export import to_spice, to_verilog_a
-from compact.fit import AlphaBetaFit, fit, fit_many
-from compact.fit_input import ONE_PULSE, first_does_all
-from compact.fit_plateau import PLATEAU, same_curve
-from compact.kinetics import integrate
-from compact.table import AlphaBetaTable
-from devicephys.errors import InputError
+from compact.circuit.export import to_spice, to_verilog_a
+from compact.fitting.fit import AlphaBetaFit, fit, fit_many
+from compact.fitting.plateau import PLATEAU, same_curve
+from compact.fitting.trains import ONE_PULSE, first_does_all
+from compact.kinetics.equations import integrate
+from compact.table.table import AlphaBetaTable
+from ddkbase.errors import InputError
 from tests.compact.table_data import campaign
 from tests.compact.trains import HIGH, LOW, falling
 
@@ -138,7 +138,7 @@ def test_table_and_single_fit_agree() -> None:
 
 def test_the_estimator_marks_it() -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    from compact.estimator import AlphaBetaRegressor
+    from compact.fitting.estimator import AlphaBetaRegressor
 
     pulses = np.arange(51.0)[:, None]
     order = np.random.default_rng(0).permutation(51)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.patterns import AMBIGUOUS, UNAMBIGUOUS, beginnings, response
-from devicephys.errors import InputError
+from compact.kinetics.patterns import AMBIGUOUS, UNAMBIGUOUS, beginnings, response
+from ddkbase.errors import InputError
 
 
 @pytest.mark.parametrize("integrator", ["explicit", "implicit", "exact"])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from compact.fit import fit
-from compact.plots_kinetics import alpha_beta_figure, loops_figure, patterns_figure
+from compact.fitting.fit import fit
+from compact.plots.kinetics import alpha_beta_figure, loops_figure, patterns_figure
 from tests.compact.trains import falling
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from compact.plots_table import trends_figure
+from compact.plots.table import trends_figure
 from compact.report import means_rows, report_text
-from compact.table import AlphaBetaTable
-from compact.trends import choice, statement
+from compact.table.table import AlphaBetaTable
+from compact.table.trends import choice, statement
 from tests.compact.table_data import WIDTHS, campaign
 
 

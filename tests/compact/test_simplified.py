@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.kinetics import exact_step
-from compact.simplified import (
+from compact.kinetics.equations import exact_step
+from compact.laws.simplified import (
     SimplifiedMemristor,
     abrupt_switching,
     alpha_beta_curves,
@@ -15,7 +15,7 @@ from compact.simplified import (
     steepest_step,
     voltage_falls_while_current_rises,
 )
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 
 
 def test_one_step_in_units_of_the_film_is_eq_4() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compact.kinetics import explicit_euler, fixed_point, stability
+from compact.kinetics.equations import explicit_euler, fixed_point, stability
 
 ALPHA = 0.04
 

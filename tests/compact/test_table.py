@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from compact.table import AlphaBetaTable
-from compact.table_statistics import half_width, misfit, misfit_words, summary
-from devicephys.errors import InputError, StorageError
-from devicephys.records import label
+from compact.table.statistics import half_width, misfit, misfit_words, summary
+from compact.table.table import AlphaBetaTable
+from ddkbase.errors import InputError, StorageError
+from ddkbase.records import label
 from tests.compact.table_data import AMPLITUDES, campaign, rule
 from tests.compact.trains import HIGH, LOW, falling, pulse_trace, rising
 

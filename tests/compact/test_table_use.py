@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compact.plots_table import by_setting_figure, region_figure, trains_figure, trends_figure
+from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
-from compact.table import AlphaBetaTable
-from compact.variability import deviations, drawn
-from devicephys.errors import InputError, StorageError
+from compact.table.sampling import deviations, drawn
+from compact.table.table import AlphaBetaTable
+from ddkbase.errors import InputError, StorageError
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from compact.table import AlphaBetaTable
-from compact.trend_slopes import spread
-from compact.trends import statement
+from compact.table.slopes import spread
+from compact.table.table import AlphaBetaTable
+from compact.table.trends import statement
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.fit_input import prepare
-from compact.update_laws import LAWS, _held_out, compare_laws, laws_table
-from devicephys.errors import InputError
+from compact.fitting.trains import prepare
+from compact.laws.update_laws import LAWS, _held_out, compare_laws, laws_table
+from ddkbase.errors import InputError
 from tests.compact.trains import falling
 
 K = np.arange(81.0)[:, None]

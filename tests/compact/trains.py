@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from compact.kinetics import integrate
-from devicephys.records import label
+from compact.kinetics.equations import integrate
+from ddkbase.records import label
 
 LOW, HIGH = 20e-6, 200e-6
 

@@ -17,13 +17,15 @@ from PIL import Image
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
-from devicephys import InstallationError, installation, load_device, records, runfolder
+from ddkbase import installation, records
+from devicephys import InstallationError, load_device
+from devicephys.run import folder as runfolder
 from devicephys.verification.balances import find_mpiexec
 
 pytestmark = pytest.mark.fem
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "devicephys.cli"]
+COMMAND = [sys.executable, "-m", "devicephys.cli.main"]
 #: the environment of a person who installed the toolkit; the checkout need not be installed
 SEARCH = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SEARCH, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}

@@ -17,13 +17,14 @@ import xarray as xr
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
-from devicephys import records, runfolder
+from ddkbase import records
+from devicephys.run import folder as runfolder
 from devicephys.verification.balances import find_mpiexec
 
 pytestmark = [pytest.mark.fem, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "devicephys.cli"]
+COMMAND = [sys.executable, "-m", "devicephys.cli.main"]
 SEARCH = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SEARCH, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
 TRAIN = ("pulses", "--preset", "quick", "--count", "12", "--seed", "3", "--device-number", "1")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compact.steps import INTEGRATORS
+from compact.kinetics.steps import INTEGRATORS
 
 
 def states(

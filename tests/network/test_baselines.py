@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, InstallationError, SolverError
+from ddkbase.errors import InputError, InstallationError, SolverError
 from network import baselines
 
 needs_torch = pytest.mark.skipif(

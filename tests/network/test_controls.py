@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network import controls
-from network.controls_base import read_steps
-from network.layers import Layer
+from ddkbase.errors import InputError
+from network.layers import controls
+from network.layers.control_base import read_steps
+from network.layers.plain import Layer
 
 RNG = np.random.default_rng(7)
 ALL = sorted(controls.CONTROLS)
@@ -78,7 +78,7 @@ def test_gradients_for_each_way_to_share_the_parameters(name, per):
 
 @pytest.mark.parametrize("name", ALL)
 def test_shape_and_parameters_are_those_of_the_ddk_layer(name):
-    from network.ddk_layer import DDKLayer
+    from network.ddk.layer import DDKLayer
 
     options = {"banks": 2, "readout": 4}
     ddk = DDKLayer(12, 3, **options)
@@ -102,11 +102,11 @@ def test_configuration_and_arrays_make_the_layer_anew(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_network_trains_behind_it_and_is_saved(name, tmp_path):
-    from network.layers import Dense, Flatten
-    from network.model import Network
-    from network.persistence import load_network
-    from network.standardise import Standardise
-    from network.trainer import train
+    from network.layers.plain import Dense, Flatten
+    from network.layers.standardise import Standardise
+    from network.model.ddk_network import Network
+    from network.model.files import load_network
+    from network.model.trainer import train
 
     y = np.arange(60) % 2
     x = 0.6 * np.random.default_rng(1).random((60, 2, 12)) + 0.4 * y[:, None, None]

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, InstallationError
-from network.controls import MFCC
-from network.layers import Layer
+from ddkbase.errors import InputError, InstallationError
+from network.layers.controls import MFCC
+from network.layers.plain import Layer
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def test_products(librosa):
 
 
 def test_a_network_learns_tones_behind_it(librosa):
-    from network.layers import Dense
-    from network.model import Network
-    from network.standardise import Standardise
-    from network.trainer import train
+    from network.layers.plain import Dense
+    from network.layers.standardise import Standardise
+    from network.model.ddk_network import Network
+    from network.model.trainer import train
 
     rng = np.random.default_rng(2)
     y = np.arange(40) % 2

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, StorageError
+from ddk.studies.folds import Material
+from ddk.studies.task import SplitPlan, Task, Training
+from ddk.studies.task_folder import folder_task
+from ddkbase.errors import InputError, StorageError
 from network import datasets
 from network.datasets.folders import class_files
-from network.folds import Material
-from network.task import SplitPlan, Task, Training
-from network.task_folder import folder_task
 from tests.network import data_files as files
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError
 from network import datasets
 from network.datasets.dataset import DataSet
 from network.datasets.embedding import Vocabulary, embed

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devicephys.errors import DDKError, StorageError
+from ddkbase.errors import DDKError, StorageError
 from network import datasets
 from network.datasets.meshes import read_binvox, read_off
 from tests.network import data_files as files

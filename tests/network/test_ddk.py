@@ -12,9 +12,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compact.kinetics import integrate
-from devicephys.errors import InputError
-from network import ddk, kernels_numpy, stability
+from compact.kinetics.equations import integrate
+from ddkbase.errors import InputError
+from network.ddk import kernels_numpy, stability
+from network.ddk import kinetics as ddk
 from tests.network.ddk_reference import states
 
 inputs = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40)
@@ -272,7 +273,7 @@ def test_the_plain_root_is_taken_only_where_it_is_good() -> None:
 
 def test_import_needs_neither_numba_nor_torch_nor_dolfinx() -> None:
     code = (
-        "import sys, network.ddk, network.ddk_layer, network.constraints;"
+        "import sys, network.ddk, network.ddk.layer, network.ddk.constraints;"
         "print([m for m in ('numba', 'torch', 'dolfinx', 'sklearn', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

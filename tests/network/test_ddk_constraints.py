@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devicephys.errors import InputError
-from network import constraints, stability
-from network.constraints import Clamp, Positive, Stable
-from network.ddk_layer import DDKLayer
-from network.reachable import Reachable
+from ddkbase.errors import InputError
+from network.ddk import constraints, stability
+from network.ddk.constraints import Clamp, Positive, Stable
+from network.ddk.layer import DDKLayer
+from network.ddk.reachable import Reachable
 
 raws = st.lists(st.floats(-20, 20), min_size=2, max_size=2)
 
@@ -118,7 +118,7 @@ def test_reachable_of_a_table(table: Any) -> None:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from compact.table import AlphaBetaTable
+    from compact.table.table import AlphaBetaTable
     from tests.compact.table_data import campaign
 
     return AlphaBetaTable.fit(campaign())
@@ -191,7 +191,7 @@ def test_a_small_pair_before_a_large_one_lets_gradients_grow() -> None:
 
 
 def test_exact_states_approach_each_other_as_the_words_say() -> None:
-    from network import ddk
+    from network.ddk import kinetics as ddk
 
     near = [
         ddk.forward([1.0], 0.2, 1.0, initial=y, integrator="exact", states="after")[0]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network import ddk
+from ddkbase.errors import InputError
+from network.ddk import kinetics as ddk
 from tests.network.ddk_reference import complex_step, states
 
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {

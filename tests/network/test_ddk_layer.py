@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network.constraints import Clamp, Stable
-from network.ddk_layer import DDKLayer
-from network.layers import Layer
-from network.realisation import Ideal
+from ddkbase.errors import InputError
+from network.ddk.constraints import Clamp, Stable
+from network.ddk.layer import DDKLayer
+from network.layers.plain import Layer
+from network.layers.realisation import Ideal
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.errors import InstallationError
-from network import ddk, ddk_call, kernels_numpy
+from ddkbase.errors import InstallationError
+from network.ddk import call as ddk_call
+from network.ddk import kernels_numpy
+from network.ddk import kinetics as ddk
 
 SHAPES: list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]] = [
     ((3, 4, 9), (), (), -1),
@@ -96,7 +98,7 @@ def test_a_small_state_keeps_its_digits_in_float32() -> None:
 def test_without_numba_auto_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("kernels_numba", "kernels_compiled", "compiling"):
         monkeypatch.delitem(sys.modules, f"network.{name}", raising=False)
-    monkeypatch.delattr("network.kernels_numba", raising=False)
+    monkeypatch.delattr("network.ddk.kernels_numba", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     assert ddk_call.kernels("auto", "implicit") is kernels_numpy
     with pytest.raises(InstallationError, match="fast"):
@@ -111,7 +113,7 @@ def test_exact_is_always_numpy() -> None:
 def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
-    from network import compiling
+    from network.ddk import compiled as compiling
 
     plain = numba.njit
 
@@ -126,7 +128,7 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.Mon
 
 def test_ctrl_c_while_functions_are_compiled_is_not_lost() -> None:
     pytest.importorskip("numba")
-    from network import compiling
+    from network.ddk import compiled as compiling
 
     reached = []
     with pytest.raises(KeyboardInterrupt), compiling._signals_wait():

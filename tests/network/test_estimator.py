@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from devicephys.errors import InputError
-from network import ddk
+from ddkbase.errors import InputError
+from network.ddk import kinetics as ddk
 from network.estimator import DDKClassifier, DDKTransformer
-from network.layers import Flatten
+from network.layers.plain import Flatten
 from network.scaling import Range
 
 FAST = {"epochs": 30, "batch_size": 64, "random_state": 0}

@@ -12,9 +12,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compact.kinetics import integrate
-from compact.table import AlphaBetaTable
-from devicephys.errors import InputError, InstallationError
+from compact.kinetics.equations import integrate
+from compact.table.table import AlphaBetaTable
+from ddkbase.errors import InputError, InstallationError
 from network import features
 from tests.network import data_files as files
 
@@ -321,7 +321,7 @@ def test_real_pulses_move_a_real_cell() -> None:
 
 
 def test_pictures_of_maps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from network.plots_features import comparison_figure, fits_figure
+    from network.plots.features import comparison_figure, fits_figure
 
     fake_physics(monkeypatch)
     wave = np.random.default_rng(0).standard_normal(4800)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network.count import Count
-from network.layers import Activation, BaseLayer, Dense, Dropout, Flatten, Ideal, Layer, Mean
-from network.model import Network
-from network.standardise import Moments, Standardise
+from ddkbase.errors import InputError
+from network.counting.count import Count
+from network.layers.plain import Activation, BaseLayer, Dense, Dropout, Flatten, Ideal, Layer, Mean
+from network.layers.standardise import Moments, Standardise
+from network.model.ddk_network import Network
 
 SHAPE = (3, 4)
 EVERY = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network import metrics
+from ddkbase.errors import InputError
+from network.model import metrics
 
 
 def test_scores_by_hand() -> None:

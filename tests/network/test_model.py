@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network.count import Count
-from network.layers import Activation, Dense, Dropout, Flatten, Ideal
-from network.losses import accuracy, cross_entropy, softmax
-from network.model import Network, ddk_network
-from network.optimisers import SGD, Adam, schedule_factor
-from network.standardise import Standardise
+from ddkbase.errors import InputError
+from network.counting.count import Count
+from network.layers.plain import Activation, Dense, Dropout, Flatten, Ideal
+from network.layers.standardise import Standardise
+from network.model.ddk_network import Network, ddk_network
+from network.model.losses import accuracy, cross_entropy, softmax
+from network.model.optimisers import SGD, Adam, schedule_factor
 
 
 def series(samples: int = 60, shape: tuple[int, ...] = (3, 8), seed: int = 0) -> np.ndarray:
@@ -126,9 +126,9 @@ def test_folding_keeps_what_no_dense_layer_follows() -> None:
 
 def test_stability_is_reported_at_the_largest_input() -> None:
     network = ddk_network((3, 8), [5], 2, ddk={"alpha": 0.5, "beta": 1.0})
-    assert network.stability()["ddk"].r == pytest.approx(0.5, rel=1e-4)
+    assert network.ddk.stability()["ddk"].r == pytest.approx(0.5, rel=1e-4)
     x = 2 * series()
-    assert network.stability(x)["ddk"].r == pytest.approx(0.5 / x.max() ** 2, rel=1e-4)
+    assert network.ddk.stability(x)["ddk"].r == pytest.approx(0.5 / x.max() ** 2, rel=1e-4)
     assert Network([Flatten(), Dense(2)], (3,), 2).stability(x) == {}
 
 

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, SolverError, StorageError
-from network import result_folder
-from network.evaluate import once_more
-from network.experiment import run
-from network.mode_training import check_mode, run_in_mode
-from network.persistence import load_network
-from network.reachable import Reachable
-from network.result_store import ResultStore
-from network.tasks import get_task
-from network.whole_folder import check_place, whole_folder
+from ddk.studies import result_folder
+from ddk.studies.evaluate import once_more
+from ddk.studies.experiment import run
+from ddk.studies.mode_training import check_mode, run_in_mode
+from ddk.studies.result_store import ResultStore
+from ddk.studies.tasks import get_task
+from ddkbase.errors import InputError, SolverError, StorageError
+from ddkbase.folders import check_place, whole_folder
+from network.ddk.reachable import Reachable
+from network.model.files import load_network
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_networks_that_nobody_made(folder: Path, change: Any, words: str) -> Non
 
 
 def test_many_large_arrays_are_not_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("network.persistence._LARGEST", 20_000)
+    monkeypatch.setattr("network.model.files._LARGEST", 20_000)
     edit_arrays(folder / "model.npz", lambda a: a.update({f"x{k}": np.zeros(1000) for k in "abc"}))
     with pytest.raises(StorageError, match="would unpack to"):
         load_network(folder / "model.npz")

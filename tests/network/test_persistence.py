@@ -10,13 +10,13 @@ import sys
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, StorageError
-from network import controls
-from network.layers import Activation, BaseLayer, Dense, Dropout, Flatten, Mean
-from network.model import Network, ddk_network
-from network.persistence import LAYER_MODULES, load_network, save_network
-from network.standardise import Standardise
-from network.trainer import train
+from ddkbase.errors import InputError, StorageError
+from network.layers import controls
+from network.layers.plain import Activation, BaseLayer, Dense, Dropout, Flatten, Mean
+from network.layers.standardise import Standardise
+from network.model.ddk_network import Network, ddk_network
+from network.model.files import LAYER_MODULES, load_network, save_network
+from network.model.trainer import train
 
 
 def trained() -> tuple[Network, np.ndarray]:

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, InstallationError
-from network.rocket import KERNELS, MiniRocket
+from ddkbase.errors import InputError, InstallationError
+from network.baselines.rocket import KERNELS, MiniRocket
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network import datasets
 from network.datasets.audio import Recordings
 from network.datasets.dataset import DataSet

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, Interrupted, SolverError, StorageError
+from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
 from network import datasets
-from network.history import read_history
-from network.layers import Dense, Dropout, Flatten, Ideal
-from network.model import Network, ddk_network
-from network.optimisers import SGD, Adam
-from network.plots_training import curves_figure, save, trajectories_figure
-from network.trainer import EpochEvent, split_off, train
+from network.layers.plain import Dense, Dropout, Flatten, Ideal
+from network.model.ddk_network import Network, ddk_network
+from network.model.history import read_history
+from network.model.optimisers import SGD, Adam
+from network.model.trainer import EpochEvent, split_off, train
+from network.plots.training import curves_figure, save, trajectories_figure
 from tests.network.data_files import real
 
 

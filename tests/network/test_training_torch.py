@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from network.model import ddk_network
-from network.optimisers import SGD, Adam
-from network.trainer import train
+from network.model.ddk_network import ddk_network
+from network.model.optimisers import SGD, Adam
+from network.model.trainer import train
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed")
 

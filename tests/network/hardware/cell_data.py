@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compact.table import AlphaBetaTable
+from compact.table.table import AlphaBetaTable
 from network.hardware import ConductanceWindow, KineticCells
 from tests.compact.table_data import campaign
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from devicephys.errors import InputError, StorageError
-from network.hardware.chip import FIELDS, Chip, load_chip, presets
+from ddkbase.errors import InputError, StorageError
+from network.hardware.chip.chip import FIELDS, Chip, load_chip, presets
 
 
 def mapping(**changes: Any) -> dict[str, Any]:

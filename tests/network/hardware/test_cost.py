@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network.count_architectures import architecture
-from network.hardware.article_figures import TASKS, article_figures, ddk_loads, ratio_rows
-from network.hardware.chip import Chip, load_chip
-from network.hardware.cost import LAYOUTS, cost, cost_rows, ddk_step, tile_area, writing
-from network.hardware.loads import COMPARED, Load, compared_loads, network_loads
-from network.model import ddk_network
+from ddk.article.noise_figures import TASKS, article_figures, ddk_loads, ratio_rows
+from ddkbase.errors import InputError
+from network.counting.architectures import architecture
+from network.hardware.chip.chip import Chip, load_chip
+from network.hardware.chip.cost import LAYOUTS, cost, cost_rows, ddk_step, tile_area, writing
+from network.hardware.chip.loads import COMPARED, Load, compared_loads, network_loads
+from network.model.ddk_network import ddk_network
 
 CHIP = load_chip("180nm")
 
@@ -126,7 +126,7 @@ def test_what_a_chip_cannot_do_is_one_line() -> None:
         cost([], CHIP)
     with pytest.raises(InputError, match="no network"):
         compared_loads("resnet")
-    from network.controls import EchoState
+    from network.layers.controls import EchoState
 
     control = ddk_network((8,), [4], 2, front=[EchoState(8)], seed=0)
     with pytest.raises(InputError, match="cannot hold"):
@@ -134,7 +134,7 @@ def test_what_a_chip_cannot_do_is_one_line() -> None:
 
 
 def test_layout_names_are_those_of_the_compiler() -> None:
-    from network.hardware.layouts import LAYOUTS as PLACED
+    from network.hardware.chip.layouts import LAYOUTS as PLACED
 
     assert PLACED == LAYOUTS and len(LAYOUTS) == 4
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.hardware import (
     ConductanceWindow,
     ConductionActivation,
@@ -21,7 +21,7 @@ from network.hardware import (
     WriteError,
     transfer_matrix,
 )
-from network.hardware.layout import layout_of
+from network.hardware.arrays.columns import layout_of
 
 SCHEMES = ("differential", "reference")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.kinetics import integrate
-from devicephys.errors import InputError
+from compact.kinetics.equations import integrate
+from ddkbase.errors import InputError
 from network.hardware import ConductanceWindow, Endurance
-from network.hardware.endurance import against_cycles, endurance_figure
+from network.hardware.cells.endurance import against_cycles, endurance_figure
 
 WINDOW = ConductanceWindow(10e-6, 110e-6)
 

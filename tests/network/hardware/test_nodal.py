@@ -9,15 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, SolverError
-from network.hardware import (
-    LineResistance,
-    approximate_transfer,
-    nodal_lines,
-    solve_array,
-    transfer_matrix,
-)
-from network.hardware.nodal_fast import local_transfer
+from ddkbase.errors import InputError, SolverError
+from network.hardware import LineResistance, approximate_transfer, solve_array, transfer_matrix
+from network.hardware.arrays import nodal_lines
+from network.hardware.arrays.nodal_fast import local_transfer
 from tests.network.hardware.spice_array import column_currents
 
 LOW, HIGH = 6.1e-6, 202.1e-6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact.table import AlphaBetaTable
-from devicephys.errors import InputError
+from compact.table.table import AlphaBetaTable
+from ddkbase.errors import InputError
 from network.hardware import (
     Faults,
     KineticsNoise,
@@ -16,8 +16,8 @@ from network.hardware import (
     TelegraphNoise,
     WriteError,
 )
-from network.hardware.kinetics_noise import ARTICLE_KINETICS_NOISE, spread_at
-from network.hardware.retention import SIMULATED_DEVICE
+from network.hardware.cells.kinetics_noise import ARTICLE_KINETICS_NOISE, spread_at
+from network.hardware.cells.retention import SIMULATED_DEVICE
 from tests.compact.table_data import campaign
 
 K_B = 8.617333262e-5

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError, StorageError
-from network.hardware.chip import Chip, load_chip
-from network.hardware.compiler import compile_network, placement_cost
-from network.hardware.layouts import LAYOUTS, Block, arrange
-from network.hardware.placement import read_placement
-from network.hardware.pulse_list import HEADS, pulses, write_pulses
-from network.layers import Dense, Dropout, Flatten
-from network.model import Network, ddk_network
+from ddkbase.errors import InputError, StorageError
+from network.hardware.chip.chip import Chip, load_chip
+from network.hardware.chip.compiler import compile_network, placement_cost
+from network.hardware.chip.layouts import LAYOUTS, Block, arrange
+from network.hardware.chip.placement import read_placement
+from network.hardware.chip.pulse_list import HEADS, pulses, write_pulses
+from network.layers.plain import Dense, Dropout, Flatten
+from network.model.ddk_network import Network, ddk_network
 from tests.network.hardware.cell_data import table
 
 RNG = np.random.default_rng(3)
@@ -127,7 +127,7 @@ def test_pulses_are_one_line_for_each_thing_done(tmp_path: Path) -> None:
 
 
 def test_a_table_says_which_pulses_give_alpha_and_beta() -> None:
-    from network.training import confine
+    from network.hardware.harden import confine
 
     network = net()
     confine(network, table())
@@ -142,7 +142,7 @@ def test_a_table_says_which_pulses_give_alpha_and_beta() -> None:
 
 
 def test_pulses_of_a_pair_for_each_step_follow_the_steps() -> None:
-    from network.training import confine
+    from network.hardware.harden import confine
 
     network = net(ddk={"per": "step", "spread": 0.3})
     confine(network, table())

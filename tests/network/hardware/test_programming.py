@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.hardware import Faults, KineticCells, MeasuredCells, ReadNoise, write_and_verify
-from network.hardware.cells import Polarity
-from network.hardware.plots_programming import programming_figure
+from network.hardware.cells.cells import Polarity
+from network.plots.programming import programming_figure
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.hardware import Converter, Quantisation, fake_quantise, post_training
-from network.model import Network, ddk_network
-from network.trainer import train
+from network.model.ddk_network import Network, ddk_network
+from network.model.trainer import train
 
 arrays = hnp.arrays(
     float,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import network.hardware
-from devicephys.errors import InputError
+from ddkbase.errors import InputError
 from network.hardware import (
     ConductanceWindow,
     Endurance,
@@ -28,8 +28,8 @@ from network.hardware import (
     WriteError,
     article,
 )
-from network.model import Network, ddk_network
-from network.realisation import Realisation
+from network.layers.realisation import Realisation
+from network.model.ddk_network import Network, ddk_network
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from devicephys.errors import InputError
-from network.ddk_layer import DDKLayer
+from ddkbase.errors import InputError
+from network.ddk.layer import DDKLayer
 from network.hardware import Faults, Hardware, KineticsNoise, ReadNoise, WriteError, article
-from network.in_situ import Frozen, PinnedChip, Tuning, before_classifier, tune
-from network.layers import Dense
-from network.model import Network, ddk_network
-from network.persistence import copy_network
-from network.training import MODES, confine, harden, on_arrays
+from network.hardware.harden import MODES, confine, harden, on_arrays
+from network.hardware.in_situ import Frozen, PinnedChip, Tuning, before_classifier, tune
+from network.layers.plain import Dense
+from network.model.ddk_network import Network, ddk_network
+from network.model.files import copy_network
 from tests.network.hardware.cell_data import kinetic_cells, table
 
 QUICK = {"epochs": 40, "seed": 0}

@@ -1,0 +1,12 @@
+from . import kinetics as kinetics
+from .fitting.estimator import AlphaBetaRegressor as AlphaBetaRegressor
+from .fitting.fit import fit as fit
+from .fitting.fit import fit_many as fit_many
+from .fitting.result import AlphaBetaFit as AlphaBetaFit
+from .kinetics import patterns as patterns
+from .laws import simplified as simplified
+from .laws.simplified import SimplifiedMemristor as SimplifiedMemristor
+from .laws.update_laws import compare_laws as compare_laws
+from .laws.update_laws import laws_table as laws_table
+from .measured.read_pulses import read_pulses as read_pulses
+from .table.table import AlphaBetaTable as AlphaBetaTable

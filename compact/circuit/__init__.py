@@ -1,0 +1,1 @@
+"""The fitted cell as a circuit element: SPICE and Verilog-A."""

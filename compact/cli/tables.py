@@ -1,0 +1,207 @@
+"""The commands of ``ddk-compact``: from pulse trains to tables, and from tables to settings.
+
+What all commands share is in `compact.cli.options`; `compact.cli.main` starts them. Whatever takes
+time to import is imported inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from compact.cli import fit as cli_fit  # noqa: F401  (they add commands)
+from compact.cli.options import (
+    AmplitudeOption,
+    Format,
+    OutOption,
+    OverwriteOption,
+    ResistanceOption,
+    TableArgument,
+    WidthOption,
+    app,
+    read_table,
+)
+from ddkbase.cli.application import command, examples
+from ddkbase.cli.options import free_path, given
+from ddkbase.cli.output import Output
+from ddkbase.errors import InputError
+from ddkbase.picture_names import picture_path
+
+if TYPE_CHECKING:
+    from compact.table.table import AlphaBetaTable
+
+__all__ = ["app"]
+
+
+@app.command(epilog=examples("ddk-compact show table.nc", "ddk-compact show table.nc --json"))
+@command(answers=True)
+def show(output: Output, table: TableArgument) -> None:
+    """Print what a table holds, its means with 95 % bands, and the article's trends."""
+    found = read_table(table)
+    if output.as_json:
+        from compact.table.entries import mean_entries, setting_units, table_entries, trend_entries
+
+        output.add(**table_entries(found), units=setting_units(found))
+        output.add(means=mean_entries(found), trends=trend_entries(found))
+        return
+    from compact.report import means_rows
+
+    output.pairs(found.figures())
+    for reason, count in found.reasons():
+        output.line(f"not valid: {count} trains: {reason}")
+    heads, rows = means_rows(found)
+    output.rows(heads, rows, "Means and halves of the 95 % bands")
+    for trend in found.trends():
+        output.line(str(trend))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-compact lookup table.nc --amplitude '-2.3 V'",
+        "ddk-compact lookup table.nc --amplitude '-2 V' --initial-resistance '8 kohm' --json",
+    )
+)
+@command(answers=True)
+def lookup(
+    output: Output,
+    table: TableArgument,
+    amplitude: AmplitudeOption = None,
+    width: WidthOption = None,
+    initial_resistance: ResistanceOption = None,
+) -> None:
+    """Print alpha and beta at a pulse setting, interpolated within the table's range."""
+    setting = given(amplitude=amplitude, width=width, initial_resistance=initial_resistance)
+    opened = read_table(table)
+    found = opened.lookup(**setting)
+    output.line(str(found))
+    output.add(**_numbers(found), units=_units(opened))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3",
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3 --picture pair.svg",
+        "ddk-compact invert table.nc --alpha 0.002 --beta 0.3 --json",
+    )
+)
+@command(answers=True)
+def invert(
+    output: Output,
+    table: TableArgument,
+    alpha: Annotated[float, typer.Option("--alpha", help="Wanted alpha.")],
+    beta: Annotated[float, typer.Option("--beta", help="Wanted beta.")],
+    picture: Annotated[
+        str | None,
+        typer.Option("--picture", metavar="FILE", help="Draw it into this .png, .svg or .pdf."),
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Print the pulse setting that comes closest to a wanted pair, and the error that remains."""
+    path = None
+    if picture is not None:
+        path = picture_path(picture, overwrite, table, option="--picture")
+    found = read_table(table)
+    inversion = found.invert(alpha=alpha, beta=beta)
+    output.line(str(inversion))
+    output.add(**_numbers(inversion), units=_units(found))
+    if path is not None:
+        from compact.plots.table import region_figure
+        from ddkbase.pictures import save_figure
+
+        output.file(save_figure(region_figure(found, inversion), path, overwrite))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-compact export table.nc --format spice --out cell.sub",
+        "ddk-compact export table.nc --format verilog-a --initial-resistance '6 kohm' --out c.va",
+        "ddk-compact export table.nc --format csv --out table.csv",
+    )
+)
+@command
+def export(
+    output: Output,
+    table: TableArgument,
+    form: Annotated[Format, typer.Option("--format", help="What to write.")],
+    out: OutOption,
+    width: WidthOption = None,
+    initial_resistance: ResistanceOption = None,
+    conductance_min: Annotated[
+        str | None, typer.Option("--conductance-min", metavar="CONDUCTANCE", help="E.g. '6 uS'.")
+    ] = None,
+    conductance_max: Annotated[
+        str | None, typer.Option("--conductance-max", metavar="CONDUCTANCE", help="E.g. '200 uS'.")
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option("--threshold", metavar="VOLTAGE", help="From which a pulse is on.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the module or subcircuit; ddk_cell.")
+    ] = None,
+    opposite: Annotated[
+        str | None, typer.Option("--opposite", metavar="TABLE", help="Table of the other polarity.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write a table for circuit simulators, or as CSV or JSON.
+
+    Width and initial resistance choose a slice of the table, for circuit simulators.
+    """
+    from compact.circuit import export as exports
+
+    path = free_path(out, overwrite, table, *([opposite] if opposite else []))
+    options = given(
+        width=width, initial_resistance=initial_resistance,
+        conductance_min=conductance_min, conductance_max=conductance_max, threshold=threshold,
+        name=name,
+    )  # fmt: skip
+    found = read_table(table)
+    if form in (Format.csv, Format.json):
+        if opposite is not None:
+            options["opposite"] = opposite
+        if options:
+            where = ", ".join(f"--{n.replace('_', '-')}" for n in options)
+            raise InputError(f"{form.value} holds the whole table", where, "Leave it out")
+        to_text = exports.to_csv if form is Format.csv else exports.to_json
+        output.file(to_text(found, path, overwrite=overwrite))
+        return
+    to_cell = exports.to_spice if form is Format.spice else exports.to_verilog_a
+    other = read_table(opposite) if opposite is not None else None
+    output.file(to_cell(found, path, other, overwrite=overwrite, **options))
+    if form is Format.spice:
+        called = name if name is not None else "ddk_cell"
+        output.note(f"X1 top bottom state {called} y0=1    (a deck that runs: docs/howto_spice.md)")
+
+
+@app.command(
+    epilog=examples(
+        "ddk-compact report table.nc --out report.html",
+        "ddk-compact report down.nc up.nc --out both.html --overwrite",
+    )
+)
+@command
+def report(
+    output: Output,
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="One table or several.")],
+    out: OutOption,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write one HTML file with figures, the article's trends and pictures."""
+    from compact.report import write_report
+
+    path = free_path(out, overwrite, *tables)
+    output.file(write_report([read_table(t) for t in tables], path, overwrite=overwrite))
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    """An answer of a table as names and numbers."""
+    import dataclasses
+
+    return dataclasses.asdict(found)
+
+
+def _units(table: AlphaBetaTable) -> dict[str, str]:
+    from compact.table.entries import setting_units
+
+    return setting_units(table)

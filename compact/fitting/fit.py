@@ -1,0 +1,271 @@
+"""Alpha and beta of pulse trains: the article's fit and a better one.
+
+======================  ====================================  =====================================
+what                    ``method="article"``                  ``method="better"``
+======================  ====================================  =====================================
+conductance             normalised to [0, 1]                  G_min and G_max are parameters
+                                                              (or the train's, ``window="data"``)
+integrator              explicit                              any, implicit by default
+bounds of alpha, beta   0 and 1                               0 and ``limit``
+start                   random, ``starts`` times (20)         best pair in each of ``starts`` (2)
+                                                              parts of 256 drawn by ``seed``
+method                  SciPy's trust-region-reflective,      `fitting.least_squares`, analytic
+                        finite differences, one by one        Jacobian, all trains at once
+loss                    squared                               squared, soft_l1, huber
+======================  ====================================  =====================================
+
+What the article's method cannot do: once normalised, a train that has settled ends at 0, but where
+explicit Euler is stable its fixed point alpha/beta is not below beta/2. The optimum then lies
+where explicit Euler begins to cycle, with chaos beyond (`compact.kinetics.stability`); R stays
+large and depends on the start.
+
+An up train is fitted by Eq. (3), y(0) = 0 at its start and y = 1 at its largest conductance, or
+with ``mirror=True`` as the mirror image of a down train by Eq. (4): Eq. (3) has no saturation, and
+explicit Euler cannot start at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.fitting.batch import Options, fit_batch, fit_pooled
+from compact.fitting.least_squares import LOSSES
+from compact.fitting.model import TrainModel
+from compact.fitting.plateau import PLATEAU, on_plateau
+from compact.fitting.result import AlphaBetaFit, Columns, dataset
+from compact.fitting.trains import ONE_PULSE, Trains, prepare, read_trains
+from compact.kinetics.equations import INTEGRATORS
+from ddkbase.errors import InputError, closest, shorten
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["AlphaBetaFit", "fit", "fit_many"]
+
+METHODS = ("article", "better")
+WINDOWS = ("free", "data")
+
+
+def fit(
+    train: Any,
+    *,
+    method: str = "better",
+    integrator: str | None = None,
+    direction: str | None = None,
+    x: Any = None,
+    seed: int = 0,
+    loss: str = "linear",
+    starts: int | None = None,
+    window: str = "free",
+    limit: float = 10.0,
+    mirror: bool = False,
+    normalised: bool | None = None,
+    skip_missing: bool = False,
+) -> AlphaBetaFit:
+    """Fit one train; the arguments are those of `fit_many`.
+
+    Raises
+    ------
+    InputError : as `fit_many`, and for a train that it would mark as not valid.
+    """
+    ds = fit_many(
+        train,
+        method=method,
+        integrator=integrator,
+        direction=direction,
+        x=x,
+        seed=seed,
+        loss=loss,
+        starts=starts,
+        window=window,
+        limit=limit,
+        mirror=mirror,
+        normalised=normalised,
+        skip_missing=skip_missing,
+    )
+    if ds.sizes["train"] != 1:
+        raise InputError(f"{ds.sizes['train']} trains given", "train", "Use fit_many")
+    found = AlphaBetaFit.from_dataset(ds, 0)
+    if not found.valid:
+        raise InputError(f"the train cannot be fitted: {found.reason}", "train")
+    return found
+
+
+def fit_many(
+    conductance: Any,
+    *,
+    method: str = "better",
+    integrator: str | None = None,
+    direction: str | Sequence[str] | None = None,
+    x: Any = None,
+    seed: int = 0,
+    loss: str = "linear",
+    starts: int | None = None,
+    window: str = "free",
+    limit: float = 10.0,
+    mirror: bool = False,
+    pooled: bool = False,
+    normalised: bool | None = None,
+    skip_missing: bool = False,
+) -> xr.Dataset:
+    """Fit many trains at once.
+
+    Parameters
+    ----------
+    conductance : array (trains, n) or (n,) in S, first the conductance before the first pulse (or
+        after it, if nothing was read before: it then takes its place), then after each pulse;
+        NaN at the end of a row is padding. Or a DataArray, or a Dataset: a ``PulseTrace``, or
+        (train, pulse) as `compact.read_pulses` gives it.
+    method : "better" or "article"; see the module's table.
+    integrator : "explicit", "implicit" or "exact".
+    direction : "down", "up", or one of them per train; None: what each train does.
+    x : inputs of the pulses, 0 to 1, shape (n - 1,) or (trains, n - 1); 1 by default.
+    seed : of the starts.
+    loss : "linear", "soft_l1" or "huber"; the latter two forgive outliers.
+    starts : how many starts are followed to their optimum.
+    window : "free" or "data"; see the module's table.
+    limit : upper bound of alpha and beta.
+    mirror : fit up trains as mirror images of down trains.
+    pooled : one alpha and beta for all trains, which go the same way, G_min and G_max for each.
+    normalised : the conductance is a pure number that may be negative; by default if the data say
+        so by ``units = "1"``.
+    skip_missing : NaN within a train is a read not made, not an error.
+
+    Returns
+    -------
+    Dataset on ``train`` (and ``parameter``): see `compact.fitting.result.dataset`. A train that
+    cannot be
+    fitted has ``valid`` False and a ``reason``, and NaN elsewhere. One whose first pulse does over
+    99 % of the change is not valid either, nor is one whose fitted curve is that of any larger
+    beta: it has a window and a curve, but no alpha and beta.
+
+    Raises
+    ------
+    InputError : an argument out of its range, data of the wrong shape or unit, or a pooled fit
+        with a train that cannot be fitted.
+    """
+    starts = starts if starts is not None else (20 if method == "article" else 2)
+    if integrator is None:
+        integrator = "explicit" if method == "article" else "implicit"
+    _check(method, integrator, loss, window, starts, limit, seed)
+    if method == "article" and (integrator != "explicit" or loss != "linear" or pooled):
+        raise InputError(
+            "the article's method knows explicit Euler, squared residuals and single trains only",
+            "method",
+            'Use method="better"',
+        )
+    values, is_normalised, directions = read_trains(conductance, normalised)
+    trains = prepare(
+        values, is_normalised, x, direction if direction is not None else directions, skip_missing
+    )
+    options = Options(integrator, loss, window, starts, int(seed), float(limit))
+    columns = Columns(trains, integrator)
+    if pooled:
+        _fit_pooled(trains, options, mirror, columns)
+    else:
+        _fit_each(trains, method, options, mirror, columns)
+    attrs = {
+        "method": method,
+        "integrator": integrator,
+        "loss": loss,
+        "window": "data" if method == "article" else window,
+        "starts": starts,
+        "seed": int(seed),
+        "limit": 1.0 if method == "article" else float(limit),
+        "pooled": int(pooled),
+        "mirror": int(mirror),
+        "normalised": int(is_normalised),
+    }
+    return dataset(columns, attrs)
+
+
+def _fit_each(
+    trains: Trains, method: str, options: Options, mirror: bool, columns: Columns
+) -> None:
+    from compact.fitting.article import fit_article
+
+    usable = trains.usable
+    for up in (False, True):
+        index = usable[trains.up[usable] == up]
+        if not index.size:
+            continue
+        flip = up and mirror
+        sign = 1 if up and not mirror else -1
+        _refuse_explicit_set(options.integrator, sign)
+        part = _mirrored(trains.part(index)) if flip else trains.part(index)
+        if method == "article":
+            found = fit_article(part, options.seed, options.starts)
+        else:
+            found = fit_batch(part, sign, options)
+        columns.put(index, part, found, flip)
+        level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+        columns.strike_out(index[level], PLATEAU)
+        columns.strike_out(index[part.one_pulse], ONE_PULSE)
+
+
+def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns) -> None:
+    bad = np.flatnonzero(trains.reasons != "")
+    if bad.size:
+        raise InputError(
+            f"a train cannot be fitted: {trains.reasons[bad[0]]}", f"train {bad[0]}", "Leave it out"
+        )
+    if trains.up.any() and not trains.up.all():
+        raise InputError("up and down trains cannot be pooled", "direction")
+    if options.loss != "linear":
+        raise InputError("a pooled fit uses squared residuals", "loss", "Use loss='linear'")
+    up = bool(trains.up[0])
+    sign = 1 if up and not mirror else -1
+    _refuse_explicit_set(options.integrator, sign)
+    part = _mirrored(trains) if up and mirror else trains
+    found = fit_pooled(part, sign, options)
+    columns.put(np.arange(trains.low.size), part, found, up and mirror)
+    level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+    if level.all():  # the trains share the pair
+        columns.strike_out(np.arange(trains.low.size), PLATEAU)
+
+
+def _mirrored(trains: Trains) -> Trains:
+    values = trains.weights * (1 - trains.values)
+    # mirrored, G_min takes the place of G_max: no bound at zero conductance for it
+    return Trains(
+        values,
+        trains.weights,
+        trains.x,
+        trains.low,
+        trains.span,
+        trains.lengths,
+        trains.up,
+        False,
+        trains.reasons,
+    )
+
+
+def _refuse_explicit_set(integrator: str, sign: int) -> None:
+    if integrator == "explicit" and sign > 0:
+        raise InputError(
+            "explicit Euler cannot start Eq. (3) at y = 0, where alpha/y is infinite",
+            "integrator",
+            "Use implicit or exact, or mirror=True",
+        )
+
+
+def _check(
+    method: str, integrator: str, loss: str, window: str, starts: int, limit: float, seed: int
+) -> None:
+    for name, value, known in (
+        ("method", method, METHODS),
+        ("integrator", integrator, tuple(INTEGRATORS)),
+        ("loss", loss, LOSSES),
+        ("window", window, WINDOWS),
+    ):
+        if value not in known:
+            raise InputError(f"unknown {name} {shorten(value)}", name, closest(str(value), known))
+    if not (isinstance(starts, int | np.integer) and 1 <= starts <= 1000):
+        raise InputError(f"{shorten(starts)} is no number of starts", "starts", "Use 1 to 1000")
+    if not (np.isfinite(limit) and limit > 0):
+        raise InputError(f"{shorten(limit)} is no upper bound", "limit", "Use a number above 0")
+    if not (isinstance(seed, int | np.integer) and seed >= 0):
+        raise InputError(f"{shorten(seed)} is no seed", "seed", "Use a whole number >= 0")

@@ -1,0 +1,282 @@
+"""What a fit returns: `AlphaBetaFit` for one train, a dataset for many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.fitting.batch import Fitted
+from compact.fitting.diagnostics import autocorrelation, durbin_watson
+from compact.fitting.model import PARAMETERS
+from compact.fitting.trains import Trains
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["AlphaBetaFit", "Columns", "dataset"]
+
+_FLOATS = (
+    "condition",
+    "residual",
+    "residual_autocorrelation",
+    "durbin_watson",
+)
+_NAMES = {
+    "alpha": "alpha",
+    "beta": "beta",
+    "conductance_min": "conductance at y = 0",
+    "conductance_max": "conductance at y = 1",
+}
+
+
+class Columns:
+    """The results of a batch, filled in group by group; conductances in the unit of the data."""
+
+    def __init__(self, trains: Trains, integrator: str) -> None:
+        n, number = trains.values.shape
+        self.trains = trains
+        self.unfinished = "the fit did not converge"
+        if integrator == "explicit":
+            self.unfinished += ", explicit Euler being unstable near the optimum"
+        self.theta = np.full((number, 4), np.nan)
+        self.errors = np.full((number, 4), np.nan)
+        self.covariance = np.full((number, 4, 4), np.nan)
+        self.correlation = np.full((number, 4, 4), np.nan)
+        self.at_bound = np.zeros((number, 4), bool)
+        self.floats = {name: np.full(number, np.nan) for name in _FLOATS}
+        self.converged = np.zeros(number, bool)
+        self.steps = np.zeros(number, int)
+        self.reasons = trains.reasons.copy()
+        self.notes = np.full(number, "", dtype=object)
+        self.fitted = np.full((number, n), np.nan)
+
+    def put(self, index: np.ndarray, part: Trains, found: Fitted, mirrored: bool) -> None:
+        """Take over the fits of the trains ``index``."""
+        theta, diagnosis = found.theta.copy(), found.diagnosis
+        scale = np.ones_like(theta)
+        scale[:, 2:] = part.span[:, None]
+        order = [0, 1, 3, 2] if mirrored else [0, 1, 2, 3]
+        curve = found.curve
+        if mirrored:  # the state counts from the top of the window
+            theta[:, 2:], curve = 1 - theta[:, 2:], 1 - curve
+            scale[:, 2:] *= -1
+        theta[:, 2:] = part.low[:, None] + part.span[:, None] * theta[:, 2:]
+        self.theta[index] = theta[:, order]
+        self.errors[index] = (np.abs(scale) * diagnosis.errors)[:, order]
+        with np.errstate(over="ignore", under="ignore"):
+            outer = scale[:, :, None] * scale[:, None, :]
+        sign = np.sign(outer)
+        self.covariance[index] = (outer * diagnosis.covariance)[:, order][:, :, order]
+        self.correlation[index] = (sign * diagnosis.correlation)[:, order][:, :, order]
+        self.at_bound[index] = diagnosis.at_bound[:, order]
+        self.floats["condition"][index] = diagnosis.condition
+        self.floats["residual"][index] = found.squares
+        self.floats["residual_autocorrelation"][index] = autocorrelation(
+            found.residual, part.weights
+        )
+        self.floats["durbin_watson"][index] = durbin_watson(found.residual, part.weights)
+        self.converged[index] = found.converged
+        self.steps[index] = found.steps
+        self.notes[index] = diagnosis.notes
+        self.reasons[index[~found.converged]] = self.unfinished
+        fitted = (part.low + part.span * curve).T
+        self.fitted[index] = np.where(part.weights.T > 0, fitted, np.nan)
+
+    def strike_out(self, gone: np.ndarray, reason: str) -> None:
+        """Mark trains, by number, of which a fit knows beta from below only: what it returns as
+        their alpha and beta is its start, or anything beyond."""
+        self.reasons[gone] = reason
+        self.notes[gone] = ""
+        self.theta[gone, :2] = self.errors[gone, :2] = np.nan
+        self.covariance[gone] = self.correlation[gone] = np.nan
+
+
+def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
+    """The fits of a batch.
+
+    Variables on ``train``: alpha, beta, conductance_min, conductance_max and ``*_stderr`` of each,
+    correlation (of alpha and beta), condition, residual (R, on the scale where the train spans 0
+    to 1), residual_autocorrelation, durbin_watson, determined, note, valid, reason, converged,
+    n_pulses, steps, direction; on ``train`` and ``parameter``: at_bound; with ``parameter_2``:
+    covariance; on ``train`` and ``sample`` (0: before the first pulse): conductance, fitted; on
+    ``pulse``, after ``train`` where trains have inputs of their own: x.
+    """
+    import xarray as xr
+
+    from ddkbase.records import label
+
+    unit = "1" if attrs["normalised"] else "S"
+    trains = columns.trains
+    data: dict[str, xr.Variable] = {}
+    for k, name in enumerate(PARAMETERS):
+        units = unit if k > 1 else "1"
+        data[name] = label(columns.theta[:, k], "train", units, _NAMES[name])
+        text = f"standard error of {_NAMES[name]}"
+        data[f"{name}_stderr"] = label(columns.errors[:, k], "train", units, text)
+    per_train = {
+        "correlation": (columns.correlation[:, 0, 1], "correlation of alpha and beta"),
+        "condition": (columns.floats["condition"], "condition number of the scaled Jacobian"),
+        "residual": (columns.floats["residual"], "sum of squared residuals, normalised"),
+        "residual_autocorrelation": (
+            columns.floats["residual_autocorrelation"],
+            "autocorrelation of the residuals from pulse to pulse",
+        ),
+        "durbin_watson": (columns.floats["durbin_watson"], "Durbin-Watson statistic"),
+        "determined": (
+            (columns.notes == "") & (columns.reasons == ""),
+            "whether the train determines both alpha and beta",
+        ),
+        "note": (columns.notes.astype(str), "why alpha and beta are not determined"),
+        "valid": (columns.reasons == "", "whether the train was fitted"),
+        "reason": (columns.reasons.astype(str), "why the train was not fitted"),
+        "converged": (columns.converged, "whether the fit converged"),
+        "n_pulses": (trains.lengths, "number of pulses"),
+        "steps": (columns.steps, "evaluations of the model"),
+        "direction": (np.where(trains.up, "up", "down"), "which way the conductance goes"),
+    }
+    for name, (array, text) in per_train.items():
+        data[name] = label(array, "train", "1", text)
+    data["at_bound"] = label(
+        columns.at_bound, ("train", "parameter"), "1", "whether the optimum is at a bound"
+    )
+    data["covariance"] = label(
+        columns.covariance, ("train", "parameter", "parameter_2"), "1", "covariance, in SI units"
+    )
+    there = (trains.weights.T > 0) & (trains.reasons == "")[:, None]
+    values = np.where(there, (trains.low + trains.span * trains.values).T, np.nan)
+    data["conductance"] = label(values, ("train", "sample"), unit, "conductance")
+    data["fitted"] = label(columns.fitted, ("train", "sample"), unit, "fitted conductance")
+    alike = trains.x.shape[1] == 1
+    inputs, on = (trains.x[:, 0], ("pulse",)) if alike else (trains.x.T, ("train", "pulse"))
+    data["x"] = label(inputs, on, "1", "input of a pulse")
+    names = np.array(PARAMETERS)
+    coords = {
+        "parameter": label(names, "parameter", "1", "parameter"),
+        "parameter_2": label(names, "parameter_2", "1", "parameter"),
+        "sample": label(np.arange(values.shape[1]), "sample", "1", "pulses applied"),
+    }
+    return xr.Dataset(data, coords, attrs)
+
+
+@dataclass(frozen=True, repr=False)
+class AlphaBetaFit:
+    """The fit of one train; conductances in S, or in the unit of normalised data.
+
+    Attributes
+    ----------
+    alpha, beta, conductance_min, conductance_max : the optimum.
+    alpha_stderr, beta_stderr, conductance_min_stderr, conductance_max_stderr : standard errors; NaN
+        where the parameter is at a bound or was not fitted.
+    covariance, correlation : (4, 4), in the order of ``parameters``; NaN likewise.
+    condition : of the Jacobian with columns of unit length.
+    at_bound : which of the parameters are at a bound.
+    residual_sum : R, on the scale where the train spans 0 to 1.
+    residual_autocorrelation, durbin_watson : of neighbouring residuals.
+    determined, note : whether the train determines alpha and beta, and why not.
+    valid, reason : whether the train was fitted, and why not.
+    n_pulses, direction : of the train; it goes "down" or "up".
+    method, integrator : how it was fitted, as in `compact.fit_many`.
+    units : of the conductances, "S" or "1".
+    mirror : whether it is an up train fitted as the mirror image of a down train, by Eq. (4): the
+        distance from ``conductance_max`` over the window is y.
+    conductance, fitted : the train and the curve, (n_pulses + 1,).
+    """
+
+    alpha: float
+    beta: float
+    conductance_min: float
+    conductance_max: float
+    alpha_stderr: float
+    beta_stderr: float
+    conductance_min_stderr: float
+    conductance_max_stderr: float
+    covariance: np.ndarray
+    correlation: np.ndarray
+    condition: float
+    at_bound: dict[str, bool]
+    residual_sum: float
+    residual_autocorrelation: float
+    durbin_watson: float
+    determined: bool
+    note: str
+    valid: bool
+    reason: str
+    n_pulses: int
+    direction: str
+    method: str
+    integrator: str
+    units: str
+    conductance: np.ndarray
+    fitted: np.ndarray
+    mirror: bool = False
+
+    parameters = PARAMETERS
+
+    @classmethod
+    def from_dataset(cls, ds: xr.Dataset, train: int = 0) -> AlphaBetaFit:
+        """The fit number ``train``, from 0, of ``ds``, a dataset of `compact.fit_many`."""
+        one = ds.isel(train=train)
+        covariance = one["covariance"].values
+        errors = np.sqrt(np.diag(covariance))
+        with np.errstate(invalid="ignore"):
+            correlation = covariance / np.outer(errors, errors)
+        length = int(one["n_pulses"]) + 1
+        floats = [*PARAMETERS, *(f"{name}_stderr" for name in PARAMETERS)]
+        return cls(
+            **{name: float(one[name]) for name in floats},
+            covariance=covariance,
+            correlation=correlation,
+            condition=float(one["condition"]),
+            at_bound=dict(zip(PARAMETERS, one["at_bound"].values.tolist(), strict=True)),
+            residual_sum=float(one["residual"]),
+            residual_autocorrelation=float(one["residual_autocorrelation"]),
+            durbin_watson=float(one["durbin_watson"]),
+            determined=bool(one["determined"]),
+            note=str(one["note"].values),
+            valid=bool(one["valid"]),
+            reason=str(one["reason"].values),
+            n_pulses=int(one["n_pulses"]),
+            direction=str(one["direction"].values),
+            method=str(ds.attrs["method"]),
+            integrator=str(ds.attrs["integrator"]),
+            units=str(ds["conductance_min"].attrs["units"]),
+            conductance=one["conductance"].values[:length],
+            fitted=one["fitted"].values[:length],
+            mirror=bool(ds.attrs.get("mirror", 0)) and str(one["direction"].values) == "up",
+        )
+
+    def __repr__(self) -> str:
+        mirrored = " (fitted as the mirror image of a down train)" if self.mirror else ""
+        title = f"AlphaBetaFit: {self.n_pulses} pulses {self.direction}{mirrored}, "
+        lines = [title + f"method {self.method}, {self.integrator} integrator"]
+        if not self.valid:
+            return lines[0] + f"\n  not valid: {self.reason}"
+        for name in PARAMETERS:
+            value, error = getattr(self, name), getattr(self, f"{name}_stderr")
+            unit = f" {self.units}" if name.startswith("cond") and self.units != "1" else ""
+            text = f"  {name:16} {value:.5g}"
+            if self.at_bound[name]:
+                text += f"{unit} (at a bound)"
+            else:
+                text += f" +- {error:.2g}{unit}" if np.isfinite(error) else f"{unit} (not fitted)"
+            lines.append(text)
+        lines.append(
+            f"  R {self.residual_sum:.4g}, correlation of alpha and beta "
+            f"{self.correlation[0, 1]:.3f}, condition {self.condition:.3g}"
+        )
+        lines.append(
+            f"  residuals: autocorrelation {self.residual_autocorrelation:.2f}, "
+            f"Durbin-Watson {self.durbin_watson:.2f}"
+        )
+        if self.note:
+            lines.append(f"  {self.note}")
+        return "\n".join(lines)
+
+    def plot(self) -> Figure:
+        """Figure of train, curve and residuals: `compact.plots.kinetics.fit_figure`."""
+        from compact.plots.kinetics import fit_figure
+
+        return fit_figure(self)

@@ -1,0 +1,261 @@
+"""Pulse trains at the door of the fit: taken apart, checked, brought to a common scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ddkbase.errors import InputError, closest, shorten
+
+__all__ = ["DIRECTIONS", "FIRST", "ONE_PULSE", "Trains", "first_does_all", "prepare", "read_trains"]
+
+DIRECTIONS = ("down", "up")
+_SMALLEST = 3  # pulses
+_ENDS = 0.1  # share of a train whose mean counts as its beginning, and as its end
+FIRST = 0.99  # share of the whole change; what is left is no more than the noise of a read
+ONE_PULSE = "the first pulse does over 99 % of the change: beta is known from below only"
+
+
+@dataclass(frozen=True)
+class Trains:
+    """Trains on a common scale, time-major, n states of N trains.
+
+    Attributes
+    ----------
+    values : (n, N), conductance from 0 (smallest of the train) to 1 (largest); 0 where missing.
+    weights : (n, N), 1 where there is a value.
+    x : inputs (n - 1, 1) or (n - 1, N).
+    low, span : smallest conductance and difference to the largest, (N,).
+    lengths : number of pulses, (N,).
+    up : (N,), whether the train rises.
+    physical : whether a negative conductance is impossible.
+    reasons : (N,), why a train cannot be fitted; empty where it can.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    x: np.ndarray
+    low: np.ndarray
+    span: np.ndarray
+    lengths: np.ndarray
+    up: np.ndarray
+    physical: bool
+    reasons: np.ndarray
+
+    @property
+    def usable(self) -> np.ndarray:
+        return np.flatnonzero(self.reasons == "")
+
+    @property
+    def one_pulse(self) -> np.ndarray:
+        """Which trains, (N,), say nothing of beta but a lower bound: see `first_does_all`."""
+        return first_does_all(self.values, self.weights)
+
+    def part(self, index: np.ndarray) -> Trains:
+        """The trains of these numbers."""
+        return Trains(
+            self.values[:, index],
+            self.weights[:, index],
+            self.x if self.x.shape[1] == 1 else self.x[:, index],
+            self.low[index],
+            self.span[index],
+            self.lengths[index],
+            self.up[index],
+            self.physical,
+            self.reasons[index],
+        )
+
+
+def first_does_all(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Which trains end with their first pulse, so that any beta above 1 gives the same curve.
+
+    Parameters
+    ----------
+    values, weights : as in `Trains`; the first row is the state before the first pulse. Where the
+        read after the first pulse is missing, the next one counts.
+
+    Returns
+    -------
+    (N,), True where the first read is more than `FIRST` of the train's span away from the start.
+    """
+    there = weights[1:] > 0
+    row = there.argmax(0)
+    first = np.take_along_axis(values[1:], row[None], axis=0)[0]
+    return np.asarray(there.any(0) & (np.abs(first - values[0]) > FIRST))
+
+
+def read_trains(train: Any, normalised: bool | None) -> tuple[np.ndarray, bool, Any]:
+    """Conductances (N, n), whether they are normalised, and the directions if the data say.
+
+    A ``PulseTrace`` brings its conductance before the first pulse; an array begins with it.
+    A dataset on (train, pulse) is taken as it is, ``length`` cutting off its padding.
+    """
+    directions = None
+    data = train
+    if hasattr(train, "data_vars"):
+        if "conductance" not in train.data_vars:
+            raise InputError("the dataset has no variable 'conductance'", "train")
+        data = train["conductance"]
+        if "direction" in train.variables:
+            directions = [str(d) for d in np.atleast_1d(train["direction"].values)]
+    units = str(getattr(data, "attrs", {}).get("units", ""))
+    if units not in ("", "1", "S"):
+        raise InputError(
+            f"conductance is in '{units}'", "train", "Convert it to S, or to a pure number"
+        )
+    if normalised is None:
+        normalised = units == "1"
+    if hasattr(data, "dims") and "pulse" in data.dims:
+        data = data.transpose(..., "pulse")
+    try:
+        values = np.array(getattr(data, "values", data), dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{shorten(train)} is no array of numbers", "train") from None
+    if values.ndim == 0:
+        raise InputError("a single number is no pulse train", "train")
+    values = np.atleast_2d(values)
+    if values.ndim != 2:
+        raise InputError(
+            f"conductance has shape {values.shape}", "train", "Give (pulses) or (trains, pulses)"
+        )
+    if hasattr(train, "data_vars"):
+        if "length" in train.variables:
+            lengths = np.atleast_1d(train["length"].values)
+            for row, length in zip(values, lengths, strict=True):
+                row[int(length) :] = np.nan
+        if "initial_conductance" in train.variables:
+            first = np.broadcast_to(train["initial_conductance"].values, values.shape[:1])
+            values = _with_first(np.asarray(first, dtype=float), values)
+    return values, normalised, directions
+
+
+def _with_first(first: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Put the read before the first pulse in front, where there was one (NaN: there was none).
+
+    Where there was none the read after the first pulse takes its place.
+    """
+    known = ~np.isnan(first)
+    if not known.any():
+        return values
+    padded = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)
+    padded[known] = np.concatenate([first[known, None], values[known]], axis=1)
+    return padded
+
+
+def prepare(
+    values: np.ndarray,
+    normalised: bool,
+    x: Any = None,
+    direction: str | Sequence[str] | None = None,
+    skip_missing: bool = False,
+) -> Trains:
+    """Check trains and scale them.
+
+    Parameters
+    ----------
+    values : (N, n); NaN at the end of a row is padding.
+    normalised : the numbers are in a unit of their own, and may be negative.
+    x : inputs (n - 1) or (N, n - 1), 1 by default.
+    direction : "down", "up", one of them per train, or None: what the train does.
+    skip_missing : NaN within a train is a read that was not made, not an error.
+
+    Raises
+    ------
+    InputError : what concerns the whole call; what concerns one train is in ``reasons``.
+    """
+    number, size = values.shape
+    wanted: Sequence[Any]
+    if direction is None or isinstance(direction, str):
+        wanted = [direction] * number
+    else:
+        wanted = list(direction)
+    if len(wanted) != number:
+        raise InputError(f"{len(wanted)} directions for {number} trains", "direction")
+    for index, word in enumerate(wanted):
+        if word == "unknown":  # what `read_pulses` says of a train that goes neither way
+            raise InputError(
+                f"it is not known which way train {index} goes",
+                "direction",
+                'Give direction="down" or direction="up", or leave the train out',
+            )
+        if word is not None and word not in DIRECTIONS:
+            raise InputError(
+                f"unknown direction {shorten(word)}",
+                "direction",
+                closest(str(word), DIRECTIONS),
+            )
+    there = ~np.isnan(values)
+    last = np.where(there.any(1), size - there[:, ::-1].argmax(1), 0)
+    reasons = np.full(number, "", dtype=object)
+
+    def refuse(bad: np.ndarray, reason: str) -> None:
+        reasons[bad & (reasons == "")] = reason
+
+    inside = np.arange(size)[None, :] < last[:, None]
+    holes = (inside & ~there).any(1)
+    pulses = np.maximum(last - 1, 0)
+    reads = there.sum(1) - 1
+    refuse(pulses < _SMALLEST, f"fewer than {_SMALLEST} pulses")
+    refuse(np.isinf(values).any(1), "holds infinity")
+    if skip_missing:
+        refuse(~there[:, 0], "the first read is missing")
+        refuse(reads < _SMALLEST, f"fewer than {_SMALLEST} reads")
+    else:
+        refuse(holes, "holds NaN")
+    if not normalised:
+        refuse((values < 0).any(1), "negative conductance")
+    with np.errstate(all="ignore"):
+        low = np.min(np.where(there, values, np.inf), axis=1, initial=np.inf)
+        span = np.max(np.where(there, values, -np.inf), axis=1, initial=-np.inf) - low
+        refuse(~(span > 1e-12 * np.maximum(np.abs(low), np.abs(low + span))), "constant")
+    usable = reasons == ""
+    low, span = np.where(usable, low, 0.0), np.where(usable, span, 1.0)
+    scaled = np.where(there & usable[:, None], (values - low[:, None]) / span[:, None], 0.0)
+    change = _change(scaled, there, last)
+    up = np.array([word == "up" if word else c > 0 for word, c in zip(wanted, change, strict=True)])
+    stated = np.array([word is not None for word in wanted])
+    refuse(stated & ~up & (change >= 0), "does not fall: the wrong way for RESET, Eq. (4)")
+    refuse(stated & up & (change <= 0), "does not rise: the wrong way for SET, Eq. (3)")
+    return Trains(
+        np.ascontiguousarray(scaled.T),
+        np.ascontiguousarray((there & inside).T.astype(float)),
+        _inputs(x, number, size - 1),
+        low,
+        span,
+        pulses,
+        up,
+        not normalised,
+        reasons,
+    )
+
+
+def _change(scaled: np.ndarray, there: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Mean of the last tenth minus mean of the first tenth; the first value alone if short."""
+    share = np.maximum((_ENDS * last).astype(int), 1)[:, None]
+    position = np.arange(scaled.shape[1])[None, :]
+    first = there & (position < share)
+    final = there & (position >= last[:, None] - share) & (position < last[:, None])
+    return (scaled * final).sum(1) / np.maximum(final.sum(1), 1) - (scaled * first).sum(
+        1
+    ) / np.maximum(first.sum(1), 1)
+
+
+def _inputs(x: Any, number: int, pulses: int) -> np.ndarray:
+    if x is None:
+        return np.ones((pulses, 1))
+    try:
+        inputs = np.asarray(x, float)
+    except (TypeError, ValueError):
+        raise InputError(f"{shorten(x)} is no array of numbers", "x") from None
+    if inputs.shape not in ((pulses,), (number, pulses)):
+        raise InputError(
+            f"x has shape {inputs.shape}",
+            "x",
+            f"Give one input a pulse: ({pulses},) or ({number}, {pulses})",
+        )
+    if not (np.isfinite(inputs).all() and (inputs >= 0).all() and (inputs <= 1).all()):
+        raise InputError("an input is not between 0 and 1", "x")
+    return inputs.reshape(1, -1).T if inputs.ndim == 1 else np.ascontiguousarray(inputs.T)

@@ -1,0 +1,256 @@
+"""Eqs. (3) and (4) marched over inputs by three integrators; the package's text explains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compact.kinetics.steps import INTEGRATORS
+from ddkbase.errors import InputError, closest, shorten
+
+__all__ = [
+    "INTEGRATORS",
+    "Sensitivities",
+    "Stability",
+    "exact_step",
+    "explicit_euler",
+    "fixed_point",
+    "implicit_euler",
+    "integrate",
+    "march",
+    "sensitivities",
+    "stability",
+]
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """States ``y`` and their derivatives ``by_alpha``, ``by_beta``, ``by_y0``, each (..., n)."""
+
+    y: np.ndarray
+    by_alpha: np.ndarray
+    by_beta: np.ndarray
+    by_y0: np.ndarray
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What explicit Euler does at constant input.
+
+    ``ratio`` is (beta x)^2 dt/alpha, ``multiplier`` the factor 1 - ratio by which a small distance
+    from the fixed point changes in a step, ``kind`` "monotone" (ratio below 1), "oscillating"
+    (below 2) or "unstable" (cycles, then chaos; see the module's text), ``positive`` whether
+    beta x dt < 2 sqrt(alpha dt), which keeps y positive for all inputs up to x.
+    """
+
+    ratio: np.ndarray
+    multiplier: np.ndarray
+    kind: np.ndarray
+    positive: np.ndarray
+
+
+def explicit_euler(
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    x: ArrayLike,
+    y0: ArrayLike = 1.0,
+    dt: float = 1.0,
+    sign: int = -1,
+    *,
+    authors: bool = False,
+) -> np.ndarray:
+    """States by explicit Euler; as `integrate`. They may turn negative, infinite or NaN."""
+    return integrate("explicit", alpha, beta, x, y0, dt, sign, authors=authors)
+
+
+def implicit_euler(
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    x: ArrayLike,
+    y0: ArrayLike = 1.0,
+    dt: float = 1.0,
+    sign: int = -1,
+    *,
+    authors: bool = False,
+) -> np.ndarray:
+    """States by implicit Euler; as `integrate`."""
+    return integrate("implicit", alpha, beta, x, y0, dt, sign, authors=authors)
+
+
+def exact_step(
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    x: ArrayLike,
+    y0: ArrayLike = 1.0,
+    dt: float = 1.0,
+    sign: int = -1,
+    *,
+    authors: bool = False,
+) -> np.ndarray:
+    """States of the equation itself, x being constant within each ``dt``; as `integrate`."""
+    return integrate("exact", alpha, beta, x, y0, dt, sign, authors=authors)
+
+
+def integrate(
+    integrator: str,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    x: ArrayLike,
+    y0: ArrayLike = 1.0,
+    dt: float = 1.0,
+    sign: int = -1,
+    *,
+    authors: bool = False,
+) -> np.ndarray:
+    """States of Eq. (3) or (4) under the inputs ``x``.
+
+    Parameters
+    ----------
+    integrator : "explicit", "implicit" or "exact".
+    alpha, beta, y0 : coefficients >= 0 and first state, shape (...).
+    x : inputs, shape (..., n), >= 0.
+    dt : time of one input, > 0, in the unit in which alpha and beta count it.
+    sign : -1 for RESET, Eq. (4); +1 for SET, Eq. (3).
+    authors : sample k is the state before input k; see the module's text.
+
+    Returns
+    -------
+    States, shape (..., n).
+
+    Raises
+    ------
+    InputError : an unknown integrator, a number out of its range, shapes that do not match.
+    """
+    alpha, beta, x, y0 = _checked(integrator, alpha, beta, x, y0, dt, sign)
+    y, _ = march(integrator, alpha, beta, np.moveaxis(x, -1, 0), y0, dt, sign)
+    return np.moveaxis(y[:-1] if authors else y[1:], 0, -1)
+
+
+def sensitivities(
+    integrator: str,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    x: ArrayLike,
+    y0: ArrayLike = 1.0,
+    dt: float = 1.0,
+    sign: int = -1,
+    *,
+    authors: bool = False,
+) -> Sensitivities:
+    """States and their exact derivatives, carried forward with the states; as `integrate`."""
+    alpha, beta, x, y0 = _checked(integrator, alpha, beta, x, y0, dt, sign)
+    y, slopes = march(
+        integrator, alpha, beta, np.moveaxis(x, -1, 0), y0, dt, sign, derivatives="aby"
+    )
+    part = slice(None, -1) if authors else slice(1, None)
+    arrays = (np.moveaxis(v[part], 0, -1) for v in (y, *slopes))
+    return Sensitivities(*arrays)
+
+
+def march(
+    integrator: str,
+    alpha: np.ndarray,
+    beta: np.ndarray,
+    x: np.ndarray,
+    y0: ArrayLike,
+    dt: float = 1.0,
+    sign: int = -1,
+    derivatives: str = "",
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The loop over time itself, on time-major arrays and without checks.
+
+    Parameters
+    ----------
+    integrator, dt, sign : as in `integrate`.
+    alpha, beta, y0 : shape (...).
+    x : shape (n, ...), the rest broadcasting against (...).
+    derivatives : which are wanted, letters of "aby": by alpha, beta, y0.
+
+    Returns
+    -------
+    States, shape (n + 1, ...), the first being ``y0``, and the wanted derivatives, same shape.
+    """
+    method = INTEGRATORS[integrator]
+    shape = np.broadcast_shapes(np.shape(alpha), np.shape(beta), x.shape[1:], np.shape(y0))
+    dtype = np.result_type(alpha, beta, x, y0, np.float64)
+    y = np.empty((x.shape[0] + 1, *(shape or (1,))), dtype)
+    y[0] = y0
+    slopes = [np.zeros_like(y) for _ in derivatives]
+    if "y" in derivatives:
+        slopes[derivatives.index("y")][0] = 1
+    a, factor = alpha * dt, -sign * dt
+    with np.errstate(all="ignore"):
+        for k in range(x.shape[0]):
+            shift = factor * x[k]
+            b = beta * shift
+            method.step(y[k], a, b, y[k + 1])
+            if not derivatives:
+                continue
+            by_state, by_a, by_b = method.slopes(y[k], y[k + 1], a, b)
+            for name, slope in zip(derivatives, slopes, strict=True):
+                np.multiply(by_state, slope[k], out=slope[k + 1])
+                if name == "a":
+                    slope[k + 1] += by_a if dt == 1 else by_a * dt
+                elif name == "b":
+                    slope[k + 1] += by_b * shift
+    full = (x.shape[0] + 1, *shape)
+    return y.reshape(full), [slope.reshape(full) for slope in slopes]
+
+
+def fixed_point(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0) -> np.ndarray:
+    """The state alpha/(beta x) at which RESET ends, shape (...); infinite for beta x = 0."""
+    drift = np.multiply(beta, x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(drift == 0, np.inf, np.asarray(alpha) / drift))
+
+
+def stability(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0, dt: float = 1.0) -> Stability:
+    """What explicit Euler of step ``dt`` does at constant ``x``; alpha, beta and x broadcast."""
+    alpha, drift = np.asarray(alpha, float), np.multiply(beta, x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(drift == 0, 0.0, drift**2 * dt / alpha)
+    kind = np.select([ratio < 1, ratio < 2], ["monotone", "oscillating"], "unstable")
+    return Stability(ratio, 1 - ratio, kind, drift * dt < 2 * np.sqrt(alpha * dt))
+
+
+def _checked(
+    integrator: str, alpha: Any, beta: Any, x: Any, y0: Any, dt: float, sign: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    if integrator not in INTEGRATORS:
+        raise InputError(
+            f"unknown integrator {shorten(integrator)}",
+            "integrator",
+            closest(str(integrator), INTEGRATORS),
+        )
+    if sign not in (-1, 1):
+        raise InputError(f"sign {shorten(sign)} is neither -1 (RESET) nor +1 (SET)", "sign")
+    if not (np.isfinite(dt) and dt > 0):
+        raise InputError(f"dt {shorten(dt)} is not a positive time", "dt")
+    arrays = []
+    for name, value in (("alpha", alpha), ("beta", beta), ("x", x), ("y0", y0)):
+        try:
+            array = np.asarray(value)
+            array = array.astype(complex if array.dtype.kind == "c" else float, copy=False)
+        except (TypeError, ValueError):
+            raise InputError(f"{shorten(value)} is no array of numbers", name) from None
+        if not np.isfinite(array).all():
+            raise InputError("holds NaN or infinity", name)
+        if (array.real < 0).any():
+            raise InputError("holds a negative number", name, "Values >= 0 are expected")
+        arrays.append(array)
+    alpha, beta, x, y0 = arrays
+    if x.ndim == 0:
+        raise InputError("needs an axis of samples", "x", "Give at least [x]")
+    if (y0.real == 0).any() and integrator == "explicit":
+        raise InputError("is zero, where alpha/y is infinite", "y0", "Use implicit or exact")
+    try:
+        np.broadcast_shapes(alpha.shape, beta.shape, x.shape[:-1], y0.shape)
+    except ValueError:
+        raise InputError(
+            f"shapes {alpha.shape}, {beta.shape}, {x.shape[:-1]} and {y0.shape} do not match",
+            "leading dimensions of alpha, beta, x, y0",
+        ) from None
+    return alpha, beta, x, y0

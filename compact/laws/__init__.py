@@ -1,0 +1,1 @@
+"""Other laws of the update, held against Eqs. (3) and (4) on the same trains."""

@@ -1,0 +1,1 @@
+"""Measured files of many makes become pulse trains."""

@@ -1,0 +1,247 @@
+"""Tables from files that are no text: XLSX, MAT, NPZ and NPY."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from compact.measured.columns import VALUES
+from compact.measured.headings import role_of
+from compact.measured.table import LARGEST, Cell, Column, Table, printable
+from compact.measured.text import from_rows
+from compact.measured.units import split_unit
+from ddkbase.errors import InputError, closest, one_line, shorten
+from ddkbase.mat_file import mat_arrays
+
+__all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "which_variable"]
+
+_CELLS = LARGEST // 8
+
+
+def read_xlsx(content: bytes, path: str, sheet: str | int | None) -> Table:
+    """The table of one sheet of a workbook; needs openpyxl.
+
+    Raises
+    ------
+    InputError : no openpyxl, no workbook, several sheets and none told, no numbers, a formula
+        whose value was not saved.
+    """
+    try:
+        openpyxl: Any = importlib.import_module("openpyxl")
+    except ImportError:
+        raise InputError(
+            "XLSX files need the package openpyxl, which is not installed",
+            path,
+            "Run pip install openpyxl, or save the sheet as CSV",
+        ) from None
+    _refuse_bomb(content, path, "an XLSX workbook")
+
+    def load(values: bool) -> Any:
+        return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=values)
+
+    book = attempt(lambda: load(True), path, "an XLSX workbook")
+    names = [s.title for s in book.worksheets]
+    sheets = {name: attempt(lambda n=name: _cells(book[n]), path, "a readable sheet")  # type: ignore[misc]
+              for name in names}  # fmt: skip
+    filled = [name for name in names if sheets[name]]
+    if isinstance(sheet, int) and not isinstance(sheet, bool):
+        if not 1 <= sheet <= len(names):
+            raise InputError(f"there is no sheet {sheet}", path, f"Sheets 1 to {len(names)}")
+        chosen = names[sheet - 1]
+    elif sheet is not None:
+        if sheet not in sheets:
+            raise InputError(
+                f"there is no sheet {shorten(sheet)}", path, closest(str(sheet), names)
+            )
+        chosen = sheet
+    elif len(filled) != 1:
+        if not filled:
+            raise InputError("holds no value", path, "A table of numbers is expected")
+        raise InputError(
+            f"{len(filled)} sheets hold data", path, "Pass sheet=...: " + ", ".join(filled[:12])
+        )
+    else:
+        chosen = filled[0]
+    place = f"{path}, sheet '{chosen}'"
+    formulas = attempt(lambda: load(False), path, "an XLSX workbook")
+    written = dict(attempt(lambda: _cells(formulas[chosen]), path, "a readable sheet"))
+    for number, cells in sheets[chosen]:
+        for k, cell in enumerate(written.get(number, [])):
+            blank = k >= len(cells) or cells[k] is None
+            if blank and isinstance(cell, str) and cell.startswith("="):
+                raise InputError(
+                    f"the value of the formula {shorten(cell)} was not saved",
+                    f"{place}, row {number}, column {k + 1}",
+                    "Open the file in a spreadsheet program and save it, or save it as CSV",
+                )
+    return from_rows(sheets[chosen], place, "row", [])
+
+
+def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
+    """Rows that are not blank, with their numbers."""
+    rows: list[tuple[int, list[Cell]]] = []
+    count = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        cells = [_cell(value) for value in row]
+        while cells and cells[-1] in (None, ""):
+            cells.pop()
+        count += len(cells)
+        if count > _CELLS:
+            raise ValueError("too many cells")
+        if cells:
+            rows.append((number, cells))
+    return rows
+
+
+def _cell(value: Any) -> Cell:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return str(value)
+
+
+def read_mat(content: bytes, path: str, variable: str | None) -> Table:
+    """The variables of a MATLAB file, structures unfolded; version 7.3 is read by h5py.
+
+    Raises
+    ------
+    InputError : no such file, several variables and none told.
+    """
+    if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
+        arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")
+    else:
+        arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
+    return _from_arrays(arrays, path, variable)
+
+
+def read_npz(content: bytes, path: str, variable: str | None) -> Table:
+    """The arrays of an NPZ or NPY file; pickled objects are refused."""
+    if content[:2] == b"PK":
+        _refuse_bomb(content, path, "an NPZ file")
+
+    def load() -> dict[str, np.ndarray]:
+        loaded = np.load(io.BytesIO(content), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"array": loaded}
+        return {name: loaded[name] for name in loaded.files}
+
+    return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, variable)
+
+
+def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Table:
+    """Columns from named arrays: one matrix, or vectors of one length."""
+    # a damaged file has odd names
+    arrays = {printable(name) or "?": value for name, value in arrays.items()}
+    usable: dict[str, np.ndarray] = {}
+    for name, value in arrays.items():
+        array = np.asarray(value)
+        if array.dtype.kind in "fiub" and array.ndim > 0 and array.size > 1:
+            array = array.reshape([n for n in array.shape if n != 1])
+            if array.ndim <= 2:
+                usable[name] = array
+    if variable is not None:
+        if variable not in arrays:
+            raise InputError(
+                f"there is no variable {shorten(variable)}", path, closest(str(variable), arrays)
+            )
+        if variable not in usable:
+            raise InputError(
+                f"variable {shorten(variable)} is no vector or matrix of numbers", path
+            )
+        usable = {variable: usable[variable]}
+    if not usable:
+        raise InputError("holds no array of numbers", path)
+    lengths = {array.shape for array in usable.values()}
+    known = {n: a for n, a in usable.items() if a.ndim == 1 and role_of(split_unit(n)[0])}
+    if len(usable) == 1:
+        name, array = next(iter(usable.items()))
+        return _from_matrix(name, array, path)
+    if len({a.shape for a in known.values()}) == 1 and any(
+        role_of(split_unit(n)[0]) in VALUES for n in known
+    ):
+        chosen = known
+    elif len(lengths) == 1 and next(iter(usable.values())).ndim == 1:
+        chosen = usable
+    else:
+        raise which_variable(list(usable), path)
+    table = Table(path, [], range(1, next(iter(chosen.values())).size + 1), "element")
+    table.decimal_comma = False
+    left = [n for n in usable if n not in chosen]
+    if left:
+        table.assume("not used: variables " + ", ".join(left[:8]))
+    for k, (name, array) in enumerate(chosen.items()):
+        heading, unit = split_unit(name)
+        table.columns.append(Column(heading, unit, array.astype(float), k + 1))
+    return table
+
+
+def _from_matrix(name: str, array: np.ndarray, path: str) -> Table:
+    heading, unit = split_unit(name)
+    if array.ndim == 1:
+        array = array[:, None]
+    notes = []
+    if array.shape[1] > array.shape[0]:
+        array = array.T
+        notes.append(f"variable '{name}': the longer dimension taken as pulses")
+    table = Table(f"{path}, variable '{name}'", [], range(1, len(array) + 1), "row", False, notes)
+    several = array.shape[1] > 1
+    for k in range(array.shape[1]):
+        # columns of one matrix share its unit; a number tells them apart
+        title = f"{heading} {k + 1}" if several and (unit or role_of(heading)) else ""
+        title = title if several else heading
+        table.columns.append(Column(title, unit, array[:, k].astype(float), k + 1))
+    return table
+
+
+def _hdf5(content: bytes) -> dict[str, Any]:
+    import h5py
+
+    arrays: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and "#" not in name:
+            if item.size > _CELLS:
+                raise ValueError("too many numbers")
+            arrays[name.replace("/", ".")] = np.asarray(item[()]).T
+
+    with h5py.File(io.BytesIO(content), "r") as file:
+        file.visititems(visit)
+    return arrays
+
+
+def _refuse_bomb(content: bytes, path: str, what: str) -> None:
+    def size() -> int:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return sum(info.file_size for info in archive.infolist())
+
+    if attempt(size, path, what) > 5 * LARGEST:
+        raise InputError(f"unpacks to more than {5 * LARGEST} bytes", path)
+
+
+def attempt[T](work: Callable[[], T], path: str, what: str) -> T:
+    """What ``work`` returns; whatever a library trips over means that the file is not ``what``."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return work()
+    except Exception as error:
+        reason = one_line(str(error))[:120] or type(error).__name__
+        raise InputError(f"is not {what}, or is damaged [{reason}]", path) from error
+
+
+def which_variable(names: list[str], path: str) -> InputError:
+    if not names:
+        return InputError("holds no array of numbers", path)
+    return InputError(
+        "it is not clear which variable holds the pulses",
+        path,
+        "Pass variable=...: " + ", ".join(names[:12]),
+    )

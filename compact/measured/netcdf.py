@@ -1,0 +1,146 @@
+"""NetCDF files as long tables; records of the toolkit (PulseTrace) are recognised."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.measured.binary import attempt, which_variable
+from compact.measured.columns import VALUES
+from compact.measured.headings import role_of
+from compact.measured.table import LARGEST, Column, Table
+from ddkbase.errors import InputError, closest, shorten
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["look_into", "read_netcdf"]
+
+
+def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | None) -> Table:
+    """A NetCDF file as a long table: its dimensions but that of pulses tell the trains apart.
+
+    ``initial_conductance`` of the file becomes pulse 0.
+
+    Raises
+    ------
+    InputError : no NetCDF file, no such variable or dimension, or several and none told.
+    StorageError : a record of the toolkit that is not valid.
+    """
+    import xarray as xr
+
+    engine = "scipy" if content[:3] == b"CDF" else "h5netcdf"
+
+    def load() -> xr.Dataset:
+        if engine == "h5netcdf":
+            look_into(io.BytesIO(content))
+        options: dict[str, Any] = {} if engine == "scipy" else {"phony_dims": "access"}
+        with xr.open_dataset(
+            io.BytesIO(content), engine=engine, decode_times=False, **options
+        ) as ds:
+            if ds.nbytes > 5 * LARGEST:
+                raise ValueError(f"it unpacks to more than {5 * LARGEST} bytes")
+            return ds.load()
+
+    ds = attempt(load, path, "a NetCDF file")
+    if ds.attrs.get("schema") == "PulseTrace":
+        from ddkbase.records import validate
+
+        validate(ds, "PulseTrace", where=path)
+    variable = _variable(ds, variable, path)
+    main = ds[variable]
+    dims = [str(d) for d in main.dims]
+    axis = pulse if pulse in dims else next((d for d in dims if role_of(d) == "pulse"), "")
+    if not axis:
+        if len(dims) > 1 or pulse is not None:
+            raise InputError(
+                f"none of the dimensions {', '.join(dims)} is called {shorten(pulse or 'pulse')}",
+                f"{path}, {variable}",
+                "Pass pulse='...': the dimension along which pulses are counted",
+            )
+        axis = dims[0]
+    counts = ds[axis].values if axis in ds.coords else np.arange(1, main.sizes[axis] + 1)
+    if counts.dtype.kind not in "fiu":
+        raise InputError("is no array of numbers", f"{path}, {axis}")
+    others = [d for d in dims if d != axis]
+    frame = main.transpose(*others, axis)
+    columns = {role_of(variable) or "conductance": (frame.values.astype(float), _unit(main))}
+    for name in (*ds.data_vars, *ds.coords):
+        role, array = role_of(str(name)), ds[name]
+        usable = array.dtype.kind in "fiu" and set(array.dims) <= set(dims) and role not in columns
+        if role in ("amplitude", "width", "voltage") and name != variable and usable:
+            spread = array.broadcast_like(main).transpose(*others, axis)
+            columns[role] = (spread.values.astype(float), _unit(array))
+    columns["pulse"] = (np.broadcast_to(counts.astype(float), frame.shape), "")
+    notes = []
+    if "conductance" in columns and counts.size and counts.min() == 1:
+        initial = _initial(ds, main, others, frame)
+        if initial is not None:
+            notes.append("initial_conductance of the file taken as the reading before pulse 1")
+            for name, (array, unit) in columns.items():
+                first = initial if name == "conductance" else 0.0 if name == "pulse" else np.nan
+                before = np.broadcast_to(first, (*array.shape[:-1], 1))
+                columns[name] = (np.concatenate([before, array], axis=-1), unit)
+    shape = columns["pulse"][0].shape
+    size = int(np.prod(shape))
+    table = Table(f"{path}, variable '{variable}'", [], range(1, size + 1), "value", False, notes)
+    for name, (array, unit) in columns.items():
+        table.columns.append(Column(name, unit, array.ravel(), len(table.columns) + 1))
+    for k, dim in enumerate(others):
+        values = ds[dim].values if dim in ds.coords else np.arange(1, main.sizes[dim] + 1)
+        texts = [f"{v:.10g}" if values.dtype.kind in "fiu" else str(v) for v in values]
+        along = np.array(texts, dtype=object).reshape(
+            [-1 if i == k else 1 for i in range(len(shape))]
+        )
+        cells = list(np.broadcast_to(along, shape).ravel())
+        table.columns.append(Column(dim, "", cells, len(table.columns) + 1))
+    return table
+
+
+def look_into(file: Any) -> None:
+    """Read of an HDF5 file, or its path, what h5netcdf looks at first.
+
+    Where that fails, h5netcdf leaves a mess on stderr; h5py raises one of its many exceptions.
+    """
+    import h5py
+
+    with h5py.File(file, "r") as handle:
+        handle.attrs.get("_nc3_strict")
+
+
+def _variable(ds: xr.Dataset, told: str | None, path: str) -> str:
+    numeric = [str(n) for n, v in ds.data_vars.items() if v.ndim and v.dtype.kind in "fiu"]
+    if told is None:
+        for kind in VALUES:
+            found = [n for n in numeric if role_of(n) == kind]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise which_variable(found, path)
+        if len(numeric) == 1:
+            return numeric[0]
+        raise which_variable(numeric, path)
+    if told not in ds.variables:
+        hint = closest(told, map(str, ds.variables))
+        raise InputError(f"there is no variable {shorten(told)}", path, hint)
+    if ds[told].dtype.kind not in "fiu" or not ds[told].size or not ds[told].ndim:
+        raise InputError(f"variable {shorten(told)} is no array of numbers", path)
+    return told
+
+
+def _initial(
+    ds: xr.Dataset, main: xr.DataArray, others: list[str], frame: xr.DataArray
+) -> np.ndarray | None:
+    """``initial_conductance`` (..., 1) in the unit of the conductance, None if there is none."""
+    if "initial_conductance" not in ds or not set(ds["initial_conductance"].dims) <= set(others):
+        return None
+    array = ds["initial_conductance"]
+    if array.dtype.kind not in "fiu" or _unit(array) != _unit(main):
+        return None
+    return array.broadcast_like(frame.isel({frame.dims[-1]: 0}, drop=True)).values[..., None]
+
+
+def _unit(array: xr.DataArray) -> str:
+    return str(array.attrs.get("units", ""))

@@ -1,0 +1,247 @@
+"""Pulse trains that someone else measured or simulated: `read_pulses` takes the file as it is.
+
+What it had to assume stands in ``attrs["assumptions"]`` of the result, one line each; what it
+cannot understand it refuses with the file, the line and the column. See docs/foreign_data.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.measured.binary import read_mat, read_npz, read_xlsx
+from compact.measured.columns import QUANTITY, assign, find_column
+from compact.measured.loops import refuse_loops
+from compact.measured.netcdf import read_netcdf
+from compact.measured.table import LARGEST, Column, Table
+from compact.measured.text import read_text
+from compact.measured.trains import Train, build
+from compact.measured.turns import DIRECTIONS, directed
+from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.units import to_si
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["read_pulses"]
+
+Key = str | int
+
+
+def read_pulses(
+    path: str | os.PathLike[str],
+    *,
+    conductance: Key | Sequence[Key] | None = None,
+    resistance: Key | Sequence[Key] | None = None,
+    current: Key | Sequence[Key] | None = None,
+    voltage: Key | None = None,
+    pulse: Key | None = None,
+    train: Key | Sequence[Key] | None = None,
+    direction: str | Sequence[str] | Mapping[str, str] | None = None,
+    units: str | Mapping[str, str] | None = None,
+    wide: bool | None = None,
+    sheet: str | int | None = None,
+    variable: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+) -> xr.Dataset:
+    """Pulse trains from a file of a laboratory.
+
+    Parameters
+    ----------
+    path : CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF, told by the content.
+    conductance, resistance, current : the column that holds the values, a heading or a number from
+        1; several columns are as many trains.
+    voltage : with a current, its read voltage: a text with a unit ("0.1 V") or a column.
+    pulse : the column (NetCDF: dimension) of pulse numbers.
+    train : the column, or columns, that tell trains apart: cycle, device.
+    direction : "up" or "down" for all trains; one for each, in order or by name; the column that
+        tells; "split" cuts a train where it turns. None: by the headings, else by the values.
+    units : unit of the values ("uS"; "normalised" if they have a scale of their own), or units by
+        column or kind ({"current": "nA", "voltage": "V"}).
+    wide : True: each column of values is a train. False: one column holds all trains.
+    sheet : of XLSX, its name or its number from 1.
+    variable : of MAT, NPZ or NetCDF.
+    delimiter, decimal : of text, where they cannot be found out.
+
+    Returns
+    -------
+    Dataset with dimensions ``train`` and ``pulse``: ``conductance`` [S, or 1 if relative], NaN
+    where a pulse is missing and behind the end of shorter trains; ``length`` (train), number of the
+    last pulse; ``direction`` (train), "up", "down" or "unknown"; ``initial_conductance`` (train),
+    before the first pulse, NaN if not known; ``source`` (train); ``amplitude`` [V] and ``width``
+    [s] (train, pulse) if the file has them with units. Attributes: ``assumptions``,
+    ``source_file``, ``source_checksum``.
+
+    Raises
+    ------
+    InputError : whatever of the file or of the arguments cannot be understood.
+    StorageError : the file cannot be read.
+    """
+    content = _content(path)
+    name = str(path)
+    told: dict[str, Any] = {
+        "conductance": conductance, "resistance": resistance, "current": current, "pulse": pulse,
+        "train": train,
+    }  # fmt: skip
+    table = _table(content, name, sheet, variable, pulse, delimiter, decimal)
+    if table.row == "value":  # NetCDF: the dimensions say what `pulse` and `train` would
+        told["pulse"] = "pulse"
+        told["train"] = [c.number for c in table.columns[_position(table) + 1 :]] or None
+    told["voltage"] = _voltage(table, voltage)
+    if isinstance(direction, str) and direction not in (*DIRECTIONS, "split"):
+        told["direction"] = direction
+    values = conductance or resistance or current
+    if wide is False and isinstance(values, list | tuple) and len(values) > 1:
+        raise InputError("several columns of values are told, and wide=False", name)
+    roles = assign(table, told, wide)
+    trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
+    if roles.guessed and unit == "1" and (direction is None or direction == "split"):
+        refuse_loops(table, trains, split=direction == "split")
+    trains = directed(table, trains, direction)
+    return _dataset(table, trains, unit, content)
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    try:
+        place = Path(path)
+        mode = place.stat().st_mode  # before it is opened: a pipe would wait for its writer
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError("is not a regular file", str(path))
+        with place.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise InputError("no such file", str(path), similar_file(path)) from None
+    except IsADirectoryError:
+        raise InputError("is a folder, not a file", str(path)) from None
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise InputError(f"not a path: {error}", shorten(path)) from error
+    except OSError as error:
+        raise StorageError(error.strerror or "cannot be read", str(path)) from error
+    if len(content) > LARGEST:
+        raise InputError(f"is larger than {LARGEST} bytes", str(path))
+    return content
+
+
+def _table(
+    content: bytes,
+    path: str,
+    sheet: str | int | None,
+    variable: str | None,
+    pulse: Key | None,
+    delimiter: str | None,
+    decimal: str | None,
+) -> Table:
+    suffix = Path(path).suffix.lower()
+    if content.startswith(b"PK") and (
+        suffix in (".xlsx", ".xlsm") or b"[Content_Types]" in content
+    ):
+        return read_xlsx(content, path, sheet)
+    if content.startswith((b"PK", b"\x93NUMPY")):
+        return read_npz(content, path, variable)
+    if content.startswith((b"MATLAB 5.0", b"MATLAB 7.3")) or suffix == ".mat":
+        return read_mat(content, path, variable)
+    if content.startswith((b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")):
+        return read_netcdf(content, path, variable, str(pulse) if pulse else None)
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise InputError("is an old Excel file (XLS)", path, "Save it as XLSX or CSV")
+    if suffix in (".xlsx", ".xlsm", ".nc", ".nc4", ".h5", ".npz", ".npy"):
+        raise InputError(f"is damaged, or not what its name says ({suffix})", path)
+    return read_text(content, path, delimiter, decimal)
+
+
+def _position(table: Table) -> int:
+    return next(i for i, c in enumerate(table.columns) if c.name == "pulse")
+
+
+def _voltage(table: Table, voltage: Key | None) -> Key | float | None:
+    """Volts, if that is what the argument says, else the key of a column."""
+    if isinstance(voltage, str) and all(c.name != voltage.strip() for c in table.columns):
+        try:
+            value = to_si(voltage, "V", "voltage")
+        except InputError:
+            if voltage.strip()[:1] in "+-.0123456789":
+                raise
+            return voltage
+        if value == 0:
+            raise InputError("a read voltage of zero gives no current", "voltage")
+        return value
+    if isinstance(voltage, float):
+        raise InputError(f"{voltage!r} has no unit", "voltage", "Write e.g. voltage='0.1 V'")
+    return voltage
+
+
+def _units(
+    table: Table, units: str | Mapping[str, str] | None, kind: str, values: list[Column]
+) -> dict[str, str]:
+    """Units by column name and by kind."""
+    if units is None:
+        return {}
+    if isinstance(units, str):
+        return {kind: units, **{c.name: units for c in values if c.name}}
+    if not isinstance(units, Mapping):
+        raise InputError(f"{shorten(units)} is neither a unit nor units by column", "units")
+    found = {}
+    for key, unit in units.items():
+        if not isinstance(unit, str):
+            raise InputError(f"{shorten(unit)} is no unit", f"units['{key}']")
+        if key in QUANTITY:
+            found[key] = unit
+        else:
+            column = find_column(table, key, "units")
+            column.unit = unit
+            found[column.name or str(column.number)] = unit
+    if kind in found:  # a word for all columns counts more than their headings
+        found |= {c.name: found[kind] for c in values if c.name and c.name not in found}
+    return found
+
+
+def _dataset(table: Table, trains: list[Train], unit: str, content: bytes) -> xr.Dataset:
+    import xarray as xr
+
+    from ddkbase.records import label
+
+    count = max(t.values.size for t in trains)
+    if count * len(trains) > LARGEST // 8:
+        raise InputError(f"{len(trains)} trains of up to {count} pulses are too many", table.path)
+
+    def padded(arrays: list[np.ndarray]) -> np.ndarray:
+        out = np.full((len(trains), count), np.nan)
+        for row, array in zip(out, arrays, strict=True):
+            row[: array.size] = array
+        return out
+
+    both = ("train", "pulse")
+    data = {
+        "conductance": label(padded([t.values for t in trains]), both, unit, "conductance"),
+        "length": label([t.values.size for t in trains], "train", "1", "number of the last pulse"),
+        "direction": label([t.direction for t in trains], "train", "1", "direction of the train"),
+        "initial_conductance": label(
+            [t.initial for t in trains], "train", unit, "conductance before the first pulse"
+        ),
+        "source": label([t.source for t in trains], "train", "1", "where the train stands"),
+    }
+    for name, long_name in (("amplitude", "pulse amplitude"), ("width", "pulse width")):
+        if name in trains[0].extra:
+            data[name] = label(
+                padded([t.extra[name] for t in trains]), both, QUANTITY[name], long_name
+            )
+    coordinates = {
+        "train": label([t.label for t in trains], "train", "1", "train"),
+        "pulse": label(np.arange(1, count + 1), "pulse", "1", "pulse number"),
+    }
+    attrs = {
+        "title": f"pulse trains of {Path(table.path.split(', ')[0]).name}",
+        "assumptions": table.all_assumptions(),
+        "source_file": table.path,
+        "source_checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
+    }
+    return xr.Dataset(data, coordinates, attrs)

@@ -1,0 +1,240 @@
+"""A table as a laboratory wrote it: named columns of cells, each with its place in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compact.measured.units import is_unit, unit_factor
+from ddkbase.errors import InputError, shorten
+
+__all__ = [
+    "LARGEST",
+    "Cell",
+    "Column",
+    "Table",
+    "has_units_in_cells",
+    "is_empty",
+    "looks_numeric",
+    "numbers",
+    "printable",
+    "uses_comma",
+]
+
+#: bytes of a file, and cells of a table, beyond which nothing is read
+LARGEST = 200_000_000
+
+Cell = str | float | None
+
+_EMPTY = {"", "nan", "n/a", "na", "#n/a", "#na", "null", "none", "-", "--", "---", "missing", "nil"}
+_OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and "no reading"
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
+
+
+@dataclass(eq=False)  # compared by identity: the cells may be an array
+class Column:
+    """One column: its heading, the unit of it ("1" is relative, "" none told), its cells."""
+
+    name: str
+    unit: str
+    cells: Sequence[Cell] | np.ndarray
+    number: int  # counted from 1, as a person counts
+
+    def __post_init__(self) -> None:
+        self.name = printable(self.name)
+
+    @property
+    def title(self) -> str:
+        heading = f" '{self.name}'" if self.name else ""
+        return f"column {self.number}{heading}"
+
+
+@dataclass
+class Table:
+    """Columns of one length and where their rows stand in the file."""
+
+    path: str
+    columns: list[Column]
+    lines: Sequence[int]  # the number of each row in the file
+    row: str = "line"  # what the file calls a row
+    decimal_comma: bool | None = None  # None: not known yet
+    assumptions: list[str] = field(default_factory=list)
+    alike: dict[str, list[str]] = field(default_factory=dict)  # one note on many trains
+
+    def __post_init__(self) -> None:
+        # names of variables and sheets are part of it, and a damaged file has odd ones
+        self.path = "".join(c if c.isprintable() else "?" for c in self.path)
+        self.assumptions = [printable(note, 400) for note in self.assumptions]
+
+    def place(self, column: Column | None = None, row: int | None = None) -> str:
+        """Where a cell is, for an error: file, line, column."""
+        parts = [self.path]
+        if row is not None:
+            parts.append(f"{self.row} {self.lines[row]}")
+        if column is not None:
+            parts.append(column.title)
+        return ", ".join(parts)
+
+    def assume(self, text: str) -> None:
+        """Note what was taken for what."""
+        text = printable(text, 400)
+        if text not in self.assumptions:
+            self.assumptions.append(text)
+
+    def assume_of(self, train: str, text: str) -> None:
+        """Note what was taken for what in one train; the same of many trains makes one note."""
+        self.alike.setdefault(printable(text, 400), []).append(train)
+
+    def all_assumptions(self) -> str:
+        """All notes, one a line."""
+        lines = list(self.assumptions)
+        for text, trains in self.alike.items():
+            named = ", ".join(f"'{t}'" for t in trains[:5])
+            more = f" and {len(trains) - 5} more" if len(trains) > 5 else ""
+            lines.append(f"train{'s' * (len(trains) > 1)} {named}{more}: {text}")
+        return "\n".join(lines)
+
+
+def printable(text: str, length: int = 80) -> str:
+    """The text on one line and without control signs, at most ``length`` long."""
+    text = text[: 4 * length]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:length]
+
+
+def numbers(table: Table, column: Column, quantity: str, unit: str | None = None) -> np.ndarray:
+    """The cells as numbers, NaN where empty.
+
+    Parameters
+    ----------
+    quantity : the unit wanted: "S", "ohm", "A", "V", "s"; "1" for plain numbers.
+    unit : unit of the numbers; None: the column's.
+
+    Returns
+    -------
+    One number a row, in ``quantity``, or as they stand if the column is relative.
+
+    Raises
+    ------
+    InputError : a cell that is neither empty nor a finite number (its place is told), mixed units.
+    """
+    place = table.place(column)
+    unit = column.unit if unit is None else unit
+    factor = unit_factor(unit, quantity, place)
+    plain = factor is None
+    if len(column.cells) and _all_bare(column.cells):
+        values = np.asarray(column.cells, dtype=float)
+        if np.abs(values).max() < _OVERFLOW:
+            return values if factor is None else values * factor
+    values = np.full(len(column.cells), np.nan)
+    overflow = 0
+    for row, cell in enumerate(column.cells):
+        value, own = _number(table, column, row, cell)
+        if own:
+            if plain and quantity != "1" and _has_bare(column.cells):
+                raise InputError(
+                    "some cells of the column have a unit and some have none",
+                    table.place(column, row),
+                    "Pass units='...' for those that have none",
+                )
+            value *= unit_factor(own, quantity, table.place(column, row)) or 1.0
+        elif value == value and abs(value) >= _OVERFLOW:
+            value, overflow = np.nan, overflow + 1
+        elif factor is not None:
+            value *= factor
+        values[row] = value
+    if overflow:
+        table.assume(
+            f"{column.title}: {overflow} readings of 9.9e37 or more (overflow) taken as gaps"
+        )
+    return values
+
+
+def has_units_in_cells(column: Column) -> bool:
+    """Whether a cell brings a unit of its own ("12.5 uS")."""
+    for cell in column.cells:
+        if isinstance(cell, str):
+            match = _NUMBER.match(cell.strip().replace(",", "."))
+            if match and is_unit(cell.strip()[match.end() :].strip()):
+                return True
+    return False
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell says that there is no value."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in _EMPTY
+    return cell is None or cell != cell
+
+
+def looks_numeric(cell: Cell) -> bool:
+    """Whether a cell may be a number, with a point or with a comma, with or without a unit."""
+    if not isinstance(cell, str):
+        return cell is not None
+    text = cell.strip().replace("\N{MINUS SIGN}", "-")
+    for pattern in (_NUMBER, _COMMA_NUMBER):
+        match = pattern.match(text)
+        if match and (match.end() == len(text) or is_unit(text[match.end() :].strip())):
+            return True
+    return False
+
+
+def uses_comma(cell: Cell) -> bool | None:
+    """True for "0,5", False for "0.5", None where neither stands."""
+    if not isinstance(cell, str):
+        return None
+    text = cell.strip().replace("\N{MINUS SIGN}", "-")
+    if _COMMA_NUMBER.match(text) and "." not in text:
+        return True
+    return False if "." in text and _NUMBER.match(text) else None
+
+
+def _all_bare(cells: Sequence[Cell] | np.ndarray) -> bool:
+    """Whether all cells are bare numbers with a decimal point, which NumPy reads much faster."""
+    if isinstance(cells, np.ndarray):
+        return bool(np.isfinite(cells).all())
+    return all(isinstance(c, str) and _NUMBER.fullmatch(c) is not None for c in cells) and not any(
+        "d" in c.lower() for c in cells if isinstance(c, str)
+    )
+
+
+def _has_bare(cells: Sequence[Cell] | np.ndarray) -> bool:
+    return any(
+        (isinstance(c, float) and c == c)
+        or (isinstance(c, str) and _NUMBER.fullmatch(c.strip()) is not None)
+        for c in cells
+    )
+
+
+def _number(table: Table, column: Column, row: int, cell: Cell) -> tuple[float, str]:
+    """The number of a cell and the unit written behind it."""
+    if is_empty(cell):
+        return float("nan"), ""
+    if not isinstance(cell, str):
+        value = float(cell)  # type: ignore[arg-type]  # None is empty
+        if not np.isfinite(value):
+            raise _not_a_number(table, column, row, cell)
+        return value, ""
+    text = cell.strip().replace("\N{MINUS SIGN}", "-")
+    if table.decimal_comma and _COMMA_NUMBER.match(text) and "." not in text:
+        text = text.replace(",", ".", 1)
+    match = _NUMBER.match(text)
+    if match is None:
+        raise _not_a_number(table, column, row, cell)
+    value, rest = float(re.sub("[dD]", "e", match.group())), text[match.end() :].strip()
+    if not np.isfinite(value) or (rest and not is_unit(rest)):
+        raise _not_a_number(table, column, row, cell)
+    return value, rest
+
+
+def _not_a_number(table: Table, column: Column, row: int, cell: Cell) -> InputError:
+    hint = "Correct the cell, or leave it empty for a missing value"
+    if isinstance(cell, str) and (("," in cell and "." in cell) or _GROUPED.fullmatch(cell)):
+        hint = "Write numbers without signs between the thousands"
+    elif isinstance(cell, str) and "," in cell:
+        hint = "Pass decimal=',' if it is a decimal comma"
+    return InputError(f"{shorten(cell)} is not a finite number", table.place(column, row), hint)

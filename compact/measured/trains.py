@@ -1,0 +1,225 @@
+"""From columns with known roles to trains: groups, order, gaps, direction, conductance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compact.measured.columns import QUANTITY, Roles
+from compact.measured.conductance import conductance_of, has_unit
+from compact.measured.headings import direction_in, direction_of
+from compact.measured.table import Column, Table, is_empty, numbers, printable
+from ddkbase.errors import InputError, shorten
+
+__all__ = ["Train", "build"]
+
+_WHOLE = 1e-6  # how far from a whole number a pulse number may lie
+
+
+@dataclass
+class Train:
+    """One train: values (n,) after pulses 1 to n, NaN where missing."""
+
+    label: str
+    source: str
+    values: np.ndarray = field(default_factory=lambda: np.empty(0))
+    direction: str = ""
+    initial: float = np.nan
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    order: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # numbers in the file
+
+
+def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Train], str]:
+    """All trains of a table and the unit of their conductance, "S" or "1".
+
+    Raises
+    ------
+    InputError : a cell that is no number, a pulse that stands twice, a conductance that cannot be.
+    """
+    extra = {
+        name: numbers(table, column, QUANTITY[name], units.get(name))
+        for name in ("amplitude", "width")
+        if (column := getattr(roles, name)) is not None and has_unit(table, column, name, units)
+    }
+    pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
+    if pulses is None:
+        table.assume(f"pulses counted from 1 in the order of the {table.row}s")
+    keys = [[_label(c) for c in column.cells] for column in roles.train]
+    if roles.direction is not None:
+        keys.append(_directions(table, roles.direction))
+    trains: list[Train] = []
+    relative: set[bool] = set()
+    for column in roles.values:
+        values, plain = conductance_of(table, roles, column, units)
+        relative.add(plain)
+        if len(relative) > 1:
+            raise InputError("has no unit where others have one", table.place(column))
+        for group, rows in _groups(keys, len(values)):
+            train = _train(table, roles, column, group, rows, values, pulses, extra)
+            if train is not None:
+                trains.append(train)
+    if not trains:
+        raise InputError("holds no reading after a pulse", table.path)
+    _place(table, trains)
+    _unique_labels(trains)
+    return trains, "1" if relative == {True} else "S"
+
+
+def _groups(keys: list[list[str]], count: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
+    if not keys:
+        return [((), np.arange(count))]
+    found: dict[tuple[str, ...], list[int]] = {}
+    for row, key in enumerate(zip(*keys, strict=True)):
+        found.setdefault(key, []).append(row)
+    return [(key, np.array(rows)) for key, rows in found.items()]
+
+
+def _train(
+    table: Table,
+    roles: Roles,
+    column: Column,
+    group: tuple[str, ...],
+    rows: np.ndarray,
+    values: np.ndarray,
+    pulses: np.ndarray | None,
+    extra: dict[str, np.ndarray],
+) -> Train | None:
+    """One group of rows as a train, its values sorted but not yet placed; None if it is empty."""
+    direction = ""
+    if roles.direction is not None:
+        direction, group = group[-1], group[:-1]
+    elif roles.kind == "conductance" or len(roles.values) > 1:
+        direction = direction_in(column.name) or ""
+        if direction:
+            table.assume(f"{column.title}: direction '{direction}' by its heading")
+    name = column.name or f"column {column.number}"
+    parts = ", ".join(
+        f"{c.name or c.title} {label}" for c, label in zip(roles.train, group, strict=True)
+    )
+    label = parts or name
+    if parts and len(roles.values) > 1:
+        label = f"{name}, {parts}"
+    if roles.direction is not None and direction:
+        label += f", {direction}"
+    order = np.arange(1, rows.size + 1) if pulses is None else pulses[rows]
+    if not np.isfinite(values[rows]).any():
+        table.assume_of(label, "empty, left out")
+        return None
+    ranks = np.argsort(order, kind="stable")
+    if (np.diff(order) < 0).any():
+        table.assume_of(label, "pulses sorted")
+    order, rows = order[ranks], rows[ranks]
+    twice = np.flatnonzero(np.diff(order) == 0)
+    if twice.size:
+        first, second = sorted(table.lines[r] for r in rows[twice[0] : twice[0] + 2])
+        raise InputError(
+            f"pulse {order[twice[0]]} of train '{label}' stands twice, in {table.row}s {first} "
+            f"and {second}",
+            table.place(roles.pulse),
+            "Remove one of them, or name the column that tells trains apart with train='...'",
+        )
+    first, last = int(order[0]), int(order[-1])
+    if last - first > 1000 + 100 * order.size:
+        raise InputError(
+            f"train '{label}' has {order.size} values, but pulse numbers from {first} to {last}",
+            table.place(roles.pulse),
+            "Is that the column of pulse numbers? Pass pulse='...'",
+        )
+    train = Train(label, f"{table.path}, {column.title}" + (f", {parts}" if parts else ""))
+    train.direction = direction
+    if first == 0:
+        table.assume("pulse 0 taken as the reading before the first pulse")
+        train.initial = float(values[rows[0]])
+        order, rows = order[1:], rows[1:]
+    train.order, train.values = order, values[rows]
+    train.extra = {name: array[rows] for name, array in extra.items()}
+    if not np.isfinite(train.values).any():
+        table.assume_of(label, "empty, left out")
+        return None
+    return train
+
+
+def _place(table: Table, trains: list[Train]) -> None:
+    """Give each value its place: pulse k at index k - 1, NaN between.
+
+    A train whose numbers go on from the last of another, or begin far from 1, is counted from 1.
+    """
+    ends = {int(train.order[-1]) for train in trains}
+    for train in trains:
+        first, offset = int(train.order[0]), 0
+        if first > 1 and first - 1 in ends:
+            offset = first - 1
+            table.assume_of(
+                train.label, f"goes on at pulse {first} where another ends, counted from 1"
+            )
+        elif first > train.order.size:
+            offset = first - 1
+            table.assume_of(
+                train.label,
+                f"begins at pulse {first}, counted from 1 as if nothing had come before",
+            )
+        known = np.flatnonzero(np.isfinite(train.values))
+        places = (train.order - offset - 1).astype(int)[: known[-1] + 1]
+
+        def placed(array: np.ndarray, places: np.ndarray = places) -> np.ndarray:
+            out = np.full(places[-1] + 1, np.nan)
+            out[places] = array[: places.size]
+            return out
+
+        train.values = placed(train.values)
+        train.extra = {name: placed(array) for name, array in train.extra.items()}
+
+
+def _unique_labels(trains: list[Train]) -> None:
+    seen: dict[str, int] = {}
+    for train in trains:
+        seen[train.label] = seen.get(train.label, 0) + 1
+        if seen[train.label] > 1:
+            train.label += f" ({seen[train.label]})"
+
+
+def _pulse_numbers(table: Table, column: Column) -> np.ndarray:
+    values = numbers(table, column, "1", "")
+    for row, value in enumerate(values):
+        if not np.isfinite(value):
+            filled = any(not is_empty(c.cells[row]) for c in table.columns if c is not column)
+            if not filled:
+                continue
+            raise InputError(
+                "a value without its pulse number",
+                table.place(column, row),
+                "Give the number, or remove the row",
+            )
+        if abs(value - round(value)) > _WHOLE or value < 0 or value > 1e15:
+            raise InputError(
+                f"{value:g} is not a pulse number",
+                table.place(column, row),
+                "Whole numbers from 0 or 1 are expected; pass pulse='...' if another column counts",
+            )
+    # a row with nothing in it takes a number of its own behind all others
+    missing = ~np.isfinite(values)
+    if missing.any():
+        values[missing] = np.arange(1, missing.sum() + 1) + np.nanmax(values, initial=0)
+    return np.rint(values).astype(np.int64)
+
+
+def _directions(table: Table, column: Column) -> list[str]:
+    found = []
+    for row, cell in enumerate(column.cells):
+        direction = direction_of(cell)
+        if direction is None:
+            raise InputError(
+                f"{shorten(cell)} is not a direction",
+                table.place(column, row),
+                "Write up or down (or set and reset, 1 and -1)",
+            )
+        found.append(direction)
+    return found
+
+
+def _label(cell: str | float | None) -> str:
+    if is_empty(cell):
+        return "without a name"
+    return f"{cell:g}" if isinstance(cell, float) else printable(str(cell))

@@ -1,0 +1,160 @@
+"""Which way a train goes, as told, by its heading or by its values, and where it turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from compact.measured.table import Table
+from compact.measured.trains import Train
+from ddkbase.errors import InputError, shorten
+
+__all__ = ["DIRECTIONS", "directed", "trend", "turning_points"]
+
+DIRECTIONS = ("up", "down")
+_RETREAT = 0.4  # share of the range by which a train must go back to have turned
+_ORDERED = 0.7  # rank correlation from which a limb is one
+
+
+def directed(
+    table: Table,
+    trains: list[Train],
+    told: str | Sequence[str] | Mapping[str, str] | None,
+) -> list[Train]:
+    """Give each train its direction: as told, by its heading, else by its values."""
+    names = [t.label for t in trains]
+    if isinstance(told, Mapping):
+        unknown = [k for k in told if k not in names]
+        if unknown:
+            raise InputError(
+                f"there is no train {shorten(unknown[0])}", f"{table.path}, direction",
+                "Trains: " + ", ".join(names[:12]),
+            )  # fmt: skip
+        by_name = {k: _word(v) for k, v in told.items()}
+    elif told in DIRECTIONS:
+        by_name = dict.fromkeys(names, str(told))
+    elif isinstance(told, Sequence) and not isinstance(told, str):
+        if len(told) != len(trains):
+            raise InputError(
+                f"{len(told)} directions for {len(trains)} trains", f"{table.path}, direction"
+            )
+        by_name = dict(zip(names, map(_word, told), strict=True))
+    else:
+        by_name = {}
+    out: list[Train] = []
+    for train in trains:
+        train.direction = by_name.get(train.label, train.direction)
+        if train.direction:
+            seen = trend(train.values)
+            if seen and seen != train.direction:
+                table.assume_of(train.label, f"'{train.direction}', though it goes {seen}")
+            out.append(train)
+            continue
+        turns = turning_points(train.values)
+        if turns and told != "split":
+            raise InputError(
+                f"train '{train.label}' turns after pulse {turns[0] + 1}"
+                + (f" and {len(turns) - 1} times more" if len(turns) > 1 else ""),
+                train.source,
+                "Pass direction='split' to cut it there, or 'up' or 'down' if it is one train",
+            )
+        pieces = _cut(table, train, turns) if turns else [train]
+        for piece in pieces:
+            piece.direction = trend(piece.values) or "unknown"
+            what = "by its values" if piece.direction != "unknown" else "it goes neither way"
+            table.assume_of(piece.label, f"direction '{piece.direction}', {what}")
+        out += pieces
+    return out
+
+
+def _cut(table: Table, train: Train, turns: list[int]) -> list[Train]:
+    edges = [0, *(t + 1 for t in turns), train.values.size]
+    after = ", ".join(str(t + 1) for t in turns)
+    table.assume_of(train.label, f"cut after pulses {after}, each part counted from 1")
+    pieces = []
+    for k, (start, stop) in enumerate(pairwise(edges)):
+        values = train.values[start:stop]
+        pieces.append(
+            Train(
+                f"{train.label}, part {k + 1}",
+                f"{train.source}, pulses {start + 1} to {stop}",
+                values,
+                initial=train.values[start - 1] if start else train.initial,
+                extra={name: array[start:stop] for name, array in train.extra.items()},
+            )
+        )
+    return pieces
+
+
+def _word(text: object) -> str:
+    if text not in DIRECTIONS:
+        raise InputError(f"{shorten(text)} is not a direction", "direction", "Write 'up' or 'down'")
+    return str(text)
+
+
+def trend(values: Sequence[float] | np.ndarray) -> str:
+    """ "up" or "down" by rank correlation with the pulse number; "" if neither is plain."""
+    values = np.asarray(values, float)
+    known = values[np.isfinite(values)]
+    if known.size < 2 or np.ptp(known) == 0:
+        return ""
+    r = _rank_correlation(known)
+    return "" if abs(r) < 0.5 else "up" if r > 0 else "down"
+
+
+def turning_points(values: np.ndarray) -> list[int]:
+    """Indices of the last value before a train turns from up to down or back.
+
+    A turn is a retreat by 40 % of the range, single outliers aside. Each limb between turns has at
+    least three values, a tenth of the longest limb's, and a rank correlation with the pulse number
+    of 0.7; else there is no turn.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    v = values[known]
+    if v.size < 6 or np.ptp(v) == 0:
+        return []
+    smooth = _running_median(v, 5 if v.size >= 20 else 3)
+    retreat = _RETREAT * np.ptp(smooth)
+    turns: list[int] = []
+    low = high = sign = 0
+    for k in range(1, v.size):
+        low, high = (
+            (k if smooth[k] < smooth[low] else low),
+            (k if smooth[k] > smooth[high] else high),
+        )
+        if sign >= 0 and smooth[high] - smooth[k] > retreat:
+            turns += [high] if sign or high >= 2 else []
+            sign, low = -1, k
+        elif sign <= 0 and smooth[k] - smooth[low] > retreat:
+            turns += [low] if sign or low >= 2 else []
+            sign, high = 1, k
+    # the median moves an extreme by a place or two
+    sides = [1 if smooth[t] > smooth[max(t - 3, 0)] else -1 for t in turns]
+    turns = [
+        max(t - 2, 0) + int((side * v[max(t - 2, 0) : t + 3]).argmax())
+        for t, side in zip(turns, sides, strict=True)
+    ]
+    edges = [0, *turns, v.size - 1]
+    limbs = [v[a : b + 1] for a, b in pairwise(edges)]
+    short = max(3, max(limb.size for limb in limbs) / 10)
+    if any(limb.size < short or abs(_rank_correlation(limb)) < _ORDERED for limb in limbs):
+        return []
+    return [int(known[t]) for t in turns]
+
+
+def _rank_correlation(v: np.ndarray) -> float:
+    if v.size < 2 or np.ptp(v) == 0:
+        return 0.0
+    _, inverse, counts = np.unique(v, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks = (ends - (counts - 1) / 2)[inverse]
+    index = np.arange(v.size)
+    return float(np.corrcoef(ranks, index)[0, 1])
+
+
+def _running_median(v: np.ndarray, width: int) -> np.ndarray:
+    half = width // 2
+    padded = np.pad(v, half, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=-1)

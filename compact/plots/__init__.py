@@ -1,0 +1,1 @@
+"""Pictures of trains, fits and tables."""

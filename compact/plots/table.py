@@ -1,0 +1,294 @@
+"""Pictures of tables: alpha and beta against the pulse setting (Figs. 2b-d, S8), the reachable
+region, and fitted trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from compact.table.schema import AXES, UNITS, words
+from compact.table.trends import SATURATION, Trend, choice, statement
+from ddkbase.errors import InputError
+from ddkbase.pictures import BLUE, ORANGE, SERIES, SKY, VERMILLION, new_figure, style_ticks
+from ddkbase.units import format_si
+
+if TYPE_CHECKING:
+    from compact.table.table import AlphaBetaTable, Inversion
+
+__all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
+
+# alpha orange and beta blue as in the article
+_COLOUR = {"alpha": ORANGE, "beta": BLUE}
+_MARKERS = "osD^vP"
+_BARRED = 8  # lines up to which bars can be told apart
+_GREEK = {"alpha": "α", "beta": "β"}
+_SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (1e-3, "kΩ")}
+_TAGS = "bcd"  # panels of Fig. 2
+
+
+def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
+    """Draw alpha (above) and beta against amplitude, width and initial resistance, as Fig. 2b-d.
+
+    An axis is that of the table which `compact.table.trends.choice` takes; what else varies is
+    averaged.
+    Dark: 95 % band of the mean, light: of one more cycle (dotted: of one more device). A cross: no
+    cell is valid.
+
+    Raises
+    ------
+    InputError : nothing varies in any of the tables.
+    """
+    chosen = choice(tables)
+    if not chosen:
+        raise InputError("nothing varies in this table: there is one setting", "table")
+    known = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
+    figure = new_figure(1.2 + 3.3 * len(chosen), 5.6)
+    grid = figure.subplots(2, len(chosen), squeeze=False, sharex="col")
+    for column, (axis, table) in enumerate(chosen.items()):
+        for row, name in enumerate(("alpha", "beta")):
+            ax = grid[row, column]
+            _bands(ax, table, name, axis)
+            claim = "flat" if name == "alpha" else "rising"
+            _mark(ax, known.get((axis, name, claim)))
+            ax.set_ylim(bottom=0)
+            _axis_label(ax, axis, row == 1)
+            if column == 0:
+                ax.set_ylabel(_GREEK[name], fontsize=12)
+        tag = _TAGS[AXES.index(axis)]
+        grid[0, column].set_title(f"{tag}   {words(axis)}", loc="left", fontsize=10, weight="bold")
+    if "initial_resistance" in chosen:
+        column = list(chosen).index("initial_resistance")
+        for ax in grid[:, column]:
+            ax.axvline(SATURATION / 1e3, color="0.6", linewidth=0.8, linestyle=":")
+    _legend(figure, grid[1], 5)
+    return figure
+
+
+def _legend(figure: Figure, panels: Sequence[Axes] | np.ndarray, columns: int) -> None:
+    """One legend for all panels, each entry once."""
+    known: dict[str, Any] = {}
+    for ax in panels:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            known.setdefault(text, handle)
+    style: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 8.5}
+    figure.legend(known.values(), known.keys(), ncols=columns, **style)
+
+
+def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
+    means = table.means
+    other = [a for a in AXES if a != axis]
+    ds = means.mean(other, skipna=True) if table.varied != (axis,) else means.squeeze(other)
+    x = np.abs(ds[axis].values) * _SCALE[axis][0]
+    order = np.argsort(x)
+    x = x[order]
+    mean = ds[name].values[order]
+    colour = _COLOUR[name]
+
+    def about(key: str) -> tuple[np.ndarray, np.ndarray]:
+        half = ds[f"{name}_{key}"].values[order]
+        return np.maximum(mean - half, 0.0), mean + half
+
+    cycles = about("cycle_band")
+    if np.isfinite(cycles[0]).any():
+        ax.fill_between(x, *cycles, color=colour, alpha=0.18, lw=0, label="95 %: one more cycle")
+    devices = about("device_band")
+    if np.isfinite(devices[0]).any():
+        for k, edge in enumerate(devices):
+            style: dict[str, Any] = {"color": colour, "linestyle": ":", "linewidth": 1.2}
+            ax.plot(x, edge, label="95 %: one more device" if k == 0 else None, **style)
+    low, high = about("mean_band")
+    ax.fill_between(x, low, high, color=colour, alpha=0.45, lw=0, label="95 %: of the mean")
+    marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
+    ax.plot(x, mean, label="mean", **marker)
+    gone = x[np.isnan(mean)]
+    if gone.size:
+        cross: dict[str, Any] = {"marker": "x", "ls": "none", "color": "0.35", "clip_on": False}
+        ax.plot(gone, np.zeros(gone.size), label="no valid cell", zorder=5, **cross)
+    if axis == "width":
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(x, [f"{v:g}" for v in x])
+        ax.set_xticks([], minor=True)
+    style_ticks(ax)
+
+
+def _mark(ax: Axes, trend: Trend | None) -> None:
+    """Write on the panel whether the article's statement holds."""
+    if trend is None:
+        return
+    word = {True: "yes", False: "no", None: "cannot be told"}[trend.holds]
+    word += " (weak)" if trend.weak else ""
+    ax.set_title(f"{trend.claim}: {word}", loc="right", fontsize=9, color="0.25")
+
+
+def _axis_label(ax: Axes, axis: str, wanted: bool) -> None:
+    if wanted:
+        ax.set_xlabel(f"{words(axis).capitalize()} ({_SCALE[axis][1]})", fontsize=10)
+
+
+def by_setting_figure(table: AlphaBetaTable) -> Figure:
+    """Draw alpha and beta of every setting, up to eight lines with 95 % bars, as Fig. S8: of single
+    devices if there are several, else of single cycles; a line for each combination of the other
+    axes that has valid cells, along the axis that has most.
+
+    Raises
+    ------
+    InputError : nothing varies.
+    """
+    if not table.varied:
+        raise InputError("nothing varies in this table: there is one setting", "table")
+    known = table.means["alpha"].notnull()
+
+    def places_of(axis: str) -> int:
+        return int(known.any([a for a in AXES if a != axis]).sum())
+
+    first = max(table.varied, key=places_of)
+    rest = [a for a in AXES if a != first]
+    kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
+    means = table.means.transpose(first, *rest)
+    figure = new_figure(9.5, 4.4)
+    axes = figure.subplots(1, 2)
+    x = np.abs(means[first].values) * _SCALE[first][0]
+    order = np.argsort(x)
+    every = np.ndindex(*(means.sizes[a] for a in rest))
+    places = [p for p in every if means["alpha"][(slice(None), *p)].notnull().any()]
+    for ax, name in zip(axes, ("alpha", "beta"), strict=True):
+        for k, place in enumerate(places):
+            one = means.isel(dict(zip(rest, place, strict=True)))
+            # bars side by side, all near their place
+            aside = (k - (len(places) - 1) / 2) * min(0.012, 0.05 / len(places))
+            if first == "width":
+                beside = x[order] * (x.max() / x.min()) ** aside
+            else:
+                beside = x[order] + aside * np.ptp(x)
+            bars = one[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
+            text = ", ".join(format_si(float(one[a]), UNITS[a]) for a in rest if a in table.varied)
+            ax.errorbar(
+                beside,
+                one[name].values[order],
+                bars,
+                color=SERIES[k % len(SERIES)],
+                marker=_MARKERS[k % len(_MARKERS)],
+                linestyle=("-", "--", "-.", ":")[(k // len(SERIES)) % 4],
+                markersize=4.5,
+                capsize=3,
+                linewidth=1.2,
+                label=text or f"single {kind}, 95 %",
+            )
+        _axis_label(ax, first, True)
+        ax.set_ylabel(_GREEK[name], fontsize=12)
+        ax.margins(x=0.08)
+        ax.set_ylim(bottom=0)
+        if first == "width":
+            ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
+        style_ticks(ax)
+    _legend(figure, axes[:1], 4)
+    return figure
+
+
+def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> Figure:
+    """Draw the pairs that the means reach (blue), their convex hull (dashed), single cells (dots),
+    and a wanted pair with the one that comes closest to it."""
+    region = table.reachable()
+    figure = new_figure(6.2, 4.8)
+    ax = figure.subplots()
+    _sheets(ax, region.sheets)
+    hull = np.concatenate([region.hull, region.hull[:1]])
+    ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
+    ds = table.dataset
+    valid = ds["valid"].values
+    dots: dict[str, Any] = {"marker": "o", "ms": 2.5, "ls": "none", "color": "0.45", "alpha": 0.6}
+    ax.plot(ds["alpha"].values[valid], ds["beta"].values[valid], label="single cells", **dots)
+    means = table.means
+    style: dict[str, Any] = {"marker": "s", "ms": 5, "ls": "none", "color": BLUE}
+    ax.plot(means["alpha"].values.ravel(), means["beta"].values.ravel(), label="means", **style)
+    if inversion is not None:
+        wanted = inversion.alpha_wanted, inversion.beta_wanted
+        got = inversion.at.alpha, inversion.at.beta
+        ax.plot(
+            *wanted, marker="x", markersize=10, mew=2, ls="none", color=VERMILLION, label="wanted"
+        )
+        ax.plot(
+            *got, marker="o", markersize=10, mfc="none", mew=2, ls="none", color=VERMILLION,
+            label="closest",
+        )  # fmt: skip
+        ax.plot(*np.transpose([wanted, got]), color=VERMILLION, linewidth=1)
+    ax.set_xlabel("α", fontsize=12)
+    ax.set_ylabel("β", fontsize=12)
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    style_ticks(ax)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    return figure
+
+
+def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
+    from matplotlib.collections import PolyCollection
+
+    quads = []
+    for k, sheet in enumerate(sheets):
+        sheet = sheet.reshape(sheet.shape[0], -1, 2) if sheet.ndim == 3 else sheet.squeeze()
+        if min(sheet.shape[:2]) < 2:
+            line = sheet.reshape(-1, 2)
+            text = "reached by the means" if k == 0 else None
+            ax.plot(*line.T, color=SKY, linewidth=2.5, label=text)
+            continue
+        corners = sheet[:-1, :-1], sheet[1:, :-1], sheet[1:, 1:], sheet[:-1, 1:]
+        quads.append(np.stack(corners, axis=2).reshape(-1, 4, 2))
+    if quads:
+        every = np.concatenate(quads)
+        every = every[np.isfinite(every).all((1, 2))]
+        colour: dict[str, Any] = {"facecolor": "#CDE7F7", "edgecolor": "#CDE7F7", "linewidth": 0.5}
+        ax.add_collection(PolyCollection(list(every), label="reached by the means", **colour))
+        ax.autoscale_view()
+
+
+def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
+    """Draw trains with their fits, ``count`` valid ones between the best and the worst residual.
+
+    Raises
+    ------
+    InputError : no train is valid, or the table is a draw and has no trains.
+    """
+    ds = table.dataset
+    residual = np.where(ds["valid"].values, ds["residual"].values, np.nan).ravel()
+    sizes = int(np.isfinite(residual).sum())
+    if not sizes:
+        raise InputError("the table holds no fitted train", "table")
+    order = np.argsort(residual)[:sizes]
+    picked = order[np.unique(np.linspace(0, sizes - 1, min(count, sizes)).round().astype(int))]
+    relative = ds["conductance"].attrs["units"] == "1"
+    factor, unit = (1.0, "normalised") if relative else (1e6, "µS")
+    rows = -(-len(picked) // 3)
+    figure = new_figure(10, 0.6 + 2.6 * rows)
+    grid = np.atleast_1d(figure.subplots(rows, min(3, len(picked)), squeeze=False)).ravel()
+    sample = ds["sample"].values
+    for ax, k in zip(grid, picked, strict=False):
+        at = np.unravel_index(int(k), ds["alpha"].shape)
+        ax.plot(sample, ds["conductance"].values[at] * factor, "o", ms=2.2, color=BLUE)
+        ax.plot(sample, ds["fitted"].values[at] * factor, color=VERMILLION, linewidth=1.5)
+        setting = ", ".join(
+            format_si(ds[a].values[i], UNITS[a])
+            for a, i in zip(AXES, at, strict=False)
+            if np.isfinite(ds[a].values[i])
+        )
+        text = f"{setting}\n" if setting else ""
+        text += (
+            f"α {ds['alpha'].values[at]:.3g}, β {ds['beta'].values[at]:.3g}, R {residual[k]:.2g}"
+        )
+        ax.set_title(text, fontsize=8.5)
+        style_ticks(ax)
+        ax.tick_params(labelsize=8)
+        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    for ax in grid[len(picked) :]:
+        ax.remove()
+    figure.supxlabel("Pulses applied", fontsize=10)
+    figure.supylabel(f"Conductance ({unit})", fontsize=10)
+    return figure

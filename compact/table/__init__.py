@@ -1,0 +1,1 @@
+"""`AlphaBetaTable`: built from many trains, asked at a setting, inverted, sampled."""

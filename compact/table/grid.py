@@ -1,0 +1,273 @@
+"""A table between its settings: interpolation, inversion and the reachable region.
+
+Interpolation is linear in amplitude and initial resistance and in the logarithm of the width,
+between the means of neighbouring settings; never outside of them, nor from RESET to SET.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.table.answers import Inversion, Lookup, Region
+from compact.table.schema import AXES, UNITS, VALUES, words
+from ddkbase.errors import InputError
+from ddkbase.units import format_si, to_si
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Grid"]
+
+_FINE = (25, 25, 25)  # places along an axis in the search for an inversion and in the region
+_LOW_WEIGHT = 1e-3  # of the wanted value against the largest of the table, below it counts as that
+_ROUNDS = 40
+_BEST = 24
+
+
+class Grid:
+    """The means of a table, ready for interpolation."""
+
+    def __init__(self, ds: xr.Dataset, means: xr.Dataset) -> None:
+        self.axes = tuple(np.asarray(ds[a].values, float) for a in AXES)
+        names = [*VALUES, "alpha_spread", "beta_spread"]
+        self.values = np.stack([means[n].values for n in names], axis=-1)
+        self.names = tuple(names)
+
+    def setting(self, told: dict[str, Any]) -> np.ndarray:
+        """The setting as numbers, (3,); NaN along an axis of unknown value.
+
+        Raises
+        ------
+        InputError : no unit, outside of the table's range (which is named), or left out.
+        """
+        place = np.full(3, np.nan)
+        for k, axis in enumerate(AXES):
+            values, text = self.axes[k], told.get(axis)
+            if text is None:
+                if values.size > 1:
+                    raise InputError(
+                        f"the table has several values of {words(axis)}", axis, self.range_of(k)
+                    )
+                place[k] = values[0]
+                continue
+            number = to_si(text, UNITS[axis], axis)
+            if np.isnan(values).any():
+                raise InputError(
+                    f"the {words(axis)} of these trains is not known",
+                    axis,
+                    "Leave it out, or fit anew and say it there",
+                )
+            slack = 1e-9 * max(abs(values[0]), abs(values[-1]))
+            gap = self._gap(k)
+            between = gap is not None and gap[0] + slack < number < gap[1] - slack
+            if number < values[0] - slack or number > values[-1] + slack or between:
+                raise InputError(
+                    f"{format_si(number, UNITS[axis])} is outside of the table", axis,
+                    self.range_of(k),
+                )  # fmt: skip
+            place[k] = min(max(number, values[0]), values[-1])
+        return place
+
+    def _gap(self, k: int) -> tuple[float, float] | None:
+        """Largest negative and smallest positive amplitude, if there are both."""
+        values = self.axes[k]
+        if AXES[k] != "amplitude" or not (values[0] < 0 < values[-1]):
+            return None
+        return float(values[values < 0].max()), float(values[values > 0].min())
+
+    def range_of(self, k: int) -> str:
+        """The range of an axis, as a hint."""
+        unit, values = UNITS[AXES[k]], self.axes[k]
+        if values.size == 1:
+            return f"It has {format_si(values[0], unit)} only"
+        ends: list[float] = [values[0], values[-1]]
+        gap = self._gap(k)
+        if gap:
+            ends = [values[0], *gap, values[-1]]
+        texts = [format_si(v, unit) for v in ends]
+        pairs = [f"{a} to {b}" for a, b in zip(texts[::2], texts[1::2], strict=True)]
+        return f"It has {' and '.join(pairs)}"
+
+    def at(self, settings: np.ndarray) -> np.ndarray:
+        """Interpolated values (..., 6) at settings (..., 3) within the range; NaN where one of the
+        neighbours has no valid entry."""
+        lows, shares = [], []
+        for k, values in enumerate(self.axes):
+            x = settings[..., k]
+            if values.size == 1:
+                lows.append(np.zeros(x.shape, int))
+                shares.append(np.zeros(x.shape))
+                continue
+            low = np.clip(np.searchsorted(values, x, side="right") - 1, 0, values.size - 2)
+            scale = np.log if AXES[k] == "width" else np.asarray
+            left, right = scale(values[low]), scale(values[low + 1])
+            lows.append(low)
+            shares.append(np.clip((scale(x) - left) / (right - left), 0.0, 1.0))
+        out = np.zeros((*settings.shape[:-1], len(self.names)))
+        for corner in itertools.product((0, 1), repeat=3):
+            weight = np.ones(settings.shape[:-1])
+            index = []
+            for k, side in enumerate(corner):
+                weight = weight * (shares[k] if side else 1 - shares[k])
+                index.append(np.minimum(lows[k] + side, self.axes[k].size - 1))
+            # a neighbour of no weight may be missing
+            part = self.values[tuple(index)]
+            out += np.where(weight[..., None] > 0, weight[..., None] * part, 0.0)
+        return out
+
+    def lookup(self, told: dict[str, Any]) -> Lookup:
+        """Raises InputError as `setting`, and where a neighbour has no valid entry."""
+        place = self.setting(told)
+        found = self._lookup(place)
+        if not np.isfinite([found.alpha, found.beta]).all():
+            raise InputError(f"no train is valid next to {found.setting()}", "table")
+        return found
+
+    def _lookup(self, place: np.ndarray) -> Lookup:
+        numbers = dict(zip(self.names, map(float, self.at(place)), strict=True))
+        return Lookup(*map(float, place), **numbers)
+
+    def _cells(self) -> list[list[tuple[float, float]]]:
+        """Along each axis the intervals between neighbours, or the one value."""
+        found = []
+        for k, values in enumerate(self.axes):
+            if values.size == 1:
+                found.append([(float(values[0]), float(values[0]))])
+                continue
+            gap = self._gap(k)
+            pairs = itertools.pairwise(map(float, values))
+            # without a partner the last amplitude before the gap still belongs to an interval
+            found.append([p for p in pairs if gap is None or p != gap])
+            if gap is not None:
+                ends = {v for p in found[-1] for v in p}
+                found[-1] += [(v, v) for v in gap if v not in ends]
+        return found
+
+    def _fine(self, k: int, count: int) -> np.ndarray:
+        """Places along an axis, its values among them, none between RESET and SET."""
+        parts = []
+        intervals = self._cells()[k]
+        each = max(3, count // len(intervals) + 1)
+        for low, high in intervals:
+            if low == high or not np.isfinite(low):
+                parts.append(np.array([low]))
+            elif AXES[k] == "width":
+                parts.append(np.geomspace(low, high, each))
+            else:
+                parts.append(np.linspace(low, high, each))
+        return np.unique(np.concatenate(parts))
+
+    def invert(self, alpha: float, beta: float) -> Inversion:
+        """The setting whose means come closest to a pair; of several, that with the least spread.
+
+        Raises
+        ------
+        InputError : a wanted value is negative or no number; the table has no valid entry.
+        """
+        for name, value in (("alpha", alpha), ("beta", beta)):
+            if not (
+                isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0
+            ):
+                raise InputError(f"{value!r} is no number from 0", name, "Use 0 or more")
+        wanted = np.array([float(alpha), float(beta)])
+        largest = np.nanmax(self.values[..., :2], axis=(0, 1, 2), initial=0.0)
+        scale = np.maximum(wanted, np.maximum(_LOW_WEIGHT * largest, 1e-12))
+
+        def misses(settings: np.ndarray) -> np.ndarray:
+            off = (self.at(settings)[..., :2] - wanted) / scale
+            return np.where(np.isfinite(off).all(-1), np.sqrt((off**2).sum(-1)), np.inf)
+
+        grid = np.stack(
+            np.meshgrid(*(self._fine(k, n) for k, n in enumerate(_FINE)), indexing="ij"), axis=-1
+        ).reshape(-1, 3)
+        first = misses(grid)
+        if not np.isfinite(first).any():
+            raise InputError("the table has no valid entry", "table")
+        best = grid[np.argsort(first)[:_BEST]]
+        best = best[np.isfinite(misses(best))]
+        best = np.array([self._refined(start, misses) for start in best])
+        distance = misses(best)
+        close = np.flatnonzero(distance <= distance.min() + 1e-6)
+        spread = self.at(best[close])[:, 4:6] / scale
+        index = close[int(np.argmin(np.nan_to_num((spread**2).sum(-1), nan=np.inf)))]
+        at = self._lookup(best[index])
+        return Inversion(
+            at,
+            float(alpha),
+            float(beta),
+            at.alpha - float(alpha),
+            at.beta - float(beta),
+            float(distance[index]),
+            bool(distance[index] < 1e-3),
+        )
+
+    def _refined(self, start: np.ndarray, misses: Any) -> np.ndarray:
+        """Search on a star of settings around the best, which shrinks."""
+        low = np.array([v[0] for v in self.axes])
+        high = np.array([v[-1] for v in self.axes])
+        free = np.flatnonzero(high > low)
+        moves = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=free.size)))
+        step = np.zeros((len(moves), 3))
+        step[:, free] = moves
+        step *= np.where(high > low, (high - low) / 24, 0.0)
+        here, value = start, float(misses(start))
+        for _ in range(_ROUNDS):
+            trial = np.where(high > low, np.clip(here + step, low, high), here)
+            trial = trial[[self._allowed(t) for t in trial]]
+            scores = misses(trial)
+            k = int(np.argmin(scores))
+            if scores[k] < value:
+                here, value = trial[k], float(scores[k])
+            else:
+                step /= 2
+        return here
+
+    def _allowed(self, setting: np.ndarray) -> bool:
+        gap = self._gap(0)
+        return gap is None or not gap[0] < setting[0] < gap[1]
+
+    def region(self) -> Region:
+        """What the means reach.
+
+        Raises
+        ------
+        InputError : the table has no valid entry.
+        """
+        fine = [self._fine(k, n) for k, n in enumerate(_FINE)]
+        settings = np.stack(np.meshgrid(*fine, indexing="ij"), axis=-1)
+        pairs = self.at(settings)[..., :2]
+        gap = self._gap(0)
+        groups = [slice(None)]
+        if gap is not None:
+            cut = int(np.searchsorted(fine[0], 0.0))
+            groups = [slice(0, cut), slice(cut, None)]
+        sheets = []
+        for group in groups:
+            part = pairs[group]
+            # surfaces across each axis of three, else the one surface or line that there is
+            wide = [k for k in range(3) if part.shape[k] > 1]
+            across = wide if len(wide) == 3 else [k for k in range(3) if k not in wide][:1]
+            for k in across:
+                sheets += [np.take(part, i, axis=k) for i in range(part.shape[k])]
+        points = pairs.reshape(-1, 2)
+        points = points[np.isfinite(points).all(1)]
+        if not len(points):
+            raise InputError("the table has no valid entry", "table")
+        flat = tuple(s for s in sheets if np.isfinite(s).all(-1).any())
+        return Region(points, flat, _hull(points))
+
+
+def _hull(points: np.ndarray) -> np.ndarray:
+    from scipy.spatial import ConvexHull, QhullError
+
+    different = np.unique(points, axis=0)
+    if len(different) < 3:
+        return different
+    try:
+        return np.asarray(different[ConvexHull(different).vertices])
+    except QhullError:  # all on one line
+        order = np.argsort(different @ np.ptp(different, axis=0))
+        return different[[order[0], order[-1]]]

@@ -1,0 +1,251 @@
+"""Pulse trains of any origin, laid out on (amplitude, width, initial_resistance, cycle, device)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compact.table.open import damaged, open_source
+from compact.table.schema import AXES, UNITS
+from ddkbase.errors import InputError, StorageError, shorten
+from ddkbase.units import to_si
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Gathered", "gather", "open_source"]
+
+_DONE, _FAILED = 1, 2  # status of a point of a campaign
+_KEPT = ("campaign_json", "device_yaml", "settings_json", "protocol_json", "versions_json", "seed")
+
+
+@dataclass
+class Gathered:
+    """Trains on a grid.
+
+    Attributes
+    ----------
+    conductance : (amplitude, width, initial_resistance, cycle, device, n), first the conductance
+        before the first pulse where it is known; NaN behind the end.
+    coords : values of the five axes, each increasing; NaN in one of length 1: not known.
+    measured : initial resistance as read [ohm], NaN if not known.
+    reasons : why there is no train; empty where there is one.
+    direction : "down", "up", or "" where neither the data nor the amplitude say.
+    unit : "S" or "1".
+    """
+
+    conductance: np.ndarray
+    coords: dict[str, np.ndarray]
+    measured: np.ndarray
+    reasons: np.ndarray
+    direction: np.ndarray
+    unit: str
+    source: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def checksum(self) -> str:
+        """SHA-256 of all numbers that enter the fit."""
+        digest = hashlib.sha256()
+        for array in (self.conductance, *self.coords.values(), self.measured):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return f"sha256:{digest.hexdigest()}"
+
+
+@dataclass
+class _Train:
+    setting: list[float]
+    cycle: int | None
+    device: int
+    values: np.ndarray
+    measured: float
+    direction: str
+
+
+def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
+    """Lay out trains on the grid of their settings.
+
+    Parameters
+    ----------
+    source : a path; a campaign's dataset; a ``PulseTrace`` or a sequence of them; a dataset of
+        `compact.read_pulses`.
+    told : amplitude, width, initial_resistance as text, for data that do not say them.
+
+    Raises
+    ------
+    InputError : something else; a setting that the data say themselves; no train.
+    StorageError : as `open_source`.
+    """
+    told = {k: v for k, v in (told or {}).items() if v is not None}
+    if isinstance(source, str | os.PathLike):
+        source = open_source(source)
+    if hasattr(source, "data_vars"):
+        if source.attrs.get("schema") == "PulseCampaign":
+            if told:
+                raise InputError("a campaign says its settings itself", ", ".join(told))
+            return _of_campaign(source)
+        traces = [source]
+    elif isinstance(source, Sequence) and source and all(hasattr(s, "data_vars") for s in source):
+        traces = list(source)
+    else:
+        raise InputError(
+            f"{shorten(source)} holds no pulse trains",
+            "source",
+            "Give a path, a dataset, or a list of datasets of pulse trains",
+        )
+    trains = [train for ds in traces for train in _trains_of(ds)]
+    units = {str(ds["conductance"].attrs.get("units", "1")) for ds in traces}
+    if len(units) > 1:
+        raise InputError("some conductances have a unit and others have none", "source")
+    for name, text in told.items():
+        value = to_si(text, UNITS[name], name)
+        k = AXES.index(name)
+        if any(not np.isnan(train.setting[k]) for train in trains):
+            raise InputError(f"the data say the {name.replace('_', ' ')} themselves", name)
+        for train in trains:
+            train.setting[k] = value
+    return _laid_out(trains, units.pop(), traces)
+
+
+def _of_campaign(ds: xr.Dataset) -> Gathered:
+    if ds.attrs.get("schema_version") != 1:
+        raise StorageError(
+            f"version {ds.attrs.get('schema_version')} of the store is not known here",
+            str(ds.attrs.get("source_file", "")),
+        )
+    dims = (*AXES, "cycle", "device")
+    names = ["conductance", "measured_initial_resistance", "status", "reason"]
+    place = str(ds.attrs.get("source_file", "a dataset"))
+    try:
+        ds = ds[names].transpose(*dims, "pulse").load()
+    except Exception as error:  # what is damaged shows when it is read
+        raise damaged(place, error) from error
+    order = {a: np.argsort(ds[a].values, kind="stable") for a in AXES if ds.sizes[a] > 1}
+    ds = ds.isel(order)
+    measured = ds["measured_initial_resistance"].values.astype(float)
+    status = ds["status"].values
+    reasons = np.full(status.shape, "", dtype=object)
+    reasons[status != _DONE] = "the point was not computed"
+    lost = np.isnan(measured) | np.isnan(ds["conductance"].values).all(-1)
+    reasons[lost & (status == _DONE)] = "the store has lost the numbers of this point"
+    failed = status == _FAILED
+    reasons[failed] = [f"the simulation failed: {r}" for r in ds["reason"].values[failed]]
+    values = np.concatenate([1 / measured[..., None], ds["conductance"].values], axis=-1)
+    values[status != _DONE] = np.nan
+    amplitude = ds["amplitude"].values.astype(float)
+    return Gathered(
+        values,
+        {d: ds[d].values for d in dims},
+        measured,
+        reasons,
+        _by_sign(np.broadcast_to(amplitude[:, None, None, None, None], status.shape)),
+        "S",
+        place,
+        _provenance([ds]),
+    )
+
+
+def _by_sign(amplitude: np.ndarray) -> np.ndarray:
+    """Negative amplitudes are RESET, down; positive ones SET, up; NaN: not known."""
+    words = np.full(amplitude.shape, "", dtype=object)
+    words[amplitude < 0] = "down"
+    words[amplitude > 0] = "up"
+    return words
+
+
+def _trains_of(ds: xr.Dataset) -> list[_Train]:
+    if "conductance" not in ds or "pulse" not in ds["conductance"].dims:
+        raise InputError("the dataset has no conductance on 'pulse'", "source")
+    if not set(ds["conductance"].dims) <= {"train", "pulse"}:
+        raise InputError(
+            f"conductance has the dimensions {', '.join(map(str, ds['conductance'].dims))}",
+            "source",
+            "Give (train, pulse), or the dataset of a campaign",
+        )
+    if "train" not in ds.dims:
+        ds = ds.expand_dims("train")
+    trains = []
+    for k in range(ds.sizes["train"]):
+        one = ds.isel(train=k)
+        length = int(one["length"]) if "length" in one else one.sizes["pulse"]
+        values = one["conductance"].values.astype(float)[:length]
+        first = np.nan
+        if "initial_conductance" in one.variables:
+            first = float(one["initial_conductance"])
+        if not np.isnan(first):
+            values = np.concatenate([[first], values])
+        wanted = float(one["wanted_resistance"]) if "wanted_resistance" in one else np.nan
+        setting = [_single(one, "amplitude"), _single(one, "width"), wanted]
+        word = str(one["direction"].values) if "direction" in one else ""
+        if word not in ("up", "down"):
+            word = str(_by_sign(np.array([setting[0]]))[0])
+        measured = (
+            1 / first if ds["conductance"].attrs.get("units") == "S" and first > 0 else np.nan
+        )
+        cycle = ds.attrs.get("cycle")
+        number = None if cycle is None or ds.sizes["train"] > 1 else int(cycle)
+        device = int(ds.attrs.get("device_number", 0))
+        trains.append(_Train(setting, number, device, values, measured, word))
+    return trains
+
+
+def _single(ds: xr.Dataset, name: str) -> float:
+    """The one value of all pulses; NaN if there are several, or none."""
+    if name not in ds.variables:
+        return np.nan
+    values = np.unique(np.asarray(ds[name].values, float))
+    values = values[~np.isnan(values)]
+    return float(values[0]) if values.size == 1 else np.nan
+
+
+def _laid_out(trains: list[_Train], unit: str, sources: list[xr.Dataset]) -> Gathered:
+    axes = []
+    for k, name in enumerate(AXES):
+        values = np.unique([t.setting[k] for t in trains])  # NaN once, at the end
+        if values.size > 1 and np.isnan(values[-1]):
+            raise InputError(f"the {name.replace('_', ' ')} is known of some trains only", "source")
+        axes.append(values)
+    place = [
+        tuple(0 if np.isnan(v) else int(np.searchsorted(axis, v)) for v, axis in zip(
+            t.setting, axes, strict=True)) for t in trains
+    ]  # fmt: skip
+    devices = np.unique([t.device for t in trains])
+    keys = [(*p, t.cycle, t.device) for p, t in zip(place, trains, strict=True)]
+    counted = any(t.cycle is None for t in trains) or len(set(keys)) < len(keys)
+    used: dict[tuple[int, ...], int] = {}
+    cycles = []
+    for p, t in zip(place, trains, strict=True):
+        at = (*p, t.device)
+        used[at] = used.get(at, -1) + 1
+        cycles.append(used[at] if counted or t.cycle is None else t.cycle)
+    numbers = np.unique(cycles)
+    shape = (*(a.size for a in axes), numbers.size, devices.size)
+    longest = max(t.values.size for t in trains)
+    values = np.full((*shape, longest), np.nan)
+    measured, reasons = np.full(shape, np.nan), np.full(shape, "there is no train", dtype=object)
+    direction = np.full(shape, "", dtype=object)
+    for p, cycle, t in zip(place, cycles, trains, strict=True):
+        at = (*p, int(np.searchsorted(numbers, cycle)), int(np.searchsorted(devices, t.device)))
+        values[at][: t.values.size] = t.values
+        measured[at], reasons[at], direction[at] = t.measured, "", t.direction
+    coords = dict(zip((*AXES, "cycle", "device"), (*axes, numbers, devices), strict=True))
+    name = str(sources[0].attrs.get("source_file", "datasets"))
+    if len(sources) > 1:
+        name = f"{len(sources)} datasets"
+    return Gathered(values, coords, measured, reasons, direction, unit, name, _provenance(sources))
+
+
+def _provenance(sources: list[xr.Dataset]) -> dict[str, Any]:
+    """What the sources say of their own origin; of several, what they have in common."""
+    found: dict[str, Any] = {}
+    first = sources[0].attrs
+    for key in (*_KEPT, "source_checksum", "source_file_checksum", "assumptions", "title"):
+        if key in first and all(ds.attrs.get(key) == first[key] for ds in sources):
+            value = first[key]
+            found[key] = value.item() if isinstance(value, np.generic) else value
+    return json.loads(json.dumps(found, default=str))

@@ -1,0 +1,136 @@
+"""Means of a table over its cycles and devices, and how far single ones and the means may be off.
+
+All bands are 95 % and Student's: mean -+ t s/sqrt(n) for the mean, mean -+ t s sqrt(1 + 1/n) for
+one more cycle or device, which is a prediction interval: the mean of n is itself known to s/sqrt(n)
+only. A cycle of a device is the same cell at every setting of a campaign.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from compact.table.schema import AXES, VALUES
+from ddkbase.records import label
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["LEVEL", "half_width", "misfit", "misfit_words", "summary"]
+
+LEVEL = 0.95
+
+
+def half_width(
+    deviation: np.ndarray, count: np.ndarray, mean: bool, averaged: np.ndarray | None = None
+) -> np.ndarray:
+    """Half the 95 % band of the mean, or of one more value, from a standard deviation; NaN for
+    fewer than two.
+
+    Parameters
+    ----------
+    deviation : of single values.
+    count : degrees of freedom of the deviation, plus one.
+    mean : of the mean; else of one more value.
+    averaged : how many values the mean is of, if not ``count`` (several means share a deviation).
+    """
+    from scipy.stats import t
+
+    number = np.asarray(count, float)
+    of = number if averaged is None else np.asarray(averaged, float)
+    with np.errstate(all="ignore"):
+        factor = t.ppf(0.5 + LEVEL / 2, np.where(number > 1, number - 1, np.nan))
+        return factor * deviation * np.sqrt(1 / of if mean else 1 + 1 / of)
+
+
+def summary(ds: xr.Dataset) -> xr.Dataset:
+    """Statistics of a table's dataset on (amplitude, width, initial_resistance).
+
+    For each of alpha, beta, conductance_min, conductance_max, over valid entries: ``NAME``, the
+    mean over devices of the means over cycles; ``NAME_mean_band``, half the 95 % band of this mean
+    (over devices if there are several, else over cycles); ``NAME_cycle_band`` and
+    ``NAME_device_band``, half the 95 % band in which one more cycle of a device falls about the
+    mean of its cycles, and the mean of one more device about the mean of all; ``NAME_spread``, the
+    standard deviation of all.
+    ``count`` and ``share`` of valid entries. NaN: too few.
+    """
+    import xarray as xr
+
+    valid = ds["valid"].values
+    shape = valid.shape[:3]
+    data: dict[str, xr.Variable] = {}
+    for name in VALUES:
+        values = np.where(valid, ds[name].values, np.nan)  # (a, w, r, cycle, device)
+        array, text = ds[name], str(ds[name].attrs["long_name"])
+        for key, (number, meaning) in _statistics(values).items():
+            data[name + key] = label(
+                number.reshape(shape), AXES, array.attrs["units"], f"{meaning} {text}".strip()
+            )
+    data["count"] = label(valid.sum((3, 4)), AXES, "1", "number of valid trains")
+    data["share"] = label(valid.mean((3, 4)), AXES, "1", "share of valid trains")
+    return xr.Dataset(data, {axis: ds[axis] for axis in AXES}, {"level": LEVEL})
+
+
+def _statistics(values: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+    """Keys behind the name, numbers (a, w, r) and their meaning, of values (a, w, r, c, d)."""
+    there = np.isfinite(values)
+    filled = np.where(there, values, 0.0)
+    with np.errstate(all="ignore"):
+        per_device = there.sum(3)
+        device_mean = np.where(per_device > 0, filled.sum(3) / per_device, np.nan)
+        devices = (per_device > 0).sum(3)
+        mean = np.where(devices > 0, np.nansum(device_mean, axis=3) / devices, np.nan)
+        inner = np.where(there, values - device_mean[:, :, :, None, :], 0.0)
+        freedom = there.sum((3, 4)) - devices
+        cycle_sd = np.sqrt((inner**2).sum((3, 4)) / np.where(freedom > 0, freedom, np.nan))
+        outer = np.where(per_device > 0, device_mean - mean[..., None], 0.0)
+        device_sd = np.sqrt((outer**2).sum(3) / np.where(devices > 1, devices - 1, np.nan))
+        total = there.sum((3, 4))
+        every = np.where(there, values - mean[..., None, None], 0.0)
+        spread = np.sqrt((every**2).sum((3, 4)) / np.where(total > 1, total - 1, np.nan))
+    # freedom + 1 stands for the number of cycles where several devices share one deviation
+    of_mean = np.where(
+        devices > 1, half_width(device_sd, devices, True), half_width(cycle_sd, freedom + 1, True)
+    )
+    with np.errstate(all="ignore"):
+        cycles = np.where(devices > 0, total / devices, np.nan)  # of a device
+    return {
+        "": (mean, ""),
+        "_mean_band": (of_mean, "half the 95 % band of the mean of"),
+        "_cycle_band": (
+            half_width(cycle_sd, freedom + 1, False, cycles),
+            "half the 95 % band of one more cycle's",
+        ),
+        "_device_band": (
+            half_width(device_sd, devices, False),
+            "half the 95 % band of one more device's",
+        ),
+        "_spread": (spread, "standard deviation of"),
+    }
+
+
+def misfit(ds: xr.Dataset) -> np.ndarray:
+    """Root mean square distance of the reads from their curve, in spans of the train.
+
+    Parameters
+    ----------
+    ds : of a table, with ``conductance`` and ``fitted``.
+
+    Returns
+    -------
+    (amplitude, width, initial_resistance, cycle, device) [1]; NaN where there is no train.
+    """
+    read, curve = (ds[name].values for name in ("conductance", "fitted"))
+    both = np.isfinite(read) & np.isfinite(curve)
+    squares = np.where(both, (read - curve) ** 2, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
+    span = np.where(both, read, -np.inf).max(-1) - np.where(both, read, np.inf).min(-1)
+    found = np.full(span.shape, np.nan)
+    return np.divide(np.sqrt(squares), span, out=found, where=np.isfinite(span) & (span > 0))
+
+
+def misfit_words(shares: np.ndarray) -> str:
+    """Median and largest of what `misfit` gives, as a text."""
+    middle, largest = 100 * np.median(shares), 100 * shares.max()
+    how = "root mean square, of what the train spans"
+    return f"median {middle:.2f} %, largest {largest:.2f} % ({how})"

@@ -1,0 +1,1 @@
+"""What the article states, recounted and redrawn."""

@@ -1,0 +1,131 @@
+"""Commands of ``ddk-network`` that run many seeds: compare, search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ddk.cli.options import (
+    FolderOption,
+    ProcessesOption,
+    QuickOption,
+    RootOption,
+    SeedsOption,
+    app,
+    command,
+    folder_to_make,
+    names_of,
+    seeds_of,
+    task_of,
+)
+from ddkbase.cli.application import examples
+from ddkbase.cli.output import Output
+
+TaskOption = Annotated[
+    str,
+    typer.Option("--task", metavar="TASK|FOLDER", help="A named task, or a folder of your data."),
+]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
+]
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network compare --task digits --out runs/compare",
+        "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
+        "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
+    )
+)
+@command
+def compare(
+    output: Output,
+    task: TaskOption,
+    out: FolderOption,
+    models: Annotated[
+        str | None, typer.Option("--models", metavar="LIST", help="E.g. 'ddk,raw,leaky'.")
+    ] = None,
+    seeds: SeedsOption = "10",
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    quick: QuickOption = False,
+) -> None:
+    """Train models on one task with several seeds; print mean, deviation, worst, differences.
+
+    Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
+    more models and seeds may be asked for.
+    """
+    from ddk.cli.entries import comparison_entries
+    from ddk.studies.compare import compare as run
+    from ddk.studies.compare import comparison_rows, write_comparison
+    from ddk.studies.comparison_text import difference_words
+
+    folder = folder_to_make(out)
+    chosen, names = seeds_of(seeds), names_of(models, "--models")
+    told = task_of(task, quick)
+    told = told if epochs is None else told.with_epochs(epochs)
+    found = run(
+        told,
+        names,
+        chosen,
+        folder=folder,
+        root=root,
+        processes=processes,
+        progress=output.say,
+    )
+    made = write_comparison(found, folder)
+    output.rows(*comparison_rows(found), str(found.attrs["title"]))
+    if "ddk" in found["model"].values:
+        output.line(difference_words(found))
+    output.add(**comparison_entries(found), folder=folder)
+    output.file(*(path for path in made if path.name == "report.html"))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network search --task digits --quick --out runs/search",
+        "ddk-network search --task digits --seeds 5 --confirm 20 --processes 2 --out runs/long",
+    )
+)
+@command
+def search(
+    output: Output,
+    task: TaskOption,
+    out: FolderOption,
+    seeds: SeedsOption = "3",
+    confirm: Annotated[
+        int, typer.Option("--confirm", min=2, help="Fresh seeds on which the two best meet.")
+    ] = 10,
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    quick: QuickOption = False,
+) -> None:
+    """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
+
+    All are ranked by the validation part; the two best meet on fresh seeds. Goes on as 'compare'.
+    """
+    from ddk.cli.entries import search_entries
+    from ddk.studies.search import search as run
+    from ddk.studies.search import search_rows, write_search
+
+    folder = folder_to_make(out)
+    told = task_of(task, quick)
+    told = told if epochs is None else told.with_epochs(epochs)
+    found = run(
+        told,
+        seeds=seeds_of(seeds),
+        confirm=confirm,
+        folder=folder,
+        root=root,
+        processes=processes,
+        progress=output.say,
+    )
+    made = write_search(found, folder)
+    output.rows(*search_rows(found), str(found.selection.attrs["title"]))
+    for line in found.words:
+        output.line(line)
+    output.add(**search_entries(found), folder=folder)
+    output.file(*(path for path in made if path.name == "report.html"))

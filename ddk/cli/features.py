@@ -1,0 +1,187 @@
+"""Commands of ``ddk-network`` that train nothing: count, features."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ddk.cli.options import (
+    DataOption,
+    FileOption,
+    OverwriteOption,
+    QuickOption,
+    RootOption,
+    SeedOption,
+    TableOption,
+    app,
+    command,
+    names_of,
+    read_table,
+    task_of,
+)
+from ddkbase.cli.application import examples
+from ddkbase.cli.options import free_path, path_of
+from ddkbase.cli.output import Output
+from ddkbase.errors import InputError
+from ddkbase.picture_names import PICTURES, check_suffix, picture_path
+
+
+class How(StrEnum):
+    """By what features are made."""
+
+    algorithm = "algorithm"
+    table = "table"
+    device = "device"
+    all = "all"
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network count",
+        "ddk-network count --task mnist",
+        "ddk-network count --json",
+    )
+)
+@command(answers=True)
+def count(
+    output: Output,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Count this task's networks instead."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
+) -> None:
+    """Count parameters and MACs: the article's figures and ratios, each beside the fair one."""
+    heads, rows = _article_rows(output) if task is None else _task_rows(task, output)
+    if markdown:
+        output.line(f"| {' | '.join(heads)} |")
+        output.line("| --- |" + " --- |" * (len(heads) - 1))
+        for row in rows:
+            output.line(f"| {' | '.join(row)} |")
+        return
+    output.rows(heads, rows)
+
+
+def _article_rows(output: Output) -> tuple[list[str], list[list[str]]]:
+    import dataclasses
+
+    from ddk.article.count_article import article_table
+
+    heads = ["task", "network", "quantity", "given", "computed", "like for like", "", "note"]
+    rows, found = [], []
+    for figure in article_table():
+        found.append({**dataclasses.asdict(figure), "reproduced": figure.reproduced})
+        told = [_number(v, figure.given) for v in (figure.computed, figure.like_for_like)]
+        mark = "" if figure.reproduced else "not reproduced"
+        source = "" if figure.source == "article" else f" ({figure.source})"
+        rows.append(
+            [figure.task, figure.network, figure.quantity, figure.given + source, *told, mark,
+             figure.note]
+        )  # fmt: skip
+    output.add(figures=found)
+    return heads, rows
+
+
+def _task_rows(name: str, output: Output) -> tuple[list[str], list[list[str]]]:
+    from ddk.studies.models import LAYERS, build
+    from ddk.studies.tasks import get_task
+
+    task = get_task(name)
+    shape, classes = task.shape, task.classes
+    rows, counts = [], []
+    for model in LAYERS.values():
+        if model.data:
+            continue
+        network = build(task, model, shape, classes, 0)
+        found = network.count()
+        first = network.layers[0].count(shape)
+        share = first.macs / found.macs if found.macs else 0.0
+        rows.append(
+            [model.name, model.title, f"{found.parameters:,}", f"{found.macs:,}", f"{share:.2%}"]
+        )
+        counts.append(
+            {
+                "model": model.name,
+                "title": model.title,
+                "parameters": found.parameters,
+                "macs": found.macs,
+                "feature_layer_macs": first.macs,
+            }
+        )
+    output.add(task=task.name, models=counts)
+    return ["model", "", "parameters", "MACs of one decision", "of it the feature layer"], rows
+
+
+def _number(value: float, given: str) -> str:
+    if given.rstrip().endswith("%"):
+        return f"{100 * value:.2f} %"
+    for factor, unit in ((1e9, "G"), (1e6, "M")):
+        if given.rstrip().endswith(unit):
+            return f"{value / factor:,.4g} {unit}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network features --data digits --out maps.png",
+        "ddk-network features --data digits --how table --table table.nc --out maps.svg",
+        "ddk-network features --data digits --samples 3 --seed 1 --out maps.nc",
+    )
+)
+@command
+def features(
+    output: Output,
+    data: DataOption,
+    out: FileOption,
+    how: Annotated[How, typer.Option("--how", help="By what they are made.")] = How.algorithm,
+    table: TableOption = None,
+    amplitude: Annotated[
+        str | None,
+        typer.Option(
+            "--amplitude",
+            metavar="LOW,HIGH",
+            help="Pulses at x = 0 and x = 1. Default by finite elements: '-1.6 V,-2.2 V'; the "
+            "article's '-2 V,-3 V' finish the simulated cell with the first pulse. Default by a "
+            "table: its ends.",
+        ),
+    ] = None,
+    fits: Annotated[
+        str | None,
+        typer.Option("--fits", metavar="FILE", help="Draw Eq. (4) fitted to the finite elements."),
+    ] = None,
+    count: Annotated[int, typer.Option("--samples", min=1, help="How many of each class.")] = 1,
+    seed: SeedOption = 0,
+    root: RootOption = None,
+    quick: QuickOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Write feature maps of samples of each class: a picture or a dataset (.nc).
+
+    The suffix of --out chooses: .png, .svg or .pdf for a picture, .nc for the numbers.
+    """
+    from ddk.studies.feature_maps import make_maps, write_fits, write_maps
+
+    check_suffix(path_of(out, "--out"), (*PICTURES, ".nc"))
+    path = free_path(out, overwrite)
+    drawing = None if fits is None else picture_path(fits, overwrite, option="--fits")
+    ends = names_of(amplitude, "--amplitude")
+    if ends is not None and len(ends) != 2:
+        raise InputError(f"'{amplitude}' are not two amplitudes", "--amplitude", "Write LOW,HIGH")
+    if ends is not None and how is How.algorithm:
+        raise InputError("the algorithm has no pulses", "--amplitude", "Leave it out")
+    maps = make_maps(
+        task_of(data, quick),
+        how.value,
+        read_table(table) if table is not None else None,
+        amplitude=None if ends is None else (ends[0], ends[1]),
+        samples=count,
+        seed=seed,
+        root=root,
+        fit=drawing is not None,
+        progress=output.say,
+    )
+    output.file(write_maps(maps, path, overwrite))
+    if drawing is not None:
+        output.file(write_fits(maps, drawing, overwrite))

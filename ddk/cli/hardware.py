@@ -1,0 +1,218 @@
+"""Commands of ``ddk-network`` for chips: compile, simulate, cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ddk.cli.options import (
+    FolderOption,
+    OverwriteOption,
+    PicturesOption,
+    RootOption,
+    TableOption,
+    app,
+    command,
+    folder_to_make,
+    read_table,
+    task_of,
+)
+from ddkbase.cli.application import examples
+from ddkbase.cli.options import path_of
+from ddkbase.cli.output import Output
+from ddkbase.errors import InputError, StorageError, closest
+from ddkbase.picture_names import Pictures
+
+FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
+
+if TYPE_CHECKING:
+    from network.model.ddk_network import Network
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Folder of 'train', or a model.npz.")
+]
+ChipOption = Annotated[
+    str, typer.Option("--chip", metavar="NAME|FILE", help="180nm, 130nm, 32nm, or a YAML file.")
+]
+LayoutOption = Annotated[str, typer.Option("--layout", help="separate, packed, joined or compact.")]
+
+
+@app.command(
+    "compile",
+    epilog=examples(
+        "ddk-network compile runs/net --out runs/chip",
+        "ddk-network compile runs/net --chip 130nm --layout packed --table table.nc --out runs/c",
+    ),
+)
+@command
+def compile_(
+    output: Output,
+    model: ModelArgument,
+    out: FolderOption,
+    chip: ChipOption = "180nm",
+    layout: LayoutOption = "separate",
+    table: TableOption = None,
+    largest_weight: Annotated[
+        float | None, typer.Option("--largest-weight", help="Weight at the end of the window.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR."""
+    from ddk.cli.entries import cost_entries
+    from network.hardware.chip.chip import load_chip
+    from network.hardware.chip.compiler import compile_network, placement_cost
+    from network.hardware.chip.cost import cost_rows, writing
+    from network.hardware.chip.folder import check_free, write_folder
+    from network.hardware.chip.loads import network_loads
+
+    path = folder_to_make(out)
+    check_free(path, overwrite)
+    network = _network(model)
+    found = compile_network(
+        network,
+        load_chip(chip),
+        layout=layout,
+        largest_weight=largest_weight,
+        table=None if table is None else read_table(table),
+    )
+    whole = placement_cost(found)
+    output.rows(*cost_rows(whole), title=f"{found.chip.title}, layout '{layout}'")
+    energy, seconds = writing(network_loads(network), found.chip)
+    from ddkbase.units import format_si
+
+    output.pairs(
+        {
+            "tiles": f"{found.tiles} of {found.chip.count('tiles')}",
+            "writing once": f"{format_si(energy, 'J', 3)}, {format_si(seconds, 's', 3)} row by row",
+        }
+    )
+    written = write_folder(found, path, overwrite, pictures.value)
+    output.add(
+        **cost_entries(whole),
+        tiles_of_chip=found.chip.count("tiles"),
+        writing={"energy": energy, "latency": seconds},
+        layout=layout,
+        folder=written,
+    )
+    output.note(str(written))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network simulate runs/chip/placement.json",
+        "ddk-network simulate runs/chip/placement.json --model runs/net --chips 10 --json",
+    )
+)
+@command(answers=True)
+def simulate(
+    output: Output,
+    placement: Annotated[str, typer.Argument(metavar="FILE", help="placement.json of 'compile'.")],
+    root: RootOption = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Compare with the network it came from.")
+    ] = None,
+    chips: Annotated[
+        int, typer.Option("--chips", min=0, help="Imprecise chips to run it on as well.")
+    ] = 3,
+) -> None:
+    """Run a compiled network from its placement file alone, on the test part of its task."""
+    import numpy as np
+
+    from ddk.studies.folds import Material
+    from network.hardware.chip.placement import read_placement
+
+    found = read_placement(path_of(placement, "FILE"))
+    network = found.network()
+    task, seed = found.notes.get("task"), int(found.notes.get("seed", 0))
+    if not isinstance(task, str):
+        raise InputError("it does not say of which task it is", placement, "Train by 'train'")
+    fold = next(iter(Material(task_of(task, False), root).folds(seed)))
+    x, y = fold.test.x, fold.test.y
+    answers = network.predict(x)
+    pairs = {"accuracy, from the cells": f"{100 * np.mean(answers == y):.2f} % of {len(y)}"}
+    output.add(task=task, seed=seed, samples=len(y), accuracy=np.mean(answers == y))
+    if model is not None:
+        same = answers == _network(model).predict(x)
+        pairs["same predictions as the model"] = f"{int(same.sum())} of {len(y)}"
+        output.add(same_predictions=int(same.sum()))
+    if chips:
+        right = []
+        for number in range(chips):
+            rng = np.random.default_rng([number, 5])
+            chip = found.realise(number)
+            right.append(100 * float(np.mean(network.predict(x, realise=chip, rng=rng) == y)))
+        pairs[f"accuracy on {chips} imprecise chips"] = f"{np.mean(right):.2f} %"
+        output.add(imprecise_chips=[share / 100 for share in right])
+    output.pairs(pairs)
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network cost runs/net",
+        "ddk-network cost lenet5 --chip 32nm --json",
+        "ddk-network cost --article --show",
+    )
+)
+@command(answers=True)
+def cost(
+    output: Output,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL", help="Folder of 'train', model.npz, or samplecnn, lenet5, c3d, ..."
+        ),
+    ] = None,
+    chip: ChipOption = "180nm",
+    layout: LayoutOption = "separate",
+    show: Annotated[
+        bool, typer.Option("--show", help="Print every number of the chip with its source.")
+    ] = False,
+    article: Annotated[
+        bool, typer.Option("--article", help="Print the article's figures beside this chip's.")
+    ] = False,
+) -> None:
+    """Energy, latency, area and TOPS/W of one inference on a chip."""
+    from ddk.article.noise_figures import article_figures, ratio_rows
+    from ddk.cli.entries import cost_entries
+    from network.hardware.chip.chip import load_chip
+    from network.hardware.chip.cost import cost as cost_of
+    from network.hardware.chip.cost import cost_rows
+    from network.hardware.chip.loads import COMPARED, compared_loads, network_loads
+
+    described = load_chip(chip)
+    if model is None and not show and not article:
+        raise InputError("nothing is asked for", "MODEL", "Name a model, or --show, or --article")
+    if show:
+        output.rows(["entry", "value", "what it is", "source"], described.rows(), described.title)
+        output.add(chip_values=described.values)
+    if article:
+        rows = [
+            [f.what, f.of, f.article, f.here, f.follows, f.because]
+            for f in article_figures(described)
+        ]
+        heads = ["figure", "of one", "article", "here", "follows", "what decides it"]
+        output.rows(heads, rows, described.title)
+        output.rows(*ratio_rows(described), title="Whole inferences on the same chip")
+        output.add(article=[dict(zip(FIGURE_KEYS, row, strict=True)) for row in rows])
+    if model is not None:
+        loads = compared_loads(model) if model in COMPARED else network_loads(_network(model))
+        found = cost_of(loads, described, layout=layout)
+        output.add(**cost_entries(found), layout=layout)
+        output.rows(*cost_rows(found), title=f"{described.title}, layout '{layout}'")
+
+
+def _network(text: str) -> Network:
+    """The network of a folder of 'train' or of a file, with its notes."""
+    from ddk.studies.result_folder import MODEL
+    from network.model.files import load_network
+
+    path = path_of(text, "MODEL")
+    if not path.exists():
+        from network.hardware.chip.loads import COMPARED
+
+        hint = f"Name a folder of 'train'. {closest(text, COMPARED)}"
+        raise StorageError("there is no such file or folder", text, hint)
+    return load_network(path / MODEL if Path(path).is_dir() else path)

@@ -1,0 +1,190 @@
+"""What the commands of ``ddk-network`` share: the application, options, texts that name things.
+
+What they share with the other command lines (ways to end, ``--quiet`` and ``--json``, paths) is in
+`ddkbase.cli.application`, `ddkbase.cli.output` and `ddkbase.cli.options`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ddkbase.cli.application import application
+from ddkbase.cli.application import command as _command
+from ddkbase.cli.options import path_of
+from ddkbase.errors import InputError, StorageError
+from ddkbase.picture_names import Pictures
+
+if TYPE_CHECKING:
+    from compact.table.table import AlphaBetaTable
+    from ddk.studies.task import Task
+
+app = application(
+    "ddk-network",
+    "Train networks with a layer of dynamical memristors, and hold them against controls.",
+    "ddk-network train --data digits --out runs/net",
+    "ddk-network evaluate runs/net",
+    "ddk-network compare --task digits --quick --seeds 3 --out runs/compare",
+    first=("train", "evaluate", "compare", "search", "features", "count"),
+)
+
+#: matrices of small networks gain nothing from threads, which on a busy machine cost twentyfold
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Integrator(StrEnum):
+    """How the equation is integrated."""
+
+    implicit = "implicit"
+    explicit = "explicit"
+    exact = "exact"
+
+
+class Constraint(StrEnum):
+    """What alpha and beta may be."""
+
+    positive = "positive"
+    clamp = "clamp"
+    stable = "stable"
+
+
+class Per(StrEnum):
+    """What has an alpha and a beta of its own."""
+
+    network = "network"
+    channel = "channel"
+    step = "step"
+    channel_step = "channel-step"
+
+
+DataOption = Annotated[
+    str,
+    typer.Option("--data", metavar="TASK|FOLDER", help="A named task, or a folder of your data."),
+]
+RootOption = Annotated[
+    str | None,
+    typer.Option("--root", metavar="FOLDER", help="Where the data sets are; default: DDK_DATA."),
+]
+TableOption = Annotated[
+    str | None, typer.Option("--table", metavar="TABLE", help="File of 'ddk-compact fit'.")
+]
+QuickOption = Annotated[bool, typer.Option("--quick", help="The small variant, for a first look.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Of the split, the start and the batches.")
+]
+SeedsOption = Annotated[
+    str, typer.Option("--seeds", metavar="N|LIST", help="How many, or which: '10', '3,5,8', '0-4'.")
+]
+ProcessesOption = Annotated[
+    int, typer.Option("--processes", min=1, help="Runs at a time, each on one core.")
+]
+FolderOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to make.")]
+FileOption = Annotated[str, typer.Option("--out", metavar="FILE", help="File to make.")]
+PicturesOption = Annotated[
+    Pictures,
+    typer.Option("--pictures", help="svg or pdf: make vector pictures beside the PNG files."),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+
+
+def command(
+    function: Callable[..., None] | None = None, *, answers: bool = False
+) -> Callable[..., Any]:
+    """`ddkbase.cli.application.command`, where each product of matrices has one thread."""
+    if function is None:
+        return functools.partial(command, answers=answers)
+    called = function
+
+    @functools.wraps(called)
+    def run(*args: Any, **kwargs: Any) -> None:
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
+        called(*args, **kwargs)
+
+    return _command(answers=answers)(run)
+
+
+def read_table(text: str) -> AlphaBetaTable:
+    """The table of a file. Raises StorageError."""
+    from compact.table.table import AlphaBetaTable
+
+    return AlphaBetaTable.read(path_of(text, "--table"))
+
+
+def task_of(data: str, quick: bool) -> Task:
+    """The task of a name or of a folder.
+
+    Raises
+    ------
+    InputError : no such task, and no folder of that name.
+    """
+    from ddk.studies.task_folder import folder_task
+    from ddk.studies.tasks import TASKS, get_task
+
+    text = str(path_of(data, "--data"))
+    if text in TASKS or not (os.sep in data or Path(text).is_dir()):
+        return get_task(text, quick)
+    task = folder_task(Path(text))
+    return task.small() if quick else task
+
+
+def seeds_of(text: str) -> list[int]:
+    """Seeds of a text: how many ('10'), which ('3,5,8'), or from one to another ('0-4').
+
+    A single number says how many; write '7,' for seed 7 alone.
+
+    Raises
+    ------
+    InputError : it is none of the three, there is none, or there are more than 10,000.
+    """
+    told = text.strip()
+    single = told.isdigit()
+    found: list[int] = []
+    for part in told.split(","):
+        first, dash, last = (p.strip() for p in part.partition("-"))
+        if not part.strip() and not single and found:
+            continue  # a comma at the end
+        if not (first.isascii() and first.isdigit()) or (dash and not last.isdigit()):
+            raise InputError(f"'{text}' names no seeds", "--seeds", "Write '10', '3,5,8' or '0-4'")
+        begin = 0 if single else int(first[:9])
+        stop = int(first[:9]) - 1 if single else int(last[:9]) if dash else begin
+        if stop - begin >= 10_000 or len(first) > 9 or len(last) > 9:
+            raise InputError(f"'{text}' are too many seeds", "--seeds", "Take up to 10,000")
+        found += range(begin, stop + 1)
+    if not found:
+        raise InputError(f"'{text}' names no seeds", "--seeds", "Write '10', '3,5,8' or '0-4'")
+    return found
+
+
+def names_of(text: str | None, option: str) -> list[str] | None:
+    """Names parted by commas; None if none were given. Raises InputError: an empty name."""
+    if text is None:
+        return None
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise InputError(f"'{text}' holds an empty name", option, "Write e.g. 'ddk,raw,leaky'")
+    return found
+
+
+def folder_to_make(text: str) -> Path:
+    """The folder of ``--out``; the folders above it are made, as ``ddk-device`` does.
+
+    Raises
+    ------
+    InputError : the name is empty.
+    StorageError : a folder above cannot be made.
+    """
+    path = path_of(text, "--out", "folder")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot be made: {error.strerror or error}", str(path.parent), "Choose another name"
+        ) from error
+    return path

@@ -1,0 +1,180 @@
+"""Commands of ``ddk-network`` that study hardware: harden, study."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ddk.cli.options import (
+    FolderOption,
+    PicturesOption,
+    QuickOption,
+    RootOption,
+    SeedsOption,
+    app,
+    command,
+    folder_to_make,
+    names_of,
+    seeds_of,
+    task_of,
+)
+from ddkbase.cli.application import end, examples
+from ddkbase.cli.output import Output, entries_of, units_of
+from ddkbase.errors import InputError, SolverError, closest
+from ddkbase.picture_names import Pictures, as_format
+
+TaskOption = Annotated[str, typer.Option("--task", metavar="TASK|FOLDER", help="A named task.")]
+
+
+class Preset(StrEnum):
+    """How finely the cell's mesh and time are resolved."""
+
+    quick = "quick"
+    default = "default"
+    fine = "fine"
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network harden --task digits --kind modes --quick --seeds 2 --out runs/modes",
+        "ddk-network harden --task speakers --kind noise --chip 130nm --out runs/noise",
+    )
+)
+@command
+def harden(
+    output: Output,
+    task: TaskOption,
+    out: FolderOption,
+    kind: Annotated[
+        str, typer.Option("--kind", help="modes, noise, quantisation or stuck.")
+    ] = "modes",
+    seeds: SeedsOption = "10",
+    cases: Annotated[
+        str | None, typer.Option("--cases", metavar="LIST", help="Those that begin so only.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", help="Of 'compare'.")] = "ddk",
+    chip: Annotated[
+        str | None,
+        typer.Option("--chip", metavar="NAME|FILE", help="Its imprecision; default: the article's"),
+    ] = None,
+    root: RootOption = None,
+    quick: QuickOption = False,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Train for imprecise hardware by every mode, over noise, bits or failed cells.
+
+    Every finished number is kept in DIR. Started again with the same DIR, only what is missing is
+    run.
+    """
+    from ddk.cli.entries import spread
+    from ddk.studies.hardware import KINDS, run, table_rows
+    from ddk.studies.result_store import write_json
+    from network.hardware.chip.chip import load_chip
+    from network.plots.hardware import bars_figure, save
+
+    folder = folder_to_make(out)
+    if kind not in KINDS:
+        raise InputError(f"there is nothing called '{kind}'", "--kind", closest(kind, KINDS))
+    found = run(
+        kind,
+        task_of(task, quick),
+        seeds_of(seeds),
+        folder,
+        model=model,
+        hardware=None if chip is None else load_chip(chip).hardware(),
+        root=root,
+        only=names_of(cases, "--cases"),
+        progress=output.say,
+    )
+    heads, rows = table_rows(found)
+    output.rows(heads, rows, f"{task}, {kind}")
+    table: dict[str, Any] = {"heads": heads, "rows": rows}
+    write_json(table, folder / "table.json", overwrite=True)
+    output.add(
+        task=task,
+        kind=kind,
+        cases={name: spread(list(by_seed.values())) for name, by_seed in found.items()},
+        folder=folder,
+    )
+    output.file(folder / "table.json")
+    if kind == "modes":
+        for name in dict.fromkeys(("bars.png", as_format("bars.png", pictures.value))):
+            output.file(save(bars_figure(found), folder / name, True))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network study thickness '7 nm,9 nm,11 nm' --task digits --quick --out runs/study",
+        "ddk-network study pulse-width '20 ns,100 ns' --task digits --devices 2 --out runs/width",
+    )
+)
+@command
+def study(
+    output: Output,
+    parameter: Annotated[
+        str,
+        typer.Argument(
+            metavar="PARAMETER",
+            help="thickness, activation-energy, filament-radius, pulse-width, or a dotted path.",
+        ),
+    ],
+    values: Annotated[str, typer.Argument(metavar="VALUES", help="E.g. '7 nm,9 nm,11 nm'.")],
+    task: TaskOption,
+    out: FolderOption,
+    seeds: SeedsOption = "1",
+    devices: Annotated[int, typer.Option("--devices", min=1, help="Cells drawn a value.")] = 4,
+    pulses: Annotated[int, typer.Option("--pulses", min=2, help="Of each train.")] = 50,
+    resistance: Annotated[
+        str, typer.Option("--initial-resistance", help="That trains start from.")
+    ] = "10 kohm",
+    preset: Annotated[
+        Preset, typer.Option("--preset", help="How finely mesh and time are resolved.")
+    ] = Preset.quick,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Address of a Dask scheduler instead.")
+    ] = None,
+    root: RootOption = None,
+    quick: QuickOption = False,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Vary a parameter of the simulated cell and draw accuracy, energy and yield against it.
+
+    Pulse trains are simulated by finite elements on Dask, alpha and beta fitted, and a network is
+    trained where that cell can put it. Goes on where it was stopped.
+    """
+    from ddk.studies.device import Plan
+    from ddk.studies.device import study as run
+    from ddkbase.records import write_bytes
+    from network.plots.hardware import save, study_figure
+
+    folder = folder_to_make(out)
+    found = run(
+        parameter,
+        names_of(values, "VALUES") or [],
+        task_of(task, quick),
+        folder,
+        seeds=seeds_of(seeds),
+        plan=Plan(
+            devices=devices, pulses=pulses, preset=preset.value, initial_resistance=resistance
+        ),
+        root=root,
+        workers=workers,
+        scheduler=scheduler,
+        progress=output.say,
+    )
+    frame = found.drop_vars(["text", "reason"]).to_dataframe()
+    output.file(write_bytes(folder / "study.csv", frame.to_csv().encode("utf-8"), True))
+    numbers = found.drop_vars([n for n in found.data_vars if found[n].dims != ("value", "seed")])
+    output.add(parameter=parameter, points=entries_of(numbers), folder=folder)
+    output.add(reasons=found["reason"].values, units=units_of(numbers))
+    for name in dict.fromkeys(("study.png", as_format("study.png", pictures.value))):
+        output.file(save(study_figure(found), folder / name, True))
+    reasons = [str(text) for text in found["reason"].values if str(text)]
+    if len(reasons) == found.sizes["value"]:  # nothing came of it
+        output.finish()
+        end(f"no value gave a network: {reasons[0]}", SolverError.exit_code)

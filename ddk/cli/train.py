@@ -1,0 +1,239 @@
+"""The commands of ``ddk-network``: train, evaluate, and those that other modules add.
+
+What all commands share is in `ddk.cli.options`. Whatever takes time to import is imported inside
+the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ddk.cli.options import (
+    Constraint,
+    DataOption,
+    FolderOption,
+    Integrator,
+    OverwriteOption,
+    Per,
+    QuickOption,
+    RootOption,
+    SeedOption,
+    TableOption,
+    app,
+    command,
+    folder_to_make,
+    names_of,
+    read_table,
+    task_of,
+)
+from ddkbase.cli.application import examples
+from ddkbase.cli.options import given, path_of
+from ddkbase.cli.output import Output
+from ddkbase.errors import InputError
+
+__all__ = ["app"]
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network train --data digits --out runs/net",
+        "ddk-network train --data digits --table table.nc --seed 3 --out runs/cell",
+        "ddk-network train --data mnist --root ~/data --model raw --out runs/raw",
+        "ddk-network train --data digits --quick --out runs/quick --json > quick.json",
+    )
+)
+@command
+def train(
+    output: Output,
+    data: DataOption,
+    out: FolderOption,
+    model: Annotated[
+        str, typer.Option("--model", help="ddk, a control (raw, leaky, ...) or a baseline.")
+    ] = "ddk",
+    seed: SeedOption = 0,
+    root: RootOption = None,
+    table: TableOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="simulated",
+            help="Simulate pulse trains of the shipped cell and fit the table from them.",
+        ),
+    ] = None,
+    integrator: Annotated[
+        Integrator | None, typer.Option("--integrator", help="Default: implicit.")
+    ] = None,
+    constraint: Annotated[
+        Constraint | None, typer.Option("--constraint", help="Default: positive.")
+    ] = None,
+    per: Annotated[Per | None, typer.Option("--per", help="What has a pair of its own.")] = None,
+    banks: Annotated[
+        int | None, typer.Option("--banks", min=1, help="Pairs that read the same input.")
+    ] = None,
+    readout: Annotated[
+        str | None, typer.Option("--readout", metavar="all|N|last", help="Which states are read.")
+    ] = None,
+    hidden: Annotated[
+        str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes; the last counts.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="For hardware: imprecision-based, hybrid, hybrid-arrays, ..."),
+    ] = None,
+    chip: Annotated[
+        str | None,
+        typer.Option("--chip", metavar="NAME|FILE", help="Of --mode; default: the article's."),
+    ] = None,
+    quick: QuickOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train one network, test it after the last epoch, write model, metrics and report.
+
+    With a table, alpha and beta are kept where pulses of its cell can put them. With a mode, the
+    network is trained for imprecise hardware; what the chip makes of it is said besides.
+    """
+    import dataclasses
+
+    from ddk.cli.entries import result_entries
+    from ddk.studies import result_folder
+    from ddk.studies.experiment import run
+    from ddk.studies.mode_training import check_mode, hardware_of, run_in_mode
+    from ddk.studies.report import figures
+
+    path = folder_to_make(out)
+    result_folder.check_free(path, overwrite)
+    options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
+    if readout is not None:
+        options["readout"] = _readout(readout)
+    _check_device(device, table, model, options)
+    if mode is not None:
+        check_mode(mode, model)
+    elif chip is not None:
+        raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
+    found = read_table(table) if table is not None else None
+    task = task_of(data, quick)
+    if epochs is not None:
+        task = task.with_epochs(epochs)
+    if hidden is not None:
+        task = dataclasses.replace(task, hidden=_widths(hidden))
+    if options and not model.startswith("ddk"):
+        names = ", ".join(f"--{n}" for n in options)
+        raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
+    if device is not None:
+        from ddk.studies.device_table import simulated_table
+
+        found = simulated_table(progress=output.say)
+    more: dict[str, str] = {}
+    if found is not None:
+        from network.ddk.reachable import Reachable
+
+        options["constraint"] = Reachable(found)
+    if mode is None:
+        result = run(task, model, seed, root=root, options=options, progress=output.say)
+    else:
+        result, more = run_in_mode(
+            task,
+            model,
+            seed,
+            mode,
+            hardware=hardware_of(chip, found),
+            table=found,
+            root=root,
+            options=options,
+            progress=output.say,
+        )
+    if found is not None:
+        from ddk.studies.device_table import settings_words
+
+        more |= settings_words(found, result)
+    output.pairs({**figures(result), **more})
+    written = result_folder.write(
+        task, result, path, overwrite=overwrite, more=more, table=found if device else None
+    )
+    output.add(**result_entries(result), folder=written, units={"seconds": "s"})
+    output.note(str(written))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-network evaluate runs/net",
+        "ddk-network evaluate runs/net --table table.nc --draws 20 --json",
+    )
+)
+@command(answers=True)
+def evaluate(
+    output: Output,
+    model: Annotated[str, typer.Argument(metavar="DIR", help="Folder of 'train'.")],
+    root: RootOption = None,
+    table: TableOption = None,
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, help="Devices drawn from the table.")
+    ] = 10,
+    seed: SeedOption = 0,
+) -> None:
+    """Test a trained network again; with a table, on devices that scatter as its cells do.
+
+    On devices it is tested as it is, and with the statistics of its features taken anew on each
+    device, which needs no labels.
+    """
+    from ddk.cli.entries import device_entries
+    from ddk.studies import result_folder
+    from ddk.studies.evaluate import on_devices, once_more
+
+    trained = result_folder.read(path_of(model, "DIR", "folder"))
+    found = read_table(table) if table is not None else None
+    again = once_more(trained, root)
+    pairs = again.texts()
+    output.add(
+        task=trained.task.name,
+        model=trained.result.model,
+        seed=trained.result.seed,
+        accuracy=again.accuracy,
+        as_trained=again.same,
+        held_out=again.fold.held_out,
+    )
+    if found is not None:
+        drawn = on_devices(trained, again.fold, found, draws, seed)
+        pairs |= drawn.texts()
+        output.add(on_devices=device_entries(drawn))
+    output.pairs(pairs)
+
+
+def _check_device(
+    device: str | None, table: str | None, model: str, options: dict[str, object]
+) -> None:
+    if device is not None and device != "simulated":
+        raise InputError(f"there is no device '{device}'", "--device", "Write 'simulated'")
+    if device is not None and table is not None:
+        raise InputError("a table is given already", "--device, --table", "Leave one out")
+    if device is None and table is None:
+        return
+    where = "--table" if table is not None else "--device"
+    if not model.startswith("ddk"):
+        raise InputError(f"model '{model}' has no DDK layer", where, "Leave it out")
+    if "constraint" in options:
+        raise InputError(
+            "the table says what is allowed", f"{where}, --constraint", "Leave one out"
+        )
+
+
+def _readout(text: str) -> int | str:
+    told = text.strip()
+    if told in ("all", "last"):
+        return told
+    if told.isascii() and told.isdigit() and 0 < len(told) < 8 and int(told):
+        return int(told)
+    raise InputError(f"'{text}' is no readout", "--readout", "Write 'all', 'last' or a number")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    found = []
+    for name in names_of(text, "--hidden") or []:
+        if not (name.isascii() and name.isdigit() and 0 < len(name) < 6 and int(name)):
+            raise InputError(f"'{name}' is no width", "--hidden", "Write e.g. '48' or '128,128'")
+        found.append(int(name))
+    return tuple(found)

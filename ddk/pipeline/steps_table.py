@@ -1,0 +1,182 @@
+"""The step that fits alpha and beta, and the table that the steps behind it use."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddk.pipeline.content import of_path
+from ddk.pipeline.file import Chain
+from ddk.pipeline.job import Found, Job, Picture, Place
+from ddk.pipeline.steps_device import STORE
+from ddkbase.errors import InputError
+
+if TYPE_CHECKING:
+    from compact.table.table import AlphaBetaTable
+
+__all__ = ["TABLE", "TableSource", "fit_job"]
+
+TABLE = "table.nc"
+_CHOICES = {
+    "method": ("better", "article"),
+    "integrator": ("implicit", "explicit", "exact"),
+    "window": ("data", "free"),
+    "loss": ("linear", "soft_l1", "huber"),
+    "direction": ("down", "up"),
+}
+_COLUMNS = (
+    "conductance", "resistance", "current", "voltage", "pulse", "train", "units", "wide", "sheet",
+    "variable", "delimiter", "decimal", "direction",
+)  # fmt: skip
+
+
+class TableSource:
+    """Where the table comes from that a step uses: a step before it, a file, or nowhere.
+
+    Parameters
+    ----------
+    chain : the pipeline.
+
+    Raises
+    ------
+    InputError : both a table and a step that fits one.
+    StorageError : the file is no table.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.path: Path | None = chain.top.path("table")
+        self.fitted = "fit" in chain.steps
+        if self.path is not None and self.fitted:
+            raise InputError("a table is given, and one is to be fitted", "table, fit", "Leave one")
+        self._sum = ""
+        if self.path is not None:
+            self.read(None)
+            self._sum = of_path(self.path)
+
+    def __bool__(self) -> bool:
+        return self.fitted or self.path is not None
+
+    def settings(self) -> dict[str, Any]:
+        """What a step's result depends on, if the table is a file."""
+        return {"table": self._sum} if self.path is not None else {}
+
+    def uses(self) -> tuple[str, ...]:
+        """The step that makes the table, if one does."""
+        return ("fit",) if self.fitted else ()
+
+    def read(self, place: Place | None) -> AlphaBetaTable | None:
+        """The table, None if there is none. Raises StorageError if it cannot be read."""
+        from compact.table.table import AlphaBetaTable
+
+        if self.path is not None:
+            return AlphaBetaTable.read(self.path)
+        if self.fitted and place is not None:
+            return AlphaBetaTable.read(place.above["fit"] / TABLE)
+        return None
+
+
+def fit_job(chain: Chain) -> Job:
+    """alpha and beta of the trains of the campaign, of the one train, or of a file.
+
+    Raises
+    ------
+    InputError : no trains, or several sources of them; an option that does not fit.
+    StorageError : the file of trains is missing.
+    """
+    keys = chain.steps["fit"]
+    trains = chain.top.path("trains")
+    made = [name for name in ("campaign", "pulses") if name in chain.steps]
+    if trains is not None and "campaign" in made:
+        hint = "Leave one out"
+        raise InputError("trains are given, and a campaign simulates others", "trains", hint)
+    if trains is None and not made:
+        hint = "Add the step 'campaign', or 'trains: measured.csv'"
+        raise InputError("there are no trains to fit", "fit", hint)
+    options: dict[str, Any] = {k: keys.choice(k, v) for k, v in _CHOICES.items()}
+    options["seed"] = keys.whole("seed")
+    for name in ("mirror", "skip_missing"):
+        options[name] = keys.flag(name) or None
+    for name, unit in (("amplitude", "V"), ("width", "s"), ("initial_resistance", "ohm")):
+        options[name] = keys.quantity(name, unit)
+    options = {name: value for name, value in options.items() if value is not None}
+    columns = keys.mapping("columns")
+    type(keys)(columns, keys.place("columns"), _COLUMNS)
+    if columns and trains is None:
+        raise InputError("simulated trains have no columns to choose", keys.place("columns"))
+    settings: dict[str, Any] = {"options": options, "columns": columns}
+    if trains is not None:
+        settings["trains"] = of_path(trains)
+
+    def work(place: Place) -> Found:
+        from compact.table.table import AlphaBetaTable
+
+        if trains is not None:
+            opened: Any = importlib.import_module("compact.table.source").open_source
+            source: Any = opened(trains, **columns)
+        elif made[0] == "campaign":
+            source = place.above["campaign"] / STORE
+        else:
+            source = place.above["pulses"] / "pulses.nc"
+        table = AlphaBetaTable.fit(source, **options)
+        if not table.dataset["valid"].values.any():
+            raise InputError(f"no train could be fitted: {table.reasons()[0][0]}", "fit")
+        table.write(place.folder / TABLE, overwrite=True)
+        importlib.import_module("compact.report").write_report(
+            table, place.folder / "report.html", overwrite=True
+        )
+        return _found(table, place.folder)
+
+    uses = (made[0],) if trains is None else ()
+    return Job("fit", "Table of alpha and beta", settings, uses, work)
+
+
+def _found(table: AlphaBetaTable, folder: Path) -> Found:
+    """Figures of a table, and pictures of it in the folder."""
+    plots: Any = importlib.import_module("compact.plots.table")
+    from ddkbase.pictures import save_figure as save
+
+    ds = table.dataset
+    valid = ds["valid"].values
+    shares = explained(ds["conductance"].values[valid], ds["fitted"].values[valid])
+    figures = {
+        name: f"{ds[name].values[valid].min():.3g} to {ds[name].values[valid].max():.3g}"
+        for name in ("alpha", "beta")
+    }
+    figures["R²"] = f"median {np.median(shares):.3f}, smallest {shares.min():.3f}"
+    figures |= {k: v for k, v in table.figures().items() if k != "title"}
+    warnings = [f"{count} trains not fitted: {reason}" for reason, count in table.reasons()]
+    drawn = {"trains.png": ("trains and their fits", lambda: plots.trains_figure(table))}
+    if len(table.varied) > 1:
+        drawn["settings.png"] = (
+            "alpha and beta by setting",
+            lambda: plots.by_setting_figure(table),
+        )
+    drawn["region.png"] = ("pairs that pulses reach", lambda: plots.region_figure(table))
+    pictures = []
+    for file, (words, draw) in drawn.items():
+        try:
+            save(draw(), folder / file, True)
+        except InputError as error:  # nothing to draw
+            warnings.append(f"no picture '{words}': {error}")
+            continue
+        pictures.append(Picture(file, words, file != "region.png"))
+    links = {"report.html": "report of the table", TABLE: "the table (AlphaBetaTable)"}
+    key = f"alpha {figures['alpha']}, beta {figures['beta']}, R² {np.median(shares):.2f}"
+    return Found(figures, pictures, links=links, warnings=warnings, key=key)
+
+
+def explained(measured: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    """R² = 1 - sum (G - fit)² / sum (G - mean)² of each train.
+
+    Parameters
+    ----------
+    measured, fitted : (trains, n), NaN behind the end of a train.
+    """
+    there = np.isfinite(measured) & np.isfinite(fitted)
+    left = np.where(there, measured - fitted, 0.0)
+    mean = np.where(there, measured, 0.0).sum(-1) / there.sum(-1)
+    off = np.where(there, measured - mean[..., None], 0.0)
+    return np.asarray(1 - (left**2).sum(-1) / (off**2).sum(-1))

@@ -1,0 +1,1 @@
+"""Tasks, models and experiments; comparisons over seeds."""

@@ -1,0 +1,271 @@
+"""From a parameter of the cell to the accuracy of a network, through all three packages.
+
+For each value of the parameter a campaign of pulse trains is simulated on Dask (`devicephys`),
+alpha and beta are fitted to it (`compact`), and a network is trained where pulses of that cell can
+put it and tuned on a chip of such cells. Every store and every finished number is kept in a
+folder; a study that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddk.studies.folds import Material
+from ddk.studies.result_store import ResultStore
+from ddk.studies.study_figures import figures
+from ddk.studies.task import Task
+from ddkbase.errors import DDKError, InputError, shorten
+from ddkbase.units import to_si
+from network.hardware.settings import Hardware, article
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from compact.table.table import AlphaBetaTable
+
+__all__ = ["PARAMETERS", "Plan", "study"]
+
+PARAMETERS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "thickness": (("layers.HfOx.thickness", "filament.height"), "m", "HfOx thickness"),
+    "activation-energy": (
+        ("materials.HfOx.diffusion_activation", "materials.TaOx.diffusion_activation"),
+        "eV",
+        "activation energy of diffusion",
+    ),
+    "filament-radius": (("filament.radius",), "m", "filament radius"),
+    "pulse-width": ((), "s", "pulse width"),
+}
+"""What can be varied: paths in the device, unit, words. Other dotted paths may be given too."""
+
+_FIGURES = {
+    "software": ("1", "Accuracy in software, alpha and beta where the cell can put them"),
+    "chip": ("1", "Accuracy on a chip of such cells after tuning in situ"),
+    "energy": ("J", "Energy of the pulses of one inference"),
+    "yielded": ("1", "Share of cells that keep the accuracy"),
+    "alpha": ("1", "alpha of the network"),
+    "beta": ("1", "beta of the network"),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is simulated for each value.
+
+    Attributes
+    ----------
+    device : of the library, or a YAML file.
+    amplitudes, widths, initial_resistance : of the trains, every amplitude with every width. Cells
+        with thin filaments cannot be SET to low resistances, hence 10 kohm.
+    pulses : of a train.
+    cycles, devices : how many cells are drawn, and how often each is formed.
+    preset : how finely mesh and time are resolved.
+    margin : a cell is good if its accuracy is at most so much below that in software.
+    seed : of the cells.
+    """
+
+    device: str = "tin-taox-hfox-tin"
+    amplitudes: tuple[str, ...] = ("-1.8 V", "-2 V", "-2.2 V")
+    widths: tuple[str, ...] = ("20 ns", "100 ns")
+    initial_resistance: str = "10 kohm"
+    pulses: int = 50
+    cycles: int = 1
+    devices: int = 4
+    preset: str = "quick"
+    margin: float = 0.05
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        given = (("V", "amplitudes", self.amplitudes), ("s", "widths", self.widths),
+                 ("ohm", "initial_resistance", (self.initial_resistance,)))  # fmt: skip
+        for unit, name, values in given:
+            for value in values:
+                to_si(value, unit, name)
+
+    def campaign(self, parameter: str, value: str) -> dict[str, Any]:
+        """The campaign of one value, as `devicephys.campaign.Campaign.from_mapping` takes it."""
+        paths = _parameter(parameter)[0]
+        widths = [value] if parameter == "pulse-width" else list(self.widths)
+        told: dict[str, Any] = {
+            "name": "device-study",
+            "device": self.device,
+            "preset": self.preset,
+            "pulses": {"count": self.pulses},
+            "grid": {"amplitude": list(self.amplitudes), "width": widths},
+            "initial_resistance": self.initial_resistance,
+            "cycles": self.cycles,
+            "devices": self.devices,
+            "seed": self.seed,
+        }
+        if paths:
+            told["set"] = dict.fromkeys(paths, value)
+        return told
+
+
+def study(
+    parameter: str,
+    values: Sequence[str],
+    task: Task,
+    folder: str | os.PathLike[str],
+    *,
+    seeds: Sequence[int] = (0,),
+    plan: Plan | None = None,
+    hardware: Hardware | None = None,
+    root: str | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Callable[[str], None] | None = None,
+    simulate: Any = None,
+) -> xr.Dataset:
+    """Vary a parameter of the cell and see what becomes of a network.
+
+    Parameters
+    ----------
+    parameter : of `PARAMETERS`, or a dotted path of the device.
+    values : texts with units.
+    task : data, structure and training.
+    folder : for stores, tables and results.
+    seeds : of split, start and chip.
+    plan : what is simulated.
+    hardware : of the classifier; the article's write error if None. The cells' scatter comes from
+        the simulated table.
+    root : of the data.
+    workers, scheduler : as for `devicephys.campaign.run`.
+    progress : called with a line now and then.
+    simulate : in the place of the finite elements, for tests.
+
+    Returns
+    -------
+    Figures on (value, seed): software, chip, energy, yielded, alpha, beta; NaN where the cell could
+    not be simulated or fitted, with the reason on (value,).
+
+    Raises
+    ------
+    InputError : a parameter, value or plan that makes no sense.
+    InstallationError : no finite-element stack.
+    StorageError : the folder belongs to another study.
+    """
+    plan = plan or Plan()
+    _, unit, words = _parameter(parameter)
+    numbers = [to_si(v, unit, parameter) if unit else float(k) for k, v in enumerate(values)]
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise InputError("the values are not all different", parameter, "Give one or more")
+    say = progress or (lambda _: None)
+    h = article(kinetics=None) if hardware is None else hardware
+    folder = Path(folder)
+    request = {
+        "parameter": parameter,
+        "plan": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(plan).items()},
+        "task": task.settings(),
+        "hardware": repr(h),
+    }
+    found = {name: np.full((len(values), len(seeds)), np.nan) for name in _FIGURES}
+    reasons = [""] * len(values)
+    material = Material(task, root)
+    with ResultStore.open(folder, request) as store:
+        for i, value in enumerate(values):
+            table: AlphaBetaTable | None = None
+            for j, seed in enumerate(seeds):
+                key = f"{_key(parameter)}-{_key(value)}-s{seed}"
+                kept = store.get(key)
+                if kept is None:
+                    try:
+                        if table is None:
+                            path = folder / f"{_key(parameter)}-{_key(value)}.zarr"
+                            options = {"workers": workers, "scheduler": scheduler}
+                            campaign = plan.campaign(parameter, value)
+                            table, energies = _table(campaign, path, options, simulate, say)
+                        fold = next(iter(material.folds(seed)))
+                        kept = figures(task, fold, table, energies, h, plan.margin, seed)
+                    except DDKError as error:
+                        if not _about_cell(error):
+                            raise
+                        kept = {"reason": str(error)}
+                    store.keep(key, kept)
+                reasons[i] = str(kept.get("reason", reasons[i]))
+                for name in _FIGURES:
+                    found[name][i, j] = kept.get(name, np.nan)
+                say(f"{words} {value}, seed {seed}: {_words(kept)}")
+    return _dataset(parameter, unit or "1", words, values, numbers, list(seeds), found, reasons)
+
+
+def _parameter(name: str) -> tuple[tuple[str, ...], str, str]:
+    if name in PARAMETERS:
+        return PARAMETERS[name]
+    if "." in name:
+        return (name,), "", name
+    raise InputError(
+        f"there is no parameter {shorten(name)}",
+        "parameter",
+        f"Use {', '.join(PARAMETERS)}, or a dotted path such as materials.HfOx.diffusion_prefactor",
+    )
+
+
+def _table(
+    told: dict[str, Any], path: Path, options: dict[str, Any], simulate: Any, say: Any
+) -> tuple[AlphaBetaTable, xr.DataArray]:
+    from compact.table.table import AlphaBetaTable
+
+    campaigns: Any = importlib.import_module("devicephys.campaign")
+    outcome = campaigns.run(
+        campaigns.Campaign.from_mapping(told), path, simulate=simulate, **options
+    )
+    say(f"{path.name}: {outcome.done} trains simulated, {outcome.failed} failed")
+    table = AlphaBetaTable.fit(path, integrator="implicit")
+    with campaigns.open_store(path) as ds:
+        energy = ds["energy"].mean([d for d in ds["energy"].dims if d in _ALONG]).load()
+    target = path.with_suffix(".table.nc")
+    table.write(target, overwrite=True)
+    return table, energy
+
+
+_ALONG = ("pulse", "cycle", "device", "initial_resistance")
+
+
+def _about_cell(error: DDKError) -> bool:
+    """Whether an error says something of the cell, and not of the installation or the files."""
+    from ddkbase.errors import SolverError
+
+    return isinstance(error, InputError | SolverError)
+
+
+def _words(kept: dict[str, Any]) -> str:
+    if kept.get("reason"):
+        return str(kept["reason"])
+    share = ", ".join(f"{n} {100 * kept[n]:.1f} %" for n in ("software", "chip", "yielded"))
+    return f"{share}, {kept['energy']:.3g} J"
+
+
+def _key(text: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "+-." else "_" for c in text.lower().strip())
+    return kept.strip("_.-+") or "value"
+
+
+def _dataset(
+    parameter: str,
+    unit: str,
+    words: str,
+    values: Sequence[str],
+    numbers: list[float],
+    seeds: list[int],
+    found: dict[str, np.ndarray],
+    reasons: list[str],
+) -> xr.Dataset:
+    import xarray as xr
+
+    from ddkbase.records import label
+
+    data = {n: label(found[n], ("value", "seed"), *_FIGURES[n]) for n in _FIGURES}
+    data["text"] = label(np.array(list(values)), "value", "1", "Value as given")
+    data["reason"] = label(np.array(reasons), "value", "1", "Why there is no number")
+    coords = {
+        "value": label(np.array(numbers), "value", unit, words[:1].upper() + words[1:]),
+        "seed": label(np.array(seeds), "seed", "1", "Seed of split, start and chip"),
+    }
+    return xr.Dataset(data, coords, {"parameter": parameter})

@@ -1,0 +1,294 @@
+"""Accuracies on imprecise chips over many seeds: training modes, noise, bits, failed cells.
+
+Every seed draws a split, a start and a chip; every finished number is kept in a folder, and a call
+that was stopped goes on where it was. The test part is looked at once for each number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddk.studies.folds import Fold, Material
+from ddk.studies.models import Model, build, get_model
+from ddk.studies.result_store import ResultStore
+from ddk.studies.task import Task
+from ddkbase.errors import InputError, closest
+from network.hardware.cells.kinetics_noise import KineticsNoise
+from network.hardware.cells.noise import Faults, WriteError
+from network.hardware.cells.quantisation import Quantisation, post_training
+from network.hardware.harden import MODES, Tuning, harden
+from network.hardware.settings import Hardware, article
+from network.model.files import copy_network
+from network.model.optimisers import Adam
+
+if TYPE_CHECKING:
+    from network.model.ddk_network import Network
+
+__all__ = ["KINDS", "Bench", "run", "table_rows"]
+
+NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+SYNAPSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+BITS = (2, 3, 4, 5, 6, 7, 8)
+STUCK = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2)
+
+Case = tuple[str, Callable[[], float]]
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Bench:
+    """One seed of a task: its data and the networks that cases start from, trained when needed."""
+
+    task: Task
+    model: Model
+    fold: Fold
+    seed: int
+    hardware: Hardware
+    tuning: Tuning
+
+    def __post_init__(self) -> None:
+        self._bases: dict[Any, Network] = {}
+
+    def settings(self) -> dict[str, Any]:
+        """Of the training off the chip."""
+        told = self.task.training
+        return {
+            "epochs": told.epochs,
+            "batch_size": told.batch_size,
+            "optimiser": Adam(rate=told.rate, weight_decay=told.weight_decay),
+            "schedule": told.schedule,
+            "seed": self.seed,
+        }
+
+    def base(self, mode: str, hardware: Hardware, key: Any = None) -> Network:
+        """A copy of the network trained off the chip; trained once for each key."""
+        if (mode, key) not in self._bases:
+            made = self.new()
+            x, y = self.fold.train.x, self.fold.train.y
+            harden(made, x, y, mode=mode, hardware=hardware, chip=self.seed, **self.settings())
+            made.release()
+            self._bases[mode, key] = made
+        return copy_network(self._bases[mode, key])
+
+    def new(self) -> Network:
+        """An untrained network of the task."""
+        return build(self.task, self.model, self.fold.shape, len(self.fold.classes), self.seed)
+
+    def score(self, mode: str, reestimate: bool, hardware: Hardware, key: Any = None) -> float:
+        """Accuracy on the test part after one mode, on the seed's chip."""
+        off_chip = "software" if mode in ("software", "imprecise") else "imprecision-based"
+        same = None if off_chip == "software" else key
+        outcome = harden(
+            self.base(off_chip, hardware, same),
+            self.fold.train.x,
+            self.fold.train.y,
+            mode=mode,
+            hardware=hardware,
+            chip=self.seed,
+            reestimate=reestimate,
+            trained=True,
+            tuning=self.tuning,
+            seed=self.seed,
+        )
+        rng = np.random.default_rng([self.seed, 5])
+        return outcome.accuracy(self.fold.test.x, self.fold.test.y, rng)
+
+
+def _modes(bench: Bench) -> Iterator[Case]:
+    for mode in MODES:
+        yield mode, partial(bench.score, mode, False, bench.hardware)
+        if mode != "software":
+            yield f"{mode}+statistics", partial(bench.score, mode, True, bench.hardware)
+
+
+def _noise(bench: Bench) -> Iterator[Case]:
+    levels: list[tuple[str, Hardware]] = []
+    for level in NOISES:
+        plain = replace(bench.hardware, write=None)
+        cycle, device = KineticsNoise(level, level), KineticsNoise(0, 0, level, level)
+        levels.append((f"cycle-{level:g}", replace(plain, kinetics=cycle)))
+        levels.append((f"device-{level:g}", replace(plain, kinetics=device)))
+    for level in SYNAPSES:
+        error = WriteError.of(f"{level} uS")
+        levels.append((f"synapse-{level:g}", replace(bench.hardware, write=error, kinetics=None)))
+    for name, hardware in levels:
+        for mode in ("imprecise", "imprecision-based", "hybrid"):
+            for anew in (False, True):
+                case = f"{name}.{mode}{'+statistics' if anew else ''}"
+                yield case, partial(bench.score, mode, anew, hardware, name)
+
+
+def _bits(bench: Bench) -> Iterator[Case]:
+    exact = Hardware()
+
+    def right(network: Network, q: Quantisation) -> float:
+        test = bench.fold.test
+        return float(np.mean(network.predict(test.x, realise=q) == test.y))
+
+    def calibrated(network: Network, bits: int, activations: bool) -> Quantisation:
+        # sums before a sigmoid have far outliers, where it is flat; 98 % of them set the range
+        x = bench.fold.train.x[:8192]
+        return post_training(network, bits, x, activations=activations, percentile=98)
+
+    def after(bits: int, activations: bool) -> float:
+        network = bench.base("software", exact)
+        return right(network, calibrated(network, bits, activations))
+
+    def on(network: Network, q: Quantisation | None) -> None:
+        from network.model.trainer import train
+
+        told = {**bench.settings(), "epochs": max(bench.task.training.epochs // 2, 1)}
+        told["optimiser"] = Adam(rate=0.3 * told["optimiser"].rate, weight_decay=1e-4)
+        train(network, bench.fold.train.x, bench.fold.train.y, realise=q, **told)
+
+    def aware(bits: int, activations: bool) -> float:
+        network = bench.base("software", exact)
+        q = calibrated(network, bits, activations)
+        on(network, q)
+        return right(network, q)
+
+    further: list[Network] = []
+
+    def longer(bits: int, activations: bool) -> float:
+        # what the further epochs alone are worth, which 'aware' has and 'after' has not
+        if not further:
+            further.append(bench.base("software", exact))
+            on(further[0], None)
+        network = copy_network(further[0])
+        return right(network, calibrated(network, bits, activations))
+
+    yield "float", partial(bench.score, "software", False, exact)
+    for bits in BITS:
+        for activations in (False, True):
+            tail = f"{bits}.{'activations' if activations else 'weights'}"
+            yield f"after-{tail}", partial(after, bits, activations)
+            yield f"longer-{tail}", partial(longer, bits, activations)
+            yield f"aware-{tail}", partial(aware, bits, activations)
+
+
+def _stuck(bench: Bench) -> Iterator[Case]:
+    for share in STUCK:
+        faults = Faults(stuck_low=share / 2, stuck_high=share / 2)
+        hardware = replace(bench.hardware, faults=faults)
+        for mode in ("imprecise", "imprecision-based", "hybrid"):
+            yield f"{100 * share:g}.{mode}", partial(bench.score, mode, True, hardware, share)
+
+
+KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
+    "modes": _modes,
+    "noise": _noise,
+    "quantisation": _bits,
+    "stuck": _stuck,
+}
+"""What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells."""
+
+
+def run(
+    kind: str,
+    task: Task,
+    seeds: Sequence[int],
+    folder: str | os.PathLike[str],
+    *,
+    model: str = "ddk",
+    hardware: Hardware | None = None,
+    tuning: Tuning | None = None,
+    root: str | None = None,
+    only: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, dict[int, float]]:
+    """Run what is missing of one kind, and return accuracies by case and seed.
+
+    Parameters
+    ----------
+    kind : of `KINDS`.
+    task : data, structure and training.
+    seeds : each draws a split, a start and a chip.
+    folder : where finished numbers are kept.
+    model : of `ddk.studies.models`, with a DDK layer or without.
+    hardware : `article()` if None.
+    tuning : in situ; by default as `Tuning`, for more than 8,192 samples in batches of 512.
+    root : of the data.
+    only : cases whose name begins with one of these.
+    progress : called with a line for each number.
+
+    Raises
+    ------
+    InputError : no such kind, no case of that name.
+    StorageError : the folder is of something else; files of the data are missing.
+    """
+    if kind not in KINDS:
+        raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, KINDS))
+    material: Material | None = None
+    h = article() if hardware is None else hardware
+    names, contender = _names(kind, h, only), get_model(model)
+    if not contender.trains_here:
+        raise InputError(
+            f"model '{model}' is not trained here", "model", "Take ddk, or a control such as raw"
+        )
+    request = {"kind": kind, "task": task.settings(), "model": model, "hardware": repr(h)}
+    found: dict[str, dict[int, float]] = {}
+    with ResultStore.open(folder, {**request, "tuning": repr(tuning)}) as store:
+        for seed in seeds:
+            bench: Bench | None = None
+            for name in names:
+                key = f"{name}-s{seed}".lower()
+                kept = store.get(key)
+                if kept is None:
+                    if bench is None:
+                        material = material or Material(task, root)
+                        fold = next(iter(material.folds(seed)))
+                        how = tuning or _tuning(len(fold.train))
+                        bench = Bench(task, contender, fold, seed, h, how)
+                        cases = dict(KINDS[kind](bench))
+                    kept = {"accuracy": cases[name](), "seed": seed, "case": name}
+                    store.keep(key, kept)
+                    if progress is not None:
+                        progress(f"seed {seed}: {name} {100 * kept['accuracy']:.2f} %")
+                found.setdefault(name, {})[seed] = float(kept["accuracy"])
+    return found
+
+
+def _tuning(samples: int) -> Tuning:
+    if samples <= 8192:
+        return Tuning()
+    return Tuning(epochs=5, batch_size=512, rate=0.001)
+
+
+def _names(kind: str, hardware: Hardware, only: Sequence[str] | None) -> list[str]:
+    blank: Any = _Blank(hardware)
+    names = [name for name, _ in KINDS[kind](blank)]
+    if only is None:
+        return names
+    chosen = [n for n in names if any(n.startswith(o) for o in only)]
+    if not chosen:
+        raise InputError(f"no case begins with {', '.join(only)}", "only", ", ".join(names[:8]))
+    return chosen
+
+
+class _Blank:
+    """Stands in for a bench where only the names of its cases are asked for."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+
+    def score(self, *_: object) -> float:
+        """Nothing to score."""
+        return float("nan")
+
+
+def table_rows(found: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows in per cent: case, mean, deviation, worst, seeds."""
+    rows = []
+    for name, by_seed in found.items():
+        values = 100 * np.array(list(by_seed.values()))
+        deviation = f"{values.std(ddof=1):.2f}" if values.size > 1 else "-"
+        rows.append(
+            [name, f"{values.mean():.2f}", deviation, f"{values.min():.2f}", str(values.size)]
+        )
+    return ["case", "accuracy [%]", "deviation", "worst", "seeds"], rows

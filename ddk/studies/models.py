@@ -1,0 +1,244 @@
+"""What can stand in the DDK layer's place: the models that a comparison takes by name.
+
+All of `LAYERS` have the same classifier behind them, the same number of features and, but for the
+reservoir's and the random layer's fixed numbers, the same number of trained parameters. They are
+trained by the same trainer with the same settings on the same arrays, so a difference between two
+of them is a difference between their layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ddkbase.errors import InputError, closest
+
+if TYPE_CHECKING:
+    from ddk.studies.task import Task
+    from network.model.ddk_network import Network
+
+__all__ = ["LAYERS", "OTHERS", "Model", "build", "get_model", "model_names"]
+
+DDK = "ddk"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A feature layer and what is around it.
+
+    Attributes
+    ----------
+    name : what tables call it; letters, digits and -_.+ only.
+    layer : "ddk", a control of `network.layers.controls`, or for `OTHERS` the name of the method.
+    options : of the layer; they go over those of the task.
+    title : in words.
+    standardise : whether batch statistics stand between the layer and the classifier.
+    hidden : widths of the classifier's hidden layers; None takes the task's.
+    data : options of `network.datasets.load` of its own, over those of the task.
+    cut : how a sample becomes sequences, if not as the task says.
+    """
+
+    name: str
+    layer: str
+    title: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    standardise: bool = True
+    hidden: tuple[int, ...] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    cut: str = ""
+
+    @property
+    def trains_here(self) -> bool:
+        """Whether it is a network of this package, trained by its trainer."""
+        return self.name not in OTHERS
+
+    def settings(self) -> dict[str, Any]:
+        """What a result depends on, as JSON can hold it."""
+        return {
+            "name": self.name,
+            "layer": self.layer,
+            "options": {k: _plain(v) for k, v in self.options.items()},
+            "standardise": self.standardise,
+            "hidden": None if self.hidden is None else list(self.hidden),
+            "data": {k: _plain(v) for k, v in self.data.items()},
+            "cut": self.cut,
+        }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it: a constraint says itself what it is."""
+    config = getattr(value, "config", None)
+    if config is not None:
+        return config()
+    return list(value) if isinstance(value, tuple) else value
+
+
+_ARTICLE = {"integrator": "explicit", "start": "authors"}
+
+LAYERS: Mapping[str, Model] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            Model("ddk", DDK, "DDK layer, implicit step"),
+            Model("ddk-explicit", DDK, "DDK layer, explicit step", {"integrator": "explicit"}),
+            Model(
+                "ddk-article",
+                DDK,
+                "DDK layer near the authors' code: explicit, random start, nothing standardised",
+                _ARTICLE,
+                standardise=False,
+            ),
+            Model(
+                "ddk-fixed",
+                DDK,
+                "DDK layer, alpha and beta kept at their start (but counted as parameters)",
+                {"rate": 0.0},
+            ),
+            Model("raw", "raw", "the samples themselves"),
+            Model("leaky", "leaky", "leaky integrator"),
+            Model("sum", "sum", "running sum"),
+            Model("pooling", "pooling", "moving average"),
+            Model("random", "random", "DDK layer, random and fixed"),
+            Model("echo", "echo", "echo-state reservoir, random and fixed"),
+            Model(
+                "mfcc", "raw", "20 MFCC, the same classifier", data={"front": "mfcc", "size": 20}
+            ),
+        )
+    }
+)
+"""Feature layers with the same classifier behind them."""
+
+_TRAINING = {"rate": 1e-3, "batch_size": 64}
+
+OTHERS: Mapping[str, Model] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            Model("minirocket", "minirocket", "MiniRocket and a linear classifier"),
+            Model(
+                "samplecnn",
+                "samplecnn",
+                "SampleCNN on 1,600 samples of the waveform",
+                {"epochs": 15, **_TRAINING},
+                data={"front": "waveform", "utterance": 1600},
+            ),
+            Model("lenet5", "lenet5", "LeNet-5", {"epochs": 10, **_TRAINING}, cut="whole"),
+            Model(
+                "lstm",
+                "lstm",
+                "BiLSTM-RCNN with states of 64 instead of 512",
+                {"epochs": 6, "hidden": 64, "dense": 64, **_TRAINING},
+                cut="whole",
+            ),
+            Model(
+                "transformer",
+                "transformer",
+                "Transformer with 2 layers instead of 6",
+                {"epochs": 6, "layers": 2, "hidden": 128, **_TRAINING, "rate": 5e-4},
+                cut="whole",
+            ),
+            Model(
+                "c3d",
+                "c3d",
+                "C3D, an eighth as wide, on 16 frames of 64 x 64",
+                {"epochs": 80, "width": 8, "dense": 128, "rate": 5e-4, "batch_size": 8},
+                data={"view": "clip", "size": (64, 64)},
+                cut="whole",
+            ),
+            Model("voxnet", "voxnet", "VoxNet", {"epochs": 8, **_TRAINING}, cut="whole"),
+        )
+    }
+)
+"""Methods of their own size and training; a title says where one is smaller than the article's."""
+
+
+def model_names() -> list[str]:
+    """Names of all models, layers first."""
+    return [*LAYERS, *OTHERS]
+
+
+def get_model(name: str) -> Model:
+    """A model by its name; those of `ddk.studies.search.ARRANGEMENTS` are "ddk-" with their name.
+
+    Raises
+    ------
+    InputError : no such model; the closest name is given.
+    """
+    if name in LAYERS:
+        return LAYERS[name]
+    if name in OTHERS:
+        return OTHERS[name]
+    from ddk.studies.search import ARRANGEMENTS
+
+    short = name.removeprefix("ddk-")
+    if short != name and short in ARRANGEMENTS:
+        options = ARRANGEMENTS[short]
+        return Model(name, DDK, "DDK " + ", ".join(f"{k} {v}" for k, v in options.items()), options)
+    known = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
+    raise InputError(f"there is no model '{name}'", "model", closest(name, known))
+
+
+def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: int) -> Network:
+    """The network of a model for samples of a shape, with its start drawn from ``seed``.
+
+    Layer, batch statistics, classifier. For texts the hidden layers act on each word, and the last
+    one on the mean over the words.
+
+    Parameters
+    ----------
+    shape : of one sample, (*channels, steps).
+    classes : how many.
+
+    Raises
+    ------
+    InputError : the layer does not take an option, or the shape does not fit.
+    """
+    import numpy as np
+
+    from network.layers.plain import Activation, Dense, Flatten, Mean
+    from network.layers.standardise import Standardise
+    from network.model.ddk_network import Network
+
+    by_word = task.cut == "words"
+    layers: list[Any] = [feature_layer(task, model, shape, np.random.default_rng([seed, 1]))]
+    if by_word:
+        from network.layers.transpose import Transpose
+
+        layers.append(Transpose())
+    else:
+        layers.append(Flatten())
+    if model.standardise:
+        layers.append(Standardise())
+    gain = float(np.sqrt(2)) if task.activation == "relu" else 1.0
+    for width in task.hidden if model.hidden is None else model.hidden:
+        layers += [Dense(width, gain=gain), Activation(task.activation)]
+    if by_word:
+        layers.append(Mean(axis=1))
+    layers.append(Dense(classes))
+    return Network(layers, input_shape=shape, classes=classes, seed=seed)
+
+
+def feature_layer(task: Task, model: Model, shape: tuple[int, ...], rng: Any) -> Any:
+    """The layer alone; raises InputError where it does not take an option."""
+    *channels, steps = shape
+    common = {k: v for k, v in task.ddk.items() if k in ("per", "banks", "readout")}
+    try:
+        if model.layer == DDK:
+            from network.ddk.layer import DDKLayer
+
+            options = {**task.ddk, **model.options}
+            return DDKLayer(steps, channels or None, rng=rng, **options)
+        from network.layers import controls
+
+        options = {**common, **model.options}
+        if model.layer == "echo":
+            options.pop("per", None)
+        if model.layer in ("random", "echo", "leaky"):
+            options["rng"] = rng
+        return controls.make(model.layer, steps, channels or None, **options)
+    except TypeError as error:
+        raise InputError(
+            f"the layer does not take these options [{error}]", f"model '{model.name}'"
+        ) from error

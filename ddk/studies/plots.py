@@ -1,0 +1,188 @@
+"""Pictures of results: confusion, comparison of models, inputs beside their features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from ddkbase.pictures import BLUE, GREY, SEQUENTIAL, VERMILLION, new_figure, open_axes
+from ddkbase.pictures import save_figure as save
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ddk.studies.folds import Fold
+    from network.model.ddk_network import Network
+
+__all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
+
+_MAPS = 4  # samples in the picture of feature maps
+
+
+def confusion_figure(table: xr.DataArray) -> Figure:
+    """Draw counts (true, predicted): shade and number are shares of the true class, in per cent.
+
+    Parameters
+    ----------
+    table : from `network.model.metrics.confusion`.
+    """
+    counts = table.values
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    n = len(share)
+    side = float(np.clip(1.6 + 0.46 * n, 4.2, 11))
+    figure = new_figure(side + 1.0, side)
+    ax = figure.subplots()
+    image = ax.imshow(share, vmin=0, vmax=100, cmap="Blues")
+    if n <= 20:
+        for i, j in np.ndindex(*share.shape):
+            if counts[i, j]:
+                colour = "white" if share[i, j] > 55 else "black"
+                ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", size=8, color=colour)
+    names = [str(v) for v in table["true"].values]
+    ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    ax.set_yticks(range(n), names)
+    ax.set_xlabel("Predicted class")
+    ax.set_ylabel("True class")
+    bar = figure.colorbar(image, ax=ax, shrink=0.85)
+    bar.set_label("Share of the true class (%)")
+    right = 100 * np.trace(counts) / max(counts.sum(), 1)
+    ax.set_title(f"{right:.1f} % of {counts.sum():,} right", loc="left", size=10)
+    return figure
+
+
+def comparison_figure(ds: xr.Dataset) -> Figure:
+    """Draw the accuracy of every seed, and mean with standard deviation, a row a model.
+
+    Parameters
+    ----------
+    ds : from `ddk.studies.compare.compare`.
+    """
+    names = [str(v) for v in ds["model"].values]
+    figure = new_figure(7.2, 1.5 + 0.42 * len(names))
+    ax = figure.subplots()
+    places = np.linspace(-0.34, 0.06, ds.sizes["seed"]) if ds.sizes["seed"] > 1 else np.zeros(1)
+    for row, name in enumerate(names):
+        values = 100 * ds["accuracy"].sel(model=name).values
+        colour = VERMILLION if name.startswith("ddk") else BLUE
+        ax.plot(values, row + places, "o", ms=3.5, color=colour, alpha=0.6, mec="none")
+        good = values[np.isfinite(values)]
+        if good.size:
+            deviation = good.std(ddof=1) if good.size > 1 else 0.0
+            ax.errorbar(
+                good.mean(), row + 0.26, xerr=deviation, fmt="D", ms=5.5, color="black",
+                mfc=colour, capsize=3, lw=1.2,
+            )  # fmt: skip
+    ax.plot([], [], "o", ms=3.5, color=GREY, label="single seeds")
+    ax.errorbar(
+        [], [], xerr=[], fmt="D", ms=5.5, color="black", mfc=GREY, capsize=3, lw=1.2,
+        label="mean ± standard deviation",
+    )  # fmt: skip
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
+    what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
+    ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
+    open_axes(ax)
+    ax.grid(axis="x", color="0.9", lw=0.8)
+    figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11)
+    figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def maps_figure(
+    network: Network, fold: Fold, dims: tuple[str, str] = ("step", "channel")
+) -> Figure:
+    """Draw samples of the test part above what the first layer makes of them.
+
+    Sequences of one channel are lines, of several are maps; of several banks the first is drawn.
+
+    Parameters
+    ----------
+    network : whose first layer is the feature layer.
+    fold : the data; one sample of each of the first classes is drawn.
+    dims : names of the axes of a map.
+    """
+    chosen = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
+    index = [int(c[0]) for c in chosen if c.size][:_MAPS]
+    x = fold.test.x[index].astype(np.float32)
+    y = network.layers[0].forward(x)
+    if y.ndim > x.ndim:
+        y = y[:, 0]
+    figure = new_figure(2.2 * len(index) + 1.2, 4.4)
+    axes = figure.subplots(2, len(index), squeeze=False)
+    for row, (values, words) in enumerate(((x, "Input x"), (y, "Feature y"))):
+        low, high = float(values.min()), float(values.max())
+        image: Any = None
+        for column, sample in enumerate(values):
+            ax = axes[row, column]
+            if sample.ndim == 1:
+                ax.plot(sample, color=BLUE if row == 0 else VERMILLION, lw=1.2)
+                ax.set_ylim(low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1))
+                open_axes(ax)
+            else:
+                image = ax.imshow(
+                    sample.reshape(-1, sample.shape[-1]), vmin=low, vmax=high, cmap=SEQUENTIAL,
+                    aspect="auto", interpolation="nearest",
+                )  # fmt: skip
+            if row == 0:
+                ax.set_title(fold.classes[int(fold.test.y[index[column]])], size=10)
+            else:
+                ax.set_xlabel(dims[0].capitalize())
+            if column == 0:
+                ax.set_ylabel(words if sample.ndim == 1 else dims[1].capitalize())
+            else:
+                ax.tick_params(labelleft=False)
+        if image is not None:
+            figure.colorbar(image, ax=axes[row], shrink=0.9).set_label(words)
+    return figure
+
+
+def samples_figure(maps: xr.Dataset) -> Figure:
+    """Draw inputs above features, a column a sample; of several ways one row each.
+
+    Parameters
+    ----------
+    maps : from `ddk.studies.feature_maps.make_maps`.
+    """
+    columns = min(maps.sizes["sample"], 10)
+    names = [n for n in ("input", "feature", "algorithm", "table", "device") if n in maps]
+    figure = new_figure(max(1.9 * columns + 1.4, 6), 0.6 + 2.3 * len(names))
+    axes = figure.subplots(len(names), columns, squeeze=False, sharex=True)
+    for row, name in enumerate(names):
+        image = _map_row(axes[row], maps, name, columns)
+        words = str(maps[name].attrs["long_name"])
+        units = " (µS)" if maps[name].attrs["units"] == "S" else ""
+        way = f"{_WAYS[name]}\n" if name in _WAYS else ""
+        bar = figure.colorbar(image, ax=axes[row], shrink=0.9)
+        bar.set_label(way + words[:1].upper() + words[1:] + units, size=9)
+    for column in range(columns):
+        axes[0, column].set_title(str(maps["class_name"].values[column]), size=10)
+        axes[-1, column].set_xlabel("Step")
+    how = "" if len(names) > 2 else f": {maps.attrs['method']}"
+    figure.suptitle(f"{maps.attrs['title']}{how}", x=0.02, ha="left", size=10)
+    return figure
+
+
+_WAYS = {"algorithm": "By Eq. (4)", "table": "By the table", "device": "By finite elements"}
+
+
+def _map_row(axes: Any, maps: xr.Dataset, name: str, columns: int) -> Any:
+    """One way, a panel a sample, all on one scale."""
+    siemens = maps[name].attrs["units"] == "S"
+    values = (1e6 if siemens else 1.0) * maps[name].values
+    low, high = float(values.min()), float(values.max())
+    # conductances span decades; states do not
+    scale = LogNorm(low, high) if siemens and 0 < low < high else Normalize(low, high)
+    image: Any = None
+    for column, ax in enumerate(axes[:columns]):
+        image = ax.imshow(
+            values[column], norm=scale, cmap=SEQUENTIAL, aspect="auto", interpolation="nearest"
+        )
+        if column == 0:
+            ax.set_ylabel("Row")
+        else:
+            ax.tick_params(labelleft=False)
+    return image

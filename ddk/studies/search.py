@@ -1,0 +1,244 @@
+"""An honest search: does any arrangement of DDK banks, readouts and constraints gain over controls?
+
+Arrangements and controls of equal feature count are ranked by the *validation* part on a few
+seeds. The best arrangement and the best control then meet on fresh seeds, and only the test parts
+of those are reported: the best of many tries looks better than it is on the seeds that chose it.
+Where every seed draws its parts from one set, samples that chose the arrangement are in the test
+parts of the fresh seeds; only where the test part is given was it never looked at. What is reported
+says which.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddk.studies.compare import comparison_rows, run_all, tabulate
+from ddk.studies.comparison import overlap
+from ddk.studies.models import LAYERS, Model
+from ddk.studies.task import Task
+from ddk.studies.tasks import get_task
+from ddkbase.errors import InputError
+from network.model import metrics
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["ARRANGEMENTS", "Found", "arrangements", "search", "write_search"]
+
+_FRESH = 1000  # the first seed of the second stage
+
+#: what is tried: options of the DDK layer over those of the task, by a short name
+ARRANGEMENTS: dict[str, dict[str, Any]] = {
+    "": {},
+    "set": {"form": "set"},
+    "after": {"states": "after"},
+    "explicit": {"integrator": "explicit"},
+    "clamp": {"constraint": "clamp"},
+    "stable": {"constraint": "stable"},
+    "fast": {"rate": 1.0},
+    "slow-drift": {"alpha": 0.1, "beta": 0.2},
+    "sharp": {"alpha": 0.1, "beta": 1.0},
+    "sharp-after": {"alpha": 0.1, "beta": 1.0, "states": "after"},
+    "step-after": {"per": "step", "spread": 0.3, "states": "after"},
+    "set-after": {"form": "set", "states": "after"},
+    "network": {"per": "network"},
+    "channel": {"per": "channel", "spread": 0.3},
+    "step": {"per": "step", "spread": 0.3},
+    "both": {"per": "channel-step", "spread": 0.3},
+    "b2r2": {"banks": 2, "readout": 2},
+    "b4r4": {"banks": 4, "readout": 4},
+    "b4r4-set": {"banks": 4, "readout": 4, "form": "set"},
+    "b4r4-step": {"banks": 4, "readout": 4, "per": "step", "spread": 0.3},
+}
+_SHAPE = ("per", "banks", "readout")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search gives.
+
+    Attributes
+    ----------
+    selection : all models on the first seeds; see `ddk.studies.compare.compare`.
+    confirmation : the two best on fresh seeds.
+    best, control : their names.
+    difference : of the test accuracies on the fresh seeds, arrangement minus control.
+    words : the finding, a line each.
+    """
+
+    selection: xr.Dataset
+    confirmation: xr.Dataset
+    best: str
+    control: str
+    difference: metrics.Difference
+    words: tuple[str, ...]
+
+
+def arrangements(task: Task, shape: tuple[int, ...]) -> list[Model]:
+    """DDK arrangements for samples of a shape, and controls of the same number of features.
+
+    Raw samples, running sum and moving average once; a leaky integrator for every choice of banks,
+    readout and pairs, which has as many parameters as the DDK layer it is for.
+    """
+    steps = shape[-1]
+    found: list[Model] = []
+    leaky: dict[str, Model] = {}
+    seen: list[dict[str, Any]] = []
+    for name, options in ARRANGEMENTS.items():
+        whole = {"per": "network", "banks": 1, "readout": "all", **task.ddk, **options}
+        banks = whole["banks"]
+        if steps % banks or steps // banks < 2 or whole in seen:
+            continue  # another number of features, or the task's own arrangement again
+        if "channel" in whole["per"] and len(shape) == 1:
+            continue
+        seen.append(whole)
+        label = f"-{name}" if name else ""
+        found.append(Model(f"ddk{label}", "ddk", f"DDK {_told(options)}", options))
+        kept = {k: v for k, v in options.items() if k in _SHAPE}
+        tag = "".join(f"-{k[0]}{v}" for k, v in kept.items())
+        if kept:
+            kept["spread"] = 0.3 if "spread" in options else 0.0
+        leaky.setdefault(tag, Model(f"leaky{tag}", "leaky", f"leaky {_told(kept)}", kept))
+    found += leaky.values()
+    return found + [LAYERS[name] for name in ("raw", "sum", "pooling")]
+
+
+def search(
+    task: Task | str,
+    *,
+    seeds: Sequence[int] = range(3),
+    confirm: int = 10,
+    folder: str | os.PathLike[str] | None = None,
+    root: str | None = None,
+    processes: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Found:
+    """Rank arrangements and controls, and let the two best meet on fresh seeds.
+
+    Parameters
+    ----------
+    task : itself, or its name.
+    seeds : of the ranking, below 1,000.
+    confirm : how many fresh seeds, 2 or more; they start at 1,000.
+    folder, root, processes, progress : of `ddk.studies.compare.compare`.
+
+    Raises
+    ------
+    InputError : an unknown name, no seed, seeds that are not below 1,000, or a single fresh seed.
+    """
+    from ddk.studies.folds import Material
+
+    task = get_task(task) if isinstance(task, str) else task
+    if not len(seeds) or min(seeds) < 0 or max(seeds) >= _FRESH or len({*seeds}) < len(seeds):
+        raise InputError(f"these seeds do not do: {list(seeds)}", "seeds", "0 to 999, each once")
+    if confirm < 2:
+        raise InputError("one fresh seed says nothing of the scatter", "confirm", "Use 2 or more")
+    shape = next(iter(Material(task, root).folds(int(seeds[0])))).shape
+    models = arrangements(task, shape)
+    told: dict[str, Any] = {
+        "folder": folder,
+        "kind": "search",
+        "root": root,
+        "processes": processes,
+        "progress": progress,
+    }
+    selection = tabulate(task, models, seeds, run_all(task, models, seeds, **told))
+    best = _first(selection, models, ours=True)
+    control = _first(selection, models, ours=False)
+    two = [next(m for m in models if m.name == name) for name in (best, control)]
+    fresh = range(_FRESH, _FRESH + confirm)
+    confirmation = tabulate(task, two, fresh, run_all(task, two, fresh, **told))
+    reached = confirmation["accuracy"]
+    one, other = (reached.sel(model=name).values for name in (best, control))
+    found = metrics.difference(one, other, overlap=overlap(confirmation))
+    return Found(selection, confirmation, best, control, found, _words(task, selection, two, found))
+
+
+def write_search(found: Found, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write selection.nc, confirmation.nc, search.md and report.html, each whole or not at all."""
+    from ddk.studies.report import search_text
+    from ddkbase import records
+
+    folder = Path(folder)
+    paths = [
+        records.write(ds, folder / f"{name}.nc", overwrite=True)
+        for name, ds in (("selection", found.selection), ("confirmation", found.confirmation))
+    ]
+    heads, rows = search_rows(found)
+    title = f"Search: {found.selection.attrs['title']}"
+    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    text = "\n".join([*lines, "", *(f"{line}\n" for line in found.words)])
+    html = search_text(title, found.words, heads, rows)
+    for name, content in (("search.md", text), ("report.html", html)):
+        paths.append(records.write_bytes(folder / name, content.encode("utf-8"), overwrite=True))
+    return paths
+
+
+def search_rows(found: Found) -> tuple[list[str], list[list[str]]]:
+    """All models, best validation accuracy first, then the two of the second stage."""
+    heads, rows = comparison_rows(found.selection)
+    order = np.argsort(_ranks(found.selection))
+    _, later = comparison_rows(found.confirmation)
+    fresh = [[f"{row[0]}, fresh seeds", *row[1:]] for row in later]
+    return heads, [rows[k] for k in order] + fresh
+
+
+def _ranks(ds: xr.Dataset) -> np.ndarray:
+    """Place of each model: by validation accuracy, and where that is equal by cross-entropy."""
+    accuracy = np.nan_to_num(_means(ds), nan=-1.0)
+    loss = np.nan_to_num(_means(ds, "validation_cross_entropy"), nan=np.inf)
+    return np.argsort(np.lexsort((loss, -accuracy.round(12))))
+
+
+def _means(ds: xr.Dataset, name: str = "validation_accuracy") -> np.ndarray:
+    values = ds[name].values
+    count = np.isfinite(values).sum(axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
+
+
+def _first(ds: xr.Dataset, models: Sequence[Model], ours: bool) -> str:
+    ranks = dict(zip(map(str, ds["model"].values), _ranks(ds), strict=True))
+    means = dict(zip(map(str, ds["model"].values), _means(ds), strict=True))
+    names = [m.name for m in models if (m.layer == "ddk") is ours and np.isfinite(means[m.name])]
+    if not names:
+        raise InputError("every run of the models failed", ds.attrs["task"])
+    return min(names, key=lambda n: ranks[n])
+
+
+def _words(
+    task: Task, selection: xr.Dataset, two: Sequence[Model], found: metrics.Difference
+) -> tuple[str, ...]:
+    gain = f"{100 * found.mean:+.1f} ± {100 * found.error:.1f} points"
+    if not found.clear:
+        verdict = "no difference that these seeds can tell"
+    else:
+        verdict = "the arrangement gains" if found.mean > 0 else "the control is better"
+    shared, seen = "", "The test part was not looked at before."
+    if task.split.overlap:
+        shared = " with the correction of Nadeau and Bengio"
+        seen = (
+            "Every seed draws its parts from one set: the test parts of the fresh seeds hold "
+            "samples that chose the arrangement on the first seeds."
+        )
+    tried = sum(m.startswith("ddk") for m in map(str, selection["model"].values))
+    return (
+        f"{tried} DDK arrangements and {selection.sizes['model'] - tried} controls, ranked by the "
+        f"validation part on {selection.sizes['seed']} seeds: best {two[0].name} ({two[0].title}) "
+        f"and {two[1].name} ({two[1].title}).",
+        f"On {found.better + found.equal + found.worse} fresh seeds, test part: {two[0].name} less "
+        f"{two[1].name} = {gain} (better in {found.better}, equal in {found.equal}, worse in "
+        f"{found.worse}): {verdict} (95 % interval, Student's t{shared}).",
+        seen,
+        task.protocol,
+    )
+
+
+def _told(options: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in options.items() if v) or "as by default"

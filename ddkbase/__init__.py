@@ -1,0 +1,10 @@
+"""What the packages stand on: errors, units, records, folders, pictures, pages, command lines.
+
+It knows nothing of devices, fits or networks, and importing it loads nothing heavy.
+"""
+
+from ddkbase import hdf5_order
+
+__version__ = "0.1.0"
+
+hdf5_order.watch()

@@ -1,0 +1,1 @@
+"""What all command lines share: the application, its options, what it prints."""

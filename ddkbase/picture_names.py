@@ -1,0 +1,48 @@
+"""Names of pictures: the suffix chooses the format."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from ddkbase.cli.options import free_path, path_of
+from ddkbase.errors import InputError
+
+__all__ = ["PICTURES", "Pictures", "as_format", "check_suffix", "picture_path"]
+
+#: suffixes of pictures, by which their format is chosen
+PICTURES = (".png", ".svg", ".pdf")
+
+
+class Pictures(StrEnum):
+    """In which format a folder gets its pictures, besides PNG."""
+
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
+def as_format(name: str, pictures: str) -> str:
+    """Return the name of a picture in a format, e.g. "iv.svg" of "iv.png"."""
+    return str(Path(name).with_suffix(f".{pictures}"))
+
+
+def check_suffix(path: Path, known: tuple[str, ...] = PICTURES, option: str = "--out") -> None:
+    """Raise InputError if the suffix of a file to make is not one of the known."""
+    if path.suffix.lower() not in known:
+        what = f"'{path.suffix}' is no format" if path.suffix else "the name has no suffix"
+        *others, last = known
+        names = f"{', '.join(others)} or {last}"
+        raise InputError(what, f"{option} {path}", f"Let the name end in {names}")
+
+
+def picture_path(text: str, overwrite: bool, *sources: str, option: str = "--out") -> Path:
+    """Return the path of a picture to make, as `ddkbase.cli.options.free_path`.
+
+    Raises
+    ------
+    InputError : an empty name, or a suffix that is none of `PICTURES`.
+    StorageError : as `free_path`.
+    """
+    check_suffix(path_of(text, option), PICTURES, option)
+    return free_path(text, overwrite, *sources, option=option)

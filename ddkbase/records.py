@@ -1,0 +1,307 @@
+"""The named, versioned datasets: write them, read them, check them.
+
+A record is an ``xarray.Dataset`` in a NetCDF-4 file.  Every variable carries ``units`` and
+``long_name``; every file carries ``schema`` and ``schema_version`` and whatever else its schema
+asks for (the resolved device, the settings, the versions of what computed it).
+
+The schemas themselves (``IVTrace``, ``PulseTrace``) are in `ddkbase.schemas`.
+
+Where NaN may stand, everything else being finite:
+
+* the vacancy fields in the electrodes (the same whole rows ``z`` in every map), because a metal
+  holds no oxygen vacancies;
+* ``resistance`` where ``|voltage| < 1 mV``, because 0 V / 0 A says nothing;
+* ``wanted_resistance`` of a pulse train that starts from the cell as it is.
+
+This module does not need the finite-element stack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from ddkbase.errors import StorageError, similar_file
+from ddkbase.schemas import ANYWHERE, NEAR_ZERO_VOLT, NEVER, POINTS, SCHEMAS, Schema, VariableSpec
+from devicephys.simulation import switching_schema as kinetics_schema  # noqa: F401  (adds its schema)
+
+__all__ = [
+    "POINTS",
+    "RESISTANCE_VOLTAGE_FLOOR",
+    "SCHEMAS",
+    "Schema",
+    "VariableSpec",
+    "fingerprint",
+    "label",
+    "read",
+    "validate",
+    "write",
+    "write_bytes",
+]
+
+RESISTANCE_VOLTAGE_FLOOR = 1e-3
+"""Voltage [V] below which ``resistance`` may be NaN."""
+
+
+def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -> xr.Variable:
+    """Return ``array`` as a variable with dimensions, units and a name for axes.
+
+    Parameters
+    ----------
+    array : anything NumPy turns into an array with ``len(dims)`` axes.
+    dims : dimension names; a single text names one dimension.
+    units : SI unit as text ("V", "1/m^3"); "1" for a pure number or for text.
+    long_name : what a plot writes on its axis, without the unit.
+
+    Raises
+    ------
+    ValueError : if the number of dimensions differs, or a text is empty.
+    """
+    if not units or not long_name:
+        raise ValueError("a variable needs both units and a long name")
+    return xr.Variable(dims, np.asarray(array), {"units": units, "long_name": long_name})
+
+
+def fingerprint(*described: Any) -> str:
+    """SHA-256, as hexadecimal digits, of what describes a run: texts, numbers, plain mappings."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset") -> None:
+    """Check a dataset against the schema it names.
+
+    Parameters
+    ----------
+    ds : the dataset; ``ds.attrs`` names ``schema`` and ``schema_version``.
+    schema : the schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+    where : what the message calls the dataset, usually the file's path.
+
+    Raises
+    ------
+    StorageError : the first thing that is wrong: an unknown or unexpected schema, a missing
+        variable or attribute, wrong dimensions, wrong or missing ``units``, a missing
+        ``long_name``, infinity, or NaN where none may be (see the head of this module).
+    """
+    found = ds.attrs.get("schema")
+    version = ds.attrs.get("schema_version")
+    if found is None or version is None:
+        raise StorageError(
+            "it names no schema and version", where, "Name a file that this toolkit wrote"
+        )
+    if schema is not None and found != schema:
+        raise StorageError(f"a record '{schema}' was expected, it is a '{found}'", where=where)
+    known = SCHEMAS.get((str(found), int(version) if str(version).isdigit() else -1))
+    if known is None:
+        names = ", ".join(f"{name} v{number}" for name, number in SCHEMAS)
+        raise StorageError(
+            f"unknown record '{found}' version {version}",
+            where=where,
+            hint=f"This version reads {names}; a newer version of the toolkit may read it.",
+        )
+    complaint = _complaint(ds, known)
+    if complaint is not None:
+        raise StorageError(f"not a valid {found} v{version}: {complaint}", where=where)
+
+
+def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
+    for key in (*schema.attrs, *schema.json_attrs):
+        if key not in ds.attrs:
+            return f"attribute '{key}' is missing"
+    for key in schema.json_attrs:
+        try:
+            parsed = json.loads(ds.attrs[key])
+        except (TypeError, ValueError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            return f"attribute '{key}' is not a JSON object"
+    for required in schema.variables:
+        if required not in ds.variables:
+            return f"variable '{required}' is missing"
+    for name, variable in ds.variables.items():
+        spec = schema.variables.get(str(name))
+        problem = _variable_complaint(ds, variable, spec)
+        if problem is not None:
+            return f"variable '{name}' {problem}"
+    return schema.check(ds)
+
+
+def _variable_complaint(
+    ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None
+) -> str | None:
+    """Return what is wrong with one variable; a variable the schema does not list needs units,
+    a long name and finite values."""
+    units = variable.attrs.get("units")
+    if not units:
+        return "has no units"
+    if not variable.attrs.get("long_name"):
+        return "has no long_name"
+    if spec is not None:
+        if variable.dims != spec.dims:
+            return f"has dimensions {variable.dims}, {spec.dims} expected"
+        if units != spec.units:
+            return f"is in '{units}', '{spec.units}' expected"
+        if variable.dtype.kind not in spec.kind:
+            return f"holds values of type {variable.dtype}"
+    if variable.dtype.kind != "f":
+        return None
+    values = variable.values
+    if np.isinf(values).any():
+        return "holds infinity"
+    nan = np.isnan(values)
+    if not nan.any():
+        return None
+    policy = spec.nan if spec is not None else NEVER
+    if policy == NEVER:
+        return "holds NaN"
+    if policy == ANYWHERE:
+        return None
+    if policy == NEAR_ZERO_VOLT:
+        if np.any(np.abs(ds["voltage"].values[nan]) >= RESISTANCE_VOLTAGE_FLOOR):
+            return f"holds NaN where |voltage| >= {RESISTANCE_VOLTAGE_FLOOR:g} V"
+        return None
+    rows = nan.all(axis=(0, 2))
+    if not np.array_equal(nan, np.broadcast_to(rows[None, :, None], nan.shape)) or rows.all():
+        return "holds NaN outside the electrodes"
+    return None
+
+
+def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a dataset to a NetCDF-4 file, whole or not at all.
+
+    The file is built in memory, written beside its destination under a temporary name, synced to
+    the disk and then moved, so a reader never sees half a file.
+
+    Parameters
+    ----------
+    ds : a dataset that passes `validate`.
+    path : the file to make.
+    overwrite : replace an existing file.
+
+    Returns
+    -------
+    The path written.
+
+    Raises
+    ------
+    StorageError : ``ds`` is not valid; the file exists and ``overwrite`` is false; the disk is
+        full, the folder is missing or may not be written.  No file is left behind.
+    """
+    path = Path(path)
+    validate(ds, where=str(path))
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in ds.variables.items():
+        if variable.ndim >= 3 and variable.size and variable.dtype.kind == "f":
+            encoding[str(name)] = {
+                "zlib": True,
+                "complevel": 4,
+                "shuffle": True,
+                "fletcher32": True,
+                "chunksizes": (1, *variable.shape[1:]),
+            }
+    clean = ds.drop_encoding()
+    for name, variable in clean.variables.items():
+        if variable.dtype == object and not variable.size:  # would be stored as numbers
+            clean[name] = variable.astype("U1")
+    return write_bytes(path, clean.to_netcdf(engine="h5netcdf", encoding=encoding), overwrite)
+
+
+def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
+    """Read a record into memory and check it.
+
+    Parameters
+    ----------
+    path : a file made by `write`.
+    schema : the schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+
+    Returns
+    -------
+    The dataset, loaded; the file is closed again.
+
+    Raises
+    ------
+    StorageError : no such file, not a NetCDF-4 file, cut off or damaged, or not valid.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StorageError("there is no such file", str(path), similar_file(path))
+    try:
+        # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
+        # when it is thrown away
+        with h5py.File(path, "r") as raw:
+            raw.attrs.get("_nc3_strict")
+        with xr.open_dataset(
+            path, engine="h5netcdf", decode_times=False, phony_dims="access"
+        ) as handle:
+            ds = handle.load()
+    except Exception as exc:  # HDF5, h5netcdf and xarray each have their own family of errors
+        raise StorageError(
+            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{_first_line(exc)}]",
+            where=str(path),
+        ) from exc
+    ds = ds.drop_encoding()
+    validate(ds, schema, where=str(path))
+    return ds
+
+
+def write_bytes(
+    path: str | os.PathLike[str], content: bytes | bytearray | memoryview, overwrite: bool = False
+) -> Path:
+    """Write ``content`` to ``path``, whole or not at all; `write` says how, and what it raises."""
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    created = False
+    try:
+        # os.open instead of tempfile: the file then gets the permissions the user's umask asks for
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        created = True
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            scratch.replace(path)
+        else:
+            _move_to_free_name(scratch, path)
+    except StorageError:
+        raise
+    except OSError as exc:
+        raise StorageError(
+            f"the file cannot be written: {_first_line(exc)}",
+            where=str(path),
+            hint="Choose a folder you may write to, on a disk with room.",
+        ) from exc
+    finally:
+        if created:
+            scratch.unlink(missing_ok=True)
+    return path
+
+
+def _move_to_free_name(scratch: Path, path: Path) -> None:
+    """Move ``scratch`` to ``path`` unless something is there, without a moment between the two."""
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError:  # a file system without hard links: ask first, then move
+        if path.exists():
+            raise _exists(path) from None
+        scratch.replace(path)
+
+
+def _exists(path: Path) -> StorageError:
+    return StorageError(
+        "the file exists already", where=str(path), hint="Choose another name, or remove it first."
+    )
+
+
+def _first_line(exc: BaseException) -> str:
+    text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return text.splitlines()[0] if text else type(exc).__name__

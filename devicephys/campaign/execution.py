@@ -1,0 +1,276 @@
+"""One run of a campaign: points go out to workers, results come back into the store."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import os
+import queue
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted, shorten
+from ddkbase.installation import require_solver
+from ddkbase.signals import deferred
+from devicephys.campaign.description import Campaign, Point
+from devicephys.campaign.store import CampaignStore
+from devicephys.campaign.worker import Simulate, compute, task, warm_up
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+    from devicephys.campaign.cluster import Cluster
+
+_TICK = 1.0  # s between two looks at the workers
+KILLED = "its worker process was killed every time, e.g. for lack of memory"
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a campaign is, for a display of its progress.
+
+    Of ``size`` points ``done``, ``failed`` and ``left``; ``computed`` of them in this run, for
+    ``elapsed`` s so far; ``workers`` compute at a time, none yet while it is ``starting``.
+    """
+
+    size: int
+    done: int
+    failed: int
+    left: int
+    computed: int
+    elapsed: float
+    workers: int
+    starting: bool
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go at the rate of this run [s]; None until a point has come."""
+        return self.left * self.elapsed / self.computed if self.computed else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run left in ``store``: points done, failed and missing; ``reasons`` of the failed
+    with how often each, the most frequent first; ``computed`` points in this run in ``seconds``."""
+
+    store: Path
+    done: int
+    failed: int
+    missing: int
+    reasons: tuple[tuple[str, int], ...]
+    computed: int
+    seconds: float
+
+
+class Run:
+    """Computes ``points`` into the store ``home``; ``progress`` is told about it."""
+
+    def __init__(
+        self,
+        home: CampaignStore,
+        points: Sequence[Point],
+        progress: Callable[[State], None] | None,
+        simulate: Simulate | None,
+    ) -> None:
+        self._home, self._points = home, points
+        self._progress, self._simulate = progress, simulate
+        self._computed, self._workers = 0, 0
+        self._begun = self._working = time.monotonic()
+
+    def compute_on(self, cluster: Cluster) -> None:
+        """Hand out the points, a bounded number at a time, and keep what comes back.
+
+        Raises
+        ------
+        InstallationError : a worker cannot compute at all.
+        StorageError : the store cannot be written.
+        DDKError : the scheduler was lost, or the workers do not know the toolkit.
+        """
+        if self._simulate is None:
+            self._warm_up(cluster)
+        # Keys of a run of its own: a scheduler may still hold results of another one.
+        prefix, client = f"point-{secrets.token_hex(4)}", cluster.client
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        out: dict[str, tuple[Point, Future]] = {}
+        waiting = iter(self._points)
+        self._working = time.monotonic()
+        while True:
+            for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
+                key = "-".join([prefix, *map(str, point)])
+                arguments = task(self._home.campaign, point), self._simulate
+                future = client.submit(compute, *arguments, key=key, pure=False)
+                out[key] = point, future
+                future.add_done_callback(finished.put)
+            self._workers = cluster.threads()
+            self.tell()
+            if not out:
+                return
+            with contextlib.suppress(queue.Empty):
+                future = finished.get(timeout=_TICK)
+                point, _ = out.pop(str(future.key))
+                self._keep(point, future)
+
+    def _keep(self, point: Point, future: Future) -> None:
+        found = result(future)
+        if "refused" in found:
+            raise InstallationError(f"a worker cannot compute: {found['refused']}")
+        if "arrays" in found:
+            with deferred():  # what is computed is not thrown away
+                self._home.write(point, found["arrays"])
+        else:
+            self._home.fail(point, found["failed"])
+        self._computed += 1
+
+    def _warm_up(self, cluster: Cluster) -> None:
+        key = f"warm-up-{secrets.token_hex(4)}"
+        arguments = task(self._home.campaign, self._points[0])
+        future = cluster.client.submit(warm_up, arguments, key=key, pure=False)
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        future.add_done_callback(finished.put)
+        while True:  # a cluster may take hours to give the first worker
+            with contextlib.suppress(queue.Empty):
+                found = result(finished.get(timeout=_TICK))
+                break
+            self._workers = cluster.threads()
+            self.tell(starting=True)
+        if "refused" in found:
+            raise InstallationError(f"a worker cannot compute: {found['refused']}")
+        began, now = self._home.versions, found["versions"]
+        differ = [
+            f"{name} {version}, not {began.get(name, 'any')}"
+            for name, version in now.items()
+            if version != began.get(name)
+        ]
+        if differ:
+            logging.getLogger(__name__).warning(
+                "warning: this is computed by other versions than the store began with: %s",
+                "; ".join(differ),
+            )
+
+    def tell(self, starting: bool = False) -> None:
+        """Report how far the campaign is."""
+        if self._progress is None:
+            return
+        done, failed, _ = self._home.counts()
+        left = len(self._points) - self._computed
+        since = self._begun if starting else self._working
+        self._progress(
+            State(
+                self._home.campaign.size,
+                done,
+                failed,
+                left,
+                self._computed,
+                time.monotonic() - since,
+                self._workers,
+                starting,
+            )
+        )
+
+    def outcome(self) -> Outcome:
+        """What the store holds now."""
+        done, failed, missing = self._home.counts()
+        seconds = time.monotonic() - self._begun
+        reasons = tuple(self._home.reasons())
+        return Outcome(self._home.path, done, failed, missing, reasons, self._computed, seconds)
+
+
+def result(future: Future) -> dict[str, Any]:
+    """What a worker gave back; a point that killed its worker each time has failed.
+
+    Raises
+    ------
+    DDKError : the scheduler was lost, or the workers cannot even begin.
+    """
+    from distributed import KilledWorker
+
+    from devicephys.campaign.cluster import lost
+
+    if future.cancelled():
+        raise lost()
+    try:
+        found: dict[str, Any] = future.result(timeout=60)
+    except KilledWorker:
+        # its own words name an address, which is another one each time
+        return {"failed": KILLED}
+    except (OSError, TimeoutError) as error:
+        raise lost() from error
+    except Exception as error:  # what a point does is reported by `compute`; this is before it
+        if future.cancelled():
+            raise lost() from error
+        raise DDKError(
+            f"the workers cannot compute: {type(error).__name__}: {error}",
+            "",
+            "Install this version of the toolkit where the workers run",
+        ) from error
+    return found
+
+
+def run(
+    campaign: Campaign,
+    store: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    progress: Callable[[State], None] | None = None,
+    simulate: Simulate | None = None,
+) -> Outcome:
+    """Compute every point of a campaign that its store does not hold yet.
+
+    A point that fails is noted with its reason, and the others go on.
+
+    Parameters
+    ----------
+    campaign : from ``Campaign.from_file``.
+    store : folder of the zarr store; made if there is none, taken up again otherwise.
+    workers : processes on this machine; by default one for each physical core.
+    scheduler : address of a Dask scheduler whose workers are to compute instead.
+    retry_failed : compute points that failed in an earlier run again.
+    progress : called with a ``State`` after each point, and about every second.
+    simulate : a function of a module, in place of ``simulate_pulses``.
+
+    Raises
+    ------
+    InputError : the store belongs to another campaign (the key that differs is named), or no
+        scheduler answers.
+    StorageError : the store cannot be written, or another campaign works on it.
+    InstallationError : no solver or no compiler, here or on a worker.
+    Interrupted : Ctrl-C; every finished point is kept.
+    DDKError : the scheduler was lost.
+    """
+    # Dask takes a moment to import, and most who read a table never need it
+    from devicephys.campaign.cluster import (
+        check_workers,
+        local_cluster,
+        physical_cores,
+        remote_cluster,
+    )
+
+    if not isinstance(campaign, Campaign):
+        raise InputError(f"{shorten(campaign)} is no campaign", "run", "Use Campaign.from_file")
+    check_workers(workers)
+    if simulate is None and scheduler is None:
+        require_solver()
+    with CampaignStore.open(store, campaign) as home:
+        points = home.missing(retry_failed)
+        this = Run(home, points, progress, simulate)
+        try:
+            if points:
+                this.tell(starting=True)
+                count = min(workers or physical_cores(), len(points))
+                with remote_cluster(scheduler) if scheduler else local_cluster(count) as cluster:
+                    this.compute_on(cluster)
+        except KeyboardInterrupt:
+            done, failed, _ = home.counts()
+            raise Interrupted(
+                f"stopped, {done + failed} of {campaign.size} points are finished",
+                str(home.path),
+                "The same command goes on from here",
+            ) from None
+        return this.outcome()

@@ -1,0 +1,6 @@
+"""All commands of ``ddk-device``: importing a module of this folder adds its own to the application."""
+
+from devicephys.cli import campaign, loops, population, pulses, switching_time  # noqa: F401
+from devicephys.cli.options import app
+
+__all__ = ["app"]

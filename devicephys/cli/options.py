@@ -1,0 +1,130 @@
+"""What the commands of ``ddk-device`` share: the application, options, the end of many ranks.
+
+What they share with the other command lines (ways to end, ``--quiet`` and ``--json``, paths) is in
+`ddkbase.cli.application`, `ddkbase.cli.output` and `ddkbase.cli.options`.
+
+A module with commands imports from here and is itself imported by `devicephys.cli.loops`.
+Whatever takes time to import is imported inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ddkbase.cli.application import application, message_and_code
+from ddkbase.cli.options import path_of
+from ddkbase.errors import DDKError, InputError
+from ddkbase.picture_names import Pictures
+
+app = application(
+    "ddk-device",
+    "Simulate filamentary memristor cells: heat, current and vacancies, fully coupled.",
+    "ddk-device iv --preset quick --out runs/first",
+    "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
+    "ddk-device show-device",
+    first=("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
+)
+
+
+class Preset(StrEnum):
+    """How finely mesh and time are resolved."""
+
+    quick = "quick"
+    default = "default"
+    fine = "fine"
+
+
+class Scheme(StrEnum):
+    """How the three fields are coupled in one time step."""
+
+    monolithic = "monolithic"
+    staggered = "staggered"
+    one_pass = "one-pass"
+
+
+DEFAULT_DEVICE = "tin-taox-hfox-tin"
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="NAME|FILE", help="Library device, or a YAML file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one parameter, e.g. --set 'filament.radius=8 nm'. May be repeated.",
+    ),
+]
+PresetOption = Annotated[
+    Preset, typer.Option("--preset", help="How finely mesh and time are resolved.")
+]
+OutOption = Annotated[
+    str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
+]
+PicturesOption = Annotated[
+    Pictures,
+    typer.Option("--pictures", help="svg or pdf: make vector pictures beside the PNG files."),
+]
+CheckpointOption = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="N",
+        min=1,
+        help="Keep the state every N pulses, or N steps of a sweep; 'resume' goes on from it.",
+    ),
+]
+
+
+@contextmanager
+def aborting(world: Any) -> Iterator[None]:
+    """End all ranks if one meets what the others do not: an exception that nobody expected."""
+    try:
+        yield
+    except Exception as exc:
+        from ddkbase import installation
+
+        common = isinstance(exc, DDKError) and type(exc) is not DDKError
+        if common or installation.compilation_error(exc):
+            raise
+        message, code = message_and_code(exc)
+        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.flush()
+        world.Abort(code)
+
+
+def output_folder(text: str, where: str) -> Path:
+    """Return the path of a folder named in the option or argument ``where``.
+
+    Raises
+    ------
+    InputError : the name is empty.
+    """
+    return path_of(text, where, "folder")
+
+
+def parse_changes(changes: list[str]) -> dict[str, str]:
+    """Split each KEY=VALUE.
+
+    Raises
+    ------
+    InputError : no "=", an empty key, or a key given twice.
+    """
+    parsed: dict[str, str] = {}
+    for text in changes:
+        key, equals, value = text.partition("=")
+        key, value = key.strip(), value.strip()
+        if not equals or not key or not value:
+            raise InputError(
+                f"'{text}' is not KEY=VALUE", "--set", "Write e.g. --set 'filament.radius=8 nm'"
+            )
+        if key in parsed:
+            raise InputError(f"'{key}' is set twice", "--set", "Give it once")
+        parsed[key] = value
+    return parsed

@@ -1,0 +1,1 @@
+"""Pictures and ParaView files of loops, fields, pulse trains and switching times."""

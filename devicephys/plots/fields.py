@@ -1,0 +1,339 @@
+"""Maps of vacancies and temperature in the cell at the marked points, and how a map is drawn.
+
+The maps are mirrored at the axis, so that the filament is seen whole.  The window shows the layer
+of the filament and the lower part of the oxide above it, where the gap opens and closes; what
+happens in the first nanometre is in the profiles beside the maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import AbstractPathEffect, Normal, Stroke
+from matplotlib.ticker import MaxNLocator
+
+from ddkbase.errors import InputError
+from devicephys.plots import style
+from devicephys.plots.profiles import draw_profiles
+
+# Both maps are monotonic in lightness, so they survive a grey print.
+VACANCY_MAP, TEMPERATURE_MAP = "cividis", "inferno"
+ELECTRODE_FACE = "white"
+VACANCY_UNIT = "10²¹/cm³"
+_ISOTHERM_STEP = 100.0  # degC
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of the r-z plane that is shown, in nm."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        return self.left, self.right, self.bottom, self.top
+
+
+def window_of(ds: xr.Dataset, outline: style.Outline) -> Window:
+    """A third wider than the filament, from just below it to as much above its layer."""
+    rim = float(ds["r_node"].values[-1]) * style.NM
+    half = min(rim, 1.3 * outline.radius)
+    bottom = max(float(ds["z_node"].values[0]) * style.NM, outline.bottom - 0.2 * outline.radius)
+    top = min(float(ds["z_node"].values[-1]) * style.NM, outline.top + 0.9 * outline.radius)
+    return Window(-half, half, bottom, top)
+
+
+def shared_norms(ds: xr.Dataset, suffix: str) -> tuple[Normalize, Normalize]:
+    """Return the shared linear colour scales: concentration [1e21/cm^3], temperature [degC]."""
+    n = ds[f"vacancy_concentration{suffix}"].values * style.PER_1E21_CM3
+    celsius = ds[f"temperature{suffix}"].values - style.CELSIUS_ZERO
+    top = float(np.nanmax(n)) if np.isfinite(n).any() else 0.0
+    hottest = max(float(celsius.max()), float(celsius.min()) + 1.0)
+    step = 10.0 if hottest > 60 else 1.0
+    return (
+        Normalize(vmin=0.0, vmax=top if top > 0 else 1.0),
+        Normalize(vmin=float(celsius.min()), vmax=float(np.ceil(hottest / step) * step)),
+    )
+
+
+def fields_figure(ds: xr.Dataset) -> Figure:
+    """Draw maps of vacancies and temperature at the marked points, and profiles of the vacancies.
+
+    RESET's points A-D above, SET's points E-H below: each half has a row of vacancy maps, a row
+    of temperature maps, and at the right the vacancy concentration over the height above the
+    bottom electrode, on the axis and near the filament's rim.  At the left the whole stack with
+    the names of its layers and, as a box, the window of the maps.  One linear colour scale per
+    quantity (1e21/cm^3; degC); thin lines in the temperature maps are isotherms every 100 degC.
+    Solid lines are layer boundaries, the dashed line is the filament as it was formed, electrodes
+    are hatched.
+
+    Parameters
+    ----------
+    ds : an IVTrace v1 with at least one marked point.
+
+    Returns
+    -------
+    A matplotlib figure, 16 inches wide; `devicephys.plots.iv.save_figure` writes it.
+
+    Raises
+    ------
+    InputError : no marked point, or the device kept in the record cannot be read.
+    """
+    labels = [str(p) for p in ds["point"].values]
+    if not labels:
+        raise InputError(
+            "the record has no marked point to draw",
+            hint="The run stopped before the first one; let it run longer.",
+        )
+    halves = [half for names in ("ABCD", "EFGH") if (half := [p for p in labels if p in names])]
+    # a single half still needs room for the title, the warning and the whole cell
+    figure = style.new_figure(16, 9.1 if len(halves) == 2 else 6.2)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)
+    # whole cell, four maps, a little room, profiles
+    widths = [0.66, 1, 1, 1, 1, 0.05, 1.8]
+    grid = figure.add_gridspec(2 * len(halves), len(widths), width_ratios=widths)
+    maps = _Maps(ds)
+    for number, half in enumerate(halves):
+        maps.draw_half(figure, grid, 2 * number, half, last=number == len(halves) - 1)
+    lower = 2 * len(halves) - 2
+    if len(halves) == 2:
+        maps.draw_whole(figure.add_subplot(grid[:2, 0]), 0, labels[0])
+    hot = min(1, len(labels) - 1)
+    maps.draw_whole(figure.add_subplot(grid[lower:, 0]), hot, labels[hot], temperature=True)
+    style.add_heading(figure, ds, fontsize=14)
+    return figure
+
+
+class _Maps:
+    """Draws the panels of one record, all with the same window and the same two scales."""
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = ds
+        self._bands, self._outline = style.stack(ds)
+        self._window = window_of(ds, self._outline)
+        self._norms = shared_norms(ds, "")
+
+    def draw_half(
+        self, figure: Figure, grid: GridSpec, row: int, names: list[str], *, last: bool
+    ) -> None:
+        """Draw one half of the loop into rows ``row`` and ``row`` + 1 of ``grid``."""
+        for below, quantity in enumerate((f"n ({VACANCY_UNIT})", "T (°C)")):
+            panels = []
+            for column, name in enumerate(names):
+                ax = figure.add_subplot(grid[row + below, column + 1])
+                image = self._map(ax, self._point(name), self._window, temperature=below == 1)
+                draw_geometry(
+                    ax,
+                    self._bands,
+                    self._outline,
+                    self._window,
+                    names=name == "A",
+                    light=below == 1,
+                )
+                finish_panel(ax, first=column == 0, last_row=below == 1 and last, fontsize=11)
+                ax.set_title(self._peak(name) if below else self._heading(name), fontsize=12)
+                panels.append(ax)
+            bar = figure.colorbar(image, ax=panels, pad=0.01, fraction=0.03, aspect=14)
+            bar.set_label(quantity, fontsize=11)
+            bar.ax.tick_params(labelsize=10)
+        draw_profiles(
+            [figure.add_subplot(grid[row + below, 6]) for below in (0, 1)],
+            self._ds,
+            names,
+            self._bands,
+            self._outline,
+            top=1.07 * float(self._norms[0].vmax or 1.0),
+        )
+
+    def draw_whole(self, ax: Axes, point: int, name: str, *, temperature: bool = False) -> None:
+        """Draw the whole stack at one point, with a box where the maps look."""
+        self._map(ax, point, None, temperature=temperature)
+        rim = float(self._ds["r_node"].values[-1]) * style.NM
+        whole = Window(-rim, rim, self._bands[0].bottom, self._bands[-1].top)
+        draw_geometry(ax, self._bands, self._outline, whole, names=False, light=temperature)
+        _finish_overview(ax, self._bands, self._window)
+        ax.set_title(f"{'T' if temperature else 'n'}, whole cell\nat {name}", fontsize=12)
+
+    def _point(self, name: str) -> int:
+        return int(np.flatnonzero(self._ds["point"].values == name)[0])
+
+    def _step(self, name: str) -> int:
+        return int(style.index_at(self._ds, self._ds["time_point"].values[[self._point(name)]])[0])
+
+    def _heading(self, name: str) -> str:
+        step = self._step(name)
+        ohms = style.resistance_text(float(self._ds["resistance"].values[step]))
+        volts = f"{float(self._ds['voltage'].values[step]):+.2f} V"
+        text = f"{name}  {style.POINT_MEANING[name]}\n{volts}"
+        return style.minus(text) + (f", {ohms}" if ohms else "")
+
+    def _peak(self, name: str) -> str:
+        peak = float(self._ds["temperature_max"].values[self._step(name)]) - style.CELSIUS_ZERO
+        return f"{name}  peak {peak:.0f} °C"
+
+    def _map(self, ax: Axes, point: int, window: Window | None, *, temperature: bool) -> Any:
+        if temperature:
+            field = self._ds["temperature"].values[point]
+            return _draw_temperature(ax, self._ds, field, self._norms[1], window)
+        field = self._ds["vacancy_concentration"].values[point]
+        return _draw_vacancies(ax, self._ds, field, self._norms[0], window)
+
+
+def _cut(nodes: np.ndarray, low: float, high: float) -> slice:
+    """Cells of ``nodes`` that overlap the span from ``low`` to ``high``."""
+    first = max(int(np.searchsorted(nodes, low, side="right")) - 1, 0)
+    last = min(int(np.searchsorted(nodes, high, side="left")), nodes.size - 1)
+    return slice(first, last)
+
+
+def _edges(ds: xr.Dataset, window: Window | None) -> tuple[np.ndarray, np.ndarray, slice, slice]:
+    """Return r and z nodes in nm inside the window, and the cells they bound."""
+    r, z = ds["r_node"].values * style.NM, ds["z_node"].values * style.NM
+    if window is None:
+        return r, z, slice(0, r.size - 1), slice(0, z.size - 1)
+    cut_r, cut_z = _cut(r, 0.0, window.right), _cut(z, window.bottom, window.top)
+    return r[cut_r.start : cut_r.stop + 1], z[cut_z.start : cut_z.stop + 1], cut_r, cut_z
+
+
+def _draw_vacancies(
+    ax: Axes, ds: xr.Dataset, field: np.ndarray, norm: Normalize, window: Window | None
+) -> Any:
+    r, z, cut_r, cut_z = _edges(ds, window)
+    values = np.ma.masked_invalid(field[cut_z, cut_r] * style.PER_1E21_CM3)
+    ax.set_facecolor(ELECTRODE_FACE)
+    mirrored = np.ma.concatenate([values[:, ::-1], values], axis=1)
+    return ax.pcolormesh(
+        style.mirrored_line(r), z, mirrored, norm=norm, cmap=VACANCY_MAP, rasterized=True
+    )
+
+
+def _draw_temperature(
+    ax: Axes, ds: xr.Dataset, field: np.ndarray, norm: Normalize, window: Window | None
+) -> Any:
+    r, z, cut_r, cut_z = _edges(ds, window)
+    nodes = field[cut_z.start : cut_z.stop + 1, cut_r.start : cut_r.stop + 1]
+    celsius = style.mirrored_nodes(nodes - style.CELSIUS_ZERO)
+    line = style.mirrored_line(r)
+    image = ax.pcolormesh(
+        line, z, celsius, norm=norm, cmap=TEMPERATURE_MAP, shading="gouraud", rasterized=True
+    )
+    levels = np.arange(_ISOTHERM_STEP, float(norm.vmax or 0.0), _ISOTHERM_STEP)
+    levels = levels[(levels > celsius.min()) & (levels < celsius.max())]
+    if levels.size:
+        ax.contour(line, z, celsius, levels=levels, colors="white", linewidths=0.8, alpha=0.8)
+    return image
+
+
+def draw_geometry(
+    ax: Axes,
+    bands: list[style.LayerBand],
+    outline: style.Outline,
+    window: Window,
+    *,
+    names: bool,
+    light: bool,
+) -> None:
+    """Draw layer boundaries and the filament as formed; name the layers at the right edge."""
+    colour = "white" if light else "black"
+    for band in bands:
+        if band.is_electrode and not light:
+            # no vacancies there; hatched, so that a grey print does not take it for a shade
+            ax.add_patch(
+                Rectangle(
+                    (window.left, band.bottom),
+                    window.right - window.left,
+                    band.top - band.bottom,
+                    facecolor=ELECTRODE_FACE,
+                    edgecolor="0.65",
+                    hatch="////",
+                    linewidth=0,
+                )
+            )
+        if window.bottom < band.bottom < window.top:
+            ax.axhline(band.bottom, color=colour, linewidth=0.8)
+        low, high = max(band.bottom, window.bottom), min(band.top, window.top)
+        if names and high - low > 0.08 * (window.top - window.bottom):
+            ax.text(
+                0.0,
+                (low + high) / 2,
+                band.name.replace("_", " "),
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=colour,
+                path_effects=_halo("black" if light else "white"),
+            )
+    ax.add_patch(
+        Rectangle(
+            (-outline.radius, outline.bottom),
+            2 * outline.radius,
+            outline.top - outline.bottom,
+            fill=False,
+            edgecolor="white",
+            linestyle=(0, (4, 2.5)),
+            linewidth=1.2,
+            path_effects=_halo("black", 2.2),
+        )
+    )
+    ax.set_xlim(window.left, window.right)
+    ax.set_ylim(window.bottom, window.top)
+    ax.set_aspect("equal")
+
+
+def _halo(colour: str, width: float = 2.0) -> list[AbstractPathEffect]:
+    """An edge that keeps text and lines legible on light and on dark ground."""
+    return [Stroke(linewidth=width, foreground=colour, alpha=0.7), Normal()]
+
+
+def finish_panel(ax: Axes, *, first: bool, last_row: bool, fontsize: float = 9) -> None:
+    ax.tick_params(labelsize=fontsize - 1, direction="out", length=2.5)
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    if last_row:
+        ax.set_xlabel("r (nm)", fontsize=fontsize)
+    else:
+        ax.tick_params(labelbottom=False)
+    if first:
+        ax.set_ylabel("z (nm)", fontsize=fontsize)
+    else:
+        ax.tick_params(labelleft=False)
+
+
+def _finish_overview(ax: Axes, bands: list[style.LayerBand], window: Window) -> None:
+    for band in bands:
+        ax.annotate(
+            band.name.replace("_", "\n"),
+            (0.0, (band.bottom + band.top) / 2),
+            xycoords=("axes fraction", "data"),
+            xytext=(-32, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=10,
+        )
+    ax.add_patch(
+        Rectangle(
+            (window.left, window.bottom),
+            window.right - window.left,
+            window.top - window.bottom,
+            fill=False,
+            edgecolor=style.VERMILLION,
+            linewidth=1.6,
+        )
+    )
+    ax.tick_params(labelsize=10, length=2.5)
+    ax.set_xlabel("r (nm)", fontsize=11)

@@ -1,0 +1,249 @@
+"""Picture of a pulse train: conductance against pulse number, and what happened in the pulses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ddkbase.units import format_si, to_si
+from devicephys.plots import style
+
+MICROSIEMENS = 1e6  # S -> uS
+_LOG_FROM = 8.0  # ratio of largest to smallest conductance from which the axis is logarithmic
+_MANY = 600  # pulses from which the line between them is thin
+_PAUSE_COLOUR = "0.35"
+
+
+def pulses_figure(ds: xr.Dataset) -> Figure:
+    """Draw a pulse train: the conductance above, temperature, current and pulses below.
+
+    (a) conductance read after each pulse in uS over the pulse number, the value before the first
+    pulse at 0; on a log scale if it spans a factor of eight or more. Pulses with a negative
+    amplitude (RESET) are blue triangles that point down, with a positive one (SET) vermillion
+    triangles that point up, pauses of 0 V grey squares. Below, of each pulse: the peak temperature
+    and the current at its end, the amplitude if it is not always the same, and so the width.
+
+    Parameters
+    ----------
+    ds : a PulseTrace v1.
+
+    Returns
+    -------
+    A matplotlib figure, 9 inches wide; `devicephys.plots.style.save_figure` writes it.
+
+    Raises
+    ------
+    InputError : the device kept in the record cannot be read.
+    """
+    pulse = ds["pulse"].values
+    current = ds["current"].values * style.MICROAMPERE
+    celsius = ds["temperature_max"].values - style.CELSIUS_ZERO
+    lower: list[tuple[np.ndarray, str, bool]] = [
+        (celsius, "Peak temperature\n(°C)", False),
+        (current, "Current at end of\npulse (µA)", True),
+    ]
+    if _varies(ds["amplitude"].values):
+        lower.append((ds["amplitude"].values, "Amplitude (V)", True))
+    if _varies(ds["width"].values):
+        scale, unit = _time_unit(float(ds["width"].values.max()))
+        lower.append((ds["width"].values * scale, f"Width ({unit})", True))
+
+    figure = style.new_figure(9, 4.4 + 1.6 * len(lower))
+    axes = figure.subplots(
+        1 + len(lower), 1, sharex=True, height_ratios=[2.6] + [1.0] * len(lower), squeeze=False
+    )[:, 0]
+    _draw_conductance(axes[0], ds)
+    for number, (ax, (values, name, from_zero)) in enumerate(
+        zip(axes[1:], lower, strict=True), start=1
+    ):
+        _draw_values(ax, pulse, values, ds["amplitude"].values)
+        if from_zero:
+            ax.axhline(0, color="0.5", linewidth=0.7, zorder=1)
+        _roomy(ax, values, from_zero=from_zero)
+        style.style_axes(ax, "", name, "bcde"[number - 1])
+    axes[-1].set_xlabel("Pulse number", fontsize=10)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, steps=[1, 2, 5, 10]))
+    axes[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    margin = max(0.02 * pulse.size, 0.15)
+    axes[-1].set_xlim(-margin, pulse.size + margin)
+    figure.align_ylabels(axes)
+    figure.legend(
+        handles=list(_handles(ds)),
+        loc="outside lower center",
+        ncols=5,
+        fontsize=9,
+        frameon=False,
+    )
+    style.add_heading(figure, ds, title=_title(ds))
+    return figure
+
+
+def _draw_conductance(ax: Axes, ds: xr.Dataset) -> None:
+    start = float(ds["initial_conductance"]) * MICROSIEMENS
+    values = ds["conductance"].values * MICROSIEMENS
+    pulse, amplitude = ds["pulse"].values, ds["amplitude"].values
+    everything = np.concatenate([[start], values])
+    ax.plot(
+        np.concatenate([[0], pulse]),
+        everything,
+        color="0.6",
+        linewidth=_line_width(pulse),
+        zorder=2,
+    )
+    _draw_marks(ax, pulse, values, amplitude)
+    ax.plot(
+        0,
+        start,
+        marker="o",
+        markersize=9,
+        markerfacecolor="white",
+        markeredgecolor="black",
+        markeredgewidth=1.5,
+        linestyle="none",
+        zorder=6,
+        clip_on=False,
+    )
+    style.style_axes(ax, "", f"Conductance at {_volts(ds)} (µS)", "a")
+    if everything.min() > 0 and everything.max() / everything.min() >= _LOG_FROM:
+        _log_axis(ax, everything)
+    else:
+        _roomy(ax, everything, from_zero=False)
+    wanted = float(ds["wanted_resistance"])
+    if wanted > 0 and np.isfinite(wanted):
+        ax.axhline(MICROSIEMENS / wanted, color="0.3", linewidth=1.0, linestyle=(0, (1, 2)))
+    ax.set_title(_ends(start, float(values[-1]), everything), loc="right", fontsize=9)
+
+
+def _volts(ds: xr.Dataset) -> str:
+    """The read voltage, as far as the record tells it."""
+    text = json.loads(ds.attrs["protocol_json"]).get("read_voltage")
+    return style.minus(f"{to_si(text, 'V'):.3g} V") if isinstance(text, str) else "the read"
+
+
+def _ends(start: float, end: float, everything: np.ndarray) -> str:
+    """Start, end and window of the conductance, in one line above the panel."""
+    parts = [f"start {_both(start)}", f"end {_both(end)}"]
+    low, high = float(everything.min()), float(everything.max())
+    if low > 0 and high / low >= 1.005:
+        parts.append(f"largest / smallest {high / low:.3g}")
+    return ",  ".join(parts)
+
+
+def _both(microsiemens: float) -> str:
+    """A conductance and its resistance, e.g. "198 µS (5.0 kΩ)"."""
+    text = f"{microsiemens:.4g} µS"
+    if microsiemens > 0:
+        text += f" ({style.resistance_text(MICROSIEMENS / microsiemens)})"
+    return style.minus(text)
+
+
+def _draw_values(ax: Axes, pulse: np.ndarray, values: np.ndarray, amplitude: np.ndarray) -> None:
+    ax.plot(pulse, values, color="0.6", linewidth=_line_width(pulse), zorder=2)
+    _draw_marks(ax, pulse, values, amplitude)
+
+
+def _draw_marks(ax: Axes, pulse: np.ndarray, values: np.ndarray, amplitude: np.ndarray) -> None:
+    size = float(np.clip(550 / pulse.size, 1.6, 7.0))  # points; the panel is about 500 wide
+    for _, marker, colour, part in _polarities(amplitude):
+        ax.plot(
+            pulse[part],
+            values[part],
+            marker=marker,
+            markersize=size,
+            markeredgewidth=0.4 if size > 4 else 0.0,
+            markeredgecolor="white",
+            markerfacecolor=colour,
+            linestyle="none",
+            zorder=3,
+        )
+
+
+def _polarities(amplitude: np.ndarray) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Name, marker, colour and pulses of each polarity that occurs."""
+    kinds = (
+        ("RESET pulse", "v", style.RESET_COLOUR, amplitude < 0),
+        ("SET pulse", "^", style.SET_COLOUR, amplitude > 0),
+        ("pause (0 V)", "s", _PAUSE_COLOUR, amplitude == 0),
+    )
+    yield from (kind for kind in kinds if kind[3].any())
+
+
+def _line_width(pulse: np.ndarray) -> float:
+    return 1.2 if pulse.size <= _MANY else 0.5
+
+
+def _varies(values: np.ndarray) -> bool:
+    return bool(np.ptp(values) > 1e-9 * np.abs(values).max())
+
+
+def _roomy(ax: Axes, values: np.ndarray, *, from_zero: bool) -> None:
+    """Linear axis with room around the values, also if they are all the same."""
+    low, high = float(values.min()), float(values.max())
+    if from_zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    middle = (low + high) / 2
+    # what does not change by 2 % is shown as constant, not blown up to noise
+    reach = max(0.56 * (high - low), 0.02 * abs(middle), 1e-12)
+    ax.set_ylim(middle - reach, middle + reach)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.minus(f"{value:.6g}")))
+
+
+def _log_axis(ax: Axes, values: np.ndarray) -> None:
+    ax.set_yscale("log")
+    low, high = float(values.min()), float(values.max())
+    ax.set_ylim(low / 1.3, high * 1.3)
+    subs = (1.0, 2.0, 5.0) if high / low < 100 else (1.0,)
+    ax.yaxis.set_major_locator(LogLocator(subs=subs))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _time_unit(largest: float) -> tuple[float, str]:
+    """Factor and name of the unit that suits times up to ``largest`` [s]."""
+    for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if largest * scale >= 1:
+            return scale, unit
+    return 1e9, "ns"
+
+
+def _title(ds: xr.Dataset) -> str:
+    count = int(ds.sizes["pulse"])
+    parts = []
+    for name, unit in (("amplitude", "V"), ("width", "s")):
+        values = ds[name].values
+        ends = (values.min(), values.max()) if _varies(values) else values[:1]
+        text = " to ".join(format_si(float(value), unit) for value in ends)
+        parts.append(style.minus(text).replace(" us", " µs"))
+    pulses = "one pulse" if count == 1 else f"{count} pulses"
+    name, reference = style.device_of(ds).name, ds.attrs["voltage_reference"]
+    return f"{name}: {pulses} of {', '.join(parts)} across the {reference}"
+
+
+def _handles(ds: xr.Dataset) -> Iterator[Line2D]:
+    yield Line2D(
+        [],
+        [],
+        marker="o",
+        linestyle="none",
+        markersize=8,
+        markerfacecolor="white",
+        markeredgecolor="black",
+        markeredgewidth=1.5,
+        label="before the first pulse",
+    )
+    for name, marker, colour, _ in _polarities(ds["amplitude"].values):
+        yield Line2D(
+            [], [], marker=marker, linestyle="none", markersize=7, color=colour, label=name
+        )
+    if float(ds["wanted_resistance"]) > 0:
+        yield Line2D(
+            [], [], color="0.3", linewidth=1.0, linestyle=(0, (1, 2)), label="wanted at the start"
+        )

@@ -1,0 +1,1 @@
+"""What is done to a cell: waveforms, sweeps, pulse trains, scans of switching times."""

@@ -1,0 +1,149 @@
+"""What is measured to get switching times: which voltages, when the cell counts as switched."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ddkbase.errors import InputError, closest, shorten
+from ddkbase.units import exact_text, to_si
+
+POLARITIES = ("reset", "set")
+CRITERIA = ("read", "applied")
+DEFAULT_VOLTAGES = "0.8 V:2 V:13"
+MOST_VOLTAGES = 1000
+
+
+@dataclass(frozen=True, init=False)
+class SwitchingScan:
+    """What is measured; compared by value.
+
+    Parameters
+    ----------
+    voltages : sizes of the held voltages, without sign: "from:to:count" such as "0.8 V:2 V:13"
+        (both ends included), a text of several with commas between, or a sequence of texts.
+    polarity : "reset", "set" or "both"; RESET holds the voltages negative.
+    criterion : "read" or "applied", see ``devicephys.simulation.switching_time``.
+    limit : longest hold.
+    rise : length of the voltage's rise.
+    read_voltage : voltage of the reads.
+    loops_before : how many of the device's own loops the cell runs before.
+
+    Attributes hold plain numbers in V and s; ``voltages`` is increasing, without repetitions.
+
+    Raises
+    ------
+    InputError : no unit, wrong dimension, a value that is not positive, an unknown word, or a
+        rise that is not short against the limit.
+    """
+
+    voltages: tuple[float, ...]
+    polarities: tuple[str, ...]
+    criterion: str
+    limit: float
+    rise: float
+    read_voltage: float
+    loops_before: int
+
+    def __init__(
+        self,
+        voltages: object = DEFAULT_VOLTAGES,
+        polarity: str = "both",
+        criterion: str = "read",
+        limit: object = "10 s",
+        rise: object = "0.1 ns",
+        read_voltage: object = "0.1 V",
+        loops_before: int = 0,
+    ) -> None:
+        _word(polarity, (*POLARITIES, "both"), "polarity")
+        _word(criterion, CRITERIA, "criterion")
+        whole = isinstance(loops_before, numbers.Integral) and not isinstance(loops_before, bool)
+        if not whole or not 0 <= loops_before <= MOST_VOLTAGES:
+            raise InputError(
+                f"{shorten(loops_before)} is no number of loops", "loops_before", "Give 0, 1, 2 ..."
+            )
+        times = {"limit": limit, "rise": rise}
+        values: dict[str, Any] = {k: _positive(v, "s", k) for k, v in times.items()}
+        if not 100 * values["rise"] <= values["limit"]:
+            raise InputError(
+                f"a rise of {values['rise']:g} s is not short against a limit of "
+                f"{values['limit']:g} s",
+                "rise",
+                "Give at most a hundredth",
+            )
+        values |= {
+            "voltages": parse_voltages(voltages),
+            "polarities": POLARITIES if polarity == "both" else (polarity,),
+            "criterion": criterion,
+            "read_voltage": _positive(read_voltage, "V", "read_voltage"),
+            "loops_before": int(loops_before),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mapping with texts, keyword arguments that make an equal scan, and its kind."""
+        return {
+            "kind": "SwitchingScan",
+            "voltages": [exact_text(v, "V") for v in self.voltages],
+            "polarity": self.polarities[0] if len(self.polarities) == 1 else "both",
+            "criterion": self.criterion,
+            "limit": exact_text(self.limit, "s"),
+            "rise": exact_text(self.rise, "s"),
+            "read_voltage": exact_text(self.read_voltage, "V"),
+            "loops_before": self.loops_before,
+        }
+
+
+def parse_voltages(given: object) -> tuple[float, ...]:
+    """Voltages [V] from "from:to:count", a list in one text, or a sequence; increasing.
+
+    Raises InputError: see ``SwitchingScan``.
+    """
+    where = "voltages"
+    if isinstance(given, str):
+        parts = [part.strip() for part in given.split(":")]
+        if len(parts) == 3:
+            ends = [_positive(part, "V", where) for part in parts[:2]]
+            if not parts[2].isascii() or not parts[2].isdigit():
+                raise InputError(
+                    f"{shorten(parts[2])} is no number of voltages", where, "Write '0.8 V:2 V:13'"
+                )
+            count = int(parts[2]) if len(parts[2]) < 9 else MOST_VOLTAGES + 1
+            if not 2 <= count <= MOST_VOLTAGES:
+                raise InputError(
+                    f"a range of {parts[2][:9]} voltages", where, f"Give 2 to {MOST_VOLTAGES}"
+                )
+            if ends[0] == ends[1]:
+                raise InputError("both ends of the range are the same", where, "Give two voltages")
+            return tuple(sorted(float(f"{v:.12g}") for v in np.linspace(ends[0], ends[1], count)))
+        if len(parts) != 1:
+            raise InputError(
+                f"{shorten(given)} is neither a range nor a list",
+                where,
+                "Write '0.8 V:2 V:13' or '0.8 V, 1 V, 1.2 V'",
+            )
+        given = given.split(",")
+    if not isinstance(given, list | tuple):
+        raise InputError(f"{shorten(given)} is no list of voltages", where, "Write '0.8 V, 1 V'")
+    found = sorted({_positive(value, "V", where) for value in given})
+    if not found or len(found) > MOST_VOLTAGES:
+        raise InputError(f"{len(found)} voltages", where, f"Give 1 to {MOST_VOLTAGES}")
+    return tuple(found)
+
+
+def _word(given: object, known: tuple[str, ...], where: str) -> None:
+    """InputError if ``given`` is not one of the words ``known``."""
+    if not isinstance(given, str) or given not in known:
+        raise InputError(f"unknown {where} {shorten(given)}", where, closest(str(given), known))
+
+
+def _positive(value: object, unit: str, where: str) -> float:
+    number = to_si(value, unit, where)
+    if not number > 0:
+        hint = "Give its size; the polarity says the sign" if unit == "V" else "Give more than 0"
+        raise InputError(f"{number:g} {unit} is not positive", where, hint)
+    return number

@@ -1,0 +1,243 @@
+"""What is done to a cell: the voltage applied at its terminals as a function of time.
+
+The terminals are the top electrode and the far end of the series element; the bottom side is
+grounded. Waveforms are piecewise linear, and time stepping has to hit every corner.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from ddkbase.errors import InputError, shorten
+from ddkbase.units import exact_text, to_si, to_si_array
+from devicephys.device import Device
+
+if TYPE_CHECKING:
+    from devicephys.protocol.pulse_train import PulseTrain
+
+_MOST_LOOPS = 100_000
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Waveform:
+    """Piecewise linear voltage through the corners (times, voltages); compared by value.
+
+    Parameters
+    ----------
+    times, voltages : sequences of texts with units, or pint quantity arrays, of equal length;
+        e.g. `Waveform(["0 s", "1 ms"], ["0 V", "1 V"])`. The first time is 0.
+
+    Raises
+    ------
+    InputError : zero length, times that do not increase, unequal lengths, NaN or infinite.
+    """
+
+    _times: tuple[float, ...] = dataclasses.field(repr=False)
+    _voltages: tuple[float, ...] = dataclasses.field(repr=False)
+
+    def __init__(self, times: object, voltages: object) -> None:
+        self._keep(to_si_array(times, "s", "times"), to_si_array(voltages, "V", "voltages"))
+
+    @classmethod
+    def from_si(cls, times: Sequence[float], voltages: Sequence[float]) -> Waveform:
+        """Waveform from plain numbers, times in s and voltages in V; for use inside the toolkit."""
+        waveform = Waveform.__new__(Waveform)
+        waveform._keep(np.asarray(times, dtype=float), np.asarray(voltages, dtype=float))
+        return waveform
+
+    def _keep(self, times: np.ndarray, voltages: np.ndarray) -> None:
+        if times.ndim != 1 or times.shape != voltages.shape:
+            raise InputError(
+                f"{times.size} times for {voltages.size} voltages", "waveform", "Give one for one"
+            )
+        if not (np.all(np.isfinite(times)) and np.all(np.isfinite(voltages))):
+            raise InputError("a corner is not a finite number", "waveform")
+        if times.size < 2 or times[-1] <= times[0]:
+            raise InputError(
+                "the protocol has zero length", "waveform", "Give two corners at different times"
+            )
+        if times[0] != 0:
+            raise InputError(f"starts at {times[0]:g} s", "times[0]", "Start at 0 s")
+        late = np.flatnonzero(np.diff(times) <= 0)
+        if late.size:
+            raise InputError(
+                "times do not increase", f"times[{late[0] + 1}]", "Each must exceed the one before"
+            )
+        object.__setattr__(self, "_times", tuple(times.tolist()))
+        object.__setattr__(self, "_voltages", tuple(voltages.tolist()))
+
+    @property
+    def corners(self) -> np.ndarray:
+        """Times [s] of all corners, shape (corners,), from 0 to the end, increasing."""
+        return np.array(self._times)
+
+    @property
+    def corner_voltages(self) -> np.ndarray:
+        """Voltages [V] at the corners, shape (corners,)."""
+        return np.array(self._voltages)
+
+    @property
+    def duration(self) -> float:
+        """Time of the last corner [s]."""
+        return self._times[-1]
+
+    @property
+    def slope_limit(self) -> float:
+        """Largest |dV/dt| of any segment [V/s]."""
+        return float(np.max(np.abs(np.diff(self._voltages) / np.diff(self._times))))
+
+    def voltage(self, t: float) -> float:
+        """Voltage [V] at the terminals of the cell at time `t` [s].
+
+        Exactly the corner value at a corner; the first and last value are held outside.
+        """
+        if not math.isfinite(t):
+            raise InputError(f"time {t} is not a finite number", "waveform")
+        return float(np.interp(t, self._times, self._voltages))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mapping with texts, from which `protocol_from_dict` makes an equal waveform."""
+        return {
+            "kind": "Waveform",
+            "times": [exact_text(t, "s") for t in self._times],
+            "voltages": [exact_text(v, "V") for v in self._voltages],
+        }
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class IVSweep(Waveform):
+    """Triangular current-voltage sweep: 0, one stop, 0, the other stop, 0, as often as `loops`.
+
+    Parameters
+    ----------
+    reset_voltage : negative stop, text or pint quantity.
+    set_voltage : positive stop.
+    rate : voltage per time, the same on every flank.
+    loops : how often the loop is run.
+    first : which half comes first, "reset" or "set".
+
+    Attributes hold plain numbers in V and V/s.
+
+    Raises
+    ------
+    InputError : no unit, wrong dimension, a stop of the wrong sign, zero length.
+    """
+
+    reset_voltage: float
+    set_voltage: float
+    rate: float
+    loops: int
+    first: Literal["reset", "set"]
+
+    def __init__(
+        self,
+        reset_voltage: object = "-1.7 V",
+        set_voltage: object = "1.7 V",
+        rate: object = "100 V/s",
+        loops: int = 1,
+        first: Literal["reset", "set"] = "reset",
+    ) -> None:
+        reset = to_si(reset_voltage, "V", "reset_voltage")
+        set_ = to_si(set_voltage, "V", "set_voltage")
+        slope = to_si(rate, "V/s", "rate")
+        if reset == 0 and set_ == 0:
+            raise InputError("the protocol has zero length", "IVSweep", "Both stops are 0 V")
+        if not reset < 0:
+            raise InputError(f"{reset:g} V is not negative", "reset_voltage", "RESET is negative")
+        if not set_ > 0:
+            raise InputError(f"{set_:g} V is not positive", "set_voltage", "SET is positive")
+        if not slope > 0:
+            raise InputError(f"{slope:g} V/s is not positive", "rate", "Give the size of the slope")
+        if isinstance(loops, bool) or not isinstance(loops, int) or not 1 <= loops <= _MOST_LOOPS:
+            raise InputError(
+                f"{shorten(loops)} is no number of loops", "loops", "Give a whole number from 1 up"
+            )
+        if not isinstance(first, str) or first not in ("reset", "set"):
+            raise InputError(f"{shorten(first)} is no half", "first", "Give 'reset' or 'set'")
+        values = {"reset_voltage": reset, "set_voltage": set_, "rate": slope}
+        for name, value in {**values, "loops": loops, "first": first}.items():
+            object.__setattr__(self, name, value)
+
+        stops = (reset, set_) if first == "reset" else (set_, reset)
+        loop = [0.0, stops[0], 0.0, stops[1]]
+        # Every corner is reckoned from the voltage travelled up to it, so that rounding does not
+        # add up from loop to loop.
+        first_way, second_way = abs(stops[0]), abs(stops[1])
+        period = 2 * first_way + 2 * second_way
+        ways = np.array([0.0, first_way, 2 * first_way, 2 * first_way + second_way])
+        travelled = np.array([*np.add.outer(np.arange(loops) * period, ways).flat, loops * period])
+        with np.errstate(over="ignore"):  # an absurd rate gives an infinite time, refused below
+            times = travelled / slope
+        self._keep(times, np.array([*(loop * loops), 0.0]))
+
+    @property
+    def slope_limit(self) -> float:
+        """|dV/dt| [V/s], the same on every flank."""
+        return self.rate
+
+    @classmethod
+    def from_device(cls, device: Device) -> Self:
+        """The sweep that the device is meant for."""
+        sweep = device.sweep
+        return cls(
+            exact_text(sweep.reset_voltage, "V"),
+            exact_text(sweep.set_voltage, "V"),
+            exact_text(sweep.rate, "V/s"),
+            sweep.loops,
+        )
+
+    def loop_times(self, i: int) -> tuple[float, float]:
+        """Start and end [s] of loop `i`, counted from 0.
+
+        Raises
+        ------
+        InputError : there is no such loop.
+        """
+        if not 0 <= i < self.loops:
+            raise InputError(f"no loop {i}", "loop_times", f"Loops run from 0 to {self.loops - 1}")
+        return self._times[4 * i], self._times[4 * i + 4]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain mapping with texts, from which `protocol_from_dict` makes an equal sweep."""
+        return {
+            "kind": "IVSweep",
+            "reset_voltage": exact_text(self.reset_voltage, "V"),
+            "set_voltage": exact_text(self.set_voltage, "V"),
+            "rate": exact_text(self.rate, "V/s"),
+            "loops": self.loops,
+            "first": self.first,
+        }
+
+
+def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain:
+    """Protocol from what `to_dict` gave, e.g. as stored in a result file.
+
+    Raises
+    ------
+    InputError : an unknown kind or key, or values that are no protocol.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(f"{shorten(data)} is no stored protocol", hint="Give what to_dict() gave")
+    left = dict(data)
+    kind = left.pop("kind", None)
+    from devicephys.protocol.pulse_train import PulseTrain  # which is made of waveforms
+
+    known: dict[object, Any] = {
+        "Waveform": Waveform,
+        "IVSweep": IVSweep,
+        "PulseTrain": PulseTrain,
+    }
+    if not isinstance(kind, str) or kind not in known:
+        raise InputError(
+            f"unknown protocol {shorten(kind)}", "kind", "Known: Waveform, IVSweep, PulseTrain"
+        )
+    try:
+        found: Waveform | PulseTrain = known[kind](**left)
+    except TypeError as error:
+        raise InputError(f"keys do not fit: {error}", str(kind)) from error
+    return found

@@ -1,0 +1,143 @@
+"""What repeats a run: the command if there is one, otherwise lines of Python; made from the record.
+
+Both use the device.yaml that lies beside the report, or the device kept in the record.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import xarray as xr
+
+from ddkbase.errors import DDKError
+from devicephys.device import Device
+from devicephys.population.variability import Variability
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.switching_scan import SwitchingScan
+from devicephys.protocol.waveform import IVSweep
+from devicephys.run.folder import DEVICE
+from devicephys.simulation.settings import PRESETS, Settings
+
+OUT = "again"
+_WIDTH = 90  # of a command in one line
+
+
+def command(ds: xr.Dataset, device: Device) -> str | None:
+    """The command that computes an IVTrace, PulseTrace or SwitchingTime again, to be typed in the
+    folder that holds the device file; None if the command line cannot say it."""
+    try:
+        protocol = json.loads(ds.attrs["protocol_json"])
+        options = _options(ds, device, protocol)
+        preset = _preset(json.loads(ds.attrs["settings_json"]))
+        ranks = int(ds.attrs.get("ranks", 1))
+    except (DDKError, KeyError, TypeError, ValueError, AttributeError):  # of another origin
+        return None
+    if options is None or preset is None:
+        return None
+    name, given = options
+    if "scheme" in preset and name != "iv":  # which alone has that option
+        return None
+    start = f"ddk-device {name}"
+    if ranks > 1:
+        start = f"mpiexec -n {ranks} {start}"
+    # "--name=value": a value may begin with a minus sign
+    words = [
+        f"--{key.replace('_', '-')}={shlex.quote(str(value))}"
+        for key, value in ({"device": DEVICE} | given | preset | {"out": OUT}).items()
+    ]
+    line = " ".join([start, *words])
+    return line if len(line) <= _WIDTH else " \\\n    ".join([start, *words])
+
+
+def _options(
+    ds: xr.Dataset, device: Device, protocol: dict[str, Any]
+) -> tuple[str, dict[str, Any]] | None:
+    """Name of the command, and the options of its protocol that are not the command's own."""
+    kind = protocol.pop("kind")
+    if kind == "IVSweep":
+        plain = IVSweep.from_device(device).to_dict()
+        return ("iv", {}) if plain == {"kind": kind, **protocol} else None
+    known = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
+    changed = {name: value for name, value in protocol.items() if value != known[name]}
+    if kind == "SwitchingScan":
+        if "read_voltage" in changed:  # no option of the command
+            return None
+        if "voltages" in changed:
+            changed["voltages"] = ", ".join(changed["voltages"])
+        return "switching-time", changed
+    if any(isinstance(value, list) for value in changed.values()):
+        return None
+    if {"read_width", "read_edge"} & changed.keys():
+        return None
+    if "width" in changed:  # on which the command's own period depends
+        changed["period"] = protocol["period"]
+    wanted = float(ds["wanted_resistance"])
+    if wanted == wanted:
+        changed["initial_resistance"] = f"{wanted:.17g} ohm"
+    if not isinstance(ds.attrs["seed"], str):
+        plain = json.loads(json.dumps(Variability().to_dict()))
+        if json.loads(ds.attrs["variability_json"]) != plain:
+            return None
+        names = ("seed", "cycle", "device_number")
+        changed |= {name: int(ds.attrs[name]) for name in names}
+    return "pulses", changed
+
+
+def _preset(settings: dict[str, Any]) -> dict[str, str] | None:
+    name, scheme = settings["name"], settings["scheme"]
+    if name not in PRESETS or Settings.preset(name, scheme=scheme).to_dict() != settings:
+        return None
+    return {"preset": name} | ({} if scheme == "monolithic" else {"scheme": scheme})
+
+
+def script(ds: xr.Dataset, record: str) -> str:
+    """Lines of Python that compute a record again, from its file ``record`` alone; a cell that was
+    drawn from a population needs the device file it was drawn from as well."""
+    device, more = 'device_from_yaml(ds.attrs["device_yaml"])', []
+    protocol = 'protocol_from_dict(kept("protocol_json"))'
+    imports = ["from devicephys.device.library import device_from_yaml"]
+    if ds.attrs["schema"] == "IVTrace":
+        function = "simulate"
+        imports.append("from devicephys.protocol.waveform import protocol_from_dict")
+        imports.append("from devicephys.simulation.simulate import simulate")
+    elif ds.attrs["schema"] == "PulseTrace":
+        function = "simulate_pulses"
+        imports.append("from devicephys.protocol.waveform import protocol_from_dict")
+        imports.append("from devicephys.simulation.simulate import simulate_pulses")
+        wanted = float(ds["wanted_resistance"])
+        if wanted == wanted:
+            more.append(f'    initial_resistance="{wanted!r} ohm",')
+        if not isinstance(ds.attrs["seed"], str):
+            device = f'load_device("{DEVICE}")'
+            imports[0] = "from devicephys.device import load_device"
+            imports.append("from devicephys.population.variability import Variability")
+            more.append('    variability=Variability.from_mapping(kept("variability_json")),')
+            names = ("seed", "cycle", "device_number")
+            more += [f"    {name}={int(ds.attrs[name])}," for name in names]
+    else:
+        function, protocol = "simulate_switching_times", "SwitchingScan(**scan)"
+        imports.append("from devicephys.protocol.switching_scan import SwitchingScan")
+        imports.append("from devicephys.simulation.switching_time import simulate_switching_times")
+    lines = [
+        "import json",
+        "",
+        "from ddkbase import records",
+        *imports,
+        "from devicephys.simulation.settings import Settings",
+        "",
+        f"ds = records.read({record!r})",
+        "kept = lambda name: json.loads(ds.attrs[name])",
+    ]
+    if function == "simulate_switching_times":
+        lines.append('scan = {k: v for k, v in kept("protocol_json").items() if k != "kind"}')
+    lines += [
+        f"again = {function}(",
+        f"    {device},",
+        f"    {protocol},",
+        '    Settings(**kept("settings_json")),',
+        *more,
+        ")",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,185 @@
+"""The report of a run: one HTML file of what was asked and what came out; it needs nothing else.
+
+Made from the record alone (and from the pictures that were drawn of it), so that ``ddk-device
+plot`` makes it again.  A loop's report has a viewer of its fields (`devicephys.report.viewer`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ddkbase import html as html_page
+from ddkbase.html import Html
+from ddkbase.units import format_si
+from devicephys.plots import style
+from devicephys.report import parts as report_parts
+from devicephys.run import folder as runfolder
+
+_PULSES = 40  # most pulses in the table of a train
+_STILLS = (runfolder.CURVES, runfolder.MAPS, runfolder.PULSE_CURVES, "kinetics.png")
+#: what a report links to if it is there
+_FILES = {
+    *runfolder.RUN_FILES,
+    "kinetics.nc",
+    "kinetics.png",
+    *(Path(name).with_suffix(suffix).name for name in _STILLS for suffix in (".svg", ".pdf")),
+} - {runfolder.REPORT, runfolder.CHECKPOINT}
+
+
+def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of an IVTrace as HTML.
+
+    Parameters
+    ----------
+    ds : the record.
+    pictures : PNG files as bytes, by name; those of `runfolder.LOOP_FILES` are shown.
+    files : names of files that lie beside the report, to be linked.
+
+    Raises
+    ------
+    InputError : the device kept in the record cannot be read.
+    """
+    from devicephys.report import viewer as report_viewer
+    from devicephys.run.progress import headline_rows
+
+    device = style.device_of(ds)
+    rows = headline_rows(json.loads(ds.attrs["headline_json"]))
+    parts: list[str] = [
+        *report_parts.warnings(ds),
+        report_parts.asked(ds, device),
+        html_page.section("What came out", report_parts.figures(rows)),
+    ]
+    has_fields = ds.sizes["frame"] + ds.sizes["point"] > 0
+    if has_fields:
+        shown = html_page.section("Fields over the loop", report_viewer.viewer(ds))
+        parts.append(Html(f'<div class="screen">{shown}</div>'))  # the pictures are for print
+    parts += report_parts.pictures(
+        pictures,
+        {
+            runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
+            runfolder.MAPS: "Vacancies and temperature at the marked points, and profiles",
+        },
+    )
+    rejected = [
+        [*(html_page.signs(format_si(float(x), "s", 4)) for x in (time, size)), str(reason)]
+        for time, size, reason in zip(
+            *(ds[f"rejected_{name}"].values for name in ("time", "step_size", "reason")),
+            strict=True,
+        )
+    ]
+    parts.append(report_parts.balances(ds, "every accepted step"))
+    if rejected:
+        heads = ("time", "length of the step", "reason")
+        parts += [
+            Html(f"<details><summary>{len(rejected)} rejected steps</summary>"),
+            html_page.table(heads, rejected),
+            Html("</details>"),
+        ]
+    parts += report_parts.origin(ds, device, runfolder.RECORD, files)
+    return html_page.page(
+        str(ds.attrs.get("title", f"Current-voltage loop of {device.name}")),
+        parts,
+        scripts=report_viewer.scripts() if has_fields else (),
+        style=report_viewer.STYLE if has_fields else "",
+    )
+
+
+def train_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of a PulseTrace as HTML; parameters and errors as `loop_text`."""
+    from devicephys.run.pulses import pulse_rows
+
+    device = style.device_of(ds)
+    parts: list[str] = [*report_parts.warnings(ds), report_parts.asked(ds, device)]
+    parts.append(html_page.section("What came out", report_parts.figures(pulse_rows(ds))))
+    name = "Conductance after each pulse, peak temperature and current in the pulse"
+    parts += report_parts.pictures(pictures, {runfolder.PULSE_CURVES: name})
+    parts.append(html_page.section("Pulse by pulse", *_pulses(ds)))
+    parts.append(report_parts.balances(ds, "every pulse"))
+    parts += report_parts.origin(ds, device, runfolder.PULSE_RECORD, files)
+    return html_page.page(f"{ds.attrs['title']}", parts)
+
+
+def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of a SwitchingTime as HTML; parameters and errors as `loop_text`."""
+    from devicephys.run import switching_time as kinetics_run
+
+    device = style.device_of(ds)
+    heads, rows = kinetics_run.rows(ds)
+    parts: list[str] = [
+        *report_parts.warnings(ds),
+        report_parts.asked(ds, device),
+        html_page.section(
+            "What came out",
+            *map(html_page.signs, kinetics_run.summary(ds)),
+            html_page.table(
+                heads,
+                [list(map(html_page.signs, row)) for row in rows],
+                numbers=range(len(heads) - 1),
+            ),
+            f"Criterion: {ds.attrs['criterion']}.",
+        ),
+    ]
+    name = "Switching time and its slope over the voltage, and over the temperature"
+    parts += report_parts.pictures(pictures, {kinetics_run.CURVES: name})
+    parts += report_parts.origin(ds, device, kinetics_run.RECORD, files)
+    return html_page.page(str(ds.attrs["title"]), parts)
+
+
+def write_report(
+    folder: Path, ds: xr.Dataset, pictures: Sequence[Path], *, overwrite: bool = False
+) -> Path:
+    """Write ``report.html`` of a record into its folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder : where the record lies.
+    ds : an IVTrace, PulseTrace or SwitchingTime.
+    pictures : the PNG files that were just drawn of it.
+    overwrite : replace an existing report.
+
+    Raises
+    ------
+    InputError : the device kept in the record cannot be read.
+    StorageError : a picture cannot be read, or the file cannot be written.
+    """
+    from ddkbase.errors import StorageError
+    from ddkbase.records import write_bytes
+
+    make = {"IVTrace": loop_text, "PulseTrace": train_text, "SwitchingTime": kinetics_text}
+    try:
+        shown = {path.name: path.read_bytes() for path in pictures if path.suffix == ".png"}
+        files = sorted(path.name for path in folder.iterdir() if path.name in _FILES)
+    except OSError as exc:
+        raise StorageError(f"it cannot be read: {exc.strerror or exc}", str(folder)) from exc
+    text = make[str(ds.attrs["schema"])](ds, shown, files)
+    return write_bytes(folder / runfolder.REPORT, text.encode("utf-8"), overwrite)
+
+
+def _pulses(ds: xr.Dataset) -> list[str]:
+    count = ds.sizes["pulse"]
+    # most happens in the first pulses
+    kept = np.unique(np.geomspace(1, count, _PULSES).round().astype(int)) - 1
+    columns = {
+        "amplitude": ("amplitude", "V"),
+        "width": ("width", "s"),
+        "conductance": ("conductance", "S"),
+        "current": ("current in the pulse", "A"),
+        "energy": ("energy", "J"),
+        "filament_gap": ("gap", "m"),
+    }
+    heads = ["pulse", *(text for text, _ in columns.values()), "peak temperature"]
+    rows = []
+    for k in kept:
+        cells = [
+            format_si(float(ds[name].values[k]), unit, 4) for name, (_, unit) in columns.items()
+        ]
+        celsius = float(ds["temperature_max"].values[k]) - style.CELSIUS_ZERO
+        rows.append([str(k + 1), *map(html_page.signs, cells), f"{celsius:.0f} °C"])
+    words = f"{kept.size} of the {count} pulses; all are in {runfolder.PULSE_RECORD}."
+    table = html_page.table(heads, rows, numbers=range(len(heads)))
+    return [words, table]

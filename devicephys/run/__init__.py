@@ -1,0 +1,1 @@
+"""A simulation in a folder of its own: claimed, logged, resumed, summarised."""

@@ -1,0 +1,1 @@
+"""A device and a protocol become a record."""

@@ -1,0 +1,250 @@
+"""Headline figures of a current-voltage loop, and the eight marked instants A to H.
+
+Everything here works on plain arrays of a loop (simulated or measured), so that one definition
+serves the simulation, its tests and a recording from the lab. A loop runs 0 -> reset_voltage ->
+0 -> set_voltage -> 0, with negative voltage for RESET.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ddkbase.errors import InputError
+
+#: voltage at which low and high resistance are read, V
+READ_VOLTAGE = 0.1
+#: relative loss of conductance against the trend that counts as RESET's onset
+ONSET_LOSS = 0.05
+#: a rise by less than this factor is the curvature of a cell that does not switch, no SET
+SET_RISE = 2.0
+LABELS = tuple("ABCDEFGH")
+
+
+@dataclass(frozen=True)
+class LoopFigures:
+    """Headline figures of one loop; NaN where the loop does not show the event.
+
+    Voltages in V (signed), resistances in ohm at 0.1 V, temperatures in K, ``*_index`` positions
+    in the arrays the figures came from.
+    """
+
+    reset_onset_voltage: float
+    reset_gradual_range: float
+    set_voltage: float
+    temperature_reset_edge: float
+    temperature_set_edge: float
+    temperature_max: float
+    low_resistance_before: float
+    low_resistance_after: float
+    high_resistance: float
+    resistance_ratio: float
+
+
+def _branches(voltage: np.ndarray) -> tuple[slice, slice, slice, slice]:
+    """Slices of the four quarters of a loop: down to the minimum, back, up to the maximum, back."""
+    low, high = int(np.argmin(voltage)), int(np.argmax(voltage))
+    if low > high:
+        raise InputError(
+            "the loop does not start with its RESET half", "loop", "Negative voltages come first"
+        )
+    between = low + int(np.argmin(np.abs(voltage[low : high + 1])))
+    return (
+        slice(0, low + 1),
+        slice(low, between + 1),
+        slice(between, high + 1),
+        slice(high, len(voltage)),
+    )
+
+
+def _resistance_at(voltage: np.ndarray, current: np.ndarray, read: float) -> float:
+    """Resistance in ohm at a read voltage on a monotonic branch, by linear interpolation of I."""
+    order = np.argsort(voltage)
+    v, i = voltage[order], current[order]
+    if not v[0] <= read <= v[-1]:
+        return float("nan")
+    flow = np.interp(read, v, i)
+    return float(read / flow) if flow != 0 else float("inf")
+
+
+def reset_trend(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Conductance the cell would have without RESET, at each point of the falling branch, in S.
+
+    Ohmic conduction plus self-heating plus the series element's curvature: the conductance I/V is
+    fitted by g0 + g1 |V| + g2 V^2 between 0.1 V and ``trend_end``, and extrapolated from there.
+    Needs at least four points in that window.
+    """
+    magnitude = np.abs(voltage)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        conductance = np.where(magnitude > 1e-3, current / voltage, np.nan)
+    end = trend_end(voltage, current)
+    window = (magnitude >= READ_VOLTAGE) & (magnitude <= end) & np.isfinite(conductance)
+    if window.sum() < 4:
+        return np.full_like(voltage, np.nan)
+    fit = np.polynomial.Polynomial.fit(magnitude[window], conductance[window], 2)
+    return fit(magnitude)
+
+
+def trend_end(voltage: np.ndarray, current: np.ndarray) -> float:
+    """Magnitude in V up to which the falling branch shows the cell without RESET.
+
+    60 % of the voltage of the largest current, looked for before the conductance has fallen to
+    half of what it is at 0.1 V: far beyond RESET the current may grow again.
+    """
+    magnitude = np.abs(voltage)
+    read = np.flatnonzero(magnitude >= READ_VOLTAGE)
+    if not len(read):
+        return 0.0
+    conductance = np.abs(current[read]) / magnitude[read]
+    fallen = np.flatnonzero(conductance < 0.5 * conductance[0])
+    use = read[: fallen[0]] if len(fallen) else read
+    return float(0.6 * magnitude[use[int(np.argmax(np.abs(current[use])))]])
+
+
+def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
+    """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never.
+
+    Of a ramp that goes there and back only the way there is looked at.
+    """
+    if len(voltage):
+        magnitude = np.abs(voltage)
+        there = int(np.flatnonzero(magnitude >= magnitude.max())[-1]) + 1
+        voltage, current = voltage[:there], current[:there]
+    trend = reset_trend(voltage, current)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = np.abs(voltage) > max(trend_end(voltage, current), READ_VOLTAGE)
+        share = np.where(beyond, current / voltage / trend, 1.0)
+    below = np.flatnonzero(share < 1 - ONSET_LOSS)
+    if not len(below) or below[0] == 0:
+        return float("nan")
+    k = below[0]
+    x = (share[k - 1] - (1 - ONSET_LOSS)) / (share[k - 1] - share[k])
+    return float(voltage[k - 1] + x * (voltage[k] - voltage[k - 1]))
+
+
+def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> float:
+    """Span in V of the falling branch around the onset over which V/I rises at every step."""
+    if not np.isfinite(onset):
+        return float("nan")
+    use = np.flatnonzero(np.abs(voltage) >= READ_VOLTAGE)
+    v, rises = voltage[use], np.diff(voltage[use] / current[use]) > 0
+    k = int(np.searchsorted(-v, -onset)) - 1
+    if k < 0 or k >= len(rises) or not rises[k]:
+        return 0.0
+    flat = np.flatnonzero(~rises)
+    first = flat[flat < k].max() + 1 if (flat < k).any() else 0
+    last = flat[flat > k].min() if (flat > k).any() else len(rises)
+    return float(abs(v[last] - v[first]))
+
+
+def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]:
+    """Voltage in V of the steepest rise of I/V on the rising branch, and the step it lies in.
+
+    NaN and -1 where I/V does not rise from before that step to after it by ``SET_RISE``.
+    """
+    use = np.flatnonzero(voltage > READ_VOLTAGE)
+    if len(use) < 3:
+        return float("nan"), -1
+    v = voltage[use]
+    conductance = current[use] / v
+    slope = np.diff(conductance) / np.maximum(np.diff(v), 1e-12)
+    k = int(np.argmax(slope))
+    if not conductance[k + 1 :].max() > SET_RISE * conductance[: k + 1].min():
+        return float("nan"), -1
+    middle = 0.5 * (v[k] + v[k + 1])
+    if 0 < k < len(slope) - 1:
+        # the top of the parabola through the three slopes around the largest
+        x = 0.5 * (v[k - 1 : k + 2] + v[k : k + 3])
+        (a, b, c), span = slope[k - 1 : k + 2], x[2] - x[0]
+        if span > 0 and x[0] < x[1] < x[2]:
+            left, right = (b - a) / (x[1] - x[0]), (c - b) / (x[2] - x[1])
+            if left - right > 0:
+                top = 0.5 * (x[0] + x[1]) + left * span / (2.0 * (left - right))
+                middle = float(np.clip(top, v[k], v[k + 1]))
+    return float(middle), int(use[k + 1])
+
+
+def loop_figures(
+    voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray
+) -> tuple[LoopFigures, np.ndarray]:
+    """Headline figures of one loop and the indices of its eight marked instants A-H.
+
+    Arrays of shape (steps,): applied voltage V, current A, peak temperature K. The instants:
+    A before RESET (half its onset voltage), B the edge of RESET, C during (the geometric mean of
+    the resistance), D the end of the negative half's ramp, E before SET (half its voltage), F the
+    edge of SET, G just after the jump (80 % of the rise done), H back at zero.
+
+    Raises InputError for a loop without points, of arrays of unequal length, or that does not
+    start with its RESET half.
+    """
+    if not len(voltage):
+        raise InputError("the loop has no points", "loop")
+    if not len(voltage) == len(current) == len(temperature_max):
+        raise InputError("voltage, current and temperature differ in length", "loop")
+    down, back, up, end = _branches(voltage)
+    onset = reset_onset(voltage[down], current[down])
+    span = gradual_range(voltage[down], current[down], onset)
+    set_voltage, set_index = steepest_rise(voltage[up], current[up])
+    if set_index > 0:
+        # of the two steps around the steepest rise the nearer one is the edge
+        before_it, after_it = voltage[up][set_index - 1], voltage[up][set_index]
+        set_index += up.start - int(set_voltage - before_it < after_it - set_voltage)
+
+    before = _resistance_at(voltage[down], current[down], -READ_VOLTAGE)
+    high = _resistance_at(voltage[up], current[up], READ_VOLTAGE)
+    after = _resistance_at(voltage[end], current[end], READ_VOLTAGE)
+    t_reset = (
+        float(np.interp(-onset, -voltage[down], temperature_max[down]))
+        if np.isfinite(onset)
+        else float("nan")
+    )
+    t_set = (
+        float(np.interp(set_voltage, voltage[up], temperature_max[up]))
+        if set_index >= 0
+        else float("nan")
+    )
+    figures = LoopFigures(
+        reset_onset_voltage=onset,
+        reset_gradual_range=span,
+        set_voltage=set_voltage,
+        temperature_reset_edge=t_reset,
+        temperature_set_edge=t_set,
+        temperature_max=float(temperature_max.max()),
+        low_resistance_before=before,
+        low_resistance_after=after,
+        high_resistance=high,
+        resistance_ratio=high / before,
+    )
+    return figures, _points(voltage, current, (down, back, up, end), set_index)
+
+
+def reset_points(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """Indices of the marked instants A-D on a branch from 0 to the reset voltage, shape (4,)."""
+    onset = reset_onset(voltage, current)
+    d = len(voltage) - 1
+    b = _nearest(voltage, onset) if np.isfinite(onset) else d
+    a = _nearest(voltage, voltage[b] / 2)
+    resistance = np.abs(voltage[b:]) / np.maximum(np.abs(current[b:]), 1e-30)
+    middle = np.sqrt(resistance[0] * resistance[-1])
+    c = b + int(np.argmin(np.abs(resistance - middle)))
+    return np.array([a, b, c, d])
+
+
+def _nearest(values: np.ndarray, wanted: float) -> int:
+    return int(np.argmin(np.abs(values - wanted)))
+
+
+def _points(
+    voltage: np.ndarray,
+    current: np.ndarray,
+    branches: tuple[slice, slice, slice, slice],
+    set_index: int,
+) -> np.ndarray:
+    """Indices of the marked instants A-H of one loop."""
+    down, _, up, end = branches
+    f = set_index if set_index >= 0 else up.stop - 1
+    e = up.start + _nearest(voltage[up], voltage[f] / 2)
+    rise = current[f : up.stop] / np.maximum(voltage[f : up.stop], 1e-30)
+    g = f + int(np.argmax(rise >= rise[0] + 0.8 * (rise.max() - rise[0]))) if len(rise) else f
+    return np.array([*reset_points(voltage[down], current[down]), e, f, g, end.stop - 1])

@@ -1,0 +1,289 @@
+"""The accepted steps of a run, collected and turned into an ``IVTrace`` dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from ddkbase.installation import versions
+from ddkbase.records import label
+from devicephys.device import Device
+from devicephys.protocol.waveform import IVSweep, Waveform
+from devicephys.simulation import figures_of_merit as analysis
+from devicephys.simulation.settings import Settings
+
+if TYPE_CHECKING:
+    from devicephys.fem.equations import CellProblem, State
+    from devicephys.fem.observables import Observation, Observer
+    from devicephys.fem.stepper import Statistics, Step
+
+#: most instants kept for the animation
+FRAMES = 60
+
+#: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
+HOTTEST = 2140.0
+
+ONE_PASS_WARNING = (
+    "one-pass staggering: the fields of a step do not agree with each other; "
+    "temperatures and switching voltages are wrong. For teaching only."
+)
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgressEvent:
+    """State of a run after an accepted step: s, s, V, s, K, counts."""
+
+    time: float
+    duration: float
+    voltage: float
+    step_size: float
+    temperature_max: float
+    steps: int
+    rejected: int
+
+
+class Trace:
+    """Collects the accepted steps of a run and turns them into a dataset."""
+
+    def __init__(
+        self,
+        device: Device,
+        protocol: Waveform,
+        settings: Settings,
+        problem: CellProblem,
+        observer: Observer,
+        started: float,
+    ) -> None:
+        self.started = started
+        self.problem_ready = time.perf_counter()
+        self.device, self.protocol, self.settings = device, protocol, settings
+        self.problem, self.observer = problem, observer
+        self.rows: list[Observation] = []
+        self.states: list[State] = []
+
+    def start(self, initial: State) -> None:
+        """Record the initial state: no voltage, no current, ambient temperature."""
+        from devicephys.fem.observables import Observation
+
+        self.states.append(initial)
+        self.rows.append(
+            Observation(
+                time=float(self.protocol.corners[0]),
+                step_size=0.0,
+                voltage=0.0,
+                device_voltage=0.0,
+                current=0.0,
+                temperature_max=self.device.ambient_temperature,
+                joule_power=0.0,
+                vacancy_total=self.observer.inventory,
+                vacancy_imbalance=0.0,
+                current_imbalance=0.0,
+                energy_imbalance=0.0,
+                filament_gap=self.observer.gap(initial),
+                newton_iterations=0,
+            )
+        )
+
+    def append(self, step: Step) -> None:
+        """Record an accepted step."""
+        row = self.observer.observe(step)
+        # Ctrl-C may come between the two: then a state too many does no harm, a row would
+        self.states.append(step.state)
+        self.rows.append(row)
+
+    def event(self, rejected: int) -> ProgressEvent:
+        """Progress after the last recorded step."""
+        last = self.rows[-1]
+        return ProgressEvent(
+            last.time,
+            self.protocol.duration,
+            last.voltage,
+            last.step_size,
+            last.temperature_max,
+            len(self.rows) - 1,
+            rejected,
+        )
+
+    def dataset(self, statistics: Statistics, complete: bool) -> xr.Dataset:
+        """The IVTrace of what was recorded so far. Collective."""
+        self.solved = time.perf_counter()
+        rows, grid = self.rows, self.problem.grid
+        column = {
+            f.name: np.array([getattr(row, f.name) for row in rows])
+            for f in dataclasses.fields(rows[0])
+        }
+        voltage, current = column["voltage"], column["current"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            resistance = np.where(np.abs(voltage) >= 1e-3, voltage / current, np.nan)
+        loop, figures, points = self._loops(column)
+        data: dict[str, Any] = {
+            name: label(column[name], "time", units, text)
+            for name, (units, text) in COLUMNS.items()
+        }
+        data["series_voltage"] = label(
+            voltage - column["device_voltage"], "time", "V", "Voltage across the series element"
+        )
+        data["resistance"] = label(resistance, "time", "ohm", "Resistance of cell and series")
+        data["loop"] = label(loop, "time", "1", "Loop")
+        rejections = statistics.rejections
+        data["rejected_time"] = label(
+            np.array([r.time for r in rejections]), "rejected", "s", "Start of a rejected step"
+        )
+        data["rejected_step_size"] = label(
+            np.array([r.step_size for r in rejections]), "rejected", "s", "Its length"
+        )
+        data["rejected_reason"] = label(
+            np.array([r.reason for r in rejections], dtype=object), "rejected", "1", "Reason"
+        )
+        frames = _frames(column)
+        self._fields(data, points, "point", "")
+        self._fields(data, frames, "frame", "_frame")
+        names = np.array(analysis.LABELS[: len(points)], dtype=object)
+        coords = {
+            "time": label(column["time"], "time", "s", "Time"),
+            "r": label(grid.r_centre, "r", "m", "Radius"),
+            "z": label(grid.z_centre, "z", "m", "Height"),
+            "r_node": label(grid.r, "r_node", "m", "Radius"),
+            "z_node": label(grid.z, "z_node", "m", "Height"),
+            "point": label(names, "point", "1", "Marked point"),
+            "time_point": label(column["time"][points], "point", "s", "Time of a marked point"),
+            "time_frame": label(column["time"][frames], "frame", "s", "Time of a frame"),
+        }
+        return xr.Dataset(data, coords, self._attrs(statistics, figures, complete))
+
+    def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
+        """Loop number of each step, figures of each complete loop, indices of A-H of the first.
+
+        Of a first loop that was not finished A-D are marked if its RESET ramp was, else only A;
+        of a sweep that starts with SET, or is none, A alone.
+        """
+        time = column["time"]
+        if not isinstance(self.protocol, IVSweep):
+            return np.zeros(len(time), dtype=int), [], np.array([len(time) // 2])
+        loop = np.zeros(len(time), dtype=int)
+        figures, points = [], None
+        for i in range(self.protocol.loops):
+            start, end = self.protocol.loop_times(i)
+            slack = 1e-9 * (end - start)
+            part = np.flatnonzero((time >= start - slack) & (time <= end + slack))
+            loop[(time > start + slack) & (time <= end + slack)] = i
+            if not len(part) or time[-1] < end - slack or self.protocol.first != "reset":
+                break
+            found, marked = analysis.loop_figures(
+                column["voltage"][part], column["current"][part], column["temperature_max"][part]
+            )
+            figures.append(found)
+            points = part[0] + marked if points is None else points
+        if points is None:
+            stop = self.protocol.corners[1] * (1 + 1e-9)
+            ramp = np.flatnonzero(time <= stop)
+            points = np.array([ramp[-1] // 2])
+            if self.protocol.first == "reset" and time[-1] >= self.protocol.corners[1]:
+                points = analysis.reset_points(column["voltage"][ramp], column["current"][ramp])
+        return loop, figures, points
+
+    def _fields(self, data: dict[str, Any], indices: np.ndarray, dim: str, suffix: str) -> None:
+        from devicephys.fem.observables import gather_fields
+
+        fields = [gather_fields(self.problem, self.states[k]) for k in indices]
+        n, t, v = (np.array(field) for field in zip(*fields, strict=True))
+        if suffix:
+            n, t, v = (field.astype(np.float32) for field in (n, t, v))
+        cells, nodes = (dim, "z", "r"), (dim, "z_node", "r_node")
+        data["vacancy_concentration" + suffix] = label(n, cells, "1/m^3", "Vacancy concentration")
+        data["temperature" + suffix] = label(t, nodes, "K", "Temperature")
+        data["potential" + suffix] = label(v, nodes, "V", "Potential")
+
+    def _attrs(
+        self, statistics: Statistics, figures: list[analysis.LoopFigures], complete: bool
+    ) -> dict[str, Any]:
+        headline: dict[str, Any] = {}
+        if figures:
+            headline |= _finite(dataclasses.asdict(figures[0]))
+            headline["loops"] = [_finite(dataclasses.asdict(f)) for f in figures]
+        headline |= {
+            "steps": statistics.steps,
+            "newton_iterations": statistics.newton_iterations,
+            "factorisations": statistics.factorisations,
+            "rejected_steps": len(statistics.rejections),
+            "unknowns": self.problem.unknowns,
+            "cells": self.problem.grid.cell_count,
+            "seconds": self._seconds(),
+        }
+        attrs = {
+            "schema": "IVTrace",
+            "schema_version": 1,
+            "title": f"Current-voltage loop of {self.device.name}",
+            "device_yaml": self.device.to_yaml(),
+            "settings_json": json.dumps(self.settings.to_dict()),
+            "protocol_json": json.dumps(self.protocol.to_dict()),
+            "versions_json": json.dumps(versions()),
+            "headline_json": json.dumps(headline),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "voltage_reference": self.device.voltage_reference,
+            "method": self.settings.scheme,
+            "loops": int(getattr(self.protocol, "loops", 0)),
+            "ranks": self.problem.comm.size,
+            "seed": "none: the simulation draws no random numbers",
+            "source_checksum": "none: computed from the device in device_yaml",
+            "complete": int(complete),
+        }
+        hottest = max(row.temperature_max for row in self.rows)
+        if self.settings.scheme == "one-pass":
+            attrs["warning"] = ONE_PASS_WARNING
+        elif hottest > HOTTEST:
+            attrs["warning"] = (
+                f"the peak temperature reached {hottest:.0f} K: "
+                "there the oxides melt and the material laws do not hold"
+            )
+        return attrs
+
+    def _seconds(self) -> dict[str, float]:
+        """Wall-clock seconds by part of the run; "solving" is all of the time stepping."""
+        solving = self.solved - self.problem_ready
+        parts = dict(self.problem.watch.seconds)
+        rest = solving - sum(parts.values())
+        parts |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
+        return {name: round(seconds, 4) for name, seconds in parts.items()}
+
+
+COLUMNS = {
+    "voltage": ("V", "Applied voltage"),
+    "device_voltage": ("V", "Voltage across the memristor"),
+    "current": ("A", "Current"),
+    "temperature_max": ("K", "Peak temperature"),
+    "filament_gap": ("m", "Filament gap"),
+    "vacancy_total": ("1", "Vacancies in the cell"),
+    "vacancy_imbalance": ("1", "Relative change of the vacancy inventory"),
+    "current_imbalance": ("1", "Relative difference of current in and out"),
+    "energy_imbalance": ("1", "Relative imbalance of electric power, heat out and stored heat"),
+    "step_size": ("s", "Step size"),
+    "newton_iterations": ("1", "Newton iterations"),
+    "joule_power": ("W", "Joule power"),
+}
+
+
+def _frames(column: Columns) -> np.ndarray:
+    """Up to ``FRAMES`` steps, evenly spread along the path of voltage, current and temperature."""
+    size = np.log10(np.maximum(np.abs(column["current"]), 1e-7))
+    pace = (
+        np.abs(np.diff(column["voltage"])) / 0.05
+        + np.abs(np.diff(size)) / 0.1
+        + np.abs(np.diff(column["temperature_max"])) / 20.0
+    )
+    path = np.concatenate([[0.0], np.cumsum(pace)])
+    wanted = np.linspace(0.0, path[-1], FRAMES)
+    return np.unique(np.clip(np.searchsorted(path, wanted), 0, len(path) - 1))
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float | None]:
+    """NaN as null: JSON knows no NaN."""
+    return {k: (v if np.isfinite(v) else None) for k, v in figures.items()}

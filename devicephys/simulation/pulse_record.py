@@ -1,0 +1,137 @@
+"""The dataset of a pulse train: what was measured on each pulse, and where it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ddkbase.installation import versions
+from ddkbase.records import label
+from devicephys.device import Device
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.iv_record import HOTTEST
+from devicephys.simulation.settings import Settings
+
+#: variables on ``pulse``: unit and what a plot writes on its axis
+COLUMNS = {
+    "conductance": ("S", "Conductance"),
+    "read_current": ("A", "Current of the read"),
+    "voltage": ("V", "Voltage at the end of the flat top"),
+    "device_voltage": ("V", "Voltage across the memristor"),
+    "current": ("A", "Current at the end of the flat top"),
+    "temperature_max": ("K", "Peak temperature"),
+    "filament_gap": ("m", "Filament gap"),
+    "energy": ("J", "Electric energy of the write pulse"),
+    "amplitude": ("V", "Pulse amplitude"),
+    "width": ("s", "Pulse width"),
+    "accepted_steps": ("1", "Accepted steps"),
+    "rejected_steps": ("1", "Rejected steps"),
+    "newton_iterations": ("1", "Newton iterations"),
+    "factorisations": ("1", "Factorisations"),
+    "vacancy_imbalance": ("1", "Largest relative change of the vacancy inventory"),
+    "current_imbalance": ("1", "Largest relative difference of current in and out"),
+    "energy_imbalance": ("1", "Largest relative imbalance of electric power and heat"),
+}
+
+#: those of them that count something
+COUNTS = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a train was simulated on: the device as drawn, and the numbers it was drawn from."""
+
+    device: Device
+    settings: Settings
+    seed: int | None
+    cycle: int
+    device_number: int
+    spreads: Mapping[str, Any] | None
+
+    def numbers(self) -> list[int | None]:
+        """Seed, cycle and device number."""
+        return [
+            None if self.seed is None else int(self.seed),
+            int(self.cycle),
+            int(self.device_number),
+        ]
+
+
+def pulse_dataset(
+    figures: np.ndarray,
+    train: PulseTrain,
+    origin: Origin,
+    *,
+    initial_conductance: float,
+    wanted_resistance: float | None,
+    preparation_pulses: int,
+    counts: Mapping[str, int],
+    seconds: Mapping[str, float],
+    complete: bool,
+) -> xr.Dataset:
+    """Dataset of schema ``PulseTrace`` version 1.
+
+    ``figures`` has shape (pulses, len(COLUMNS)), SI units, in the order of ``COLUMNS``; ``counts``
+    holds the numbers of unknowns and ranks, ``seconds`` the wall-clock time by part.
+    """
+    columns = {
+        name: figures[:, k].astype(int if name in COUNTS else float)
+        for k, name in enumerate(COLUMNS)
+    }
+    data: dict[str, Any] = {
+        name: label(columns[name], "pulse", units, text) for name, (units, text) in COLUMNS.items()
+    }
+    wanted = np.nan if wanted_resistance is None else wanted_resistance
+    scalars = {
+        "initial_conductance": (initial_conductance, "S", "Conductance before the train"),
+        "initial_resistance": (1.0 / initial_conductance, "ohm", "Resistance before the train"),
+        "wanted_resistance": (wanted, "ohm", "Resistance asked for"),
+        "preparation_pulses": (preparation_pulses, "1", "Pulses to bring it there"),
+    }
+    for name, (value, units, text) in scalars.items():
+        data[name] = label(np.array(value), (), units, text)
+    number = label(np.arange(1, len(figures) + 1), "pulse", "1", "Pulse")
+    headline = {
+        "pulses": len(figures),
+        "conductance_first": initial_conductance,
+        "conductance_last": float(columns["conductance"][-1]),
+        "newton_iterations_per_pulse": float(columns["newton_iterations"].mean()),
+        "factorisations_per_pulse": float(columns["factorisations"].mean()),
+        "steps_per_pulse": float(columns["accepted_steps"].mean()),
+        "unknowns": counts["unknowns"],
+        "seconds": {name: round(spent, 4) for name, spent in seconds.items()},
+    }
+    device = origin.device
+    attrs = {
+        "schema": "PulseTrace",
+        "schema_version": 1,
+        "title": f"Pulse train on {device.name}",
+        "device_yaml": device.to_yaml(),
+        "settings_json": json.dumps(origin.settings.to_dict()),
+        "protocol_json": json.dumps(train.to_dict()),
+        "versions_json": json.dumps(versions()),
+        "headline_json": json.dumps(headline),
+        "variability_json": json.dumps(origin.spreads or {}),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "voltage_reference": device.voltage_reference,
+        "method": origin.settings.scheme,
+        "ranks": counts["ranks"],
+        "seed": origin.seed if origin.seed is not None else "none: the cell is the one described",
+        "cycle": origin.cycle,
+        "device_number": origin.device_number,
+        "complete": int(complete),
+        "source_checksum": "none: computed from the device in device_yaml",
+    }
+    hottest = float(columns["temperature_max"].max())
+    if hottest > HOTTEST:
+        attrs["warning"] = (
+            f"the peak temperature reached {hottest:.0f} K: "
+            "there the oxides melt and the material laws do not hold"
+        )
+    return xr.Dataset(data, {"pulse": number}, attrs)

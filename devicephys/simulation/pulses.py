@@ -1,0 +1,297 @@
+"""A device and a train of pulses become a dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from ddkbase.errors import InputError, Interrupted, SolverError, StorageError, shorten
+from ddkbase.installation import require_solver
+from ddkbase.records import fingerprint
+from ddkbase.units import format_si, to_si
+from devicephys.device import Device
+from devicephys.population.variability import Variability, draw
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.preparation import program_and_verify
+from devicephys.simulation.pulse_record import COLUMNS, Origin, pulse_dataset
+from devicephys.simulation.settings import Settings
+
+if TYPE_CHECKING:
+    from devicephys.fem.pulse_runner import PulseFigures, PulseRunner
+    from devicephys.simulation.checkpoint import Checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class PulseEvent:
+    """A pulse that was just read: number (from 1), of how many, V, S, K, counts of the train.
+
+    ``preparing``: the pulse brings the cell to its initial resistance; ``count`` is 0 then.
+    """
+
+    pulse: int
+    count: int
+    amplitude: float
+    conductance: float
+    temperature_max: float
+    steps: int
+    rejected: int
+    preparing: bool = False
+
+
+def simulate_pulses(
+    device: Device,
+    train: PulseTrain,
+    settings: Settings | None = None,
+    *,
+    initial_resistance: object = None,
+    variability: Variability | None = None,
+    seed: int | None = None,
+    cycle: int = 0,
+    device_number: int = 0,
+    progress: Callable[[PulseEvent], None] | None = None,
+    comm: Any = None,
+    checkpoint: Checkpoint | None = None,
+) -> xr.Dataset:
+    """Simulate a train of pulses, a read after each, on a device.
+
+    Parameters
+    ----------
+    device : the cell, from ``load_device``.
+    train : the pulses and their reads.
+    settings : how it is solved; by default the preset "default".
+    initial_resistance : what the cell is brought to first, by pulses ("5 kohm", within 2 %); by
+        default it stays as the device describes it.
+    variability, seed, cycle, device_number : with a seed the cell is one of a population: its
+        device and its initial occupation are drawn (``variability.draw``), by default with the
+        spreads of ``Variability()``. The same numbers give the same cell, to the last bit.
+    progress : called after each pulse with a ``PulseEvent``.
+    comm : mpi4py communicator, by default all ranks; every rank receives the whole dataset.
+    checkpoint : where the run is put away every so many pulses, and from where it goes on.
+
+    Returns
+    -------
+    Dataset of schema ``PulseTrace`` version 1, on ``pulse``: conductance [S] of the read, voltage
+    [V] and current [A] at the end of the flat top, peak temperature [K], energy [J], filament gap
+    [m], steps, iterations and balances [1].
+
+    Raises
+    ------
+    InputError : an argument of the wrong kind, or the cell cannot be brought to the resistance.
+    SolverError : no time step succeeds; ``partial`` holds the pulses before, if any.
+    StorageError : the checkpoint is damaged, belongs to another run, or cannot be written.
+    Interrupted : Ctrl-C; ``partial`` as above.
+    InstallationError : no finite-element stack or no C compiler.
+    """
+    started = time.perf_counter()
+    settings = settings if settings is not None else Settings.preset()
+    variability = _check(device, train, settings, variability, seed, (cycle, device_number))
+    wanted = _wanted(initial_resistance)
+    drawn, noise = device, None
+    if variability is not None and seed is not None:
+        drawn, noise = draw(device, variability, seed, cycle, device_number)
+    require_solver()
+    from devicephys.fem.pulse_runner import PulseRunner
+
+    runner = PulseRunner(drawn, settings, comm, noise)
+    run = _Run(runner, train, wanted, progress, started)
+    spreads = variability.to_dict() if variability is not None else None
+    origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
+    run.fingerprint = fingerprint(
+        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin.numbers(), wanted, spreads
+    )
+    try:
+        run.begin(checkpoint)
+        while run.done < train.count:
+            run.next(checkpoint)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted",
+            where=f"pulse {run.done + 1} of {train.count}",
+            partial=run.dataset(origin, complete=False) if run.done else None,
+        ) from None
+    except SolverError as error:
+        error.where = f"pulse {run.done + 1} of {train.count}, {error.where}"
+        error.partial = run.dataset(origin, complete=False) if run.done else None
+        raise
+    return run.dataset(origin, complete=True)
+
+
+class _Run:
+    """The pulses done so far, and how to go on."""
+
+    def __init__(
+        self,
+        runner: PulseRunner,
+        train: PulseTrain,
+        wanted: float | None,
+        progress: Callable[[PulseEvent], None] | None,
+        started: float,
+    ) -> None:
+        self.runner, self.train, self.wanted = runner, train, wanted
+        self.progress, self.started = progress, started
+        self.ready = time.perf_counter()
+        # one array for all: ten thousand objects of floats would be felt
+        self.figures = np.empty((train.count, len(COLUMNS)))
+        self.done = 0
+        self.initial_conductance = 0.0
+        self.preparation_pulses = 0
+        self.fingerprint = ""
+        self.every = 0
+
+    def begin(self, checkpoint: Checkpoint | None) -> None:
+        """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
+        from devicephys.fem.sweep_checkpoint import load
+
+        comm = self.runner.problem.comm
+        found = load(checkpoint, comm, self.fingerprint)
+        self.every = checkpoint.every if checkpoint is not None else 0
+        if comm.size > 1:
+            self.every = comm.bcast(self.every)
+        if found is not None:
+            self._resume(found)
+            return
+        conductance = self.runner.read(self.train)
+        if self.wanted is not None:
+            conductance, self.preparation_pulses = program_and_verify(
+                self.runner, conductance, self.wanted, self.train, self._tell_preparation
+            )
+            self.runner.forget()
+        self.initial_conductance = conductance
+
+    def next(self, checkpoint: Checkpoint | None) -> None:
+        """Apply the next pulse."""
+        row = self.runner.pulse(self.train, self.done)
+        self.figures[self.done] = [getattr(row, name) for name in COLUMNS]
+        self.done += 1
+        if self.progress is not None:
+            self._tell(self.done, self.train.count, row, preparing=False)
+        if self.every and self.done % self.every == 0:
+            self._save(checkpoint)
+
+    def _tell_preparation(self, number: int, height: float, figures: Any) -> None:
+        if self.progress is not None:
+            self._tell(number, 0, figures, preparing=True)
+
+    def _tell(self, number: int, count: int, row: PulseFigures, preparing: bool) -> None:
+        statistics = self.runner.stepper.statistics
+        assert self.progress is not None
+        self.progress(
+            PulseEvent(
+                number,
+                count,
+                row.amplitude,
+                row.conductance,
+                row.temperature_max,
+                statistics.steps,
+                statistics.rejected,
+                preparing,
+            )
+        )
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def _save(self, checkpoint: Checkpoint | None) -> None:
+        arrays = self.runner.arrays()
+        if checkpoint is not None and self.runner.problem.comm.rank == 0:
+            arrays["figures"] = self.figures[: self.done]
+            checkpoint.save(
+                arrays,
+                {
+                    "fingerprint": self.fingerprint,
+                    "initial_conductance": self.initial_conductance.hex(),
+                    "preparation_pulses": self.preparation_pulses,
+                },
+            )
+
+    def _resume(self, found: dict[str, Any]) -> None:
+        self.runner.restore(found)
+        figures = found.get("figures", np.empty(0))
+        self.done = len(figures)
+        if figures.shape[1:] != self.figures.shape[1:] or self.done > self.train.count:
+            raise StorageError(
+                f"the checkpoint does not fit this run [figures of shape {figures.shape}]",
+                hint="Start the run anew",
+            )
+        self.figures[: self.done] = figures
+        self.initial_conductance = float.fromhex(found["initial_conductance"])
+        self.preparation_pulses = int(found["preparation_pulses"])
+
+    # -- result -----------------------------------------------------------------------------
+
+    def dataset(self, origin: Origin, complete: bool) -> xr.Dataset:
+        """The ``PulseTrace`` of the pulses done."""
+        solving = time.perf_counter() - self.ready
+        problem = self.runner.problem
+        seconds = dict(problem.watch.seconds)
+        seconds |= {"rest": solving - sum(seconds.values()), "solving": solving}
+        seconds["setup"] = self.ready - self.started
+        return pulse_dataset(
+            self.figures[: self.done],
+            self.train,
+            origin,
+            initial_conductance=self.initial_conductance,
+            wanted_resistance=self.wanted,
+            preparation_pulses=self.preparation_pulses,
+            counts={"unknowns": problem.unknowns, "ranks": problem.comm.size},
+            seconds=seconds,
+            complete=complete,
+        )
+
+
+def _check(
+    device: object,
+    train: object,
+    settings: object,
+    variability: object,
+    seed: object,
+    numbers: tuple[object, object],
+) -> Variability | None:
+    """InputError for an argument of the wrong kind; the variability that applies."""
+    for value, fits, what, hint in (
+        (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
+        (train, isinstance(train, PulseTrain), "train", "Give a PulseTrain"),
+        (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
+    ):
+        if not fits:
+            raise InputError(f"{shorten(value)} is no {what}", f"simulate_pulses, {what}", hint)
+    named = {"seed": seed, "cycle": numbers[0], "device_number": numbers[1]}
+    for name, number in named.items():
+        if name == "seed" and number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+            raise InputError(
+                f"{shorten(number)} is no number to count with",
+                f"simulate_pulses, {name}",
+                "Give a whole number from 0 up",
+            )
+    if variability is not None and not isinstance(variability, Variability):
+        raise InputError(
+            f"{shorten(variability)} is no variability",
+            "simulate_pulses, variability",
+            "Give a Variability",
+        )
+    if seed is None:
+        if variability is not None:
+            raise InputError(
+                "a variability needs a seed to be drawn from",
+                "simulate_pulses, seed",
+                "Give a seed",
+            )
+        return None
+    return variability if variability is not None else Variability()
+
+
+def _wanted(initial_resistance: object) -> float | None:
+    if initial_resistance is None:
+        return None
+    wanted = to_si(initial_resistance, "ohm", "initial_resistance")
+    if not wanted > 0:
+        raise InputError(
+            f"{format_si(wanted, 'ohm')} is not positive", "initial_resistance", "Give e.g. 5 kohm"
+        )
+    return wanted

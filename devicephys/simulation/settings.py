@@ -1,0 +1,161 @@
+"""How a simulation is solved: mesh, time stepping, Newton's method. Says nothing of the device."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any, Literal, Self
+
+from ddkbase.errors import InputError, closest, shorten
+from ddkbase.units import to_si
+
+Scheme = Literal["monolithic", "staggered", "one-pass"]
+SCHEMES = ("monolithic", "staggered", "one-pass")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Numerical settings; compare with ``Settings.preset("quick")`` and ``"fine"``.
+
+    Parameters
+    ----------
+    name : name of the preset these settings came from.
+    cell_size : smallest cell, at the bottom electrode's interface [m].
+    cell_growth : growth of the cell size per unit distance from there [1].
+    coarseness : factor on the sizes away from there: 0.6 nm axially up to 8 nm above the filament
+        (beyond, cells grow freely) and 1 nm radially at the filament's wall [1].
+    mesh_split : every cell is divided this often along both axes; 2 halves the mesh.
+    scheme : "monolithic" (all fields in one Newton), "staggered" (potential, temperature and
+        vacancies in turn until they agree) or "one-pass" (each once a step: inaccurate, for
+        teaching).
+    pulse_tolerance : local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1].
+    concentration_tolerance : local time error of the vacancy concentration, in 1e21 cm^-3 [1].
+    temperature_tolerance : local time error of the temperature [K].
+    voltage_step : largest change of the applied voltage in a step [V].
+    shortest_step : the step below which the solver gives up [s].
+    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak
+        temperature rise and 1e16 cm^-3 [1].
+    newton_iterations : most Newton iterations of one step.
+
+    Lengths, temperatures, voltages and times are plain SI here; ``Settings.make`` takes texts.
+    """
+
+    name: str = "default"
+    cell_size: float = 0.025e-9
+    cell_growth: float = 0.15
+    coarseness: float = 1.0
+    mesh_split: int = 1
+    scheme: Scheme = "monolithic"
+    concentration_tolerance: float = 0.025
+    pulse_tolerance: float = 0.01
+    temperature_tolerance: float = 8.0
+    voltage_step: float = 0.1
+    shortest_step: float = 1e-15
+    newton_tolerance: float = 6.0
+    newton_iterations: int = 12
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.name not in ("name", "scheme"):
+                number = _positive(getattr(self, field.name), field.type == "int", field.name)
+                object.__setattr__(self, field.name, number)
+        if not isinstance(self.name, str):
+            raise InputError(f"{shorten(self.name)} is not text", "settings.name", "Give a name")
+        if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
+            raise InputError(
+                f"unknown scheme {shorten(self.scheme)}",
+                "settings.scheme",
+                closest(str(self.scheme), SCHEMES),
+            )
+
+    @classmethod
+    def preset(cls, name: str = "default", **changes: Any) -> Self:
+        """Settings of a preset, "quick", "default" or "fine", with changes by keyword.
+
+        A change of a dimensional setting is a text with its unit or a pint quantity, e.g.
+        ``Settings.preset("quick", voltage_step="20 mV")``. Raises InputError for an unknown
+        preset or setting (naming the closest) and for values that make no sense.
+        """
+        if not isinstance(name, str) or name not in PRESETS:
+            hint = closest(str(name), PRESETS)
+            raise InputError(f"unknown preset {shorten(name)}", "settings", hint)
+        return cls(**PRESETS[name]).with_(**changes)
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with changes; see ``preset``. Raises InputError likewise."""
+        names = [field.name for field in dataclasses.fields(self)]
+        values: dict[str, Any] = {}
+        for key, value in changes.items():
+            if key not in names:
+                raise InputError(f"unknown setting {key!r}", "settings", closest(key, names))
+            if key in UNITS:
+                # a tolerance on the temperature is a difference: 5 degC would be 278.15 K
+                value = to_si(value, UNITS[key], f"settings.{key}", difference=True)
+            values[key] = value
+        return dataclasses.replace(self, **values)
+
+    def halved(self) -> Self:
+        """Twice the cells along both axes and half the time step: a second-order step is halved
+        by an eighth of the tolerance."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}, halved",
+            mesh_split=2 * self.mesh_split,
+            concentration_tolerance=self.concentration_tolerance / 8,
+            pulse_tolerance=self.pulse_tolerance / 8,
+            temperature_tolerance=self.temperature_tolerance / 8,
+            voltage_step=self.voltage_step / 2,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values in SI, for the record of a run."""
+        return dataclasses.asdict(self)
+
+
+def _positive(value: object, whole: bool, name: str) -> float:
+    """`value` as int if `whole`, else as float; InputError if it is no positive number."""
+    kind = numbers.Integral if whole else numbers.Real
+    wanted = "whole number from 1 up" if whole else "number"
+    if isinstance(value, kind) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and number > 0:
+            return int(number) if whole else number
+    raise InputError(
+        f"{shorten(value)} is not a positive number", f"settings.{name}", f"Give a {wanted}"
+    )
+
+
+UNITS = {
+    "cell_size": "m",
+    "temperature_tolerance": "K",
+    "voltage_step": "V",
+    "shortest_step": "s",
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "name": "quick",
+        "cell_size": 0.05e-9,
+        "cell_growth": 0.25,
+        "coarseness": 1.5,
+        "concentration_tolerance": 0.04,
+        "pulse_tolerance": 0.02,
+        "temperature_tolerance": 12.0,
+        "voltage_step": 0.12,
+    },
+    "default": {},
+    "fine": {
+        "name": "fine",
+        "cell_size": 0.0125e-9,
+        "cell_growth": 0.1,
+        "coarseness": 0.5,
+        "concentration_tolerance": 0.005,
+        "pulse_tolerance": 0.002,
+        "temperature_tolerance": 2.0,
+        "voltage_step": 0.04,
+    },
+}

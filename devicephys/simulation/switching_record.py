@@ -1,0 +1,148 @@
+"""The dataset ``SwitchingTime`` of a scan, and the slopes of switching time against voltage."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ddkbase.installation import versions
+from ddkbase.records import label
+from devicephys.device import Device
+from devicephys.protocol.switching_scan import SwitchingScan
+from devicephys.simulation.settings import Settings
+from devicephys.simulation.switching_schema import COUNTS, GRID, QUANTITIES, TEXTS
+from devicephys.simulation.switching_time import Point
+
+#: Boltzmann's constant, eV/K
+BOLTZMANN_EV = 8.617333262e-5
+CRITERION_TEXT = {
+    "read": "in a read of the cold cell, RESET to half of the start's conductance, SET to the"
+    " geometric mean of both states'",
+    "applied": "at the applied voltage, RESET to half of the start's conductance, SET to ten times"
+    " what a read of the start finds",
+}
+
+
+def dataset(
+    device: Device,
+    scan: SwitchingScan,
+    settings: Settings,
+    points: Sequence[Point],
+    ranks: int,
+    complete: bool,
+) -> xr.Dataset:
+    """The SwitchingTime of the points measured so far; what is missing reads "not computed"."""
+    shape = len(scan.polarities), len(scan.voltages)
+    blank = Point("", 0.0)
+    table = np.full(shape, blank, dtype=object)
+    for point in points:
+        where = scan.polarities.index(point.polarity), scan.voltages.index(point.voltage)
+        table[where] = point
+    columns = {
+        name: np.array([[getattr(point, name) for point in row] for row in table])
+        for name in (*QUANTITIES, *COUNTS, *TEXTS)
+        if name not in ("applied_voltage", "local_slope")
+    }
+    voltages = np.array(scan.voltages)
+    sign = np.array([-1.0 if polarity == "reset" else 1.0 for polarity in scan.polarities])
+    columns["applied_voltage"] = sign[:, None] * voltages[None, :]
+    columns["local_slope"] = np.array(
+        [local_slope(voltages, row) for row in columns["switching_time"]]
+    )
+    data: dict[str, Any] = {
+        name: label(columns[name], GRID, units, text) for name, (units, text) in QUANTITIES.items()
+    }
+    data |= {name: label(columns[name], GRID, "1", text) for name, text in COUNTS.items()}
+    data |= {
+        name: label(columns[name].astype(object), GRID, "1", text) for name, text in TEXTS.items()
+    }
+    names = np.array(scan.polarities, dtype=object)
+    coords = {
+        "polarity": label(names, "polarity", "1", "Polarity"),
+        "voltage": label(voltages, "voltage", "V", "Size of the applied voltage"),
+    }
+    figures = {
+        polarity: slope_figures(voltages, columns["switching_time"][i])
+        | {
+            "activation_energy_ev": activation_energy(
+                columns["temperature_half"][i], columns["switching_time"][i]
+            )
+        }
+        for i, polarity in enumerate(scan.polarities)
+    }
+    attrs = {
+        "schema": "SwitchingTime",
+        "schema_version": 1,
+        "title": f"Switching time of {device.name}",
+        "device_yaml": device.to_yaml(),
+        "settings_json": json.dumps(settings.to_dict()),
+        "protocol_json": json.dumps(scan.to_dict()),
+        "versions_json": json.dumps(versions()),
+        "headline_json": json.dumps(figures),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "voltage_reference": device.voltage_reference,
+        "method": settings.scheme,
+        "criterion": f"{scan.criterion}: {CRITERION_TEXT[scan.criterion]}",
+        "ranks": ranks,
+        "seed": "none: the simulation draws no random numbers",
+        "source_checksum": "none: computed from the device in device_yaml",
+        "complete": int(complete),
+    }
+    return xr.Dataset(data, coords, attrs)
+
+
+def local_slope(voltage: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Decades of time won per volt [1/V] at each voltage, shape (voltages,).
+
+    Difference quotient over the neighbours on both sides, at the ends over the one there is; NaN
+    where the time is NaN or no neighbour has one.
+    """
+    out = np.full(len(voltage), np.nan)
+    decades = np.log10(time)
+    for k in np.flatnonzero(np.isfinite(decades)):
+        near = [j for j in (k - 1, k, k + 1) if 0 <= j < len(voltage) and np.isfinite(decades[j])]
+        first, last = near[0], near[-1]
+        if first != last:
+            out[k] = (decades[first] - decades[last]) / (voltage[last] - voltage[first])
+    return out
+
+
+def activation_energy(temperature: np.ndarray, time: np.ndarray) -> float | None:
+    """Activation energy [eV] of a straight line through log time against 1/(kB T); None if fewer
+    than three voltages switched."""
+    found = np.isfinite(time) & np.isfinite(temperature)
+    inverse = 1.0 / (BOLTZMANN_EV * temperature[found])
+    if found.sum() < 3 or np.ptp(inverse) == 0.0:
+        return None
+    return float(np.polynomial.Polynomial.fit(inverse, np.log(time[found]), 1).convert().coef[1])
+
+
+def slope_figures(voltage: np.ndarray, time: np.ndarray) -> dict[str, float | int | None]:
+    """Headline figures of one polarity: how many voltages switched, the decades of time between
+    the slowest and the fastest, the volts they span, and the quotient in mV per decade, over all
+    and where it is smallest and largest between neighbours. None where there is nothing."""
+    found = np.flatnonzero(np.isfinite(time))
+    figures: dict[str, float | int | None] = {"switched": len(found), "voltages": len(voltage)}
+    names = ("decades", "span_volts", "mv_per_decade", "steepest_mv", "flattest_mv")
+    if len(found) < 2:
+        return figures | dict.fromkeys(names)
+    decades = -np.diff(np.log10(time[found]))
+    volts = np.diff(voltage[found])
+    with np.errstate(divide="ignore"):
+        pieces = 1e3 * volts / decades
+    total = float(decades.sum())
+    values = (
+        total,
+        float(volts.sum()),
+        1e3 * float(volts.sum()) / total if total else math.inf,
+        float(pieces.min()),
+        float(pieces.max()),
+    )
+    kept = {n: (v if math.isfinite(v) else None) for n, v in zip(names, values, strict=True)}
+    return figures | kept

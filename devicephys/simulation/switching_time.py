@@ -1,0 +1,260 @@
+"""Switching time against voltage: how long a constant voltage takes to switch the cell.
+
+RESET starts from the low-resistance state, the cell as formed or as its own loops leave it; SET
+from the high-resistance state that the RESET half of the device's own sweep then makes, simulated
+once and used for every voltage. The voltage rises within ``rise`` and is held until the cell has
+switched, at most for ``limit``. Time counts from the middle of the rise, as pulse lengths do. The
+cell has switched when
+
+* criterion "read" (the state): a read of the cold cell, at that instant, would find half of the
+  conductance it started with (RESET), or the geometric mean of the high- and the low-resistance
+  state's, half way on a logarithmic scale (SET);
+* criterion "applied" (the transient): the conductance I/V at the applied voltage is half of what
+  it is when the rise ends (RESET), or ten times what a read of the start state finds (SET).
+
+The instant lies between two accepted time steps and is interpolated there, log conductance against
+log time. Self-heating alone raises the conductance at high voltage within a nanosecond, several
+times in the high-resistance state; "read" does not see that, "applied" does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ddkbase.errors import InputError, Interrupted, SolverError
+from devicephys.protocol.switching_scan import SwitchingScan
+from devicephys.simulation.switching_schema import (
+    FAILED,
+    NOT_COMPUTED,
+    NOT_SWITCHED,
+    SWITCHED,
+    TOO_FAST,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from devicephys.device import Device
+    from devicephys.simulation.settings import Settings
+
+#: share of the conductance that is left when RESET counts as done, both criteria
+RESET_SHARE = 0.5
+#: rise of the conductance that counts as SET, criterion "applied"
+SET_RISE = 10.0
+#: low- and high-resistance state must differ by this factor, or there is no SET to time
+SMALLEST_WINDOW = 2.0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An accepted step of a hold: time since the rise began [s], applied voltage [V], its current
+    [A] and peak temperature [K], and the state, whatever the bench reads."""
+
+    time: float
+    voltage: float
+    current: float
+    temperature: float
+    state: Any
+
+
+class Bench(Protocol):
+    """What carries out a scan: the solver, or a stand-in in tests."""
+
+    def start(self, polarity: str) -> Any:
+        """The state RESET or SET starts from."""
+
+    def read(self, state: Any) -> float:
+        """Conductance [S] that a read of the cold cell in this state finds."""
+
+    def hold(self, state: Any, voltage: float) -> Iterator[Moment]:
+        """The steps of a rise to and a hold of a voltage [V], from ``rise`` on to ``limit``."""
+
+    def counts(self) -> tuple[int, int]:
+        """Accepted steps and Newton iterations so far."""
+
+
+@dataclass
+class Point:
+    """Result for one polarity and voltage; times in s, conductances in S, NaN where unknown."""
+
+    polarity: str
+    voltage: float
+    status: str = NOT_COMPUTED
+    reason: str = ""
+    switching_time: float = math.nan
+    temperature_half: float = math.nan
+    start_conductance: float = math.nan
+    target_conductance: float = math.nan
+    end_conductance: float = math.nan
+    steps: int = 0
+    newton_iterations: int = 0
+
+
+@dataclass
+class Results:
+    """Points of a scan in the order in which they were measured, and how many are wanted."""
+
+    wanted: int
+    points: list[Point] = field(default_factory=list)
+
+
+def simulate_switching_times(
+    device: Device,
+    scan: SwitchingScan | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[Results], None] | None = None,
+    comm: Any = None,
+) -> xr.Dataset:
+    """Measure the switching time of a device at several voltages with the solver.
+
+    Parameters
+    ----------
+    device : the cell, from ``load_device``.
+    scan : voltages, criterion and limits; by default both polarities from 0.8 to 2 V.
+    settings : how it is solved; by default the preset "default".
+    progress : called after each voltage with the ``Results`` so far.
+    comm : mpi4py communicator, by default all ranks; every rank receives the dataset.
+
+    Returns
+    -------
+    Dataset of schema ``SwitchingTime`` version 1, on (polarity, voltage). A voltage that does not
+    switch the cell within the limit, or at which the solver fails, is in it with its reason.
+
+    Raises
+    ------
+    SolverError : a start state cannot be made, or no voltage at all could be computed;
+        ``partial`` holds the dataset so far.
+    InputError : the cell has no two states to switch between.
+    Interrupted : Ctrl-C; ``partial`` as above.
+    InstallationError : no finite-element stack or no C compiler.
+    """
+    from ddkbase.installation import require_solver
+    from devicephys.simulation.settings import Settings
+    from devicephys.simulation.switching_record import dataset
+
+    require_solver()
+    from devicephys.simulation.switching_bench import SolverBench
+
+    scan = scan if scan is not None else SwitchingScan()
+    settings = settings if settings is not None else Settings.preset()
+    bench = SolverBench(device, settings, scan, comm)
+    results = Results(len(scan.voltages) * len(scan.polarities))
+
+    def partial(complete: bool) -> xr.Dataset:
+        return dataset(device, scan, settings, results.points, bench.ranks, complete)
+
+    try:
+        measure(bench, scan, results, progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted",
+            f"after {len(results.points)} of {results.wanted} voltages",
+            partial=partial(False),
+        ) from None
+    except SolverError as error:
+        error.partial = partial(False)
+        raise
+    if all(point.status == FAILED for point in results.points):
+        raise SolverError(
+            f"no voltage could be computed: {results.points[-1].reason}",
+            hint="Try a finer preset, or other voltages",
+            partial=partial(True),
+        )
+    return partial(True)
+
+
+def measure(
+    bench: Bench,
+    scan: SwitchingScan,
+    results: Results,
+    progress: Callable[[Results], None] | None = None,
+) -> None:
+    """Carry out a scan, voltages from high to low, adding to ``results`` point by point.
+
+    Raises SolverError if a start state cannot be made and InputError if the two states are the
+    same.
+    """
+    for polarity in scan.polarities:
+        state = bench.start(polarity)
+        conductance = bench.read(state)
+        target = RESET_SHARE * conductance
+        if polarity == "set":
+            low = bench.read(bench.start("reset"))
+            if not low >= SMALLEST_WINDOW * conductance:
+                raise InputError(
+                    f"the RESET half of the device's sweep takes the conductance from {low:.3g} "
+                    f"to {conductance:.3g} S only: there is no SET to time",
+                    "switching time",
+                    "Choose a larger sweep.reset_voltage, or --polarity reset",
+                )
+            target = math.sqrt(low * conductance)
+        for voltage in reversed(scan.voltages):
+            point = Point(polarity, voltage, NOT_SWITCHED, "", start_conductance=conductance)
+            point.target_conductance = target
+            before = bench.counts()
+            try:
+                _hold(bench, scan, state, point)
+            except SolverError as error:
+                point.status, point.reason = FAILED, str(error)
+            steps, iterations = bench.counts()
+            point.steps, point.newton_iterations = steps - before[0], iterations - before[1]
+            results.points.append(point)
+            if progress is not None:
+                progress(results)
+
+
+def _hold(bench: Bench, scan: SwitchingScan, state: Any, point: Point) -> None:
+    """One voltage: hold it until the cell has switched; fills in ``point``."""
+    rising = point.polarity == "set"
+    times: list[float] = []
+    values: list[float] = []
+    temperatures: list[float] = []
+    if scan.criterion == "applied" and rising:
+        point.target_conductance = SET_RISE * point.start_conductance
+    signed = point.voltage if rising else -point.voltage
+    for moment in bench.hold(state, signed):
+        if scan.criterion == "read":
+            value = bench.read(moment.state)
+        else:
+            value = moment.current / moment.voltage
+            if not times and not rising:
+                point.start_conductance = value
+                point.target_conductance = RESET_SHARE * value
+        times.append(moment.time - 0.5 * scan.rise)
+        values.append(value)
+        temperatures.append(moment.temperature)
+        point.end_conductance = value
+        if value >= point.target_conductance if rising else value <= point.target_conductance:
+            break
+    else:
+        share = point.end_conductance / point.start_conductance
+        point.reason = f"after {scan.limit:g} s at {share:.3g} of the conductance at the start"
+        return
+    if len(times) == 1:
+        point.status = TOO_FAST
+        point.reason = f"faster than the rise of {scan.rise:g} s"
+        return
+    point.status = SWITCHED
+    point.switching_time = crossing(np.array(times), np.array(values), point.target_conductance)
+    half = np.log(0.5 * point.switching_time)
+    point.temperature_half = float(np.interp(half, np.log(times), temperatures))
+
+
+def crossing(time: np.ndarray, value: np.ndarray, target: float) -> float:
+    """First time [s] at which ``value`` passes ``target``, both positive; NaN if it never does.
+
+    Between two samples log ``value`` is linear in log ``time``: exact for a power law, and for
+    an exponential law in the logarithm of time.
+    """
+    beyond = (value >= target) if value[0] < target else (value <= target)
+    hits = np.flatnonzero(beyond)
+    if not len(hits) or hits[0] == 0:
+        return math.nan
+    k = int(hits[0])
+    x, y = np.log(time[k - 1 : k + 1]), np.log(value[k - 1 : k + 1])
+    return float(np.exp(x[0] + (x[1] - x[0]) * (math.log(target) - y[0]) / (y[1] - y[0])))

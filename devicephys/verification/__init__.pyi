@@ -1,0 +1,2 @@
+from .suite import run as run
+from .table import Row as Row

@@ -1,0 +1,31 @@
+"""All rows of the verification."""
+
+from __future__ import annotations
+
+from devicephys.verification.table import Row
+
+__all__ = ["run"]
+
+
+def run(quick: bool = False) -> list[Row]:
+    """The rows (test, quantity, target, measured, passed) of the verification table.
+
+    ``quick`` takes coarser meshes for the manufactured solutions, tests the order in time for all
+    terms together only, and the balances on the preset "quick".
+
+    Raises
+    ------
+    InstallationError : no finite-element stack or no C compiler.
+    SolverError : the solver gave up on one of the problems.
+    """
+    from ddkbase.installation import require_solver
+
+    require_solver()
+    from devicephys.verification import balances, burgers, closed_forms, manufactured
+
+    return [
+        *manufactured.rows(quick),
+        *closed_forms.rows(),
+        *burgers.rows(),
+        *balances.rows(quick),
+    ]

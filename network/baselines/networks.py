@@ -1,0 +1,152 @@
+"""The networks by name: built, sized, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ddkbase.errors import InputError, closest
+from network.counting.architectures import ARCHITECTURES, architecture
+from network.counting.count import Count
+
+__all__ = ["NAMES", "SMALL", "arrange", "build", "count", "count_model", "sizes_for"]
+
+#: Names of all networks.
+NAMES: tuple[str, ...] = tuple(ARCHITECTURES)
+
+_PLACES = {
+    "samplecnn": ("waveforms", "SampleCNN"),
+    "lenet5": ("images", "LeNet5"),
+    "lstm": ("texts", "BiLSTMRCNN"),
+    "transformer": ("texts", "Transformer"),
+    "c3d": ("volumes", "C3D"),
+    "voxnet": ("volumes", "VoxNet"),
+}
+
+
+def build(name: str, *, seed: int = 0, **sizes: Any) -> Any:
+    """A network of PyTorch, its weights drawn from the seed.
+
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    seed : of the weights; the global generator of PyTorch is left as it was.
+    sizes : of the structure, those of the architecture in `network.counting.architectures`, and
+        `dropout` where the network has one.
+
+    Returns
+    -------
+    A ``torch.nn.Module`` that maps (batch, *sample) to logits (batch, classes).
+
+    Raises
+    ------
+    InputError : no network has that name, or it has no such size.
+    InstallationError : PyTorch is not installed.
+    """
+    _check_name(name)
+    from network.baselines.pytorch import make, torch
+
+    module, kind = _PLACES[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make(f"network.baselines.{module}", kind, name, sizes)
+
+
+def sizes_for(name: str, shape: Sequence[int], classes: int) -> dict[str, Any]:
+    """The sizes of a network that fit samples of a shape.
+
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    shape : of one sample, as in the table above; a channel axis of 1 before it is allowed.
+    classes : outputs.
+
+    Raises
+    ------
+    InputError : the shape has the wrong axes for that network.
+    """
+    _check_name(name)
+    shape = tuple(int(size) for size in shape)
+    axes = {"samplecnn": 1, "lenet5": 2, "lstm": 2, "transformer": 2, "c3d": 3, "voxnet": 3}[name]
+    channels = 1
+    if len(shape) == axes + 1 and (name == "c3d" or shape[0] == 1):
+        channels, *rest = shape
+        shape = tuple(rest)
+    edges = {"lenet5": shape, "c3d": shape[1:], "voxnet": shape}.get(name, ())
+    if len(shape) != axes or len(set(edges)) > 1:
+        raise InputError(
+            f"samples of shape {shape} do not fit", name, "See the table in network.baselines"
+        )
+    if name == "samplecnn":
+        return {"samples": shape[0], "classes": classes}
+    if name in ("lstm", "transformer"):
+        return {"words": shape[0], "dimension": shape[1], "classes": classes}
+    if name == "c3d":
+        return {"frames": shape[0], "size": shape[1], "channels": channels, "classes": classes}
+    return {"size": shape[0], "classes": classes}
+
+
+def count(name: str, *, batch_norm: int = 0, **sizes: Any) -> Count:
+    """Parameters and MACs of a network from its structure; PyTorch is not needed.
+
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    batch_norm : operations an element of a batch norm; see `Architecture.count`.
+    sizes : of the structure.
+
+    Raises
+    ------
+    InputError : no network has that name, or it has no such size.
+    """
+    _check_name(name)
+    return architecture(name, **sizes).count(batch_norm=batch_norm)
+
+
+def count_model(model: Any, shape: Sequence[int], *, batch_norm: int = 0) -> Count:
+    """Parameters and MACs of a model of PyTorch, found by hooks on its layers.
+
+    Parameters
+    ----------
+    model : a ``torch.nn.Module``, on any device ("meta" costs nothing).
+    shape : of one sample.
+    batch_norm : operations an element of a batch norm.
+
+    Raises
+    ------
+    InputError : a layer has parameters and is of a kind that is not known here.
+    """
+    from network.baselines.hooks import count_model as by_hooks
+
+    return by_hooks(model, shape, batch_norm=batch_norm)
+
+
+def arrange(name: str, x: np.ndarray, *, word_axis: int = 1) -> np.ndarray:
+    """Samples with the axes in the order that a network takes.
+
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    x : (batch, *sample).
+    word_axis : axis of the words, for texts.
+    """
+    _check_name(name)
+    if name in ("lstm", "transformer") and word_axis != 1:
+        return np.moveaxis(x, word_axis, 1)
+    return x
+
+
+def _check_name(name: str) -> None:
+    if name not in NAMES:
+        raise InputError("there is no such network", str(name), closest(str(name), NAMES))
+
+
+#: Sizes with which a network can be trained on one core of a computer without accelerator; what
+#: they change is said wherever a result is reported.
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "c3d": {"width": 8, "dense": 128},
+    "lstm": {"hidden": 64, "dense": 64},
+    "transformer": {"layers": 2, "hidden": 128},
+}

@@ -1,0 +1,1 @@
+"""Parameters and operations of networks, counted from their structure."""

@@ -1,0 +1,129 @@
+"""Data sets by name or by folder."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ddkbase.errors import InputError, StorageError, closest
+from network.datasets.dataset import DataSet
+
+__all__ = ["NAMES", "load"]
+
+_LOADERS = {
+    "actions": "actions",
+    "ag_news": "text",
+    "digits": "digits",
+    "fashion": "images",
+    "mnist": "images",
+    "speakers": "sounds",
+    "voices": "voices",
+    "voxels": "voxels",
+    "whales": "whales",
+}
+_NO_FILES = ("digits", "voices")
+
+#: what `load` knows by name
+NAMES = tuple(_LOADERS)
+
+
+def load(
+    name: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, **options: Any
+) -> DataSet:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : one of `NAMES`, or a folder: of labelled sounds, clips, bodies (OFF, binvox), four IDX
+        files, AG News' CSV files, or silhouettes in a .mat file.
+    root : folder of the set, or of several sets; default: what the environment variable DDK_DATA
+        names. "digits" and "voices" need none.
+    options : of the set: `network.datasets.sounds.load_speakers`,
+        `network.datasets.whales.load_whales`, `network.datasets.actions.load_actions`,
+        `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
+        `network.datasets.voices.load_voices`.
+
+    Returns
+    -------
+    `DataSet`, x from 0 to 1.
+
+    Raises
+    ------
+    InputError : an unknown name or option.
+    StorageError : files that are missing or damaged: which, and where to get them.
+    InstallationError : an optional package is missing; its extra is named.
+    """
+    from network.datasets.folders import check_name
+
+    text = os.fspath(name)
+    if text in _LOADERS:
+        loader: Callable[..., DataSet] = getattr(
+            importlib.import_module(f"network.datasets.{_LOADERS[text]}"), f"load_{text}"
+        )
+        return _called(loader, text, () if text in _NO_FILES else (root,), options)
+    path = Path(text).expanduser()
+    if not path.exists():
+        looks_like_path = any(sep in text for sep in ("/", os.sep)) or text.startswith(".")
+        if looks_like_path:
+            raise StorageError("there is no such folder", text)
+        hint = closest(text, NAMES)
+        hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
+        raise InputError(f"unknown data set '{text}'", "data", hint)
+    if not path.is_dir():
+        raise StorageError("is a file, a folder was expected", text)
+    check_name(path.absolute(), "folder")
+    loader, arguments = _of_folder(path)
+    return _called(loader, text, arguments, options)
+
+
+def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
+    """Which loader reads a folder: by the files that it holds."""
+    from network.datasets.actions import VIDEOS, load_actions
+    from network.datasets.folders import SOUNDS, holds
+    from network.datasets.images import load_fashion, load_mnist
+    from network.datasets.sounds import load_sounds, load_speakers
+    from network.datasets.text import load_ag_news
+    from network.datasets.voxels import load_voxels
+    from network.datasets.whales import load_whales
+
+    if any(path.glob("train-images*")):
+        # the files have the same names: the folder's own tells which of the two it is
+        return load_fashion if "fashion" in path.absolute().name.lower() else load_mnist, (path,)
+    if any(path.glob("test.csv*")):
+        return load_ag_news, (path,)
+    if any(path.glob("*.mat")) or holds(path, VIDEOS):
+        return load_actions, (path,)
+    if any(path.glob("modelnet*.npz")) or holds(path, (".off", ".binvox")):
+        return load_voxels, (path,)
+    if (path / "whales4_mars_8k.npz").exists():
+        return load_whales, (path,)
+    if (path / "librispeech10_8k.npz").exists() or (path / "flac").is_dir():
+        return load_speakers, (path,)
+    if holds(path, SOUNDS):
+        return load_sounds, (path,)
+    raise StorageError(
+        "holds no data that is known",
+        str(path),
+        "Known are folders by class of sounds, clips, OFF or binvox files, IDX files as MNIST's, "
+        "AG News' CSV files, silhouettes in a .mat file, voxels in modelnet10_32_packed.npz",
+    )
+
+
+def _called(
+    loader: Callable[..., DataSet], name: str, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> DataSet:
+    import inspect
+
+    known = inspect.signature(loader).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        for option in options:
+            if option not in known:
+                raise InputError(
+                    f"data set '{name}' has no option '{option}'",
+                    "data",
+                    closest(option, [k for k in known if k != "root"]),
+                )
+    return loader(*arguments, **options)

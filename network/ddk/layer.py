@@ -1,0 +1,288 @@
+"""The DDK layer: sequences in, states of dynamical memristors out, alpha and beta learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, cast
+
+import numpy as np
+
+from ddkbase.errors import InputError, closest, shorten
+from network.counting.count import MACS_PER_DDK_STEP, Count
+from network.ddk import constraints, stability
+from network.ddk import kinetics as ddk
+from network.ddk.layout import reduce_to
+from network.ddk.start import broadcast_pair, start_pair
+from network.layers.control_base import read_steps
+from network.layers.plain import BaseLayer, Realisation
+
+__all__ = ["DDKLayer"]
+
+_PER = ("network", "channel", "step", "channel-step")
+
+
+class DDKLayer(BaseLayer):
+    """Drift-diffusion kinetics as a layer; meets the protocol `network.layers.Layer`.
+
+    >>> layer = DDKLayer(28, 28)                    # rows of 28 samples, one pair for all
+    >>> features = layer.forward(images)            # (batch, 28, 28) in [0, 1] -> the same shape
+
+    Input (batch, *channels, steps), output (batch, [banks,] *channels, steps_read): the axis of the
+    banks is there if there are more than one. It keeps the dtype of its input.
+
+    Parameters
+    ----------
+    steps : samples along the time axis, the last one.
+    channels : the axes before it: None, a number or several.
+    alpha, beta : start, > 0; numbers, or arrays that broadcast to ``pair_shape``.
+    per : what has a pair of its own: the "network", each "channel", each "step", or both; each bank
+        has, in any case.
+    banks : how many pairs read the same input. Banks that start alike would stay alike: where
+        neither ``spread`` nor arrays part them, their beta starts from half to twice ``beta``.
+    integrator, form, initial, dt, states, backend : of `network.ddk.forward`.
+    readout : "all" states, the last of every n, or the "last".
+    constraint : "positive", "clamp", "stable", or an object of `network.ddk.constraints`.
+    spread : standard deviation of the logarithm of the start around alpha and beta.
+    start : "given", or "authors": both uniform in 0.001..1, whatever alpha and beta say.
+    rng : of the start; `build` has one too, which is used where this is None.
+    rate : factor on the learning rate of alpha and beta.
+    name : name in its network.
+
+    Raises
+    ------
+    InputError : an unknown word, or a number out of range.
+    """
+
+    kind = "ddk"
+
+    def __init__(
+        self,
+        steps: int,
+        channels: int | Sequence[int] | None = None,
+        *,
+        alpha: Any = 0.7,
+        beta: Any = 1.0,
+        per: str = "network",
+        banks: int = 1,
+        integrator: str = "implicit",
+        form: str = "reset",
+        initial: float = 1.0,
+        dt: float = 1.0,
+        readout: int | str = "all",
+        states: str = "before",
+        constraint: Any = "positive",
+        spread: float = 0.0,
+        start: str = "given",
+        rng: np.random.Generator | None = None,
+        rate: float = 0.1,
+        backend: str = "auto",
+        name: str = "",
+    ) -> None:
+        super().__init__(name)
+        if steps < 1 or banks < 1:
+            raise InputError(f"{steps} steps and {banks} banks are not both positive", self._where)
+        if per not in _PER:
+            raise InputError(f"per {shorten(per)} is not known", self._where, closest(per, _PER))
+        if start not in ("given", "authors"):
+            raise InputError(
+                f"start {shorten(start)} is neither 'given' nor 'authors'", self._where
+            )
+        if not spread >= 0:
+            raise InputError(f"spread {shorten(spread)} is not a number from 0", self._where)
+        self.steps, self.banks, self.per = int(steps), int(banks), per
+        if isinstance(channels, int | np.integer):
+            channels = (int(channels),)
+        self.channels = tuple(int(n) for n in channels or ())
+        self.readout: int | str = readout if isinstance(readout, str) else int(readout)
+        self._read = read_steps(self.steps, cast(Any, self.readout))
+        self.steps_read = len(range(*self._read.indices(self.steps)))
+        self.constraint = constraints.constraint(constraint)
+        self.spread, self.start, self.rate = float(spread), start, float(rate)
+        self._given = tuple(np.asarray(v, float).tolist() for v in (alpha, beta))
+        self._rng = rng
+        self._dynamics: dict[str, Any] = {
+            "integrator": integrator,
+            "form": form,
+            "initial": float(initial),
+            "dt": float(dt),
+            "states": states,
+            "backend": backend,
+        }
+        self.pair_shape: tuple[int, ...] = (
+            self.banks,
+            *(n if "channel" in per else 1 for n in self.channels),
+            self.steps if "step" in per else 1,
+        )
+        for key in ("alpha", "beta"):
+            self.rates[key], self.decays[key] = self.rate, False
+        ddk.forward(np.ones(1), 1.0, 0.0, **self._dynamics)  # its words and numbers, checked now
+        if rng is not None or not self._draws:
+            self._make(rng)
+
+    # -- the pair ----------------------------------------------------------------------------
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """alpha as it acts, shape (banks, *channels or 1, steps or 1), float64."""
+        return self._pair()[0]
+
+    @property
+    def beta(self) -> np.ndarray:
+        """beta as it acts, shape of `alpha`."""
+        return self._pair()[1]
+
+    def set_pair(self, alpha: Any, beta: Any) -> None:
+        """Put alpha and beta, or the nearest that the constraint allows, in place of the learnt."""
+        raw = self.constraint.raw(
+            np.stack(broadcast_pair(alpha, beta, self.pair_shape, self._where))
+        )
+        for key, values in zip(("alpha", "beta"), raw, strict=True):
+            if key in self.parameters:
+                self.parameters[key][...] = values
+            else:
+                self.parameters[key] = np.array(values)
+
+    def stability(self, x_max: float = 1.0) -> stability.Stability:
+        """What alpha and beta mean for stability with inputs up to ``x_max``."""
+        alpha, beta = self._pair()
+        words = {k: self._dynamics[k] for k in ("dt", "integrator", "form", "initial")}
+        axis = -1 if "step" in self.per else None
+        return stability.report(alpha, beta, x_max=x_max, axis=axis, **words)
+
+    # -- the protocol ------------------------------------------------------------------------
+
+    def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
+        """Start alpha and beta; drawn from ``rng`` unless the layer was given a generator."""
+        self.output_shape(input_shape)
+        if self._rng is None or not self.parameters:
+            self.parameters.clear()
+            self._make(rng)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """([banks,] *channels, steps_read); raises InputError for another input."""
+        wanted = (*self.channels, self.steps)
+        if tuple(input_shape) != wanted:
+            raise InputError(
+                f"samples of shape {tuple(input_shape)} came to a layer for {wanted}", self._where
+            )
+        banks = (self.banks,) if self.banks > 1 else ()
+        return (*banks, *self.channels, self.steps_read)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """States at the read steps; ``realise`` says what the devices' alpha and beta are."""
+        x = np.asarray(x)
+        self.output_shape(x.shape[1:])
+        raw = self._settled()
+        alpha, beta = self.constraint.value(raw)
+        full = (len(x), self.banks, *self.channels, self.steps)
+        if realise is not None:
+            alpha, beta = realise.kinetics(self.name, alpha, beta, full, rng)
+        pairs = [self._bank(alpha, beta, bank) for bank in range(self.banks)]
+        states = [ddk.forward(x, *pair, **self._dynamics) for pair in pairs]
+        self._kept = (x, states, pairs, raw) if training else None
+        read = [y[..., self._read] for y in states]
+        y = read[0] if self.banks == 1 else np.stack(read, axis=1)
+        if realise is None:
+            return y
+        # hardware may write into what it is given, and `backward` needs the states as they were
+        return realise.outputs(self.name, y.copy() if training and self.banks == 1 else y, rng)
+
+    def backward(self, gradient: np.ndarray) -> np.ndarray | None:
+        """Fill the gradients of the raw alpha and beta; see `Layer.backward`."""
+        x, states, pairs, raw = self._recall()
+        by_value = np.zeros((2, *self.pair_shape))
+        by_x: np.ndarray | None = None
+        for bank, (y, (alpha, beta)) in enumerate(zip(states, pairs, strict=True)):
+            of_bank = gradient[:, bank] if self.banks > 1 else gradient
+            if self.readout != "all":
+                whole = np.zeros_like(y)
+                whole[..., self._read] = of_bank
+                of_bank = whole
+            found = ddk.backward(of_bank, x, y, alpha, beta, by_x=not self.first, **self._dynamics)
+            for total, part in zip(by_value, (found.alpha, found.beta), strict=True):
+                total[bank] = reduce_to(part, (1, *self.pair_shape[1:]))[0]
+            if not self.first:
+                by_x = found.x if by_x is None or found.x is None else by_x + found.x
+        by_raw = np.einsum("i...,ij...->j...", by_value, self.constraint.slope(raw))
+        for key, values in zip(("alpha", "beta"), by_raw, strict=True):
+            self.gradients[key] = values.astype(self.parameters[key].dtype)
+        return by_x
+
+    def config(self) -> dict[str, Any]:
+        """See `Layer.config`."""
+        alpha, beta = self._given
+        return {
+            "steps": self.steps,
+            "channels": list(self.channels) or None,
+            "alpha": alpha,
+            "beta": beta,
+            "per": self.per,
+            "banks": self.banks,
+            **self._dynamics,
+            "readout": self.readout,
+            "constraint": self.constraint.config(),
+            "spread": self.spread,
+            "start": self.start,
+            "rate": self.rate,
+            "name": self.name,
+        }
+
+    def count(self, input_shape: tuple[int, ...]) -> Count:
+        """Two parameters a pair; two MACs a step, as the article counts."""
+        self.output_shape(input_shape)
+        elements = self.banks * prod(self.channels) * self.steps
+        return Count(2 * prod(self.pair_shape), MACS_PER_DDK_STEP * elements)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    @property
+    def _where(self) -> str:
+        return self.name or self.kind
+
+    @property
+    def _draws(self) -> bool:
+        return self.start == "authors" or self.spread > 0
+
+    @property
+    def _alike(self) -> bool:
+        """Whether nothing that was given parts the banks."""
+        return self.banks > 1 and all(np.size(v) == 1 for v in self._given)
+
+    def _make(self, rng: np.random.Generator | None) -> None:
+        alpha, beta = self._given
+        pair = broadcast_pair(alpha, beta, self.pair_shape, self._where)
+        self.set_pair(*start_pair(*pair, self.start, self.spread, self._alike, rng, self._where))
+
+    def _settled(self) -> np.ndarray:
+        if not self.parameters:
+            raise InputError(
+                "the layer has no alpha and beta yet", self._where, "build(shape, rng)"
+            )
+        raw = np.stack([self.parameters["alpha"], self.parameters["beta"]])
+        before = raw.copy()
+        self.constraint.settle(raw)
+        if not np.array_equal(before, raw):
+            for key, values in zip(("alpha", "beta"), raw, strict=True):
+                self.parameters[key][...] = values
+        return raw
+
+    def _pair(self) -> np.ndarray:
+        return np.asarray(self.constraint.value(self._settled()))
+
+    def _bank(self, alpha: Any, beta: Any, bank: int) -> tuple[np.ndarray, np.ndarray]:
+        """alpha and beta of one bank, broadcasting against (batch, *channels, steps)."""
+        ndim = 3 + len(self.channels)
+        pair = []
+        for value in (alpha, beta):
+            full = np.asarray(value)
+            full = full.reshape((1,) * (ndim - full.ndim) + full.shape)
+            pair.append(full[:, bank if full.shape[1] > 1 else 0])
+        return pair[0], pair[1]

@@ -1,0 +1,1 @@
+"""Crossbar arrays: nodal analysis, line resistance, converters."""

@@ -1,0 +1,1 @@
+"""Cells of an array: window, noise, writing, retention, endurance."""

@@ -1,0 +1,242 @@
+"""Few bits: quantised weights and activations, after training or within it.
+
+Weights are symmetric about 0, by layer or by output. The range of an activation comes from data:
+of a DDK layer its states, of a dense layer its sums before the activation function, which is where
+an array has its converters. `Quantisation` is a realisation
+(`network.layers.realisation.Realisation`):
+passed to a trained network it is post-training quantisation, passed to the trainer quantisation-
+aware training, since layers give the gradient at quantised values to the nominal parameters.
+Biases stay as they are: they are added behind the converters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ddkbase.errors import InputError, shorten
+from network.hardware.arrays.converters import Converter, checked_bits
+from network.layers.realisation import Ideal
+
+__all__ = ["Quantisation", "fake_quantise", "post_training"]
+
+METHODS = ("max", "percentile", "mse")
+_KEPT = 200_000  # values of an activation that are kept to calibrate with
+_TRIALS = np.linspace(0.3, 1.0, 36)  # shares of the largest value tried as range by "mse"
+
+
+class _Runs(Protocol):
+    def logits(self, x: np.ndarray, *, realise: Any = None) -> np.ndarray: ...
+
+
+def fake_quantise(
+    values: np.ndarray, bits: int, *, axis: int | None = None, method: str = "max"
+) -> np.ndarray:
+    """Values at the nearest of 2**bits - 1 levels symmetric about 0.
+
+    Parameters
+    ----------
+    values : any shape; the dtype is kept.
+    bits : 2 to 24.
+    axis : along which each entry has its own range, e.g. -1 for the outputs of a weight; None for
+        one range.
+    method : range by "max", "percentile" (99.9 %) or "mse", the least square error.
+
+    Raises
+    ------
+    InputError : bits or method out of range, NaN.
+    """
+    if checked_bits(bits, "bits") < 2:
+        raise InputError("one bit cannot hold a sign", "bits", "Use 2 bits or more")
+    if method not in METHODS:
+        raise InputError(f"unknown method {shorten(method)}", "method", f"Use {', '.join(METHODS)}")
+    if not np.isfinite(values).all():
+        raise InputError("holds NaN or infinity", "values")
+    if not values.size:
+        return values
+    over = None if axis is None else tuple(k for k in range(values.ndim) if k != axis % values.ndim)
+    size = np.abs(values)
+    if method == "percentile":
+        top = np.percentile(size, 99.9, axis=over, keepdims=True)
+    else:
+        top = size.max(axis=over, keepdims=True)
+    levels = 2 ** (bits - 1) - 1
+    # A range whose step is below the smallest normal number is none: all of it is 0.
+    top = np.where(top >= levels * np.finfo(values.dtype).tiny, top, 1.0).astype(values.dtype)
+    if method != "mse":
+        return _rounded(values, top, levels)
+    best, error = _rounded(values, top, levels), None
+    for share in _TRIALS[::-1]:
+        trial = _rounded(values, top * values.dtype.type(share), levels)
+        off = ((trial - values) ** 2).sum(axis=over, keepdims=True)
+        if error is None:
+            best, error = trial, off
+        else:
+            better = off < error
+            best, error = np.where(better, trial, best), np.minimum(off, error)
+    return best
+
+
+def _rounded(values: np.ndarray, top: np.ndarray, levels: int) -> np.ndarray:
+    step = top / levels
+    out = np.rint(values / step)
+    np.clip(out, -levels, levels, out=out)
+    out *= step
+    return np.asarray(out)
+
+
+class Quantisation(Ideal):
+    """Weights of so many bits, and activations where their ranges are known or tracked.
+
+    Parameters
+    ----------
+    bits : of the weights, 2 to 24; None leaves them.
+    activation_bits : of the outputs of DDK and dense layers; None leaves them.
+    per_output : one range of weights for each output instead of one for each layer.
+    method : how weights' ranges are found: "max", "percentile" or "mse".
+    track : whether ranges of activations follow the data that pass through (for training); each
+        batch moves them by a tenth.
+    ranges : converters of activations by layer name, as `calibrate` finds them.
+
+    Raises
+    ------
+    InputError : bits or a method out of range.
+    """
+
+    def __init__(
+        self,
+        bits: int | None,
+        activation_bits: int | None = None,
+        *,
+        per_output: bool = False,
+        method: str = "max",
+        track: bool = False,
+        ranges: dict[str, Converter] | None = None,
+    ) -> None:
+        for name, value in (("bits", bits), ("activation_bits", activation_bits)):
+            if value is not None and checked_bits(value, name) < 2:
+                raise InputError("one bit cannot hold a sign", name, "Use 2 bits or more")
+        if method not in METHODS:
+            raise InputError(f"unknown method {shorten(method)}", "method", ", ".join(METHODS))
+        self.bits, self.activation_bits = bits, activation_bits
+        self.per_output, self.method, self.track = bool(per_output), method, bool(track)
+        self.ranges = dict(ranges or {})
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The quantised weights."""
+        if self.bits is None:
+            return weight
+        axis = -1 if self.per_output else None
+        return fake_quantise(weight, self.bits, axis=axis, method=self.method)
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The quantised outputs."""
+        if self.activation_bits is None:
+            return z
+        if self.track:
+            self._follow(layer_name, z)
+        converter = self.ranges.get(layer_name)
+        if converter is None:
+            raise InputError(
+                "the range of its outputs is not known",
+                layer_name,
+                "Call calibrate(network, x) first, or pass track=True to train",
+            )
+        return converter.convert(z)
+
+    def _follow(self, layer_name: str, z: np.ndarray) -> None:
+        assert self.activation_bits is not None
+        new = Converter.calibrated(self.activation_bits, z)
+        old = self.ranges.get(layer_name)
+        if old is not None:
+            high = old.high + 0.1 * (new.high - old.high)
+            low = -high if new.low < 0 or old.low < 0 else 0.0
+            new = Converter(self.activation_bits, low, high)
+        self.ranges[layer_name] = new
+
+    def calibrate(
+        self, network: _Runs, x: np.ndarray, percentile: float = 100.0
+    ) -> dict[str, Converter]:
+        """Find the ranges of the activations on data (no labels needed), with quantised weights.
+
+        Parameters
+        ----------
+        network : with ``logits(x, realise=...)``.
+        x : samples.
+        percentile : share of the sizes that the range holds, in %.
+
+        Returns
+        -------
+        The converters by layer name, which are kept in ``ranges`` too.
+
+        Raises
+        ------
+        InputError : no activation bits, or NaN among the outputs.
+        """
+        if self.activation_bits is None:
+            raise InputError("activations are not quantised", "activation_bits", "Give their bits")
+        observer = _Observer(self)
+        network.logits(x, realise=observer)
+        self.ranges = {
+            name: Converter.calibrated(self.activation_bits, np.concatenate(parts), percentile)
+            for name, parts in observer.seen.items()
+        }
+        return self.ranges
+
+
+class _Observer(Ideal):
+    """Keeps outputs as they pass, every so many if there are many."""
+
+    def __init__(self, of: Quantisation) -> None:
+        self.of = of
+        self.seen: dict[str, list[np.ndarray]] = {}
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        return self.of.weights(layer_name, weight, rng)
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        flat = z.ravel()
+        part = flat[:: max(1, flat.size // _KEPT)].copy()
+        ends = np.array([flat.min(), flat.max()], flat.dtype) if flat.size else flat
+        self.seen.setdefault(layer_name, []).append(np.concatenate([part, ends]))
+        return z
+
+
+def post_training(
+    network: _Runs,
+    bits: int,
+    x: np.ndarray | None = None,
+    *,
+    activations: bool = False,
+    per_output: bool = False,
+    method: str = "max",
+    percentile: float = 100.0,
+) -> Quantisation:
+    """Quantisation of a trained network; pass it on as ``realise``.
+
+    Parameters
+    ----------
+    network : trained.
+    bits : of weights, and of activations where asked for.
+    x : samples to calibrate activations with; needs no labels.
+    activations : whether they are quantised too.
+
+    Raises
+    ------
+    InputError : as `Quantisation` and `Quantisation.calibrate`.
+    """
+    found = Quantisation(bits, bits if activations else None, per_output=per_output, method=method)
+    if activations:
+        if x is None:
+            raise InputError("activations need samples to find their ranges", "x")
+        found.calibrate(network, x, percentile)
+    return found

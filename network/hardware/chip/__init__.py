@@ -1,0 +1,1 @@
+"""A network on a chip: placement, pulses, energy, latency, area."""

@@ -1,0 +1,274 @@
+"""Energy, latency and area of one inference on a chip.
+
+Every tile has a DAC and a pulse driver on each row, a sample-and-hold on each column, some ADCs
+that columns share in turn, and a shift-and-add for each ADC. All tiles of a layer work at once,
+layers and uses one after the other. A matrix is read in as many slices as inputs have DACs of;
+partial sums of row tiles are added digitally. A DDK step sets a pulse up, gives it, reads and
+converts the cell. Not in it: clocks, leakage, wires between tiles, writing the weights (`writing`).
+
+An operation is a multiplication or an addition: two to a MAC, and a DDK step is two MACs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from ddkbase.errors import InputError, closest
+from ddkbase.units import format_si
+from network.hardware.chip.chip import Chip
+from network.hardware.chip.loads import Load
+
+__all__ = ["LAYOUTS", "Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area", "writing"]
+
+LAYOUTS = ("separate", "packed", "joined", "compact")
+"""See `network.hardware.chip.layouts`."""
+
+_DIAGONAL = ("separate", "packed")
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Of one layer in one inference.
+
+    Attributes
+    ----------
+    load : its work.
+    energy : by part [J].
+    latency : [s].
+    tiles : it would take alone.
+    devices : cells in use.
+    conversions : of its ADCs.
+    """
+
+    load: Load
+    energy: dict[str, float]
+    latency: float
+    tiles: int
+    devices: int
+    conversions: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one inference.
+
+    Attributes
+    ----------
+    chip : name.
+    layers : of the network.
+    tiles, area : of the whole [m^2].
+    """
+
+    chip: str
+    layers: tuple[LayerCost, ...]
+    tiles: int
+    area: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Energy by part [J]."""
+        found: dict[str, float] = {}
+        for layer in self.layers:
+            for part, energy in layer.energy.items():
+                found[part] = found.get(part, 0.0) + energy
+        return found
+
+    @property
+    def energy(self) -> float:
+        """Of one inference [J]."""
+        return sum(self.parts.values())
+
+    @property
+    def latency(self) -> float:
+        """From the first sample to the answer [s]."""
+        return sum(layer.latency for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Of one inference."""
+        return sum(layer.load.macs for layer in self.layers)
+
+    @property
+    def devices(self) -> int:
+        """Cells in use."""
+        return sum(layer.devices for layer in self.layers)
+
+    @property
+    def conversions(self) -> int:
+        """Of all ADCs in one inference."""
+        return sum(layer.conversions for layer in self.layers)
+
+    @property
+    def tops_per_watt(self) -> float:
+        """Operations of a whole inference over its whole energy [1e12/J]."""
+        return 2 * self.macs / self.energy / 1e12 if self.energy else 0.0
+
+    @property
+    def tops(self) -> float:
+        """Operations of an inference over its latency [1e12/s]."""
+        return 2 * self.macs / self.latency / 1e12 if self.latency else 0.0
+
+    def of(self, stage: str) -> float:
+        """Energy of the layers of a stage, "features" or "classifier" [J]."""
+        return sum(sum(x.energy.values()) for x in self.layers if x.load.stage == stage)
+
+
+def cost(loads: Sequence[Load], chip: Chip, *, layout: str = "separate", tiles: Any = None) -> Cost:
+    """Cost of one inference.
+
+    Parameters
+    ----------
+    loads : of `network.hardware.chip.loads`.
+    chip : description.
+    layout : of `LAYOUTS`; in "separate" and "packed" each DDK cell has a row and a column of its
+        own, so that all are read at once; in the others they share a column and are read in turn.
+    tiles : of the compiled network; None adds up those of the layers.
+
+    Raises
+    ------
+    InputError : no such layout, or nothing to cost.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"there is no layout '{layout}'", "layout", closest(layout, LAYOUTS))
+    if not loads:
+        raise InputError("there is no layer", "cost", "Pass the loads of a network")
+    makers = {"matrix": _matrix, "ddk": _ddk, "digital": _digital}
+    layers = tuple(makers[load.kind](load, chip, layout) for load in loads)
+    number = sum(layer.tiles for layer in layers) if tiles is None else int(tiles)
+    return Cost(chip.name, layers, number, number * tile_area(chip)["tile"])
+
+
+def tile_area(chip: Chip) -> dict[str, float]:
+    """Area of one tile by part [m^2]; "tile" is the sum."""
+    v = chip.value
+    adcs = chip.count("adcs_per_tile")
+    found = {
+        "cells": v("rows") * v("columns") * v("cell_area"),
+        "ADCs": adcs * v("adc_area"),
+        "DACs": v("rows") * v("dac_area"),
+        "drivers": v("rows") * v("driver_area"),
+        "sample-and-hold": v("columns") * v("hold_area"),
+        "shift-and-add": adcs * v("shift_add_area"),
+        "buffers": v("buffer_area"),
+        "activation": v("activation_area"),
+    }
+    return {**found, "tile": sum(found.values())}
+
+
+def ddk_step(chip: Chip) -> dict[str, tuple[float, float]]:
+    """Energy [J] and time [s] of one DDK step of one cell, by part."""
+    v = chip.value
+    ohms, volts = v("pulse_resistance"), v("pulse_voltage")
+    return {
+        "pulse": (volts**2 / ohms * v("pulse_time"), v("pulse_time")),
+        "driver": (v("driver_energy") + v("dac_energy"), v("driver_time")),
+        "read": (v("read_voltage") ** 2 / ohms * v("read_time"), v("read_time")),
+        "sample-and-hold": (v("hold_energy"), 0.0),
+        "ADC": (v("adc_energy"), v("adc_time")),
+        "buffer": (v("buffer_energy") * ceil(v("adc_bits") / 8), 0.0),
+    }
+
+
+def writing(loads: Sequence[Load], chip: Chip) -> tuple[float, float]:
+    """Energy [J] and time [s], row by row, of writing all matrices once."""
+    v = chip.value
+    middle = (v("conductance_low") + v("conductance_high")) / 2
+    pulse = v("write_voltage") ** 2 * middle * v("write_time") + v("driver_energy")
+    verify = v("read_voltage") ** 2 * middle * v("read_time") + v("adc_energy") + v("hold_energy")
+    each = 2 if chip.scheme == "differential" else 1
+    cells = sum(x.inputs * x.outputs * each for x in loads if x.kind == "matrix")
+    rows = sum(x.inputs * x.outputs * each / v("columns") for x in loads if x.kind == "matrix")
+    seconds = v("write_time") + v("read_time") + v("adc_time")
+    number = v("write_pulses")
+    return cells * number * (pulse + verify), ceil(rows) * number * seconds
+
+
+def _matrix(load: Load, chip: Chip, layout: str) -> LayerCost:
+    v = chip.value
+    height, width = chip.count("rows"), chip.count("columns")
+    pairs = chip.scheme == "differential"
+    per_tile = width // 2 if pairs else width - 1
+    row_tiles, column_tiles = ceil(load.inputs / height), ceil(load.outputs / per_tile)
+    columns = 2 * load.outputs if pairs else load.outputs + column_tiles
+    devices = columns * load.inputs
+    reads = load.uses * chip.slices
+    conversions = columns * row_tiles * reads
+    span = v("conductance_high") - v("conductance_low")
+    mean = v("conductance_low") + load.share * span
+    # the mean square of a voltage that is uniform up to the largest is a third
+    cells = devices * mean * v("read_voltage") ** 2 / 3 * v("read_time") * reads
+    words = ceil(v("input_bits") / 8)
+    energy = {
+        "array": cells,
+        "DAC": load.inputs * column_tiles * v("dac_energy") * reads,
+        "sample-and-hold": conversions * v("hold_energy"),
+        "ADC": conversions * v("adc_energy"),
+        "shift-and-add": conversions * v("shift_add_energy"),
+        "buffer": (load.inputs + load.outputs) * load.uses * words * v("buffer_energy"),
+        "activation": load.activations * v("activation_energy"),
+    }
+    turns = ceil(min(columns, width) / v("adcs_per_tile"))
+    latency = reads * (v("read_time") + turns * v("adc_time"))
+    return LayerCost(load, energy, latency, row_tiles * column_tiles, devices, conversions)
+
+
+def _ddk(load: Load, chip: Chip, layout: str) -> LayerCost:
+    v = chip.value
+    step = ddk_step(chip)
+    number = load.cells * load.steps
+    energy = {
+        "DDK pulses": number * step["pulse"][0],
+        "driver": number * step["driver"][0],
+        "array": number * step["read"][0],
+        "sample-and-hold": number * step["sample-and-hold"][0],
+        "ADC": number * step["ADC"][0],
+        "buffer": number * step["buffer"][0],
+    }
+    side = min(chip.count("rows"), chip.count("columns"))
+    own = layout in _DIAGONAL
+    tiles = ceil(load.cells / side) if own else 0
+    if own:
+        turns = ceil(min(load.cells, side) / v("adcs_per_tile"))
+        read = v("read_time") + turns * v("adc_time")
+    else:
+        read = load.cells * (v("read_time") + v("adc_time"))
+    latency = load.steps * (v("driver_time") + v("pulse_time") + read)
+    return LayerCost(load, energy, latency, tiles, load.cells, number)
+
+
+def _digital(load: Load, chip: Chip, layout: str) -> LayerCost:
+    v = chip.value
+    # statistics of features are one multiplication and addition each, which no table counts
+    products = load.macs or (load.uses if not load.activations else 0)
+    energy = {"digital": products * v("mac_energy")}
+    if load.activations:
+        energy["activation"] = load.activations * v("activation_energy")
+    return LayerCost(load, energy, 0.0, 0, 0, 0)
+
+
+def cost_rows(found: Cost) -> tuple[list[str], list[list[str]]]:
+    """A table by layer, as texts, with the whole in the last row."""
+    heads = ["layer", "MACs", "tiles", "cells", "conversions", "energy", "latency", "most of it"]
+    rows = []
+    for x in found.layers:
+        total = sum(x.energy.values())
+        most = max(x.energy, key=lambda k: x.energy[k])
+        share = f"{most} {100 * x.energy[most] / total:.0f} %" if total else "-"
+        numbers = [f"{n:,}" for n in (x.load.macs, x.tiles, x.devices, x.conversions)]
+        rows.append(
+            [x.load.name, *numbers, format_si(total, "J", 4), format_si(x.latency, "s", 4), share]
+        )
+    whole = (found.macs, found.tiles, found.devices, found.conversions)
+    rows.append(
+        [
+            "whole inference",
+            *[f"{n:,}" for n in whole],
+            format_si(found.energy, "J", 4),
+            format_si(found.latency, "s", 4),
+            f"{found.tops_per_watt:.3g} TOPS/W, {found.area * 1e6:.3g} mm^2",
+        ]
+    )
+    return heads, rows

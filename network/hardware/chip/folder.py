@@ -1,0 +1,54 @@
+"""The folder of a compiled network: placement, picture and pulses, written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddkbase.errors import StorageError
+from ddkbase.folders import check_place, whole_folder
+from ddkbase.picture_names import Pictures, as_format
+from network.hardware.chip.placement import Placement
+
+__all__ = ["PICTURE", "PLACEMENT", "PULSES", "check_free", "write_folder"]
+
+PLACEMENT, PICTURE, PULSES = "placement.json", "placement.png", "pulses.csv"
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Tell before the work is done whether the folder can be made.
+
+    Raises
+    ------
+    StorageError : something is there that is not to be replaced, or the folder above is missing.
+    """
+    check_place(path)
+    if path.is_dir() and any(path.iterdir()):
+        ours = {PLACEMENT, PULSES, *(as_format(PICTURE, p) for p in Pictures)}
+        if {p.name for p in path.iterdir()} - ours:
+            raise StorageError("the folder holds something else", str(path), "Choose another name")
+        if not overwrite:
+            raise StorageError(
+                "the folder holds a placement already", str(path), "Use --overwrite or another name"
+            )
+
+
+def write_folder(
+    placement: Placement, path: Path, overwrite: bool = False, pictures: str = "png"
+) -> Path:
+    """Write placement, picture (as PNG and as ``pictures``) and list of pulses to a new folder.
+
+    Raises
+    ------
+    StorageError : see `check_free`; the disk is full. Nothing is left behind.
+    """
+    from network.hardware.chip.pulse_list import write_pulses
+    from network.plots.hardware import save
+    from network.plots.placement import placement_figure
+
+    check_free(path, overwrite)
+    with whole_folder(path, overwrite) as scratch:
+        placement.write(scratch / PLACEMENT)
+        write_pulses(placement, scratch / PULSES)
+        for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):
+            save(placement_figure(placement), scratch / name)
+    return path

@@ -1,0 +1,112 @@
+"""The pulses that a placement asks for, as a table: writing once, then one inference.
+
+Phases: "write" (write-and-verify, one line for each cell), "prepare" (DDK cells to their initial
+state), "feature" (a pulse and a read for each step of each DDK cell), "product" (one line for each
+read of each block). Inputs that only an inference knows stand as ``x``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from network.hardware.chip.layouts import Block
+from network.hardware.chip.placement import Placement
+
+__all__ = ["HEADS", "pulses", "write_pulses"]
+
+HEADS = (
+    "phase",
+    "layer",
+    "tile",
+    "rows",
+    "columns",
+    "step",
+    "kind",
+    "amplitude [V]",
+    "width [s]",
+    "target [S]",
+    "tolerance [S]",
+)
+
+
+def pulses(placement: Placement) -> Iterator[tuple[Any, ...]]:
+    """Lines of the list, in order, as `HEADS`."""
+    v = placement.chip.value
+    for block, cells in zip(placement.blocks, placement.cells, strict=True):
+        if cells is None:
+            continue
+        for i in range(block.height):
+            for j in range(block.width):
+                place = (block.tile, block.row + i, block.column + j)
+                write = ("write-and-verify", v("write_voltage"), v("write_time"))
+                target = (f"{cells[i, j]:.6g}", v("write_tolerance"))
+                yield ("write", block.layer, *place, "", *write, *target)
+    for name, told in placement.pulses.items():
+        yield from _features(placement, name, told)
+    for told in placement.schedule:
+        for block in placement.blocks:
+            if block.layer != told["layer"] or block.kind != "matrix":
+                continue
+            rows, columns = _span(block.row, block.height), _span(block.column, block.width)
+            for use in range(int(told["uses"])):
+                for bit in range(placement.chip.slices):
+                    step = use * placement.chip.slices + bit
+                    read = (f"{v('read_voltage'):g}*x", v("read_time"), "", "")
+                    yield ("product", block.layer, block.tile, rows, columns, step, "read", *read)
+
+
+def _features(placement: Placement, name: str, told: Any) -> Iterator[tuple[Any, ...]]:
+    v = placement.chip.value
+    top, start = v("conductance_high"), float(told["amplitude_at_0_V"])
+    where = [p for b in placement.blocks if b.layer == name for p in _cells(b)]
+    settings = told["settings"]
+    reset = told["form"] == "reset"
+    state = f"{top if reset else v('conductance_low'):.6g}"
+    for tile, row, column in where:
+        write = ("write-and-verify", v("write_voltage"), v("write_time"), state)
+        yield ("prepare", name, tile, row, column, "", *write, v("write_tolerance"))
+    sign = "-" if reset else ""
+    for step in range(int(told["steps"])):
+        for number, (tile, row, column) in enumerate(where):
+            one = settings[_setting(told, number, step, len(settings))]
+            high = abs(float(one["amplitude_at_1_V"]))
+            volts = f"{sign}({start:g}+{high - start:g}*x)"
+            kind = "RESET" if reset else "SET"
+            here = ("feature", name, tile, row, column, step)
+            yield (*here, kind, volts, one["width_s"], "", "")
+            yield (*here, "read", v("read_voltage"), v("read_time"), "", "")
+
+
+def _setting(told: Any, cell: int, step: int, number: int) -> int:
+    """Which pair a cell has at a step; pairs are (banks, *channels or 1, steps or 1)."""
+    if number == 1:
+        return 0
+    banks, *inner, last = told["pair_shape"]
+    own = 1
+    for n in inner:
+        own *= n
+    cells = int(told["cells"]) // banks
+    bank, channel = divmod(cell, cells)
+    place = bank * own + (channel if own > 1 else 0)
+    return place * last + (step if last > 1 else 0)
+
+
+def _cells(block: Block) -> Iterator[tuple[int, int, int]]:
+    for k in range(block.height):
+        diagonal = k if block.kind == "ddk-diagonal" else 0
+        yield block.tile, block.row + k, block.column + diagonal
+
+
+def _span(start: int, length: int) -> str:
+    return f"{start}-{start + length - 1}" if length > 1 else str(start)
+
+
+def write_pulses(placement: Placement, path: Path, overwrite: bool = False) -> Path:
+    """Write the list as CSV, whole or not at all. Raises StorageError."""
+    from ddkbase.records import write_bytes
+
+    lines = [",".join(HEADS)]
+    lines += [",".join(str(value) for value in line) for line in pulses(placement)]
+    return write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8"), overwrite)

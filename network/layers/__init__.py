@@ -1,0 +1,1 @@
+"""Layers without drift-diffusion kinetics, and the controls of the same size."""

@@ -1,0 +1,231 @@
+"""The controls that are linear: samples, sum, mean of a window, leaky integrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ddkbase.errors import InputError
+from network.layers.control_base import FeatureLayer, Per, Readout
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+__all__ = ["AveragePooling", "LeakyIntegrator", "Raw", "RunningSum"]
+
+
+class Raw(FeatureLayer):
+    """The samples themselves; with several banks, as many copies of them.
+
+    Parameters
+    ----------
+    See `FeatureLayer`.
+    """
+
+    kind = "raw"
+
+    def _series(self, x: Array, rng: np.random.Generator | None, realise: Any) -> Array:
+        return self._over_banks(x)
+
+    def _transposed(self, gradient: Array) -> Array:
+        return gradient.sum(axis=1)
+
+
+class RunningSum(FeatureLayer):
+    """The sum of all samples so far divided by the number of steps: a DDK without its diffusion.
+
+    Parameters
+    ----------
+    See `FeatureLayer`.
+    """
+
+    kind = "sum"
+
+    def _series(self, x: Array, rng: np.random.Generator | None, realise: Any) -> Array:
+        # Summed in double precision: a single-precision sum of thousands of samples would drift.
+        sums = np.cumsum(x, axis=-1, dtype=np.float64) / self.steps
+        return self._over_banks(sums.astype(x.dtype))
+
+    def _transposed(self, gradient: Array) -> Array:
+        summed = gradient.sum(axis=1)[..., ::-1]
+        back = np.cumsum(summed, axis=-1, dtype=np.float64)[..., ::-1] / self.steps
+        return back.astype(gradient.dtype)
+
+
+class AveragePooling(FeatureLayer):
+    """The mean of the last `size` samples, at every step that is read.
+
+    With ``readout=n`` this is average pooling, n samples to one. With ``readout="all"`` it is a
+    moving average; at the start the window holds the samples that there are. Of several banks each
+    has a window twice as long as the one before it.
+
+    Parameters
+    ----------
+    size : samples of the (first) window; by default n of the readout, all for "last", 4 for "all".
+    Others : see `FeatureLayer`.
+    """
+
+    kind = "pooling"
+
+    def __init__(
+        self,
+        steps: int,
+        channels: int | Sequence[int] | None = None,
+        *,
+        size: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(steps, channels, **options)
+        if size is None:
+            usual = {"all": min(4, steps), "last": steps}
+            size = usual.get(str(self.readout)) or int(self.readout)
+        if not 1 <= size <= steps:
+            raise InputError(f"a window of {size} samples does not fit into {steps}", "size")
+        self._options["size"] = int(size)
+        self.sizes = [min(int(size) << bank, steps) for bank in range(self.banks)]
+
+    def _series(self, x: Array, rng: np.random.Generator | None, realise: Any) -> Array:
+        sums = np.cumsum(x, axis=-1, dtype=np.float64)
+        means = np.empty((len(x), self.banks, *x.shape[1:]), x.dtype)
+        for bank, size in enumerate(self.sizes):
+            means[:, bank] = _window_sums(sums, size) / self._lengths(size)
+        return means
+
+    def _transposed(self, gradient: Array) -> Array:
+        by_x = np.zeros((len(gradient), *gradient.shape[2:]))
+        for bank, size in enumerate(self.sizes):
+            weighted = (gradient[:, bank] / self._lengths(size))[..., ::-1]
+            by_x += _window_sums(np.cumsum(weighted, axis=-1, dtype=np.float64), size)[..., ::-1]
+        return by_x.astype(gradient.dtype)
+
+    def _lengths(self, size: int) -> Array:
+        return np.minimum(np.arange(1, self.steps + 1), size)
+
+
+def _window_sums(sums: Array, size: int) -> Array:
+    # Of running sums, what the last `size` terms contribute.
+    windows = sums.copy()
+    windows[..., size:] -= sums[..., :-size]
+    return windows
+
+
+class LeakyIntegrator(FeatureLayer):
+    """y[k] = (1 - leak) y[k-1] + drive x[k] from rest: the linear layer with as many parameters.
+
+    leak, between 0 and 1, is a sigmoid of the trained number; drive, positive, its softplus.
+
+    Parameters
+    ----------
+    leak, drive : where both start; of several banks each has half the leak of the one before it.
+    spread : standard deviation of a random start about that, of the trained numbers.
+    Others : see `FeatureLayer`; leak and drive take the place of gain and offset.
+    """
+
+    kind = "leaky"
+
+    def __init__(
+        self,
+        steps: int,
+        channels: int | Sequence[int] | None = None,
+        *,
+        leak: float = 0.3,
+        drive: float = 0.3,
+        per: Per = "network",
+        banks: int = 1,
+        readout: Readout = "all",
+        rate: float = 0.1,
+        spread: float = 0.0,
+        rng: np.random.Generator | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__(
+            steps,
+            channels,
+            per=per,
+            banks=banks,
+            readout=readout,
+            affine=False,
+            rate=rate,
+            rng=rng,
+            name=name,
+        )
+        if not 0.0 < leak < 1.0 or not drive > 0.0:
+            raise InputError(f"leak {leak} is not in (0, 1) or drive {drive} not positive", "leaky")
+        self._start = leak, drive, spread
+        self._options = {"leak": leak, "drive": drive, "per": per, "banks": banks}
+        self._options |= {"readout": readout, "rate": rate, "spread": spread}
+        self._learn("leak", "drive")
+
+    def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
+        """Set leak and drive to where they start; see `FeatureLayer.build`."""
+        super().build(input_shape, rng)
+        generator = rng if self._rng is None else self._rng
+        leak, drive, spread = self._start
+        # Equal banks would stay equal for ever: their leaks start a factor of 2 apart.
+        leaks = leak * 0.5 ** np.arange(self.banks).reshape(-1, *[1] * (len(self.pair_shape) - 1))
+        starts = {"leak": np.log(leaks / (1.0 - leaks)), "drive": np.log(np.expm1(drive))}
+        for key, start in starts.items():
+            raw = np.broadcast_to(start, self.pair_shape).copy()
+            if spread:
+                raw += spread * generator.standard_normal(self.pair_shape)
+            self.parameters[key] = raw
+
+    @property
+    def leak(self) -> Array:
+        """What is lost of the state in a step, shape (banks, *channels or 1, steps or 1)."""
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * self.parameters["leak"])))
+
+    @property
+    def drive(self) -> Array:
+        """What a sample adds to the state, shape (banks, *channels or 1, steps or 1)."""
+        return np.logaddexp(0.0, self.parameters["drive"])
+
+    def _time_first(self, pair: Array, dtype: Any) -> Array:
+        # (banks, *channels, steps) -> (steps, 1, banks, *channels), the batch being the axis of 1.
+        moved = np.moveaxis(pair, -1, 0)[:, None].astype(dtype)
+        return np.broadcast_to(moved, (self.steps, *moved.shape[1:]))
+
+    def _series(self, x: Array, rng: np.random.Generator | None, realise: Any) -> Array:
+        samples = np.ascontiguousarray(np.moveaxis(x, -1, 0))[:, :, None]
+        keep = self._time_first(1.0 - self.leak, x.dtype)
+        states = samples * self._time_first(self.drive, x.dtype)
+        scratch = np.empty_like(states[0])
+        for k in range(1, self.steps):
+            np.multiply(keep[k], states[k - 1], out=scratch)
+            states[k] += scratch
+        self._kept = (samples, states, keep)
+        return np.moveaxis(states, 0, -1)
+
+    def _transposed(self, gradient: Array) -> Array | None:
+        samples, states, keep = self._recall()
+        adjoint = np.array(np.moveaxis(gradient, -1, 0))
+        scratch = np.empty_like(adjoint[0])
+        for k in range(self.steps - 2, -1, -1):
+            np.multiply(keep[k + 1], adjoint[k + 1], out=scratch)
+            adjoint[k] += scratch
+        by_keep = np.zeros_like(adjoint)
+        np.multiply(adjoint[1:], states[:-1], out=by_keep[1:])
+        leak, drive = self.leak, self.drive
+        by_leak = -self._onto_pair(by_keep) * leak * (1.0 - leak)
+        # The second factor is the slope of the softplus, in terms of its value.
+        by_drive = -self._onto_pair(adjoint * samples) * np.expm1(-drive)
+        self.gradients["leak"] = by_leak.astype(gradient.dtype)
+        self.gradients["drive"] = by_drive.astype(gradient.dtype)
+        if self.first:
+            return None
+        by_x = (adjoint * self._time_first(drive, gradient.dtype)).sum(axis=2)
+        return np.moveaxis(by_x, 0, -1)
+
+    def _onto_pair(self, by_step: Array) -> Array:
+        # (steps, batch, banks, *channels) summed onto (banks, *channels or 1, steps or 1).
+        by_step = np.moveaxis(by_step.sum(axis=1, dtype=np.float64), 0, -1)
+        axes = tuple(
+            axis
+            for axis, size in enumerate(self.pair_shape)
+            if size == 1 and by_step.shape[axis] > 1
+        )
+        return by_step.sum(axis=axes, keepdims=True)
+
+    def _macs(self) -> int:
+        return 2 * self.steps * self.banks * self._channel_count

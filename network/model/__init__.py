@@ -1,0 +1,1 @@
+"""Networks of layers: built, trained, measured, saved."""

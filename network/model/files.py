@@ -1,0 +1,222 @@
+"""Networks in files: one .npz with the arrays and a JSON text that says how to build the layers.
+
+Nothing is pickled: the file is a zip of .npy files. The JSON is kept as bytes in the array
+``network.json``; layers are named by class, and only classes that are known here are built.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from network.layers.plain import Layer
+from network.model.network import Network
+
+__all__ = ["LAYER_MODULES", "check_config", "copy_network", "load_network", "save_network"]
+
+FORMAT, VERSION = "ddk-network", 1
+_TEXT = "network.json"
+_LARGEST = 2**31  # bytes of all arrays; a damaged header can ask for any amount
+_WIDEST = 10**6  # a number in the description of a layer, from which arrays are made
+
+LAYER_MODULES = {
+    "Activation": "network.layers.plain",
+    "AveragePooling": "network.layers.controls",
+    "DDKLayer": "network.ddk.layer",
+    "Dense": "network.layers.plain",
+    "Dropout": "network.layers.plain",
+    "EchoState": "network.layers.controls",
+    "Flatten": "network.layers.plain",
+    "LeakyIntegrator": "network.layers.controls",
+    "MFCC": "network.layers.mfcc",
+    "Mean": "network.layers.plain",
+    "RandomDDK": "network.layers.controls",
+    "Raw": "network.layers.controls",
+    "RunningSum": "network.layers.controls",
+    "Standardise": "network.layers.standardise",
+    "Transpose": "network.layers.transpose",
+}
+"""Where each class of layer is found that a file may name."""
+
+
+def save_network(
+    network: Network,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    notes: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a network to one .npz file, whole or not at all.
+
+    Parameters
+    ----------
+    network : what to write.
+    path : the file to make; its name is taken as it is.
+    overwrite : replace an existing file.
+    notes : what else belongs to it (class names, task, seed), as JSON can hold it.
+
+    Raises
+    ------
+    StorageError : the file exists, or cannot be written.
+    InputError : a layer that files do not know, or notes that JSON cannot hold.
+    """
+    from ddkbase.records import write_bytes
+
+    arrays, described = _describe(network)
+    try:
+        text = json.dumps({**described, "notes": dict(notes or {})}, allow_nan=False)
+    except (TypeError, ValueError) as exc:
+        raise InputError(f"JSON cannot hold it [{exc}]", "network.save") from exc
+    stream = io.BytesIO()
+    members: dict[str, Any] = {_TEXT: np.frombuffer(text.encode("utf-8"), np.uint8), **arrays}
+    np.savez_compressed(stream, **members)
+    return write_bytes(path, stream.getbuffer(), overwrite)
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `save_network` wrote.
+
+    Parameters
+    ----------
+    path : of the file, e.g. ``model.npz``.
+
+    Returns
+    -------
+    The network with its parameters and statistics; its `notes` hold what was saved beside it.
+
+    Raises
+    ------
+    StorageError : no such file, or it is damaged, foreign, or of a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        hint = similar_file(path, "Name a folder that 'ddk-network train' made")
+        raise StorageError("there is no such file", str(path), hint)
+    try:
+        arrays = _read_arrays(path)
+        text = bytes(arrays.pop(_TEXT)).decode("utf-8")
+        described = json.loads(text)
+        if described["format"] != FORMAT:
+            raise ValueError(f"format {shorten(described['format'])}")
+    except Exception as exc:  # zip, zlib, NumPy and JSON each have errors of their own
+        raise StorageError(
+            f"it holds no network, or is damaged [{_said(exc)}]",
+            str(path),
+            "Give a model.npz that ddk-network wrote.",
+        ) from exc
+    if described.get("version") != VERSION:
+        raise StorageError(
+            f"it is of version {shorten(described.get('version'))}", str(path), f"Not {VERSION}"
+        )
+    try:
+        return _build(described, arrays)
+    except Exception as exc:  # whatever a layer says to arguments that do not fit
+        raise StorageError(f"the network in it cannot be built [{_said(exc)}]", str(path)) from exc
+
+
+def copy_network(network: Network) -> Network:
+    """A network like this one that shares no array with it."""
+    arrays, described = _describe(network)
+    return _build(json.loads(json.dumps({**described, "notes": network.notes})), arrays)
+
+
+def _describe(network: Network) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    layers = []
+    arrays: dict[str, np.ndarray] = {}
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if LAYER_MODULES.get(kind) != type(layer).__module__ and not _same(kind, type(layer)):
+            raise InputError(f"files know no layer {kind}", layer.name, "See LAYER_MODULES")
+        layers.append({"class": kind, "config": layer.config()})
+        for group, held in (("parameter", layer.parameters), ("buffer", layer.buffers)):
+            arrays.update({f"{group}/{layer.name}/{key}": held[key] for key in held})
+    described = {
+        "format": FORMAT,
+        "version": VERSION,
+        "input_shape": list(network.input_shape),
+        "classes": network.classes,
+        "dtype": network.dtype.name,
+        "layers": layers,
+    }
+    return arrays, described
+
+
+def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
+    for one in described["layers"]:
+        check_config(one["config"])
+    if np.prod(described["input_shape"], dtype=object) > _WIDEST * 100:
+        raise ValueError(f"samples of shape {described['input_shape']}")
+    layers = [_layer(one["class"], one["config"]) for one in described["layers"]]
+    network = Network(
+        layers, described["input_shape"], described["classes"], dtype=described["dtype"]
+    )
+    left = set(arrays)
+    for layer in network.layers:
+        for group, held in (("parameter", layer.parameters), ("buffer", layer.buffers)):
+            for key, value in held.items():
+                name = f"{group}/{layer.name}/{key}"
+                stored = arrays[name]
+                if stored.shape != value.shape or stored.dtype != value.dtype:
+                    raise ValueError(f"{name} is {stored.dtype} {stored.shape}")
+                if not np.isfinite(stored).all():
+                    raise ValueError(f"{name} is not finite")
+                if key == "variance" and (stored < 0).any():
+                    raise ValueError(f"{name} is negative")
+                value[...] = stored
+                left.discard(name)
+    if left:
+        raise ValueError(f"{min(left)} belongs to no layer")
+    network.notes = dict(described.get("notes", {}))
+    return network
+
+
+def check_config(config: Any, key: str = "") -> None:
+    """Raise ValueError if a damaged description asks for arrays that no network here has.
+
+    ``config`` are the arguments of a layer as JSON gives them, ``key`` what they are called.
+    """
+    if isinstance(config, dict):
+        for name, value in config.items():
+            check_config(value, str(name))
+    elif isinstance(config, list):
+        for value in config:
+            check_config(value, key)
+    elif isinstance(config, int) and abs(config) > _WIDEST and "seed" not in key:
+        raise ValueError(f"{key} is {shorten(config)}")
+
+
+def _layer(kind: str, config: dict[str, Any]) -> Layer:
+    if kind not in LAYER_MODULES:
+        raise ValueError(f"unknown layer {shorten(kind)}")
+    made = getattr(importlib.import_module(LAYER_MODULES[kind]), kind)
+    from_config = getattr(made, "from_config", None)
+    layer: Layer = from_config(config) if from_config is not None else made(**config)
+    return layer
+
+
+def _same(kind: str, made: type) -> bool:
+    """Whether the class is the one that a file's name for it leads to."""
+    module = LAYER_MODULES.get(kind)
+    return module is not None and getattr(importlib.import_module(module), kind, None) is made
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > _LARGEST:
+            raise ValueError(f"it would unpack to {size} bytes")
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _said(exc: BaseException) -> str:
+    return shorten(f"{type(exc).__name__}: {exc}".splitlines()[0], 100)

@@ -1,0 +1,178 @@
+"""How good predictions are: accuracy, confusion, votes over groups, differences between models.
+
+Only NumPy and xarray; labels are integers 0...classes-1, probabilities ``(samples, classes)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ddkbase.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Difference", "accuracy", "confusion", "difference", "scores", "vote"]
+
+
+def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
+    """Share of labels that were predicted, 0...1.
+
+    Parameters
+    ----------
+    labels, predicted : integers, of equal length.
+
+    Raises
+    ------
+    InputError : there are none, or their numbers differ.
+    """
+    y, p = _pair(labels, predicted)
+    return float(np.mean(y == p))
+
+
+def confusion(labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> xr.DataArray:
+    """Counts of every pair of true and predicted class, dims (true, predicted).
+
+    Raises
+    ------
+    InputError : no labels, different lengths, or a label outside the classes.
+    """
+    import xarray as xr
+
+    y, p = _pair(labels, predicted)
+    n = len(classes)
+    if min(y.min(), p.min()) < 0 or max(y.max(), p.max()) >= n:
+        raise InputError("a label is outside the classes", f"{n} classes")
+    counts = np.bincount(y * n + p, minlength=n * n).reshape(n, n)
+    names = np.array([str(c) for c in classes])
+    told = {"units": "1", "long_name": "decisions"}
+    axes = {
+        "true": ("true", names, {"units": "1", "long_name": "true class"}),
+        "predicted": ("predicted", names, {"units": "1", "long_name": "predicted class"}),
+    }
+    return xr.DataArray(counts, dims=("true", "predicted"), coords=axes, attrs=told)
+
+
+def scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+    """Accuracy, mean recall of the classes that occur, macro F1, and cross-entropy in nats.
+
+    Parameters
+    ----------
+    labels : integers (samples,).
+    probabilities : (samples, classes); each row sums to 1.
+
+    Raises
+    ------
+    InputError : the shapes do not fit, or a probability is not finite.
+    """
+    y = np.asarray(labels, dtype=np.int64)
+    q = np.asarray(probabilities, dtype=float)
+    if q.ndim != 2 or y.shape != q.shape[:1] or not y.size:
+        raise InputError(f"labels {y.shape} and probabilities {q.shape} do not fit", "scores")
+    if not np.isfinite(q).all():
+        raise InputError("a probability is not finite", "scores", "The training diverged")
+    p = q.argmax(axis=1)
+    n = q.shape[1]
+    table = np.bincount(y * n + p, minlength=n * n).reshape(n, n)
+    hit, true, said = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    there = true > 0
+    f1 = 2 * hit / np.maximum(true + said, 1)
+    chosen = np.maximum(q[np.arange(y.size), y], np.finfo(float).tiny)
+    return {
+        "accuracy": float(hit.sum() / y.size),
+        "balanced_accuracy": float(np.mean(hit[there] / true[there])),
+        "macro_f1": float(np.mean(f1[there])),
+        "cross_entropy": float(-np.mean(np.log(chosen))),
+    }
+
+
+def vote(
+    probabilities: ArrayLike, labels: ArrayLike, groups: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """One decision a group (recording, clip, object): the mean of its members' probabilities.
+
+    Returns
+    -------
+    probabilities (groups, classes), labels (groups,), the groups' ids (groups,), ids ascending.
+
+    Raises
+    ------
+    InputError : members of one group have different labels.
+    """
+    q = np.asarray(probabilities, dtype=float)
+    y = np.asarray(labels, dtype=np.int64)
+    ids, first, member = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+    if not np.array_equal(y, y[first][member]):
+        raise InputError("members of one group have different labels", "vote")
+    total = np.zeros((ids.size, q.shape[1]))
+    np.add.at(total, member, q)
+    return total / np.bincount(member)[:, None], y[first], ids
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two models on the same seeds, first minus second.
+
+    Attributes
+    ----------
+    mean : of the differences.
+    error : standard error of that mean, see `difference`; NaN with one seed.
+    better, equal, worse : seeds in which the first is better, equal, worse.
+    """
+
+    mean: float
+    error: float
+    better: int
+    equal: int
+    worse: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether zero is outside the 95 % interval (Student's t, seeds - 1 degrees of freedom)."""
+        seeds = self.better + self.equal + self.worse
+        if seeds < 2 or not np.isfinite(self.error):
+            return False
+        from scipy.special import stdtrit
+
+        return bool(abs(self.mean) > float(stdtrit(seeds - 1, 0.975)) * self.error)
+
+
+def difference(first: ArrayLike, second: ArrayLike, *, overlap: float = 0.0) -> Difference:
+    """Compare two models seed by seed; NaN in either leaves the seed out.
+
+    Parameters
+    ----------
+    first, second : of equal length, a number a seed.
+    overlap : test samples over training samples where every seed draws its parts anew from one set.
+        The parts of two seeds then overlap, and the scatter over n seeds understates the error of
+        the mean: its variance is that of the differences times (1/n + overlap), not 1/n (C. Nadeau,
+        Y. Bengio, Machine Learning 52, 239 (2003)). 0 where the test part is given.
+
+    Raises
+    ------
+    InputError : the lengths differ, or no seed has both.
+    """
+    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if a.shape != b.shape:
+        raise InputError(f"{a.size} and {b.size} seeds do not pair", "difference")
+    d = (a - b)[np.isfinite(a) & np.isfinite(b)]
+    if not d.size:
+        raise InputError("no seed has both models", "difference")
+    error = float(d.std(ddof=1) * np.sqrt(1 / d.size + overlap)) if d.size > 1 else float("nan")
+    return Difference(
+        float(d.mean()), error, int((d > 0).sum()), int((d == 0).sum()), int((d < 0).sum())
+    )
+
+
+def _pair(labels: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    y, p = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if y.shape != p.shape or y.ndim != 1:
+        raise InputError(f"labels {y.shape} and predictions {p.shape} do not fit", "labels")
+    if not y.size:
+        raise InputError("there are no labels", "labels")
+    return y, p

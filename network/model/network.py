@@ -1,0 +1,282 @@
+"""The network: layers in a row from a sample to logits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ddkbase.errors import InputError
+from network.layers.base import Layer
+from network.layers.realisation import Realisation
+from network.layers.standardise import Moments, Standardise
+from network.model.losses import cross_entropy, softmax
+from network.model.structure import LayerRow, name_layers
+
+__all__ = ["Network", "Pass"]
+
+_CHUNK = 512  # samples at once where no gradient is needed
+
+
+class Pass(NamedTuple):
+    """What one forward and backward pass gives.
+
+    Attributes
+    ----------
+    loss : mean cross-entropy [nat].
+    gradients : by each parameter, named as `Network.parameters`.
+    logits : (samples, classes).
+    """
+
+    loss: float
+    gradients: dict[str, np.ndarray]
+    logits: np.ndarray
+
+
+class Network(LayerRow):
+    """Layers in a row; the last gives one logit per class.
+
+    Parameters
+    ----------
+    layers : objects that follow `network.layers.Layer`; those without a name get one, and all are
+        built here.
+    input_shape : shape of one sample.
+    classes : how many there are.
+    seed : of the start, an integer or a generator.
+    dtype : "float32" or "float64", of parameters and of all arithmetic.
+
+    Attributes
+    ----------
+    notes : what belongs to the network besides (class names, task); saved with it.
+
+    Raises
+    ------
+    InputError : the shapes do not fit together, or two layers have one name.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: Sequence[int],
+        classes: int,
+        seed: int | np.random.Generator = 0,
+        *,
+        dtype: str = "float32",
+    ) -> None:
+        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
+            raise InputError(f"dtype {dtype}", "Network", "float32 or float64")
+        self.layers = list(layers)
+        self.input_shape = tuple(int(n) for n in input_shape)
+        self.classes = int(classes)
+        self.dtype = np.dtype(dtype)
+        self.notes: dict[str, Any] = {}
+        name_layers(self.layers)
+        rng = np.random.default_rng(seed)
+        for layer, shape in self._with_shapes():
+            layer.build(shape, rng)
+            for arrays in (layer.parameters, layer.buffers):
+                for key, value in arrays.items():
+                    arrays[key] = np.array(value, dtype=self.dtype)
+        self.replace_layers(self.layers)
+
+    def replace_layers(self, layers: Sequence[Layer]) -> None:
+        """Put built layers in the place of all; raises InputError where the shapes do not fit."""
+        self.layers = list(layers)
+        trained = [index for index, layer in enumerate(self.layers) if layer.parameters]
+        self._first = trained[0] if trained else len(self.layers)
+        for index, layer in enumerate(self.layers):
+            layer.first = index == self._first
+        shape = self.shapes()[-1]
+        if shape != (self.classes,):
+            raise InputError(
+                f"the last layer gives {shape} for each sample", "Network", f"not ({self.classes},)"
+            )
+
+    # -- use ---------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        x: np.ndarray,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """Logits (samples, classes), all at once; `logits` goes through many samples in pieces.
+
+        Parameters
+        ----------
+        x : samples (samples, *input_shape).
+        training : use the statistics of the samples, and keep what a backward pass needs.
+        rng : draws what is random, in dropout and in ``realise``.
+        realise : the hardware that computes; None for exact numbers.
+
+        Raises
+        ------
+        InputError : samples of another shape.
+        """
+        h = self._checked(x)
+        for layer in self.layers:
+            h = layer.forward(h, training=training, rng=rng, realise=realise)
+        return h
+
+    def logits(
+        self,
+        x: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """Logits (samples, classes), in pieces that fit the cache; arguments as `forward`."""
+        x = self._checked(x, convert=False)
+        result = np.empty((len(x), self.classes), self.dtype)
+        for piece in _pieces(len(x)):
+            result[piece] = self.forward(x[piece], rng=rng, realise=realise)
+        return result
+
+    def predict_proba(
+        self,
+        x: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """Probabilities (samples, classes); arguments as `forward`."""
+        return softmax(self.logits(x, rng=rng, realise=realise))
+
+    def predict(
+        self,
+        x: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """The class of each sample, an integer from 0, (samples,); arguments as `forward`."""
+        return self.logits(x, rng=rng, realise=realise).argmax(1)
+
+    def loss_and_gradients(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+        *,
+        smoothing: float = 0.0,
+    ) -> Pass:
+        """Mean cross-entropy of a batch, and its gradient by every parameter.
+
+        Parameters
+        ----------
+        x : (batch, *input_shape).
+        y : (batch,) integers from 0.
+        rng : for layers and hardware that draw.
+        realise : imprecise hardware in the forward pass.
+        smoothing : of the labels, see `network.model.losses.cross_entropy`.
+        """
+        logits = self.forward(x, training=True, rng=rng, realise=realise)
+        loss, gradient = cross_entropy(logits, y, smoothing)
+        flowing: np.ndarray | None = gradient
+        for layer in reversed(self.layers[self._first :]):
+            if flowing is None:
+                raise InputError("the layer after it passes no gradient on", layer.name)
+            flowing = layer.backward(flowing)
+        return Pass(loss, self.gradients, logits)
+
+    def reestimate(
+        self,
+        x: np.ndarray,
+        *,
+        realise: Realisation | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        """Take the statistics of every `Standardise` layer anew from ``x``; no labels needed.
+
+        Parameters
+        ----------
+        x : (samples, *input_shape), from the training set.
+        realise : hardware whose features they are to be the statistics of.
+        rng : for hardware that draws.
+        """
+        shapes = self.shapes()
+        for index, layer in enumerate(self.layers):
+            if not isinstance(layer, Standardise):
+                continue
+            moments = Moments(shapes[index][-1])
+            for h in self._before(x, index, rng, realise):
+                moments.add(h)
+            layer.set_statistics(moments)
+
+    # -- what it is --------------------------------------------------------------------------
+
+    def stability(self, x: np.ndarray | None = None) -> dict[str, Any]:
+        """For each DDK layer, its report on r = alpha / (beta x_max)^2.
+
+        Parameters
+        ----------
+        x : samples whose largest value, before the layer, is x_max; 1 where there are none.
+        """
+        reports: dict[str, Any] = {}
+        for index, layer in enumerate(self.layers):
+            stability = getattr(layer, "stability", None)
+            if stability is None:
+                continue
+            x_max = 1.0 if x is None else max(float(h.max()) for h in self._before(x, index))
+            reports[layer.name] = stability(x_max)
+        return reports
+
+    def folded(self) -> Network:
+        """The same function without the `Standardise` layers that a dense one follows directly.
+
+        Their statistics go into its weights and bias, as they do on hardware. Raises InputError
+        where such a dense layer has no bias.
+        """
+        from network.model.folding import folded
+
+        return folded(self)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the network to one .npz file, whole or not at all; see `network.model.files`."""
+        from network.model.files import save_network
+
+        return save_network(self, path, overwrite=overwrite, notes=self.notes)
+
+    def release(self) -> None:
+        """Forget what the layers kept for a backward pass, and the gradients."""
+        for layer in self.layers:
+            layer.gradients.clear()
+            release = getattr(layer, "release", None)
+            if release is not None:
+                release()
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _checked(self, x: np.ndarray, *, convert: bool = True) -> np.ndarray:
+        x = np.asarray(x)
+        if x.shape[1:] != self.input_shape or not x.ndim:
+            raise InputError(
+                f"samples of shape {x.shape[1:]}", "x", f"The network takes {self.input_shape}."
+            )
+        return x.astype(self.dtype, copy=False) if convert else x
+
+    def _before(
+        self,
+        x: np.ndarray,
+        index: int,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> Iterator[np.ndarray]:
+        """What comes to the layer ``index``, in pieces."""
+        x = self._checked(x, convert=False)
+        for piece in _pieces(len(x)):
+            h = self._checked(x[piece])
+            for layer in self.layers[:index]:
+                h = layer.forward(h, rng=rng, realise=realise)
+            yield h
+
+
+def _pieces(samples: int) -> Iterator[slice]:
+    for start in range(0, samples, _CHUNK):
+        yield slice(start, min(start + _CHUNK, samples))

@@ -1,0 +1,1 @@
+"""Pictures of features, training, arrays and chips."""

@@ -1,0 +1,189 @@
+"""Pictures of feature maps: by the equation, a table and finite elements; the fits of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ddkbase.errors import InputError
+from ddkbase.pictures import BLUE, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+__all__ = ["comparison_figure", "fits_figure", "map_fits_figure"]
+
+_MICRO = 1e6
+_DECADE = 10  # a conductance that spans more is shaded by its logarithm, or its tail is black
+
+
+def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure:
+    """Draw the input and the maps that were made of it in different ways, one panel each.
+
+    Parameters
+    ----------
+    maps : words for the way, and its dataset on (utterance, pulse) with ``input`` and ``feature``
+        or ``conductance`` [S]: from `network.features.feature_map`, `by_table`, `by_device`. All
+        of the same input.
+    title : above all panels.
+
+    Raises
+    ------
+    InputError : no map, or maps of different inputs.
+    """
+    if not maps:
+        raise InputError("there is no map to draw", "maps")
+    first = next(iter(maps.values()))
+    for name, ds in maps.items():
+        if ds["input"].shape != first["input"].shape or not np.allclose(
+            ds["input"], first["input"]
+        ):
+            raise InputError(f"map '{name}' is of another input", "maps")
+    panels = [("Input", first["input"].values, "input, 0 to 1")]
+    panels += [(name, *_values(ds)) for name, ds in maps.items()]
+    columns = 2
+    rows = -(-len(panels) // columns)
+    figure = new_figure(9.6, 0.5 + 2.3 * rows)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    count, pulses = first["input"].shape
+    for ax, (name, values, words) in zip(axes.flat, panels, strict=False):
+        wide = values.min() > 0 and values.max() > _DECADE * values.min()
+        image = ax.imshow(
+            values,
+            norm=LogNorm() if wide else None,
+            aspect="auto",
+            cmap="viridis",
+            interpolation="nearest",
+            extent=(0.5, pulses + 0.5, count + 0.5, 0.5),
+        )
+        ax.set_title(name, fontsize=10, loc="left")
+        figure.colorbar(image, ax=ax, pad=0.02).set_label(words, fontsize=8)
+        ax.tick_params(labelsize=8)
+        if count <= 12:
+            ax.set_yticks(range(1, count + 1))
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    for ax in axes[-1]:
+        ax.set_xlabel("Pulse")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Utterance")
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
+    """Draw the conductance of each utterance with the fitted curve and R, as Fig. 3c.
+
+    Parameters
+    ----------
+    ds : from `network.features.by_device`, with ``fitted``.
+
+    Raises
+    ------
+    InputError : nothing was fitted.
+    """
+    if "fitted" not in ds:
+        raise InputError("the map has no fit", "ds", "Use network.features.fitted(ds)")
+    count = ds.sizes["utterance"]
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure = new_figure(2.6 * columns + 0.4, 2.2 * rows + 0.5)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    pulse = ds["pulse"].values
+    for k, ax in enumerate(axes.flat):
+        if k >= count:
+            ax.set_visible(False)
+            continue
+        one = ds.isel(utterance=k)
+        ax.plot(pulse, _MICRO * one["conductance"], "o", ms=2.6, color=BLUE, label="simulated")
+        alpha = float(one["alpha"])
+        if np.isfinite(alpha):
+            ax.plot(pulse, _MICRO * one["fitted"], color=ORANGE, lw=1.8, label="Eq. (4)")
+            text = (
+                f"α = {alpha:.3g}\nβ = {float(one['beta']):.3g}\nR = {float(one['residual']):.2g}"
+            )
+        else:
+            text = "not fitted"
+        _corner(ax, text, float(one["conductance"][-1]), ds)
+        ax.set_title(f"Utterance {int(one['utterance'])}", fontsize=9, loc="left")
+        ax.tick_params(labelsize=8)
+    for ax in axes[-1]:
+        ax.set_xlabel("Pulse")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Conductance (µS)")
+    handles, labels = [], []
+    for ax in axes.flat[:count]:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            if label not in labels:
+                handles.append(handle)
+                labels.append(label)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def map_fits_figure(maps: xr.Dataset) -> Figure:
+    """Draw every row of the first sample of each class with its fitted curve and R, as Fig. 3c.
+
+    Parameters
+    ----------
+    maps : from `ddk.studies.feature_maps.make_maps` with ``fit``.
+
+    Raises
+    ------
+    InputError : nothing was fitted.
+    """
+    if "fitted" not in maps:
+        raise InputError("the maps have no fit", "maps", "Use --fits, or make_maps(fit=True)")
+    conductance = maps["device" if "device" in maps else "feature"]
+    names = [str(n) for n in maps["class_name"].values]
+    first = [names.index(n) for n in dict.fromkeys(names)][:10]
+    count = maps.sizes["row"]
+    figure = new_figure(1.7 * count + 0.9, 1.75 * len(first) + 0.8)
+    axes = figure.subplots(len(first), count, sharex=True, sharey=True, squeeze=False)
+    step = np.arange(1, maps.sizes["step"] + 1)
+    for line, sample in enumerate(first):
+        for row, ax in enumerate(axes[line]):
+            one = {"sample": sample, "row": row}
+            simulated = _MICRO * conductance.isel(one)
+            (dots,) = ax.semilogy(step, simulated, "o", ms=2, color=BLUE)
+            (curve,) = ax.semilogy(step, _MICRO * maps["fitted"].isel(one), color=ORANGE, lw=1.6)
+            residual = float(maps["residual"].isel(one))
+            text = f"R = {residual:.2g}" if np.isfinite(residual) else "not fitted"
+            ax.text(0.95, 0.93, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
+            ax.tick_params(labelsize=8)
+            if line == 0:
+                ax.set_title(f"Utterance {row + 1}", fontsize=9)
+        axes[line, 0].set_ylabel(f"{names[sample]}\nConductance (µS)", fontsize=9)
+    for ax in axes[-1]:
+        ax.set_xlabel("Pulse", fontsize=9)
+    figure.legend(
+        [dots, curve],
+        ["finite elements", "Eq. (4), fitted"],
+        loc="outside lower center",
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
+    return figure
+
+
+def _corner(ax: Axes, text: str, end: float, ds: xr.Dataset) -> None:
+    """Write into the corner that a falling curve leaves free: above its end, or below its start."""
+    middle = 0.5 * (float(ds["conductance"].min()) + float(ds["conductance"].max()))
+    place = (0.96, 0.95, "right", "top") if end < middle else (0.05, 0.07, "left", "bottom")
+    ax.text(*place[:2], text, transform=ax.transAxes, ha=place[2], va=place[3], fontsize=8)
+
+
+def _values(ds: xr.Dataset) -> tuple[np.ndarray, str]:
+    """What is drawn of a map, and its name with the unit."""
+    if "conductance" in ds:
+        return _MICRO * ds["conductance"].values, "conductance (µS)"
+    return ds["feature"].values, str(ds["feature"].attrs["long_name"])

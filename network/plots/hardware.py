@@ -1,0 +1,190 @@
+"""Pictures of hardware: cost, accuracies on imprecise chips, a study of the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ddkbase.errors import InputError
+from ddkbase.pictures import AREAS, new_figure
+from ddkbase.pictures import save_figure as save
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from network.hardware.chip.cost import Cost
+
+__all__ = [
+    "bars_figure",
+    "cost_figure",
+    "curves_figure",
+    "save",
+    "study_figure",
+]
+
+# hatches and markers tell them apart in grey
+_HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
+_MORE = (("#FFFFFF", ""), ("#333333", ""))  # for two parts more than there are colours
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def cost_figure(costs: Mapping[str, Cost]) -> Figure:
+    """Draw shares of the energy of one inference by part, a bar for each network or chip.
+
+    Raises
+    ------
+    InputError : none is given.
+    """
+    if not costs:
+        raise InputError("there is nothing to draw", "cost_figure")
+    parts = list(dict.fromkeys(p for c in costs.values() for p in c.parts))
+    looks = [*zip(AREAS, _HATCHES, strict=True), *_MORE]
+    figure = new_figure(9.0, 1.2 + 0.5 * len(costs))
+    axes = figure.subplots()
+    for k, (_, found) in enumerate(costs.items()):
+        left = 0.0
+        for (colour, hatch), part in zip(looks, parts, strict=False):
+            share = 100 * found.parts.get(part, 0.0) / found.energy
+            axes.barh(
+                k,
+                share,
+                left=left,
+                color=colour,
+                hatch=hatch,
+                edgecolor="black",
+                linewidth=0.5,
+                label=part if k == 0 else None,
+            )
+            left += share
+        from ddkbase.units import format_si
+
+        axes.text(101, k, format_si(found.energy, "J", 3), va="center", fontsize=9)
+    axes.set_yticks(range(len(costs)), list(costs))
+    axes.invert_yaxis()
+    axes.set_xlim(0, 112)
+    axes.set_xlabel("Share of the energy of one inference (%)")
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    _open(axes)
+    return figure
+
+
+def bars_figure(
+    found: Mapping[str, Mapping[int, float]], article: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw accuracies by case as bars with every seed as a dot.
+
+    Parameters
+    ----------
+    found : accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.run`.
+    article : values to compare with by case, in per cent.
+    """
+    figure = new_figure(max(6.0, 1.05 * len(found)), 4.2)
+    axes = figure.subplots()
+    for k, (name, by_seed) in enumerate(found.items()):
+        values = 100 * np.array(list(by_seed.values()))
+        anew = name.endswith("+statistics")
+        axes.bar(
+            k,
+            values.mean(),
+            width=0.7,
+            color=AREAS[4] if anew else AREAS[0],
+            hatch="//" if anew else "",
+            edgecolor="black",
+            linewidth=0.6,
+        )
+        axes.plot(np.full(values.size, k), values, "o", color="black", markersize=2.5)
+        axes.text(k, values.max() + 1.2, f"{values.mean():.1f}", ha="center", fontsize=9)
+        if article and name in article:
+            axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=AREAS[5], linewidth=2)
+    names = [n.replace("+statistics", "\n+ statistics") for n in found]
+    axes.set_xticks(range(len(found)), names, rotation=30, ha="right", fontsize=8)
+    axes.set_ylabel("Accuracy on the test part (%)")
+    axes.set_ylim(0, 106)
+    if article:
+        axes.plot([], [], color=AREAS[5], linewidth=2, label="article")
+        axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
+    _open(axes)
+    return figure
+
+
+def curves_figure(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]],
+    x_labels: Mapping[str, str],
+) -> Figure:
+    """Draw accuracies against something, a panel for each thing.
+
+    Parameters
+    ----------
+    panels : by title, curves by name: places, means and standard deviations in per cent.
+    x_labels : by title, with the unit.
+    """
+    figure = new_figure(4.3 * len(panels), 3.9)
+    every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (title, curves) in zip(every, panels.items(), strict=True):
+        for k, (name, (x, mean, deviation)) in enumerate(curves.items()):
+            anew = name.endswith("+ statistics")
+            axes.errorbar(
+                x,
+                mean,
+                yerr=deviation,
+                color=AREAS[(k // 2 if any("statistics" in n for n in curves) else k) % 8],
+                linestyle="--" if anew else "-",
+                marker=_MARKERS[k % 8],
+                markersize=4,
+                markerfacecolor="white" if anew else None,
+                capsize=2,
+                linewidth=1.2,
+                label=name,
+            )
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(x_labels[title])
+        _open(axes)
+    every[0].set_ylabel("Accuracy on the test part (%)")
+    if every[0].get_ylim()[0] < 0:
+        every[0].set_ylim(bottom=0)
+    every[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def study_figure(ds: xr.Dataset) -> Figure:
+    """Draw accuracy, yield and energy of a `ddk.studies.device.study` against its parameter."""
+    figure = new_figure(12.0, 3.8)
+    panels = figure.subplots(1, 3)
+    unit = str(ds["value"].attrs["units"])
+    factor, shown = {"m": (1e9, "nm"), "s": (1e9, "ns")}.get(unit, (1.0, unit))
+    x = factor * ds["value"].values
+    label = f"{ds['value'].attrs['long_name']}" + (f" ({shown})" if shown != "1" else "")
+    told = (
+        (panels[0], (("software", "in software"), ("chip", "on the chip, tuned")), 100.0),
+        (panels[1], (("yielded", "cells"),), 100.0),
+        (panels[2], (("energy", "pulses"),), 1e9),
+    )
+    for axes, names, times in told:
+        for k, (name, words) in enumerate(names):
+            values = times * ds[name].values
+            axes.plot(
+                x,
+                [v[np.isfinite(v)].mean() if np.isfinite(v).any() else np.nan for v in values],
+                marker=_MARKERS[k],
+                color=AREAS[5 * k],
+                linestyle=("-", "--")[k],
+                label=words,
+            )
+        axes.set_xlabel(label)
+        _open(axes)
+    panels[0].set_ylabel("Accuracy on the test part (%)")
+    panels[0].legend(frameon=False, fontsize=9)
+    panels[1].set_ylabel("Cells that keep the accuracy (%)")
+    panels[1].set_ylim(-3, 103)
+    panels[2].set_ylabel("Pulse energy of one inference (nJ)")
+    panels[2].set_ylim(bottom=0)
+    return figure
+
+
+def _open(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,192 @@
+"""Foreign pulse trains in XLSX, MAT, NPZ and NetCDF files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import xarray as xr
+
+from compact.measured.read_pulses import read_pulses
+from ddkbase import records
+from ddkbase.errors import InputError
+from ddkbase.mat_file import mat_arrays
+from tests import synthetic
+
+G = np.array([[10.0, 8.0, 5.0], [1.0, 2.0, 3.0]])
+
+
+def workbook(path: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+ROWS: list[list[Any]] = [["pulse", "G (uS)"], [1, 10], [2, 8.0], [3, "5"]]
+
+
+def test_xlsx(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"notes": [], "data": [["Sample", "X7"], [], *ROWS]})
+    ds = read_pulses(path)
+    np.testing.assert_allclose(ds.conductance, G[:1] * 1e-6)
+    assert "sheet 'data'" in str(ds.source.values[0])
+
+
+def test_xlsx_refuses(tmp_path: Path) -> None:
+    two = workbook(tmp_path / "two.xlsx", {"a": ROWS, "b": ROWS})
+    with pytest.raises(InputError, match=r"2 sheets hold data.*a, b"):
+        read_pulses(two)
+    assert read_pulses(two, sheet="b").sizes["pulse"] == 3
+    assert read_pulses(two, sheet=1).sizes["pulse"] == 3
+    with pytest.raises(InputError, match="no sheet 'c'"):
+        read_pulses(two, sheet="c")
+    bad = workbook(tmp_path / "bad.xlsx", {"a": [*ROWS, [4, "x"]]})
+    with pytest.raises(InputError, match="sheet 'a', row 5, column 2 'G'"):
+        read_pulses(bad)
+    formula = workbook(tmp_path / "formula.xlsx", {"a": [*ROWS, [4, "=B4/2"]]})
+    with pytest.raises(InputError, match=r"formula.*row 5, column 2"):
+        read_pulses(formula)
+
+
+def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(b"PK\x03\x04")
+    with pytest.raises(InputError, match="pip install openpyxl"):
+        read_pulses(path)
+
+
+def test_mat(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"pulse": np.arange(1, 4), "G_uS": G[0], "note": "hello", "T": 300.0})
+    np.testing.assert_allclose(read_pulses(path).conductance, G[:1] * 1e-6)
+    scipy.io.savemat(path, {"data": {"R": 1 / G[0], "pulse": [3, 2, 1]}})
+    ds = read_pulses(path, units="Mohm")
+    np.testing.assert_allclose(ds.conductance, G[:1, ::-1] * 1e-6)
+    assert ds.direction.item() == "up"
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mat_as_scipy_reads_it(tmp_path: Path, compressed: bool) -> None:
+    path = tmp_path / "a.mat"
+    wanted = {
+        "d": G,
+        "f": G.astype("f4"),
+        "i": np.arange(-3, 300, dtype="i2")[:, None],
+        "u": np.arange(5, dtype="u1")[None],
+        "l": np.array([[2**40, 1]]),
+        "one": np.array([[7.0]]),
+        "cube": np.arange(24.0).reshape(2, 3, 4),
+    }
+    inside = {"x": G, "deep": {"y": G[:1]}}
+    extra = {"text": "hello", "z": G + 1j, "cell": np.array([1, "a"], object), "s": inside}
+    scipy.io.savemat(path, {**wanted, **extra}, do_compression=compressed)
+    found = mat_arrays(path.read_bytes(), 1 << 20)
+    assert set(found) == {*wanted, "x", "deep.y"}
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+    np.testing.assert_array_equal(found["deep.y"], G[:1])
+
+
+def test_mat_arrays_that_are_too_large_cut_off_or_of_another_version(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"d": np.zeros(10_000)}, do_compression=True)
+    content = path.read_bytes()
+    assert mat_arrays(content, 1 << 20)["d"].size == 10_000
+    for bad, words in (
+        (content, "larger than 50000 bytes"),
+        (content[:-20], "cut off"),
+        (b"", "unpack_from"),
+        (b"MATLAB 7.3 MAT-file".ljust(200), "save it with -v7"),
+        (b"\x89HDF".ljust(200), "save it with -v7"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            mat_arrays(bad, 50_000)
+
+
+def test_mat_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"G": G, "t": np.arange(7)}, format="4")
+    with pytest.raises(InputError, match=r"variable=.*G, t"):
+        read_pulses(path)
+    ds = read_pulses(path, variable="G", units="uS")
+    np.testing.assert_allclose(ds.conductance, G * 1e-6)
+    assert "longer dimension taken as pulses" in ds.attrs["assumptions"]
+    with pytest.raises(InputError, match="no variable 'H'"):
+        read_pulses(path, variable="H")
+
+
+def test_mat_73(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["G"] = G  # MATLAB stores transposed: this is a matrix of 3 pulses and 2 trains
+    content = bytearray(path.read_bytes())
+    content[:128] = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(128)
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_pulses(path, units="uS").conductance, G * 1e-6)
+
+
+def test_npz_and_npy(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", conductance=G[0], pulse=[1, 2, 3])
+    np.testing.assert_allclose(
+        read_pulses(tmp_path / "a.npz", units="uS").conductance, G[:1] * 1e-6
+    )
+    np.save(tmp_path / "a.npy", G.T)
+    assert read_pulses(tmp_path / "a.npy").direction.values.tolist() == ["down", "up"]
+    np.save(tmp_path / "b.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="damaged"):
+        read_pulses(tmp_path / "b.npy")
+
+
+def test_pulse_trace_of_the_toolkit(tmp_path: Path) -> None:
+    trace = synthetic.pulse_trace()
+    path = records.write(trace, tmp_path / "trace.nc")
+    ds = read_pulses(path)
+    np.testing.assert_array_equal(ds.conductance[0], trace.conductance)
+    np.testing.assert_array_equal(ds.amplitude[0], trace.amplitude)
+    np.testing.assert_array_equal(ds.width[0], trace.width)
+    assert ds.initial_conductance.item() == trace.initial_conductance.item()
+    assert ds.conductance.attrs["units"] == "S"
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+def test_netcdf_with_more_dimensions(tmp_path: Path, engine: Any) -> None:
+    values = np.linspace(9, 1, 24).reshape(2, 3, 4)
+    values[1, 2] = np.nan
+    source = xr.Dataset(
+        {
+            "conductance": (("cycle", "amplitude", "pulse"), values, {"units": "uS"}),
+            "other": ("cycle", [1.0, 2.0]),
+        },
+        {"amplitude": ("amplitude", [-2.0, -2.5, -3.0], {"units": "V"}), "pulse": [1, 2, 3, 4]},
+    )
+    source.to_netcdf(tmp_path / "a.nc", engine=engine)
+    ds = read_pulses(tmp_path / "a.nc")
+    assert ds.sizes == {"train": 5, "pulse": 4}  # the sixth is empty
+    np.testing.assert_allclose(ds.conductance, values.reshape(6, 4)[:5] * 1e-6)
+    np.testing.assert_allclose(ds.amplitude[:, 0], [-2, -2.5, -3, -2, -2.5])
+    assert ds.train.values[0] == "cycle 1, amplitude -2"
+    assert "empty, left out" in ds.attrs["assumptions"]
+
+
+def test_netcdf_refuses(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    xr.Dataset({"a": ("x", [1.0, 2]), "b": ("x", [1.0, 2])}).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(InputError, match=r"variable=.*a, b"):
+        read_pulses(path)
+    assert read_pulses(path, variable="a").sizes["pulse"] == 2
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(InputError, match="damaged"):
+        read_pulses(path)

@@ -1,0 +1,77 @@
+"""The family of errors: one line each, exit codes, survival of process borders."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from ddkbase.errors import (
+    DDKError,
+    InputError,
+    InstallationError,
+    Interrupted,
+    SolverError,
+    StorageError,
+    closest,
+    shorten,
+)
+
+FAMILY = [DDKError, InputError, SolverError, StorageError, InstallationError, Interrupted]
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_prints_what_where_and_hint_as_one_line(kind: type[DDKError]) -> None:
+    error = kind("it\nbroke.", "line 3", "Mend it")
+    assert str(error) == "it broke (line 3). Mend it"
+    assert str(kind("it broke")) == "it broke"
+    assert (error.what, error.where, error.hint) == ("it broke.", "line 3", "Mend it")
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_survives_pickling(kind: type[DDKError]) -> None:
+    copy = pickle.loads(pickle.dumps(kind("it broke", "line 3", "Mend it")))
+    assert type(copy) is kind
+    assert str(copy) == "it broke (line 3). Mend it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin", "exit_code"),
+    [
+        (InputError, ValueError, 2),
+        (InstallationError, ImportError, 2),
+        (SolverError, RuntimeError, 3),
+        (StorageError, OSError, 4),
+        (Interrupted, Exception, 130),
+    ],
+)
+def test_exit_codes_and_builtin_kinds(
+    kind: type[DDKError], builtin: type[Exception], exit_code: int
+) -> None:
+    assert issubclass(kind, builtin)
+    assert kind.exit_code == exit_code
+
+
+def test_solver_error_carries_diagnosis_through_pickling() -> None:
+    error = SolverError("gave up", diagnosis={"field": "temperature"})
+    assert pickle.loads(pickle.dumps(error)).diagnosis == {"field": "temperature"}
+    assert SolverError("gave up").partial is None
+
+
+def test_closest_names_one_word_or_lists_all() -> None:
+    assert closest("radus", ["radius", "height"]) == "Did you mean 'radius'?"
+    assert closest("xyz", ["radius", "height"]) == "Known: height, radius"
+    assert closest("xyz", []) == ""
+
+
+def test_shorten_is_repr_cut_with_bounded_work() -> None:
+    assert shorten("5 nm") == "'5 nm'"
+    assert shorten([1, "a"]) == "[1, 'a']"
+    bomb: list[object] = []
+    for _ in range(12):
+        bomb = [bomb] * 10
+    for huge in (bomb, "x" * 10**8, dict.fromkeys(range(100), bomb), 10**6000, [10**6000]):
+        text = shorten(huge)
+        assert len(text) <= 60
+    assert shorten("x" * 100).startswith("'xxx")
+    assert shorten("x" * 100).endswith("...")
