@@ -33,8 +33,10 @@ def write_report(
 
     Raises
     ------
-    InputError : no table.
-    StorageError : the file exists or cannot be written.
+    InputError
+        No table.
+    StorageError
+        The file exists or cannot be written.
     """
     from ddkbase.records import write_bytes
 

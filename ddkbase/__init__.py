@@ -3,8 +3,10 @@
 It knows nothing of devices, fits or networks, and importing it loads nothing heavy.
 """
 
-from ddkbase import hdf5_order
+from ddkbase import hdf5_order, lazy
 
 __version__ = "0.1.0"
 
 hdf5_order.watch()
+
+__getattr__, __dir__, __all__ = lazy.attach(__name__, __file__)

@@ -22,10 +22,15 @@ class DDKError(Exception):
 
     Parameters
     ----------
-    what : what happened, in words that need no knowledge of the code.
-    where : the key, file, field or instant concerned; may be empty.
-    hint : what to do about it; may be empty.
+    what : str
+        What happened, in words that need no knowledge of the code.
+    where : str, default ""
+        The key, file, field or instant concerned; may be empty.
+    hint : str, default ""
+        What to do about it; may be empty.
 
+    Notes
+    -----
     ``str()`` gives one line, ``what (where). hint``, whatever line breaks the parts contain.
     """
 
@@ -60,9 +65,14 @@ class SolverError(DDKError, RuntimeError):
 
     Parameters
     ----------
-    what, where, hint : as of `DDKError`.
-    partial : the dataset computed up to the last good state, or None.
-    diagnosis : which field failed, where and when; free-form, for the log.
+    what : str
+        As for `DDKError`.
+    where, hint : str, default ""
+        As for `DDKError`.
+    partial : xarray.Dataset or None, optional
+        The dataset computed up to the last good state, or None.
+    diagnosis : dict or None, optional
+        Which field failed, where and when; free-form, for the log.
     """
 
     exit_code = 3
@@ -98,8 +108,12 @@ class Interrupted(DDKError):
 
     Parameters
     ----------
-    what, where, hint : as of `DDKError`.
-    partial : the dataset computed so far, or None.
+    what : str
+        As for `DDKError`.
+    where, hint : str, default ""
+        As for `DDKError`.
+    partial : xarray.Dataset or None, optional
+        The dataset computed so far, or None.
     """
 
     exit_code = 130
@@ -127,8 +141,10 @@ def similar_file(path: str | os.PathLike[str], otherwise: str = "") -> str:
 
     Parameters
     ----------
-    path : what was asked for.
-    otherwise : the hint where no name is close.
+    path : str or Path
+        What was asked for.
+    otherwise : str, default ""
+        The hint where no name is close.
     """
     wanted = Path(path)
     if not wanted.parent.is_dir():

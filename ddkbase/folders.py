@@ -29,8 +29,8 @@ def check_place(path: Path) -> None:
 
     Raises
     ------
-    StorageError : the folder above is missing or may not be written, the name is taken by a file,
-        or too long.
+    StorageError
+        The folder above is missing or may not be written, the name is taken by a file, or too long.
     """
     place = place_of(path)
     if not place.parent.is_dir():
@@ -55,13 +55,16 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
 
     Parameters
     ----------
-    path : of the folder; it may be there if it is empty.
-    overwrite : replace what is there, which is taken away after that.
+    path : Path
+        Path of the folder; it may be there if it is empty.
+    overwrite : bool, default False
+        Replace what is there, which is taken away after that.
 
     Raises
     ------
-    StorageError : the disk is full, it cannot be written, or another process has filled the folder
-        meanwhile. Nothing is left behind.
+    StorageError
+        The disk is full, it cannot be written, or another process has filled the folder meanwhile.
+        Nothing is left behind.
     """
     place = place_of(path)
     _sweep(place)

@@ -111,19 +111,26 @@ def page(
 
     Parameters
     ----------
-    title : what the browser shows as the name of the page.
-    parts : `Html`, one after the other; a text that is not becomes a paragraph.
-    scripts : sources in JavaScript, run in this order when the page is there.
-    style : rules of CSS that this page has besides those of all.
-    heading : what is written above the parts, if that is not the title.
+    title : str
+        What the browser shows as the name of the page.
+    parts : sequence of str
+        `Html`, one after the other; a text that is not becomes a paragraph.
+    scripts : sequence of str, default ()
+        Sources in JavaScript, run in this order when the page is there.
+    style : str, default ""
+        Rules of CSS that this page has besides those of all.
+    heading : str or None, optional
+        What is written above the parts, if that is not the title.
 
     Returns
     -------
-    The whole file as text, to be stored as UTF-8.
+    str
+        The whole file as text, to be stored as UTF-8.
 
     Raises
     ------
-    ValueError : a script or the style contains what would end it.
+    ValueError
+        A script or the style contains what would end it.
     """
     banned = [(s, tag) for s in scripts for tag in ("</script", "<!--")] + [(style, "</style")]
     for source, tag in banned:
@@ -179,7 +186,8 @@ def link(target: str, words: str) -> Html:
 
     Raises
     ------
-    ValueError : the target is an address with a scheme, such as "https:" or "javascript:".
+    ValueError
+        The target is an address with a scheme, such as "https:" or "javascript:".
     """
     if ":" in target.split("/", 1)[0]:
         raise ValueError(f"a report links to files beside it, not to '{target}'")
@@ -197,10 +205,14 @@ def table(
 
     Parameters
     ----------
-    heads : names of the columns; none: no line of names.
-    rows : cells, texts or `Html`.
-    numbers : columns of numbers, flush right: their indices, or True for all but the first.
-    kind : a class of the style; "stacked" puts the cells of a row below each other on a phone.
+    heads : sequence of str
+        Names of the columns; none: no line of names.
+    rows : sequence of sequence
+        Cells, texts or `Html`.
+    numbers : bool or sequence of int, default False
+        Columns of numbers, flush right: their indices, or True for all but the first.
+    kind : str, default ""
+        A class of the style; "stacked" puts the cells of a row below each other on a phone.
     """
     width = max([len(heads), *map(len, rows)])
     flush = set(range(1, width) if numbers is True else numbers or ())
@@ -231,14 +243,19 @@ def image(picture: Figure | bytes, text: str, *, wide: bool = False, caption: st
 
     Parameters
     ----------
-    picture : a matplotlib figure, or the bytes of a PNG or GIF file.
-    text : what is told to who does not see it.
-    wide : one of several panels: on a phone it is scrolled instead of made too small to read.
-    caption : written below.
+    picture : Figure or bytes
+        A matplotlib figure, or the bytes of a PNG or GIF file.
+    text : str
+        What is told to who does not see it.
+    wide : bool, default False
+        One of several panels: on a phone it is scrolled instead of made too small to read.
+    caption : str, default ""
+        Written below.
 
     Raises
     ------
-    ValueError : the bytes are neither of a PNG nor of a GIF file.
+    ValueError
+        The bytes are neither of a PNG nor of a GIF file.
     """
     if isinstance(picture, bytes):
         content = picture
@@ -265,7 +282,8 @@ def data_block(name: str, content: Any) -> Html:
 
     Raises
     ------
-    ValueError : it holds NaN or infinity, which JSON does not know.
+    ValueError
+        It holds NaN or infinity, which JSON does not know.
     """
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # no text in it may end the element or begin a comment

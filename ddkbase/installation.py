@@ -76,7 +76,8 @@ def find_compiler() -> str:
 
     Raises
     ------
-    InstallationError : there is none, or ``CC`` names one that does not exist.
+    InstallationError
+        There is none, or ``CC`` names one that does not exist.
     """
     asked = shlex.split(os.environ.get("CC", ""))
     if asked:
@@ -106,8 +107,9 @@ def require_solver() -> None:
 
     Raises
     ------
-    InstallationError : the finite-element stack, the C compiler or Python's headers are missing,
-        or the folder for compiled forms cannot be written.
+    InstallationError
+        The finite-element stack, the C compiler or Python's headers are missing, or the folder for
+        compiled forms cannot be written.
     """
     if not _is_installed("dolfinx"):
         raise InstallationError(

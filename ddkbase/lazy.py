@@ -25,14 +25,16 @@ def attach(
 
     Parameters
     ----------
-    package : its ``__name__``.
-    file : its ``__file__``; every ``from m import a as b`` of the stub beside it makes ``b`` a
-    public
-        name, ``from . import m as m`` a module.
+    package : str
+        Its ``__name__``.
+    file : str
+        Its ``__file__``; every ``from m import a as b`` of the stub beside it makes ``b``
+        a public name, ``from . import m as m`` a module.
 
     Returns
     -------
-    What the package assigns to ``__getattr__``, ``__dir__`` and ``__all__``.
+    tuple of (callable, callable, list of str)
+        What the package assigns to ``__getattr__``, ``__dir__`` and ``__all__``.
     """
     tree = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
     origins: dict[str, tuple[str, str]] = {}
@@ -48,9 +50,10 @@ def attach(
             hint = f". Did you mean '{close[0]}'?" if close else ""
             raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
         base, attribute = origins[name]
-        if base == package:  # a module of its own
-            return importlib.import_module(f"{package}.{attribute}")
-        value = getattr(importlib.import_module(base), attribute)
+        try:
+            value = vars(importlib.import_module(base))[attribute]
+        except KeyError:  # lazy there, too, or a module that nobody has imported yet
+            value = _of_package(base, attribute, package)
         # a module of the same name that was imported meanwhile must not stand in for the name
         setattr(sys.modules[package], name, value)
         return value
@@ -59,3 +62,9 @@ def attach(
         return public
 
     return get, names, public
+
+
+def _of_package(base: str, attribute: str, package: str) -> Any:
+    if base != package and attribute in getattr(sys.modules[base], "__all__", ()):
+        return getattr(sys.modules[base], attribute)
+    return importlib.import_module(f"{base}.{attribute}")

@@ -23,7 +23,8 @@ def locked(store: Path) -> Iterator[None]:
 
     Raises
     ------
-    StorageError : another process holds it, it cannot be made, or the file system has no locks.
+    StorageError
+        Another process holds it, it cannot be made, or the file system has no locks.
     """
     path = store.with_name(f".{store.name}.lock")
     handle = _lock(path, store)

@@ -31,12 +31,15 @@ def mat_arrays(content: bytes, largest: int) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    content : the bytes of the file.
-    largest : bytes that a packed array may unpack to.
+    content : bytes
+        The bytes of the file.
+    largest : int
+        Bytes that a packed array may unpack to.
 
     Raises
     ------
-    ValueError : not such a file, of version 7.3, damaged, or an array that is too large.
+    ValueError
+        Not such a file, of version 7.3, damaged, or an array that is too large.
     """
     if content[:4] == b"\x89HDF" or b"MATLAB 7.3" in content[:128]:
         raise ValueError("it is of version 7.3; save it with -v7")

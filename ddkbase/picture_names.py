@@ -41,8 +41,10 @@ def picture_path(text: str, overwrite: bool, *sources: str, option: str = "--out
 
     Raises
     ------
-    InputError : an empty name, or a suffix that is none of `PICTURES`.
-    StorageError : as `free_path`.
+    InputError
+        An empty name, or a suffix that is none of `PICTURES`.
+    StorageError
+        As `free_path`.
     """
     check_suffix(path_of(text, option), PICTURES, option)
     return free_path(text, overwrite, *sources, option=option)

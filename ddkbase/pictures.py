@@ -54,13 +54,17 @@ def save_figure(
 
     Parameters
     ----------
-    path : ends in .png, .svg or .pdf.
-    dpi : of a PNG, and of the maps within a vector picture.
+    path : str or Path
+        The file to make; its name ends in .png, .svg or .pdf.
+    dpi : float, default 160
+        Resolution of a PNG, and of the maps within a vector picture.
 
     Raises
     ------
-    InputError : another suffix.
-    StorageError : as `ddkbase.records.write`.
+    InputError
+        Another suffix.
+    StorageError
+        As `ddkbase.records.write`.
     """
     suffix = Path(path).suffix.lower()
     check_suffix(Path(path), PICTURES, "picture")

@@ -56,14 +56,19 @@ def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -
 
     Parameters
     ----------
-    array : anything NumPy turns into an array with ``len(dims)`` axes.
-    dims : dimension names; a single text names one dimension.
-    units : SI unit as text ("V", "1/m^3"); "1" for a pure number or for text.
-    long_name : what a plot writes on its axis, without the unit.
+    array : array_like
+        Anything NumPy turns into an array with ``len(dims)`` axes.
+    dims : str or tuple of str
+        Dimension names; a single text names one dimension.
+    units : str
+        SI unit as text ("V", "1/m^3"); "1" for a pure number or for text.
+    long_name : str
+        What a plot writes on its axis, without the unit.
 
     Raises
     ------
-    ValueError : if the number of dimensions differs, or a text is empty.
+    ValueError
+        If the number of dimensions differs, or a text is empty.
     """
     if not units or not long_name:
         raise ValueError("a variable needs both units and a long name")
@@ -80,15 +85,19 @@ def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset
 
     Parameters
     ----------
-    ds : the dataset; ``ds.attrs`` names ``schema`` and ``schema_version``.
-    schema : the schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
-    where : what the message calls the dataset, usually the file's path.
+    ds : xarray.Dataset
+        The dataset; ``ds.attrs`` names ``schema`` and ``schema_version``.
+    schema : str or None, optional
+        The schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+    where : str, default "dataset"
+        What the message calls the dataset, usually the file's path.
 
     Raises
     ------
-    StorageError : the first thing that is wrong: an unknown or unexpected schema, a missing
-        variable or attribute, wrong dimensions, wrong or missing ``units``, a missing
-        ``long_name``, infinity, or NaN where none may be (see the head of this module).
+    StorageError
+        The first thing that is wrong: an unknown or unexpected schema, a missing variable or
+        attribute, wrong dimensions, wrong or missing ``units``, a missing ``long_name``, infinity,
+        or NaN where none may be (see the head of this module).
     """
     found = ds.attrs.get("schema")
     version = ds.attrs.get("schema_version")
@@ -181,18 +190,23 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
 
     Parameters
     ----------
-    ds : a dataset that passes `validate`.
-    path : the file to make.
-    overwrite : replace an existing file.
+    ds : xarray.Dataset
+        A dataset that passes `validate`.
+    path : str or Path
+        The file to make.
+    overwrite : bool, default False
+        Replace an existing file.
 
     Returns
     -------
-    The path written.
+    Path
+        The path written.
 
     Raises
     ------
-    StorageError : ``ds`` is not valid; the file exists and ``overwrite`` is false; the disk is
-        full, the folder is missing or may not be written.  No file is left behind.
+    StorageError
+        ``ds`` is not valid; the file exists and ``overwrite`` is false; the disk is full, the
+        folder is missing or may not be written. No file is left behind.
     """
     path = Path(path)
     validate(ds, where=str(path))
@@ -218,16 +232,20 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
 
     Parameters
     ----------
-    path : a file made by `write`.
-    schema : the schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+    path : str or Path
+        A file made by `write`.
+    schema : str or None, optional
+        The schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
 
     Returns
     -------
-    The dataset, loaded; the file is closed again.
+    xarray.Dataset
+        The dataset, loaded; the file is closed again.
 
     Raises
     ------
-    StorageError : no such file, not a NetCDF-4 file, cut off or damaged, or not valid.
+    StorageError
+        No such file, not a NetCDF-4 file, cut off or damaged, or not valid.
     """
     path = Path(path)
     if not path.is_file():

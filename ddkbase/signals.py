@@ -18,7 +18,8 @@ def deferred() -> Iterator[None]:
 
     Raises
     ------
-    KeyboardInterrupt : when the context is closed, if a signal came.
+    KeyboardInterrupt
+        When the context is closed, if a signal came.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread gets signals

@@ -70,14 +70,19 @@ def to_si(value: object, unit: str, name: str = "", difference: bool = False) ->
 
     Parameters
     ----------
-    value : text with a unit, or a scalar pint quantity; a bare number only if `unit` is "1".
-    unit : the unit used inside: a coherent SI unit, "eV" for energies, "1" if dimensionless.
-    name : what the value is, for the error message.
-    difference : whether it is a difference, for which a unit with an offset (degC) is wrong.
+    value : str or Quantity
+        Text with a unit, or a scalar pint quantity; a bare number only if `unit` is "1".
+    unit : str
+        The unit used inside: a coherent SI unit, "eV" for energies, "1" if dimensionless.
+    name : str, default ""
+        What the value is, for the error message.
+    difference : bool, default False
+        Whether it is a difference, for which a unit with an offset (degC) is wrong.
 
     Raises
     ------
-    InputError : no unit, wrong dimension, unknown unit, not a number, NaN or infinite.
+    InputError
+        No unit, wrong dimension, unknown unit, not a number, NaN or infinite.
     """
     if isinstance(value, str):
         return _parse(value, unit, name, difference)
@@ -100,7 +105,8 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
 
     Raises
     ------
-    InputError : as `to_si`, for the first offending entry.
+    InputError
+        As `to_si`, for the first offending entry.
     """
     if _is_quantity(values):
         import pint
@@ -129,7 +135,8 @@ def from_si(value: float, unit: str) -> float:
 
     Raises
     ------
-    InputError : unknown unit.
+    InputError
+        Unknown unit.
     """
     target = _unit(unit)
     factor = _factor(unit, _internal_unit(target))

@@ -14,7 +14,8 @@ def parse_yaml(text: str, where: str = "") -> object:
 
     Raises
     ------
-    InputError : not valid YAML, an anchor or alias, or a key given twice; with line and column.
+    InputError
+        Not valid YAML, an anchor or alias, or a key given twice; with line and column.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # which is a SafeLoader

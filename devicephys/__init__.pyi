@@ -1,4 +1,3 @@
-from ddkbase import __version__ as __version__
 from ddkbase.errors import DDKError as DDKError
 from ddkbase.errors import InputError as InputError
 from ddkbase.errors import InstallationError as InstallationError
@@ -18,3 +17,5 @@ from .protocol.waveform import Waveform as Waveform
 from .simulation.settings import Settings as Settings
 from .simulation.simulate import simulate as simulate
 from .simulation.simulate import simulate_pulses as simulate_pulses
+
+__version__: str

@@ -37,47 +37,92 @@ __all__ = ["DDKClassifier", "DDKTransformer"]
 class DDKClassifier(ClassifierMixin, BaseEstimator):
     """DDK layer, standardised features, dense layers; trained by back-propagation.
 
-    ``X`` holds series along its last axis: (samples, steps), or (samples, *channels, steps) as
+    ``X`` holds series along its last axis: (samples, steps), or `(samples, *channels, steps)` as
     such or flattened with ``sample_shape`` to say which. It is scaled into [0, 1] inside.
 
     Parameters
     ----------
-    hidden : widths of the hidden layers.
-    activation : "relu", "sigmoid", "tanh" or "identity" after each.
-    alpha, beta : where the coefficients of the DDK layer start.
-    per : one pair a "network", "channel", "step" or "channel-step".
-    banks : how many pairs read each series.
-    spread : of the random start of the pairs about alpha and beta; None: 0 for one bank, 0.5 for
+    hidden : sequence of int, default (48,)
+        Widths of the hidden layers.
+    activation : {"relu", "sigmoid", "tanh", "identity"}, default "sigmoid"
+        Activation after each hidden layer.
+    alpha : float or array_like, default 0.7
+        Where alpha of the DDK layer starts.
+    beta : float or array_like, default 1.0
+        Where beta of the DDK layer starts.
+    per : {"network", "channel", "step", "channel-step"}, default "network"
+        What has a pair of alpha and beta of its own.
+    banks : int, default 1
+        How many pairs read each series.
+    spread : float or None, optional
+        Spread of the random start of the pairs about alpha and beta; None: 0 for one bank, 0.5 for
         several, which would be all alike else.
-    integrator : "implicit", "explicit" or "exact".
-    form : "reset" or "set".
-    readout : "all" states, every n-th, or the "last".
-    states : "after" each sample, or "before" as in the article, where the last sample goes unused.
-    constraint : of alpha and beta, see `network.DDKLayer`.
-    front : "ddk"; "raw" leaves the DDK layer out, for comparison; or a list of layers in its place.
-    standardise : whether features are standardised; without it the training may fail.
-    sample_shape : shape of one sample where X holds flattened ones.
-    scale : "all", "feature", "sample" or "none", see `network.scaling.Range`.
-    epochs, batch_size, rate, weight_decay, schedule, smoothing : of the training (Adam), see
-        `network.train`. The DDK layer learns at a tenth of the rate.
-    validation_fraction : share of the samples held out of each class to validate on; None, or a
-        class with a single sample and neither patience nor "best": none are held out.
-    patience : epochs without a better validation loss after which training stops; None: never.
-    restore : keep the "last" or the "best" epoch.
-    realise : imprecise hardware in the forward passes, see `network.Realisation`.
-    dtype : "float32" or "float64".
-    random_state : an integer, a RandomState, or None.
-    progress : called after each epoch with an `EpochEvent`.
+    integrator : {"implicit", "explicit", "exact"}, default "implicit"
+        How the equation is integrated.
+    form : {"reset", "set"}, default "reset"
+        Whether the drift lowers or raises the state.
+    readout : str or int, default "all"
+        Which states are read: "all", every n-th, or the "last".
+    states : {"after", "before"}, default "after"
+        Whether the states are those after each sample, or before it as in the article, where the
+        last sample goes unused.
+    constraint : str, default "positive"
+        Constraint of alpha and beta, see `network.DDKLayer`.
+    front : {"ddk", "raw"} or list of Layer, default "ddk"
+        What stands before the classifier: "raw" leaves the DDK layer out, for comparison; a list of
+        layers takes its place.
+    standardise : bool, default True
+        Whether features are standardised; without it the training may fail.
+    sample_shape : sequence of int or None, optional
+        Shape of one sample where X holds flattened ones.
+    scale : {"all", "feature", "sample", "none"}, default "all"
+        How samples are scaled, see `network.scaling.Range`.
+    epochs : int, default 100
+        Passes through the samples, see `network.train`.
+    batch_size : int or None, default 128
+        Samples per step.
+    rate : float, default 0.01
+        Learning rate of Adam. The DDK layer learns at a tenth of it.
+    weight_decay : float, default 1e-3
+        Weight decay of Adam.
+    schedule : str, callable or None, default "cosine"
+        Schedule of the learning rate, see `network.train`.
+    smoothing : float, default 0.0
+        Smoothing of the labels.
+    validation_fraction : float or None, optional
+        Share of the samples held out of each class to validate on; None, or a class with a single
+        sample and neither patience nor "best": none are held out.
+    patience : int or None, optional
+        Epochs without a better validation loss after which training stops; None: never.
+    restore : {"last", "best"}, default "last"
+        Which epoch is kept.
+    realise : Realisation or None, optional
+        Imprecise hardware in the forward passes, see `network.Realisation`.
+    dtype : {"float32", "float64"}, default "float32"
+        Type of parameters and arithmetic.
+    random_state : int, numpy.random.RandomState or None, optional
+        Seed of all that is random.
+    progress : callable or None, optional
+        Called after each epoch with an `EpochEvent`.
 
     Attributes
     ----------
-    classes_ : (classes,).
-    network_ : the trained `network.Network`.
-    history_ : `network.History` of the training.
-    alpha_, beta_ : coefficients after training; empty without a DDK layer.
-    range_ : what was scaled to [0, 1].
-    loss_ : of the last epoch.
-    n_features_in_, n_iter_ : as usual.
+    classes_ : ndarray, shape (classes,)
+        The labels.
+    network_ : Network
+        The trained `network.Network`.
+    history_ : History
+        Course of the training, a `network.History`.
+    alpha_, beta_ : ndarray
+        Coefficients after training; empty without a DDK layer.
+    range_ : Range
+        What was scaled to [0, 1].
+    loss_ : float
+        Loss of the last epoch.
+    n_features_in_ : int
+        Number of columns of X.
+    n_iter_ : int
+        Number of iterations of the fit.
     """
 
     def __init__(
@@ -148,7 +193,7 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train; X (samples, steps) or (samples, *channels, steps), y (samples,) of any labels."""
+        """Train on X (samples, steps) or `(samples, *channels, steps)` and labels y (samples,)."""
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], allow_nd=True)
         check_classification_targets(y)
         seed = check_random_state(self.random_state).randint(2**31 - 1)

@@ -19,11 +19,13 @@ class Range:
 
     Parameters
     ----------
-    how : "all": one range for everything, so that a series keeps its form; "feature": one for
-        each place in a sample; "sample": that of each sample itself, so that loudness does not
-        matter; "none": samples are taken as they are.
-    low, span : of the training samples; arrays of one sample's shape for "feature". A range of no
-        width maps to 0.
+    how : {"all", "feature", "sample", "none"}
+        "all": one range for everything, so that a series keeps its form; "feature": one for each
+        place in a sample; "sample": that of each sample itself, so that loudness does not matter;
+        "none": samples are taken as they are.
+    low, span : ndarray
+        Lowest value of the training samples and width of their range; arrays of one sample's shape
+        for "feature". A range of no width maps to 0.
     """
 
     how: str

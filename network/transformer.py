@@ -26,24 +26,38 @@ __all__ = ["DDKTransformer"]
 class DDKTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """States of DDK elements with fixed alpha and beta under the series in the rows of X.
 
-    ``X`` is (samples, steps) or (samples, *channels, steps), or flattened with ``sample_shape`` to
-    say which. It is scaled into [0, 1] inside. What comes out is (samples, features), the states of
-    one pair after the other.
+    ``X`` is (samples, steps) or `(samples, *channels, steps)`, or flattened with ``sample_shape``
+    to say which. It is scaled into [0, 1] inside. What comes out is (samples, features), the states
+    of one pair after the other.
 
     Parameters
     ----------
-    alpha, beta : numbers, or a number per bank; every bank reads every series.
-    integrator : "implicit", "explicit" or "exact".
-    form : "reset" or "set".
-    readout : "all" states, every n-th, or the "last".
-    states : "after" each sample, or "before" as in the article, where the last sample goes unused.
-    sample_shape : shape of one sample where X holds flattened ones.
-    scale : "all", "feature", "sample" or "none", see `network.scaling.Range`.
+    alpha : float or array_like, default 0.7
+        Diffusion, a number, or a number per bank; every bank reads every series.
+    beta : float or array_like, default 1.0
+        Drift, likewise.
+    integrator : {"implicit", "explicit", "exact"}, default "implicit"
+        How the equation is integrated.
+    form : {"reset", "set"}, default "reset"
+        Whether the drift lowers or raises the state.
+    readout : str or int, default "all"
+        Which states are read: "all", every n-th, or the "last".
+    states : {"after", "before"}, default "after"
+        Whether the states are those after each sample, or before it as in the article, where the
+        last sample goes unused.
+    sample_shape : sequence of int or None, optional
+        Shape of one sample where X holds flattened ones.
+    scale : {"all", "feature", "sample", "none"}, default "all"
+        How samples are scaled, see `network.scaling.Range`.
 
     Attributes
     ----------
-    range_ : what was scaled to [0, 1].
-    n_features_in_, feature_names_in_ : as usual.
+    range_ : Range
+        What was scaled to [0, 1].
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray
+        Their names, where X has names.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The rules of docstrings, and what breaks them.
 
-The house style is numpydoc's sections, with the description of a parameter behind its name; short
-functions may say the same in a sentence. Of a public name is asked:
+The house style is numpydoc's sections; short functions may say the same in a sentence. What the
+sections have to look like is asked in `test_docstrings_numpydoc`. Of a public name is asked:
 
 * a summary that ends with a full stop;
 * every argument, in the section "Parameters" or "Attributes", or by name in the text, or by a
@@ -18,13 +18,14 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("devicephys", "compact", "network")
+PACKAGES = ("ddkbase", "devicephys", "compact", "network", "ddk")
 #: the toolkit's errors; the last stands for all
 ERRORS = (
     "InputError",
@@ -169,15 +170,15 @@ def _own_arguments(found: type) -> list[str]:
 def _arguments(text: str, names: list[str], around: str | None = None) -> list[str]:
     if _POINTER.search(text):
         return []
-    listed = set()
-    for line in _section(around or text, "Parameters", "Attributes").splitlines():
-        head, colon, _ = line.partition(" : ")
-        if colon and not line.startswith("    "):
-            listed |= {one.strip().lstrip("*") for one in head.split(",")}
+    entries = _section(around or text, "Parameters", "Attributes")
+    described = list(_entries(entries))
+    listed = {name for name, says in described if says}
+    silent = {name for name, says in described if not says} - listed
+    prose = around or text
     missing = []
     for name in names:
         bare = name.strip("*")
-        mentioned = re.search(rf"(?<![\w.]){re.escape(bare)}(?!\w)", around or text)
+        mentioned = re.search(rf"(?<![\w.]){re.escape(bare)}(?!\w)", prose) and bare not in silent
         # "`terms_*`" stands for all of that beginning
         family = any(
             bare.startswith(start) for start in re.findall(r"`(\w+_)\*`", text + (around or ""))
@@ -185,6 +186,14 @@ def _arguments(text: str, names: list[str], around: str | None = None) -> list[s
         if bare not in listed and not mentioned and not family:
             missing.append(bare)
     return [f"does not say what {', '.join(missing)} is"] if missing else []
+
+
+def _entries(section: str) -> Iterator[tuple[str, bool]]:
+    """Names of a section, and whether there is a text below the line ``name : type``."""
+    for line, below in itertools.pairwise([*section.splitlines(), ""]):
+        if line.strip() and not line.startswith(" "):
+            for one in line.partition(" : ")[0].split(","):
+                yield one.strip().lstrip("*"), re.match(r" +\S", below) is not None
 
 
 def _returned(text: str, function: Any, is_property: bool, owner: Any) -> list[str]:

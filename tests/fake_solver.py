@@ -170,7 +170,7 @@ def module(behaviour: str) -> types.ModuleType:
 if __name__ == "__main__":
     sys.modules["devicephys.simulation.simulate"] = module(sys.argv.pop(1))
     from ddkbase import installation
-    from devicephys.cli.main import main
+    from devicephys.cli import main
 
     # No finite-element stack and no MPI: these processes are also run with hardly any disk.
     installation.require_solver = lambda: None

@@ -50,6 +50,18 @@ def silent_argument(path: str, count: int) -> str:
     return path * count
 
 
+def argument_without_text(path: str, *, count: int) -> None:
+    """Print a text several times.
+
+    Parameters
+    ----------
+    path : str
+        Where the text is.
+    count : int
+    """
+    print(path * count)
+
+
 def silent_return(path: str) -> str:
     """Read the file at ``path``."""
     return path
@@ -65,11 +77,13 @@ def half_silent_error(path: str) -> None:
 
     Parameters
     ----------
-    path : of the file.
+    path : str
+        Where the file is.
 
     Raises
     ------
-    InputError : the name is empty.
+    InputError
+        The name is empty.
     """
     if not path:
         raise InputError("the name is empty", path)
@@ -81,15 +95,20 @@ def good(path: str, *, count: int = 1) -> str:
 
     Parameters
     ----------
-    path, count : which file, and how often.
+    path : str
+        Which file.
+    count : int, default 1
+        How often.
 
     Returns
     -------
-    Its text.
+    str
+        Its text.
 
     Raises
     ------
-    StorageError : there is no such file.
+    StorageError
+        There is no such file.
     """
     if not count:
         raise StorageError("there is no such file", path)
@@ -101,6 +120,7 @@ def good(path: str, *, count: int = 1) -> str:
     [
         (wrong_summary, "does not end with a full stop"),
         (silent_argument, "does not say what count is"),
+        (argument_without_text, "does not say what count is"),
         (silent_return, "does not say what it returns"),
         (silent_error, "does not say that it raises InputError"),
         (half_silent_error, "does not say that it raises StorageError"),

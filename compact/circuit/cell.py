@@ -3,11 +3,13 @@
 Time and pulses: the state moves only while a pulse is on, and one pulse of the width at which
 alpha and beta were fitted is one unit of their time,
 
+::
+
     dy/dt = (alpha/y - beta x)/width    while v < -threshold (RESET),
     dy/dt = (alpha/y + beta x)/width    while v > threshold (SET),    else 0.
 
 A pulse of half the width counts half. With a table, alpha and beta are looked up by the amplitude
-and x = 1; with the fit of one amplitude, x = |v|/amplitude, at most 1.
+and x = 1; with the fit of one amplitude, x = `|v|/amplitude`, at most 1.
 """
 
 from __future__ import annotations
@@ -60,23 +62,33 @@ def cell_of(
 
     Parameters
     ----------
-    source : an AlphaBetaFit, or a table: a Dataset with alpha, beta, conductance_min and
-        conductance_max on amplitude, width, initial_resistance (each may be missing), and on cycle
-        and device, over whose valid entries the mean is taken. Negative amplitudes are RESET,
-        positive ones SET; where all are positive, ``direction`` says which, else RESET.
-    opposite : the same for the other polarity; None: the numbers of ``source`` serve both.
-    width : width of the pulses, text with a unit; of a table, which of its widths.
-    amplitude, opposite_amplitude : of fits, the amplitude of their pulses, x = 1.
-    initial_resistance : of a table, which of its initial resistances.
-    conductance_min, conductance_max : the window, instead of that of the source.
-    threshold : voltage from which a pulse is on; default: half the lowest amplitude.
-    initial_state : y at the start; default 1, or 0 where ``source`` is a SET fit or table.
-    name : of the module or subcircuit.
+    source : AlphaBetaFit or xarray.Dataset
+        An AlphaBetaFit, or a table: a Dataset with alpha, beta, conductance_min and conductance_max
+        on amplitude, width, initial_resistance (each may be missing), and on cycle and device, over
+        whose valid entries the mean is taken. Negative amplitudes are RESET, positive ones SET;
+        where all are positive, ``direction`` says which, else RESET.
+    opposite : AlphaBetaFit or xarray.Dataset, optional
+        The same for the other polarity; None: the numbers of ``source`` serve both.
+    width : str or None, optional
+        Width of the pulses, text with a unit; of a table, which of its widths.
+    amplitude, opposite_amplitude : str or None, optional
+        For fits, the amplitude of their pulses, x = 1.
+    initial_resistance : str or None, optional
+        For a table, which of its initial resistances.
+    conductance_min, conductance_max : str or None, optional
+        The window, instead of that of the source.
+    threshold : str or None, optional
+        Voltage from which a pulse is on; default: half the lowest amplitude.
+    initial_state : float or None, optional
+        y at the start; default 1, or 0 where ``source`` is a SET fit or table.
+    name : str, default "ddk_cell"
+        Name of the module or subcircuit.
 
     Raises
     ------
-    InputError : a fit that is not valid, a setting that is missing or not in the table, numbers
-        that make no cell.
+    InputError
+        A fit that is not valid, a setting that is missing or not in the table, numbers that make no
+        cell.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _KEYWORDS:
         raise InputError(f"{shorten(name)} is no name of a module", "name", "Write e.g. 'ddk_cell'")

@@ -29,15 +29,24 @@ def to_spice(
 
     Parameters
     ----------
-    source, opposite, cell : the fit or table, the one of the other polarity, and the arguments
-        width, amplitude, initial_resistance, conductance_min, ... of
-        `compact.circuit.cell.cell_of`.
-    overwrite : replace an existing file.
+    source : object
+        The fit or table, the one of the other polarity, and the arguments width, amplitude,
+        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
+    opposite : object, optional
+        The fit or table, the one of the other polarity, and the arguments width, amplitude,
+        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
+    **cell : dict, optional
+        The fit or table, the one of the other polarity, and the arguments width, amplitude,
+        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
+    overwrite : bool, default False
+        Replace an existing file.
 
     Raises
     ------
-    InputError : no cell can be made of it.
-    StorageError : the file exists or cannot be written.
+    InputError
+        No cell can be made of it.
+    StorageError
+        The file exists or cannot be written.
     """
     return _write(spice_text(cell_of(source, opposite, **cell)), path, overwrite)
 
@@ -54,8 +63,10 @@ def to_csv(source: Any, path: PathLike, *, overwrite: bool = False) -> Path:
 
     Raises
     ------
-    InputError : ``source`` is neither a fit, a table nor a dataset.
-    StorageError : the file exists or cannot be written.
+    InputError
+        ``source`` is neither a fit, a table nor a dataset.
+    StorageError
+        The file exists or cannot be written.
     """
     return _write(csv_text(source), path, overwrite)
 
@@ -70,7 +81,8 @@ def from_csv(path: PathLike) -> xr.Dataset:
 
     Raises
     ------
-    StorageError : no such file, not one of `to_csv`, or damaged.
+    StorageError
+        No such file, not one of `to_csv`, or damaged.
     """
     return dataset_of_csv(text_of(Path(path)), str(path))
 

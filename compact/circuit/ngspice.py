@@ -28,7 +28,8 @@ def version() -> str:
 
     Raises
     ------
-    InstallationError : it is not installed.
+    InstallationError
+        It is not installed.
     """
     text = subprocess.run([_program(), "--version"], capture_output=True, text=True).stdout
     match = re.search(r"ngspice-\S+", text)
@@ -48,20 +49,34 @@ def run_transient(
 
     Parameters
     ----------
-    circuit : netlist without analysis and without ``.end``; the first line is its title.
-    vectors : what to return, e.g. "v(y)", "i(vte)".
-    step, stop, largest_step : [s].
-    timeout : seconds after which ngspice is stopped.
+    circuit : str
+        Netlist without analysis and without ``.end``; the first line is its title.
+    vectors : sequence of str
+        What to return, e.g. "v(y)", "i(vte)".
+    step : float, s
+        Step of the output.
+    stop : float, s
+        End of the analysis.
+    largest_step : float or None, s, optional
+        Largest step of the solver.
+    timeout : float, s, default 300.0
+        Time after which ngspice is stopped.
 
     Returns
     -------
-    Times (n,) and values (n, len(vectors)).
+    times : ndarray, shape (n,), s
+        The instants.
+    values : ndarray, shape (n, len(vectors))
+        Values of the vectors at them.
 
     Raises
     ------
-    InstallationError : ngspice is not installed.
-    SolverError : it reports an error, does not reach ``stop``, or takes too long.
-    InputError : no vector.
+    InstallationError
+        ngspice is not installed.
+    SolverError
+        It reports an error, does not reach ``stop``, or takes too long.
+    InputError
+        No vector.
     """
     program = _program()
     if not vectors:

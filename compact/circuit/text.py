@@ -35,7 +35,8 @@ def as_dataset(source: Any) -> xr.Dataset:
 
     Raises
     ------
-    InputError : something else, or a variable that is neither number nor text.
+    InputError
+        Something else, or a variable that is neither number nor text.
     """
     import xarray as xr
 
@@ -103,7 +104,8 @@ def dataset_of_json(text: str, path: str) -> xr.Dataset:
 
     Raises
     ------
-    StorageError : something else, or damaged.
+    StorageError
+        Something else, or damaged.
     """
     import xarray as xr
 
@@ -168,7 +170,8 @@ def dataset_of_csv(text: str, path: str) -> xr.Dataset:
 
     Raises
     ------
-    StorageError : something else, or damaged.
+    StorageError
+        Something else, or damaged.
     """
     import xarray as xr
 
@@ -205,7 +208,8 @@ def text_of(path: Path) -> str:
 
     Raises
     ------
-    StorageError : it is not there, cannot be read or is no text.
+    StorageError
+        It is not there, cannot be read or is no text.
     """
     try:
         return path.read_bytes().decode("utf-8")
@@ -265,7 +269,8 @@ def _plain(attrs: Mapping[Any, Any], where: str) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : one that is neither number nor text, nor a list of them.
+    InputError
+        One that is neither number nor text, nor a list of them.
     """
     out = {}
     for key, value in attrs.items():

@@ -1,4 +1,4 @@
-"""All commands of ``ddk-compact``: importing a module of this folder adds its own to the application."""
+"""All commands of ``ddk-compact``; importing a module adds its own."""
 
 from compact.cli import fit, laws, tables  # noqa: F401
 from compact.cli.options import app

@@ -102,7 +102,8 @@ def law_rows(ds: Any) -> list[list[str]]:
 
     Parameters
     ----------
-    ds : of `compact.compare_laws`; medians are taken over its valid trains.
+    ds : xarray.Dataset
+        Dataset of `compact.compare_laws`; medians are taken over its valid trains.
     """
     import numpy as np
 

@@ -83,14 +83,25 @@ def open_trains(
 
     Parameters
     ----------
-    output : gets the assumptions.
-    source : a campaign's store, or a file.
-    train, split, sheet, delimiter : as of the options.
-    columns : the other options; those that are None are left out.
+    output : Output
+        Gets the assumptions.
+    source : str
+        A campaign's store, or a file.
+    train : list of str or None, optional
+        As for the options.
+    split : bool, default False
+        As for the options.
+    sheet, delimiter : str or None, optional
+        As for the options.
+    **columns : dict, optional
+        The other options; those that are None are left out.
 
     Raises
     ------
-    InputError, StorageError : as `compact.table.source.open_source`.
+    InputError
+        As `compact.table.source.open_source`.
+    StorageError
+        As `compact.table.source.open_source`.
     """
     from compact.table.source import open_source
 

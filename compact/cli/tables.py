@@ -1,6 +1,6 @@
 """The commands of ``ddk-compact``: from pulse trains to tables, and from tables to settings.
 
-What all commands share is in `compact.cli.options`; `compact.cli.main` starts them. Whatever takes
+What all commands share is in `compact.cli.options`; `compact.cli` starts them. Whatever takes
 time to import is imported inside the commands, so that ``--help`` is quick.
 """
 

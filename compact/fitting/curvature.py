@@ -42,10 +42,13 @@ def curvature(model: TrainModel, theta: np.ndarray, free: np.ndarray) -> Curvatu
 
     Parameters
     ----------
-    model : of N trains.
-    theta : their optima, (N, p), as in `compact.fitting.model`.
-    free : (N, p), parameters that are neither fixed nor at a bound; the others are held. NaN where
-        fewer than two are free or the train has no samples to spare.
+    model : TrainModel
+        Model of N trains.
+    theta : ndarray, shape (N, p)
+        Their optima, as in `compact.fitting.model`.
+    free : ndarray, shape (N, p)
+        Parameters that are neither fixed nor at a bound; the others are held. NaN where fewer than
+        two are free or the train has no samples to spare.
     """
     number = len(theta)
     found = Curvature(

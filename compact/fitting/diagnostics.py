@@ -17,13 +17,20 @@ class Diagnosis:
 
     Attributes
     ----------
-    covariance : (N, p, p); NaN for parameters at a bound or fixed, which have no error.
-    errors : standard errors, (N, p); likewise.
-    correlation : (N, p, p).
-    condition : of the Jacobian in the free parameters, columns of unit length, (N,).
-    at_bound : (N, p); fixed parameters do not count.
-    free : (N, p).
-    notes : (N,), why alpha and beta are not both determined; empty if they are.
+    covariance : ndarray, shape (N, p, p)
+        Covariances of the parameters; NaN at a bound or where fixed, where there is no error.
+    errors : ndarray, shape (N, p)
+        Standard errors; NaN likewise.
+    correlation : ndarray, shape (N, p, p)
+        Correlations of the parameters; NaN likewise.
+    condition : ndarray, shape (N,)
+        Condition of the Jacobian in the free parameters, columns of unit length.
+    at_bound : ndarray, shape (N, p)
+        Which parameters are at a bound; fixed ones do not count.
+    free : ndarray, shape (N, p)
+        Which parameters are neither fixed nor at a bound.
+    notes : ndarray, shape (N,)
+        Why alpha and beta are not both determined; empty if they are.
     """
 
     covariance: np.ndarray

@@ -41,23 +41,42 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    column : which column of X counts the pulses.
-    direction : "down", "up", or None: what the conductance does.
-    loss : "linear", "soft_l1" or "huber".
-    starts : how many starts are followed.
-    limit : upper bound of alpha and beta per unit of X, or per span of X if that is shorter.
-    random_state : seed of the starts, or None for 0.
+    column : int, default 0
+        Which column of X counts the pulses.
+    direction : {"down", "up"} or None, optional
+        What the conductance does.
+    loss : {"linear", "soft_l1", "huber"}, default "linear"
+        What a residual costs; the latter two forgive outliers.
+    starts : int, default 3
+        How many starts are followed.
+    limit : float, default 10.0
+        Upper bound of alpha and beta per unit of X, or per span of X if that is shorter.
+    random_state : int or None, optional
+        Seed of the starts, or None for 0.
 
     Attributes
     ----------
-    alpha_, beta_ : per unit of X.
-    conductance_min_, conductance_max_ : in the unit of y.
-    alpha_stderr_, beta_stderr_, covariance_ : of the parameters in that order, (4, 4).
-    at_bound_ : (4,).
-    determined_, note_ : whether the reads determine alpha_ and beta_, and why not. Where the first
-        pulse does over 99 % of the change, they describe the reads, but the errors are NaN.
-    origin_ : number of pulses at which the train begins.
-    n_features_in_, n_iter_ : as usual.
+    alpha_, beta_ : float
+        Alpha and beta per unit of X.
+    conductance_min_, conductance_max_ : float
+        Ends of the window in the unit of y.
+    alpha_stderr_, beta_stderr_ : float
+        Standard errors of alpha and beta.
+    covariance_ : ndarray, shape (4, 4)
+        Covariance of the parameters in the order alpha, beta, minimum and maximum.
+    at_bound_ : ndarray, shape (4,)
+        Which parameters are at a bound.
+    determined_ : bool
+        Whether the reads determine `alpha_` and `beta_`. Where the first pulse does over 99 % of
+        the change, they describe the reads, but the errors are NaN.
+    note_ : str
+        Why not; empty if they do.
+    origin_ : float
+        Number of pulses at which the train begins.
+    n_features_in_ : int
+        Number of columns of X.
+    n_iter_ : int
+        Number of iterations of the fit.
     """
 
     def __init__(
@@ -87,7 +106,8 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
-        InputError : an unknown direction, a column that X does not have, fewer than 3 reads.
+        InputError
+            An unknown direction, a column that X does not have, fewer than 3 reads.
         """
         X, y = validate_data(self, X, y, y_numeric=True, dtype=float)
         if self.direction not in (None, "down", "up"):

@@ -69,7 +69,8 @@ def fit(
 
     Raises
     ------
-    InputError : as `fit_many`, and for a train that it would mark as not valid.
+    InputError
+        As `fit_many`, and for a train that it would mark as not valid.
     """
     ds = fit_many(
         train,
@@ -115,37 +116,52 @@ def fit_many(
 
     Parameters
     ----------
-    conductance : array (trains, n) or (n,) in S, first the conductance before the first pulse (or
-        after it, if nothing was read before: it then takes its place), then after each pulse;
-        NaN at the end of a row is padding. Or a DataArray, or a Dataset: a ``PulseTrace``, or
-        (train, pulse) as `compact.read_pulses` gives it.
-    method : "better" or "article"; see the module's table.
-    integrator : "explicit", "implicit" or "exact".
-    direction : "down", "up", or one of them per train; None: what each train does.
-    x : inputs of the pulses, 0 to 1, shape (n - 1,) or (trains, n - 1); 1 by default.
-    seed : of the starts.
-    loss : "linear", "soft_l1" or "huber"; the latter two forgive outliers.
-    starts : how many starts are followed to their optimum.
-    window : "free" or "data"; see the module's table.
-    limit : upper bound of alpha and beta.
-    mirror : fit up trains as mirror images of down trains.
-    pooled : one alpha and beta for all trains, which go the same way, G_min and G_max for each.
-    normalised : the conductance is a pure number that may be negative; by default if the data say
-        so by ``units = "1"``.
-    skip_missing : NaN within a train is a read not made, not an error.
+    conductance : array_like, shape (trains, n) or (n,), S, or xarray.Dataset
+        First the conductance before the first pulse (or after it, if nothing was read before: it
+        then takes its place), then after each pulse; NaN at the end of a row is padding. May be a
+        DataArray, or a Dataset: a ``PulseTrace``, or (train, pulse) as `compact.read_pulses` gives
+        it.
+    method : {"better", "article"}, default "better"
+        How the fit is done, see the module's table.
+    integrator : {"explicit", "implicit", "exact"} or None, optional
+        How the equation is integrated.
+    direction : {"down", "up"}, sequence of str or None, optional
+        "down", "up", or one of them per train; None: what each train does.
+    x : array_like or None, shape (n - 1,) or (trains, n - 1), optional
+        Inputs of the pulses, 0 to 1; 1 by default.
+    seed : int, default 0
+        Seed of the starts.
+    loss : {"linear", "soft_l1", "huber"}, default "linear"
+        What a residual costs; the latter two forgive outliers.
+    starts : int or None, optional
+        How many starts are followed to their optimum.
+    window : {"free", "data"}, default "free"
+        Whether the window is fitted or is that of the data, see the module's table.
+    limit : float, default 10.0
+        Upper bound of alpha and beta.
+    mirror : bool, default False
+        Fit up trains as mirror images of down trains.
+    pooled : bool, default False
+        One alpha and beta for all trains, which go the same way, G_min and G_max for each.
+    normalised : bool or None, optional
+        The conductance is a pure number that may be negative; by default if the data say so by
+        ``units = "1"``.
+    skip_missing : bool, default False
+        NaN within a train is a read not made, not an error.
 
     Returns
     -------
-    Dataset on ``train`` (and ``parameter``): see `compact.fitting.result.dataset`. A train that
-    cannot be
-    fitted has ``valid`` False and a ``reason``, and NaN elsewhere. One whose first pulse does over
-    99 % of the change is not valid either, nor is one whose fitted curve is that of any larger
-    beta: it has a window and a curve, but no alpha and beta.
+    xarray.Dataset
+        Dataset on ``train`` (and ``parameter``): see `compact.fitting.result.dataset`. A train that
+        cannot be fitted has ``valid`` False and a ``reason``, and NaN elsewhere. One whose first
+        pulse does over 99 % of the change is not valid either, nor is one whose fitted curve is
+        that of any larger beta: it has a window and a curve, but no alpha and beta.
 
     Raises
     ------
-    InputError : an argument out of its range, data of the wrong shape or unit, or a pooled fit
-        with a train that cannot be fitted.
+    InputError
+        An argument out of its range, data of the wrong shape or unit, or a pooled fit with a train
+        that cannot be fitted.
     """
     starts = starts if starts is not None else (20 if method == "article" else 2)
     if integrator is None:

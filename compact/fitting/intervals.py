@@ -3,6 +3,8 @@
 The interval of a parameter holds the values t for which the best fit with the parameter held at t
 has a sum of squares S(t) of at most
 
+::
+
     S + s^2 q^2,    s^2 = S/(n - p),    q = Student's t of n - p at the level,
 
 S being that of the optimum: the inverted F test (Bates and Watts, Nonlinear Regression Analysis,
@@ -29,10 +31,10 @@ from ddkbase.errors import InputError, closest, shorten
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["intervals"]
+__all__ = ["profile_intervals"]
 
 
-def intervals(
+def profile_intervals(
     fits: xr.Dataset,
     *,
     level: float = 0.95,
@@ -42,21 +44,27 @@ def intervals(
 
     Parameters
     ----------
-    fits : what ``fit_many`` returned, method "better", squared residuals, trains not pooled.
-    level : of the intervals, above 0 and below 1.
-    parameters : which are wanted, of alpha, beta, conductance_min, conductance_max.
+    fits : xarray.Dataset
+        What ``fit_many`` returned, method "better", squared residuals, trains not pooled.
+    level : float, default 0.95
+        Level of the intervals, above 0 and below 1.
+    parameters : sequence of str, default ("alpha", "beta")
+        Which parameters are wanted, of alpha, beta, conductance_min, conductance_max.
 
     Returns
     -------
-    Dataset on ``train`` and ``parameter``: ``lower`` and ``upper``, in SI units (NaN: not fitted),
-    ``lower_open`` and ``upper_open``, whether a bound of the parameter ends it there;
-    ``bias`` by Box's formula and ``bound_distance``, the distance of the estimate from its nearest
-    bound, both in standard errors, for all four parameters on ``fitted_parameter``. On ``train``:
-    ``curvature_parameter_effects`` and ``curvature_intrinsic`` (see `compact.fitting.curvature`).
+    xarray.Dataset
+        Dataset on ``train`` and ``parameter``: ``lower`` and ``upper``, in SI units (NaN: not
+        fitted), ``lower_open`` and ``upper_open``, whether a bound of the parameter ends it there;
+        ``bias`` by Box's formula and ``bound_distance``, the distance of the estimate from its
+        nearest bound, both in standard errors, for all four parameters on ``fitted_parameter``. On
+        ``train``: ``curvature_parameter_effects`` and ``curvature_intrinsic`` (see
+        `compact.fitting.curvature`).
 
     Raises
     ------
-    InputError : another kind of fit, a level or parameter that does not exist.
+    InputError
+        Another kind of fit, a level or parameter that does not exist.
     """
     import xarray as xr
 

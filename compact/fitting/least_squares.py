@@ -36,12 +36,18 @@ class Solution:
 
     Attributes
     ----------
-    x : parameters, (n, p).
-    cost : half the sum of squares, or of the robust loss, (n,).
-    gradient : of the cost, (n, p).
-    hessian : J^T J at the end, (n, p, p), robust weights in it.
-    converged : (n,), whether a tolerance was met before ``steps`` ran out.
-    steps : model evaluations per problem, (n,).
+    x : ndarray, shape (n, p)
+        Parameters.
+    cost : ndarray, shape (n,)
+        Half the sum of squares, or of the robust loss.
+    gradient : ndarray, shape (n, p)
+        Gradient of the cost.
+    hessian : ndarray, shape (n, p, p)
+        J^T J at the end, with the robust weights in it.
+    converged : ndarray, shape (n,)
+        Whether a tolerance was met before ``steps`` ran out.
+    steps : ndarray, shape (n,)
+        Model evaluations per problem.
     """
 
     x: np.ndarray
@@ -68,18 +74,28 @@ def solve(
 
     Parameters
     ----------
-    model : residuals and Jacobian; see `Model`. Numbers that are not finite count as a bad step.
-    start : first parameters, (n, p); clipped to the bounds.
-    lower, upper : bounds, broadcasting to (n, p); equal ones fix a parameter.
-    loss : "linear", "soft_l1" or "huber"; with z the squared residual over ``scale``^2.
-    scale : residual beyond which a robust loss counts less than squared, scalar or (n,).
-    steps : model evaluations at most.
-    tolerance : relative size of step, of reduction, and of the gradient's cosine to stop at.
-    algebra : "normal" or "qr".
+    model : callable
+        Residuals and Jacobian; see `Model`. Numbers that are not finite count as a bad step.
+    start : ndarray, shape (n, p)
+        First parameters; clipped to the bounds.
+    lower, upper : ndarray, shape (n, p)
+        Bounds that broadcast to; equal ones fix a parameter.
+    loss : {"linear", "soft_l1", "huber"}, default "linear"
+        Cost of the squared residual in units of the square of ``scale``.
+    scale : float or ndarray, default 1.0
+        Residual beyond which a robust loss counts less than squared; a number, or one for each of
+        the n problems.
+    steps : int, default 100
+        Largest number of model evaluations.
+    tolerance : float, default 1e-9
+        Relative size of step, of reduction, and of the gradient's cosine to stop at.
+    algebra : {"normal", "qr"}, default "normal"
+        How the linear least squares are solved.
 
     Raises
     ------
-    InputError : an unknown loss or algebra, bounds that cross, a start with NaN.
+    InputError
+        An unknown loss or algebra, bounds that cross, a start with NaN.
     """
     start = np.atleast_2d(np.asarray(start, float))
     n, p = start.shape

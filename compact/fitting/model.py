@@ -31,9 +31,12 @@ class TrainModel:
 
     Attributes
     ----------
-    trains : what is fitted; mirrored trains are mirrored already.
-    integrator : "explicit", "implicit" or "exact".
-    sign : -1 for Eq. (4), +1 for Eq. (3).
+    trains : Trains
+        What is fitted; mirrored trains are mirrored already.
+    integrator : {"explicit", "implicit", "exact"}
+        How the equation is integrated.
+    sign : int
+        -1 for Eq. (4), +1 for Eq. (3).
     """
 
     trains: Trains

@@ -30,12 +30,15 @@ def same_curve(curve: np.ndarray, faster: np.ndarray, weights: np.ndarray) -> np
 
     Parameters
     ----------
-    curve, faster : states (n, N) with alpha and beta as fitted, and with both doubled.
-    weights : (n, N), 1 where there is a read; other places do not count.
+    curve, faster : ndarray, shape (n, N)
+        States with alpha and beta as fitted, and with both doubled.
+    weights : ndarray, shape (n, N)
+        Weights, 1 where there is a read; other places do not count.
 
     Returns
     -------
-    (N,), True where the two differ by less than 1 - `FIRST` of the curve's own range.
+    ndarray, shape (N,)
+        True where the two differ by less than 1 - `FIRST` of the curve's own range.
     """
     there = weights > 0
     range_of = np.where(there, curve, -np.inf).max(0) - np.where(there, curve, np.inf).min(0)
@@ -62,12 +65,17 @@ def leave_plateau(
 
     Parameters
     ----------
-    lower, upper : bounds (N, 4) of the model.
-    pair : where the search ended, (N, 2), as `compact.fitting.reduced.ReducedModel` has it.
+    lower, upper : ndarray, shape (N, 4)
+        Bounds of the model.
+    pair : ndarray, shape (N, 2)
+        Where the search ended, as `compact.fitting.reduced.ReducedModel` has it.
 
     Returns
     -------
-    The trains with a better optimum, and that optimum, (N', 2).
+    index : ndarray, shape (N',)
+        The trains with a better optimum.
+    pair : ndarray, shape (N', 2)
+        That optimum.
     """
     stuck = np.flatnonzero(on_plateau(model, np.stack([pair[:, 0] * pair[:, 1], pair[:, 0]], 1)))
     if not stuck.size:

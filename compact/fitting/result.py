@@ -167,22 +167,41 @@ class AlphaBetaFit:
 
     Attributes
     ----------
-    alpha, beta, conductance_min, conductance_max : the optimum.
-    alpha_stderr, beta_stderr, conductance_min_stderr, conductance_max_stderr : standard errors; NaN
-        where the parameter is at a bound or was not fitted.
-    covariance, correlation : (4, 4), in the order of ``parameters``; NaN likewise.
-    condition : of the Jacobian with columns of unit length.
-    at_bound : which of the parameters are at a bound.
-    residual_sum : R, on the scale where the train spans 0 to 1.
-    residual_autocorrelation, durbin_watson : of neighbouring residuals.
-    determined, note : whether the train determines alpha and beta, and why not.
-    valid, reason : whether the train was fitted, and why not.
-    n_pulses, direction : of the train; it goes "down" or "up".
-    method, integrator : how it was fitted, as in `compact.fit_many`.
-    units : of the conductances, "S" or "1".
-    mirror : whether it is an up train fitted as the mirror image of a down train, by Eq. (4): the
+    alpha, beta, conductance_min, conductance_max : float
+        The optimum.
+    alpha_stderr, beta_stderr, conductance_min_stderr, conductance_max_stderr : float
+        Standard errors; NaN where the parameter is at a bound or was not fitted.
+    covariance, correlation : ndarray, shape (4, 4)
+        Covariances and correlations, in the order of ``parameters``; NaN likewise.
+    condition : float
+        Condition of the Jacobian with columns of unit length.
+    at_bound : dict of str to bool
+        Which of the parameters are at a bound.
+    residual_sum : float
+        Sum of squared residuals R, on the scale where the train spans 0 to 1.
+    residual_autocorrelation, durbin_watson : float
+        Autocorrelation of neighbouring residuals, and their Durbin-Watson number.
+    determined : bool
+        Whether the train determines alpha and beta.
+    note : str
+        Why it does not; empty if it does.
+    valid : bool
+        Whether the train was fitted.
+    reason : str
+        Why it was not; empty if it was.
+    n_pulses : int
+        Number of pulses of the train.
+    direction : {"down", "up"}
+        Which way the train goes.
+    method, integrator : str
+        How it was fitted, as in `compact.fit_many`.
+    units : {"S", "1"}
+        Unit of the conductances.
+    mirror : bool, default False
+        Whether it is an up train fitted as the mirror image of a down train, by Eq. (4): the
         distance from ``conductance_max`` over the window is y.
-    conductance, fitted : the train and the curve, (n_pulses + 1,).
+    conductance, fitted : ndarray, shape (n_pulses + 1,)
+        The train and the curve.
     """
 
     alpha: float

@@ -25,14 +25,22 @@ class Trains:
 
     Attributes
     ----------
-    values : (n, N), conductance from 0 (smallest of the train) to 1 (largest); 0 where missing.
-    weights : (n, N), 1 where there is a value.
-    x : inputs (n - 1, 1) or (n - 1, N).
-    low, span : smallest conductance and difference to the largest, (N,).
-    lengths : number of pulses, (N,).
-    up : (N,), whether the train rises.
-    physical : whether a negative conductance is impossible.
-    reasons : (N,), why a train cannot be fitted; empty where it can.
+    values : ndarray, shape (n, N)
+        Conductance from 0 (smallest of the train) to 1 (largest); 0 where missing.
+    weights : ndarray, shape (n, N)
+        Weight of each, 1 where there is a value.
+    x : ndarray, shape (n - 1, 1) or (n - 1, N)
+        Inputs.
+    low, span : ndarray, shape (N,)
+        Smallest conductance and difference to the largest.
+    lengths : ndarray, shape (N,)
+        Number of pulses.
+    up : ndarray, shape (N,)
+        Whether the train rises.
+    physical : bool
+        Whether a negative conductance is impossible.
+    reasons : ndarray, shape (N,)
+        Why a train cannot be fitted; empty where it can.
     """
 
     values: np.ndarray
@@ -74,12 +82,14 @@ def first_does_all(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    values, weights : as in `Trains`; the first row is the state before the first pulse. Where the
-        read after the first pulse is missing, the next one counts.
+    values, weights : ndarray
+        As in `Trains`; the first row is the state before the first pulse. Where the read after the
+        first pulse is missing, the next one counts.
 
     Returns
     -------
-    (N,), True where the first read is more than `FIRST` of the train's span away from the start.
+    ndarray, shape (N,)
+        True where the first read is more than `FIRST` of the train's span away from the start.
     """
     there = weights[1:] > 0
     row = there.argmax(0)
@@ -156,15 +166,21 @@ def prepare(
 
     Parameters
     ----------
-    values : (N, n); NaN at the end of a row is padding.
-    normalised : the numbers are in a unit of their own, and may be negative.
-    x : inputs (n - 1) or (N, n - 1), 1 by default.
-    direction : "down", "up", one of them per train, or None: what the train does.
-    skip_missing : NaN within a train is a read that was not made, not an error.
+    values : ndarray, shape (N, n)
+        The trains; NaN at the end of a row is padding.
+    normalised : bool
+        The numbers are in a unit of their own, and may be negative.
+    x : array_like, shape (n - 1,) or (N, n - 1), optional
+        Inputs of the pulses; 1 by default.
+    direction : {"down", "up"}, sequence of str or None, optional
+        "down", "up", one of them per train, or None: what the train does.
+    skip_missing : bool, default False
+        NaN within a train is a read that was not made, not an error.
 
     Raises
     ------
-    InputError : what concerns the whole call; what concerns one train is in ``reasons``.
+    InputError
+        What concerns the whole call; what concerns one train is in ``reasons``.
     """
     number, size = values.shape
     wanted: Sequence[Any]

@@ -27,14 +27,23 @@ def eliminate(
 
     Parameters
     ----------
-    y : curves, (n, N').
-    jacobian : their derivatives (q, n, N'); overwritten by the projected ones.
-    trains, index : the data, and which of them the N' curves belong to.
-    lower, upper : bounds (N', 4) of alpha, beta, A, B.
+    y : ndarray, shape (n, N')
+        The curves.
+    jacobian : ndarray, shape (q, n, N')
+        Their derivatives; overwritten by the projected ones.
+    trains : Trains
+        The data.
+    index : ndarray
+        Which of the trains the N' curves belong to.
+    lower, upper : ndarray, shape (N', 4)
+        Bounds of alpha, beta, A, B.
 
     Returns
     -------
-    A and B, each (N',), and residuals (n, N').
+    a, b : ndarray, shape (N',)
+        The optimal A and B.
+    residuals : ndarray, shape (n, N')
+        Residuals with them.
     """
     weights, values = trains.weights[:, index], trains.values[:, index]
     one: np.ndarray | float = 1.0
@@ -100,12 +109,17 @@ def windows(
 
     Parameters
     ----------
-    sums : of 1, y, y^2, d, y d and d^2, each (N, M) or (N, 1).
-    lower, upper : bounds (N, 4) of alpha, beta, A, B.
+    sums : tuple of ndarray
+        Sums of 1, y, y^2, d, y d and d^2, each (N, M) or (N, 1) in shape.
+    lower, upper : ndarray, shape (N, 4)
+        Bounds of alpha, beta, A, B.
 
     Returns
     -------
-    A, B and the sum of squares, each (N, M).
+    a, b : ndarray, shape (N, M)
+        The optimal A and B.
+    squares : ndarray, shape (N, M)
+        Sum of the squared residuals.
     """
     s, sy, syy, sd, syd, sdd = sums
     pp, pq, qq = s - 2 * sy + syy, sy - syy, syy

@@ -1,5 +1,7 @@
 """The kinetics of the article, its Eqs. (3) and (4), by three integrators.
 
+::
+
     SET    dy/dt = alpha/y + beta x        sign = +1
     RESET  dy/dt = alpha/y - beta x        sign = -1
 

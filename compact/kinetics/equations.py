@@ -109,20 +109,30 @@ def integrate(
 
     Parameters
     ----------
-    integrator : "explicit", "implicit" or "exact".
-    alpha, beta, y0 : coefficients >= 0 and first state, shape (...).
-    x : inputs, shape (..., n), >= 0.
-    dt : time of one input, > 0, in the unit in which alpha and beta count it.
-    sign : -1 for RESET, Eq. (4); +1 for SET, Eq. (3).
-    authors : sample k is the state before input k; see the module's text.
+    integrator : {"explicit", "implicit", "exact"}
+        How the equation is integrated.
+    alpha, beta : array_like, shape (...)
+        Coefficients, >= 0.
+    y0 : array_like, shape (...), default 1.0
+        First state.
+    x : array_like, shape (..., n)
+        Inputs, >= 0.
+    dt : float, default 1.0
+        Time of one input, > 0, in the unit in which alpha and beta count it.
+    sign : int, default -1
+        -1 for RESET, Eq. (4); +1 for SET, Eq. (3).
+    authors : bool, default False
+        Whether sample k is the state before input k; see the module's text.
 
     Returns
     -------
-    States, shape (..., n).
+    ndarray, shape (..., n)
+        States.
 
     Raises
     ------
-    InputError : an unknown integrator, a number out of its range, shapes that do not match.
+    InputError
+        An unknown integrator, a number out of its range, shapes that do not match.
     """
     alpha, beta, x, y0 = _checked(integrator, alpha, beta, x, y0, dt, sign)
     y, _ = march(integrator, alpha, beta, np.moveaxis(x, -1, 0), y0, dt, sign)
@@ -164,14 +174,27 @@ def march(
 
     Parameters
     ----------
-    integrator, dt, sign : as in `integrate`.
-    alpha, beta, y0 : shape (...).
-    x : shape (n, ...), the rest broadcasting against (...).
-    derivatives : which are wanted, letters of "aby": by alpha, beta, y0.
+    integrator : str
+        As in `integrate`.
+    dt : float, default 1.0
+        As in `integrate`.
+    sign : int, default -1
+        As in `integrate`.
+    alpha, beta : ndarray, shape (...)
+        Coefficients.
+    y0 : array_like, shape (...)
+        First state.
+    x : ndarray, shape (n, ...)
+        Inputs, the rest broadcasting against (...).
+    derivatives : str, default ""
+        Which derivatives are wanted, letters of "aby": by alpha, beta, y0.
 
     Returns
     -------
-    States, shape (n + 1, ...), the first being ``y0``, and the wanted derivatives, same shape.
+    states : ndarray, shape (n + 1, ...)
+        States, the first being ``y0``.
+    derivatives : list of ndarray
+        The wanted derivatives, of the same shape.
     """
     method = INTEGRATORS[integrator]
     shape = np.broadcast_shapes(np.shape(alpha), np.shape(beta), x.shape[1:], np.shape(y0))

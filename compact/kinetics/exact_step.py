@@ -2,6 +2,8 @@
 
 With the fixed point y* = a/b, u = y/y* and tau = b^2/a the equation integrates to
 
+::
+
     (u - 1) exp(u - 1) = (u0 - 1) exp(u0 - 1) exp(-tau),        u = 1 + W(right-hand side),
 
 W being Lambert's function: the principal branch for b > 0 (RESET), the branch -1 for b < 0 (SET).
@@ -17,10 +19,14 @@ near u = 0, so each range has a form of its own:
 The derivatives need only S, the integral of dt/y over the step. In s, with dt = y ds, the equation
 is linear, dy/ds = a - b y, so that with z = b S and
 
+::
+
     f(z) = (1 - exp(-z))/z,                   m(z) = (z - 1 + exp(-z))/z^2,
     k(z) = (1 - (1 + z) exp(-z))/z^2,         q(z) = 2 exp(-z) (sinh(z)/z - 1)/z^2,
 
 all of them positive, S is the root of 1 = y0 S f + a S^2 m, whose slope is y, and
+
+::
 
     dy/dy0 = (y0/y) exp(-z),
     dy/da  = (y0 S exp(-z) + a S^2 k)/y,
@@ -56,13 +62,17 @@ def exact_step(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    y : state at the start, >= 0, any shape.
-    a : alpha dt, >= 0, same shape.
-    b : beta x dt, >= 0 for RESET and <= 0 for SET, same shape.
+    y : ndarray
+        State at the start, >= 0, any shape.
+    a : ndarray
+        alpha dt, >= 0, same shape.
+    b : ndarray
+        beta x dt, >= 0 for RESET and <= 0 for SET, same shape.
 
     Returns
     -------
-    The state, same shape; >= 0, and > 0 unless a is zero.
+    ndarray
+        The state, same shape; >= 0, and > 0 unless a is zero.
     """
     dtype = np.result_type(y, a, b, np.float64)
     shape = np.broadcast_shapes(np.shape(y), np.shape(a), np.shape(b))

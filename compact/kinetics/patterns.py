@@ -41,15 +41,20 @@ def response(
 
     Parameters
     ----------
-    pattern : 1 for a beat with a sound, 0 for a silent one.
-    repeats : how often it sounds.
-    alpha, beta : of Eq. (4), per beat, a sound being x = 1.
-    integrator : "explicit", "implicit" or "exact".
+    pattern : sequence of int
+        1 for a beat with a sound, 0 for a silent one.
+    repeats : int, default 4
+        How often it sounds.
+    alpha, beta : float, optional
+        Alpha and beta of Eq. (4), per beat, a sound being x = 1.
+    integrator : {"explicit", "implicit", "exact"}, default "implicit"
+        How the equation is integrated.
 
     Raises
     ------
-    InputError : a pattern not of 0 and 1 or without a sound, fewer than one repeat, an integrator
-        or coefficient that `compact.kinetics.integrate` refuses.
+    InputError
+        A pattern not of 0 and 1 or without a sound, fewer than one repeat, an integrator or
+        coefficient that `compact.kinetics.integrate` refuses.
     """
     beats = np.asarray(pattern)
     if beats.ndim != 1 or not np.isin(beats, (0, 1)).all() or not beats.any():
@@ -71,8 +76,14 @@ def beginnings(
 
     Parameters
     ----------
-    pattern, alpha, beta, integrator : as in `response`.
-    tolerance : a beat counts if its response is below the strongest by at most this share.
+    pattern : sequence of int
+        As in `response`.
+    alpha, beta : float, optional
+        As in `response`.
+    integrator : str, default "implicit"
+        As in `response`.
+    tolerance : float, default 0.1
+        A beat counts if its response is below the strongest by at most this share.
     """
     last = response(pattern, 8, alpha, beta, integrator)[-1]
     heard = np.where(np.asarray(pattern) == 1, last, -np.inf)

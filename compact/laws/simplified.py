@@ -1,10 +1,12 @@
 """The simplified model of the article, Eqs. (1) and (2): a doped region of length w in a film L.
 
+::
+
     (1)  v = [R_on w/L + R_off (1 - w/L)] i
     (2)  dw/dt = mu v/L + D/w,      v signed
 
-In units of L, y = w/L obeys Eq. (3) or (4) with alpha = D/L^2 and beta x = mu |v|/L^2, so the step
-is that of `compact.kinetics.exact_step`, exact for a voltage that is constant within it. The
+In units of L, y = w/L obeys Eq. (3) or (4) with alpha = D/L^2 and beta x = mu `|v|/L^2`, so the
+step is that of `compact.kinetics.exact_step`, exact for a voltage that is constant within it. The
 region ends at the electrode: w <= L. What holds it open is diffusion, which grows as 1/w.
 
 What the article states is the default: mu = 3.2e-14 m^2/V/s, L = 60 nm, R_off/R_on = 20, a sine
@@ -47,11 +49,16 @@ class SimplifiedMemristor:
 
     Parameters
     ----------
-    mobility : mu of the dopants.
-    diffusion : D of the dopants, above zero.
-    length : L.
-    on_resistance : R_on, of the film doped through.
-    off_ratio : R_off/R_on, above 1.
+    mobility : str, default "3.2e-14 m^2/V/s"
+        Mobility mu of the dopants.
+    diffusion : str, default "3.2e-15 m^2/s"
+        Diffusion coefficient D of the dopants, above zero.
+    length : str, default "60 nm"
+        Length L of the film.
+    on_resistance : str, default "100 ohm"
+        Resistance R_on of the film doped through.
+    off_ratio : float, default 20.0
+        Ratio R_off/R_on, above 1.
     """
 
     mobility: str = "3.2e-14 m^2/V/s"
@@ -76,17 +83,22 @@ class SimplifiedMemristor:
 
         Parameters
         ----------
-        time : instants [s], rising, (n,).
-        voltage : applied voltage [V] at them, (n,); linear between them, a step sees its mean.
-        start : w/L at the first instant, above 0 and at most 1.
+        time : ndarray, shape (n,), s
+            Instants, rising.
+        voltage : ndarray, shape (n,), V
+            Applied voltage at them; linear between them, a step sees its mean.
+        start : float, default 0.5
+            w/L at the first instant, above 0 and at most 1.
 
         Returns
         -------
-        Dataset on ``time``: voltage [V], current [A], state [1], resistance [ohm].
+        xarray.Dataset
+            Dataset on ``time``: voltage [V], current [A], state [1], resistance [ohm].
 
         Raises
         ------
-        InputError : instants that do not rise, lengths that differ, a start outside (0, 1].
+        InputError
+            Instants that do not rise, lengths that differ, a start outside (0, 1].
         """
         import xarray as xr
 
@@ -140,12 +152,15 @@ def hysteresis(cell: SimplifiedMemristor | None = None, periods: int = 2) -> xr.
 
     Parameters
     ----------
-    cell : by default one with the numbers of the article.
-    periods : of the sine, 1000 instants each.
+    cell : SimplifiedMemristor or None, optional
+        The cell; by default one with the numbers of the article.
+    periods : int, default 2
+        Periods of the sine, 1000 instants each.
 
     Returns
     -------
-    Dataset on ``time``, as of `SimplifiedMemristor.respond`; the start is w/L = 0.5.
+    xarray.Dataset
+        Dataset on ``time``, as of `SimplifiedMemristor.respond`; the start is w/L = 0.5.
     """
     return _sine(cell or SimplifiedMemristor(), 1.0, 10.0, periods, 0.5)
 
@@ -203,13 +218,19 @@ def alpha_beta_curves(
 
     Parameters
     ----------
-    alphas, betas : coefficients of Eq. (4), per pulse; each of one with each of the other.
-    pulses : how many.
-    integrator : "explicit", "implicit" or "exact".
+    alphas : tuple of float, default (0.01, 0.02, 0.05, 0.1)
+        Values of alpha in Eq. (4), per pulse.
+    betas : tuple of float, default (0.05, 0.1, 0.2, 0.4)
+        Values of beta, per pulse; each goes with each alpha.
+    pulses : int, default 100
+        Number of pulses.
+    integrator : {"explicit", "implicit", "exact"}, default "implicit"
+        How the equation is integrated.
 
     Returns
     -------
-    Dataset on (alpha, beta, pulse): state y, pulse 0 being the start.
+    xarray.Dataset
+        Dataset on (alpha, beta, pulse): state y, pulse 0 being the start.
     """
     import xarray as xr
 

@@ -92,24 +92,35 @@ def compare_laws(
 
     Parameters
     ----------
-    conductance, direction, normalised : as in `compact.fit.fit_many`.
-    laws : names in `LAWS`; all by default.
-    blocks : 2 or more, at most the number of pulses over 2.
+    conductance : array_like, shape (trains, n) or (n,), S, or xarray.Dataset
+        As in `compact.fit.fit_many`.
+    direction : str, sequence of str or None, optional
+        As in `compact.fit.fit_many`.
+    normalised : bool or None, optional
+        As in `compact.fit.fit_many`.
+    laws : sequence of str or None, optional
+        Names in `LAWS`; all by default.
+    blocks : int, default 10
+        Number of blocks of the cross-validation, 2 or more, at most the number of pulses over 2.
 
     Returns
     -------
-    Dataset on (train, law): rmse, cross_validated_rmse, forecast_rmse [span of the train], aic,
-    bic (less their smallest of the train), parameters; and ``valid``, ``reason`` on train.
+    xarray.Dataset
+        Dataset on (train, law): rmse, cross_validated_rmse, forecast_rmse [span of the train], aic,
+        bic (less their smallest of the train), parameters; and ``valid``, ``reason`` on train.
 
+    Raises
+    ------
+    InputError
+        An unknown law, too many blocks, data as in `compact.fit.fit_many`.
+
+    Notes
+    -----
     AIC = n ln(R/n) + 2 K and BIC = n ln(R/n) + K ln n, with n reads, the sum of squares R, and K
     the ``parameters`` of the law, A and B among them, and one for the variance of the noise; the
     correction for few reads, 2 K (K + 1)/(n - K - 1), is 0.6 at a hundred and left out. Both take
     the residuals for independent and normal, which those of a law with the wrong shape are not:
     differences are then too large. The errors of cross-validation do not.
-
-    Raises
-    ------
-    InputError : an unknown law, too many blocks, data as in `compact.fit.fit_many`.
     """
     import xarray as xr
 

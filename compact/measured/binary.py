@@ -28,8 +28,9 @@ def read_xlsx(content: bytes, path: str, sheet: str | int | None) -> Table:
 
     Raises
     ------
-    InputError : no openpyxl, no workbook, several sheets and none told, no numbers, a formula
-        whose value was not saved.
+    InputError
+        No openpyxl, no workbook, several sheets and none told, no numbers, a formula whose value
+        was not saved.
     """
     try:
         openpyxl: Any = importlib.import_module("openpyxl")
@@ -111,7 +112,8 @@ def read_mat(content: bytes, path: str, variable: str | None) -> Table:
 
     Raises
     ------
-    InputError : no such file, several variables and none told.
+    InputError
+        No such file, several variables and none told.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
         arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")

@@ -46,7 +46,8 @@ def find_column(table: Table, key: object, name: str) -> Column:
 
     Raises
     ------
-    InputError : there is none, or several.
+    InputError
+        There is none, or several.
     """
     if isinstance(key, int) and not isinstance(key, bool):
         if 1 <= key <= len(table.columns):
@@ -82,13 +83,16 @@ def assign(table: Table, told: Mapping[str, Any], wide: bool | None) -> Roles:
 
     Parameters
     ----------
-    told : what the user said of conductance, resistance, current, voltage (a column or volts),
-        pulse, train, direction (a column): a key for `find_column`, a list of keys, or None.
-    wide : whether each value column is a train; None: find out.
+    told : mapping
+        What the user said of conductance, resistance, current, voltage (a column or volts), pulse,
+        train, direction (a column): a key for `find_column`, a list of keys, or None.
+    wide : bool or None
+        Whether each value column is a train; None: find out.
 
     Raises
     ------
-    InputError : it cannot be told which columns hold the values.
+    InputError
+        It cannot be told which columns hold the values.
     """
     roles, taken = _as_told(table, told)
     unused: list[Column] = []

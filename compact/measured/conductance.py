@@ -29,7 +29,8 @@ def conductance_of(
 
     Raises
     ------
-    InputError : a cell that is no number, a conductance that cannot be; its place is told.
+    InputError
+        A cell that is no number, a conductance that cannot be; its place is told.
     """
     kind = roles.kind
     unit = units.get(column.name) or units.get(kind) or column.unit

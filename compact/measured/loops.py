@@ -28,12 +28,15 @@ def refuse_loops(table: Table, trains: list[Train], split: bool) -> None:
 
     Parameters
     ----------
-    trains : those of a table whose columns were taken as conductance for want of anything else.
-    split : whether turns within a train are expected. Then only locked signs count.
+    trains : list of Train
+        Those of a table whose columns were taken as conductance for want of anything else.
+    split : bool
+        Whether turns within a train are expected. Then only locked signs count.
 
     Raises
     ------
-    InputError : two of them are a current-voltage loop, or one goes both ways through zero.
+    InputError
+        Two of them are a current-voltage loop, or one goes both ways through zero.
     """
     swinging = [t for t in trains if not t.direction and _swings(t.values)]
     for one, other in combinations(swinging[:20], 2):

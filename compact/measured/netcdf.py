@@ -26,8 +26,10 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
 
     Raises
     ------
-    InputError : no NetCDF file, no such variable or dimension, or several and none told.
-    StorageError : a record of the toolkit that is not valid.
+    InputError
+        No NetCDF file, no such variable or dimension, or several and none told.
+    StorageError
+        A record of the toolkit that is not valid.
     """
     import xarray as xr
 

@@ -55,34 +55,48 @@ def read_pulses(
 
     Parameters
     ----------
-    path : CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF, told by the content.
-    conductance, resistance, current : the column that holds the values, a heading or a number from
-        1; several columns are as many trains.
-    voltage : with a current, its read voltage: a text with a unit ("0.1 V") or a column.
-    pulse : the column (NetCDF: dimension) of pulse numbers.
-    train : the column, or columns, that tell trains apart: cycle, device.
-    direction : "up" or "down" for all trains; one for each, in order or by name; the column that
-        tells; "split" cuts a train where it turns. None: by the headings, else by the values.
-    units : unit of the values ("uS"; "normalised" if they have a scale of their own), or units by
+    path : str or Path
+        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF, told by the content.
+    conductance, resistance, current : str, int, sequence of str or int, or None, optional
+        The column that holds the values, a heading or a number from 1; several columns are as many
+        trains.
+    voltage : str, int or None, optional
+        With a current, its read voltage: a text with a unit ("0.1 V") or a column.
+    pulse : str, int or None, optional
+        The column (NetCDF: dimension) of pulse numbers.
+    train : str, int, sequence of str or int, or None, optional
+        The column, or columns, that tell trains apart: cycle, device.
+    direction : str, sequence of str, mapping of str to str or None, optional
+        "up" or "down" for all trains; one for each, in order or by name; the column that tells;
+        "split" cuts a train where it turns. None: by the headings, else by the values.
+    units : str, mapping of str to str or None, optional
+        Unit of the values ("uS"; "normalised" if they have a scale of their own), or units by
         column or kind ({"current": "nA", "voltage": "V"}).
-    wide : True: each column of values is a train. False: one column holds all trains.
-    sheet : of XLSX, its name or its number from 1.
-    variable : of MAT, NPZ or NetCDF.
-    delimiter, decimal : of text, where they cannot be found out.
+    wide : bool or None, optional
+        True: each column of values is a train. False: one column holds all trains.
+    sheet : str, int or None, optional
+        Sheet of XLSX, its name or its number from 1.
+    variable : str or None, optional
+        Variable of MAT, NPZ or NetCDF.
+    delimiter, decimal : str or None, optional
+        Delimiter and decimal of text, where they cannot be found out.
 
     Returns
     -------
-    Dataset with dimensions ``train`` and ``pulse``: ``conductance`` [S, or 1 if relative], NaN
-    where a pulse is missing and behind the end of shorter trains; ``length`` (train), number of the
-    last pulse; ``direction`` (train), "up", "down" or "unknown"; ``initial_conductance`` (train),
-    before the first pulse, NaN if not known; ``source`` (train); ``amplitude`` [V] and ``width``
-    [s] (train, pulse) if the file has them with units. Attributes: ``assumptions``,
-    ``source_file``, ``source_checksum``.
+    xarray.Dataset
+        Dataset with dimensions ``train`` and ``pulse``: ``conductance`` [S, or 1 if relative], NaN
+        where a pulse is missing and behind the end of shorter trains; ``length`` (train), number of
+        the last pulse; ``direction`` (train), "up", "down" or "unknown"; ``initial_conductance``
+        (train), before the first pulse, NaN if not known; ``source`` (train); ``amplitude`` [V] and
+        ``width`` [s] (train, pulse) if the file has them with units. Attributes: ``assumptions``,
+        ``source_file``, ``source_checksum``.
 
     Raises
     ------
-    InputError : whatever of the file or of the arguments cannot be understood.
-    StorageError : the file cannot be read.
+    InputError
+        Whatever of the file or of the arguments cannot be understood.
+    StorageError
+        The file cannot be read.
     """
     content = _content(path)
     name = str(path)

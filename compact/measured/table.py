@@ -111,16 +111,20 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
 
     Parameters
     ----------
-    quantity : the unit wanted: "S", "ohm", "A", "V", "s"; "1" for plain numbers.
-    unit : unit of the numbers; None: the column's.
+    quantity : str
+        The unit wanted: "S", "ohm", "A", "V", "s"; "1" for plain numbers.
+    unit : str or None, optional
+        Unit of the numbers; None: the column's.
 
     Returns
     -------
-    One number a row, in ``quantity``, or as they stand if the column is relative.
+    ndarray
+        One number a row, in ``quantity``, or as they stand if the column is relative.
 
     Raises
     ------
-    InputError : a cell that is neither empty nor a finite number (its place is told), mixed units.
+    InputError
+        A cell that is neither empty nor a finite number (its place is told), mixed units.
     """
     place = table.place(column)
     unit = column.unit if unit is None else unit

@@ -32,7 +32,8 @@ def read_text(content: bytes, path: str, delimiter: str | None, decimal: str | N
 
     Raises
     ------
-    InputError : not text, no numbers, rows that do not fit their headings.
+    InputError
+        Not text, no numbers, rows that do not fit their headings.
     """
     for name, value, known in (
         ("delimiter", delimiter, (*DELIMITERS, None)),
@@ -80,10 +81,12 @@ def from_rows(
 
     Parameters
     ----------
-    rows : number of the line and cells of each row that is not blank.
-    word : what the file calls a row.
-    commented : rows that stood behind a comment sign; the last before the numbers may be the
-        headings.
+    rows : list of Row
+        Number of the line and cells of each row that is not blank.
+    word : str
+        What the file calls a row.
+    commented : list of Row or None, optional
+        Rows that stood behind a comment sign; the last before the numbers may be the headings.
     """
     first = next((i for i, (_, cells) in enumerate(rows) if _is_data(rows, i)), None)
     if first is None:

@@ -36,7 +36,8 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
 
     Raises
     ------
-    InputError : a cell that is no number, a pulse that stands twice, a conductance that cannot be.
+    InputError
+        A cell that is no number, a pulse that stands twice, a conductance that cannot be.
     """
     extra = {
         name: numbers(table, column, QUANTITY[name], units.get(name))

@@ -37,7 +37,8 @@ def unit_factor(text: str, quantity: str, place: str) -> float | None:
 
     Raises
     ------
-    InputError : not a unit, or not one of this quantity.
+    InputError
+        Not a unit, or not one of this quantity.
     """
     if is_relative(text):
         return None

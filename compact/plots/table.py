@@ -41,7 +41,8 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
 
     Raises
     ------
-    InputError : nothing varies in any of the tables.
+    InputError
+        Nothing varies in any of the tables.
     """
     chosen = choice(tables)
     if not chosen:
@@ -138,7 +139,8 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
 
     Raises
     ------
-    InputError : nothing varies.
+    InputError
+        Nothing varies.
     """
     if not table.varied:
         raise InputError("nothing varies in this table: there is one setting", "table")
@@ -255,7 +257,8 @@ def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
 
     Raises
     ------
-    InputError : no train is valid, or the table is a draw and has no trains.
+    InputError
+        No train is valid, or the table is a draw and has no trains.
     """
     ds = table.dataset
     residual = np.where(ds["valid"].values, ds["residual"].values, np.nan).ravel()

@@ -84,9 +84,12 @@ class Region:
 
     Attributes
     ----------
-    points : alpha and beta at finely divided settings, (N, 2).
-    sheets : the same on surfaces (or lines) of neighbouring settings, each (m, n, 2).
-    hull : corners of the convex polygon around all, (k, 2), first not repeated; two for a line.
+    points : ndarray, shape (N, 2)
+        Alpha and beta at finely divided settings.
+    sheets : tuple of ndarray
+        The same on surfaces (or lines) of neighbouring settings, each (m, n, 2).
+    hull : ndarray, shape (k, 2)
+        Corners of the convex polygon around all, first not repeated; two for a line.
     """
 
     points: np.ndarray

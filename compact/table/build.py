@@ -53,15 +53,21 @@ def build(
 
     Parameters
     ----------
-    source : see `compact.table.source.gather`.
-    direction : "down" or "up": only these trains are taken.
-    amplitude, width, initial_resistance : as text, where the data do not say them.
-    options : of `compact.fit_many`; eight starts by default.
+    source : object
+        See `compact.table.source.gather`.
+    direction : {"down", "up"} or None, optional
+        Take only these trains.
+    amplitude, width, initial_resistance : str or None, optional
+        The setting as text with a unit, where the data do not say it.
+    **options : dict, optional
+        Options of `compact.fit_many`; eight starts by default.
 
     Raises
     ------
-    InputError : as `gather` and `fit_many`; up and down trains at one setting; no train is left.
-    StorageError : the source cannot be read.
+    InputError
+        As `gather` and `fit_many`; up and down trains at one setting; no train is left.
+    StorageError
+        The source cannot be read.
     """
     if options.get("method", "better") == "better":
         options.setdefault("starts", _STARTS)

@@ -27,10 +27,11 @@ def table_entries(table: AlphaBetaTable) -> dict[str, Any]:
 
     Returns
     -------
-    ``title``, the axes ``amplitude`` [V], ``width`` [s], ``initial_resistance`` [ohm] (NaN where
-    not known), ``cycles``, ``devices``, ``trains``, ``valid``, ``determined``, ``method``,
-    ``integrator``, ``window``, ``direction``, ``residual_median``, ``residual_largest`` and
-    ``not_valid``, the reasons with how many trains each.
+    dict
+        ``title``, the axes ``amplitude`` [V], ``width`` [s], ``initial_resistance`` [ohm] (NaN
+        where not known), ``cycles``, ``devices``, ``trains``, ``valid``, ``determined``,
+        ``method``, ``integrator``, ``window``, ``direction``, ``residual_median``,
+        ``residual_largest`` and ``not_valid``, the reasons with how many trains each.
     """
     ds = table.dataset
     valid = ds["valid"].values

@@ -41,7 +41,8 @@ class Grid:
 
         Raises
         ------
-        InputError : no unit, outside of the table's range (which is named), or left out.
+        InputError
+            No unit, outside of the table's range (which is named), or left out.
         """
         place = np.full(3, np.nan)
         for k, axis in enumerate(AXES):
@@ -163,9 +164,11 @@ class Grid:
     def invert(self, alpha: float, beta: float) -> Inversion:
         """The setting whose means come closest to a pair; of several, that with the least spread.
 
+
         Raises
         ------
-        InputError : a wanted value is negative or no number; the table has no valid entry.
+        InputError
+            A wanted value is negative or no number; the table has no valid entry.
         """
         for name, value in (("alpha", alpha), ("beta", beta)):
             if not (
@@ -234,7 +237,8 @@ class Grid:
 
         Raises
         ------
-        InputError : the table has no valid entry.
+        InputError
+            The table has no valid entry.
         """
         fine = [self._fine(k, n) for k, n in enumerate(_FINE)]
         settings = np.stack(np.meshgrid(*fine, indexing="ij"), axis=-1)

@@ -21,8 +21,10 @@ def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
 
     Raises
     ------
-    StorageError : a store that is damaged or of another version.
-    InputError : what `compact.read_pulses` cannot understand.
+    StorageError
+        A store that is damaged or of another version.
+    InputError
+        What `compact.read_pulses` cannot understand.
     """
     import xarray as xr
 

@@ -32,7 +32,8 @@ def deviations(ds: xr.Dataset, kind: str) -> np.ndarray:
 
     Raises
     ------
-    InputError : fewer than two cycles or devices.
+    InputError
+        Fewer than two cycles or devices.
     """
     values = np.stack([np.where(ds["valid"].values, ds[n].values, np.nan) for n in VALUES], -1)
     values = values.reshape(-1, *values.shape[3:])  # (settings, cycle, device, 4)
@@ -69,7 +70,8 @@ def drawn(ds: xr.Dataset, means: xr.Dataset, rng: np.random.Generator, kind: str
 
     Raises
     ------
-    InputError : another kind, or too few of it.
+    InputError
+        Another kind, or too few of it.
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind '{kind}'", "kind", f"Use {', '.join(KINDS)}")

@@ -28,12 +28,17 @@ class Slopes:
 
     Attributes
     ----------
-    slopes : of each cell, (cells,), per unit of the axis.
-    places : which values of the axis count, in order.
-    curves : each cell at these places, averaged over what else varies, (places, cells); no places
-        if no setting of the other axes has all of them.
-    change : of the mean from one end to the other, over the larger of the two.
-    left_out : in words.
+    slopes : ndarray, shape (cells,)
+        Slopes of each cell, per unit of the axis.
+    places : ndarray
+        Which values of the axis count, in order.
+    curves : ndarray, shape (places, cells)
+        Each cell at these places, averaged over what else varies; no places if no setting of the
+        other axes has all of them.
+    change : float
+        Change of the mean from one end to the other, over the larger of the two.
+    left_out : str
+        What was left out, in words.
     """
 
     slopes: np.ndarray

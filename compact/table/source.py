@@ -31,13 +31,19 @@ class Gathered:
 
     Attributes
     ----------
-    conductance : (amplitude, width, initial_resistance, cycle, device, n), first the conductance
-        before the first pulse where it is known; NaN behind the end.
-    coords : values of the five axes, each increasing; NaN in one of length 1: not known.
-    measured : initial resistance as read [ohm], NaN if not known.
-    reasons : why there is no train; empty where there is one.
-    direction : "down", "up", or "" where neither the data nor the amplitude say.
-    unit : "S" or "1".
+    conductance : ndarray, shape (amplitude, width, initial_resistance, cycle, device, n)
+        The trains, first the conductance before the first pulse where it is known; NaN behind the
+        end.
+    coords : dict of str to ndarray
+        Values of the five axes, each increasing; NaN in one of length 1: not known.
+    measured : ndarray, ohm
+        Initial resistance as read; NaN if not known.
+    reasons : ndarray
+        Why there is no train; empty where there is one.
+    direction : ndarray
+        "down", "up", or "" where neither the data nor the amplitude say.
+    unit : {"S", "1"}
+        Unit of the conductances.
     """
 
     conductance: np.ndarray
@@ -72,14 +78,18 @@ def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
 
     Parameters
     ----------
-    source : a path; a campaign's dataset; a ``PulseTrace`` or a sequence of them; a dataset of
+    source : str, Path, xarray.Dataset or sequence of xarray.Dataset
+        A path; a campaign's dataset; a ``PulseTrace`` or a sequence of them; a dataset of
         `compact.read_pulses`.
-    told : amplitude, width, initial_resistance as text, for data that do not say them.
+    told : dict of str to str or None, or None, optional
+        Amplitude, width, initial_resistance as text, for data that do not say them.
 
     Raises
     ------
-    InputError : something else; a setting that the data say themselves; no train.
-    StorageError : as `open_source`.
+    InputError
+        Something else; a setting that the data say themselves; no train.
+    StorageError
+        As `open_source`.
     """
     told = {k: v for k, v in (told or {}).items() if v is not None}
     if isinstance(source, str | os.PathLike):

@@ -30,10 +30,14 @@ def half_width(
 
     Parameters
     ----------
-    deviation : of single values.
-    count : degrees of freedom of the deviation, plus one.
-    mean : of the mean; else of one more value.
-    averaged : how many values the mean is of, if not ``count`` (several means share a deviation).
+    deviation : ndarray
+        Standard deviation of single values.
+    count : ndarray
+        Degrees of freedom of the deviation, plus one.
+    mean : bool
+        Whether it is the half width of the mean; else that of one more value.
+    averaged : ndarray or None, optional
+        How many values the mean is of, if not ``count`` (several means share a deviation).
     """
     from scipy.stats import t
 
@@ -115,11 +119,13 @@ def misfit(ds: xr.Dataset) -> np.ndarray:
 
     Parameters
     ----------
-    ds : of a table, with ``conductance`` and ``fitted``.
+    ds : xarray.Dataset
+        Dataset of a table, with ``conductance`` and ``fitted``.
 
     Returns
     -------
-    (amplitude, width, initial_resistance, cycle, device) [1]; NaN where there is no train.
+    ndarray, shape (amplitude, width, initial_resistance, cycle, device)
+        Misfit of each train [1]; NaN where there is no train.
     """
     read, curve = (ds[name].values for name in ("conductance", "fitted"))
     both = np.isfinite(read) & np.isfinite(curve)

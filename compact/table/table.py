@@ -62,21 +62,26 @@ class AlphaBetaTable:
 
         Parameters
         ----------
-        source : path of a campaign's store, of a ``PulseTrace`` or of a file that
-            `compact.read_pulses` understands; or the dataset of any of them; or a list of
-            ``PulseTrace``.
-        window : "data" (as the article: every train spans 0 to 1, so that alpha and beta of
-            different settings compare) or "free". Default "data"; the article's method has no
-            other.
-        direction : "down" or "up": only these trains are taken.
-        amplitude, width, initial_resistance : as text, where the data do not say them.
-        options : of `compact.fit_many`: method, integrator, loss, seed, ...; eight starts by
+        source : str, Path, xarray.Dataset or sequence of xarray.Dataset
+            Path of a campaign's store, of a ``PulseTrace`` or of a file that `compact.read_pulses`
+            understands; or the dataset of any of them; or a list of ``PulseTrace``.
+        window : {"data", "free"} or None, optional
+            "data" (as the article: every train spans 0 to 1, so that alpha and beta of different
+            settings compare) or "free". By default "data"; the article's method has no other.
+        direction : {"down", "up"} or None, optional
+            Take only these trains.
+        amplitude, width, initial_resistance : str or None, optional
+            The setting as text with a unit, where the data do not say it.
+        **options : dict, optional
+            Options of `compact.fit_many`: method, integrator, loss, seed, ...; eight starts by
             default.
 
         Raises
         ------
-        InputError : no trains in it, up and down trains at one setting, an option out of range.
-        StorageError : the source cannot be read.
+        InputError
+            No trains in it, up and down trains at one setting, an option out of range.
+        StorageError
+            The source cannot be read.
         """
         from compact.table.build import build
 
@@ -98,7 +103,8 @@ class AlphaBetaTable:
 
         Raises
         ------
-        StorageError : no such file, damaged, or another record.
+        StorageError
+            No such file, damaged, or another record.
         """
         from ddkbase.records import read
 
@@ -144,13 +150,15 @@ class AlphaBetaTable:
 
         Parameters
         ----------
-        amplitude, width, initial_resistance : text with a unit. An axis along which the table has
-            one value may be left out.
+        amplitude, width, initial_resistance : str or Quantity, optional
+            The setting, a text with a unit. An axis along which the table has one value may be left
+            out.
 
         Raises
         ------
-        InputError : outside of the table's range (which is named), between RESET and SET, no unit,
-            left out, or next to a setting at which no train is valid.
+        InputError
+            Outside of the table's range (which is named), between RESET and SET, no unit, left out,
+            or next to a setting at which no train is valid.
         """
         told = {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance}
         return self._grid.lookup(told)
@@ -160,7 +168,8 @@ class AlphaBetaTable:
 
         Raises
         ------
-        InputError : a value is negative or no number, or no train is valid.
+        InputError
+            A value is negative or no number, or no train is valid.
         """
         return self._grid.invert(alpha, beta)
 
@@ -173,13 +182,16 @@ class AlphaBetaTable:
 
         Parameters
         ----------
-        rng : where the random numbers come from.
-        kind : "cycle", "device" or "cell": `compact.table.sampling.drawn`. Default: "device" if the
-            table has several devices, else "cycle".
+        rng : numpy.random.Generator
+            Where the random numbers come from.
+        kind : {"cycle", "device", "cell"} or None, optional
+            `compact.table.sampling.drawn`. Default: "device" if the table has several devices, else
+            "cycle".
 
         Raises
         ------
-        InputError : fewer than two cycles or devices are valid at all settings.
+        InputError
+            Fewer than two cycles or devices are valid at all settings.
         """
         from compact.table.sampling import drawn
 
@@ -291,7 +303,8 @@ def tables_of(sources: Any) -> list[AlphaBetaTable]:
 
     Raises
     ------
-    InputError : something else among them, or none.
+    InputError
+        Something else among them, or none.
     """
     found = [sources] if isinstance(sources, AlphaBetaTable) else list(sources)
     if not found or not all(isinstance(t, AlphaBetaTable) for t in found):

@@ -44,14 +44,26 @@ class Trend:
 
     Attributes
     ----------
-    parameter, axis, claim : "alpha" or "beta"; the axis; "flat", "rising" or "saturating".
-    slope, low, high : mean slope and its 95 % band, per V, per decade of width, per kohm.
-    change : of the mean from one end of the axis to the other, over the larger of the two.
-    cells : over how many cells.
-    holds : whether the statement holds; None: the table cannot say.
-    reason : in words.
-    weak : whether the verdict rests on fewer than three cells.
-    verdict : "holds", "does not hold (weak)", ...
+    parameter : {"alpha", "beta"}
+        What varies.
+    axis : str
+        Axis along which it varies.
+    claim : {"flat", "rising", "saturating"}
+        What is claimed of it.
+    slope, low, high : float
+        Mean slope and its 95 % band, per V, per decade of width, per kohm.
+    change : float
+        Change of the mean from one end of the axis to the other, over the larger of the two.
+    cells : int
+        Number of cells that the mean is over.
+    holds : bool or None
+        Whether the statement holds; None: the table cannot say.
+    reason : str
+        Why, in words.
+    weak : bool
+        Whether the verdict rests on fewer than three cells.
+    verdict : str
+        The verdict in words: "holds", "does not hold (weak)" and the like.
     """
 
     parameter: str

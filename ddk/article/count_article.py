@@ -32,10 +32,14 @@ class Comparison:
 
     Parameters
     ----------
-    task : what is told apart.
-    ddk : the DDK network, for one pass.
-    others : what it is compared with.
-    passes : passes of the DDK network to one decision of the other.
+    task : str
+        What is told apart.
+    ddk : Architecture
+        The DDK network, for one pass.
+    others : tuple of Architecture
+        What it is compared with.
+    passes : int, default 1
+        Passes of the DDK network to one decision of the other.
     """
 
     task: str
@@ -76,12 +80,14 @@ def article_table(*, vocabulary: int = 20_000) -> list[Figure]:
 
     Parameters
     ----------
-    vocabulary : words of the embedding that the article leaves out of its counts for texts.
+    vocabulary : int, default 20_000
+        Words of the embedding that the article leaves out of its counts for texts.
 
     Returns
     -------
-    The figures, in the order of the article's table; `Figure.reproduced` names those that do not
-    come out.
+    list of Figure
+        The figures, in the order of the article's table; `Figure.reproduced` names those that do
+        not come out.
     """
     return [
         *_speakers(),

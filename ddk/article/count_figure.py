@@ -26,14 +26,21 @@ class Figure:
 
     Parameters
     ----------
-    task, network : what it belongs to.
-    quantity : what is counted.
-    given : the figure as it is written.
-    computed : the same from the structure; a share is between 0 and 1.
-    like_for_like : the figure to compare by, from the same structure; equal to `computed` where
-        nothing is to be put right.
-    note : what the given figure contains or leaves out; empty if nothing.
-    source : "article", or "derived" from its figures.
+    task, network : str
+        What it belongs to.
+    quantity : str
+        What is counted.
+    given : str
+        The figure as it is written.
+    computed : float
+        The same from the structure; a share is between 0 and 1.
+    like_for_like : float
+        The figure to compare by, from the same structure; equal to `computed` where nothing is to
+        be put right.
+    note : str, default ""
+        What the given figure contains or leaves out; empty if nothing.
+    source : {"article", "derived"}, default "article"
+        Whether the figure is in the article, or is derived from its figures.
     """
 
     task: str
@@ -71,12 +78,19 @@ def differential_mapping(
 
     Parameters
     ----------
-    layers : (inputs, outputs) of each layer's matrix; a bias is one more input.
-    tile : rows and columns of a tile.
+    layers : sequence of pair of int
+        (inputs, outputs) of each layer's matrix; a bias is one more input.
+    tile : int, default 128
+        Rows and columns of a tile.
 
     Returns
     -------
-    Devices, tiles, and conversions of column currents for one use of each layer.
+    devices : int
+        Number of devices.
+    tiles : int
+        Number of tiles.
+    conversions : int
+        Conversions of column currents for one use of each layer.
     """
     devices = tiles = conversions = 0
     for inputs, outputs in layers:
@@ -92,7 +106,8 @@ def full(network: Architecture) -> Count:
 
     Parameters
     ----------
-    network : what is counted.
+    network : Architecture
+        What is counted.
     """
     return network.count(batch_norm=BATCH_NORM_OPERATIONS)
 
@@ -102,8 +117,10 @@ class Rows(list[Figure]):
 
     Parameters
     ----------
-    task : what the figures belong to.
-    ddk : the DDK network that ratios are taken to.
+    task : str
+        What the figures belong to.
+    ddk : Architecture
+        The DDK network that ratios are taken to.
     """
 
     def __init__(self, task: str, ddk: Architecture) -> None:

@@ -38,10 +38,18 @@ class Figure:
 
     Attributes
     ----------
-    what, of : what it is, and of what: "operation" or "inference".
-    article, here : as texts.
-    follows : "yes", "no", or "with" an assumption.
-    because : the assumption that decides it.
+    what : str
+        What the figure is.
+    of : {"operation", "inference"}
+        What it is a figure of.
+    article : str
+        The article's figure, as text.
+    here : str
+        The figure found here, as text.
+    follows : {"yes", "no", "with"}
+        Whether the figure follows: "with" means with an assumption.
+    because : str
+        The assumption that decides it.
     """
 
     what: str

@@ -1,1 +1,15 @@
-"""The command line ``ddk-network``."""
+"""The command line ``ddk-network``; its commands are in `ddk.cli.commands`."""
+
+from __future__ import annotations
+
+from ddkbase.cli.entry import one_line_if_stopped
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the console script; the commands load inside, so that Ctrl-C ends them well."""
+    with one_line_if_stopped():
+        from ddk.cli.commands import app
+
+        app()

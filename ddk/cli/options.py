@@ -122,7 +122,8 @@ def task_of(data: str, quick: bool) -> Task:
 
     Raises
     ------
-    InputError : no such task, and no folder of that name.
+    InputError
+        No such task, and no folder of that name.
     """
     from ddk.studies.task_folder import folder_task
     from ddk.studies.tasks import TASKS, get_task
@@ -141,7 +142,8 @@ def seeds_of(text: str) -> list[int]:
 
     Raises
     ------
-    InputError : it is none of the three, there is none, or there are more than 10,000.
+    InputError
+        It is none of the three, there is none, or there are more than 10,000.
     """
     told = text.strip()
     single = told.isdigit()
@@ -177,8 +179,10 @@ def folder_to_make(text: str) -> Path:
 
     Raises
     ------
-    InputError : the name is empty.
-    StorageError : a folder above cannot be made.
+    InputError
+        The name is empty.
+    StorageError
+        A folder above cannot be made.
     """
     path = path_of(text, "--out", "folder")
     try:

@@ -44,7 +44,8 @@ def of_tree(folder: Path) -> str:
 
     Raises
     ------
-    StorageError : one cannot be read.
+    StorageError
+        One cannot be read.
     """
     digest = hashlib.sha256()
     for path in files(folder):
@@ -69,7 +70,8 @@ def of_data(task: Task, root: str | None) -> str:
 
     Raises
     ------
-    StorageError : files are missing or damaged.
+    StorageError
+        Files are missing or damaged.
     """
     import numpy as np
 

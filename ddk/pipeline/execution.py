@@ -26,9 +26,14 @@ class Asked:
 
     Attributes
     ----------
-    name, description : of the pipeline.
-    text : of its file.
-    command : that was typed.
+    name : str
+        Name of the pipeline.
+    description : str, default ""
+        Description of the pipeline.
+    text : str, default ""
+        Text of its file.
+    command : str, default ""
+        The command that was typed.
     """
 
     name: str
@@ -43,11 +48,16 @@ class Outcome:
 
     Attributes
     ----------
-    job : the step.
-    how : "computed", "kept" from an earlier run, or "missing".
-    seconds : that it took, over all runs that worked on it.
-    found : its result; None if it is missing.
-    error : why it is missing; empty where it was not its turn yet.
+    job : Job
+        The step.
+    how : {"computed", "kept", "missing"}
+        "computed", "kept" from an earlier run, or "missing".
+    seconds : float, s, default 0.0
+        Time that it took, over all runs that worked on it.
+    found : Found or None, optional
+        Its result; None if it is missing.
+    error : str, default ""
+        Why it is missing; empty where it was not its turn yet.
     """
 
     job: Job
@@ -70,12 +80,15 @@ def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
 
     Parameters
     ----------
-    jobs : the steps in order.
-    path : the folder, which need not be there.
+    jobs : sequence of Job
+        The steps in order.
+    path : Path
+        The folder, which need not be there.
 
     Raises
     ------
-    StorageError : it holds something else.
+    StorageError
+        It holds something else.
     """
     home = Home(path.absolute())
     home.check()
@@ -96,22 +109,33 @@ def carry_out(
 
     Parameters
     ----------
-    jobs : the steps, each after those that it uses.
-    path : the folder.
-    asked : for the report.
-    workers : processes that a step may start.
-    say : prints a line.
-    quiet : whether simulations keep their progress and tables to themselves.
+    jobs : sequence of Job
+        The steps, each after those that it uses.
+    path : Path
+        The folder.
+    asked : Asked
+        What was asked for, for the report.
+    workers : int or None, optional
+        Processes that a step may start.
+    say : callable or None, optional
+        Prints a line.
+    quiet : bool, default False
+        Whether simulations keep their progress and tables to themselves.
 
     Returns
     -------
-    One outcome for each step.
+    list of Outcome
+        One outcome for each step.
 
     Raises
     ------
-    DDKError : of the step that failed, its name in front; the results of the others stay, and the
-        same call goes on from there. Interrupted: by Ctrl-C or SIGTERM.
-    StorageError : another pipeline is at work in the folder, or it holds something else.
+    DDKError
+        The error of the step that failed, its name in front; the results of the others stay, and
+        the same call goes on from there.
+    Interrupted
+        By Ctrl-C or SIGTERM; what is finished stays.
+    StorageError
+        Another pipeline is at work in the folder, or it holds something else.
     """
     from ddk.pipeline.report import write_report
 
@@ -234,21 +258,30 @@ def run(
 
     Parameters
     ----------
-    name_or_path : a pipeline of `list_pipelines`, or a YAML file.
-    folder : for results; made if there is none, gone on in otherwise.
-    workers : processes for the campaign and the controls; None leaves it to them.
-    command : for the report.
-    progress : called with a line now and then.
-    quiet : keep the progress and the tables of simulations from being printed.
+    name_or_path : str or Path
+        A pipeline of `list_pipelines`, or a YAML file.
+    folder : str or Path
+        Folder for results; made if there is none, gone on in otherwise.
+    workers : int or None, optional
+        Processes for the campaign and the controls; None leaves it to them.
+    command : str, default ""
+        The command that was typed, for the report.
+    progress : callable or None, optional
+        Called with a line now and then.
+    quiet : bool, default False
+        Keep the progress and the tables of simulations from being printed.
 
     Returns
     -------
-    One outcome for each step.
+    list of Outcome
+        One outcome for each step.
 
     Raises
     ------
-    InputError : the file makes no sense; nothing was computed.
-    DDKError : a step failed, which is named; the results of the others stay.
+    InputError
+        The file makes no sense; nothing was computed.
+    DDKError
+        A step failed, which is named; the results of the others stay.
     """
     from ddk.pipeline.file import read_chain
     from ddk.pipeline.steps import jobs_of
@@ -267,11 +300,13 @@ def plan(
 
     Parameters
     ----------
-    name_or_path, folder : as `run`.
+    name_or_path, folder : str or Path
+        As `run`.
 
     Raises
     ------
-    InputError : the file makes no sense.
+    InputError
+        The file makes no sense.
     """
     from ddk.pipeline.file import read_chain
     from ddk.pipeline.steps import jobs_of

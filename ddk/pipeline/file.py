@@ -50,10 +50,16 @@ class Chain:
 
     Attributes
     ----------
-    name, description : of the pipeline.
-    text : the file.
-    top : its keys at the top.
-    steps : keys of the steps that it has, in the order in which they are done.
+    name : str
+        Name of the pipeline.
+    description : str
+        Description of the pipeline.
+    text : str
+        Text of the file.
+    top : Keys
+        Its keys at the top.
+    steps : dict of str to Keys
+        Keys of the steps that it has, in the order in which they are done.
     """
 
     name: str
@@ -84,9 +90,10 @@ def read_chain(name_or_path: str) -> Chain:
 
     Raises
     ------
-    InputError : no such pipeline or file, no valid YAML, or a key that is not known (the closest
-        is named).
-    StorageError : the file cannot be read.
+    InputError
+        No such pipeline or file, no valid YAML, or a key that is not known (the closest is named).
+    StorageError
+        The file cannot be read.
     """
     if not name_or_path.strip():
         raise InputError("the name is empty", "FILE", closest("", list_pipelines()))
@@ -103,14 +110,19 @@ def parse_chain(text: str, where: str, folder: Path | None, name: str) -> Chain:
 
     Parameters
     ----------
-    text : of the file.
-    where : the file, for errors.
-    folder : from which its paths are meant; None: from the working folder.
-    name : of the pipeline, if the file says none.
+    text : str
+        Text of the file.
+    where : str
+        The file, for errors.
+    folder : Path or None
+        Folder from which its paths are meant; None: from the working folder.
+    name : str
+        Name of the pipeline, if the file says none.
 
     Raises
     ------
-    InputError : no valid YAML, a key that is not known, no step.
+    InputError
+        No valid YAML, a key that is not known, no step.
     """
     data = parse_yaml(text, where)
     try:

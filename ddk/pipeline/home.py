@@ -42,7 +42,8 @@ class Home:
 
     Attributes
     ----------
-    path : the folder.
+    path : Path
+        The folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,8 +56,8 @@ class Home:
 
         Raises
         ------
-        StorageError : it holds something else, another pipeline is at work in it, or it cannot be
-            written.
+        StorageError
+            It holds something else, another pipeline is at work in it, or it cannot be written.
         """
         path = path.absolute()
         cls(path).check()
@@ -81,7 +82,8 @@ class Home:
 
         Raises
         ------
-        StorageError : it is a file, it holds something else, or it cannot be read.
+        StorageError
+            It is a file, it holds something else, or it cannot be read.
         """
         path, hint = self.path, "Choose another name after --out"
         try:
@@ -122,12 +124,15 @@ class Home:
 
         Parameters
         ----------
-        fingerprint : that is asked for; None: the step is not asked for any more.
-        core : the same without the settings by which the step only grows.
+        fingerprint : str or None
+            Fingerprint that is asked for; None: the step is not asked for any more.
+        core : str or None, optional
+            The fingerprint without the settings by which the step only grows.
 
         Raises
         ------
-        StorageError : the folder cannot be written.
+        StorageError
+            The folder cannot be written.
         """
         live, spare = self.path / STATE, self.path / STATE / EARLIER
         known = self.state(name)

@@ -18,11 +18,17 @@ class Place:
 
     Attributes
     ----------
-    folder : its own, made already; holds what an earlier run of the same step left unfinished.
-    above : folders of the steps that it uses, by name.
-    say : prints a line.
-    workers : processes that it may start; None leaves that to it.
-    quiet : whether simulations keep their progress and tables to themselves.
+    folder : Path
+        Folder of the step, made already; holds what an earlier run of the same step left
+        unfinished.
+    above : mapping of str to Path
+        Folders of the steps that it uses, by name.
+    say : callable
+        Prints a line.
+    workers : int or None, optional
+        Processes that it may start; None leaves that to it.
+    quiet : bool, default False
+        Whether simulations keep their progress and tables to themselves.
     """
 
     folder: Path
@@ -56,11 +62,18 @@ class Found:
 
     Attributes
     ----------
-    figures : names and texts, the ones that matter first.
-    pictures, tables : for the report.
-    links : files in the step's folder with what they are.
-    warnings : what the reader must not overlook.
-    key : the one or two figures of the overview.
+    figures : dict of str to str, optional
+        Names and texts, the ones that matter first.
+    pictures : list of Picture, optional
+        Pictures for the report.
+    tables : list of Rows, optional
+        Tables for the report.
+    links : dict of str to str, optional
+        Files in the step's folder with what they are.
+    warnings : list of str, optional
+        What the reader must not overlook.
+    key : str, default ""
+        The one or two figures of the overview.
     """
 
     figures: dict[str, str] = field(default_factory=dict)
@@ -89,12 +102,17 @@ class Job:
 
     Attributes
     ----------
-    name, title : of the step.
-    settings : all that its result depends on besides the steps it uses, as JSON can hold it;
-        of input files their checksums.
-    uses : names of the steps whose results it reads.
-    work : does it.
-    grows : settings that only say how many runs there are to be, of which the step keeps each by
+    name, title : str
+        Name and title of the step.
+    settings : mapping
+        All that its result depends on besides the steps it uses, as JSON can hold it; of input
+        files their checksums.
+    uses : tuple of str
+        Names of the steps whose results it reads.
+    work : callable
+        Does the work of the step.
+    grows : tuple of str, default ()
+        Settings that only say how many runs there are to be, of which the step keeps each by
         itself; where nothing else changed it goes on with those it has.
     """
 
@@ -111,12 +129,15 @@ def fingerprints(jobs: list[Job], version: str) -> dict[str, str]:
 
     Parameters
     ----------
-    jobs : in an order in which each comes after those it uses.
-    version : of the toolkit.
+    jobs : list of Job
+        The steps in an order in which each comes after those it uses.
+    version : str
+        Version of the toolkit.
 
     Raises
     ------
-    KeyError : a step uses one that is not before it.
+    KeyError
+        A step uses one that is not before it.
     """
     found: dict[str, str] = {}
     for job in jobs:
@@ -129,8 +150,12 @@ def cores(jobs: list[Job], version: str, marks: Mapping[str, str]) -> dict[str, 
 
     Parameters
     ----------
-    jobs, version : as `fingerprints`.
-    marks : what that gave.
+    jobs : list of Job
+        As for `fingerprints`.
+    version : str
+        As for `fingerprints`.
+    marks : mapping of str to str
+        What `fingerprints` gave.
     """
     fixed = {j.name: {k: v for k, v in j.settings.items() if k not in j.grows} for j in jobs}
     return {job.name: _mark(job, fixed[job.name], version, marks) for job in jobs}

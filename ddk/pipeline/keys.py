@@ -19,14 +19,19 @@ class Keys:
 
     Parameters
     ----------
-    data : what the file holds at this place; nothing (an empty step) is an empty mapping.
-    where : the place, for errors; empty at the top of the file.
-    known : keys that there may be.
-    folder : from which relative paths are meant.
+    data : object
+        What the file holds at this place; nothing (an empty step) is an empty mapping.
+    where : str
+        The place, for errors; empty at the top of the file.
+    known : iterable of str
+        Keys that there may be.
+    folder : Path or None, optional
+        Folder from which relative paths are meant.
 
     Raises
     ------
-    InputError : not a mapping, or a key that is not known; the closest is named.
+    InputError
+        Not a mapping, or a key that is not known; the closest is named.
     """
 
     def __init__(

@@ -37,7 +37,8 @@ class TableBench(Bench):
 
     Attributes
     ----------
-    table : None: alpha and beta are free.
+    table : AlphaBetaTable or None, optional
+        Table to which alpha and beta are confined; None: they are free.
     """
 
     table: AlphaBetaTable | None = None
@@ -92,19 +93,31 @@ def modes(
 
     Parameters
     ----------
-    task, model : what learns.
-    cases : of `CASES`.
-    seeds : each draws a split, a start and a chip.
-    folder : where finished numbers are kept.
-    hardware : what chips are like; without ``kinetics`` cells scatter as the table's.
-    request : what the folder is for, as JSON can hold it.
-    table : of the DDK layer's cells.
-    root : of the data.
-    say : prints a line for each number.
+    task : Task
+        What is learnt.
+    model : Model
+        What learns.
+    cases : sequence of str
+        Some of `CASES`.
+    seeds : sequence of int
+        Each draws a split, a start and a chip.
+    folder : Path
+        Where finished numbers are kept.
+    hardware : Hardware
+        What chips are like; without ``kinetics`` cells scatter as the table's.
+    request : dict
+        What the folder is for, as JSON can hold it.
+    table : AlphaBetaTable or None, optional
+        Table of the DDK layer's cells.
+    root : str or None, optional
+        Folder of the data.
+    say : callable, optional
+        Prints a line for each number.
 
     Raises
     ------
-    StorageError : the folder is of something else; files of the data are missing.
+    StorageError
+        The folder is of something else; files of the data are missing.
     """
     found: dict[str, dict[int, float]] = {name: {} for name in cases}
     material = Material(task, root)

@@ -25,13 +25,17 @@ def write_report(folder: Path, asked: Asked, outcomes: Sequence[Outcome]) -> Pat
 
     Parameters
     ----------
-    folder : where the steps have their folders.
-    asked : what was asked for.
-    outcomes : what became of it.
+    folder : Path
+        Where the steps have their folders.
+    asked : Asked
+        What was asked for.
+    outcomes : sequence of Outcome
+        What became of it.
 
     Raises
     ------
-    StorageError : the folder cannot be written.
+    StorageError
+        The folder cannot be written.
     """
     write_bytes(folder / FILE, asked.text.encode("utf-8"), overwrite=True)
     text = report_text(folder, asked, outcomes)

@@ -16,14 +16,19 @@ def jobs_of(chain: Chain, where: str = "") -> list[Job]:
 
     Parameters
     ----------
-    chain : the file, read.
-    where : the file, for errors.
+    chain : Chain
+        The file, read.
+    where : str, default ""
+        The file, for errors.
 
     Raises
     ------
-    InputError : a step lacks one that it needs, or a value that does not fit; with its place.
-    StorageError : an input file is missing or damaged.
-    InstallationError : a package is missing.
+    InputError
+        A step lacks one that it needs, or a value that does not fit; with its place.
+    StorageError
+        An input file is missing or damaged.
+    InstallationError
+        A package is missing.
     """
     try:
         return _jobs(chain)

@@ -22,7 +22,8 @@ def controls_job(chain: Chain, table: TableSource, trainee: Trainee | None) -> J
 
     Raises
     ------
-    InputError : no such task or model, or the network on a table without a table.
+    InputError
+        No such task or model, or the network on a table without a table.
     """
     from ddk.studies.models import get_model
 

@@ -35,7 +35,8 @@ def loop_job(chain: Chain) -> Job:
 
     Raises
     ------
-    InputError : no such device, or a value that does not fit.
+    InputError
+        No such device, or a value that does not fit.
     """
     keys = chain.steps["loop"]
     sweep: dict[str, Any] = {
@@ -76,7 +77,8 @@ def pulses_job(chain: Chain) -> Job:
 
     Raises
     ------
-    InputError : no such device, or a value that does not fit.
+    InputError
+        No such device, or a value that does not fit.
     """
     keys = chain.steps["pulses"]
     device = _device(chain, "pulses", {})
@@ -117,7 +119,8 @@ def campaign_job(chain: Chain) -> Job:
 
     Raises
     ------
-    InputError : no such campaign or device, or a value that does not fit.
+    InputError
+        No such campaign or device, or a value that does not fit.
     """
     plan = _campaign(chain)
     settings = {
@@ -180,7 +183,8 @@ def _campaign_found(plan: Any, outcome: Any, table: Any) -> Found:
 
     Raises
     ------
-    SolverError : no point is done.
+    SolverError
+        No point is done.
     """
     warnings = []
     if outcome.failed:

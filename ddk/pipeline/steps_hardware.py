@@ -24,7 +24,8 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
 
     Raises
     ------
-    InputError : a case, model or chip that is not known; the table's noise without a table.
+    InputError
+        A case, model or chip that is not known; the table's noise without a table.
     """
     from ddk.pipeline.modes import CASES, FIVE
 
@@ -115,7 +116,8 @@ def compile_job(chain: Chain, trainee: Trainee) -> Job:
 
     Raises
     ------
-    InputError : a chip, layout or model that is not known.
+    InputError
+        A chip, layout or model that is not known.
     """
     from network.hardware.chip.chip import load_chip
 

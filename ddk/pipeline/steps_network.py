@@ -36,12 +36,18 @@ class Trainee:
 
     Attributes
     ----------
-    task : with the epochs that the file asks for.
-    models : by the names of the file, with the options that it gives the DDK layer.
-    seed : of the split, the start and the batches.
-    root : of the data.
-    data : checksum of the data.
-    table : where it comes from.
+    task : Task
+        The task, with the epochs that the file asks for.
+    models : tuple of Model
+        The models by the names of the file, with the options that it gives the DDK layer.
+    seed : int
+        Seed of the split, the start and the batches.
+    root : str or None
+        Folder of the data.
+    data : str
+        Checksum of the data.
+    table : TableSource
+        Where the table comes from.
     """
 
     task: Task
@@ -86,7 +92,8 @@ class Trainee:
 
         Raises
         ------
-        InputError : it is none of the step "network", or leaves no network.
+        InputError
+            It is none of the step "network", or leaves no network.
         """
         keys = chain.steps[step]
         names = [m.name for m in self.models]
@@ -217,8 +224,10 @@ def task_of(chain: Chain, step: str) -> Task:
 
     Raises
     ------
-    InputError : no such task, and no folder of that name.
-    StorageError : the folder holds nothing that is known.
+    InputError
+        No such task, and no folder of that name.
+    StorageError
+        The folder holds nothing that is known.
     """
     from ddk.studies.task_folder import folder_task
     from ddk.studies.tasks import TASKS, get_task

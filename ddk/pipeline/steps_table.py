@@ -38,12 +38,15 @@ class TableSource:
 
     Parameters
     ----------
-    chain : the pipeline.
+    chain : Chain
+        The pipeline.
 
     Raises
     ------
-    InputError : both a table and a step that fits one.
-    StorageError : the file is no table.
+    InputError
+        Both a table and a step that fits one.
+    StorageError
+        The file is no table.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -83,8 +86,10 @@ def fit_job(chain: Chain) -> Job:
 
     Raises
     ------
-    InputError : no trains, or several sources of them; an option that does not fit.
-    StorageError : the file of trains is missing.
+    InputError
+        No trains, or several sources of them; an option that does not fit.
+    StorageError
+        The file of trains is missing.
     """
     keys = chain.steps["fit"]
     trains = chain.top.path("trains")
@@ -173,7 +178,8 @@ def explained(measured: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    measured, fitted : (trains, n), NaN behind the end of a train.
+    measured, fitted : ndarray, shape (trains, n)
+        Measured and fitted conductances, NaN behind the end of a train.
     """
     there = np.isfinite(measured) & np.isfinite(fitted)
     left = np.where(there, measured - fitted, 0.0)

@@ -51,23 +51,33 @@ def compare(
 
     Parameters
     ----------
-    task : itself, or its name.
-    models : themselves or their names; by default those of the task.
-    seeds : each draws the split, the start and the batches.
-    folder : where finished runs are kept; started again with it, only what is missing is run.
-    root : folder of the data; None takes that of DDK_DATA.
-    processes : how many runs at a time, each on one core.
-    progress : called with a line of text for every finished run.
+    task : Task or str
+        The task itself, or its name.
+    models : sequence of Model or str, or None, optional
+        The models themselves or their names; by default those of the task.
+    seeds : sequence of int, optional
+        Each draws the split, the start and the batches.
+    folder : str, Path or None, optional
+        Where finished runs are kept; started again with it, only what is missing is run.
+    root : str or None, optional
+        Folder of the data; None takes that of DDK_DATA.
+    processes : int, default 1
+        How many runs at a time, each on one core.
+    progress : callable or None, optional
+        Called with a line of text for every finished run.
 
     Returns
     -------
-    A dataset on (model, seed); see `comparison_rows`. A run that ended in numbers that are not
-    finite has accuracy NaN and its reason in ``failed``.
+    xarray.Dataset
+        A dataset on (model, seed); see `comparison_rows`. A run that ended in numbers that are not
+        finite has accuracy NaN and its reason in ``failed``.
 
     Raises
     ------
-    InputError : an unknown name, no model or seed, or one given twice.
-    StorageError : files of the data are missing or damaged, or the folder is not of this task.
+    InputError
+        An unknown name, no model or seed, or one given twice.
+    StorageError
+        Files of the data are missing or damaged, or the folder is not of this task.
     """
     task = get_task(task) if isinstance(task, str) else task
     chosen = [get_model(m) if isinstance(m, str) else m for m in models or task.models]
@@ -186,7 +196,8 @@ def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Pat
 
     Raises
     ------
-    StorageError : the folder cannot be written.
+    StorageError
+        The folder cannot be written.
     """
     from ddk.studies.plots import comparison_figure, save
     from ddk.studies.report import comparison_text

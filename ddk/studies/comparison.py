@@ -49,16 +49,24 @@ def tabulate(
 
     Parameters
     ----------
-    task, models, seeds : that were run.
-    found : by name of the model and seed, what `ddk.studies.compare.run_all` gave.
+    task : Task
+        The task that was run.
+    models : sequence of Model
+        The models that were run.
+    seeds : sequence of int
+        The seeds that were run.
+    found : mapping of tuple of (str, int) to mapping
+        By name of the model and seed, what `ddk.studies.compare.run_all` gave.
 
     Returns
     -------
-    A dataset on (model, seed), `ddk.studies.comparison_schema`.
+    xarray.Dataset
+        A dataset on (model, seed), `ddk.studies.comparison_schema`.
 
     Raises
     ------
-    StorageError : a run is damaged.
+    StorageError
+        A run is damaged.
     """
     import xarray as xr
 

@@ -60,14 +60,27 @@ class Plan:
 
     Attributes
     ----------
-    device : of the library, or a YAML file.
-    amplitudes, widths, initial_resistance : of the trains, every amplitude with every width. Cells
-        with thin filaments cannot be SET to low resistances, hence 10 kohm.
-    pulses : of a train.
-    cycles, devices : how many cells are drawn, and how often each is formed.
-    preset : how finely mesh and time are resolved.
-    margin : a cell is good if its accuracy is at most so much below that in software.
-    seed : of the cells.
+    device : str, default "tin-taox-hfox-tin"
+        Name of a device of the library, or a YAML file.
+    amplitudes : tuple of str, default ("-1.8 V", "-2 V", "-2.2 V")
+        Amplitudes of the trains.
+    widths : tuple of str, default ("20 ns", "100 ns")
+        Widths of their pulses, each of which goes with each amplitude.
+    initial_resistance : str, default "10 kohm"
+        Resistance before a train. Cells with thin filaments cannot be SET to low resistances, hence
+        10 kohm.
+    pulses : int, default 50
+        Number of pulses of a train.
+    cycles : int, default 1
+        How often each cell is formed.
+    devices : int, default 4
+        How many cells are drawn.
+    preset : str, default "quick"
+        How finely mesh and time are resolved.
+    margin : float, default 0.05
+        A cell is good if its accuracy is at most so much below that in software.
+    seed : int, default 1
+        Seed of the cells.
     """
 
     device: str = "tin-taox-hfox-tin"
@@ -127,29 +140,46 @@ def study(
 
     Parameters
     ----------
-    parameter : of `PARAMETERS`, or a dotted path of the device.
-    values : texts with units.
-    task : data, structure and training.
-    folder : for stores, tables and results.
-    seeds : of split, start and chip.
-    plan : what is simulated.
-    hardware : of the classifier; the article's write error if None. The cells' scatter comes from
+    parameter : str
+        One of `PARAMETERS`, or a dotted path of the device.
+    values : sequence of str
+        Texts with units.
+    task : Task
+        Data, structure and training.
+    folder : str or Path
+        Folder for stores, tables and results.
+    seeds : sequence of int, default (0,)
+        Seeds of split, start and chip.
+    plan : Plan or None, optional
+        What is simulated.
+    hardware : Hardware or None, optional
+        Hardware of the classifier; the article's write error if None. The cells' scatter comes from
         the simulated table.
-    root : of the data.
-    workers, scheduler : as for `devicephys.campaign.run`.
-    progress : called with a line now and then.
-    simulate : in the place of the finite elements, for tests.
+    root : str or None, optional
+        Folder of the data.
+    workers : int or None, optional
+        As for `devicephys.campaign.run`.
+    scheduler : str or None, optional
+        As for `devicephys.campaign.run`.
+    progress : callable or None, optional
+        Called with a line now and then.
+    simulate : callable, optional
+        What takes the place of the finite elements, for tests.
 
     Returns
     -------
-    Figures on (value, seed): software, chip, energy, yielded, alpha, beta; NaN where the cell could
-    not be simulated or fitted, with the reason on (value,).
+    xarray.Dataset
+        Figures on (value, seed): software, chip, energy, yielded, alpha, beta; NaN where the cell
+        could not be simulated or fitted, with the reason on (value,).
 
     Raises
     ------
-    InputError : a parameter, value or plan that makes no sense.
-    InstallationError : no finite-element stack.
-    StorageError : the folder belongs to another study.
+    InputError
+        A parameter, value or plan that makes no sense.
+    InstallationError
+        No finite-element stack.
+    StorageError
+        The folder belongs to another study.
     """
     plan = plan or Plan()
     _, unit, words = _parameter(parameter)

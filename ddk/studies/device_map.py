@@ -36,27 +36,40 @@ def by_device(
 
     Parameters
     ----------
-    x : inputs from 0 to 1, (utterances, pulses); see `network.features.inputs`.
-    device : name of a device of the library, or a ``devicephys.Device``.
-    amplitude : of the pulses at x = 0 and x = 1; negative for RESET. The article's are 2 to 3 V,
+    x : array_like, shape (utterances, pulses)
+        Inputs from 0 to 1; see `network.features.inputs`.
+    device : str or Device, default "tin-taox-hfox-tin"
+        Name of a device of the library, or a ``devicephys.Device``.
+    amplitude : pair of str, optional
+        Amplitude of the pulses at x = 0 and x = 1; negative for RESET. The article's are 2 to 3 V,
         see `AMPLITUDES`.
-    width : flat top of a pulse.
-    initial_resistance : what the cell is brought to before each utterance; None: as it is.
-    preset : "quick", "default" or "fine".
-    seed : if given each utterance has its own cell, cycle by cycle drawn from the population.
-    fit : whether alpha and beta of each utterance are fitted; see `fitted`.
-    progress : called after each utterance with its number and how many there are.
+    width : str, default "100 ns"
+        Flat top of a pulse.
+    initial_resistance : str or None, default "5 kohm"
+        What the cell is brought to before each utterance; None: as it is.
+    preset : {"quick", "default", "fine"}, default "quick"
+        How finely mesh and time are resolved.
+    seed : int or None, optional
+        If given each utterance has its own cell, cycle by cycle drawn from the population.
+    fit : bool, default True
+        Whether alpha and beta of each utterance are fitted; see `fitted`.
+    progress : callable or None, optional
+        Called after each utterance with its number and how many there are.
 
     Returns
     -------
-    Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``conductance`` [S] after each pulse,
-    ``initial_conductance`` [S], ``energy`` [J], and what `fitted` adds.
+    xarray.Dataset
+        Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``conductance`` [S] after each
+        pulse, ``initial_conductance`` [S], ``energy`` [J], and what `fitted` adds.
 
     Raises
     ------
-    InputError : an argument out of range, or the cell cannot be brought to the resistance.
-    SolverError : no time step succeeds.
-    InstallationError : no finite-element stack.
+    InputError
+        An argument out of range, or the cell cannot be brought to the resistance.
+    SolverError
+        No time step succeeds.
+    InstallationError
+        No finite-element stack.
     """
     heights = voltages(x, amplitude)
     cell = devicephys.load_device(device) if isinstance(device, str) else device

@@ -41,19 +41,31 @@ def simulated_table(
 
     Parameters
     ----------
-    device : of the library, or a YAML file.
-    amplitudes, widths, initial_resistance : of the trains, every amplitude with every width.
-    pulses : of a train.
-    cycles : trains at each setting; each is of a cell drawn anew.
-    preset : how finely mesh and time are resolved.
-    seed : of the cells.
-    progress : called with a line of text for each train.
+    device : str, optional
+        Name of a device of the library, or a YAML file.
+    amplitudes, widths : sequence of str, optional
+        Pulses of the trains, every amplitude with every width.
+    initial_resistance : str, default "6 kohm"
+        Resistance before a train.
+    pulses : int, default 50
+        Number of pulses of a train.
+    cycles : int, default 2
+        Trains at each setting; each is of a cell drawn anew.
+    preset : str, default "quick"
+        How finely mesh and time are resolved.
+    seed : int, default 1
+        Seed of the cells.
+    progress : callable or None, optional
+        Called with a line of text for each train.
 
     Raises
     ------
-    InputError : a value makes no sense.
-    InstallationError : no finite-element stack.
-    SolverError : no time step succeeds.
+    InputError
+        A value makes no sense.
+    InstallationError
+        No finite-element stack.
+    SolverError
+        No time step succeeds.
     """
     from compact.table.table import AlphaBetaTable
 

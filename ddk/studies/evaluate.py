@@ -26,10 +26,13 @@ __all__ = ["Again", "DrawnDevices", "OnDevices", "on_devices", "once_more"]
 class DrawnDevices(Ideal):
     """Devices of a table: each channel and bank has one, drawn once; each sample is a cycle anew.
 
+
     Parameters
     ----------
-    kinetics : what the table says of settings and scatter.
-    seed : of the devices.
+    kinetics : TableKinetics
+        What the table says of settings and scatter.
+    seed : int
+        Seed of the devices.
     """
 
     def __init__(self, kinetics: TableKinetics, seed: int) -> None:
@@ -72,9 +75,12 @@ class Again:
 
     Attributes
     ----------
-    accuracy : now, a share of 1.
-    before : after the training, where the test part is one part; None of several folds.
-    fold : the data.
+    accuracy : float
+        The accuracy now, a share of 1.
+    before : float or None
+        The accuracy after the training, where the test part is one part; None of several folds.
+    fold : Fold
+        The data.
     """
 
     trained: Trained
@@ -107,7 +113,8 @@ def once_more(trained: Trained, root: str | None = None) -> Again:
 
     Raises
     ------
-    StorageError : the data are missing, or are others than those of the training.
+    StorageError
+        The data are missing, or are others than those of the training.
     """
     from ddk.studies.folds import Material
     from ddk.studies.models import get_model
@@ -132,9 +139,12 @@ class OnDevices:
 
     Attributes
     ----------
-    plain : accuracy on each chip, as trained, shares of 1.
-    anew : with the statistics of the features taken anew on each chip.
-    missed : by how much wanted alpha and beta are missed at most, relative.
+    plain : tuple of float
+        Accuracy on each chip, as trained, shares of 1.
+    anew : tuple of float
+        The same with the statistics of the features taken anew on each chip.
+    missed : float
+        By how much wanted alpha and beta are missed at most, relative.
     """
 
     task: Task
@@ -159,12 +169,15 @@ def on_devices(
 
     Parameters
     ----------
-    draws : how many chips are drawn.
-    seed : of the devices and cycles.
+    draws : int
+        How many chips are drawn.
+    seed : int
+        Seed of the devices and cycles.
 
     Raises
     ------
-    InputError : the network has no DDK layer.
+    InputError
+        The network has no DDK layer.
     """
     from network.hardware.cells.kinetics_noise import TableKinetics
     from network.model.files import copy_network

@@ -43,19 +43,31 @@ def run(
 
     Parameters
     ----------
-    task, model : themselves, or their names.
-    seed : of the split, the start and the batches.
-    material : the task's data, where it was read before.
-    root : folder of the data; None takes that of DDK_DATA.
-    options : of the DDK layer, over those of task and model.
-    progress : called with a line of text now and then.
-    trainer : trains each fold, called as `train_fold`, which is the default.
+    task : Task or str
+        The task itself, or its name.
+    model : Model or str, default "ddk"
+        The model itself, or its name.
+    seed : int, default 0
+        Seed of the split, the start and the batches.
+    material : Material or None, optional
+        The task's data, where it was read before.
+    root : str or None, optional
+        Folder of the data; None takes that of DDK_DATA.
+    options : mapping or None, optional
+        Options of the DDK layer, over those of task and model.
+    progress : callable or None, optional
+        Called with a line of text now and then.
+    trainer : callable or None, optional
+        Trains each fold, called as `train_fold`, which is the default.
 
     Raises
     ------
-    InputError : no such task or model, or options that do not fit.
-    StorageError : files of the data are missing or damaged.
-    SolverError : the training ended in numbers that are not finite.
+    InputError
+        No such task or model, or options that do not fit.
+    StorageError
+        Files of the data are missing or damaged.
+    SolverError
+        The training ended in numbers that are not finite.
     """
     task = get_task(task) if isinstance(task, str) else task
     model = get_model(model) if isinstance(model, str) else model
@@ -81,7 +93,8 @@ def train_fold(
 
     Raises
     ------
-    SolverError : the loss is not finite.
+    SolverError
+        The loss is not finite.
     """
     if not model.trains_here:
         from ddk.studies.methods import train_method

@@ -39,30 +39,39 @@ def make_maps(
 
     Parameters
     ----------
-    task : whose data.
-    how : "algorithm" (alpha 0.7, beta 1), "table" (cells of the table, drawn by the seed), "device"
+    task : Task
+        The task whose data are taken.
+    how : {"algorithm", "table", "device", "all"}, default "algorithm"
+        "algorithm" (alpha 0.7, beta 1), "table" (cells of the table, drawn by the seed), "device"
         (finite elements), or "all": these side by side, by a table if there is one.
-    table : an `AlphaBetaTable`, for "table" and "all".
-    amplitude : of the pulses at x = 0 and x = 1. Default by finite elements:
-        `ddk.studies.device_map.AMPLITUDES`, with which the shipped cell goes down step by
-        step; the article's ("-2 V", "-3 V") finish it with the first pulse. By a table: the
-        table's ends.
-    samples : of each class, drawn by the seed.
-    seed : of samples and cells.
-    root : folder of the data.
-    fit : whether Eq. (4) is fitted to each row by finite elements, as in Fig. 3c.
-    progress : called with a line of text for each train of pulses.
+    table : AlphaBetaTable or None, optional
+        An `AlphaBetaTable`, for "table" and "all".
+    amplitude : pair of str or None, optional
+        Amplitude of the pulses at x = 0 and x = 1. Default by finite elements:
+        `ddk.studies.device_map.AMPLITUDES`, with which the shipped cell goes down step by step; the
+        article's ("-2 V", "-3 V") finish it with the first pulse. By a table: the table's ends.
+    samples : int, default 1
+        Number of samples of each class, drawn by the seed.
+    seed : int, default 0
+        Seed of samples and cells.
+    root : str or None, optional
+        Folder of the data.
+    fit : bool, default False
+        Whether Eq. (4) is fitted to each row by finite elements, as in Fig. 3c.
+    progress : callable or None, optional
+        Called with a line of text for each train of pulses.
 
     Returns
     -------
-    Dataset on (sample, row, step): ``input``, and ``feature`` (or, of "all", ``algorithm``,
-    ``table`` and ``device``), and the class of each sample. With ``fit`` also ``fitted`` [S],
-    ``alpha``, ``beta`` and ``residual`` (sum of squares, each row scaled to 0..1) of each row.
+    xarray.Dataset
+        Dataset on (sample, row, step): ``input``, and ``feature`` (or, of "all", ``algorithm``,
+        ``table`` and ``device``), and the class of each sample. With ``fit`` also ``fitted`` [S],
+        ``alpha``, ``beta`` and ``residual`` (sum of squares, each row scaled to 0..1) of each row.
 
     Raises
     ------
-    InputError : a table is missing or of no use, a fit without finite elements, or too many pulses
-        for them.
+    InputError
+        A table is missing or of no use, a fit without finite elements, or too many pulses for them.
     """
     from ddk.studies.folds import Material
     from ddkbase.records import label
@@ -179,8 +188,10 @@ def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
 
     Raises
     ------
-    InputError : another ending.
-    StorageError : the file exists or cannot be written.
+    InputError
+        Another ending.
+    StorageError
+        The file exists or cannot be written.
     """
     from ddk.studies.plots import samples_figure, save
     from ddkbase.picture_names import PICTURES, check_suffix
@@ -197,8 +208,10 @@ def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
 
     Raises
     ------
-    InputError : nothing was fitted.
-    StorageError : the file exists or cannot be written.
+    InputError
+        Nothing was fitted.
+    StorageError
+        The file exists or cannot be written.
     """
     from ddk.studies.plots import save
     from network.plots.features import map_fits_figure

@@ -33,9 +33,12 @@ class Part:
 
     Attributes
     ----------
-    x : float32 (samples, *shape), time last.
-    y : classes (samples,).
-    item : the object (clip, recording, body) each belongs to, on which they decide together.
+    x : ndarray of float32, shape `(samples, *shape)`
+        The samples, time last.
+    y : ndarray, shape (samples,)
+        Classes of the samples.
+    item : ndarray
+        The object (clip, recording, body) each belongs to, on which they decide together.
     """
 
     x: np.ndarray
@@ -52,11 +55,15 @@ class Fold:
 
     Attributes
     ----------
-    train, validation, test : the parts; no group of the data set is in two of them, but where the
-        task says that it splits at random.
-    classes : names of the classes.
-    held_out : what the test part is, in words.
-    rate : samples a second along the last axis [Hz], where there is one.
+    train, validation, test : Part
+        The parts; no group of the data set is in two of them, but where the task says that it
+        splits at random.
+    classes : tuple of str
+        Names of the classes.
+    held_out : str
+        What the test part is, in words.
+    rate : float or None, Hz, optional
+        Samples a second along the last axis, where there is one.
     """
 
     train: Part
@@ -77,9 +84,12 @@ class Material:
 
     Parameters
     ----------
-    task : what is to be done.
-    root : the folder of the data; None takes that of DDK_DATA.
-    dataset : the data itself, where it is at hand already.
+    task : Task
+        What is to be done.
+    root : str, Path or None, optional
+        The folder of the data; None takes that of DDK_DATA.
+    dataset : DataSet or None, optional
+        The data itself, where it is at hand already.
     """
 
     def __init__(
@@ -99,11 +109,13 @@ class Material:
 
         Parameters
         ----------
-        options : of `network.datasets.load`, over those of the task.
+        options : mapping or None, optional
+            Options of `network.datasets.load`, over those of the task.
 
         Raises
         ------
-        StorageError : its files are missing or damaged.
+        StorageError
+            Its files are missing or damaged.
         """
         options = dict(options or {})
         key = _key(options)
@@ -121,15 +133,20 @@ class Material:
 
         Parameters
         ----------
-        seed : of the split.
-        options : of the data set, over the task's, e.g. another front end; the split is over the
+        seed : int
+            Seed of the split.
+        options : mapping or None, optional
+            Options of the data set, over the task's, e.g. another front end; the split is over the
             same groups.
-        cut : another way from samples to sequences than the task's.
+        cut : str, default ""
+            Another way from samples to sequences than the task's.
 
         Raises
         ------
-        InputError : a part is empty, the groups are too few, or the training part holds one class.
-        StorageError : files of the data are missing or damaged.
+        InputError
+            A part is empty, the groups are too few, or the training part holds one class.
+        StorageError
+            Files of the data are missing or damaged.
         """
         data = self.dataset(options)
         way = get_cut(cut or self.task.cut)

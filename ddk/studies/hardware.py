@@ -206,21 +206,33 @@ def run(
 
     Parameters
     ----------
-    kind : of `KINDS`.
-    task : data, structure and training.
-    seeds : each draws a split, a start and a chip.
-    folder : where finished numbers are kept.
-    model : of `ddk.studies.models`, with a DDK layer or without.
-    hardware : `article()` if None.
-    tuning : in situ; by default as `Tuning`, for more than 8,192 samples in batches of 512.
-    root : of the data.
-    only : cases whose name begins with one of these.
-    progress : called with a line for each number.
+    kind : str
+        One of `KINDS`.
+    task : Task
+        Data, structure and training.
+    seeds : sequence of int
+        Each draws a split, a start and a chip.
+    folder : str or Path
+        Where finished numbers are kept.
+    model : str, default "ddk"
+        Model of `ddk.studies.models`, with a DDK layer or without.
+    hardware : Hardware or None, optional
+        What the chip is like; `article()` if None.
+    tuning : Tuning or None, optional
+        Tuning in situ; by default as `Tuning`, for more than 8,192 samples in batches of 512.
+    root : str or None, optional
+        Folder of the data.
+    only : sequence of str or None, optional
+        Beginnings of the names of the cases that are wanted; None: all.
+    progress : callable or None, optional
+        Called with a line for each number.
 
     Raises
     ------
-    InputError : no such kind, no case of that name.
-    StorageError : the folder is of something else; files of the data are missing.
+    InputError
+        No such kind, no case of that name.
+    StorageError
+        The folder is of something else; files of the data are missing.
     """
     if kind not in KINDS:
         raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, KINDS))

@@ -27,9 +27,12 @@ def train_method(
 
     Raises
     ------
-    InputError : no such method, or the samples do not fit it.
-    InstallationError : its package is not installed.
-    SolverError : the loss is not finite.
+    InputError
+        No such method, or the samples do not fit it.
+    InstallationError
+        Its package is not installed.
+    SolverError
+        The loss is not finite.
     """
     from network import baselines
 

@@ -33,7 +33,8 @@ def check_mode(mode: str, model: str) -> None:
 
     Raises
     ------
-    InputError : no such mode, or a model that is not trained in NumPy.
+    InputError
+        No such mode, or a model that is not trained in NumPy.
     """
     from ddk.studies.models import get_model
     from network.hardware.harden import MODES
@@ -52,7 +53,10 @@ def hardware_of(chip: str | None, table: AlphaBetaTable | None) -> Hardware:
 
     Raises
     ------
-    InputError, StorageError : as `network.hardware.chip.chip.load_chip`.
+    InputError
+        As `network.hardware.chip.chip.load_chip`.
+    StorageError
+        As `network.hardware.chip.chip.load_chip`.
     """
     from network.hardware.chip.chip import load_chip
     from network.hardware.settings import article
@@ -77,22 +81,42 @@ def run_in_mode(
 
     Parameters
     ----------
-    task, model, seed, root, options, progress : as in `ddk.studies.experiment.run`; the seed draws
-    the
-        chip as well.
-    mode : of `network.hardware.harden.MODES`.
-    hardware : what the chip is like; default: the article's.
-    table : an `AlphaBetaTable` to whose pulses alpha and beta are confined.
+    task : Task
+        As in `ddk.studies.experiment.run`; the seed draws.
+    model : str
+        As in `ddk.studies.experiment.run`; the seed draws.
+    seed : int
+        As in `ddk.studies.experiment.run`; the seed draws.
+    root : str or None, optional
+        As in `ddk.studies.experiment.run`; the seed draws.
+    options : mapping or None, optional
+        As in `ddk.studies.experiment.run`; the seed draws.
+    progress : callable or None, optional
+        As in `ddk.studies.experiment.run`; the seed draws the chip
+        as well.
+    mode : str
+        One of `network.hardware.harden.MODES`.
+    hardware : Hardware or None, optional
+        What the chip is like; default: the article's.
+    table : AlphaBetaTable or None, optional
+        An `AlphaBetaTable` to whose pulses alpha and beta are confined.
 
     Returns
     -------
-    The result, whose accuracies are those of the weights that are wanted, in floating point, as
-    `ddk-network evaluate` finds them again; and lines that say what the chip makes of them.
+    result : Result
+        The result, whose accuracies are those of the weights that are wanted, in floating point, as
+        `ddk-network evaluate` finds them again.
+    lines : dict of str to str
+        Lines that say what the chip makes of them.
 
     Raises
     ------
-    InputError, StorageError, SolverError : as `ddk.studies.experiment.run` and
-        `network.hardware.harden.harden`.
+    InputError
+        As `ddk.studies.experiment.run` and `network.hardware.harden.harden`.
+    StorageError
+        As `ddk.studies.experiment.run` and `network.hardware.harden.harden`.
+    SolverError
+        As `ddk.studies.experiment.run` and `network.hardware.harden.harden`.
     """
     from ddk.studies.experiment import run
 

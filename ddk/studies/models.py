@@ -30,14 +30,22 @@ class Model:
 
     Attributes
     ----------
-    name : what tables call it; letters, digits and -_.+ only.
-    layer : "ddk", a control of `network.layers.controls`, or for `OTHERS` the name of the method.
-    options : of the layer; they go over those of the task.
-    title : in words.
-    standardise : whether batch statistics stand between the layer and the classifier.
-    hidden : widths of the classifier's hidden layers; None takes the task's.
-    data : options of `network.datasets.load` of its own, over those of the task.
-    cut : how a sample becomes sequences, if not as the task says.
+    name : str
+        What tables call it; letters, digits and -_.+ only.
+    layer : str
+        "ddk", a control of `network.layers.controls`, or for `OTHERS` the name of the method.
+    options : mapping, optional
+        Options of the layer; they go over those of the task.
+    title : str
+        What it is called in words.
+    standardise : bool, default True
+        Whether batch statistics stand between the layer and the classifier.
+    hidden : tuple of int or None, optional
+        Widths of the classifier's hidden layers; None takes the task's.
+    data : mapping, optional
+        Options of `network.datasets.load` of its own, over those of the task.
+    cut : str, default ""
+        How a sample becomes sequences, if not as the task says.
     """
 
     name: str
@@ -162,9 +170,11 @@ def model_names() -> list[str]:
 def get_model(name: str) -> Model:
     """A model by its name; those of `ddk.studies.search.ARRANGEMENTS` are "ddk-" with their name.
 
+
     Raises
     ------
-    InputError : no such model; the closest name is given.
+    InputError
+        No such model; the closest name is given.
     """
     if name in LAYERS:
         return LAYERS[name]
@@ -188,12 +198,15 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
 
     Parameters
     ----------
-    shape : of one sample, (*channels, steps).
-    classes : how many.
+    shape : tuple of int
+        Shape of one sample, `(*channels, steps)`.
+    classes : int
+        Number of classes.
 
     Raises
     ------
-    InputError : the layer does not take an option, or the shape does not fit.
+    InputError
+        The layer does not take an option, or the shape does not fit.
     """
     import numpy as np
 

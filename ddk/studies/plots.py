@@ -27,7 +27,8 @@ def confusion_figure(table: xr.DataArray) -> Figure:
 
     Parameters
     ----------
-    table : from `network.model.metrics.confusion`.
+    table : xarray.DataArray
+        From `network.model.metrics.confusion`.
     """
     counts = table.values
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -58,7 +59,8 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    ds : from `ddk.studies.compare.compare`.
+    ds : xarray.Dataset
+        From `ddk.studies.compare.compare`.
     """
     names = [str(v) for v in ds["model"].values]
     figure = new_figure(7.2, 1.5 + 0.42 * len(names))
@@ -101,9 +103,12 @@ def maps_figure(
 
     Parameters
     ----------
-    network : whose first layer is the feature layer.
-    fold : the data; one sample of each of the first classes is drawn.
-    dims : names of the axes of a map.
+    network : Network
+        Network whose first layer is the feature layer.
+    fold : Fold
+        The data; one sample of each of the first classes is drawn.
+    dims : pair of str, default ("step", "channel")
+        Names of the axes of a map.
     """
     chosen = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
     index = [int(c[0]) for c in chosen if c.size][:_MAPS]
@@ -145,7 +150,8 @@ def samples_figure(maps: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    maps : from `ddk.studies.feature_maps.make_maps`.
+    maps : xarray.Dataset
+        From `ddk.studies.feature_maps.make_maps`.
     """
     columns = min(maps.sizes["sample"], 10)
     names = [n for n in ("input", "feature", "algorithm", "table", "device") if n in maps]

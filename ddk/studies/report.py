@@ -57,8 +57,12 @@ def run_text(task: Task, result: Result, more: Mapping[str, str] | None = None) 
 
     Parameters
     ----------
-    task, result : of `ddk.studies.experiment.run`.
-    more : further lines of the table of figures.
+    task : Task
+        Task of `ddk.studies.experiment.run`.
+    result : Result
+        Result of `ddk.studies.experiment.run`.
+    more : mapping of str to str or None, optional
+        Further lines of the table of figures.
     """
     from ddk.studies.plots import confusion_figure, maps_figure
     from network.model import metrics

@@ -28,20 +28,46 @@ class Result:
 
     Attributes
     ----------
-    task, model, seed : what was run.
-    settings : of task and model, all that the numbers depend on.
-    test, validation : `metrics.scores` of single decisions.
-    test_vote, validation_vote : of the means over clips, utterances or objects; empty without.
-    train_accuracy : of single decisions, after the last epoch.
-    confusion : counts (true, predicted) on the test part, of what counts first.
-    classes, vote, headline : names of the classes, over what is voted, and what counts first.
-    parameters, macs, features : of one decision; MACs per decision.
-    alpha, beta : smallest and largest after training; empty without a DDK layer.
-    r, r_words : smallest alpha/(beta x_max)^2, and what it means; None and "" without.
-    epochs, samples : passes, and training samples.
-    seconds : of training and testing.
-    held_out : the test part, in words.
-    network, history, fold : of the last fold; not kept in JSON.
+    task, model : str
+        What was run.
+    seed : int
+        Seed of the run.
+    settings : mapping
+        Settings of task and model, all that the numbers depend on.
+    test, validation : mapping of str to float
+        `metrics.scores` of single decisions.
+    test_vote, validation_vote : mapping of str to float
+        Scores of the means over clips, utterances or objects; empty without.
+    train_accuracy : float
+        Accuracy of single decisions on the training part, after the last epoch.
+    confusion : list of list of int
+        Counts (true, predicted) on the test part, of what counts first.
+    classes : tuple of str
+        Names of the classes.
+    vote : str
+        Over what is voted.
+    headline : str
+        What counts first.
+    parameters, macs, features : int
+        Parameters, and MACs and features of one decision.
+    alpha, beta : tuple of float
+        Smallest and largest of each after training; empty without a DDK layer.
+    r : float or None
+        Smallest alpha/(beta x_max)^2; None without a DDK layer.
+    r_words : str
+        What it means; "" without a DDK layer.
+    epochs, samples : int
+        Number of passes, and of training samples.
+    seconds : float, s
+        Duration of training and testing.
+    held_out : str
+        The test part, in words.
+    network : Network or None, optional
+        Network of the last fold; not kept in JSON.
+    history : History or None, optional
+        Course of the training of the last fold; not kept in JSON.
+    fold : Fold or None, optional
+        Data of the last fold; not kept in JSON.
     """
 
     task: str
@@ -122,10 +148,16 @@ class Trained:
 
     Attributes
     ----------
-    predict : probabilities (samples, classes) of x (samples, *shape).
-    network, history : where the method has them.
-    parameters, macs, features : of one decision.
-    epochs : that were trained.
+    predict : callable
+        Gives probabilities (samples, classes) of x `(samples, *shape)`.
+    network : Network or None, optional
+        The network, where the method has one.
+    history : History or None, optional
+        Course of the training, where the method has one.
+    parameters, macs, features : int
+        Parameters, and MACs and features of one decision.
+    epochs : int
+        Number of epochs that were trained.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]

@@ -32,9 +32,12 @@ class Trained:
 
     Attributes
     ----------
-    network : the trained network.
-    task : that it was trained on.
-    result : its figures.
+    network : Network
+        The trained network.
+    task : Task
+        Task that it was trained on.
+    result : Result
+        Its figures.
     """
 
     network: Network
@@ -47,8 +50,9 @@ def check_free(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    StorageError : something is there that is not to be replaced, or the folder above is missing or
-        may not be written.
+    StorageError
+        Something is there that is not to be replaced, or the folder above is missing or may not be
+        written.
     """
     check_place(path)
     if path.is_dir() and any(path.iterdir()):
@@ -75,15 +79,23 @@ def write(
 
     Parameters
     ----------
-    task, result : of `ddk.studies.experiment.run`.
-    path : the folder to make.
-    overwrite : replace the folder of an earlier run.
-    more : further lines of the report.
-    table : the `AlphaBetaTable` it was trained with, kept beside the model.
+    task : Task
+        Task of `ddk.studies.experiment.run`.
+    result : Result
+        Result of `ddk.studies.experiment.run`.
+    path : Path
+        The folder to make.
+    overwrite : bool, default False
+        Replace the folder of an earlier run.
+    more : mapping of str to str or None, optional
+        Further lines of the report.
+    table : AlphaBetaTable, optional
+        The table it was trained with, kept beside the model.
 
     Raises
     ------
-    StorageError : see `check_free`; the disk is full. Nothing is left behind.
+    StorageError
+        See `check_free`; the disk is full. Nothing is left behind.
     """
     from ddk.studies.report import run_text
     from ddkbase.records import write_bytes
@@ -109,7 +121,8 @@ def read(path: Path) -> Trained:
 
     Raises
     ------
-    StorageError : no such folder, something is missing or damaged, or the run left no network.
+    StorageError
+        No such folder, something is missing or damaged, or the run left no network.
     """
     from ddk.studies.result import Result
     from ddk.studies.task import Task

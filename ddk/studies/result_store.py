@@ -32,7 +32,8 @@ class ResultStore:
 
     Attributes
     ----------
-    path : the folder.
+    path : Path
+        The folder.
     """
 
     def __init__(self, path: Path, lock: int | None, made: bool = False) -> None:
@@ -46,13 +47,16 @@ class ResultStore:
 
         Parameters
         ----------
-        path : a folder that does not exist, is empty, or was made by this call before.
-        request : what is asked for, as JSON can hold it.
+        path : str or Path
+            A folder that does not exist, is empty, or was made by this call before.
+        request : mapping
+            What is asked for, as JSON can hold it.
 
         Raises
         ------
-        StorageError : something else is there, it was made for something else (the key is named),
-            another process is at work, or the folder cannot be written.
+        StorageError
+            Something else is there, it was made for something else (the key is named), another
+            process is at work, or the folder cannot be written.
         """
         path = Path(path)
         asked = json.loads(json.dumps(request))
@@ -124,7 +128,8 @@ class ResultStore:
 
         Raises
         ------
-        StorageError : the disk is full or the folder cannot be written.
+        StorageError
+            The disk is full or the folder cannot be written.
         """
         path = self.file(key)
         return path if path.exists() else write_json({"key": key, **result}, path)

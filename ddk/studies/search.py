@@ -65,11 +65,16 @@ class Found:
 
     Attributes
     ----------
-    selection : all models on the first seeds; see `ddk.studies.compare.compare`.
-    confirmation : the two best on fresh seeds.
-    best, control : their names.
-    difference : of the test accuracies on the fresh seeds, arrangement minus control.
-    words : the finding, a line each.
+    selection : xarray.Dataset
+        All models on the first seeds; see `ddk.studies.compare.compare`.
+    confirmation : xarray.Dataset
+        The two best on fresh seeds.
+    best, control : str
+        Names of the best arrangement and of the best control.
+    difference : Difference
+        Difference of the test accuracies on the fresh seeds, arrangement minus control.
+    words : tuple of str
+        The finding, a line each.
     """
 
     selection: xr.Dataset
@@ -123,14 +128,25 @@ def search(
 
     Parameters
     ----------
-    task : itself, or its name.
-    seeds : of the ranking, below 1,000.
-    confirm : how many fresh seeds, 2 or more; they start at 1,000.
-    folder, root, processes, progress : of `ddk.studies.compare.compare`.
+    task : Task or str
+        The task itself, or its name.
+    seeds : sequence of int, optional
+        Seeds of the ranking, below 1,000.
+    confirm : int, default 10
+        Number of fresh seeds, 2 or more; they start at 1,000.
+    folder : str, Path or None, optional
+        Folder of `ddk.studies.compare.compare`.
+    root : str or None, optional
+        Root of `ddk.studies.compare.compare`.
+    processes : int, default 1
+        Processes of `ddk.studies.compare.compare`.
+    progress : callable or None, optional
+        Progress of `ddk.studies.compare.compare`.
 
     Raises
     ------
-    InputError : an unknown name, no seed, seeds that are not below 1,000, or a single fresh seed.
+    InputError
+        An unknown name, no seed, seeds that are not below 1,000, or a single fresh seed.
     """
     from ddk.studies.folds import Material
 

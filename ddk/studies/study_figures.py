@@ -37,14 +37,23 @@ def figures(
 ) -> dict[str, Any]:
     """Figures of one cell on one task: trained where it can be put, tuned on a chip of such cells.
 
+
     Parameters
     ----------
-    task, fold : what is learnt, one division of its data.
-    table : alpha and beta of the simulated cells.
-    energies : of a pulse [J] on (amplitude, width).
-    hardware : of the classifier.
-    margin : a cell is good if its accuracy is at most so much below that in software.
-    seed : of start and chip.
+    task : Task
+        What is learnt.
+    fold : Fold
+        One division of its data.
+    table : AlphaBetaTable
+        Alpha and beta of the simulated cells.
+    energies : xarray.DataArray, J
+        Energies of a pulse on (amplitude, width).
+    hardware : Hardware
+        Hardware of the classifier.
+    margin : float
+        A cell is good if its accuracy is at most so much below that in software.
+    seed : int
+        Seed of start and chip.
     """
     network = build(task, get_model("ddk"), fold.shape, len(fold.classes), seed)
     t, x, y = task.training, fold.train.x, fold.train.y

@@ -19,10 +19,16 @@ class Training:
 
     Attributes
     ----------
-    epochs : passes over the training part; the last one counts.
-    batch_size : samples a step; None takes all.
-    rate, weight_decay : of Adam, for the weights.
-    schedule : None, or "cosine" down to zero.
+    epochs : int
+        Passes over the training part; the last one counts.
+    batch_size : int or None, optional
+        Samples a step; None takes all.
+    rate : float, default 0.01
+        Learning rate of Adam, for the weights.
+    weight_decay : float, default 1e-3
+        Weight decay of Adam, for the weights.
+    schedule : {"cosine"} or None, default "cosine"
+        How the learning rate falls: as a cosine down to zero, or not at all.
     """
 
     epochs: int
@@ -38,9 +44,13 @@ class SplitPlan:
 
     Attributes
     ----------
-    by : "leave-one-out" tests on every group in turn; the others are those of
-        `network.datasets.splits.split`.
-    test, validation : shares of all samples, or of the training part where the test is given.
+    by : str
+        How samples are parted: "leave-one-out" tests on every group in turn; the others are those
+        of `network.datasets.splits.split`.
+    test : float, default 0.2
+        Share of all samples that is held out to test.
+    validation : float, default 0.1
+        Share of all samples, or of the training part where the test is given.
     """
 
     by: str
@@ -62,21 +72,42 @@ class Task:
 
     Attributes
     ----------
-    name, title : what commands and reports call it.
-    dataset, options : of `network.datasets.load`.
-    cut : how a sample becomes the sequences a network decides on; see `ddk.studies.folds.CUTS`.
-    split : what is held out.
-    hidden, activation : of the classifier.
-    ddk : arguments of the DDK layer, e.g. ``per``; the rest are its defaults.
-    training : of every network in NumPy.
-    models : what `compare` takes by default.
-    limits : numbers of samples to keep by part, for the small variants; empty keeps all.
-    vote : what one sample of the data set is, over which decisions are averaged; empty: none.
-    headline : whose accuracy counts first, "vote" or "decision" (where votes are all right).
-    protocol : the split and its limits, in words.
-    article : what the article reports on its own data.
-    quick : changes that make the small variant.
-    shape, classes : of one sequence and how many, for counting without data; empty if not known.
+    name, title : str
+        What commands and reports call it.
+    dataset : str
+        Name of the data set, for `network.datasets.load`.
+    options : mapping, optional
+        Options of `network.datasets.load`.
+    cut : str, default "whole"
+        How a sample becomes the sequences a network decides on; see `ddk.studies.folds.CUTS`.
+    split : SplitPlan
+        What is held out.
+    hidden : tuple of int
+        Widths of the classifier's hidden layers.
+    activation : str, default "sigmoid"
+        Activation of the classifier's hidden layers.
+    ddk : mapping, optional
+        Arguments of the DDK layer, e.g. ``per``; the rest are its defaults.
+    training : Training
+        Training of every network in NumPy.
+    models : tuple of str, default ("ddk", "raw", "leaky")
+        What `compare` takes by default.
+    limits : mapping of str to int, optional
+        Numbers of samples to keep by part, for the small variants; empty keeps all.
+    vote : str, default ""
+        What one sample of the data set is, over which decisions are averaged; empty: none.
+    headline : str, default "vote"
+        Headline whose accuracy counts first, "vote" or "decision" (where votes are all right).
+    protocol : str
+        The split and its limits, in words.
+    article : str, default ""
+        What the article reports on its own data.
+    quick : mapping, optional
+        Changes that make the small variant.
+    shape : tuple of int, default ()
+        Shape of one sequence, for counting without data; empty if not known.
+    classes : int, default 0
+        Number of classes, for counting without data; 0 if not known.
     """
 
     name: str
@@ -147,7 +178,8 @@ class Task:
 
         Raises
         ------
-        InputError : something is missing or of no use.
+        InputError
+            Something is missing or of no use.
         """
         try:
             told = dict(found)

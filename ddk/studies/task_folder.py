@@ -28,7 +28,8 @@ def folder_task(path: Path) -> Task:
 
     Raises
     ------
-    StorageError : no such folder, or nothing in it that is known.
+    StorageError
+        No such folder, or nothing in it that is known.
     """
     data, utterance = _loaded(path)
     known = next((t for t in TASKS.values() if t.dataset == data.name), None)

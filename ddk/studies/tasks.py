@@ -238,7 +238,8 @@ def get_task(name: str, quick: bool = False) -> Task:
 
     Raises
     ------
-    InputError : no such task; the closest name is given.
+    InputError
+        No such task; the closest name is given.
     """
     if name not in TASKS:
         raise InputError(f"there is no task '{name}'", "task", closest(name, TASKS))

@@ -36,7 +36,8 @@ def spread_out(
 
     Raises
     ------
-    DDKError : as `ddk.studies.experiment.run`; runs that were not begun are dropped.
+    DDKError
+        As `ddk.studies.experiment.run`; runs that were not begun are dropped.
     """
     for name in _THREADS:
         os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_start`

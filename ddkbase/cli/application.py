@@ -101,10 +101,14 @@ def application(name: str, help_: str, *lines: str, first: tuple[str, ...] = ())
 
     Parameters
     ----------
-    name : of the program.
-    help_ : what it is for, one sentence.
-    lines : examples.
-    first : names of the commands that its help lists first, in their order.
+    name : str
+        Name of the program.
+    help_ : str
+        What it is for, one sentence.
+    *lines : str
+        Examples of the command.
+    first : tuple of str, default ()
+        Names of the commands that its help lists first, in their order.
     """
     return typer.Typer(
         name=name,
@@ -131,8 +135,10 @@ def command(function: Callable[..., None] | None = None, *, answers: bool = Fals
 
     Parameters
     ----------
-    function : a parameter of type `Output` becomes the options ``--quiet`` and ``--json``.
-    answers : whether what it prints is what was asked for, so that ``--quiet`` leaves it.
+    function : callable or None, optional
+        A parameter of type `Output` becomes the options ``--quiet`` and ``--json``.
+    answers : bool, default False
+        Whether what it prints is what was asked for, so that ``--quiet`` leaves it.
     """
     if function is None:
         return functools.partial(command, answers=answers)

@@ -17,12 +17,15 @@ def path_of(text: str, where: str, kind: str = "file") -> Path:
 
     Parameters
     ----------
-    where : option or argument with the text.
-    kind : what it is to be, for the message.
+    where : str
+        Option or argument with the text.
+    kind : str, default "file"
+        What it is to be, for the message.
 
     Raises
     ------
-    InputError : the text is empty.
+    InputError
+        The text is empty.
     """
     if not text.strip():
         hint = "Write '.' for this folder" if kind == "folder" else "Write a name"
@@ -35,13 +38,16 @@ def free_path(text: str, overwrite: bool, *sources: str, option: str = "--out") 
 
     Parameters
     ----------
-    sources : what is read, which it must not replace.
+    *sources : str
+        What is read, which it must not replace.
 
     Raises
     ------
-    InputError : an empty name.
-    StorageError : a folder, a device or a pipe, an existing file without ``overwrite``, a source,
-        or no folder to write to.
+    InputError
+        An empty name.
+    StorageError
+        A folder, a device or a pipe, an existing file without ``overwrite``, a source, or no folder
+        to write to.
     """
     path = path_of(text, option)
     if path.is_dir() or text.rstrip().endswith(("/", os.sep)):
@@ -79,7 +85,8 @@ def given(**values: Any) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : an empty text; the option is named as its key, ``a_b`` as ``--a-b``.
+    InputError
+        An empty text; the option is named as its key, ``a_b`` as ``--a-b``.
     """
     found = {}
     for name, value in values.items():

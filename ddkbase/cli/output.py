@@ -29,10 +29,14 @@ class Output:
 
     Parameters
     ----------
-    command : the name in the document, e.g. "ddk-device iv".
-    quiet : print nothing but the answer of a command that answers.
-    as_json : print nothing but one document, by `finish`.
-    answers : whether the texts and tables are what was asked for.
+    command : str
+        The name in the document, e.g. "ddk-device iv".
+    quiet : bool, default False
+        Print nothing but the answer of a command that answers.
+    as_json : bool, default False
+        Print nothing but one document, by `finish`.
+    answers : bool, default False
+        Whether the texts and tables are what was asked for.
     """
 
     def __init__(
@@ -103,8 +107,10 @@ class Output:
 
         Parameters
         ----------
-        units : unit symbol of each key, wherever in the document it stands.
-        found : numbers, texts, arrays, mappings and sequences of these; see `plain`.
+        units : mapping of str to str or None, optional
+            Unit symbol of each key, wherever in the document it stands.
+        **found : dict, optional
+            Numbers, texts, arrays, mappings and sequences of these; see `plain`.
         """
         self._found.update(found)
         self._units.update(units or {})
@@ -132,8 +138,9 @@ def plain(value: Any) -> Any:
 
     Parameters
     ----------
-    value : None, truth value, number, text, path, enumeration, NumPy scalar or array, xarray
-        variable; mappings and sequences of these, and what else has a text.
+    value : object
+        None, truth value, number, text, path, enumeration, NumPy scalar or array, xarray variable;
+        mappings and sequences of these, and what else has a text.
     """
     if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
         return value

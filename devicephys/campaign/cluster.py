@@ -71,8 +71,10 @@ class Cluster:
 
         Raises
         ------
-        InputError : a worker of the scheduler has several threads.
-        DDKError : the scheduler is gone, or local workers do not start any more.
+        InputError
+            A worker of the scheduler has several threads.
+        DDKError
+            The scheduler is gone, or local workers do not start any more.
         """
         if time.monotonic() < self._looked + _LOOK:
             return self._threads
@@ -175,7 +177,8 @@ def remote_cluster(address: str) -> Iterator[Cluster]:
 
     Raises
     ------
-    InputError : no scheduler answers at this address.
+    InputError
+        No scheduler answers at this address.
     """
     with dask.config.set(_CONFIG), _quiet():
         try:

@@ -20,8 +20,10 @@ def difference(attrs: Mapping[str, Any], campaign: Campaign, where: str) -> None
 
     Raises
     ------
-    InputError : they differ; the first key that does is named with both values.
-    StorageError : the attributes are damaged.
+    InputError
+        They differ; the first key that does is named with both values.
+    StorageError
+        The attributes are damaged.
     """
     try:
         stored = json.loads(attrs["campaign_json"])

@@ -39,18 +39,29 @@ class Campaign:
 
     Parameters
     ----------
-    name, description : what the campaign is called, and what it is for.
-    device : the cell, with the changes of ``set:``.
-    settings : how every point is solved.
-    pulses : arguments of ``PulseTrain`` that are the same at every point.
-    amplitudes, widths : the grid [V], [s]; ``(None,)`` where ``pulses`` holds a list, one value
-        for each pulse.
-    initial_resistances : the grid [ohm]; ``(None,)`` if the cell is taken as it is.
-    cycles, devices : how often each place of the grid is simulated, and on how many devices.
-    seed : where all draws come from; one for all points, so that a cycle of a device is the same
-        cell all over the grid.
-    variability : the spreads; None for none at all.
-    source_checksum : SHA-256 of the YAML file; empty if there was none.
+    name : str
+        What the campaign is called.
+    description : str, default ""
+        What the campaign is for.
+    device : Device
+        The cell, with the changes of ``set:``.
+    settings : Settings
+        How every point is solved.
+    pulses : mapping
+        Arguments of ``PulseTrain`` that are the same at every point.
+    amplitudes, widths : tuple of float or None
+        The grid [V], [s]; ``(None,)`` where ``pulses`` holds a list, one value for each pulse.
+    initial_resistances : tuple of float or None, ohm
+        The grid; ``(None,)`` if the cell is taken as it is.
+    cycles, devices : int, default 1
+        How often each place of the grid is simulated, and on how many devices.
+    seed : int, default 0
+        Where all draws come from; one for all points, so that a cycle of a device is the same cell
+        all over the grid.
+    variability : Variability or None, optional
+        The spreads; None for none at all.
+    source_checksum : str, default ""
+        SHA-256 of the YAML file; empty if there was none.
     """
 
     name: str
@@ -73,9 +84,11 @@ class Campaign:
 
         Raises
         ------
-        InputError : no such campaign or file, a YAML error, or no valid campaign; the key is
-            named, and for an unknown one the closest that is known.
-        StorageError : the file exists but cannot be read.
+        InputError
+            No such campaign or file, a YAML error, or no valid campaign; the key is named, and for
+            an unknown one the closest that is known.
+        StorageError
+            The file exists but cannot be read.
         """
         return cls(**read_fields(name_or_path))
 
@@ -83,9 +96,11 @@ class Campaign:
     def from_mapping(cls, data: object, folder: str | os.PathLike[str] | None = None) -> Self:
         """A campaign from the keys of a YAML file; the path of a device is meant from ``folder``.
 
+
         Raises
         ------
-        InputError : an unknown key (the closest is named), or a value that does not fit.
+        InputError
+            An unknown key (the closest is named), or a value that does not fit.
         """
         return cls(**mapping_fields(data, None if folder is None else Path(folder)))
 

@@ -87,9 +87,12 @@ class Run:
 
         Raises
         ------
-        InstallationError : a worker cannot compute at all.
-        StorageError : the store cannot be written.
-        DDKError : the scheduler was lost, or the workers do not know the toolkit.
+        InstallationError
+            A worker cannot compute at all.
+        StorageError
+            The store cannot be written.
+        DDKError
+            The scheduler was lost, or the workers do not know the toolkit.
         """
         if self._simulate is None:
             self._warm_up(cluster)
@@ -185,7 +188,8 @@ def result(future: Future) -> dict[str, Any]:
 
     Raises
     ------
-    DDKError : the scheduler was lost, or the workers cannot even begin.
+    DDKError
+        The scheduler was lost, or the workers cannot even begin.
     """
     from distributed import KilledWorker
 
@@ -227,22 +231,34 @@ def run(
 
     Parameters
     ----------
-    campaign : from ``Campaign.from_file``.
-    store : folder of the zarr store; made if there is none, taken up again otherwise.
-    workers : processes on this machine; by default one for each physical core.
-    scheduler : address of a Dask scheduler whose workers are to compute instead.
-    retry_failed : compute points that failed in an earlier run again.
-    progress : called with a ``State`` after each point, and about every second.
-    simulate : a function of a module, in place of ``simulate_pulses``.
+    campaign : Campaign
+        The campaign, from ``Campaign.from_file``.
+    store : str or Path
+        Folder of the zarr store; made if there is none, taken up again otherwise.
+    workers : int or None, optional
+        Processes on this machine; by default one for each physical core.
+    scheduler : str or None, optional
+        Address of a Dask scheduler whose workers are to compute instead.
+    retry_failed : bool, default False
+        Compute points that failed in an earlier run again.
+    progress : callable or None, optional
+        Called with a ``State`` after each point, and about every second.
+    simulate : callable or None, optional
+        A function of a module, in place of ``simulate_pulses``.
 
     Raises
     ------
-    InputError : the store belongs to another campaign (the key that differs is named), or no
-        scheduler answers.
-    StorageError : the store cannot be written, or another campaign works on it.
-    InstallationError : no solver or no compiler, here or on a worker.
-    Interrupted : Ctrl-C; every finished point is kept.
-    DDKError : the scheduler was lost.
+    InputError
+        The store belongs to another campaign (the key that differs is named), or no scheduler
+        answers.
+    StorageError
+        The store cannot be written, or another campaign works on it.
+    InstallationError
+        No solver or no compiler, here or on a worker.
+    Interrupted
+        Ctrl-C; every finished point is kept.
+    DDKError
+        The scheduler was lost.
     """
     # Dask takes a moment to import, and most who read a table never need it
     from devicephys.campaign.cluster import (

@@ -36,13 +36,16 @@ def axis_values(given: object, axis: Axis, where: str) -> tuple[float, ...]:
 
     Parameters
     ----------
-    given : a list of texts with units, one text, or a mapping ``{from, to, steps}`` that stands
-        for ``steps`` values at equal distances, both ends among them.
-    where : what an error calls the place.
+    given : str, sequence of str or mapping
+        A list of texts with units, one text, or a mapping ``{from, to, steps}`` that stands for
+        ``steps`` values at equal distances, both ends among them.
+    where : str
+        What an error calls the place.
 
     Raises
     ------
-    InputError : not one of the three, a value without unit, given twice or not positive.
+    InputError
+        Not one of the three, a value without unit, given twice or not positive.
     """
     if isinstance(given, Mapping):
         values = _range(given, axis, where)
@@ -87,7 +90,8 @@ def whole_number(value: object, where: str, lowest: int, highest: int) -> int:
 
     Raises
     ------
-    InputError : it is not.
+    InputError
+        The value is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         raise InputError(

@@ -98,14 +98,16 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
 
     Returns
     -------
-    Dataset of schema ``PulseCampaign`` version 1: on (amplitude [V], width [s],
-    initial_resistance [ohm], cycle, device, pulse) what ``PulseTrace`` has on ``pulse``; without
-    ``pulse`` ``status``, ``reason``, ``measured_initial_resistance`` [ohm] and
-    ``preparation_pulses``.
+    xarray.Dataset
+        Dataset of schema ``PulseCampaign`` version 1: on (amplitude [V], width [s],
+        initial_resistance [ohm], cycle, device, pulse) what ``PulseTrace`` has on ``pulse``;
+        without ``pulse`` ``status``, ``reason``, ``measured_initial_resistance`` [ohm] and
+        ``preparation_pulses``.
 
     Raises
     ------
-    StorageError : no such store, not a store of a campaign, or of another version.
+    StorageError
+        No such store, not a store of a campaign, or of another version.
     """
     where = str(path)
     if not (Path(path) / "zarr.json").is_file():
@@ -126,7 +128,8 @@ def check(ds: xr.Dataset, where: str) -> None:
 
     Raises
     ------
-    StorageError : the first thing that differs.
+    StorageError
+        The first thing that differs.
     """
     check_schema(ds.attrs, where)
     for name in ("campaign_json", "device_yaml", "settings_json", "versions_json", "seed"):

@@ -71,8 +71,10 @@ class CampaignStore:
 
         Raises
         ------
-        StorageError : another campaign works on it, it is damaged, or it cannot be written.
-        InputError : it belongs to another campaign; the key that differs is named.
+        StorageError
+            Another campaign works on it, it is damaged, or it cannot be written.
+        InputError
+            It belongs to another campaign; the key that differs is named.
         """
         path = Path(os.path.abspath(path))
         try:
@@ -96,7 +98,8 @@ class CampaignStore:
 
         Raises
         ------
-        StorageError : the disk is full or cannot be written; the point then counts as missing.
+        StorageError
+            The disk is full or cannot be written; the point then counts as missing.
         """
         self._put(point, arrays, "", DONE)
 

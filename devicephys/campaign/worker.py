@@ -44,13 +44,17 @@ def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[s
 
     Parameters
     ----------
-    task : from ``task``.
-    simulate : in place of ``simulate_pulses``, with the same arguments.
+    task : mapping
+        The point to compute, from ``task``.
+    simulate : callable or None, optional
+        In place of ``simulate_pulses``, with the same arguments.
 
     Returns
     -------
-    ``{"arrays": ...}`` with shape (pulse,) or () each; ``{"failed": reason}`` if the point failed,
-    whatever happened; ``{"refused": reason}`` if no point can be computed on this worker.
+    dict
+        ``{"arrays": ...}`` with shape (pulse,) or () each; ``{"failed": reason}`` if the point
+        failed, whatever happened; ``{"refused": reason}`` if no point can be computed on this
+        worker.
     """
     if task["version"] != __version__:
         return {"refused": f"a worker runs version {__version__}, not {task['version']}"}

@@ -1,4 +1,4 @@
-"""All commands of ``ddk-device``: importing a module of this folder adds its own to the application."""
+"""All commands of ``ddk-device``; importing a module adds its own."""
 
 from devicephys.cli import campaign, loops, population, pulses, switching_time  # noqa: F401
 from devicephys.cli.options import app

@@ -29,8 +29,10 @@ def read_amplitudes(path: Path) -> list[str]:
 
     Raises
     ------
-    InputError : no such file, no text, no value, or a line that is no voltage (its number is told).
-    StorageError : it cannot be read.
+    InputError
+        No such file, no text, no value, or a line that is no voltage (its number is told).
+    StorageError
+        It cannot be read.
     """
     unit, first, texts = "", True, []
     for number, raw in enumerate(_text(path, _LARGEST).splitlines(), start=1):
@@ -61,8 +63,10 @@ def read_spreads(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : no such file, not YAML, or spreads that make no sense.
-    StorageError : it cannot be read.
+    InputError
+        No such file, not YAML, or spreads that make no sense.
+    StorageError
+        It cannot be read.
     """
     from devicephys.population.variability import Variability
 

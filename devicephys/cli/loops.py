@@ -1,6 +1,6 @@
 """The commands of ``ddk-device``: simulate a loop, draw it, verify, look at devices.
 
-What all commands share is in `devicephys.cli.options`; `devicephys.cli.main` starts them. Whatever
+What all commands share is in `devicephys.cli.options`; `devicephys.cli` starts them. Whatever
 takes time to import is imported inside the commands, so that ``--help`` is quick.
 """
 

@@ -104,7 +104,8 @@ def output_folder(text: str, where: str) -> Path:
 
     Raises
     ------
-    InputError : the name is empty.
+    InputError
+        The name is empty.
     """
     return path_of(text, where, "folder")
 
@@ -114,7 +115,8 @@ def parse_changes(changes: list[str]) -> dict[str, str]:
 
     Raises
     ------
-    InputError : no "=", an empty key, or a key given twice.
+    InputError
+        No "=", an empty key, or a key given twice.
     """
     parsed: dict[str, str] = {}
     for text in changes:

@@ -16,9 +16,10 @@ def device_entries(device: Device) -> dict[str, Any]:
 
     Returns
     -------
-    ``name``, ``description``, ``voltage_reference`` and ``parameters``: for each dotted path its
-    ``value`` (a number in ``unit``, or a text where there is no unit), the ``text`` in the file,
-    its ``mark`` and ``source``.
+    dict
+        ``name``, ``description``, ``voltage_reference`` and ``parameters``: for each dotted path
+        its ``value`` (a number in ``unit``, or a text where there is no unit), the ``text`` in the
+        file, its ``mark`` and ``source``.
     """
     parameters = {}
     for row in device.table():

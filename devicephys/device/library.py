@@ -29,13 +29,16 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
 
     Parameters
     ----------
-    name_or_path : one of `list_devices`, or a file with the keys of `Device`; what ends in .yaml,
-        or has a folder in it, is a file.
+    name_or_path : str or Path
+        One of `list_devices`, or a file with the keys of `Device`; what ends in .yaml, or has a
+        folder in it, is a file.
 
     Raises
     ------
-    InputError : no such device or file, or the file does not describe a valid device.
-    StorageError : the file exists but cannot be read.
+    InputError
+        No such device or file, or the file does not describe a valid device.
+    StorageError
+        The file exists but cannot be read.
     """
     if not isinstance(name_or_path, str | os.PathLike):
         what = "a Device" if isinstance(name_or_path, Device) else shorten(name_or_path)
@@ -61,7 +64,8 @@ def device_from_yaml(text: str, where: str = "YAML text") -> Device:
 
     Raises
     ------
-    InputError : a YAML error, a key given twice, or no valid device.
+    InputError
+        A YAML error, a key given twice, or no valid device.
     """
     data = parse_yaml(text, where)
     if not isinstance(data, dict):

@@ -174,19 +174,32 @@ class Device(Description):
 
     Attributes
     ----------
-    name, description : what it is called, and what it is.
-    voltage_reference : whether the quoted voltages are those of the "bare cell" or of the
-        "1T1R cell", transistor plus memristor.
-    ambient_temperature : T0 on the outermost boundaries [K].
-    outer_radius : where the cell ends sideways [m].
-    side_wall : "isothermal" if T0 holds there as well, or "adiabatic".
-    layers : from bottom to top, each with name, material, thickness [m]; the bottom electrode, or
+    name : str
+        What the device is called.
+    description : str, default ""
+        What the device is.
+    voltage_reference : {"bare cell", "1T1R cell"}
+        Whether the quoted voltages are those of the "bare cell" or of the "1T1R cell", transistor
+        plus memristor.
+    ambient_temperature : float, K, default 293.15
+        T0 on the outermost boundaries.
+    outer_radius : float, m, default 30e-9
+        Where the cell ends sideways.
+    side_wall : {"isothermal", "adiabatic"}, default "isothermal"
+        Whether T0 holds at the side wall as well, "isothermal", or not, "adiabatic".
+    layers : tuple of Layer
+        Layers from bottom to top, each with name, material, thickness [m]; the bottom electrode, or
         the series element below it, is grounded.
-    filament : layer, radius, height and width of the wall [m], concentration [1/m^3].
-    materials : by name, conductors and oxides.
-    vacancy : what moves: charge number, site limit [1/m^3], Soret sign, drift law.
-    series : transistor, resistor, or nothing.
-    sweep : the sweep that the device is meant for.
+    filament : Filament
+        Layer, radius, height and width of the wall [m], and concentration [1/m^3] of the filament.
+    materials : mapping of str to Conductor or Oxide
+        Conductors and oxides by name.
+    vacancy : Vacancy
+        What moves: charge number, site limit [1/m^3], Soret sign, drift law.
+    series : Transistor, Resistor or NoSeries, optional
+        What stands in series with the cell: a transistor, a resistor, or nothing.
+    sweep : SweepSpec
+        The sweep that the device is meant for.
     """
 
     name: Name
@@ -328,16 +341,21 @@ class Device(Description):
 
         Parameters
         ----------
-        changes : values by dotted path.
-        more : the same by keyword.
-
-        A value is text with a unit, a pint quantity, or a mapping with value, mark and source.
-        A bare value is marked "assumed", "set by user". A new "series.kind" drops the parameters
-        of the old one; "series" itself takes a whole mapping or a series object.
+        changes : mapping or None, optional
+            Values by dotted path.
+        **more : dict, optional
+            The same by keyword.
 
         Raises
         ------
-        InputError : unknown path (the closest is named), or the result is no valid device.
+        InputError
+            Unknown path (the closest is named), or the result is no valid device.
+
+        Notes
+        -----
+        A value is text with a unit, a pint quantity, or a mapping with value, mark and source. A
+        bare value is marked "assumed", "set by user". A new "series.kind" drops the parameters of
+        the old one; "series" itself takes a whole mapping or a series object.
         """
         if changes is not None and not isinstance(changes, Mapping):
             hint = "Write e.g. {'filament.radius': '8 nm'}"

@@ -31,10 +31,14 @@ class Provenance:
 
     Attributes
     ----------
-    value_text : the value as it was given.
-    unit : of the float in the model; "" for a choice or a switch.
-    mark : literature, assumed, calibrated or article.
-    source : in words; may be empty.
+    value_text : str
+        The value as it was given.
+    unit : str
+        Unit of the float in the model; "" for a choice or a switch.
+    mark : {"literature", "assumed", "calibrated", "article"}, default "assumed"
+        How the value is known.
+    source : str, default ""
+        Source in words; may be empty.
     """
 
     value_text: str
@@ -135,7 +139,8 @@ class Description(BaseModel):
 
         Raises
         ------
-        InputError : one line that names the key, however deep it sits.
+        InputError
+            One line that names the key, however deep it sits.
         """
         try:
             return cls.model_validate(data)

@@ -93,7 +93,8 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
 
     Raises
     ------
-    InputError : `rng` is no random generator, or `base` no device.
+    InputError
+        `rng` is no random generator, or `base` no device.
     """
     if not callable(getattr(rng, "random", None)):
         raise InputError("no random generator", "random_device", "Give numpy.random.default_rng(1)")

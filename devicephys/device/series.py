@@ -19,7 +19,7 @@ class Transistor(Description):
 
     It conducts both ways. For v > 0 (SET) the grounded terminal is the source and the current
     saturates at K Vov^2 / 2; for v < 0 (RESET) the node of the cell is the source, the gate
-    overdrive grows with |v|, and the current never saturates. Both are one formula:
+    overdrive grows with `|v|`, and the current never saturates. Both are one formula::
 
         I = K (Vov v - v^2 / 2)   for v < Vov,     K Vov^2 / 2   above;     Vov = Vg - Vth
     """

@@ -63,7 +63,8 @@ def changed_tree(device: Device, changes: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : a path that the device does not have; the closest one is named.
+    InputError
+        A path that the device does not have; the closest one is named.
     """
     tree = device.to_tree()
     known = {*device.provenance, *_TEXT_PATHS, "series", "series.kind"}

@@ -54,7 +54,8 @@ def prepare_pulses(
 
     Raises
     ------
-    InputError : a scheme other than the monolithic one.
+    InputError
+        A scheme other than the monolithic one.
     """
     if settings.scheme != "monolithic":
         raise InputError(

@@ -2,7 +2,7 @@
 
 Unknowns are the potential V [V] and the temperature T [K] (continuous, bilinear) and the vacancy
 concentration n (one value a cell). Equations (5)-(11) of Shi et al., Nat. Commun. 16, 913 (2025),
-in weak axisymmetric form:
+in weak axisymmetric form::
 
     int sigma grad V . grad v r                                            = 0
     int k grad T . grad s r - sigma |grad V|^2 s r + rho Cp (T - T_h)/(g) s r = 0

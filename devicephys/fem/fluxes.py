@@ -91,7 +91,7 @@ class VacancyTransport:
     Concentrations are cell values, potential and temperature are continuous. With the difference
     w of the reduced potential phi (phi' = z e/(kB T) V' + S T') between the two cell centres, the
     flux from the + to the - cell is that of an exponentially fitted (Scharfetter-Gummel) scheme
-    for hopping on a lattice with ``site_limit`` places:
+    for hopping on a lattice with ``site_limit`` places::
 
         N = D/d [B(w) n+ (1 - n-/n_max) - B(-w) n- (1 - n+/n_max)]
 

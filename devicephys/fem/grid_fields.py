@@ -57,7 +57,10 @@ def spread_state(problem: CellProblem, arrays: dict[str, np.ndarray], prefix: st
 
     Raises
     ------
-    KeyError, IndexError : the arrays are of another grid.
+    KeyError
+        The arrays are of another grid.
+    IndexError
+        The arrays are of another grid.
     """
     u, n = arrays[prefix + "u"], arrays[prefix + "n"]
     grid = problem.grid

@@ -49,7 +49,8 @@ class PulseRunner:
 
     Raises
     ------
-    InputError : settings that do not fit the device.
+    InputError
+        Settings that do not fit the device.
     """
 
     def __init__(
@@ -156,7 +157,8 @@ class PulseRunner:
 
         Raises
         ------
-        StorageError : the arrays are incomplete or of another mesh.
+        StorageError
+            The arrays are incomplete or of another mesh.
         """
         problem = self.problem
         try:

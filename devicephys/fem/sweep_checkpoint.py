@@ -71,7 +71,8 @@ class SweepCheckpoint:
 
         Raises
         ------
-        StorageError : the checkpoint is damaged, of another run or of another mesh.
+        StorageError
+            The checkpoint is damaged, of another run or of another mesh.
         """
         found = load(self.checkpoint, self.comm, self.fingerprint)
         if found is None:
@@ -122,7 +123,8 @@ def load(checkpoint: Checkpoint | None, comm: Any, fingerprint: str) -> dict[str
 
     Raises
     ------
-    StorageError : it is damaged, or belongs to another run.
+    StorageError
+        It is damaged, or belongs to another run.
     """
     found: Any = None
     if comm.rank == 0 and checkpoint is not None:

@@ -81,15 +81,18 @@ def fields_figure(ds: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    ds : an IVTrace v1 with at least one marked point.
+    ds : xarray.Dataset
+        An IVTrace v1 with at least one marked point.
 
     Returns
     -------
-    A matplotlib figure, 16 inches wide; `devicephys.plots.iv.save_figure` writes it.
+    Figure
+        A matplotlib figure, 16 inches wide; `devicephys.plots.iv.save_figure` writes it.
 
     Raises
     ------
-    InputError : no marked point, or the device kept in the record cannot be read.
+    InputError
+        No marked point, or the device kept in the record cannot be read.
     """
     labels = [str(p) for p in ds["point"].values]
     if not labels:

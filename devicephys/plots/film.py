@@ -43,14 +43,19 @@ def loop_animation(
 
     Parameters
     ----------
-    ds : an IVTrace v1 with at least one frame.
-    path : the file to make.
-    overwrite : replace an existing file.
+    ds : xarray.Dataset
+        An IVTrace v1 with at least one frame.
+    path : str or Path
+        The file to make.
+    overwrite : bool, default False
+        Replace an existing file.
 
     Raises
     ------
-    InputError : no frame, or the device kept in the record cannot be read.
-    StorageError : as `ddkbase.records.write`.
+    InputError
+        No frame, or the device kept in the record cannot be read.
+    StorageError
+        As `ddkbase.records.write`.
     """
     count = ds.sizes["frame"]
     if count == 0:

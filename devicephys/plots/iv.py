@@ -31,15 +31,18 @@ def iv_figure(ds: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    ds : an IVTrace v1.
+    ds : xarray.Dataset
+        An IVTrace v1.
 
     Returns
     -------
-    A matplotlib figure of 11 x 8 inches; `save_figure` writes it.
+    Figure
+        A matplotlib figure of 11 x 8 inches; `save_figure` writes it.
 
     Raises
     ------
-    InputError : the device kept in the record cannot be read.
+    InputError
+        The device kept in the record cannot be read.
     """
     figure = style.new_figure(11, 8)
     axes = figure.subplots(2, 2, sharex=True)

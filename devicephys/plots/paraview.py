@@ -34,15 +34,20 @@ def write_vtkhdf(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: boo
 
     Parameters
     ----------
-    ds : an IVTrace v1 with at least one frame; maps of shape (frame, z, r) and (frame, z_node,
+    ds : xarray.Dataset
+        An IVTrace v1 with at least one frame; maps of shape (frame, z, r) and (frame, z_node,
         r_node).
-    path : the file to make; ParaView recognises the ending ``.vtkhdf``.
-    overwrite : replace an existing file.
+    path : str or Path
+        The file to make; ParaView recognises the ending ``.vtkhdf``.
+    overwrite : bool, default False
+        Replace an existing file.
 
     Raises
     ------
-    InputError : there is no frame.
-    StorageError : as `ddkbase.records.write`.
+    InputError
+        There is no frame.
+    StorageError
+        As `ddkbase.records.write`.
     """
     steps = ds.sizes["frame"]
     if steps == 0:

@@ -55,12 +55,19 @@ def draw_profiles(
 
     Parameters
     ----------
-    axes : two panels; the first takes the innermost cells, the second those nearest to 0.9 of
-        the filament's radius.
-    ds : an IVTrace v1.
-    names : marked points to draw, each in ``ds``.
-    bands, outline : as from `devicephys.plots.style.stack`.
-    top : upper end of the concentration axis, 1e21/cm^3.
+    axes : list of Axes
+        Two panels; the first takes the innermost cells, the second those nearest to 0.9 of the
+        filament's radius.
+    ds : xarray.Dataset
+        An IVTrace v1.
+    names : list of str
+        Marked points to draw, each in ``ds``.
+    bands : list of LayerBand
+        As from `devicephys.plots.style.stack`.
+    outline : Outline
+        As from `devicephys.plots.style.stack`.
+    top : float
+        Upper end of the concentration axis, 1e21/cm^3.
     """
     radius = ds["r"].values * style.NM
     height = ds["z"].values * style.NM - bands[0].top

@@ -32,15 +32,18 @@ def pulses_figure(ds: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    ds : a PulseTrace v1.
+    ds : xarray.Dataset
+        A PulseTrace v1.
 
     Returns
     -------
-    A matplotlib figure, 9 inches wide; `devicephys.plots.style.save_figure` writes it.
+    Figure
+        A matplotlib figure, 9 inches wide; `devicephys.plots.style.save_figure` writes it.
 
     Raises
     ------
-    InputError : the device kept in the record cannot be read.
+    InputError
+        The device kept in the record cannot be read.
     """
     pulse = ds["pulse"].values
     current = ds["current"].values * style.MICROAMPERE

@@ -183,7 +183,8 @@ def device_of(ds: xr.Dataset) -> Device:
 
     Raises
     ------
-    InputError : the text in the record describes no valid device.
+    InputError
+        The text in the record describes no valid device.
     """
     return device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
 
@@ -228,7 +229,14 @@ def branches(ds: xr.Dataset) -> Iterator[tuple[int, bool, bool, slice]]:
 
     Yields
     ------
-    loop number, whether the voltage is negative, whether it moves away from zero, the steps.
+    number : int
+        Number of the loop.
+    negative : bool
+        Whether the voltage is negative.
+    outward : bool
+        Whether it moves away from zero.
+    steps : slice
+        The steps of this branch.
     """
     voltage, loop = ds["voltage"].values, ds["loop"].values
     if voltage.size < 2:

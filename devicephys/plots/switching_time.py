@@ -36,11 +36,13 @@ def kinetics_figure(ds: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    ds : a SwitchingTime v1.
+    ds : xarray.Dataset
+        A SwitchingTime v1.
 
     Returns
     -------
-    A matplotlib figure of 13 x 5 inches; `plots_style.save_figure` writes it.
+    Figure
+        A matplotlib figure of 13 x 5 inches; `plots_style.save_figure` writes it.
     """
     figure = style.new_figure(13, 5)
     times, slopes, arrhenius = figure.subplots(1, 3)

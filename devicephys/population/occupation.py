@@ -50,11 +50,17 @@ class OccupationNoise:
 
         Parameters
         ----------
-        concentration : mean concentration on the whole grid [1/m^3], shape (nz, nr).
-        volume : volume of each cell [m^3], shape (nz, nr).
-        site_limit : n_max [1/m^3], or None where the concentration has no limit.
-        oxide : which cells, or which rows of cells, hold vacancies: shape (nz, nr) or (nz,).
+        concentration : ndarray, shape (nz, nr), 1/m^3
+            Mean concentration on the whole grid.
+        volume : ndarray, shape (nz, nr), m^3
+            Volume of each cell.
+        site_limit : float or None, 1/m^3
+            n_max of the material, or None where the concentration has no limit.
+        oxide : ndarray, shape (nz, nr) or (nz,)
+            Which cells, or which rows of cells, hold vacancies.
 
+        Notes
+        -----
         Every value lies between 0 and n_max; cells outside the oxides keep theirs.
         """
         mean, volume = np.asarray(concentration, float), np.asarray(volume, float)

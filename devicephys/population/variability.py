@@ -89,17 +89,25 @@ class Variability:
 
     Parameters
     ----------
-    filament_radius, filament_radius_cycle : relative standard deviation of the filament radius
-        from device to device, and of one cycle around its device [1].
-    activation_energy, activation_energy_cycle : standard deviation of the activation energy of
-        vacancy motion of every oxide, likewise; text with a unit or pint quantity [eV].
-    threshold_voltage : standard deviation of the transistor's threshold from device to device [V];
-        without a transistor in series it has no effect.
-    occupation : factor on the standard deviation of the binomial occupation of lattice places [1].
+    filament_radius : float, default 0.05
+        Relative standard deviation of the filament radius from device to device [1].
+    filament_radius_cycle : float, default 0.02
+        The same of one cycle around its device [1].
+    activation_energy : str or Quantity, default "10 meV"
+        Standard deviation of the activation energy of vacancy motion of every oxide from device to
+        device; text with a unit or pint quantity [eV].
+    activation_energy_cycle : str or Quantity, default "3 meV"
+        The same of one cycle around its device; text with a unit or pint quantity [eV].
+    threshold_voltage : str or Quantity, default "12 mV"
+        Standard deviation of the transistor's threshold from device to device [V]; without a
+        transistor in series it has no effect.
+    occupation : float, default 1.0
+        Factor on the standard deviation of the binomial occupation of lattice places [1].
 
     Raises
     ------
-    InputError : no unit, wrong dimension, a negative or infinite spread.
+    InputError
+        No unit, wrong dimension, a negative or infinite spread.
     """
 
     filament_radius: float
@@ -145,7 +153,8 @@ class Variability:
 
         Raises
         ------
-        InputError : not a mapping, an unknown key (the closest is named), or a bad value.
+        InputError
+            Not a mapping, an unknown key (the closest is named), or a bad value.
         """
         if not isinstance(data, Mapping):
             hint = "Write 'filament_radius: 0.05' and the like"
@@ -182,7 +191,8 @@ def draw(
 
     Raises
     ------
-    InputError : seed, cycle or device number are no whole numbers from 0 to 2^32 - 1.
+    InputError
+        Seed, cycle or device number are no whole numbers from 0 to 2^32 - 1.
     """
     for name, value in (("seed", seed), ("cycle", cycle), ("device_number", device_number)):
         if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:

@@ -1,6 +1,6 @@
 """Pulse trains: write pulses of chosen height and width, each followed by a read.
 
-One period of a train, voltage at the terminals of the cell:
+One period of a train, voltage at the terminals of the cell::
 
     write: 0 -> amplitude (rise), flat (width), -> 0 (fall)
     rest
@@ -31,24 +31,36 @@ class PulseTrain:
 
     Parameters
     ----------
-    amplitude : height of the flat top, text or pint quantity; negative for RESET, positive for
-        SET. A sequence gives every pulse its own height, e.g. a waveform mapped to pulses; a
-        pulse of 0 V is a pause with a read.
-    width : length of the flat top; a sequence gives every pulse its own.
-    count : number of pulses; with a sequence it may be left out, and must agree if given. Without
+    amplitude : str or Quantity, or sequence of these, default "-2 V"
+        Height of the flat top; negative for RESET, positive for SET. A sequence gives every pulse
+        its own height, e.g. a waveform mapped to pulses; a pulse of 0 V is a pause with a read.
+    width : str or Quantity, or sequence of these, default "100 ns"
+        Length of the flat top; a sequence gives every pulse its own.
+    count : int or None, optional
+        Number of pulses; with a sequence it may be left out, and must agree if given. Without
         either the train has 100 pulses.
-    rise, fall : lengths of the two flanks of a pulse.
-    period : from the start of one pulse to the start of the next; by default 1 us, or where that
-        is too short the next of 2, 5, 10 us ... that leaves half of it to rest.
-    read_voltage, read_width, read_edge : height, flat top and both flanks of the read.
-
-    Attributes hold plain numbers in V and s: ``amplitudes``, ``widths`` with shape (count,), the
-    others as floats.
+    rise, fall : str or Quantity, default "5 ns"
+        Lengths of the two flanks of a pulse.
+    period : str or Quantity, or None, optional
+        Time from the start of one pulse to the start of the next; by default 1 us, or where that is
+        too short the next of 2, 5, 10 us ... that leaves half of it to rest.
+    read_voltage : str or Quantity, default "0.1 V"
+        Height of the read.
+    read_width : str or Quantity, default "100 ns"
+        Flat top of the read.
+    read_edge : str or Quantity, default "5 ns"
+        Length of both flanks of the read.
 
     Raises
     ------
-    InputError : no unit, wrong dimension, lengths that differ, a time that is not positive, a
-        period too short for pulse and read, or a read of 0 V.
+    InputError
+        No unit, wrong dimension, lengths that differ, a time that is not positive, a period too
+        short for pulse and read, or a read of 0 V.
+
+    Notes
+    -----
+    Attributes hold plain numbers in V and s: ``amplitudes``, ``widths`` with shape (count,), the
+    others as floats.
     """
 
     _amplitudes: tuple[float, ...] = dataclasses.field(repr=False)
@@ -134,11 +146,13 @@ class PulseTrain:
 
         Parameters
         ----------
-        index : number of the pulse, from 0.
+        index : int
+            Number of the pulse, from 0.
 
         Raises
         ------
-        InputError : there is no such pulse.
+        InputError
+            There is no such pulse.
         """
         if not 0 <= index < self.count:
             raise InputError(f"no pulse {index}", "pulse", f"Pulses run from 0 to {self.count - 1}")

@@ -23,21 +23,31 @@ class SwitchingScan:
 
     Parameters
     ----------
-    voltages : sizes of the held voltages, without sign: "from:to:count" such as "0.8 V:2 V:13"
-        (both ends included), a text of several with commas between, or a sequence of texts.
-    polarity : "reset", "set" or "both"; RESET holds the voltages negative.
-    criterion : "read" or "applied", see ``devicephys.simulation.switching_time``.
-    limit : longest hold.
-    rise : length of the voltage's rise.
-    read_voltage : voltage of the reads.
-    loops_before : how many of the device's own loops the cell runs before.
-
-    Attributes hold plain numbers in V and s; ``voltages`` is increasing, without repetitions.
+    voltages : str or sequence of str, optional
+        Sizes of the held voltages, without sign: "from:to:count" such as "0.8 V:2 V:13" (both ends
+        included), a text of several with commas between, or a sequence of texts.
+    polarity : {"reset", "set", "both"}, default "both"
+        RESET holds the voltages negative.
+    criterion : {"read", "applied"}, default "read"
+        "read" or "applied", see ``devicephys.simulation.switching_time``.
+    limit : str or Quantity, default "10 s"
+        Longest hold.
+    rise : str or Quantity, default "0.1 ns"
+        Length of the voltage's rise.
+    read_voltage : str or Quantity, default "0.1 V"
+        Voltage of the reads.
+    loops_before : int, default 0
+        How many of the device's own loops the cell runs before.
 
     Raises
     ------
-    InputError : no unit, wrong dimension, a value that is not positive, an unknown word, or a
-        rise that is not short against the limit.
+    InputError
+        No unit, wrong dimension, a value that is not positive, an unknown word, or a rise that is
+        not short against the limit.
+
+    Notes
+    -----
+    Attributes hold plain numbers in V and s; ``voltages`` is increasing, without repetitions.
     """
 
     voltages: tuple[float, ...]

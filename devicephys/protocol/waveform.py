@@ -29,12 +29,14 @@ class Waveform:
 
     Parameters
     ----------
-    times, voltages : sequences of texts with units, or pint quantity arrays, of equal length;
-        e.g. `Waveform(["0 s", "1 ms"], ["0 V", "1 V"])`. The first time is 0.
+    times, voltages : sequence of str or Quantity
+        Texts with units, or pint quantity arrays, of equal length; e.g.
+        `Waveform(["0 s", "1 ms"], ["0 V", "1 V"])`. The first time is 0.
 
     Raises
     ------
-    InputError : zero length, times that do not increase, unequal lengths, NaN or infinite.
+    InputError
+        Zero length, times that do not increase, unequal lengths, NaN or infinite.
     """
 
     _times: tuple[float, ...] = dataclasses.field(repr=False)
@@ -88,7 +90,7 @@ class Waveform:
 
     @property
     def slope_limit(self) -> float:
-        """Largest |dV/dt| of any segment [V/s]."""
+        """Largest `|dV/dt|` of any segment [V/s]."""
         return float(np.max(np.abs(np.diff(self._voltages) / np.diff(self._times))))
 
     def voltage(self, t: float) -> float:
@@ -115,17 +117,25 @@ class IVSweep(Waveform):
 
     Parameters
     ----------
-    reset_voltage : negative stop, text or pint quantity.
-    set_voltage : positive stop.
-    rate : voltage per time, the same on every flank.
-    loops : how often the loop is run.
-    first : which half comes first, "reset" or "set".
-
-    Attributes hold plain numbers in V and V/s.
+    reset_voltage : str or Quantity, default "-1.7 V"
+        Negative stop, text or pint quantity.
+    set_voltage : str or Quantity, default "1.7 V"
+        Positive stop.
+    rate : str or Quantity, default "100 V/s"
+        Voltage per time, the same on every flank.
+    loops : int, default 1
+        How often the loop is run.
+    first : {"reset", "set"}, default "reset"
+        Which half comes first.
 
     Raises
     ------
-    InputError : no unit, wrong dimension, a stop of the wrong sign, zero length.
+    InputError
+        No unit, wrong dimension, a stop of the wrong sign, zero length.
+
+    Notes
+    -----
+    Attributes hold plain numbers in V and V/s.
     """
 
     reset_voltage: float
@@ -177,7 +187,7 @@ class IVSweep(Waveform):
 
     @property
     def slope_limit(self) -> float:
-        """|dV/dt| [V/s], the same on every flank."""
+        """`|dV/dt|` [V/s], the same on every flank."""
         return self.rate
 
     @classmethod
@@ -196,7 +206,8 @@ class IVSweep(Waveform):
 
         Raises
         ------
-        InputError : there is no such loop.
+        InputError
+            There is no such loop.
         """
         if not 0 <= i < self.loops:
             raise InputError(f"no loop {i}", "loop_times", f"Loops run from 0 to {self.loops - 1}")
@@ -219,7 +230,8 @@ def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain:
 
     Raises
     ------
-    InputError : an unknown kind or key, or values that are no protocol.
+    InputError
+        An unknown kind or key, or values that are no protocol.
     """
     if not isinstance(data, Mapping):
         raise InputError(f"{shorten(data)} is no stored protocol", hint="Give what to_dict() gave")

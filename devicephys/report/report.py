@@ -36,13 +36,17 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
 
     Parameters
     ----------
-    ds : the record.
-    pictures : PNG files as bytes, by name; those of `runfolder.LOOP_FILES` are shown.
-    files : names of files that lie beside the report, to be linked.
+    ds : xarray.Dataset
+        The record.
+    pictures : mapping of str to bytes
+        PNG files as bytes, by name; those of `runfolder.LOOP_FILES` are shown.
+    files : sequence of str, default ()
+        Names of files that lie beside the report, to be linked.
 
     Raises
     ------
-    InputError : the device kept in the record cannot be read.
+    InputError
+        The device kept in the record cannot be read.
     """
     from devicephys.report import viewer as report_viewer
     from devicephys.run.progress import headline_rows
@@ -137,15 +141,21 @@ def write_report(
 
     Parameters
     ----------
-    folder : where the record lies.
-    ds : an IVTrace, PulseTrace or SwitchingTime.
-    pictures : the PNG files that were just drawn of it.
-    overwrite : replace an existing report.
+    folder : Path
+        Where the record lies.
+    ds : xarray.Dataset
+        An IVTrace, PulseTrace or SwitchingTime.
+    pictures : sequence of Path
+        The PNG files that were just drawn of it.
+    overwrite : bool, default False
+        Replace an existing report.
 
     Raises
     ------
-    InputError : the device kept in the record cannot be read.
-    StorageError : a picture cannot be read, or the file cannot be written.
+    InputError
+        The device kept in the record cannot be read.
+    StorageError
+        A picture cannot be read, or the file cannot be written.
     """
     from ddkbase.errors import StorageError
     from ddkbase.records import write_bytes

@@ -61,11 +61,13 @@ def viewer(ds: xr.Dataset) -> Html:
 
     Parameters
     ----------
-    ds : an IVTrace v1; at least one frame or marked point.
+    ds : xarray.Dataset
+        An IVTrace v1; at least one frame or marked point.
 
     Raises
     ------
-    InputError : the device kept in the record cannot be read.
+    InputError
+        The device kept in the record cannot be read.
     """
     instants, left_out = _instants(ds)
     content = _content(ds, instants)

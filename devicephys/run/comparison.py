@@ -29,16 +29,22 @@ def compare_runs(folders: Sequence[Path]) -> tuple[list[list[str]], list[list[st
 
     Parameters
     ----------
-    folders : of loops, or of trains; the first is the one that the others are held against.
+    folders : sequence of Path
+        Folders of loops, or of trains; the first is the one that the others are held against.
 
     Returns
     -------
-    Rows of what differs in the request (parameter, then its value in each run), rows of figures
-    (name, then its text of each run), and for each run its entries as in its ``--json`` document.
+    differences : list of list of str
+        Rows of what differs in the request: parameter, then its value in each run.
+    figures : list of list of str
+        Rows of figures: name, then its text of each run.
+    entries : list
+        For each run its entries as in its ``--json`` document.
 
     Raises
     ------
-    StorageError : no such folder, no record of a loop or a train in it, or a damaged one.
+    StorageError
+        No such folder, no record of a loop or a train in it, or a damaged one.
     """
     from devicephys.run.progress import headline_rows
     from devicephys.run.pulses import pulse_rows

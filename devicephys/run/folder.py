@@ -73,8 +73,9 @@ class RunFolder:
 
         Raises
         ------
-        StorageError : it cannot be made or written, it already holds a run (the file is named and
-            another name suggested), or another process was faster.
+        StorageError
+            It cannot be made or written, it already holds a run (the file is named and another name
+            suggested), or another process was faster.
         """
         try:
             for name in RUN_FILES:
@@ -110,8 +111,9 @@ class RunFolder:
 
         Raises
         ------
-        StorageError : no such folder, no ``request.json`` in it, another process still at work
-            there, or no permission to write.
+        StorageError
+            No such folder, no ``request.json`` in it, another process still at work there, or no
+            permission to write.
         """
         if not path.is_dir():
             hint = similar_file(path, "Name the folder that followed --out")
@@ -203,9 +205,11 @@ class RunFolder:
     def save(self, ds: xr.Dataset, name: str = RECORD, *, overwrite: bool = False) -> Path:
         """Write the dataset under ``name``; if the folder fails, into a temporary folder instead.
 
+
         Raises
         ------
-        StorageError : the folder cannot be written; the message says where the dataset went.
+        StorageError
+            The folder cannot be written; the message says where the dataset went.
         """
         from ddkbase import records
 
@@ -231,7 +235,8 @@ def _lock(path: Path, *, wait: bool) -> int:
 
     Raises
     ------
-    BlockingIOError : another process holds it, or just removed the file.
+    BlockingIOError
+        Another process holds it, or just removed the file.
     """
     # not the handle of the log: that one is given up when the disk is full
     handle = os.open(path / LOG, os.O_RDWR)

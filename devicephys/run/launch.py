@@ -48,8 +48,9 @@ def resume(path: Path, output: Output, pictures: str = "png") -> None:
 
     Raises
     ------
-    StorageError : no run in the folder, another process at work in it, a damaged checkpoint or
-        request; the rest as `start`.
+    StorageError
+        No run in the folder, another process at work in it, a damaged checkpoint or request; the
+        rest as `start`.
     """
     _go(path, lambda: _take_up(path, output, pictures), output, pictures, solver_first=False)
 

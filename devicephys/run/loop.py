@@ -68,7 +68,10 @@ def draw_loop(
 
     Raises
     ------
-    StorageError, InputError : the first that failed; the others were made nevertheless.
+    StorageError
+        A picture cannot be written; the others were made nevertheless.
+    InputError
+        One cannot be drawn; the others were made nevertheless.
     """
     from devicephys.plots import iv as plots
     from devicephys.plots import paraview

@@ -54,8 +54,10 @@ class Reporter:
 
     Parameters
     ----------
-    console : where to show it; a bar if that is a terminal, else at most about 20 lines.
-    log : called with one line per event, and one whenever steps were rejected.
+    console : Console
+        Where to show it; a bar if that is a terminal, else at most about 20 lines.
+    log : callable
+        Called with one line per event, and one whenever steps were rejected.
     """
 
     def __init__(self, console: Console, log: Callable[[str], None]) -> None:

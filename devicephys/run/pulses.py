@@ -78,7 +78,10 @@ def draw_train(
 
     Raises
     ------
-    StorageError, InputError : it cannot be written, or the device in the record cannot be read.
+    StorageError
+        It cannot be written.
+    InputError
+        The device in the record cannot be read.
     """
     from devicephys.plots.pulses import pulses_figure
     from devicephys.plots.style import save_figure

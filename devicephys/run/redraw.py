@@ -25,15 +25,18 @@ def draw_again(folder: Path, pictures: str = "png") -> list[Path]:
 
     Parameters
     ----------
-    pictures : "png"; "svg" or "pdf": these as well.
+    pictures : {"png", "svg", "pdf"}, default "png"
+        Format of the pictures; "svg" and "pdf" are drawn besides "png".
 
     Returns
     -------
-    Their paths.
+    list of Path
+        Their paths.
 
     Raises
     ------
-    StorageError : no such folder, no record in it, a damaged record, or no permission to write.
+    StorageError
+        No such folder, no record in it, a damaged record, or no permission to write.
     """
     kinds: dict[str, tuple[str, Callable[..., list[Path]]]] = {
         RECORD: ("IVTrace", draw_loop),

@@ -30,11 +30,22 @@ class Request:
 
     Parameters
     ----------
-    device, protocol, settings : as for ``simulate`` or ``simulate_pulses``.
-    checkpoint_every : pulses, or accepted steps of a sweep, between two checkpoints; None: none.
-    initial_resistance : text with unit to which the cell is brought before a train; None: as it is.
-    variability : mapping from which ``Variability`` is made; None: none.
-    seed, cycle, device_number : which random cell; without a seed nothing is drawn.
+    device : Device
+        As for ``simulate`` or ``simulate_pulses``.
+    protocol : Waveform or PulseTrain
+        As for ``simulate`` or ``simulate_pulses``.
+    settings : Settings
+        As for ``simulate`` or ``simulate_pulses``.
+    checkpoint_every : int or None, optional
+        Pulses, or accepted steps of a sweep, between two checkpoints; None: none.
+    initial_resistance : str or None, optional
+        Text with unit to which the cell is brought before a train; None: as it is.
+    variability : mapping or None, optional
+        Mapping from which ``Variability`` is made; None: none.
+    seed : int or None, optional
+        Seed of the random cell; without one nothing is drawn.
+    cycle, device_number : int, default 0
+        Which random cell of that seed.
     """
 
     device: Device
@@ -71,7 +82,8 @@ class Request:
 
         Raises
         ------
-        StorageError : no request, one of another version, or one that makes no sense.
+        StorageError
+            No request, one of another version, or one that makes no sense.
         """
         try:
             plain = json.loads(text)
@@ -119,7 +131,8 @@ class Request:
 
         Raises
         ------
-        StorageError : no such file, or as `from_json`.
+        StorageError
+            No such file, or as `from_json`.
         """
         try:
             if not path.is_file():

@@ -129,11 +129,19 @@ def carry_out(folder: RunFolder, run: Run, output: Output) -> None:
 
     Raises
     ------
-    SolverError, Interrupted : what was computed is in the record with the attribute ``complete`` 0.
-    StorageError : a file could not be written; the message says where the result went.
-    InputError, InstallationError : nothing was computed, the folder is given back.
-    DDKError : something unexpected; its traceback is in run.log, or, if nothing was computed and
-        the folder is given back, in a temporary file.
+    SolverError
+        What was computed is in the record with the attribute ``complete`` 0.
+    Interrupted
+        What was computed is in the record with the attribute ``complete`` 0.
+    StorageError
+        A file could not be written; the message says where the result went.
+    InputError
+        Nothing was computed, the folder is given back.
+    InstallationError
+        Nothing was computed, the folder is given back.
+    DDKError
+        Something unexpected; its traceback is in run.log, or, if nothing was computed and the
+        folder is given back, in a temporary file.
     """
     every = run.request.checkpoint_every
     checkpoint = None if every is None else _RunCheckpoint(folder, every)

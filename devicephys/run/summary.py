@@ -28,9 +28,10 @@ def loop_entries(ds: xr.Dataset) -> dict[str, Any]:
 
     Returns
     -------
-    ``complete``, ``warning`` (or None), ``voltage_reference``, ``method``, ``figures`` (the
-    headline figures; None for what the run did not reach, ``seconds`` by part of the solution and
-    ``loops`` for each loop) and ``units`` of those that have one.
+    dict
+        ``complete``, ``warning`` (or None), ``voltage_reference``, ``method``, ``figures`` (the
+        headline figures; None for what the run did not reach, ``seconds`` by part of the solution
+        and ``loops`` for each loop) and ``units`` of those that have one.
     """
     figures = json.loads(ds.attrs["headline_json"])
     named = {*figures, *(key for loop in figures.get("loops") or [] for key in loop)}

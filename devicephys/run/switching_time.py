@@ -69,11 +69,20 @@ def run_scan(
 
     Raises
     ------
-    SolverError, Interrupted : what was measured is in kinetics.nc with the attribute ``complete``
-        0; if that is nothing, the folder is given back.
-    StorageError : a file could not be written.
-    InputError, InstallationError : nothing was measured, the folder is given back.
-    DDKError : something unexpected; its traceback is in run.log.
+    SolverError
+        What was measured is in kinetics.nc with the attribute ``complete`` 0; if that is nothing,
+        the folder is given back.
+    Interrupted
+        What was measured is in kinetics.nc with the attribute ``complete`` 0; if that is nothing,
+        the folder is given back.
+    StorageError
+        A file could not be written.
+    InputError
+        Nothing was measured, the folder is given back.
+    InstallationError
+        Nothing was measured, the folder is given back.
+    DDKError
+        Something unexpected; its traceback is in run.log.
     """
     from devicephys.simulation.switching_time import simulate_switching_times
 
@@ -127,7 +136,10 @@ def draw(
 
     Raises
     ------
-    StorageError, InputError : a file cannot be written, or the device cannot be read.
+    StorageError
+        A file cannot be written.
+    InputError
+        The device cannot be read.
     """
     from devicephys.plots.style import save_figure
     from devicephys.plots.switching_time import kinetics_figure

@@ -30,12 +30,15 @@ class Checkpoint:
 
     Parameters
     ----------
-    folder : folder of the run; it need not exist before the first `save`.
-    every : pulses, or accepted steps of a sweep, from one checkpoint to the next.
+    folder : Path
+        Folder of the run; it need not exist before the first `save`.
+    every : int
+        Pulses, or accepted steps of a sweep, from one checkpoint to the next.
 
     Raises
     ------
-    InputError : ``every`` is no whole number from 1 up.
+    InputError
+        ``every`` is no whole number from 1 up.
     """
 
     def __init__(self, folder: Path, every: int) -> None:
@@ -53,14 +56,20 @@ class Checkpoint:
 
         Parameters
         ----------
-        arrays : arrays of numbers or text by name, of any shape.
-        meta : what JSON can hold.
+        arrays : mapping of str to ndarray
+            Arrays of numbers or text by name, of any shape.
+        meta : mapping
+            What JSON can hold.
 
         Raises
         ------
-        StorageError : the disk is full, or the folder may not be written; the previous checkpoint
-            is untouched.
-        TypeError, ValueError : an array of objects, or ``meta`` is no JSON.
+        StorageError
+            The disk is full, or the folder may not be written; the previous checkpoint is
+            untouched.
+        TypeError
+            ``meta`` is no JSON.
+        ValueError
+            An array of objects, or ``meta`` is no JSON.
         """
         plain = {name: np.asarray(array) for name, array in arrays.items()}
         for name, array in plain.items():
@@ -80,7 +89,8 @@ class Checkpoint:
 
         Raises
         ------
-        StorageError : it cannot be read, is cut off or damaged, or is of another version.
+        StorageError
+            It cannot be read, is cut off or damaged, or is of another version.
         """
         try:
             # of anything but a file, e.g. a pipe, reading might never end
@@ -113,7 +123,8 @@ class Checkpoint:
 
         Raises
         ------
-        StorageError : the folder may not be written.
+        StorageError
+            The folder may not be written.
         """
         try:
             self.path.unlink(missing_ok=True)

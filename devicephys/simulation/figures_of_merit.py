@@ -72,7 +72,7 @@ def reset_trend(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
     """Conductance the cell would have without RESET, at each point of the falling branch, in S.
 
     Ohmic conduction plus self-heating plus the series element's curvature: the conductance I/V is
-    fitted by g0 + g1 |V| + g2 V^2 between 0.1 V and ``trend_end``, and extrapolated from there.
+    fitted by g0 + g1 `|V|` + g2 V^2 between 0.1 V and ``trend_end``, and extrapolated from there.
     Needs at least four points in that window.
     """
     magnitude = np.abs(voltage)

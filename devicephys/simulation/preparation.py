@@ -74,21 +74,31 @@ def program_and_verify(
 
     Parameters
     ----------
-    cell : applies pulses and reads them.
-    conductance : what the last read gave [S].
-    wanted : resistance to reach [ohm].
-    train : pulses are as wide, as steep and as far apart as this train's first one, but no wider
-        than 100 ns, and are read as it is.
-    progress : called after each pulse with its number, its height [V] and its figures.
+    cell : Cell
+        Applies pulses and reads them.
+    conductance : float, S
+        What the last read gave.
+    wanted : float, ohm
+        Resistance to reach.
+    train : PulseTrain
+        Pulses are as wide, as steep and as far apart as this train's first one, but no wider than
+        100 ns, and are read as it is.
+    progress : callable or None, optional
+        Called after each pulse with its number, its height [V] and its figures.
 
     Returns
     -------
-    Conductance of the last read [S], and the number of pulses used.
+    conductance : float, S
+        Conductance of the last read.
+    pulses : int
+        Number of pulses used.
 
     Raises
     ------
-    InputError : the cell cannot be brought to that resistance; the message says how far it got.
-    SolverError : a pulse cannot be simulated.
+    InputError
+        The cell cannot be brought to that resistance; the message says how far it got.
+    SolverError
+        A pulse cannot be simulated.
     """
     target, share, count, still = 1.0 / wanted, SHARE, 0, 0
     reset, set_ = _Drive(-1.0), _Drive(1.0)

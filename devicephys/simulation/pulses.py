@@ -61,31 +61,49 @@ def simulate_pulses(
 
     Parameters
     ----------
-    device : the cell, from ``load_device``.
-    train : the pulses and their reads.
-    settings : how it is solved; by default the preset "default".
-    initial_resistance : what the cell is brought to first, by pulses ("5 kohm", within 2 %); by
-        default it stays as the device describes it.
-    variability, seed, cycle, device_number : with a seed the cell is one of a population: its
-        device and its initial occupation are drawn (``variability.draw``), by default with the
-        spreads of ``Variability()``. The same numbers give the same cell, to the last bit.
-    progress : called after each pulse with a ``PulseEvent``.
-    comm : mpi4py communicator, by default all ranks; every rank receives the whole dataset.
-    checkpoint : where the run is put away every so many pulses, and from where it goes on.
+    device : Device
+        The cell, from ``load_device``.
+    train : PulseTrain
+        The pulses and their reads.
+    settings : Settings or None, optional
+        How it is solved; by default the preset "default".
+    initial_resistance : str or Quantity, or None, optional
+        What the cell is brought to first, by pulses ("5 kohm", within 2 %); by default it stays as
+        the device describes it.
+    variability : Variability or None, optional
+        The spreads with which a cell is drawn where there is a seed; by default those of
+        ``Variability()``.
+    seed : int or None, optional
+        With a seed the cell is one of a population: its device and its initial occupation are drawn
+        (``variability.draw``). The same numbers give the same cell, to the last bit.
+    cycle, device_number : int, default 0
+        Which cell of the population, and which cycle of it.
+    progress : callable or None, optional
+        Called after each pulse with a ``PulseEvent``.
+    comm : mpi4py.MPI.Comm or None, optional
+        mpi4py communicator, by default all ranks; every rank receives the whole dataset.
+    checkpoint : Checkpoint or None, optional
+        Where the run is put away every so many pulses, and from where it goes on.
 
     Returns
     -------
-    Dataset of schema ``PulseTrace`` version 1, on ``pulse``: conductance [S] of the read, voltage
-    [V] and current [A] at the end of the flat top, peak temperature [K], energy [J], filament gap
-    [m], steps, iterations and balances [1].
+    xarray.Dataset
+        Dataset of schema ``PulseTrace`` version 1, on ``pulse``: conductance [S] of the read,
+        voltage [V] and current [A] at the end of the flat top, peak temperature [K], energy [J],
+        filament gap [m], steps, iterations and balances [1].
 
     Raises
     ------
-    InputError : an argument of the wrong kind, or the cell cannot be brought to the resistance.
-    SolverError : no time step succeeds; ``partial`` holds the pulses before, if any.
-    StorageError : the checkpoint is damaged, belongs to another run, or cannot be written.
-    Interrupted : Ctrl-C; ``partial`` as above.
-    InstallationError : no finite-element stack or no C compiler.
+    InputError
+        An argument of the wrong kind, or the cell cannot be brought to the resistance.
+    SolverError
+        No time step succeeds; ``partial`` holds the pulses before, if any.
+    StorageError
+        The checkpoint is damaged, belongs to another run, or cannot be written.
+    Interrupted
+        Ctrl-C; ``partial`` as above.
+    InstallationError
+        No finite-element stack or no C compiler.
     """
     started = time.perf_counter()
     settings = settings if settings is not None else Settings.preset()

@@ -20,24 +20,38 @@ class Settings:
 
     Parameters
     ----------
-    name : name of the preset these settings came from.
-    cell_size : smallest cell, at the bottom electrode's interface [m].
-    cell_growth : growth of the cell size per unit distance from there [1].
-    coarseness : factor on the sizes away from there: 0.6 nm axially up to 8 nm above the filament
-        (beyond, cells grow freely) and 1 nm radially at the filament's wall [1].
-    mesh_split : every cell is divided this often along both axes; 2 halves the mesh.
-    scheme : "monolithic" (all fields in one Newton), "staggered" (potential, temperature and
-        vacancies in turn until they agree) or "one-pass" (each once a step: inaccurate, for
-        teaching).
-    pulse_tolerance : local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1].
-    concentration_tolerance : local time error of the vacancy concentration, in 1e21 cm^-3 [1].
-    temperature_tolerance : local time error of the temperature [K].
-    voltage_step : largest change of the applied voltage in a step [V].
-    shortest_step : the step below which the solver gives up [s].
-    newton_tolerance : allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak
-        temperature rise and 1e16 cm^-3 [1].
-    newton_iterations : most Newton iterations of one step.
+    name : str, default "default"
+        Name of the preset these settings came from.
+    cell_size : float, m, default 0.025e-9
+        Smallest cell, at the bottom electrode's interface.
+    cell_growth : float, default 0.15
+        Growth of the cell size per unit distance from there [1].
+    coarseness : float, default 1.0
+        Factor on the sizes away from there: 0.6 nm axially up to 8 nm above the filament (beyond,
+        cells grow freely) and 1 nm radially at the filament's wall [1].
+    mesh_split : int, default 1
+        Every cell is divided this often along both axes; 2 halves the mesh.
+    scheme : {"monolithic", "staggered", "one-pass"}, default "monolithic"
+        "monolithic" (all fields in one Newton), "staggered" (potential, temperature and vacancies
+        in turn until they agree) or "one-pass" (each once a step: inaccurate, for teaching).
+    pulse_tolerance : float, default 0.01
+        Local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1].
+    concentration_tolerance : float, default 0.025
+        Local time error of the vacancy concentration, in 1e21 cm^-3 [1].
+    temperature_tolerance : float, K, default 8.0
+        Local time error of the temperature.
+    voltage_step : float, V, default 0.1
+        Largest change of the applied voltage in a step.
+    shortest_step : float, s, default 1e-15
+        The step below which the solver gives up.
+    newton_tolerance : float, default 6.0
+        Allowed error of a step's solution, in units of 10 uV, 1e-5 of the peak temperature rise and
+        1e16 cm^-3 [1].
+    newton_iterations : int, default 12
+        Most Newton iterations of one step.
 
+    Notes
+    -----
     Lengths, temperatures, voltages and times are plain SI here; ``Settings.make`` takes texts.
     """
 

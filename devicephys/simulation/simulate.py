@@ -39,30 +39,42 @@ def simulate(
 
     Parameters
     ----------
-    device : the cell, from ``load_device``.
-    protocol : what is done to it; by default the I-V sweep the device is meant for.
-    settings : how it is solved; by default the preset "default".
-    progress : called after each accepted step with a ``ProgressEvent``.
-    comm : mpi4py communicator, by default all ranks; every rank receives the whole dataset.
-    checkpoint : where the run is put away every so many steps, and from where it goes on. It holds
-        all steps so far (35 kB each at the preset "default").
+    device : Device
+        The cell, from ``load_device``.
+    protocol : Waveform or None, optional
+        What is done to it; by default the I-V sweep the device is meant for.
+    settings : Settings or None, optional
+        How it is solved; by default the preset "default".
+    progress : callable or None, optional
+        Called after each accepted step with a ``ProgressEvent``.
+    comm : mpi4py.MPI.Comm or None, optional
+        mpi4py communicator, by default all ranks; every rank receives the whole dataset.
+    checkpoint : Checkpoint or None, optional
+        Where the run is put away every so many steps, and from where it goes on. It holds all steps
+        so far (35 kB each at the preset "default").
 
     Returns
     -------
-    Dataset of schema ``IVTrace`` version 1: on ``time`` the voltage [V], current [A], resistance
-    [ohm], peak temperature [K], balances [1] and step figures; fields on the r-z grid at the
-    points A-H (``analysis.loop_figures``) and on up to 60 frames. Equations: Shi et al., Nat.
-    Commun. 16, 913 (2025), Eqs. (5)-(11).
+    xarray.Dataset
+        Dataset of schema ``IVTrace`` version 1: on ``time`` the voltage [V], current [A],
+        resistance [ohm], peak temperature [K], balances [1] and step figures; fields on the r-z
+        grid at the points A-H (``analysis.loop_figures``) and on up to 60 frames. Equations: Shi et
+        al., Nat. Commun. 16, 913 (2025), Eqs. (5)-(11).
 
     Raises
     ------
-    InputError : an argument of the wrong kind, a protocol that does not start at 0 V, or settings
-        that do not fit the device.
-    StorageError : the checkpoint is damaged, of another run, or cannot be written.
-    SolverError : no time step succeeds; ``partial`` holds the dataset up to the last good state,
+    InputError
+        An argument of the wrong kind, a protocol that does not start at 0 V, or settings that do
+        not fit the device.
+    StorageError
+        The checkpoint is damaged, of another run, or cannot be written.
+    SolverError
+        No time step succeeds; ``partial`` holds the dataset up to the last good state,
         ``diagnosis`` the field, place and time.
-    Interrupted : Ctrl-C; ``partial`` as above.
-    InstallationError : no finite-element stack or no C compiler.
+    Interrupted
+        Ctrl-C; ``partial`` as above.
+    InstallationError
+        No finite-element stack or no C compiler.
     """
     started = time.perf_counter()
     _check(device, protocol, settings, progress, comm)

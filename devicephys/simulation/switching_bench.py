@@ -45,7 +45,8 @@ class SolverBench:
 
         Raises
         ------
-        SolverError : the sweep that makes it cannot be computed.
+        SolverError
+            The sweep that makes it cannot be computed.
         """
         if "reset" not in self._states:
             state = self._formed
@@ -76,7 +77,8 @@ class SolverBench:
 
         Raises
         ------
-        SolverError : Newton's method does not converge.
+        SolverError
+            Newton's method does not converge.
         """
         problem, voltage = self.problem, self.scan.read_voltage
         cold = self._last_read
@@ -95,7 +97,8 @@ class SolverBench:
 
         Raises
         ------
-        SolverError : no time step succeeds.
+        SolverError
+            No time step succeeds.
         """
         rise = self.scan.rise
         waveform = Waveform.from_si([0.0, rise, rise + self.scan.limit], [0.0, voltage, voltage])

@@ -114,24 +114,35 @@ def simulate_switching_times(
 
     Parameters
     ----------
-    device : the cell, from ``load_device``.
-    scan : voltages, criterion and limits; by default both polarities from 0.8 to 2 V.
-    settings : how it is solved; by default the preset "default".
-    progress : called after each voltage with the ``Results`` so far.
-    comm : mpi4py communicator, by default all ranks; every rank receives the dataset.
+    device : Device
+        The cell, from ``load_device``.
+    scan : SwitchingScan or None, optional
+        Voltages, criterion and limits; by default both polarities from 0.8 to 2 V.
+    settings : Settings or None, optional
+        How it is solved; by default the preset "default".
+    progress : callable or None, optional
+        Called after each voltage with the ``Results`` so far.
+    comm : mpi4py.MPI.Comm or None, optional
+        mpi4py communicator, by default all ranks; every rank receives the dataset.
 
     Returns
     -------
-    Dataset of schema ``SwitchingTime`` version 1, on (polarity, voltage). A voltage that does not
-    switch the cell within the limit, or at which the solver fails, is in it with its reason.
+    xarray.Dataset
+        Dataset of schema ``SwitchingTime`` version 1, on (polarity, voltage). A voltage that does
+        not switch the cell within the limit, or at which the solver fails, is in it with its
+        reason.
 
     Raises
     ------
-    SolverError : a start state cannot be made, or no voltage at all could be computed;
-        ``partial`` holds the dataset so far.
-    InputError : the cell has no two states to switch between.
-    Interrupted : Ctrl-C; ``partial`` as above.
-    InstallationError : no finite-element stack or no C compiler.
+    SolverError
+        A start state cannot be made, or no voltage at all could be computed; ``partial`` holds the
+        dataset so far.
+    InputError
+        The cell has no two states to switch between.
+    Interrupted
+        Ctrl-C; ``partial`` as above.
+    InstallationError
+        No finite-element stack or no C compiler.
     """
     from ddkbase.installation import require_solver
     from devicephys.simulation.settings import Settings

@@ -2,6 +2,8 @@ r"""Bounded one-dimensional vacancy drift with site exclusion: the exact solutio
 
 At uniform temperature and field, with the share u = n/n_max of filled sites, Eq. (7) is
 
+::
+
     u_t = D u_zz - v (u (1 - u))_z,       N = 0 at z = 0 and z = L,       v = -z D e V'/(kB T).
 
 The speed of small waves c = v (1 - 2u) then obeys the viscous Burgers equation c_t + c c_z = D c_zz
@@ -9,7 +11,7 @@ The speed of small waves c = v (1 - 2u) then obeys the viscous Burgers equation 
 theta_t = D theta_zz. At a wall N = 0 is v u (1 - u) = D u_z, that is v^2 - c^2 + 2 D c_z = 0, and
 in theta: theta_zz = kappa^2 theta with kappa = v/(2D). As theta also obeys the heat equation, a
 wall's theta grows as exp(lambda t), lambda = D kappa^2. Starting from a uniform u0, with
-alpha = v (1 - 2 u0)/(2D), theta(z, 0) = exp(-alpha z), b = exp(-alpha L) and q = k pi/L:
+alpha = v (1 - 2 u0)/(2D), theta(z, 0) = exp(-alpha z), b = exp(-alpha L) and q = k pi/L::
 
     theta = exp(lambda t) [sinh(kappa (L - z)) + b sinh(kappa z)]/sinh(kappa L)
             + sum_k 2 q/L [1 - (-1)^k b] [1/(alpha^2 + q^2) - 1/(kappa^2 + q^2)]
@@ -61,7 +63,7 @@ def exact_means(edges: np.ndarray, time: float, length: float, D: float, v: floa
 def error(share: float, size: float = 0.5, peclet: float = 20.0, direction: int = 1) -> float:
     """Largest error of n over the cells, in units of n_max, at D t = ``share`` L^2.
 
-    ``size`` of the cells in nm, ``peclet`` = |v| L/D, ``direction`` of v along z.
+    ``size`` of the cells in nm, ``peclet`` = `|v| L/D`, ``direction`` of v along z.
     """
     device = cell(
         {"ambient_temperature": f"{TEMPERATURE} K"},

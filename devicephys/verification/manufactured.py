@@ -5,6 +5,8 @@ strong form of Eqs. (5)-(11) of Shi et al., Nat. Commun. 16, 913 (2025), with UF
 and with the property laws written here anew, so that an error in the solver's laws shows up.
 With L the layer pitch (8 nm; the TaOx has two), R the radius, rho = cos(pi r/R), tau = t/t_end
 
+::
+
     V = Vc phi + 0.05 a ps rho           phi = (1 - cos(pi z/L))/2, Vc = 0.1 a [V]
     T = T0 + 40 a ps (1 + 0.3 cos(pi z/L)) (1 + 0.5 rho)                      [K]
     n = (0.5 + 0.2 a cos(pi z/L) (0.6 + 0.4 rho)) 1e27                        [1/m^3]

@@ -15,8 +15,10 @@ def run(quick: bool = False) -> list[Row]:
 
     Raises
     ------
-    InstallationError : no finite-element stack or no C compiler.
-    SolverError : the solver gave up on one of the problems.
+    InstallationError
+        No finite-element stack or no C compiler.
+    SolverError
+        The solver gave up on one of the problems.
     """
     from ddkbase.installation import require_solver
 

@@ -39,13 +39,17 @@ def count_model(model: Any, shape: Sequence[int], *, batch_norm: int = 0) -> Cou
 
     Parameters
     ----------
-    model : a ``torch.nn.Module`` on any device; on "meta" nothing is computed.
-    shape : of one sample.
-    batch_norm : operations an element of a batch norm; 0 folds it into the layer before it.
+    model : torch.nn.Module
+        A ``torch.nn.Module`` on any device; on "meta" nothing is computed.
+    shape : sequence of int
+        Shape of one sample.
+    batch_norm : int, default 0
+        Operations for an element of a batch norm; 0 folds it into the layer before it.
 
     Raises
     ------
-    InputError : a layer has parameters of its own and is of a kind that is not known here.
+    InputError
+        A layer has parameters of its own and is of a kind that is not known here.
     """
     kinds: list[tuple[Any, Any]] = [
         ((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),

@@ -15,9 +15,12 @@ class LeNet5(nn.Module):
 
     Parameters
     ----------
-    size : edge of the image.
-    kernel : edge of both kernels.
-    classes : outputs.
+    size : int, default 28
+        Edge of the image.
+    kernel : int, default 3
+        Edge of both kernels.
+    classes : int, default 10
+        Number of outputs.
     """
 
     def __init__(self, *, size: int = 28, kernel: int = 3, classes: int = 10) -> None:

@@ -31,19 +31,25 @@ def build(name: str, *, seed: int = 0, **sizes: Any) -> Any:
 
     Parameters
     ----------
-    name : one of `NAMES`.
-    seed : of the weights; the global generator of PyTorch is left as it was.
-    sizes : of the structure, those of the architecture in `network.counting.architectures`, and
+    name : str
+        One of `NAMES`.
+    seed : int, default 0
+        Seed of the weights; the global generator of PyTorch is left as it was.
+    **sizes : dict, optional
+        Sizes of the structure, those of the architecture in `network.counting.architectures`, and
         `dropout` where the network has one.
 
     Returns
     -------
-    A ``torch.nn.Module`` that maps (batch, *sample) to logits (batch, classes).
+    torch.nn.Module
+        The network, which maps `(batch, *sample)` to logits (batch, classes).
 
     Raises
     ------
-    InputError : no network has that name, or it has no such size.
-    InstallationError : PyTorch is not installed.
+    InputError
+        No network has that name, or it has no such size.
+    InstallationError
+        PyTorch is not installed.
     """
     _check_name(name)
     from network.baselines.pytorch import make, torch
@@ -59,13 +65,17 @@ def sizes_for(name: str, shape: Sequence[int], classes: int) -> dict[str, Any]:
 
     Parameters
     ----------
-    name : one of `NAMES`.
-    shape : of one sample, as in the table above; a channel axis of 1 before it is allowed.
-    classes : outputs.
+    name : str
+        One of `NAMES`.
+    shape : sequence of int
+        Shape of one sample, as in the table above; a channel axis of 1 before it is allowed.
+    classes : int
+        Number of outputs.
 
     Raises
     ------
-    InputError : the shape has the wrong axes for that network.
+    InputError
+        The shape has the wrong axes for that network.
     """
     _check_name(name)
     shape = tuple(int(size) for size in shape)
@@ -93,13 +103,17 @@ def count(name: str, *, batch_norm: int = 0, **sizes: Any) -> Count:
 
     Parameters
     ----------
-    name : one of `NAMES`.
-    batch_norm : operations an element of a batch norm; see `Architecture.count`.
-    sizes : of the structure.
+    name : str
+        One of `NAMES`.
+    batch_norm : int, default 0
+        Operations for an element of a batch norm; see `Architecture.count`.
+    **sizes : dict, optional
+        Sizes of the structure.
 
     Raises
     ------
-    InputError : no network has that name, or it has no such size.
+    InputError
+        No network has that name, or it has no such size.
     """
     _check_name(name)
     return architecture(name, **sizes).count(batch_norm=batch_norm)
@@ -110,13 +124,17 @@ def count_model(model: Any, shape: Sequence[int], *, batch_norm: int = 0) -> Cou
 
     Parameters
     ----------
-    model : a ``torch.nn.Module``, on any device ("meta" costs nothing).
-    shape : of one sample.
-    batch_norm : operations an element of a batch norm.
+    model : torch.nn.Module
+        A ``torch.nn.Module``, on any device ("meta" costs nothing).
+    shape : sequence of int
+        Shape of one sample.
+    batch_norm : int, default 0
+        Operations for an element of a batch norm.
 
     Raises
     ------
-    InputError : a layer has parameters and is of a kind that is not known here.
+    InputError
+        A layer has parameters and is of a kind that is not known here.
     """
     from network.baselines.hooks import count_model as by_hooks
 
@@ -128,9 +146,12 @@ def arrange(name: str, x: np.ndarray, *, word_axis: int = 1) -> np.ndarray:
 
     Parameters
     ----------
-    name : one of `NAMES`.
-    x : (batch, *sample).
-    word_axis : axis of the words, for texts.
+    name : str
+        One of `NAMES`.
+    x : ndarray, shape `(batch, *sample)`
+        The samples.
+    word_axis : int, default 1
+        Axis of the words, for texts.
     """
     _check_name(name)
     if name in ("lstm", "transformer") and word_axis != 1:

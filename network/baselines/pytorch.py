@@ -28,13 +28,17 @@ def make(module: str, kind: str, name: str, sizes: dict[str, Any]) -> Any:
 
     Parameters
     ----------
-    module, kind : where the class is.
-    name : what an error calls it.
-    sizes : arguments.
+    module, kind : str
+        Where the class is.
+    name : str
+        What an error calls it.
+    sizes : dict
+        Arguments of the class.
 
     Raises
     ------
-    InputError : it takes no such argument.
+    InputError
+        It takes no such argument.
     """
     factory = getattr(importlib.import_module(module), kind)
     try:

@@ -30,15 +30,19 @@ class MiniRocket:
 
     Parameters
     ----------
-    features : how many; rounded down to a multiple of 84. By default 9,996, or what keeps those of
-        the training samples within 1 GiB. Give the DDK layer's number for a control of its size.
-    classifier : "ridge" (scikit-learn, the strength chosen by leave-one-out), "softmax" (one dense
-        layer trained by `network.model.trainer`), or "auto": ridge up to 10,000 training samples.
-    seed : of the thresholds, the choice of channels and the softmax layer.
+    features : int or None, optional
+        Number of features, rounded down to a multiple of 84. By default 9,996, or what keeps those
+        of the training samples within 1 GiB. Give the DDK layer's number for a control of its size.
+    classifier : {"ridge", "softmax", "auto"}, default "auto"
+        "ridge" (scikit-learn, the strength chosen by leave-one-out), "softmax" (one dense layer
+        trained by `network.model.trainer`), or "auto": ridge up to 10,000 training samples.
+    seed : int, default 0
+        Seed of the thresholds, the choice of channels and the softmax layer.
 
     Attributes
     ----------
-    count : parameters of the classifier, and MACs of one sample; an addition of the transformation,
+    count : Count
+        Parameters of the classifier, and MACs of one sample; an addition of the transformation,
         which needs no products but by 2, counts as one MAC.
     """
 
@@ -60,14 +64,19 @@ class MiniRocket:
 
         Parameters
         ----------
-        x : (samples, *channels, steps); a series of fewer than 9 steps is continued by its last.
-        y : (samples,) integers from 0 to classes - 1.
-        classes : how many; by default the largest label plus one.
+        x : ndarray, shape `(samples, *channels, steps)`
+            Samples; a series of fewer than 9 steps is continued by its last.
+        y : ndarray, shape (samples,)
+            Classes of the samples as integers from 0 to classes - 1.
+        classes : int or None, optional
+            Number of classes; by default the largest label plus one.
 
         Raises
         ------
-        InputError : x and y do not fit, or there are fewer than two classes.
-        InstallationError : sktime or scikit-learn is not installed.
+        InputError
+            x and y do not fit, or there are fewer than two classes.
+        InstallationError
+            sktime or scikit-learn is not installed.
         """
         series, labels = _series(x), np.asarray(y)
         if labels.shape != (len(series),) or labels.dtype.kind not in "iu":
@@ -100,11 +109,13 @@ class MiniRocket:
 
         Parameters
         ----------
-        x : (samples, *channels, steps).
+        x : ndarray, shape `(samples, *channels, steps)`
+            Samples.
 
         Raises
         ------
-        InputError : nothing was trained, or x has other channels or steps.
+        InputError
+            Nothing was trained, or x has other channels or steps.
         """
         if self._model is None:
             raise InputError("it is not trained", "MiniRocket", "Call fit first")

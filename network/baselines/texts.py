@@ -18,11 +18,18 @@ class BiLSTMRCNN(nn.Module):
 
     Parameters
     ----------
-    words, dimension : of a text and of the vector of a word; the network takes any number of words.
-    hidden : state of each direction.
-    dense : width of the layer before the maximum over the words.
-    classes : outputs.
-    dropout : before the last layer.
+    words : int, default 64
+        Words of a text; the network takes any number of them.
+    dimension : int, default 300
+        Length of the vector of a word.
+    hidden : int, default 512
+        Width of the state of each direction.
+    dense : int, default 512
+        Width of the layer before the maximum over the words.
+    classes : int, default 4
+        Number of outputs.
+    dropout : float, default 0.0
+        Dropout before the last layer.
     """
 
     def __init__(
@@ -61,8 +68,10 @@ class Attention(nn.Module):
 
     Parameters
     ----------
-    dimension : of the vectors.
-    heads : that share it.
+    dimension : int
+        Length of the vectors.
+    heads : int
+        Number of heads that share the dimension.
     """
 
     def __init__(self, dimension: int, heads: int) -> None:
@@ -106,13 +115,22 @@ class Transformer(nn.Module):
 
     Parameters
     ----------
-    words, dimension : of a text and of the vector of a word.
-    heads : of the attention.
-    hidden : width of the feed-forward layer.
-    layers : encoder layers.
-    classes : outputs.
-    shared : whether all layers use the same weights.
-    dropout : after attention and feed-forward layer.
+    words : int, default 64
+        Words of a text.
+    dimension : int, default 300
+        Length of the vector of a word.
+    heads : int, default 5
+        Number of heads of the attention.
+    hidden : int, default 1024
+        Width of the feed-forward layer.
+    layers : int, default 6
+        Number of encoder layers.
+    classes : int, default 4
+        Number of outputs.
+    shared : bool, default False
+        Whether all layers use the same weights.
+    dropout : float, default 0.1
+        Dropout after the attention and after the feed-forward layer.
     """
 
     def __init__(

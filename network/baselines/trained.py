@@ -23,7 +23,10 @@ class Scale:
 
     Parameters
     ----------
-    mean, deviation : numbers, or arrays over the last axis of a sample.
+    mean : float or ndarray, default 0.0
+        What is taken off, a number, or an array over the last axis of a sample.
+    deviation : float or ndarray, default 1.0
+        What is divided by, likewise.
     """
 
     mean: Any = 0.0
@@ -35,8 +38,10 @@ class Scale:
 
         Parameters
         ----------
-        name : one of `baselines.NAMES`; for texts each dimension has its own numbers.
-        x : (samples, *sample).
+        name : str
+            One of `baselines.NAMES`; for texts each dimension has its own numbers.
+        x : ndarray, shape `(samples, *sample)`
+            The samples.
         """
         axes = tuple(range(x.ndim - 1)) if name in ("lstm", "transformer") else None
         mean = x.mean(axis=axes, dtype=np.float64)
@@ -56,18 +61,28 @@ class Trained:
 
     Attributes
     ----------
-    name : of the network.
-    model : the ``torch.nn.Module``, as it is after the last step.
-    sizes : of its structure.
-    history : over ``epoch``: loss, accuracy, and validation_loss and validation_accuracy where
+    name : str
+        Name of the network.
+    model : torch.nn.Module
+        The network as it is after the last step.
+    sizes : mapping
+        Sizes of its structure.
+    history : xarray.Dataset
+        Figures over ``epoch``: loss, accuracy, and validation_loss and validation_accuracy where
         there was a validation set, rate, seconds. Loss and accuracy are means over the batches of
         an epoch, while the network learns. Never a figure of a test set.
-    epochs : whole epochs that were trained, and what was done of the next one (2.5: half of it).
-    stopped : "epochs" or "time limit".
-    seconds : of the training.
-    count : parameters and MACs of one sample; a batch norm is folded into the layer before it.
-    classes : how many.
-    scale : what is done to samples first.
+    epochs : float
+        Whole epochs that were trained, and what was done of the next one (2.5: half of it).
+    stopped : {"epochs", "time limit"}
+        What ended the training.
+    seconds : float, s
+        Duration of the training.
+    count : Count
+        Parameters and MACs of one sample; a batch norm is folded into the layer before it.
+    classes : int
+        Number of classes.
+    scale : Scale, optional
+        What is done to samples first.
     """
 
     name: str
@@ -87,11 +102,13 @@ class Trained:
 
         Parameters
         ----------
-        x : (batch, *sample), with the axes that the network takes.
+        x : ndarray, shape `(batch, *sample)`
+            The samples, with the axes that the network takes.
 
         Returns
         -------
-        float32 array (batch, classes).
+        ndarray of float32, shape (batch, classes)
+            Probabilities of the classes.
         """
         with Threads(self.threads):
             found = torch.softmax(logits(self.model, self.scale(np.asarray(x, np.float32))), dim=1)
@@ -106,8 +123,10 @@ class Trained:
 
         Parameters
         ----------
-        x : (batch, *sample).
-        y : (batch,) integers.
+        x : ndarray, shape `(batch, *sample)`
+            The samples.
+        y : ndarray, shape (batch,)
+            Classes of the samples.
         """
         return float(np.mean(self.predict(x) == np.asarray(y)))
 
@@ -117,7 +136,8 @@ class Threads:
 
     Parameters
     ----------
-    threads : of the operations.
+    threads : int
+        Number of threads of the operations.
     """
 
     def __init__(self, threads: int) -> None:
@@ -136,13 +156,17 @@ def logits(model: Any, x: np.ndarray, batch: int = 256) -> Any:
 
     Parameters
     ----------
-    model : a ``torch.nn.Module``.
-    x : (samples, *sample), float32.
-    batch : samples at once.
+    model : torch.nn.Module
+        A ``torch.nn.Module``.
+    x : ndarray, shape `(samples, *sample)`
+        The samples as float32.
+    batch : int, default 256
+        Samples that are computed at once.
 
     Returns
     -------
-    Tensor (samples, classes).
+    torch.Tensor, shape (samples, classes)
+        Logits of the samples.
     """
     training = model.training
     model.eval()

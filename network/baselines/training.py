@@ -55,32 +55,54 @@ def train(
 
     Parameters
     ----------
-    name : one of `baselines.NAMES`.
-    x : (samples, *sample), as the table in `network.baselines` says.
-    y : (samples,) integers from 0 to classes - 1.
-    validation : samples that are not trained on: (x, y), or a share of each class drawn from x.
-    classes : how many; by default the largest label plus one.
-    epochs : passes through the samples.
-    time_limit : seconds after which no further batch is begun [s]; None for no limit. The learning
-        rate follows the share of the epochs or of the limit that is over, whichever is larger.
-    batch_size : samples per step; the batches of an epoch differ by at most one sample.
-    rate, weight_decay : of Adam; the decay is apart from the gradient (AdamW).
-    schedule : None, or "cosine" down to zero.
-    seed : of the weights, the order of samples and dropout.
-    standardise : whether samples are shifted and scaled to mean 0 and variance 1 of the training
-        samples, for texts each dimension of the words, else all numbers together. Nothing is learnt
-        by it, and samples from 0 to 1 train badly without.
-    threads : of PyTorch, set back afterwards.
-    word_axis : axis of the words in x, for texts.
-    progress : called after each epoch; a true answer ends the training.
-    sizes : of the structure, over those that follow from the shape of x.
+    name : str
+        One of `baselines.NAMES`.
+    x : ndarray, shape `(samples, *sample)`
+        The samples, as the table in `network.baselines` says.
+    y : ndarray, shape (samples,)
+        Classes of the samples as integers from 0 to classes - 1.
+    validation : float, pair of ndarray or None, optional
+        Samples that are not trained on: (x, y), or a share of each class drawn from x.
+    classes : int or None, optional
+        Number of classes; by default the largest label plus one.
+    epochs : int, default 20
+        Passes through the samples.
+    time_limit : float or None, s, optional
+        Seconds after which no further batch is begun; None for no limit. The learning rate follows
+        the share of the epochs or of the limit that is over, whichever is larger.
+    batch_size : int, default 64
+        Samples per step; the batches of an epoch differ by at most one sample.
+    rate : float, default 1e-3
+        Learning rate of Adam.
+    weight_decay : float, default 0.0
+        Weight decay of Adam, apart from the gradient (AdamW).
+    schedule : {"cosine"} or None, default "cosine"
+        How the learning rate falls: as a cosine down to zero, or not at all.
+    seed : int, default 0
+        Seed of the weights, the order of samples and dropout.
+    standardise : bool, default True
+        Whether samples are shifted and scaled to mean 0 and variance 1 of the training samples, for
+        texts each dimension of the words, else all numbers together. Nothing is learnt by it, and
+        samples from 0 to 1 train badly without.
+    threads : int, default 1
+        Number of threads of PyTorch, set back afterwards.
+    word_axis : int, default 1
+        Axis of the words in x, for texts.
+    progress : callable or None, optional
+        Called after each epoch; a true answer ends the training.
+    **sizes : dict, optional
+        Sizes of the structure, over those that follow from the shape of x.
 
     Raises
     ------
-    InputError : no such network, or shapes, labels or settings that do not fit.
-    InstallationError : PyTorch is not installed.
-    SolverError : the loss stopped being finite; its `partial` holds the history so far.
-    Interrupted : Ctrl-C; `partial` likewise.
+    InputError
+        No such network, or shapes, labels or settings that do not fit.
+    InstallationError
+        PyTorch is not installed.
+    SolverError
+        The loss stopped being finite; its `partial` holds the history so far.
+    Interrupted
+        Ctrl-C; `partial` likewise.
     """
     x, y = _checked(name, x, y, "x", word_axis)
     rng = np.random.default_rng(seed)

@@ -17,12 +17,20 @@ class C3D(nn.Module):
 
     Parameters
     ----------
-    frames, size : of a clip and the edge of a frame.
-    width : channels of the first convolution.
-    dense : width of the two dense layers.
-    channels : of the clip.
-    classes : outputs.
-    dropout : after each dense layer but the last.
+    frames : int, default 16
+        Frames of a clip.
+    size : int, default 112
+        Edge of a frame.
+    width : int, default 64
+        Channels of the first convolution.
+    dense : int, default 4096
+        Width of the two dense layers.
+    channels : int, default 3
+        Number of channels of the clip.
+    classes : int, default 10
+        Number of outputs.
+    dropout : float, default 0.5
+        Dropout after each dense layer but the last.
     """
 
     def __init__(
@@ -78,11 +86,16 @@ class VoxNet(nn.Module):
 
     Parameters
     ----------
-    size : edge of the grid of voxels.
-    channels : of both convolutions.
-    dense : width of the dense layer.
-    classes : outputs.
-    dropout : before the last layer; the original has 0.2 to 0.5 in three places.
+    size : int, default 32
+        Edge of the grid of voxels.
+    channels : int, default 32
+        Channels of both convolutions.
+    dense : int, default 128
+        Width of the dense layer.
+    classes : int, default 10
+        Number of outputs.
+    dropout : float, default 0.0
+        Dropout before the last layer; the original has 0.2 to 0.5 in three places.
     """
 
     def __init__(

@@ -16,11 +16,16 @@ class SampleCNN(nn.Module):
 
     Parameters
     ----------
-    samples : length of the waveform.
-    classes : outputs.
-    channels : of the convolutions.
-    hidden : width of the dense layer before the last.
-    dropout : before the last layer.
+    samples : int, default 1600
+        Length of the waveform.
+    classes : int, default 10
+        Number of outputs.
+    channels : sequence of int, default (128, 128, 128, 256, 256)
+        Channels of the convolutions.
+    hidden : int, default 512
+        Width of the dense layer before the last.
+    dropout : float, default 0.0
+        Dropout before the last layer.
     """
 
     def __init__(

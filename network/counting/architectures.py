@@ -39,12 +39,15 @@ def architecture(name: str, **options: object) -> Architecture:
 
     Parameters
     ----------
-    name : a key of `ARCHITECTURES`.
-    options : its sizes.
+    name : str
+        A key of `ARCHITECTURES`.
+    **options : dict, optional
+        Sizes of the architecture.
 
     Raises
     ------
-    InputError : there is no such architecture, or no such size.
+    InputError
+        There is no such architecture, or no such size.
     """
     if name not in ARCHITECTURES:
         raise InputError("there is no such architecture", name, closest(name, ARCHITECTURES))
@@ -70,14 +73,23 @@ def ddk_network(
 
     Parameters
     ----------
-    steps, channels : of the samples; steps times channels states enter the first dense layer.
-    hidden : widths of the hidden layers.
-    classes : outputs.
-    pairs : pairs of alpha and beta.
-    positions : how often the layer and the hidden layers are used on one sample (words of a text);
-        their mean enters the last layer.
-    bias, last_bias : whether the hidden layers and the last one have a bias.
-    norm : whether each hidden layer has a batch norm with gain and offset.
+    steps : int
+        Time steps of the samples.
+    channels : int, default 1
+        Channels of the samples; steps times channels states enter the first dense layer.
+    hidden : sequence of int
+        Widths of the hidden layers.
+    classes : int
+        Number of outputs.
+    pairs : int, default 1
+        Pairs of alpha and beta.
+    positions : int, default 1
+        How often the layer and the hidden layers are used on one sample (words of a text); their
+        mean enters the last layer.
+    bias, last_bias : bool, default True
+        Whether the hidden layers and the last one have a bias.
+    norm : bool, default False
+        Whether each hidden layer has a batch norm with gain and offset.
     """
     states = steps * channels
     layer = count.ddk(steps, elements=channels, pairs=pairs).times(positions)
@@ -102,14 +114,19 @@ def sample_cnn(
 
     Parameters
     ----------
-    samples : length of the waveform.
-    classes : outputs.
-    channels : of the convolutions.
-    hidden : width of the dense layer before the last.
+    samples : int, default 1600
+        Length of the waveform.
+    classes : int, default 10
+        Number of outputs.
+    channels : sequence of int, default (128, 128, 128, 256, 256)
+        Channels of the convolutions.
+    hidden : int, default 512
+        Width of the dense layer before the last.
 
     Raises
     ------
-    InputError : the waveform is too short.
+    InputError
+        The waveform is too short.
     """
     parts, before, length = [], 1, (samples - 1) // 3 + 1
     for layer, after in enumerate(channels):
@@ -131,13 +148,17 @@ def lenet5(*, size: int = 28, kernel: int = 3, classes: int = 10) -> Architectur
 
     Parameters
     ----------
-    size : edge of the image.
-    kernel : edge of both kernels; 3 in the article's comparison, 5 in the original.
-    classes : outputs.
+    size : int, default 28
+        Edge of the image.
+    kernel : int, default 3
+        Edge of both kernels; 3 in the article's comparison, 5 in the original.
+    classes : int, default 10
+        Number of outputs.
 
     Raises
     ------
-    InputError : the image is too small.
+    InputError
+        The image is too small.
     """
     first = size - kernel + 1
     second = first // 2 - kernel + 1
@@ -165,15 +186,23 @@ def c3d(
 
     Parameters
     ----------
-    frames, size : of a clip and the edge of a frame.
-    width : channels of the first convolution; the others are 2, 4 and 8 times as many.
-    dense : width of the two dense layers.
-    channels : of the clip; 3 for colour.
-    classes : outputs.
+    frames : int, default 16
+        Frames of a clip.
+    size : int, default 112
+        Edge of a frame.
+    width : int, default 64
+        Channels of the first convolution; the others are 2, 4 and 8 times as many.
+    dense : int, default 4096
+        Width of the two dense layers.
+    channels : int, default 3
+        Number of channels of the clip; 3 for colour.
+    classes : int, default 10
+        Number of outputs.
 
     Raises
     ------
-    InputError : the clip is too small.
+    InputError
+        The clip is too small.
     """
     plan = c3d_plan(width)
     parts, before, depth, edge = [], channels, frames, size
@@ -203,7 +232,8 @@ def c3d_plan(width: int) -> list[tuple[int, int]]:
 
     Parameters
     ----------
-    width : channels of the first convolution.
+    width : int
+        Channels of the first convolution.
     """
     return [(width, 1), (2 * width, 1), (4 * width, 2), (8 * width, 2), (8 * width, 2)]
 
@@ -215,14 +245,19 @@ def voxnet(
 
     Parameters
     ----------
-    size : edge of the grid of voxels.
-    channels : of both convolutions, 5 x 5 x 5 at stride 2 and 3 x 3 x 3; pooling by 2 follows.
-    dense : width of the dense layer.
-    classes : outputs.
+    size : int, default 32
+        Edge of the grid of voxels.
+    channels : int, default 32
+        Channels of both convolutions, 5 x 5 x 5 at stride 2 and 3 x 3 x 3; pooling by 2 follows.
+    dense : int, default 128
+        Width of the dense layer.
+    classes : int, default 10
+        Number of outputs.
 
     Raises
     ------
-    InputError : the grid is too small.
+    InputError
+        The grid is too small.
     """
     first = (size - 5) // 2 + 1
     second = first - 2

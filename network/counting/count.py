@@ -26,9 +26,13 @@ class Count:
 
     Parameters
     ----------
-    parameters : numbers that training changes.
-    macs : multiply-accumulate operations of one forward pass of one sample.
+    parameters : int, default 0
+        Numbers that training changes.
+    macs : int, default 0
+        Multiply-accumulate operations of one forward pass of one sample.
 
+    Notes
+    -----
     Counts add: ``Count(1, 2) + Count(3, 4) == Count(4, 6)``, and ``sum`` takes them.
     """
 
@@ -49,7 +53,8 @@ class Count:
 
         Parameters
         ----------
-        repeats : how often the layer is used on one sample.
+        repeats : int
+            How often the layer is used on one sample.
         """
         return Count(self.parameters, self.macs * repeats)
 
@@ -58,7 +63,8 @@ class Count:
 
         Parameters
         ----------
-        number : how many layers.
+        number : int
+            Number of layers.
         """
         return Count(self.parameters * number, self.macs * number)
 
@@ -68,7 +74,8 @@ def total(counts: Iterable[Count]) -> Count:
 
     Parameters
     ----------
-    counts : the counts of the layers, in any order.
+    counts : iterable of Count
+        The counts of the layers, in any order.
     """
     return sum(counts, Count())
 
@@ -78,9 +85,12 @@ def ddk(steps: int, *, elements: int = 1, pairs: int = 1) -> Count:
 
     Parameters
     ----------
-    steps : time steps of one element.
-    elements : elements run at once (channels times banks).
-    pairs : pairs of alpha and beta that are learnt.
+    steps : int
+        Time steps of one element.
+    elements : int, default 1
+        Elements run at once (channels times banks).
+    pairs : int, default 1
+        Pairs of alpha and beta that are learnt.
     """
     return Count(2 * pairs, MACS_PER_DDK_STEP * steps * elements)
 
@@ -90,9 +100,12 @@ def dense(inputs: int, outputs: int, *, bias: bool = True, positions: int = 1) -
 
     Parameters
     ----------
-    inputs, outputs : its width before and after.
-    bias : whether it adds one number to each output.
-    positions : how many places share it on one sample (words of a text, say).
+    inputs, outputs : int
+        Its width before and after.
+    bias : bool, default True
+        Whether it adds one number to each output.
+    positions : int, default 1
+        How many places share it on one sample (words of a text, say).
     """
     return Count(inputs * outputs + (outputs if bias else 0), inputs * outputs * positions)
 
@@ -109,10 +122,14 @@ def convolution(
 
     Parameters
     ----------
-    channels_in, channels_out : channels before and after.
-    kernel : size of the kernel along each dimension.
-    positions : size of the output along each dimension.
-    bias : whether it adds one number to each output channel.
+    channels_in, channels_out : int
+        Channels before and after.
+    kernel : tuple of int
+        Size of the kernel along each dimension.
+    positions : tuple of int
+        Size of the output along each dimension.
+    bias : bool, default True
+        Whether it adds one number to each output channel.
     """
     weights = channels_in * channels_out * prod(kernel)
     return Count(weights + (channels_out if bias else 0), weights * prod(positions))
@@ -121,14 +138,17 @@ def convolution(
 def article_table(*, vocabulary: int = 20_000) -> list[Figure]:
     """Every parameter and MAC figure and ratio of the article; see `count_article.article_table`.
 
+
     Parameters
     ----------
-    vocabulary : words of the embedding that the article leaves out of its counts for texts.
+    vocabulary : int, default 20_000
+        Words of the embedding that the article leaves out of its counts for texts.
 
     Returns
     -------
-    The given figures, each with the one computed from the structure, whether it is reproduced, and
-    the like-for-like figure.
+    list of Figure
+        The given figures, each with the one computed from the structure, whether it is reproduced,
+        and the like-for-like figure.
     """
     from ddk.article.count_article import article_table as table
 

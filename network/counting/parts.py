@@ -22,11 +22,15 @@ class Part:
 
     Parameters
     ----------
-    name : what it is.
-    stage : "features" or "classifier".
-    size : parameters and MACs, for one sample.
-    normalised : elements that a batch norm of this layer touches; it forms no product that could
-        not be folded into the layer, so they are kept apart.
+    name : str
+        What it is.
+    stage : {"features", "classifier"}
+        Which part it belongs to.
+    size : Count
+        Parameters and MACs, for one sample.
+    normalised : int, default 0
+        Elements that a batch norm of this layer touches; it forms no product that could not be
+        folded into the layer, so they are kept apart.
     """
 
     name: str
@@ -41,8 +45,10 @@ class Architecture:
 
     Parameters
     ----------
-    name : of the network.
-    parts : its layers, in order.
+    name : str
+        Name of the network.
+    parts : tuple of Part
+        Its layers, in order.
     """
 
     name: str
@@ -53,8 +59,10 @@ class Architecture:
 
         Parameters
         ----------
-        batch_norm : operations an element of a batch norm; 0 folds it into the layer before it.
-        stage : "features" or "classifier" for that part alone.
+        batch_norm : int, default 0
+            Operations for an element of a batch norm; 0 folds it into the layer before it.
+        stage : {"features", "classifier"} or None, optional
+            The part that is counted; by default both.
         """
         parts = [part for part in self.parts if stage in (None, part.stage)]
         normalised = batch_norm * sum(part.normalised for part in parts)
@@ -65,7 +73,8 @@ class Architecture:
 
         Parameters
         ----------
-        batch_norm : as for `count`.
+        batch_norm : int, default 0
+            As for `count`.
         """
         features = self.count(batch_norm=batch_norm, stage="features").macs
         return features / self.count(batch_norm=batch_norm).macs
@@ -78,11 +87,15 @@ def dense_parts(
 
     Parameters
     ----------
-    sizes : widths, from the inputs to the classes.
-    bias, last_bias : whether the hidden layers and the last one have a bias.
-    norm : whether each hidden layer has a batch norm with gain and offset.
-    positions : how often the hidden layers are used on one sample; the last one is used once, on
-        the mean over positions.
+    sizes : sequence of int
+        Widths, from the inputs to the classes.
+    bias, last_bias : bool
+        Whether the hidden layers and the last one have a bias.
+    norm : bool
+        Whether each hidden layer has a batch norm with gain and offset.
+    positions : int, default 1
+        How often the hidden layers are used on one sample; the last one is used once, on the mean
+        over positions.
     """
     parts = []
     for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):

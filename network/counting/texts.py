@@ -28,10 +28,16 @@ def bilstm_rcnn(
 
     Parameters
     ----------
-    words, dimension : of a text and of the vector of a word.
-    hidden : state of each direction.
-    dense : width of the layer before the maximum.
-    classes : outputs.
+    words : int, default 64
+        Words of a text.
+    dimension : int, default 300
+        Length of the vector of a word.
+    hidden : int, default 512
+        Width of the state of each direction.
+    dense : int, default 512
+        Width of the layer before the maximum.
+    classes : int, default 4
+        Number of outputs.
     """
     gates = 4 * hidden * (dimension + hidden)
     lstm = Count(gates + 8 * hidden, gates * words).copies(2)
@@ -59,18 +65,28 @@ def transformer(
 ) -> Architecture:
     """Transformer encoder (Vaswani et al., NeurIPS 2017) with a dense layer on all words at once.
 
+
     Parameters
     ----------
-    words, dimension : of a text and of the vector of a word.
-    heads : of the attention; they share the dimension.
-    hidden : width of the feed-forward layer.
-    layers : encoder layers.
-    classes : outputs.
-    shared : whether all layers use the same weights; the article counts them once for each.
+    words : int, default 64
+        Words of a text.
+    dimension : int, default 300
+        Length of the vector of a word.
+    heads : int, default 5
+        Number of heads of the attention; they share the dimension.
+    hidden : int, default 1024
+        Width of the feed-forward layer.
+    layers : int, default 6
+        Number of encoder layers.
+    classes : int, default 4
+        Number of outputs.
+    shared : bool, default False
+        Whether all layers use the same weights; the article counts them once for each.
 
     Raises
     ------
-    InputError : the heads do not divide the dimension.
+    InputError
+        The heads do not divide the dimension.
     """
     if dimension % heads:
         raise InputError(f"{heads} heads do not divide {dimension}", "transformer")

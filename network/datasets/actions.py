@@ -43,18 +43,25 @@ def load_actions(
 
     Parameters
     ----------
-    root : folder with a .mat file of silhouettes, or with one folder of videos an action.
-    frames : taken from each clip, evenly from its first to its last.
-    size : rows and columns of a frame; pixels are averaged by area. (60, 80) is the article's.
-    view : "clip": x (clips, frames, rows, columns); "frame": x (clips * frames, rows, columns),
-        the frames of a clip sharing an item.
-    align : "frame": the picture as it was taken; "person" (silhouettes only): a window around the
+    root : str, Path or None, optional
+        Folder with a .mat file of silhouettes, or with one folder of videos an action.
+    frames : int, default 16
+        Number of frames taken from each clip, evenly from its first to its last.
+    size : pair of int, default (60, 80)
+        Rows and columns of a frame; pixels are averaged by area. (60, 80) is the article's.
+    view : {"clip", "frame"}, default "clip"
+        "clip": x (clips, frames, rows, columns); "frame": x (clips * frames, rows, columns), the
+        frames of a clip sharing an item.
+    align : {"frame", "person"}, default "frame"
+        "frame": the picture as it was taken; "person" (silhouettes only): a window around the
         person, as high as the person is in this clip.
 
     Raises
     ------
-    StorageError : no such folder, no clips, a single action, or a damaged file, which is named.
-    InstallationError : PyAV is not installed (for videos).
+    StorageError
+        No such folder, no clips, a single action, or a damaged file, which is named.
+    InstallationError
+        PyAV is not installed (for videos).
     """
     _known("view", view, ("clip", "frame"))
     _known("align", align, _ALIGNED)
@@ -82,17 +89,26 @@ def read_silhouettes(
 
     Parameters
     ----------
-    path : of the .mat file.
-    frames, size, align : as in `load_actions`.
+    path : str or Path
+        Path of the .mat file.
+    frames : int, default 16
+        As in `load_actions`.
+    size : pair of int, default (60, 80)
+        As in `load_actions`.
+    align : str, default "frame"
+        As in `load_actions`.
 
     Returns
     -------
-    Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1; a group is a person.
+    DataSet
+        Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1; a group is a person.
 
     Raises
     ------
-    InputError : another ``align``.
-    StorageError : not there, damaged, or a field that is no such clip.
+    InputError
+        Another ``align``.
+    StorageError
+        Not there, damaged, or a field that is no such clip.
     """
     _known("align", align, _ALIGNED)
     path = Path(path)
@@ -139,17 +155,24 @@ def read_videos(
 
     Parameters
     ----------
-    path : the folder, or one with a folder ``UCF-101``.
-    frames, size : as in `load_actions`.
+    path : str or Path
+        The folder, or one with a folder ``UCF-101``.
+    frames : int, default 16
+        As in `load_actions`.
+    size : pair of int, default (60, 80)
+        As in `load_actions`.
 
     Returns
     -------
-    Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1.
+    DataSet
+        Data set of clips, float32 (clips, frames, rows, columns) from 0 to 1.
 
     Raises
     ------
-    StorageError : no clip, a single action, or a damaged file, which is named.
-    InstallationError : PyAV is not installed.
+    StorageError
+        No clip, a single action, or a damaged file, which is named.
+    InstallationError
+        PyAV is not installed.
     """
     path = Path(path)
     base = path / "UCF-101" if (path / "UCF-101").is_dir() else path
@@ -184,15 +207,22 @@ def read_video(
 ) -> np.ndarray:
     """Grey frames of a clip, float32 (frames, rows, columns) from 0 to 1, evenly over its length.
 
+
     Parameters
     ----------
-    path : of the video.
-    frames, size : as in `load_actions`.
+    path : str or Path
+        Path of the video.
+    frames : int, default 16
+        As in `load_actions`.
+    size : pair of int, default (60, 80)
+        As in `load_actions`.
 
     Raises
     ------
-    StorageError : not there, damaged, or without pictures.
-    InstallationError : PyAV is not installed.
+    StorageError
+        Not there, damaged, or without pictures.
+    InstallationError
+        PyAV is not installed.
     """
     try:
         library: Any = importlib.import_module("av")

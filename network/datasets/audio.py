@@ -38,12 +38,18 @@ class Recordings:
 
     Attributes
     ----------
-    waveforms : float32 (samples,) each, -1 to 1.
-    rate : samples a second [Hz].
-    y : int64 (recordings,), index into ``classes``.
-    classes : names of the classes.
-    names : of the recordings, unique.
-    fold : "train", "test" or "" for each.
+    waveforms : tuple of ndarray of float32
+        Waveforms, shape (samples,) each, -1 to 1.
+    rate : float, Hz
+        Samples a second.
+    y : ndarray of int64, shape (recordings,)
+        Class of each recording, an index into ``classes``.
+    classes : tuple of str
+        Names of the classes.
+    names : tuple of str
+        Unique names of the recordings.
+    fold : tuple of str, default ()
+        Part that the source puts each recording into, "train" or "test"; else "".
     """
 
     waveforms: tuple[np.ndarray, ...]
@@ -77,18 +83,26 @@ def read_sound(
 
     Parameters
     ----------
-    path : the file, of any depth and number of channels.
-    rate : what it is resampled to [Hz]; default: its own.
-    whence : where to get it, said if it is missing or damaged.
+    path : str or Path
+        The file, of any depth and number of channels.
+    rate : float or None, Hz, optional
+        What it is resampled to; default: its own.
+    whence : str, default ""
+        Where to get it, said if it is missing or damaged.
 
     Returns
     -------
-    waveform (samples,) and its rate [Hz].
+    waveform : ndarray, shape (samples,)
+        The sound.
+    rate : float, Hz
+        Its samples a second.
 
     Raises
     ------
-    StorageError : not there, damaged, cut off, empty, or holds NaN.
-    InstallationError : soundfile is not installed.
+    StorageError
+        Not there, damaged, cut off, empty, or holds NaN.
+    InstallationError
+        soundfile is not installed.
     """
     path = Path(path)
     library = _soundfile()
@@ -107,7 +121,8 @@ def resample(wave: np.ndarray, rate: float, wanted: float) -> np.ndarray:
 
     Raises
     ------
-    InputError : a rate that is not positive.
+    InputError
+        A rate that is not positive.
     """
     from fractions import Fraction
 
@@ -133,14 +148,19 @@ def read_sounds(
 
     Parameters
     ----------
-    path : the folder.
-    rate : what all are resampled to [Hz]; default: the rate that most of them have.
-    whence : where to get the data, said if something is missing.
+    path : str or Path
+        The folder.
+    rate : float or None, Hz, optional
+        What all are resampled to; default: the rate that most of them have.
+    whence : str, default ""
+        Where to get the data, said if something is missing.
 
     Raises
     ------
-    StorageError : no such folder, no sounds, a single class, or a damaged file, which is named.
-    InstallationError : soundfile is not installed.
+    StorageError
+        No such folder, no sounds, a single class, or a damaged file, which is named.
+    InstallationError
+        soundfile is not installed.
     """
     path = Path(path)
     for listing, reader in (("keys/meta.lst", from_meta), ("labels.csv", from_labels)):
@@ -193,14 +213,19 @@ def read_packed_sounds(
 
     Parameters
     ----------
-    path : of the file.
-    label : array with the class number of each recording; "" if each is a class of its own.
-    names : array with the names of the classes.
-    whence : where to get it, said if it is missing or damaged.
+    path : str or Path
+        Path of the file.
+    label : str
+        Array with the class number of each recording; "" if each is a class of its own.
+    names : str
+        Array with the names of the classes.
+    whence : str, default ""
+        Where to get it, said if it is missing or damaged.
 
     Raises
     ------
-    StorageError : not there, damaged, or the arrays do not belong together.
+    StorageError
+        Not there, damaged, or the arrays do not belong together.
     """
     path = Path(path)
     wanted = ("audio", "offsets", "fs", names, *([label] if label else []))

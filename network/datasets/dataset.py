@@ -22,24 +22,37 @@ class DataSet:
 
     Attributes
     ----------
-    name : of the set.
-    x : float32 (samples, *sample_shape), 0 to 1 (but cepstral coefficients, which keep their own
-        scale); the last axis is the one that the DDK layer takes
-        as time. A `Rows` where the set is large: index it with samples (``x[train]``,
-        ``x[0:128]``) and it gives float32 arrays.
-    y : int64 (samples,), index into ``classes``.
-    classes : names of the classes.
-    dims : names of the axes of a sample.
-    groups : (samples,) what must not be parted: recording, utterance, person.
-    fold : (samples,) "train" or "test" where the source prescribes it, else "".
-    items : int64 (samples,) number of the object on which samples decide together (a clip of
-        several frames, a recording of several utterances).
-    span : float64 (samples, 2) start and end within the recording [s]; NaN where there is none.
-    source, license : where it comes from and on which terms.
-    synthetic : computed, not measured.
-    seconds : length of a sample, where it has one [s].
-    rate : samples in a second along the last axis, where it has one [Hz].
-    notes : flaws that a reader of results must know.
+    name : str
+        Name of the set.
+    x : ndarray of float32 or Rows, shape `(samples, *sample_shape)`
+        Samples, 0 to 1 (but cepstral coefficients, which keep their own scale); the last axis is
+        the one that the DDK layer takes as time. A `Rows` where the set is large: index it with
+        samples (``x[train]``, ``x[0:128]``) and it gives float32 arrays.
+    y : ndarray of int64, shape (samples,)
+        Class of each sample, an index into ``classes``.
+    classes : tuple of str
+        Names of the classes.
+    dims : tuple of str
+        Names of the axes of a sample.
+    groups : ndarray, shape (samples,), optional
+        What must not be parted: recording, utterance, person.
+    fold : ndarray, shape (samples,), optional
+        "train" or "test" where the source prescribes it, else "".
+    items : ndarray of int64, shape (samples,), optional
+        Number of the object on which samples decide together (a clip of several frames, a recording
+        of several utterances).
+    span : ndarray of float64, shape (samples, 2), s, optional
+        Start and end within the recording; NaN where there is none.
+    source, license : str
+        Where the data come from and on which terms.
+    synthetic : bool, default False
+        Whether the data are computed, not measured.
+    seconds : float or None, s, optional
+        Length of a sample, where it has one.
+    rate : float or None, Hz, optional
+        Samples in a second along the last axis, where it has one.
+    notes : tuple of str, default ()
+        Flaws that a reader of results must know.
     """
 
     name: str

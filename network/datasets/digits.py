@@ -18,7 +18,8 @@ def load_digits() -> DataSet:
 
     Raises
     ------
-    InstallationError : scikit-learn is not installed.
+    InstallationError
+        scikit-learn is not installed.
     """
     try:
         bundled: Any = importlib.import_module("sklearn.datasets")

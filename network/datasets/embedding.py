@@ -64,17 +64,22 @@ def embed(
 
     Parameters
     ----------
-    texts : words of the training texts; no others may be given if the test is to be fair.
-    dimension : of a vector; if the texts give fewer, the rest is hashed.
-    seed : of the random start of the decomposition, and of the hash.
+    texts : sequence of sequence of str
+        Words of the training texts; no others may be given if the test is to be fair.
+    dimension : int
+        Length of a vector; if the texts give fewer, the rest is hashed.
+    seed : int, default 0
+        Seed of the random start of the decomposition, and of the hash.
 
     Returns
     -------
-    float32 (1 + words, dimension); row 0, "no word here", is 0.
+    ndarray of float32, shape (1 + words, dimension)
+        A vector in each row; row 0, "no word here", is 0.
 
     Raises
     ------
-    InputError : an unknown way, or no dimension.
+    InputError
+        An unknown way, or no dimension.
     """
     if way not in _WAYS:
         raise InputError(f"unknown embedding '{way}'", "embedding", closest(str(way), _WAYS))

@@ -25,13 +25,17 @@ def folder(root: str | os.PathLike[str] | None, name: str, whence: str) -> Path:
 
     Parameters
     ----------
-    root : folder of one data set or of several; default: what DDK_DATA names.
-    name : usual name of the set's folder.
-    whence : where to get the data, a sentence.
+    root : str, Path or None
+        Folder of one data set or of several; default: what DDK_DATA names.
+    name : str
+        Usual name of the set's folder.
+    whence : str
+        Where to get the data, a sentence.
 
     Raises
     ------
-    StorageError : no folder told, or it is not there.
+    StorageError
+        No folder told, or it is not there.
     """
     told = root if root is not None else os.environ.get("DDK_DATA") or None
     if told is None:
@@ -66,7 +70,8 @@ def reading[T](path: str | os.PathLike[str], what: str, whence: str, work: Calla
 
     Raises
     ------
-    StorageError : the file is not there, may not be read, or is damaged.
+    StorageError
+        The file is not there, may not be read, or is damaged.
     """
     try:
         return work()
@@ -96,11 +101,13 @@ def read_npz(path: Path, names: tuple[str, ...], what: str, whence: str) -> dict
 
     Parameters
     ----------
-    names : arrays that must be there; others are left alone.
+    names : tuple of str
+        Arrays that must be there; others are left alone.
 
     Raises
     ------
-    StorageError : not there, damaged, an array is missing, holds objects or is too large.
+    StorageError
+        Not there, damaged, an array is missing, holds objects or is too large.
     """
     return reading(path, what, whence, lambda: _arrays(path, names, whence))
 

@@ -28,8 +28,9 @@ def class_files(
 
     Raises
     ------
-    StorageError : no such folder, no file, files outside of a class, a single class, a file of
-        two classes, or a class whose name is not UTF-8.
+    StorageError
+        No such folder, no file, files outside of a class, a single class, a file of two classes, or
+        a class whose name is not UTF-8.
     """
     if not path.is_dir():
         raise StorageError("there is no such folder", str(path), whence)

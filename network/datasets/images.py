@@ -31,16 +31,20 @@ def read_idx(path: str | os.PathLike[str], whence: str = "") -> np.ndarray:
 
     Parameters
     ----------
-    path : the file.
-    whence : where to get it, said if it is missing or damaged.
+    path : str or Path
+        The file.
+    whence : str, default ""
+        Where to get it, said if it is missing or damaged.
 
     Returns
     -------
-    Array of the type and shape that the file states, in native byte order.
+    ndarray
+        Array of the type and shape that the file states, in native byte order.
 
     Raises
     ------
-    StorageError : not there, no IDX file, cut off, or longer than its header says.
+    StorageError
+        Not there, no IDX file, cut off, or longer than its header says.
     """
     path = Path(path)
     return reading(path, "an IDX file", whence, lambda: _read_idx(path))
@@ -81,17 +85,25 @@ def read_images(
 
     Parameters
     ----------
-    path : folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same with
+    path : str or Path
+        Folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same with
         ``t10k-``; each with ``.gz`` or without, ``-idx`` also as ``.idx``.
-    classes : if given, labels beyond them are an error.
+    classes : tuple of str or None, optional
+        If given, labels beyond them are an error.
 
     Returns
     -------
-    uint8 (samples, rows, columns), int64 (samples,), fold (samples,).
+    x : ndarray of uint8, shape (samples, rows, columns)
+        The images.
+    y : ndarray of int64, shape (samples,)
+        Their classes.
+    fold : ndarray of str, shape (samples,)
+        The part each belongs to.
 
     Raises
     ------
-    StorageError : a file is missing or damaged, or images and labels do not belong together.
+    StorageError
+        A file is missing or damaged, or images and labels do not belong together.
     """
     images, labels, folds = [], [], []
     for part, fold in (("train", "train"), ("t10k", "test")):
@@ -135,7 +147,8 @@ def load_mnist(root: str | os.PathLike[str] | None = None) -> DataSet:
 
     Raises
     ------
-    StorageError : a file is missing or damaged.
+    StorageError
+        A file is missing or damaged.
     """
     return _load(
         root,
@@ -152,7 +165,8 @@ def load_fashion(root: str | os.PathLike[str] | None = None) -> DataSet:
 
     Raises
     ------
-    StorageError : a file is missing or damaged.
+    StorageError
+        A file is missing or damaged.
     """
     return _load(
         root, "fashion", _CLOTHES, _FASHION, "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST", "MIT"

@@ -37,24 +37,31 @@ def load(
 
     Parameters
     ----------
-    name : one of `NAMES`, or a folder: of labelled sounds, clips, bodies (OFF, binvox), four IDX
+    name : str or Path
+        One of `NAMES`, or a folder: of labelled sounds, clips, bodies (OFF, binvox), four IDX
         files, AG News' CSV files, or silhouettes in a .mat file.
-    root : folder of the set, or of several sets; default: what the environment variable DDK_DATA
+    root : str, Path or None, optional
+        Folder of the set, or of several sets; default: what the environment variable DDK_DATA
         names. "digits" and "voices" need none.
-    options : of the set: `network.datasets.sounds.load_speakers`,
+    **options : dict, optional
+        Options of the set: see `network.datasets.sounds.load_speakers`,
         `network.datasets.whales.load_whales`, `network.datasets.actions.load_actions`,
         `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
         `network.datasets.voices.load_voices`.
 
     Returns
     -------
-    `DataSet`, x from 0 to 1.
+    DataSet
+        The data set, x from 0 to 1.
 
     Raises
     ------
-    InputError : an unknown name or option.
-    StorageError : files that are missing or damaged: which, and where to get them.
-    InstallationError : an optional package is missing; its extra is named.
+    InputError
+        An unknown name or option.
+    StorageError
+        Files that are missing or damaged: which, and where to get them.
+    InstallationError
+        An optional package is missing; its extra is named.
     """
     from network.datasets.folders import check_name
 

@@ -20,12 +20,15 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
 
     Parameters
     ----------
-    path : of the file, of MATLAB's version 4 to 7.2.
-    whence : where to get it, said if it is missing or damaged.
+    path : str or Path
+        Path of the file, of MATLAB's version 4 to 7.2.
+    whence : str, default ""
+        Where to get it, said if it is missing or damaged.
 
     Raises
     ------
-    StorageError : not there, no MATLAB file of this version, damaged or too large.
+    StorageError
+        Not there, no MATLAB file of this version, damaged or too large.
     """
     path = Path(path)
 

@@ -22,11 +22,15 @@ def read_off(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    float64 (corners, 3), int64 (triangles, 3).
+    corners : ndarray of float64, shape (corners, 3)
+        Coordinates of the corners.
+    triangles : ndarray of int64, shape (triangles, 3)
+        Numbers of the corners of each triangle.
 
     Raises
     ------
-    StorageError : not there, no OFF file, cut off, or a face that names a corner that is not there.
+    StorageError
+        Not there, no OFF file, cut off, or a face that names a corner that is not there.
     """
     path = Path(path)
     return reading(path, "an OFF file", "", lambda: _read_off(path))
@@ -78,18 +82,24 @@ def voxelise(
 
     Parameters
     ----------
-    corners, triangles : as `read_off` gives them.
-    size : voxels a side.
-    fill : whether the enclosed voxels count.
-    pad : empty layers on each side, within ``size``.
+    corners, triangles : ndarray
+        A body as `read_off` gives it.
+    size : int, default 32
+        Number of voxels a side.
+    fill : bool, default True
+        Whether the enclosed voxels count.
+    pad : int, default 0
+        Empty layers on each side, within ``size``.
 
     Returns
     -------
-    bool (size, size, size), axes x, y, z.
+    ndarray of bool, shape (size, size, size)
+        Which voxels are filled; axes x, y, z.
 
     Raises
     ------
-    InputError : a grid that is too small or too large, or a body without extent.
+    InputError
+        A grid that is too small or too large, or a body without extent.
     """
     inner = size - 2 * pad
     if not (2 <= size <= 512 and pad >= 0 and inner >= 2):
@@ -138,11 +148,13 @@ def read_binvox(path: str | os.PathLike[str]) -> np.ndarray:
 
     Returns
     -------
-    bool (n, n, n), axes x, y, z.
+    ndarray of bool, shape (n, n, n)
+        Which voxels are filled; axes x, y, z.
 
     Raises
     ------
-    StorageError : not there, no such file, cut off or too long.
+    StorageError
+        Not there, no such file, cut off or too long.
     """
     path = Path(path)
     return reading(path, "a binvox file", "", lambda: _read_binvox(path))

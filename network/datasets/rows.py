@@ -17,8 +17,10 @@ class Rows:
 
     Parameters
     ----------
-    packed : samples as they are stored, the first axis counting them.
-    sample_shape : shape of one unpacked sample.
+    packed : ndarray
+        Samples as they are stored, the first axis counting them.
+    sample_shape : tuple of int
+        Shape of one unpacked sample.
     """
 
     dtype = np.dtype(np.float32)
@@ -29,7 +31,7 @@ class Rows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of all that is unpacked: (samples, *sample_shape)."""
+        """Shape of all that is unpacked: `(samples, *sample_shape)`."""
         return (len(self._packed), *self._sample_shape)
 
     @property
@@ -78,8 +80,10 @@ class PackedBits(Rows):
 
     Parameters
     ----------
-    packed : uint8 (samples, ceil(size/8)).
-    sample_shape : shape of a sample.
+    packed : ndarray of uint8, shape (samples, ceil(size/8))
+        The packed bits.
+    sample_shape : tuple of int
+        Shape of a sample.
     """
 
     @property
@@ -101,8 +105,10 @@ class WordVectors(Rows):
 
     Parameters
     ----------
-    numbers : int32 (texts, words), rows of the table.
-    table : float32 (vocabulary, dimension); row 0 stands for "no word here".
+    numbers : ndarray of int32, shape (texts, words)
+        Rows of the table for the words of each text.
+    table : ndarray of float32, shape (vocabulary, dimension)
+        Vectors of the words; row 0 stands for "no word here".
     """
 
     def __init__(self, numbers: np.ndarray, table: np.ndarray) -> None:

@@ -22,12 +22,15 @@ def decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
 
     Parameters
     ----------
-    library : the package soundfile.
-    path : of the file.
+    library : module
+        The package soundfile.
+    path : Path
+        Path of the file.
 
     Raises
     ------
-    ValueError : damaged, cut off, empty, too long, or with samples that are no numbers.
+    ValueError
+        Damaged, cut off, empty, too long, or with samples that are no numbers.
     """
     _check_wav(path)
     parts = []

@@ -52,28 +52,43 @@ def cut(
 
     Parameters
     ----------
-    front : what a sample is.
-        "waveform": the utterance itself; "pooled": its average pooling to ``size`` values (the
-        article's); "envelope": the same of its magnitude; "spectral": the logarithm of the energy
-        in ``size`` mel bands, averaged over the utterance; "mfcc": ``size`` mel-frequency cepstral
-        coefficients, averaged; "map": ``utterances`` parts of it, each pooled to ``size`` values.
-        Each vector is then stretched to 0 to 1, but for the cepstral coefficients: the first, which
-        are the largest, would become 0 and 1 in all vectors and squeeze the others. They stay as
-        they are, for networks that standardise them.
-    utterance : length, "1 s" or a number of samples.
-    hop : from the start of one to the start of the next; default: its length, no overlap.
-    size : values of a vector.
-    quiet : utterances below this share of the recording's root mean square are left out.
-    name, source, license, more : of the `DataSet`.
+    front : str, default "spectral"
+        What a sample is. "waveform": the utterance itself; "pooled": its average pooling to
+        ``size`` values (the article's); "envelope": the same of its magnitude; "spectral": the
+        logarithm of the energy in ``size`` mel bands, averaged over the utterance; "mfcc": ``size``
+        mel-frequency cepstral coefficients, averaged; "map": ``utterances`` parts of it, each
+        pooled to ``size`` values. Each vector is then stretched to 0 to 1, but for the cepstral
+        coefficients: the first, which are the largest, would become 0 and 1 in all vectors and
+        squeeze the others. They stay as they are, for networks that standardise them.
+    utterance : str or int, default "1 s"
+        Length, "1 s" or a number of samples.
+    hop : str, int or None, optional
+        Distance from the start of one utterance to the start of the next; default: its length, no
+        overlap.
+    size : int, default 128
+        Values of a vector.
+    quiet : float, default 0.0
+        Utterances below this share of the recording's root mean square are left out.
+    name : str, default "sounds"
+        Name of the `DataSet`.
+    source : str, default ""
+        Where its data come from.
+    license : str, default "not stated"
+        Terms on which they may be used.
+    **more : dict, optional
+        Further fields of the `DataSet`.
 
     Returns
     -------
-    DataSet whose groups and items are the recordings, with the span of each sample.
+    DataSet
+        DataSet whose groups and items are the recordings, with the span of each sample.
 
     Raises
     ------
-    InputError : an unknown front, lengths out of range.
-    StorageError : no recording is as long as an utterance.
+    InputError
+        An unknown front, lengths out of range.
+    StorageError
+        No recording is as long as an utterance.
     """
     if front not in FRONTS:
         raise InputError(f"unknown front '{front}'", "front", closest(str(front), FRONTS))
@@ -159,14 +174,25 @@ def load_speakers(
 
     Parameters
     ----------
-    root : folder of the speakers, or one that holds ``librispeech10``.
-    rate : what all are resampled to, "8 kHz"; default: their own.
-    front, utterance, quiet, options : of `cut`.
+    root : str, Path or None, optional
+        Folder of the speakers, or one that holds ``librispeech10``.
+    rate : str, float or None, optional
+        What all are resampled to, "8 kHz"; default: their own.
+    front : str, default "spectral"
+        As for `cut`.
+    utterance : str or int, default "1 s"
+        As for `cut`.
+    quiet : float, default 0.1
+        As for `cut`.
+    **options : dict, optional
+        As for `cut`.
 
     Raises
     ------
-    StorageError : no such folder, no sounds, a single speaker, or a damaged file, which is named.
-    InstallationError : soundfile is not installed.
+    StorageError
+        No such folder, no sounds, a single speaker, or a damaged file, which is named.
+    InstallationError
+        soundfile is not installed.
     """
     path = folder(root, "librispeech10", _SPEAKERS)
     path = path / "flac" if (path / "flac").is_dir() else path
@@ -197,9 +223,11 @@ def load_sounds(
 ) -> DataSet:
     """Any folder of labelled sounds; see `read_sounds` for the layouts and `cut` for the options.
 
+
     Raises
     ------
-    StorageError : no sounds, a single class, or a damaged file, which is named.
+    StorageError
+        No sounds, a single class, or a damaged file, which is named.
     """
     path = Path(root)
     found = read_sounds(path, None if rate is None else hertz(rate))

@@ -45,23 +45,32 @@ def split(
 
     Parameters
     ----------
-    dataset : what is parted.
-    test, validation : shares of the whole (with ``by="fold"`` the test part is the source's, and
-        ``validation`` the share of its training part); 0 for no such part.
-    seed : what decides who goes where.
-    by : "auto" is "fold" where the source prescribes a test part, else "group". "group" keeps
-        recordings, utterances or persons whole; if every group is of one class each class gives its
-        share of groups. "fold" takes the source's own test part, and whole groups of the rest to
-        validate (a stretch of each recording where a class has too few). "block" holds out one
-        stretch of every recording, for sets with a single recording a class. "random" ignores
-        groups: utterances cut from one recording end up on both sides, and accuracies come out too
-        high.
-    gap : for "block": samples that overlap a held-out stretch, or lie closer to the test stretch
-        than this [s], are left out. Default: the length of a sample.
+    dataset : DataSet
+        What is parted.
+    test : float, default 0.2
+        Share of the whole that is held out to test; 0 for no such part. With ``by="fold"`` the test
+        part is the source's.
+    validation : float, default 0.1
+        Share of the whole that is held out to validate; 0 for no such part. With ``by="fold"`` it
+        is a share of the source's training part.
+    seed : int or numpy.random.Generator, default 0
+        What decides who goes where.
+    by : {"auto", "fold", "group", "block", "random"}, default "auto"
+        How samples are parted. "auto" is "fold" where the source prescribes a test part, else
+        "group". "group" keeps recordings, utterances or persons whole; if every group is of one
+        class each class gives its share of groups. "fold" takes the source's own test part, and
+        whole groups of the rest to validate (a stretch of each recording where a class has too
+        few). "block" holds out one stretch of every recording, for sets with a single recording a
+        class. "random" ignores groups: utterances cut from one recording end up on both sides, and
+        accuracies come out too high.
+    gap : float or None, optional
+        For "block": samples that overlap a held-out stretch, or lie closer to the test stretch than
+        this [s], are left out. Default: the length of a sample.
 
     Raises
     ------
-    InputError : shares out of range, an unknown way, or too few groups.
+    InputError
+        Shares out of range, an unknown way, or too few groups.
     """
     if by == "auto":
         by = "fold" if {"train", "test"} <= set(np.unique(dataset.fold).tolist()) else "group"
@@ -107,18 +116,26 @@ def leave_one_out(
 
     Parameters
     ----------
-    dataset : what is parted.
-    by : "group" or "fold", what is held out.
-    validation : share of the rest.
-    seed : what decides which groups validate.
+    dataset : DataSet
+        What is parted.
+    by : {"group", "fold"}, default "group"
+        What is held out.
+    validation : float, default 0.1
+        Share of the rest.
+    seed : int or numpy.random.Generator, default 0
+        What decides which groups validate.
 
     Yields
     ------
-    Name of what is held out, and the split; the validation part is of whole groups of the rest.
+    name : str
+        Name of what is held out.
+    split : Split
+        The split; the validation part is of whole groups of the rest.
 
     Raises
     ------
-    InputError : fewer than two groups, or an unknown way.
+    InputError
+        Fewer than two groups, or an unknown way.
     """
     if by not in ("group", "fold"):
         raise InputError(f"unknown way '{by}'", "by", 'Use "group" or "fold"')

@@ -57,16 +57,22 @@ def read_news(
 
     Parameters
     ----------
-    path : the file.
-    title : whether the words of the title come first, where there is one.
+    path : str or Path
+        The file.
+    title : bool, default False
+        Whether the words of the title come first, where there is one.
 
     Returns
     -------
-    Words of each text; int64 classes 0 to 3.
+    words : list of list of str
+        Words of each text.
+    classes : ndarray of int64
+        Class of each text, 0 to 3.
 
     Raises
     ------
-    StorageError : not there, damaged, or a line with another number of columns or another class.
+    StorageError
+        Not there, damaged, or a line with another number of columns or another class.
     """
     path = Path(path)
     rows = reading(path, "a CSV file of texts", _WHENCE, lambda: _rows(path))
@@ -119,21 +125,31 @@ def load_ag_news(
 
     Parameters
     ----------
-    root : folder with ``test.csv`` and the training file, packed by gzip or not.
-    training : "balanced" (1,000 texts a class), "unbalanced" (5,000 in all) or "official"
-        (``train.csv``, 120,000).
-    words : length of a text; longer ones are cut, shorter ones end with vectors of zeros.
-    dimension : of a word's vector.
-    embedding : "svd" learns the vectors from the training texts alone, "hash" draws them from the
-        word itself; see `embed`.
-    title : whether titles are read, where a file has them; the tokenised files have none.
-    seed : of the embedding.
-    vocabulary : words that are told apart, the most frequent of the training texts.
-    drop_repeats : leave out training texts whose words are those of a text of the test part.
+    root : str, Path or None, optional
+        Folder with ``test.csv`` and the training file, packed by gzip or not.
+    training : {"balanced", "unbalanced", "official"}, default "balanced"
+        "balanced" (1,000 texts a class), "unbalanced" (5,000 in all) or "official" (``train.csv``,
+        120,000).
+    words : int, default 64
+        Length of a text; longer ones are cut, shorter ones end with vectors of zeros.
+    dimension : int, default 300
+        Length of a word's vector.
+    embedding : {"svd", "hash"}, default "svd"
+        "svd" learns the vectors from the training texts alone, "hash" draws them from the word
+        itself; see `embed`.
+    title : bool, default False
+        Whether titles are read, where a file has them; the tokenised files have none.
+    seed : int, default 0
+        Seed of the embedding.
+    vocabulary : int, default 20_000
+        Words that are told apart, the most frequent of the training texts.
+    drop_repeats : bool, default False
+        Leave out training texts whose words are those of a text of the test part.
 
     Raises
     ------
-    StorageError : a file is missing or damaged; a wrong line is named.
+    StorageError
+        A file is missing or damaged; a wrong line is named.
     """
     if training not in _TRAINING:
         raise InputError(f"unknown training part '{training}'", "training",

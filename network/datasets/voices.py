@@ -40,19 +40,26 @@ def synthetic_voices(
 
     Parameters
     ----------
-    speakers : number of classes, 2 or more.
-    recordings : of each speaker.
-    seconds : length of a recording [s].
-    rate : samples a second [Hz], 4,000 or more.
-    seed : what decides the voices and what they say.
+    speakers : int, default 10
+        Number of speakers, each a class, 2 or more.
+    recordings : int, default 10
+        Number of recordings of each speaker.
+    seconds : float, s, default 3.0
+        Length of a recording.
+    rate : float, Hz, default 8000.0
+        Samples a second, 4,000 or more.
+    seed : int or numpy.random.Generator, default 0
+        What decides the voices and what they say.
 
     Returns
     -------
-    Recordings of all, a class a speaker, in the order of the speakers.
+    Recordings
+        Recordings of all, a class a speaker, in the order of the speakers.
 
     Raises
     ------
-    InputError : a number out of range.
+    InputError
+        A number out of range.
     """
     if speakers < 2 or recordings < 1 or not 0.1 <= seconds <= 600 or not 4000 <= rate <= 96_000:
         raise InputError(
@@ -134,8 +141,20 @@ def load_voices(
 
     Parameters
     ----------
-    speakers, recordings, rate, seed : see `synthetic_voices`; ``recording`` is its ``seconds``.
-    front, utterance, options : of `cut`.
+    speakers, recordings : int, default 10
+        As for `synthetic_voices`.
+    recording : float, s, default 3.0
+        Length of a recording, the ``seconds`` of `synthetic_voices`.
+    rate : float, default 8000.0
+        As for `synthetic_voices`.
+    seed : int, default 0
+        As for `synthetic_voices`.
+    front : str, default "spectral"
+        As for `cut`.
+    utterance : str or int, default "1 s"
+        As for `cut`.
+    **options : dict, optional
+        As for `cut`.
     """
     found = synthetic_voices(speakers, recordings, recording, rate, seed)
     return cut(

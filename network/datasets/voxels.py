@@ -27,16 +27,21 @@ def load_voxels(
 ) -> DataSet:
     """ModelNet10 as voxels, x a `PackedBits` (4899, size, size, size), with its official test part.
 
+
     Parameters
     ----------
-    root : folder with ``modelnet10_<size>_packed.npz``, or with ``<class>/train/*.off`` and
+    root : str, Path or None, optional
+        Folder with ``modelnet10_<size>_packed.npz``, or with ``<class>/train/*.off`` and
         ``<class>/test/*.off`` (ModelNet's own layout).
-    size : voxels a side.
-    drop_repeats : leave out training bodies whose grid is empty or equals one of the test part.
+    size : int, default 32
+        Number of voxels a side.
+    drop_repeats : bool, default False
+        Leave out training bodies whose grid is empty or equals one of the test part.
 
     Raises
     ------
-    StorageError : no such file, damaged, or no body in the folder.
+    StorageError
+        No such file, damaged, or no body in the folder.
     """
     path = folder(root, "modelnet10", _WHENCE)
     packed = path / f"modelnet10_{size}_packed.npz"
@@ -73,7 +78,8 @@ def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
 
     Raises
     ------
-    StorageError : not there, damaged, or the arrays do not belong together.
+    StorageError
+        Not there, damaged, or the arrays do not belong together.
     """
     path = Path(path)
     names = ("X_train", "y_train", "X_test", "y_test", "classes")
@@ -124,13 +130,17 @@ def read_voxel_folder(path: str | os.PathLike[str], size: int = 32, fill: bool =
 
     Parameters
     ----------
-    path : the folder.
-    size : voxels a side; grids must have it, meshes are sampled to it.
-    fill : whether voxels that a mesh encloses count; grids are taken as they are.
+    path : str or Path
+        The folder.
+    size : int, default 32
+        Voxels a side; grids must have it, meshes are sampled to it.
+    fill : bool, default True
+        Whether voxels that a mesh encloses count; grids are taken as they are.
 
     Raises
     ------
-    StorageError : no body, a single class, or a damaged file, which is named.
+    StorageError
+        No body, a single class, or a damaged file, which is named.
     """
     path = Path(path)
     files, y, classes = class_files(path, _ENDINGS, "bodies (.off, .binvox, .npy)", _WHENCE)

@@ -48,15 +48,25 @@ def load_whales(
 
     Parameters
     ----------
-    root : folder with ``whales4_mars_8k.npz``, ``noaa_pmel``, ``pamguard``, or of species.
-    utterance : the article cuts 48,000 samples.
-    front, size, options : of `cut`; by default the article's 8 x 100 map.
-    rate : what all are resampled to.
-    sources : "both", "first" or "second".
+    root : str, Path or None, optional
+        Folder with ``whales4_mars_8k.npz``, ``noaa_pmel``, ``pamguard``, or of species.
+    utterance : str or int, default 48_000
+        Length of an utterance; the article cuts 48,000 samples.
+    front : str, default "map"
+        As for `cut`; by default the article's 8 x 100 map.
+    size : int, default 100
+        As for `cut`; by default the article's 8 x 100 map.
+    **options : dict, optional
+        As for `cut`; by default the article's 8 x 100 map.
+    rate : str or float, default "8 kHz"
+        What all are resampled to.
+    sources : {"both", "first", "second"}, default "both"
+        Which of the two sources of recordings are read.
 
     Raises
     ------
-    StorageError : no such folder or file, or damaged.
+    StorageError
+        No such folder or file, or damaged.
     """
     if sources not in ("both", "first", "second"):
         raise InputError(f"unknown source '{sources}'", "sources", "both, first or second")

@@ -1,5 +1,7 @@
 """The drift-diffusion kinetics as a map from input sequences to state sequences, and its reverse.
 
+::
+
     RESET  dy/dt = alpha/y - beta x         SET  dy/dt = alpha/y + beta x
 
 One sample x of a sequence acts for the time ``dt``; y > 0 is the state of the memristor that reads

@@ -143,10 +143,12 @@ class Stable:
 
     Parameters
     ----------
-    r : bound. 1/4, that is beta < 2 sqrt(alpha), keeps the explicit state positive under every
+    r : float, default 0.25
+        Bound. 1/4, that is beta < 2 sqrt(alpha), keeps the explicit state positive under every
         input; 0.598 keeps its gradients from growing as well where one pair acts at all steps and
         alpha <= 2 (see `network.ddk.stability`).
-    x_max : largest input, times the root of the time of one sample if that is not one.
+    x_max : float, default 1.0
+        Largest input, times the root of the time of one sample if that is not one.
     """
 
     r: float = 0.25
@@ -200,7 +202,8 @@ def constraint(given: Any) -> Any:
 
     Raises
     ------
-    InputError : an unknown name, or an object that is none.
+    InputError
+        An unknown name, or an object that is none.
     """
     if isinstance(given, dict):
         arguments = dict(given)

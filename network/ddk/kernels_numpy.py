@@ -42,9 +42,12 @@ def forward(
 
     Parameters
     ----------
-    x, y : inputs and states, shape (T, N, P), any strides.
-    a, b : coefficients, shape (T or 1, 1, P or 1), dtype of x.
-    start : states before the first input, shape (N, P).
+    x, y : ndarray, shape (T, N, P)
+        Inputs and states, of any strides.
+    a, b : ndarray, shape (T or 1, 1, P or 1)
+        Coefficients, of the dtype of x.
+    start : ndarray, shape (N, P)
+        States before the first input.
     """
     steps = x.shape[0]
     with np.errstate(all="ignore"):
@@ -157,11 +160,20 @@ def backward(
 
     Parameters
     ----------
-    gradient, x, y : shape (T, N, P); ``y`` is what `forward` wrote.
-    a, b, start, integrator : as for `forward`.
-    by_x : written, shape (T, N, P), or None where it is not wanted.
-    by_a, by_b : added to, float64, shapes of a and b.
-    by_start : written, shape (N, P).
+    gradient : ndarray, shape (T, N, P)
+        Gradient of the loss by ``y``.
+    x, y : ndarray, shape (T, N, P)
+        Inputs and states as `forward` wrote them.
+    a, b, start : ndarray
+        As for `forward`.
+    integrator : str
+        As for `forward`.
+    by_x : ndarray or None, shape (T, N, P)
+        Derivative by ``x``, written into; None where it is not wanted.
+    by_a, by_b : ndarray
+        Derivatives by ``a`` and ``b``, which are added to; float64, of their shapes.
+    by_start : ndarray, shape (N, P)
+        Derivative by ``start``, written into.
     """
     steps = x.shape[0]
     with np.errstate(all="ignore"):

@@ -20,8 +20,10 @@ class Gradients:
 
     Attributes
     ----------
-    x : shape and dtype of x; None where it was not wanted.
-    alpha, beta, initial : float64, each of the shape of what was given.
+    x : ndarray or None
+        Derivative by x, of its shape and dtype; None where it was not wanted.
+    alpha, beta, initial : ndarray
+        Derivatives by these as float64, each of the shape of what was given.
     """
 
     x: np.ndarray | None
@@ -49,29 +51,42 @@ def forward(
 
     Parameters
     ----------
-    x : inputs without a unit, normally in [0, 1]; any shape with a time axis, or a DataArray.
-    alpha, beta : diffusion and drift, >= 0 (alpha may be anything for the explicit step), in the
-        unit of time in which ``dt`` counts; they broadcast against x, with one value or one a step
-        on the time axis. DataArrays are matched by the names of their dimensions.
-    integrator : "implicit", "explicit" or "exact".
-    form : "reset" (the drift lowers the state) or "set" (it raises it).
-    initial : state before the first sample, > 0; broadcasts against x without its time axis.
-    dt : time of one sample.
-    axis : the time axis of x; ``dim`` is its name where x is a DataArray.
-    states : "before" (authors: y[0] is ``initial``) or "after" each sample.
-    backend : "numpy", "numba", or "auto": numba where it is installed. The exact step has NumPy
-        only.
-    out : where to write; shape of the result, dtype of x.
+    x : array_like or xarray.DataArray
+        Inputs without a unit, normally in [0, 1]; any shape with a time axis.
+    alpha, beta : array_like or xarray.DataArray
+        Diffusion and drift, >= 0 (alpha may be anything for the explicit step), in the unit of time
+        in which ``dt`` counts; they broadcast against x, with one value or one a step on the time
+        axis. DataArrays are matched by the names of their dimensions.
+    integrator : {"implicit", "explicit", "exact"}, default "implicit"
+        How the equation is integrated.
+    form : {"reset", "set"}, default "reset"
+        Whether the drift lowers the state or raises it.
+    initial : array_like, default 1.0
+        State before the first sample, > 0; broadcasts against x without its time axis.
+    dt : float, default 1.0
+        Time of one sample.
+    axis : int, default -1
+        The time axis of x; ``dim`` is its name where x is a DataArray.
+    states : {"before", "after"}, default "before"
+        Whether the states are those before (as the authors have it: y[0] is ``initial``) or after
+        each sample.
+    backend : {"auto", "numpy", "numba"}, default "auto"
+        "auto" takes numba where it is installed. The exact step has NumPy only.
+    out : ndarray or None, optional
+        Where to write; shape of the result, dtype of x.
 
     Returns
     -------
-    y, shape of x broadcast with alpha and beta, dtype of x; time-major in memory where x is. A
-    DataArray if x is one. NaN in x is NaN in y from there on.
+    ndarray or xarray.DataArray
+        The states y, shape of x broadcast with alpha and beta, dtype of x; time-major in memory
+        where x is. A DataArray if x is one. NaN in x is NaN in y from there on.
 
     Raises
     ------
-    InputError : shapes that do not match, an unknown word, negative or NaN coefficients.
-    InstallationError : backend "numba" without numba.
+    InputError
+        Shapes that do not match, an unknown word, negative or NaN coefficients.
+    InstallationError
+        Backend "numba" without numba.
     """
     if hasattr(x, "dims"):
         from network.ddk.labelled import labelled
@@ -131,17 +146,25 @@ def backward(
 
     Parameters
     ----------
-    gradient : of the loss by y, shape of y.
-    x, alpha, beta : what `forward` was given.
-    y : what it returned.
-    by_x : False where the derivative by x is not needed.
-    out : where to write that derivative; shape of the states, dtype of x.
-
-    The others are as for `forward`; arrays only, no DataArrays.
+    gradient : array_like
+        Gradient of the loss by y, shape of y.
+    x, alpha, beta : array_like
+        What `forward` was given.
+    y : ndarray
+        What `forward` returned.
+    by_x : bool, default True
+        Whether the derivative by x is needed.
+    out : ndarray or None, optional
+        Where to write the derivative by x; shape of the states, dtype of x.
 
     Raises
     ------
-    InputError : as `forward`, or gradient and y of other shapes.
+    InputError
+        As `forward`, or gradient and y of other shapes.
+
+    Notes
+    -----
+    The others are as for `forward`; arrays only, no DataArrays.
     """
     call = Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
     layout = call.layout

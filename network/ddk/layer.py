@@ -28,30 +28,55 @@ class DDKLayer(BaseLayer):
     >>> layer = DDKLayer(28, 28)                    # rows of 28 samples, one pair for all
     >>> features = layer.forward(images)            # (batch, 28, 28) in [0, 1] -> the same shape
 
-    Input (batch, *channels, steps), output (batch, [banks,] *channels, steps_read): the axis of the
-    banks is there if there are more than one. It keeps the dtype of its input.
+    Input `(batch, *channels, steps)`, output `(batch, [banks,] *channels, steps_read)`: the axis of
+    the banks is there if there are more than one. It keeps the dtype of its input.
 
     Parameters
     ----------
-    steps : samples along the time axis, the last one.
-    channels : the axes before it: None, a number or several.
-    alpha, beta : start, > 0; numbers, or arrays that broadcast to ``pair_shape``.
-    per : what has a pair of its own: the "network", each "channel", each "step", or both; each bank
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis: None, a number or several.
+    alpha : float or array_like, default 0.7
+        Where alpha starts, > 0; a number, or an array that broadcasts to ``pair_shape``.
+    beta : float or array_like, default 1.0
+        Where beta starts, likewise.
+    per : str or tuple of str, default "network"
+        What has a pair of its own: the "network", each "channel", each "step", or both; each bank
         has, in any case.
-    banks : how many pairs read the same input. Banks that start alike would stay alike: where
-        neither ``spread`` nor arrays part them, their beta starts from half to twice ``beta``.
-    integrator, form, initial, dt, states, backend : of `network.ddk.forward`.
-    readout : "all" states, the last of every n, or the "last".
-    constraint : "positive", "clamp", "stable", or an object of `network.ddk.constraints`.
-    spread : standard deviation of the logarithm of the start around alpha and beta.
-    start : "given", or "authors": both uniform in 0.001..1, whatever alpha and beta say.
-    rng : of the start; `build` has one too, which is used where this is None.
-    rate : factor on the learning rate of alpha and beta.
-    name : name in its network.
+    banks : int, default 1
+        How many pairs read the same input. Banks that start alike would stay alike: where neither
+        ``spread`` nor arrays part them, their beta starts from half to twice ``beta``.
+    integrator : str, default "implicit"
+        As for `network.ddk.forward`.
+    form : str, default "reset"
+        As for `network.ddk.forward`.
+    initial, dt : float, default 1.0
+        As for `network.ddk.forward`.
+    states : str, default "before"
+        As for `network.ddk.forward`.
+    backend : str, default "auto"
+        As for `network.ddk.forward`.
+    readout : int or str, default "all"
+        Which states are read: "all", the last of every n, or the "last".
+    constraint : {"positive", "clamp", "stable"}, default "positive"
+        "positive", "clamp", "stable", or an object of `network.ddk.constraints`.
+    spread : float, default 0.0
+        Standard deviation of the logarithm of the start around alpha and beta.
+    start : {"given", "authors"}, default "given"
+        Whether alpha and beta start as given, or as the authors have it: both uniform in 0.001..1,
+        whatever alpha and beta say.
+    rng : numpy.random.Generator or None, optional
+        Generator of the start; `build` has one too, which is used where this is None.
+    rate : float, default 0.1
+        Factor on the learning rate of alpha and beta.
+    name : str, default ""
+        Name in its network.
 
     Raises
     ------
-    InputError : an unknown word, or a number out of range.
+    InputError
+        An unknown word, or a number out of range.
     """
 
     kind = "ddk"
@@ -124,7 +149,7 @@ class DDKLayer(BaseLayer):
 
     @property
     def alpha(self) -> np.ndarray:
-        """alpha as it acts, shape (banks, *channels or 1, steps or 1), float64."""
+        """alpha as it acts, shape `(banks, *channels or 1, steps or 1)`, float64."""
         return self._pair()[0]
 
     @property
@@ -160,7 +185,7 @@ class DDKLayer(BaseLayer):
             self._make(rng)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """([banks,] *channels, steps_read); raises InputError for another input."""
+        """`([banks,] *channels, steps_read)`; raises InputError for another input."""
         wanted = (*self.channels, self.steps)
         if tuple(input_shape) != wanted:
             raise InputError(
@@ -278,7 +303,7 @@ class DDKLayer(BaseLayer):
         return np.asarray(self.constraint.value(self._settled()))
 
     def _bank(self, alpha: Any, beta: Any, bank: int) -> tuple[np.ndarray, np.ndarray]:
-        """alpha and beta of one bank, broadcasting against (batch, *channels, steps)."""
+        """alpha and beta of one bank, broadcasting against `(batch, *channels, steps)`."""
         ndim = 3 + len(self.channels)
         pair = []
         for value in (alpha, beta):

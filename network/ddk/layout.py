@@ -29,10 +29,14 @@ class Layout:
 
     Attributes
     ----------
-    shape : of the result, axes in the caller's order.
-    axis : the time axis in it, negative.
-    shared : how many leading axes (time taken out) alpha and beta do not vary along.
-    dtype : float32 or float64.
+    shape : tuple of int
+        Shape of the result, axes in the caller's order.
+    axis : int
+        The time axis in it, negative.
+    shared : int
+        How many leading axes (time taken out) alpha and beta do not vary along.
+    dtype : numpy.dtype
+        float32 or float64.
     """
 
     shape: tuple[int, ...]

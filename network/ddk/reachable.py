@@ -24,11 +24,13 @@ class Reachable:
 
     Parameters
     ----------
-    table : an `AlphaBetaTable`.
+    table : AlphaBetaTable
+        An `AlphaBetaTable`.
 
     Raises
     ------
-    InputError : the table has no valid entry, or none that a pulse changes.
+    InputError
+        The table has no valid entry, or none that a pulse changes.
     """
 
     kind: ClassVar[str] = "reachable"

@@ -3,14 +3,13 @@
 For the explicit step y+ = y + a/y - b x, 0 <= x <= x_max, a = alpha dt, b = beta dt,
 r = a/(b x_max)^2, from any start y0 > 0:
 
-* r > 1/4 if and only if y stays positive under every input, because y + a/y never falls below
-  2 sqrt(a);
-* r >= 0.598 = 1/(2 - 1/sqrt(2))^2 and y0 >= sqrt(a/2) (a start of 1 does for a <= 2): y never falls
-  below sqrt(a/2), where |dy+/dy| = |1 - a/y^2| is one, so gradients never grow. Where the pairs of
-  a sequence differ from step to step, a small a may leave y where the next, larger one is steep:
-  the lowest of 2 sqrt(a) - b x_max has to reach the root of half the largest a;
-* at constant x_max, y settles at a/(b x_max) without overshoot for r > 1, with damped oscillation
-  for r > 1/2, and not at all below: cycles, then chaos.
+* r > 1/4 if and only if y stays positive under every input, because y + a/y never falls below 2
+  sqrt(a); * r >= 0.598 = 1/(2 - 1/sqrt(2))^2 and y0 >= sqrt(a/2) (a start of 1 does for a <= 2): y
+  never falls below sqrt(a/2), where `|dy+/dy|` = `|1 - a/y^2|` is one, so gradients never grow.
+  Where the pairs of a sequence differ from step to step, a small a may leave y where the next,
+  larger one is steep: the lowest of 2 sqrt(a) - b x_max has to reach the root of half the largest
+  a; * at constant x_max, y settles at a/(b x_max) without overshoot for r > 1, with damped
+  oscillation for r > 1/2, and not at all below: cycles, then chaos.
 
 The implicit and the exact step keep y positive and gradients from growing whatever r is, as long as
 alpha > 0, in either form. There r only says how soon the input is forgotten: at the fixed point of
@@ -39,12 +38,18 @@ class Stability:
 
     Attributes
     ----------
-    r : alpha dt/(beta x_max dt)^2 of every pair, infinite where beta is zero.
-    integrator, form : of the layer.
-    x_max : largest input, without a unit.
-    positive : whether every state stays positive, of every pair.
-    contractive : whether gradients never grow, of every pair (with the others of its sequence).
-    words : what it means, one line.
+    r : ndarray
+        alpha dt/(beta x_max dt)^2 of every pair, infinite where beta is zero.
+    integrator, form : str
+        Integrator and form of the layer.
+    x_max : float
+        Largest input, without a unit.
+    positive : ndarray
+        Whether every state stays positive, of every pair.
+    contractive : ndarray
+        Whether gradients never grow, of every pair (with the others of its sequence).
+    words : str
+        What it means, one line.
     """
 
     r: np.ndarray
@@ -74,12 +79,20 @@ def report(
 
     Parameters
     ----------
-    alpha, beta : arrays that broadcast.
-    x_max : largest input.
-    dt : time of one sample.
-    integrator, form : as of `network.ddk.forward`.
-    initial : state before the first sample.
-    axis : along which the pairs are those of successive steps of one sequence; None: each pair is
+    alpha, beta : array_like
+        Arrays of alpha and beta, which broadcast.
+    x_max : float, default 1.0
+        Largest input.
+    dt : float, default 1.0
+        Time of one sample.
+    integrator : str, default "implicit"
+        As for `network.ddk.forward`.
+    form : str, default "reset"
+        As for `network.ddk.forward`.
+    initial : float, default 1.0
+        State before the first sample.
+    axis : int or None, optional
+        Axis along which the pairs are those of successive steps of one sequence; None: each pair is
         that of all steps.
     """
     alpha, beta = np.broadcast_arrays(np.asarray(alpha, float), np.asarray(beta, float))
@@ -101,7 +114,7 @@ def report(
 def _never_steep(
     a: np.ndarray, drive: np.ndarray | float, initial: float, axis: int | None
 ) -> np.ndarray:
-    """Whether no explicit step starts below the root of half its a: |1 - a/y^2| <= 1 from there."""
+    """Whether no explicit step starts below the root of a/2: `|1 - a/y^2|` <= 1 from there."""
     lowest = 2 * np.sqrt(np.maximum(a, 0)) - drive
     steepest, first = a, a
     if axis is not None and a.size:

@@ -21,7 +21,8 @@ def broadcast_pair(
 
     Raises
     ------
-    InputError : one does not fit, or is negative or not finite; ``where`` names the layer.
+    InputError
+        One does not fit, or is negative or not finite; ``where`` names the layer.
     """
     values = []
     for key, value in (("alpha", alpha), ("beta", beta)):
@@ -49,14 +50,21 @@ def start_pair(
 
     Parameters
     ----------
-    alpha, beta : given, (banks, ...).
-    start, spread : of `network.ddk.layer.DDKLayer`.
-    alike : whether the banks have one pair, and must be parted lest they stay alike.
-    rng : draws a random start.
+    alpha, beta : ndarray, shape (banks, ...)
+        The given start.
+    start : str
+        Start of `network.ddk.layer.DDKLayer`.
+    spread : float
+        Spread of `network.ddk.layer.DDKLayer`.
+    alike : bool
+        Whether the banks have one pair, and must be parted lest they stay alike.
+    rng : numpy.random.Generator or None
+        Draws a random start.
 
     Raises
     ------
-    InputError : a random start without a generator; ``where`` names the layer.
+    InputError
+        A random start without a generator; ``where`` names the layer.
     """
     if start == "authors" or spread > 0:
         if rng is None:

@@ -25,21 +25,29 @@ def mfcc(
 
     Parameters
     ----------
-    waveform : (..., samples).
-    rate : samples a second [Hz].
-    coefficients : how many.
-    window : samples of a window, by default the power of two nearest to 64 ms, and at most the
-        waveform; windows overlap by half.
-    bands : mel bands, not fewer than the coefficients.
+    waveform : array_like, shape (..., samples)
+        One or several waveforms.
+    rate : float, Hz
+        Samples a second.
+    coefficients : int, default 20
+        Number of coefficients.
+    window : int or None, optional
+        Samples of a window, by default the power of two nearest to 64 ms, and at most the waveform;
+        windows overlap by half.
+    bands : int, default 128
+        Mel bands, not fewer than the coefficients.
 
     Returns
     -------
-    float32 (..., coefficients, windows).
+    ndarray of float32, shape (..., coefficients, windows)
+        The cepstral coefficients.
 
     Raises
     ------
-    InstallationError : librosa is not installed.
-    InputError : an empty waveform, or numbers out of range.
+    InstallationError
+        librosa is not installed.
+    InputError
+        An empty waveform, or numbers out of range.
     """
     library = _librosa()
     wave = np.asarray(waveform, dtype=np.float32)

@@ -27,19 +27,26 @@ def decompose(
 
     Parameters
     ----------
-    x : (samples, ...).
-    axis : what becomes time, by number (of the whole array; 0 are the samples) or, with ``dims``,
-        by name; of several the last runs fastest.
-    dims : names of the axes of a sample, as `DataSet.dims`.
-    flatten : whether the axes that remain become one.
+    x : array_like, shape (samples, ...)
+        The samples.
+    axis : int, str, or sequence of int or str, default -1
+        The axis that becomes time, by number (of the whole array; 0 are the samples) or, with
+        ``dims``, by name; of several the last runs fastest.
+    dims : sequence of str or None, optional
+        Names of the axes of a sample, as `DataSet.dims`.
+    flatten : bool, default True
+        Whether the axes that remain become one.
 
     Returns
     -------
-    (samples, vectors, time), or (samples, *remaining axes, time); a view where NumPy can give one.
+    ndarray, shape (samples, vectors, time)
+        The vectors, or without ``flatten`` `(samples, *remaining axes, time)`; a view where NumPy
+        can give one.
 
     Raises
     ------
-    InputError : an axis that is not there, the axis of samples, or one named twice.
+    InputError
+        An axis that is not there, the axis of samples, or one named twice.
     """
     values = np.asarray(x)
     if values.ndim < 2:
@@ -62,15 +69,17 @@ def decompose(
 def compose(
     vectors: ArrayLike, sample_shape: Sequence[int], axis: int | Sequence[int] = -1
 ) -> np.ndarray:
-    """Undo `decompose`: (samples, vectors, time) back to (samples, *sample_shape).
+    """Undo `decompose`: (samples, vectors, time) back to `(samples, *sample_shape)`.
 
     Parameters
     ----------
-    axis : what `decompose` was given, by number.
+    axis : int or sequence of int, default -1
+        What `decompose` was given, by number.
 
     Raises
     ------
-    InputError : shapes that do not fit.
+    InputError
+        Shapes that do not fit.
     """
     values = np.asarray(vectors)
     ndim = 1 + len(sample_shape)

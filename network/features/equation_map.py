@@ -24,17 +24,22 @@ def inputs(waveform: ArrayLike, *, utterances: int = 8, pool: int = 60) -> np.nd
 
     Parameters
     ----------
-    waveform : (samples,); the article takes 48,000.
-    utterances : number of parts.
-    pool : neighbours that are averaged.
+    waveform : array_like, shape (samples,)
+        The waveform; the article takes 48,000.
+    utterances : int, default 8
+        Number of parts.
+    pool : int, default 60
+        Neighbours that are averaged.
 
     Returns
     -------
-    float (utterances, samples // utterances // pool).
+    ndarray of float, shape (utterances, samples // utterances // pool)
+        The inputs, a row for each part.
 
     Raises
     ------
-    InputError : too few samples, or NaN among them.
+    InputError
+        Too few samples, or NaN among them.
     """
     wave = np.asarray(waveform, dtype=float)
     if wave.ndim != 1:
@@ -56,18 +61,30 @@ def feature_map(
 
     Parameters
     ----------
-    waveform, utterances, pool : of `inputs`.
-    alpha, beta : one value, or one for each utterance.
-    integrator : "implicit", "explicit" (the authors') or "exact".
-    initial : state before the first sample.
+    waveform : array_like
+        As for `inputs`.
+    utterances : int, default 8
+        As for `inputs`.
+    pool : int, default 60
+        As for `inputs`.
+    alpha : array_like, default 0.7
+        Diffusion of Eq. (4), one value, or one for each utterance.
+    beta : array_like, default 1.0
+        Drift of Eq. (4), likewise.
+    integrator : {"implicit", "explicit", "exact"}, default "implicit"
+        How the equation is integrated; the authors take "explicit".
+    initial : float, default 1.0
+        State before the first sample.
 
     Returns
     -------
-    Dataset on (utterance, pulse): ``input`` and ``feature``, the state after each sample.
+    xarray.Dataset
+        Dataset on (utterance, pulse): ``input`` and ``feature``, the state after each sample.
 
     Raises
     ------
-    InputError : numbers out of range, or too few samples.
+    InputError
+        Numbers out of range, or too few samples.
     """
     x = inputs(waveform, utterances=utterances, pool=pool)
     y = integrate(integrator, alpha, beta, x, initial)

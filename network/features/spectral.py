@@ -18,17 +18,22 @@ def mel_filters(rate: float, window: int, bands: int, lowest: float = 50.0) -> n
 
     Parameters
     ----------
-    rate : samples a second [Hz].
-    window : length of the Fourier transform [samples].
-    bands : number of filters, from ``lowest`` [Hz] to half the rate.
+    rate : float, Hz
+        Samples a second.
+    window : int
+        Length of the Fourier transform [samples].
+    bands : int
+        Number of filters, from ``lowest`` [Hz] to half the rate.
 
     Returns
     -------
-    float32 (bands, window // 2 + 1), each with sum 1.
+    ndarray of float32, shape (bands, window // 2 + 1)
+        The filters, each with sum 1.
 
     Raises
     ------
-    InputError : no band, or the lowest frequency is above the highest.
+    InputError
+        No band, or the lowest frequency is above the highest.
     """
     if not (bands >= 1 and 0 <= lowest < rate / 2):
         raise InputError(
@@ -63,20 +68,29 @@ def log_bands(
 
     Parameters
     ----------
-    waveform : (..., samples).
-    rate : samples a second [Hz].
-    bands : number of mel bands.
-    window : length of a window; shortened to the waveform if that is shorter.
-    floor : share of the largest energy of a waveform below which nothing is told apart (-60 dB).
-    average : over the windows (of the logarithms); otherwise time is the last axis.
+    waveform : array_like, shape (..., samples)
+        One or several waveforms.
+    rate : float, Hz
+        Samples a second.
+    bands : int, default 128
+        Number of mel bands.
+    window : str or int, default "64 ms"
+        Length of a window; shortened to the waveform if that is shorter.
+    floor : float, default 1e-6
+        Share of the largest energy of a waveform below which nothing is told apart (-60 dB).
+    average : bool, default True
+        Whether the mean over the windows is taken (of the logarithms); otherwise time is the last
+        axis.
 
     Returns
     -------
-    float32 (..., bands), or (..., bands, windows), natural logarithm.
+    ndarray of float32, shape (..., bands) or (..., bands, windows)
+        Natural logarithm of the energies.
 
     Raises
     ------
-    InputError : an empty waveform, or numbers out of range.
+    InputError
+        An empty waveform, or numbers out of range.
     """
     from ddkbase.units import to_si
 

@@ -44,23 +44,32 @@ def by_table(
 
     Parameters
     ----------
-    x : inputs from 0 to 1, (utterances, pulses); see `network.features.inputs`.
-    table : of trains that go down (RESET), or up (SET).
-    amplitude : of the pulses at x = 0 and x = 1; both within the table.
-    width, initial_resistance : setting of the table; may be left out where it has one value.
-    rng : if given each utterance meets a cell of its own, drawn with the spreads of the table.
-    kind : "cycle", "device" or "cell": what is drawn, see ``AlphaBetaTable.sample``.
-    integrator : default: the one with which the table was fitted.
+    x : array_like, shape (utterances, pulses)
+        Inputs from 0 to 1; see `network.features.inputs`.
+    table : AlphaBetaTable
+        Table of trains that go down (RESET), or up (SET).
+    amplitude : pair of str, optional
+        Amplitude of the pulses at x = 0 and x = 1; both within the table.
+    width, initial_resistance : str or None, optional
+        Setting of the table; may be left out where it has one value.
+    rng : numpy.random.Generator or None, optional
+        If given each utterance meets a cell of its own, drawn with the spreads of the table.
+    kind : {"cycle", "device", "cell"} or None, optional
+        What is drawn, see ``AlphaBetaTable.sample``.
+    integrator : str or None, optional
+        How the equation is integrated; by default as the table was fitted.
 
     Returns
     -------
-    Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``alpha``, ``beta``, ``conductance``
-    [S] after each pulse, ``feature``, the conductance as a share of the window of all pulses, and
-    ``initial_conductance`` [S].
+    xarray.Dataset
+        Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``alpha``, ``beta``,
+        ``conductance`` [S] after each pulse, ``feature``, the conductance as a share of the window
+        of all pulses, and ``initial_conductance`` [S].
 
     Raises
     ------
-    InputError : inputs out of range, a setting outside of the table, or no spread to draw from.
+    InputError
+        Inputs out of range, a setting outside of the table, or no spread to draw from.
     """
     heights = voltages(x, amplitude)
     sign = 1 if heights.flat[0] > 0 else -1
@@ -144,20 +153,26 @@ def fitted(
 
     Parameters
     ----------
-    ds : with ``input``, ``voltage``, ``conductance`` and ``initial_conductance``.
-    drive : what x of Eqs. (3), (4) is: "voltage", the amplitude as a share of the largest, or
-        "input", the sample itself, with which the lowest pulse drives nothing.
-    window : "free" (smallest and largest conductance are fitted) or "data".
-    integrator : of the fit.
+    ds : xarray.Dataset
+        Dataset with ``input``, ``voltage``, ``conductance`` and ``initial_conductance``.
+    drive : {"voltage", "input"}, default "voltage"
+        What x of Eqs. (3), (4) is: "voltage", the amplitude as a share of the largest, or "input",
+        the sample itself, with which the lowest pulse drives nothing.
+    window : {"free", "data"}, default "free"
+        Whether the smallest and largest conductance are fitted, or are those of the data.
+    integrator : str, default "implicit"
+        Integrator of the fit.
 
     Returns
     -------
-    The dataset with ``fitted`` [S], ``alpha``, ``beta`` and ``residual``: R, the sum of squared
-    residuals on the scale where the utterance spans 0 to 1. NaN where nothing could be fitted.
+    xarray.Dataset
+        The dataset with ``fitted`` [S], ``alpha``, ``beta`` and ``residual``: R, the sum of squared
+        residuals on the scale where the utterance spans 0 to 1. NaN where nothing could be fitted.
 
     Raises
     ------
-    InputError : an unknown drive or window.
+    InputError
+        An unknown drive or window.
     """
     from compact.table.table import AlphaBetaTable
 

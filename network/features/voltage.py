@@ -23,12 +23,15 @@ def voltages(x: ArrayLike, amplitude: tuple[str, str]) -> np.ndarray:
 
     Parameters
     ----------
-    x : (utterances, pulses).
-    amplitude : at x = 0 and at x = 1, of one sign: ("-1.6 V", "-2.2 V").
+    x : array_like, shape (utterances, pulses)
+        Inputs from 0 to 1.
+    amplitude : pair of str
+        Amplitude at x = 0 and at x = 1, of one sign: ("-1.6 V", "-2.2 V").
 
     Raises
     ------
-    InputError : an input outside of 0 to 1, an amplitude without unit, or two of different sign.
+    InputError
+        An input outside of 0 to 1, an amplitude without unit, or two of different sign.
     """
     values = np.asarray(x, dtype=float)
     if values.ndim != 2 or not values.size:

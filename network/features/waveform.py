@@ -17,17 +17,22 @@ def utterances(
 
     Parameters
     ----------
-    waveform : (..., samples).
-    count : number of parts, or
-    length : samples of a part.
+    waveform : array_like, shape (..., samples)
+        One or several waveforms.
+    count : int or None, optional
+        Number of parts; either this or ``length``.
+    length : int or None, optional
+        Samples of a part.
 
     Returns
     -------
-    (..., count, length), a view where NumPy can give one.
+    ndarray, shape (..., count, length)
+        The parts; a view where NumPy can give one.
 
     Raises
     ------
-    InputError : both or none told, or the waveform is too short.
+    InputError
+        Both or none told, or the waveform is too short.
     """
     wave = np.asarray(waveform)
     if (count is None) == (length is None):
@@ -53,11 +58,13 @@ def pool(x: ArrayLike, size: int) -> np.ndarray:
 
     Returns
     -------
-    (..., samples // size); what is left over at the end is dropped. float32 stays float32.
+    ndarray, shape (..., samples // size)
+        The averages; what is left over at the end is dropped. float32 stays float32.
 
     Raises
     ------
-    InputError : fewer samples than ``size``.
+    InputError
+        Fewer samples than ``size``.
     """
     parts = utterances(_floats(x), length=size)
     return parts.mean(axis=-1)
@@ -70,16 +77,20 @@ def pool_to(x: ArrayLike, length: int) -> np.ndarray:
 
     Parameters
     ----------
-    x : (..., samples); integers become float64.
-    length : number of averages, from 1 to the number of samples.
+    x : array_like, shape (..., samples)
+        The waveforms; integers become float64.
+    length : int
+        Number of averages, from 1 to the number of samples.
 
     Returns
     -------
-    (..., length), same float type.
+    ndarray, shape (..., length)
+        The averages, of the same float type.
 
     Raises
     ------
-    InputError : fewer samples than wanted.
+    InputError
+        Fewer samples than wanted.
     """
     values = _floats(x)
     size = values.shape[-1] if values.ndim else 0
@@ -101,12 +112,15 @@ def normalise(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> np.ndarray:
 
     Parameters
     ----------
-    x : finite numbers.
-    axis : along which smallest and largest are taken.
+    x : array_like
+        Finite numbers.
+    axis : int or tuple of int, default -1
+        Axis along which smallest and largest are taken.
 
     Raises
     ------
-    InputError : holds NaN or infinity.
+    InputError
+        Holds NaN or infinity.
     """
     values = _floats(x)
     low = values.min(axis=axis, keepdims=True)

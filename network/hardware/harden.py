@@ -57,14 +57,22 @@ class Outcome:
 
     Attributes
     ----------
-    network : trained; the one that was passed in.
-    mode : of `MODES`.
-    realise : the chip to run it on; None for "software".
-    reestimated : whether the statistics of its features were taken anew on the chip.
-    history : of the training off the chip; None where it was passed over.
-    tuning : of the tuning in situ, or None.
-    pulses : the pulse settings of the DDK layers, where a table was given.
-    seconds : of training off the chip, of tuning in situ.
+    network : Network
+        The trained network, which was passed in.
+    mode : str
+        One of `MODES`.
+    realise : Realisation or None
+        The chip to run it on; None for "software".
+    reestimated : bool
+        Whether the statistics of its features were taken anew on the chip.
+    history : History or None
+        Course of the training off the chip; None where it was passed over.
+    tuning : History or None
+        Course of the tuning in situ, or None.
+    pulses : tuple of Inversion, default ()
+        The pulse settings of the DDK layers, where a table was given.
+    seconds : pair of float, s, default (0.0, 0.0)
+        Duration of training off the chip and of tuning in situ.
     """
 
     network: Network
@@ -104,27 +112,47 @@ def harden(
 
     Parameters
     ----------
-    network : what learns.
-    x, y : labelled training samples.
-    mode : of `MODES`.
-    hardware : what chips are like; needed for all modes but "software". For "hybrid-arrays" it is
+    network : Network
+        What learns.
+    x, y : ndarray
+        Labelled training samples.
+    mode : str
+        One of `MODES`.
+    hardware : Hardware or None, optional
+        What chips are like; needed for all modes but "software". For "hybrid-arrays" it is
         completed by `on_arrays` unless it has arrays already.
-    chip : seed of the chip that the network is to run on.
-    reestimate : take the statistics of the features anew on the chip, before tuning if there is
-        any. Labels are not used.
-    table : an `AlphaBetaTable`: alpha and beta stay where its pulses can put them, and scatter as
-        its cells do (unless ``hardware`` says how they scatter).
-    trained : pass over the training off the chip: the network has had it.
-    epochs, batch_size, optimiser, schedule : of the training off the chip.
-    tuning : of the tuning in situ.
-    seed : of the order of samples and of all that changes from pass to pass.
-    progress : called with "training" or "tuning", and the event, after each epoch.
+    chip : int, default 0
+        Seed of the chip that the network is to run on.
+    reestimate : bool, default False
+        Take the statistics of the features anew on the chip, before tuning if there is any. Labels
+        are not used.
+    table : AlphaBetaTable or None, optional
+        An `AlphaBetaTable`: alpha and beta stay where its pulses can put them, and scatter as its
+        cells do (unless ``hardware`` says how they scatter).
+    trained : bool, default False
+        Pass over the training off the chip: the network has had it.
+    epochs : int, default 100
+        Passes of the training off the chip.
+    batch_size : int or None, optional
+        Samples per step of the training off the chip.
+    optimiser : Optimiser or None, optional
+        Optimiser of the training off the chip.
+    schedule : str, callable or None, optional
+        Schedule of its learning rate.
+    tuning : Tuning or None, optional
+        Settings of the tuning in situ.
+    seed : int, default 0
+        Seed of the order of samples and of all that changes from pass to pass.
+    progress : callable or None, optional
+        Called with "training" or "tuning", and the event, after each epoch.
 
     Raises
     ------
-    InputError : no such mode, no hardware, a network without the layers that the mode needs,
-        samples that do not fit.
-    SolverError : training ended in numbers that are not finite.
+    InputError
+        No such mode, no hardware, a network without the layers that the mode needs, samples that do
+        not fit.
+    SolverError
+        Training ended in numbers that are not finite.
     """
     if mode not in MODES:
         raise InputError(f"unknown mode {shorten(mode)}", "mode", closest(str(mode), MODES))
@@ -214,7 +242,8 @@ def confine(network: Network, table: AlphaBetaTable) -> None:
 
     Raises
     ------
-    InputError : no DDK layer, or a table without a valid entry.
+    InputError
+        No DDK layer, or a table without a valid entry.
     """
     from network.ddk.layer import DDKLayer
     from network.ddk.reachable import Reachable

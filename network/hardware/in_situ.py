@@ -33,10 +33,21 @@ class Tuning:
 
     Attributes
     ----------
-    epochs, batch_size, rate, weight_decay, schedule : as in training.
-    samples : how many samples are used, drawn by the seed; None takes all.
-    headroom : largest weight that the window is set up for, in units of the largest that was
-        written before tuning. What grows beyond it is clipped.
+    epochs : int, default 60
+        As in training.
+    batch_size : int or None, optional
+        As in training.
+    rate : float, default 0.005
+        As in training.
+    weight_decay : float, default 1e-4
+        As in training.
+    schedule : str, callable or None, default "cosine"
+        As in training.
+    samples : int or None, optional
+        How many samples are used, drawn by the seed; None takes all.
+    headroom : float, default 1.25
+        Largest weight that the window is set up for, in units of the largest that was written
+        before tuning. What grows beyond it is clipped.
     """
 
     epochs: int = 60
@@ -92,9 +103,12 @@ class PinnedChip(Ideal):
 
     Parameters
     ----------
-    hardware : what the chip is like.
-    limits : largest size of a weight or bias by layer; larger ones are clipped.
-    seed : of the chip.
+    hardware : Hardware
+        What the chip is like.
+    limits : dict of str to float
+        Largest size of a weight or bias by layer; larger ones are clipped.
+    seed : int
+        Seed of the chip.
     """
 
     def __init__(self, hardware: Hardware, limits: dict[str, float], *, seed: int) -> None:
@@ -167,7 +181,8 @@ def before_classifier(network: Network) -> int:
 
     Raises
     ------
-    InputError : the network has no dense layer.
+    InputError
+        The network has no dense layer.
     """
     for index, layer in enumerate(network.layers):
         if isinstance(layer, Dense):
@@ -189,16 +204,25 @@ def tune(
 
     Parameters
     ----------
-    network : trained; layers before the first dense one stay as they are.
-    x, y : labelled samples, (samples, *input_shape) and (samples,).
-    chip : the hardware that every forward pass runs on.
-    tuning : how.
-    seed : of the order of samples and of everything that changes from pass to pass.
-    progress : as for `network.model.trainer.train`.
+    network : Network
+        The trained network; layers before the first dense one stay as they are.
+    x : ndarray, shape `(samples, *input_shape)`
+        Samples.
+    y : ndarray, shape (samples,)
+        Their labels.
+    chip : Realisation
+        The hardware that every forward pass runs on.
+    tuning : Tuning or None, optional
+        How the network is tuned.
+    seed : int, default 0
+        Seed of the order of samples and of everything that changes from pass to pass.
+    progress : callable or None, optional
+        As for `network.model.trainer.train`.
 
     Raises
     ------
-    InputError : no dense layer, or samples that do not fit.
+    InputError
+        No dense layer, or samples that do not fit.
     """
     how = tuning or Tuning()
     first = before_classifier(network)

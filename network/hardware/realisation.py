@@ -31,18 +31,25 @@ class HardwareRealisation(Ideal):
 
     Parameters
     ----------
-    hardware : what the chip is like.
-    seed : of the chip: failed cells, write errors and the scatter of devices follow from it and the
-        layer's name alone, in whatever order layers are called. Unused with ``fresh``.
-    fresh : draw all of these anew in every call, from the generator of the call.
-    layers : names of the layers that run on the chip; all if None.
-
-    What changes from read to read or from train to train comes from the generator that is passed
-    with each call; where none is, from one that follows from the seed.
+    hardware : Hardware
+        What the chip is like.
+    seed : int or None, optional
+        Seed of the chip: failed cells, write errors and the scatter of devices follow from it and
+        the layer's name alone, in whatever order layers are called. Unused with ``fresh``.
+    fresh : bool, default False
+        Draw all of these anew in every call, from the generator of the call.
+    layers : set of str or None, optional
+        Names of the layers that run on the chip; all if None.
 
     Attributes
     ----------
-    programmed : by layer, the `Programming` of its last write, if ``hardware.cells`` is given.
+    programmed : dict of str to Programming
+        By layer, the `Programming` of its last write, if ``hardware.cells`` is given.
+
+    Notes
+    -----
+    What changes from read to read or from train to train comes from the generator that is passed
+    with each call; where none is, from one that follows from the seed.
     """
 
     def __init__(

@@ -38,22 +38,44 @@ class Hardware:
 
     Attributes
     ----------
-    mapping : of weights to cells.
-    write : normal error of written cells. Or
-    cells, programming : a model of cells, written by `write_and_verify` with these options.
-    faults : shares of failed cells.
-    read : noise of each cell in each read, synapses and DDK cells.
-    telegraph : random telegraph noise of the synapses; a chip keeps its traps, while which are
-        full is drawn anew for each call.
-    retention, age, temperature : drift of the synapses for ``age`` (text, e.g. "1 day") at
-        ``temperature`` (text); temperature alone changes conductances by ``conduction``.
-    kinetics : scatter of alpha and beta.
-    quantisation : of weights and activations, before the other errors and after them.
-    endurance, cycles : wear of DDK cells and synapses after so many cycles.
-    pulse_width : of the DDK layer's pulses (text), where the onset of wear depends on it.
-    arrays : whether products are computed on tiles with ``lines``, ``solver``, ``access``,
-        ``dac_bits``, ``adc_bits``; otherwise only the weights are replaced, which is faster.
-    tile, subtract : as in `CrossbarSettings`.
+    mapping : Mapping, optional
+        Mapping of weights to cells.
+    write : WriteError or None, optional
+        Normal error of written cells; ``cells`` may take its place.
+    cells : CellModel or None, optional
+        A model of cells, written by `write_and_verify`.
+    programming : tuple of tuple of (str, object), default ()
+        Options of `write_and_verify`.
+    faults : Faults or None, optional
+        Shares of failed cells.
+    read : ReadNoise or None, optional
+        Noise of each cell in each read, synapses and DDK cells.
+    telegraph : TelegraphNoise or None, optional
+        Random telegraph noise of the synapses; a chip keeps its traps, while which are full is
+        drawn anew for each call.
+    retention : Retention or None, optional
+        Drift of the synapses for ``age`` at ``temperature``.
+    age : str or None, optional
+        How long they drift, as text, e.g. "1 day".
+    temperature : str or None, optional
+        Temperature as text; alone it changes conductances by ``conduction``.
+    kinetics : KineticsNoise, TableKinetics or None, optional
+        Scatter of alpha and beta.
+    quantisation : Quantisation or None, optional
+        Quantisation of weights and activations, before the other errors and after them.
+    endurance : Endurance or None, optional
+        Wear of DDK cells and synapses after ``cycles``.
+    cycles : float, default 0.0
+        Number of cycles that they have had.
+    pulse_width : str or None, optional
+        Width of the DDK layer's pulses as text, where the onset of wear depends on it.
+    arrays : bool, default False
+        Whether products are computed on tiles with ``lines``, ``solver``, ``access``, ``dac_bits``,
+        ``adc_bits``; otherwise only the weights are replaced, which is faster.
+    tile : pair of int, default (128, 128)
+        As in `CrossbarSettings`.
+    subtract : str, default "digital"
+        As in `CrossbarSettings`.
     """
 
     mapping: Mapping = Mapping()  # noqa: RUF009 - frozen
@@ -127,8 +149,10 @@ class Hardware:
 
         Parameters
         ----------
-        shape : (columns, inputs) of the array.
-        made, worn : draw the cells that never worked, and those that wore out.
+        shape : pair of int
+            Columns and inputs of the array.
+        made, worn : numpy.random.Generator
+            Generators that draw the cells that never worked, and those that wore out.
         """
         found: np.ndarray | None = None
         old = None if self.endurance is None else self.endurance.failed(self.cycles)

@@ -35,12 +35,15 @@ def write_layer(
 
     Parameters
     ----------
-    failed : map of failed cells (columns, inputs), as `Faults.draw`.
-    start : conductances [S] of the cells before, where they are written by pulses.
+    failed : ndarray or None
+        Map of failed cells as of `Faults.draw`, (columns, inputs).
+    start : ndarray or None, S, optional
+        Conductances of the cells before, where they are written by pulses.
 
     Raises
     ------
-    InputError : weights beyond the window, targets that make no sense.
+    InputError
+        Weights beyond the window, targets that make no sense.
     """
     h = hardware
     ideal = Crossbar(matrix, CrossbarSettings(mapping=h.mapping, tile=h.tile))

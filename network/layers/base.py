@@ -23,13 +23,20 @@ class Layer(Protocol):
 
     Attributes
     ----------
-    name : unique in its network, which chooses one where it is empty.
-    first : set by the network on the first layer that trains; its gradient by x is not needed.
-    parameters : trained arrays, changed in place by the optimiser.
-    gradients : of the loss by each parameter, from the last `backward`.
-    buffers : arrays that belong to the layer but are not trained, e.g. batch statistics.
-    rates : factor on the learning rate of a parameter; 1 where there is none.
-    decays : whether weight decay acts on a parameter; no where there is none.
+    name : str
+        Unique in its network, which chooses one where it is empty.
+    first : bool
+        Set by the network on the first layer that trains; its gradient by x is not needed.
+    parameters : dict of str to ndarray
+        Trained arrays, changed in place by the optimiser.
+    gradients : dict of str to ndarray
+        Gradients of the loss by each parameter, from the last `backward`.
+    buffers : dict of str to ndarray
+        Arrays that belong to the layer but are not trained, e.g. batch statistics.
+    rates : dict of str to float
+        Factor on the learning rate of a parameter; 1 where there is none.
+    decays : dict of str to bool
+        Whether weight decay acts on a parameter; no where there is none.
     """
 
     name: str
@@ -45,12 +52,15 @@ class Layer(Protocol):
 
         Parameters
         ----------
-        input_shape : shape of one sample, without the batch.
-        rng : draws the start.
+        input_shape : tuple of int
+            Shape of one sample, without the batch.
+        rng : numpy.random.Generator
+            Draws the start.
 
         Raises
         ------
-        InputError : the layer cannot take samples of this shape.
+        InputError
+            The layer cannot take samples of this shape.
         """
         ...
 
@@ -59,11 +69,13 @@ class Layer(Protocol):
 
         Parameters
         ----------
-        input_shape : shape of one sample before it.
+        input_shape : tuple of int
+            Shape of one sample before it.
 
         Raises
         ------
-        InputError : the layer cannot take samples of this shape.
+        InputError
+            The layer cannot take samples of this shape.
         """
         ...
 
@@ -79,14 +91,19 @@ class Layer(Protocol):
 
         Parameters
         ----------
-        x : samples (batch, *input_shape).
-        training : keep what `backward` needs, and act as in training (batch statistics, dropout).
-        rng : draws what is random, in dropout and in ``realise``.
-        realise : the hardware that computes; None for exact numbers.
+        x : ndarray, shape `(batch, *input_shape)`
+            Samples.
+        training : bool, default False
+            Keep what `backward` needs, and act as in training (batch statistics, dropout).
+        rng : numpy.random.Generator or None, optional
+            Draws what is random, in dropout and in ``realise``.
+        realise : Realisation or None, optional
+            The hardware that computes; None for exact numbers.
 
         Returns
         -------
-        (batch, *output_shape).
+        ndarray, shape `(batch, *output_shape)`
+            The result of the layer.
         """
         ...
 

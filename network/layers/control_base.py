@@ -24,12 +24,15 @@ def read_steps(steps: int, readout: Readout) -> slice:
 
     Parameters
     ----------
-    steps : samples along the time axis.
-    readout : "all", "last" or n.
+    steps : int
+        Samples along the time axis.
+    readout : int or {"all", "last"}
+        Which states are read: "all", the "last", or every n-th.
 
     Raises
     ------
-    InputError : n is no step.
+    InputError
+        n is no step.
     """
     if readout == "all":
         return slice(0, steps)
@@ -43,21 +46,30 @@ def read_steps(steps: int, readout: Readout) -> slice:
 class FeatureLayer(BaseLayer):
     """A layer of features with the shapes of `DDKLayer`; meets the protocol `layers.Layer`.
 
-    Input (batch, *channels, steps), output (batch, [banks,] *channels, steps_read): the axis of
+    Input `(batch, *channels, steps)`, output `(batch, [banks,] *channels, steps_read)`: the axis of
     the banks is there if there are more than one.
 
     Parameters
     ----------
-    steps : samples along the time axis, the last one.
-    channels : the axes before it: None, a number or several.
-    per : for what gain and offset are learnt apart: the "network", each "channel", each "step" or
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis: None, a number or several.
+    per : str or tuple of str, default "network"
+        For what gain and offset are learnt apart: the "network", each "channel", each "step" or
         both, and each bank, as alpha and beta of `DDKLayer`.
-    banks : how many series of features.
-    readout : "all", every n-th step, or the "last".
-    affine : whether gain and offset are there.
-    rate : factor on the learning rate of what the layer learns.
-    rng : draws what is random when the layer is built, in place of the network's generator.
-    name : name in its network.
+    banks : int, default 1
+        How many series of features.
+    readout : int or {"all", "last"}, default "all"
+        Which steps are read: "all", every n-th, or the "last".
+    affine : bool, default True
+        Whether gain and offset are there.
+    rate : float, default 0.1
+        Factor on the learning rate of what the layer learns.
+    rng : numpy.random.Generator or None, optional
+        Draws what is random when the layer is built, in place of the network's generator.
+    name : str, default ""
+        Name in its network.
     """
 
     kind: ClassVar[str] = "features"
@@ -119,7 +131,8 @@ class FeatureLayer(BaseLayer):
     # What a kind of control defines -------------------------------------------------------------
 
     def _series(self, x: Array, rng: np.random.Generator | None, realise: Any) -> Array:
-        """Features at every step, (batch, banks, *channels, steps), of x (batch, *channels, steps).
+        """Features at every step, `(batch, banks, *channels, steps)`, of x `(batch, *channels,
+        steps)`.
 
         May be a view that is not to be written to.
         """
@@ -140,12 +153,15 @@ class FeatureLayer(BaseLayer):
 
         Parameters
         ----------
-        input_shape : (*channels, steps).
-        rng : draws what is random.
+        input_shape : tuple of int
+            Shape of one sample, `(*channels, steps)`.
+        rng : numpy.random.Generator
+            Draws what is random.
 
         Raises
         ------
-        InputError : the layer was made for another shape.
+        InputError
+            The layer was made for another shape.
         """
         self.output_shape(input_shape)
         if self.affine:
@@ -153,11 +169,12 @@ class FeatureLayer(BaseLayer):
             self.parameters["offset"] = np.zeros(self.pair_shape)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the features of one sample: ([banks,] *channels, steps_read).
+        """Shape of the features of one sample: `([banks,] *channels, steps_read)`.
 
         Parameters
         ----------
-        input_shape : (*channels, steps).
+        input_shape : tuple of int
+            Shape of one sample, `(*channels, steps)`.
         """
         self._check(input_shape)
         banks = (self.banks,) if self.banks > 1 else ()
@@ -175,13 +192,19 @@ class FeatureLayer(BaseLayer):
 
         Parameters
         ----------
-        x : (batch, *channels, steps).
-        training : whether to keep what `backward` needs.
-        rng, realise : what draws and models imprecise hardware; for `RandomDDK` only.
+        x : ndarray, shape `(batch, *channels, steps)`
+            Samples.
+        training : bool, default False
+            Whether to keep what `backward` needs.
+        rng : numpy.random.Generator or None, optional
+            What draws for imprecise hardware; for `RandomDDK` only.
+        realise : Realisation or None, optional
+            What models imprecise hardware; for `RandomDDK` only.
 
         Returns
         -------
-        Array (batch, [banks,] *channels, steps_read), of the type of x.
+        ndarray, shape `(batch, [banks,] *channels, steps_read)`
+            The features, of the type of x.
         """
         self._check(x.shape[1:])
         features = self._series(x, rng, realise)[..., self._read]
@@ -198,7 +221,8 @@ class FeatureLayer(BaseLayer):
 
         Parameters
         ----------
-        gradient : by the features of the last forward pass, of their shape.
+        gradient : ndarray
+            Derivative by the features of the last forward pass, of their shape.
         """
         if self._plain is None:
             raise InputError("backward needs a forward pass before it", self.name or self.kind)
@@ -228,7 +252,8 @@ class FeatureLayer(BaseLayer):
 
         Parameters
         ----------
-        input_shape : (*channels, steps).
+        input_shape : tuple of int
+            Shape of one sample, `(*channels, steps)`.
         """
         self._check(input_shape)
         scaled = self.banks * self._channel_count * self.steps_read if self.affine else 0

@@ -58,14 +58,19 @@ def make(
 
     Parameters
     ----------
-    name : a key of `CONTROLS`: "raw", "leaky", "sum", "pooling", "random" or "echo".
-    steps : samples along the time axis, the last one.
-    channels : the axes before it, as for `DDKLayer`.
-    options : options of the layer, its `name` among them.
+    name : str
+        A key of `CONTROLS`: "raw", "leaky", "sum", "pooling", "random" or "echo".
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis, as for `DDKLayer`.
+    **options : dict, optional
+        Options of the layer, its `name` among them.
 
     Raises
     ------
-    InputError : no control has that name, or it cannot have these options' values.
+    InputError
+        No control has that name, or it cannot have these options' values.
     """
     if name not in CONTROLS:
         raise InputError("there is no such control", name, closest(name, CONTROLS))

@@ -18,9 +18,7 @@ __all__ = ["AveragePooling", "LeakyIntegrator", "Raw", "RunningSum"]
 class Raw(FeatureLayer):
     """The samples themselves; with several banks, as many copies of them.
 
-    Parameters
-    ----------
-    See `FeatureLayer`.
+    The parameters are those of `FeatureLayer`.
     """
 
     kind = "raw"
@@ -35,9 +33,7 @@ class Raw(FeatureLayer):
 class RunningSum(FeatureLayer):
     """The sum of all samples so far divided by the number of steps: a DDK without its diffusion.
 
-    Parameters
-    ----------
-    See `FeatureLayer`.
+    The parameters are those of `FeatureLayer`.
     """
 
     kind = "sum"
@@ -60,10 +56,12 @@ class AveragePooling(FeatureLayer):
     moving average; at the start the window holds the samples that there are. Of several banks each
     has a window twice as long as the one before it.
 
+    The other parameters are those of `FeatureLayer`.
+
     Parameters
     ----------
-    size : samples of the (first) window; by default n of the readout, all for "last", 4 for "all".
-    Others : see `FeatureLayer`.
+    size : int or None, optional
+        Samples of the (first) window; by default n of the readout, all for "last", 4 for "all".
     """
 
     kind = "pooling"
@@ -115,11 +113,15 @@ class LeakyIntegrator(FeatureLayer):
 
     leak, between 0 and 1, is a sigmoid of the trained number; drive, positive, its softplus.
 
+    The other parameters are those of `FeatureLayer`; leak and drive take the place of gain and
+    offset.
+
     Parameters
     ----------
-    leak, drive : where both start; of several banks each has half the leak of the one before it.
-    spread : standard deviation of a random start about that, of the trained numbers.
-    Others : see `FeatureLayer`; leak and drive take the place of gain and offset.
+    leak, drive : float, default 0.3
+        Where both start; of several banks each has half the leak of the one before it.
+    spread : float, default 0.0
+        Standard deviation of a random start about that, of the trained numbers.
     """
 
     kind = "leaky"
@@ -173,12 +175,12 @@ class LeakyIntegrator(FeatureLayer):
 
     @property
     def leak(self) -> Array:
-        """What is lost of the state in a step, shape (banks, *channels or 1, steps or 1)."""
+        """What is lost of the state in a step, shape `(banks, *channels or 1, steps or 1)`."""
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * self.parameters["leak"])))
 
     @property
     def drive(self) -> Array:
-        """What a sample adds to the state, shape (banks, *channels or 1, steps or 1)."""
+        """What a sample adds to the state, shape `(banks, *channels or 1, steps or 1)`."""
         return np.logaddexp(0.0, self.parameters["drive"])
 
     def _time_first(self, pair: Array, dtype: Any) -> Array:

@@ -27,13 +27,19 @@ class MFCC(BaseLayer):
 
     Parameters
     ----------
-    rate : samples a second [Hz].
-    coefficients : how many a window.
-    segments : stretches of time over which windows are averaged.
-    window : samples of a window; by default about 32 ms and at most what gives as many windows as
+    rate : float, Hz
+        Samples a second.
+    coefficients : int, default 16
+        Number of coefficients of a window.
+    segments : int, default 8
+        Stretches of time over which windows are averaged.
+    window : int or None, optional
+        Samples of a window; by default about 32 ms and at most what gives as many windows as
         segments; windows overlap by half.
-    bands : mel bands.
-    name : name in its network.
+    bands : int, default 40
+        Mel bands.
+    name : str, default ""
+        Name in its network.
     """
 
     kind = "mfcc"
@@ -76,7 +82,8 @@ class MFCC(BaseLayer):
 
         Raises
         ------
-        InstallationError : librosa is not installed.
+        InstallationError
+            librosa is not installed.
         """
         from network.features import mfcc
 
@@ -92,7 +99,8 @@ class MFCC(BaseLayer):
 
         Raises
         ------
-        InputError : a layer before it would need one.
+        InputError
+            A layer before it would need one.
         """
         if not self.first:
             raise InputError("no gradient goes through MFCC", self.name or self.kind)
@@ -109,7 +117,8 @@ class MFCC(BaseLayer):
 
         Raises
         ------
-        InstallationError : librosa is not installed.
+        InstallationError
+            librosa is not installed.
         """
         self.output_shape(input_shape)
         size, number = self._windows(input_shape[-1])

@@ -35,11 +35,15 @@ class Dense(BaseLayer):
 
     Parameters
     ----------
-    outputs : width of the result.
-    bias : whether a bias is added.
-    gain : factor on the start, uniform in +-gain sqrt(6 / (inputs + outputs)) (Glorot and Bengio,
+    outputs : int
+        Width of the result.
+    bias : bool, default True
+        Whether a bias is added.
+    gain : float, default 1.0
+        Factor on the start, uniform in +-gain sqrt(6 / (inputs + outputs)) (Glorot and Bengio,
         AISTATS 2010); sqrt(2) suits relu.
-    name : name in its network.
+    name : str, default ""
+        Name in its network.
     """
 
     kind = "dense"

@@ -21,10 +21,12 @@ class RandomDDK(FeatureLayer):
     What it lacks against `DDKLayer` is what starting from chosen numbers and training them is worth
     together; training alone is told by a `DDKLayer` with ``rate=0``, which keeps its start.
 
+    The other parameters are those of `FeatureLayer`.
+
     Parameters
     ----------
-    ddk : further options of `DDKLayer` (integrator, form, states, ...).
-    Others : see `FeatureLayer`.
+    ddk : dict or None, optional
+        Further options of `DDKLayer` (integrator, form, states, ...).
     """
 
     kind = "random"
@@ -103,19 +105,26 @@ class EchoState(FeatureLayer):
     as often as it takes to give as many features as the DDK layer of the same `banks`, `channels`
     and `readout`; what is too many of the first read is left out.
 
+    The other parameters are those of `FeatureLayer`.
+
     Parameters
     ----------
-    units : states of the reservoir; by default as many as the DDK layer has (banks times channels),
-        but not fewer than 32 or all features.
-    radius : spectral radius of W, whose entries are uniform.
-    leak : what a step replaces of the state, in (0, 1].
-    scale : largest weight of V times the square root of the number of channels.
-    bias : largest bias.
-    Others : see `FeatureLayer`.
+    units : int or None, optional
+        States of the reservoir; by default as many as the DDK layer has (banks times channels), but
+        not fewer than 32 or all features.
+    radius : float, default 0.9
+        Spectral radius of W, whose entries are uniform.
+    leak : float, default 0.3
+        What a step replaces of the state, in (0, 1].
+    scale : float, default 1.0
+        Largest weight of V times the square root of the number of channels.
+    bias : float, default 0.1
+        Largest bias.
 
     Raises
     ------
-    InputError : a number is out of its range, or `per` is not "network".
+    InputError
+        A number is out of its range, or `per` is not "network".
     """
 
     kind = "echo"

@@ -25,13 +25,17 @@ class Realisation(Protocol):
 
         Parameters
         ----------
-        layer_name : of the layer that calls.
-        weight : wanted weights (inputs, outputs).
-        rng : draws what is random; None where the network was called without.
+        layer_name : str
+            Name of the layer that calls.
+        weight : ndarray, shape (inputs, outputs)
+            Wanted weights.
+        rng : numpy.random.Generator or None
+            Draws what is random; None where the network was called without.
 
         Returns
         -------
-        (inputs, outputs).
+        ndarray, shape (inputs, outputs)
+            The weights that the hardware has.
         """
         ...
 
@@ -47,13 +51,19 @@ class Realisation(Protocol):
 
         Parameters
         ----------
-        layer_name, rng : as in `weights`.
-        alpha, beta : wanted ones, which broadcast to ``shape``.
-        shape : of all states, (batch, banks, ..., steps).
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        alpha, beta : ndarray
+            The wanted alpha and beta, which broadcast to ``shape``.
+        shape : tuple of int
+            Shape of all states, (batch, banks, ..., steps).
 
         Returns
         -------
-        Two arrays that broadcast to ``shape``.
+        alpha, beta : ndarray
+            What the hardware has, which broadcasts to ``shape``.
         """
         ...
 
@@ -69,13 +79,21 @@ class Realisation(Protocol):
 
         Parameters
         ----------
-        layer_name, rng : as in `weights`.
-        x : inputs (..., inputs).
-        weight, bias : wanted ones, (inputs, outputs) and (outputs,); None for no bias.
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        x : ndarray, shape (..., inputs)
+            Inputs of the layer.
+        weight : ndarray, shape (inputs, outputs)
+            Wanted weights.
+        bias : ndarray or None, shape (outputs,)
+            Wanted bias; None for no bias.
 
         Returns
         -------
-        (..., outputs), or None.
+        ndarray or None, shape (..., outputs)
+            The product; None leaves it to the layer.
         """
         ...
 
@@ -86,12 +104,17 @@ class Realisation(Protocol):
 
         Parameters
         ----------
-        layer_name, rng : as in `weights`.
-        z : outputs as the layer computed them; may be written into.
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        z : ndarray
+            Outputs as the layer computed them; may be written into.
 
         Returns
         -------
-        Same shape as ``z``.
+        ndarray
+            The outputs of the hardware, of the same shape as ``z``.
         """
         ...
 

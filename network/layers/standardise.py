@@ -58,10 +58,14 @@ class Standardise(BaseLayer):
 
     Parameters
     ----------
-    eps : added to the variance; keeps features that hardly vary from being blown up.
-    affine : whether a gain and an offset per feature are trained; they count as parameters.
-    momentum : share of the running statistics that a batch replaces.
-    name : name in its network.
+    eps : float, default 1e-3
+        Added to the variance; keeps features that hardly vary from being blown up.
+    affine : bool, default False
+        Whether a gain and an offset per feature are trained; they count as parameters.
+    momentum : float, default 0.1
+        Share of the running statistics that a batch replaces.
+    name : str, default ""
+        Name in its network.
     """
 
     kind = "standardise"
@@ -86,7 +90,8 @@ class Standardise(BaseLayer):
 
         Raises
         ------
-        InputError : ``input_shape`` has no axis of features.
+        InputError
+            ``input_shape`` has no axis of features.
         """
         if not input_shape:
             raise InputError("there is no axis of features", self.name or self.kind)

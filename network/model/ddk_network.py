@@ -38,19 +38,30 @@ def ddk_network(
 
     Parameters
     ----------
-    input_shape : (*channels, steps) of one sample; time is the last axis.
-    hidden : widths of the hidden layers.
-    classes : how many there are.
-    activation : after each hidden layer.
-    ddk : arguments of `network.ddk.layer.DDKLayer`.
-    standardise : whether features are standardised before the classifier; arguments of
+    input_shape : sequence of int
+        Shape of one sample, `(*channels, steps)`; time is the last axis.
+    hidden : sequence of int
+        Widths of the hidden layers.
+    classes : int
+        Number of classes.
+    activation : str, default "sigmoid"
+        Activation after each hidden layer.
+    ddk : dict or None, optional
+        Arguments of `network.ddk.layer.DDKLayer`.
+    standardise : bool or dict, default True
+        Whether features are standardised before the classifier; arguments of
         `network.layers.standardise.Standardise` in a dict.
-    front : layers in the place of the DDK layer (a control); none given: the DDK layer; None:
-        nothing, the classifier sees the raw samples.
-    flatten : first axis that is flattened, the batch being 0; 2 keeps e.g. words apart.
-    mean : axis over which the logits are averaged at the end, e.g. 1 for words.
-    seed : of the start.
-    dtype : "float32" or "float64".
+    front : sequence of Layer or None, default ()
+        Layers in the place of the DDK layer (a control); none given: the DDK layer; None: nothing,
+        the classifier sees the raw samples.
+    flatten : int, default 1
+        First axis that is flattened, the batch being 0; 2 keeps e.g. words apart.
+    mean : int or None, optional
+        Axis over which the logits are averaged at the end, e.g. 1 for words.
+    seed : int or numpy.random.Generator, default 0
+        Seed of the start.
+    dtype : {"float32", "float64"}, default "float32"
+        Type of parameters and arithmetic.
     """
     shape = tuple(int(n) for n in input_shape)
     rng = np.random.default_rng(seed)

@@ -59,15 +59,21 @@ def save_network(
 
     Parameters
     ----------
-    network : what to write.
-    path : the file to make; its name is taken as it is.
-    overwrite : replace an existing file.
-    notes : what else belongs to it (class names, task, seed), as JSON can hold it.
+    network : Network
+        What to write.
+    path : str or Path
+        The file to make; its name is taken as it is.
+    overwrite : bool, default False
+        Replace an existing file.
+    notes : mapping or None, optional
+        What else belongs to it (class names, task, seed), as JSON can hold it.
 
     Raises
     ------
-    StorageError : the file exists, or cannot be written.
-    InputError : a layer that files do not know, or notes that JSON cannot hold.
+    StorageError
+        The file exists, or cannot be written.
+    InputError
+        A layer that files do not know, or notes that JSON cannot hold.
     """
     from ddkbase.records import write_bytes
 
@@ -87,15 +93,18 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
     Parameters
     ----------
-    path : of the file, e.g. ``model.npz``.
+    path : str or Path
+        Path of the file, e.g. ``model.npz``.
 
     Returns
     -------
-    The network with its parameters and statistics; its `notes` hold what was saved beside it.
+    Network
+        The network with its parameters and statistics; its `notes` hold what was saved beside it.
 
     Raises
     ------
-    StorageError : no such file, or it is damaged, foreign, or of a newer version.
+    StorageError
+        No such file, or it is damaged, foreign, or of a newer version.
     """
     path = Path(path)
     if not path.is_file():

@@ -34,14 +34,18 @@ class History:
 
     Parameters
     ----------
-    dataset : over ``epoch`` (1 to the last): loss, accuracy, validation_loss and
+    dataset : xarray.Dataset
+        Figures over ``epoch`` (1 to the last): loss, accuracy, validation_loss and
         validation_accuracy where there was a validation set, rate, seconds; over ``epoch`` and
         ``pair``: alpha, beta after each epoch, and alpha_start, beta_start over ``pair``, whose
-        coordinate ``layer`` says where a pair belongs. Loss and accuracy are means over the
-        batches of an epoch, while the network learns. Never a figure of a test set.
-    best_epoch : of the smallest validation loss, from 1; None without a validation set.
-    restored_epoch : whose parameters the network was left with.
-    stability : for each DDK layer, its report on r = alpha / (beta x_max)^2.
+        coordinate ``layer`` says where a pair belongs. Loss and accuracy are means over the batches
+        of an epoch, while the network learns. Never a figure of a test set.
+    best_epoch : int or None, optional
+        Epoch of the smallest validation loss, from 1; None without a validation set.
+    restored_epoch : int, default 0
+        Epoch whose parameters the network was left with.
+    stability : dict, optional
+        For each DDK layer, its report on r = alpha / (beta x_max)^2.
     """
 
     dataset: xr.Dataset
@@ -68,16 +72,20 @@ class History:
 
         Parameters
         ----------
-        path : the file to make.
-        overwrite : replace an existing file.
+        path : str or Path
+            The file to make.
+        overwrite : bool, default False
+            Replace an existing file.
 
         Returns
         -------
-        The path written.
+        Path
+            The path written.
 
         Raises
         ------
-        StorageError : the file exists and ``overwrite`` is false, or it cannot be written.
+        StorageError
+            The file exists and ``overwrite`` is false, or it cannot be written.
         """
         from ddkbase.records import write_bytes
 

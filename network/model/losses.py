@@ -23,13 +23,19 @@ def cross_entropy(
 
     Parameters
     ----------
-    logits : (samples, classes).
-    labels : (samples,) integers from 0.
-    smoothing : share of the wanted probability that is spread evenly over all classes.
+    logits : ndarray, shape (samples, classes)
+        Logits of the samples.
+    labels : ndarray, shape (samples,)
+        Integers from 0.
+    smoothing : float, default 0.0
+        Share of the wanted probability that is spread evenly over all classes.
 
     Returns
     -------
-    The loss, and an array like ``logits``.
+    loss : float
+        Mean cross-entropy.
+    gradient : ndarray
+        Its derivative by ``logits``, of their shape.
     """
     samples, classes = logits.shape
     with np.errstate(over="ignore"):  # a difference of -infinity is a probability of 0

@@ -25,11 +25,13 @@ def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
 
     Parameters
     ----------
-    labels, predicted : integers, of equal length.
+    labels, predicted : array_like
+        Integers, of equal length.
 
     Raises
     ------
-    InputError : there are none, or their numbers differ.
+    InputError
+        There are none, or their numbers differ.
     """
     y, p = _pair(labels, predicted)
     return float(np.mean(y == p))
@@ -40,7 +42,8 @@ def confusion(labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -
 
     Raises
     ------
-    InputError : no labels, different lengths, or a label outside the classes.
+    InputError
+        No labels, different lengths, or a label outside the classes.
     """
     import xarray as xr
 
@@ -63,12 +66,15 @@ def scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
 
     Parameters
     ----------
-    labels : integers (samples,).
-    probabilities : (samples, classes); each row sums to 1.
+    labels : array_like, shape (samples,)
+        Integers.
+    probabilities : array_like, shape (samples, classes)
+        Probabilities of the classes; each row sums to 1.
 
     Raises
     ------
-    InputError : the shapes do not fit, or a probability is not finite.
+    InputError
+        The shapes do not fit, or a probability is not finite.
     """
     y = np.asarray(labels, dtype=np.int64)
     q = np.asarray(probabilities, dtype=float)
@@ -98,11 +104,17 @@ def vote(
 
     Returns
     -------
-    probabilities (groups, classes), labels (groups,), the groups' ids (groups,), ids ascending.
+    probabilities : ndarray, shape (groups, classes)
+        Mean probabilities.
+    labels : ndarray, shape (groups,)
+        Labels of the groups.
+    groups : ndarray, shape (groups,)
+        The groups' ids, ascending.
 
     Raises
     ------
-    InputError : members of one group have different labels.
+    InputError
+        Members of one group have different labels.
     """
     q = np.asarray(probabilities, dtype=float)
     y = np.asarray(labels, dtype=np.int64)
@@ -120,9 +132,12 @@ class Difference:
 
     Attributes
     ----------
-    mean : of the differences.
-    error : standard error of that mean, see `difference`; NaN with one seed.
-    better, equal, worse : seeds in which the first is better, equal, worse.
+    mean : float
+        Mean of the differences.
+    error : float
+        Standard error of that mean, see `difference`; NaN with one seed.
+    better, equal, worse : int
+        Number of seeds in which the first is better, equal, worse.
     """
 
     mean: float
@@ -147,15 +162,18 @@ def difference(first: ArrayLike, second: ArrayLike, *, overlap: float = 0.0) -> 
 
     Parameters
     ----------
-    first, second : of equal length, a number a seed.
-    overlap : test samples over training samples where every seed draws its parts anew from one set.
-        The parts of two seeds then overlap, and the scatter over n seeds understates the error of
-        the mean: its variance is that of the differences times (1/n + overlap), not 1/n (C. Nadeau,
-        Y. Bengio, Machine Learning 52, 239 (2003)). 0 where the test part is given.
+    first, second : array_like
+        What is compared, a number a seed, of equal length.
+    overlap : float, default 0.0
+        Test samples over training samples where every seed draws its parts anew from one set. The
+        parts of two seeds then overlap, and the scatter over n seeds understates the error of the
+        mean: its variance is that of the differences times (1/n + overlap), not 1/n (C. Nadeau, Y.
+        Bengio, Machine Learning 52, 239 (2003)). 0 where the test part is given.
 
     Raises
     ------
-    InputError : the lengths differ, or no seed has both.
+    InputError
+        The lengths differ, or no seed has both.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if a.shape != b.shape:

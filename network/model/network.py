@@ -26,9 +26,12 @@ class Pass(NamedTuple):
 
     Attributes
     ----------
-    loss : mean cross-entropy [nat].
-    gradients : by each parameter, named as `Network.parameters`.
-    logits : (samples, classes).
+    loss : float, nat
+        Mean cross-entropy.
+    gradients : dict of str to ndarray
+        By each parameter, named as `Network.parameters`.
+    logits : ndarray, shape (samples, classes)
+        Logits of the samples.
     """
 
     loss: float
@@ -41,20 +44,27 @@ class Network(LayerRow):
 
     Parameters
     ----------
-    layers : objects that follow `network.layers.Layer`; those without a name get one, and all are
-        built here.
-    input_shape : shape of one sample.
-    classes : how many there are.
-    seed : of the start, an integer or a generator.
-    dtype : "float32" or "float64", of parameters and of all arithmetic.
+    layers : sequence of Layer
+        Objects that follow `network.layers.Layer`; those without a name get one, and all are built
+        here.
+    input_shape : sequence of int
+        Shape of one sample.
+    classes : int
+        Number of classes.
+    seed : int or numpy.random.Generator, default 0
+        Seed of the start, an integer or a generator.
+    dtype : {"float32", "float64"}, default "float32"
+        Type of parameters and of all arithmetic.
 
     Attributes
     ----------
-    notes : what belongs to the network besides (class names, task); saved with it.
+    notes : dict
+        What belongs to the network besides (class names, task); saved with it.
 
     Raises
     ------
-    InputError : the shapes do not fit together, or two layers have one name.
+    InputError
+        The shapes do not fit together, or two layers have one name.
     """
 
     def __init__(
@@ -109,14 +119,19 @@ class Network(LayerRow):
 
         Parameters
         ----------
-        x : samples (samples, *input_shape).
-        training : use the statistics of the samples, and keep what a backward pass needs.
-        rng : draws what is random, in dropout and in ``realise``.
-        realise : the hardware that computes; None for exact numbers.
+        x : ndarray, shape `(samples, *input_shape)`
+            Samples.
+        training : bool, default False
+            Use the statistics of the samples, and keep what a backward pass needs.
+        rng : numpy.random.Generator or None, optional
+            Draws what is random, in dropout and in ``realise``.
+        realise : Realisation or None, optional
+            The hardware that computes; None for exact numbers.
 
         Raises
         ------
-        InputError : samples of another shape.
+        InputError
+            Samples of another shape.
         """
         h = self._checked(x)
         for layer in self.layers:
@@ -170,11 +185,16 @@ class Network(LayerRow):
 
         Parameters
         ----------
-        x : (batch, *input_shape).
-        y : (batch,) integers from 0.
-        rng : for layers and hardware that draw.
-        realise : imprecise hardware in the forward pass.
-        smoothing : of the labels, see `network.model.losses.cross_entropy`.
+        x : ndarray, shape `(batch, *input_shape)`
+            Samples.
+        y : ndarray, shape (batch,)
+            Classes of the samples as integers from 0.
+        rng : numpy.random.Generator or None, optional
+            For layers and hardware that draw.
+        realise : Realisation or None, optional
+            Imprecise hardware in the forward pass.
+        smoothing : float, default 0.0
+            Smoothing of the labels, see `network.model.losses.cross_entropy`.
         """
         logits = self.forward(x, training=True, rng=rng, realise=realise)
         loss, gradient = cross_entropy(logits, y, smoothing)
@@ -196,9 +216,12 @@ class Network(LayerRow):
 
         Parameters
         ----------
-        x : (samples, *input_shape), from the training set.
-        realise : hardware whose features they are to be the statistics of.
-        rng : for hardware that draws.
+        x : ndarray, shape `(samples, *input_shape)`
+            Samples of the training set.
+        realise : Realisation or None, optional
+            Hardware whose features they are to be the statistics of.
+        rng : numpy.random.Generator or None, optional
+            For hardware that draws.
         """
         shapes = self.shapes()
         for index, layer in enumerate(self.layers):
@@ -216,7 +239,8 @@ class Network(LayerRow):
 
         Parameters
         ----------
-        x : samples whose largest value, before the layer, is x_max; 1 where there are none.
+        x : ndarray or None, optional
+            Samples whose largest value, before the layer, is x_max; 1 where there are none.
         """
         reports: dict[str, Any] = {}
         for index, layer in enumerate(self.layers):

@@ -61,11 +61,18 @@ class Adam:
 
     Parameters
     ----------
-    rate : learning rate; a layer's `rates` multiply it.
-    weight_decay : strength; acts on the parameters that their layer lets decay.
-    first, second : decay of the two moments.
-    eps : added to the root of the second moment.
-    decoupled : decay apart from the moments (Loshchilov and Hutter, ICLR 2019) instead of as a
+    rate : float, default 0.01
+        Learning rate; a layer's `rates` multiply it.
+    weight_decay : float, default 1e-3
+        Strength of the weight decay, which acts on the parameters that their layer lets decay.
+    first : float, default 0.9
+        Decay of the first moment.
+    second : float, default 0.999
+        Decay of the second moment.
+    eps : float, default 1e-8
+        Added to the root of the second moment.
+    decoupled : bool, default False
+        Whether the decay is apart from the moments (Loshchilov and Hutter, ICLR 2019) instead of a
         part of the gradient, as the article has it.
     """
 
@@ -90,10 +97,14 @@ class SGD:
 
     Parameters
     ----------
-    rate : learning rate; a layer's `rates` multiply it.
-    weight_decay : strength; acts on the parameters that their layer lets decay.
-    momentum : share of the last step that is kept.
-    nesterov : look ahead by the momentum.
+    rate : float, default 0.1
+        Learning rate; a layer's `rates` multiply it.
+    weight_decay : float, default 0.0
+        Strength of the weight decay, which acts on the parameters that their layer lets decay.
+    momentum : float, default 0.9
+        Share of the last step that is kept.
+    nesterov : bool, default False
+        Whether to look ahead by the momentum.
     """
 
     rate: float = 0.1

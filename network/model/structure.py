@@ -18,8 +18,10 @@ class LayerRow:
 
     Attributes
     ----------
-    layers : in order.
-    input_shape : of one sample, before the first.
+    layers : list of Layer
+        The layers in order.
+    input_shape : tuple of int
+        Shape of one sample, before the first layer.
     """
 
     layers: list[Layer]

@@ -28,8 +28,10 @@ class EpochEvent:
 
     Attributes
     ----------
-    epoch, epochs : of how many; counted from 1.
-    figures : by the names of the variables of `History.dataset`.
+    epoch, epochs : int
+        Number of the epoch, counted from 1, and of how many.
+    figures : dict of str to float
+        Figures by the names of the variables of `History.dataset`.
     """
 
     epoch: int
@@ -59,35 +61,52 @@ def train(
 
     Parameters
     ----------
-    network : what learns; calling again goes on from where it is, with a new optimiser.
-    x : (samples, *input_shape).
-    y : (samples,) integers from 0 to classes - 1.
-    validation : samples that are not trained on: (x, y), or a share of each class that is drawn
-        from x. A share knows no recordings or persons; where samples belong together, pass (x, y).
-    epochs : passes through the samples.
-    batch_size : samples per step, None for all; the batches of an epoch differ by at most one
-        sample.
-    optimiser : by default ``Adam(rate=0.01, weight_decay=1e-3)``.
-    schedule : of the learning rate over the training: None, "cosine", "linear", or a function.
-    patience : stop after so many epochs without a smaller validation loss.
-    restore : parameters to end with: of the "last" epoch, or of the "best" by validation loss.
-    reestimate : take the statistics of the `Standardise` layers anew from all training samples
-        at the end, and from 4,096 of them before each validation.
-    smoothing : of the labels.
-    realise : imprecise hardware that the forward passes run through, validation as well.
-    seed : of the order of samples and of everything drawn.
-    progress : called after each epoch; a true answer ends the training.
+    network : Network
+        What learns; calling again goes on from where it is, with a new optimiser.
+    x : ndarray, shape `(samples, *input_shape)`
+        Samples.
+    y : ndarray, shape (samples,)
+        Classes of the samples as integers from 0 to classes - 1.
+    validation : float, pair of ndarray or None, optional
+        Samples that are not trained on: (x, y), or a share of each class that is drawn from x. A
+        share knows no recordings or persons; where samples belong together, pass (x, y).
+    epochs : int, default 100
+        Passes through the samples.
+    batch_size : int or None, optional
+        Samples per step, None for all; the batches of an epoch differ by at most one sample.
+    optimiser : Optimiser or None, optional
+        The optimiser; by default ``Adam(rate=0.01, weight_decay=1e-3)``.
+    schedule : {"cosine", "linear"}, callable or None, optional
+        Schedule of the learning rate over the training.
+    patience : int or None, optional
+        Stop after so many epochs without a smaller validation loss.
+    restore : {"last", "best"}, default "last"
+        Parameters to end with: of the last epoch, or of the best by validation loss.
+    reestimate : bool, default True
+        Take the statistics of the `Standardise` layers anew from all training samples at the end,
+        and from 4,096 of them before each validation.
+    smoothing : float, default 0.0
+        Smoothing of the labels.
+    realise : Realisation or None, optional
+        Imprecise hardware that the forward passes run through, validation as well.
+    seed : int or numpy.random.Generator, default 0
+        Seed of the order of samples and of everything drawn.
+    progress : callable or None, optional
+        Called after each epoch; a true answer ends the training.
 
     Returns
     -------
-    The history. No test set is looked at.
+    History
+        The history. No test set is looked at.
 
     Raises
     ------
-    InputError : shapes, labels or settings that do not fit.
-    SolverError : loss or parameters stopped being finite; its ``partial`` holds the history so
-        far.
-    Interrupted : Ctrl-C; ``partial`` likewise. The network is as after the last whole step.
+    InputError
+        Shapes, labels or settings that do not fit.
+    SolverError
+        Loss or parameters stopped being finite; its ``partial`` holds the history so far.
+    Interrupted
+        Ctrl-C; ``partial`` likewise. The network is as after the last whole step.
     """
     rng = np.random.default_rng(seed)
     x, y = _checked(network, x, y, "x")

@@ -27,14 +27,17 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
 
     Parameters
     ----------
-    maps : words for the way, and its dataset on (utterance, pulse) with ``input`` and ``feature``
-        or ``conductance`` [S]: from `network.features.feature_map`, `by_table`, `by_device`. All
-        of the same input.
-    title : above all panels.
+    maps : mapping of str to xarray.Dataset
+        Words for the way, and its dataset on (utterance, pulse) with ``input`` and ``feature`` or
+        ``conductance`` [S]: from `network.features.feature_map`, `by_table`, `by_device`. All of
+        the same input.
+    title : str, default ""
+        Title above all panels.
 
     Raises
     ------
-    InputError : no map, or maps of different inputs.
+    InputError
+        No map, or maps of different inputs.
     """
     if not maps:
         raise InputError("there is no map to draw", "maps")
@@ -82,11 +85,13 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
 
     Parameters
     ----------
-    ds : from `network.features.by_device`, with ``fitted``.
+    ds : xarray.Dataset
+        From `network.features.by_device`, with ``fitted``.
 
     Raises
     ------
-    InputError : nothing was fitted.
+    InputError
+        Nothing was fitted.
     """
     if "fitted" not in ds:
         raise InputError("the map has no fit", "ds", "Use network.features.fitted(ds)")
@@ -134,11 +139,13 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    maps : from `ddk.studies.feature_maps.make_maps` with ``fit``.
+    maps : xarray.Dataset
+        From `ddk.studies.feature_maps.make_maps` with ``fit``.
 
     Raises
     ------
-    InputError : nothing was fitted.
+    InputError
+        Nothing was fitted.
     """
     if "fitted" not in maps:
         raise InputError("the maps have no fit", "maps", "Use --fits, or make_maps(fit=True)")

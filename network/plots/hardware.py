@@ -37,7 +37,8 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
 
     Raises
     ------
-    InputError : none is given.
+    InputError
+        None is given.
     """
     if not costs:
         raise InputError("there is nothing to draw", "cost_figure")
@@ -79,8 +80,10 @@ def bars_figure(
 
     Parameters
     ----------
-    found : accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.run`.
-    article : values to compare with by case, in per cent.
+    found : mapping of str to mapping of int to float
+        Accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.run`.
+    article : mapping of str to float or None, optional
+        Values to compare with by case, in per cent.
     """
     figure = new_figure(max(6.0, 1.05 * len(found)), 4.2)
     axes = figure.subplots()
@@ -119,8 +122,10 @@ def curves_figure(
 
     Parameters
     ----------
-    panels : by title, curves by name: places, means and standard deviations in per cent.
-    x_labels : by title, with the unit.
+    panels : mapping of str to mapping
+        By title, curves by name: places, means and standard deviations in per cent.
+    x_labels : mapping of str to str
+        Labels of the axes by title, with the unit.
     """
     figure = new_figure(4.3 * len(panels), 3.9)
     every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]

@@ -27,8 +27,10 @@ def programming_figure(programming: Programming, product: tuple[Any, Any] | None
 
     Parameters
     ----------
-    programming : of `write_and_verify`.
-    product : outputs wanted and as the written array gives them, same shape, in any unit.
+    programming : Programming
+        What `write_and_verify` returned.
+    product : pair of array_like or None, optional
+        Outputs wanted and as the written array gives them, of the same shape, in any unit.
     """
     figure = new_figure(10.5, 6.2)
     axes = figure.subplots(2, 3).ravel()

@@ -31,7 +31,8 @@ def curves_figure(histories: History | Mapping[str, History]) -> Figure:
 
     Parameters
     ----------
-    histories : one run, or several under their names, e.g. of the network and its controls.
+    histories : History or mapping of str to History
+        One run, or several under their names, e.g. of the network and its controls.
     """
     named = _named(histories)
     figure = new_figure(9, 3.8)
@@ -64,7 +65,8 @@ def trajectories_figure(history: History) -> Figure:
 
     Raises
     ------
-    InputError : the network has no DDK layer.
+    InputError
+        The network has no DDK layer.
     """
     ds = history.dataset
     if not ds.sizes["pair"]:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from compact.fitting.fit import fit_many  # noqa: E402
-from compact.fitting.intervals import intervals  # noqa: E402
+from compact.fitting.intervals import profile_intervals  # noqa: E402
 from compact.fitting.model import PARAMETERS  # noqa: E402
 from compact.laws.update_laws import compare_laws, laws_table  # noqa: E402
 from compact.table.source import gather  # noqa: E402
@@ -41,7 +41,7 @@ def coverage() -> list[str]:
         for free in (False, True):
             trains = falling(alpha, beta) + 0.01 * (HIGH - LOW) * noise
             fits = fit_many(trains, direction="down", normalised=free)
-            found = intervals(fits, level=LEVEL, parameters=PARAMETERS)
+            found = profile_intervals(fits, level=LEVEL, parameters=PARAMETERS)
             away = ~fits["at_bound"].values.any(axis=1)
             own, profile, bias, box = [], [], [], []
             for name, true in zip(PARAMETERS, (alpha, beta, LOW, HIGH), strict=True):

@@ -40,7 +40,7 @@ def start(source: Path, store: Path, workers: int) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
-        "devicephys.cli.main",
+        "devicephys.cli",
         "campaign",
         str(source),
         "--out",

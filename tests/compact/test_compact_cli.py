@@ -204,7 +204,7 @@ def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_while_the_commands_load_is_one_line() -> None:
     code = (
-        "import builtins, sys\nfrom compact.cli.main import main\n"
+        "import builtins, sys\nfrom compact.cli import main\n"
         "print([m for m in ('typer', 'numpy', 'devicephys') if m in sys.modules])\n"
         "load = builtins.__import__\n"
         "def stopped(name, *rest):\n"

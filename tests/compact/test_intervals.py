@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from compact.fitting.curvature import curvature
 from compact.fitting.fit import fit_many
-from compact.fitting.intervals import intervals
+from compact.fitting.intervals import profile_intervals
 from compact.fitting.model import PARAMETERS
 from compact.kinetics.equations import integrate
 from ddkbase.errors import InputError
@@ -30,7 +30,7 @@ def ends(found: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
 def test_with_little_noise_they_are_standard_errors(integrator: str) -> None:
     data = falling(0.01, 0.05, integrator=integrator) + 1e-5 * (HIGH - LOW) * NOISE[:5]
     fits = fit_many(data, direction="down", integrator=integrator)
-    found = intervals(fits, level=0.9, parameters=PARAMETERS)
+    found = profile_intervals(fits, level=0.9, parameters=PARAMETERS)
     for name in PARAMETERS:
         reach = student.ppf(0.95, 97) * fits[f"{name}_stderr"].values
         low, high = ends(found, name)
@@ -46,7 +46,7 @@ def test_at_their_ends_the_sum_of_squares_is_what_it_should(name: str) -> None:
     place = PARAMETERS.index(name)
     best = float(fits["residual"][0])
     wanted = best * (1 + student.ppf(0.975, 97) ** 2 / 97)
-    for end in ends(intervals(fits, parameters=[name]), name):
+    for end in ends(profile_intervals(fits, parameters=[name]), name):
         held = float(end[0]) if place < 2 else float((end[0] - data.min()) / np.ptp(data))
 
         def residual(rest: np.ndarray, held: float = held) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_they_hold_the_truth_where_a_bound_spoils_standard_errors() -> None:
     fits = fit_many(falling(0.05, 0.1) + 0.01 * (HIGH - LOW) * NOISE, direction="down")
     away = ~fits["at_bound"].values.any(axis=1)
     assert 0.7 < away.mean() < 0.85
-    found = intervals(fits, level=0.6827)
+    found = profile_intervals(fits, level=0.6827)
     for name, true in (("alpha", 0.05), ("beta", 0.1)):
         z = (fits[name].values - true) / fits[f"{name}_stderr"].values
         assert (np.abs(z[away]) < 1).mean() > 0.75  # those at the bound are missing
@@ -79,7 +79,7 @@ def test_without_that_bound_both_hold_it() -> None:
     fits = fit_many(
         falling(0.05, 0.1) + 0.01 * (HIGH - LOW) * NOISE, direction="down", normalised=True
     )
-    found = intervals(fits, level=0.6827, parameters=PARAMETERS)
+    found = profile_intervals(fits, level=0.6827, parameters=PARAMETERS)
     for name, true in zip(PARAMETERS, (0.05, 0.1, LOW, HIGH), strict=True):
         low, high = ends(found, name)
         assert 0.65 < ((low <= true) & (true <= high)).mean() < 0.71, name
@@ -94,7 +94,7 @@ def test_an_estimate_at_its_bound_has_an_interval() -> None:
     data = 2e-4 - 1e-4 * (k / 60) + 1e-6 * NOISE[0][:61]
     fits = fit_many(data, direction="down")
     assert bool(fits["at_bound"].sel(parameter="alpha")[0])
-    found = intervals(fits)
+    found = profile_intervals(fits)
     low, high = ends(found, "alpha")
     assert low[0] == 0.0
     assert bool(found["lower_open"][0, 0])
@@ -105,8 +105,10 @@ def test_an_estimate_at_its_bound_has_an_interval() -> None:
 
 def test_mirror_images_and_up_trains() -> None:
     down = falling(0.01, 0.05, 0.01, seed=4)
-    one = intervals(fit_many(down, direction="down", normalised=True), parameters=PARAMETERS)
-    other = intervals(
+    one = profile_intervals(
+        fit_many(down, direction="down", normalised=True), parameters=PARAMETERS
+    )
+    other = profile_intervals(
         fit_many(-down, direction="up", mirror=True, normalised=True), parameters=PARAMETERS
     )
     for name in ("alpha", "beta"):
@@ -115,7 +117,7 @@ def test_mirror_images_and_up_trains() -> None:
     np.testing.assert_allclose(ends(other, "conductance_max"), (-high, -low), rtol=1e-4)
     np.testing.assert_allclose(other["bias"][0, 3], -one["bias"][0, 2], rtol=1e-2)
     fits = fit_many(rising(0.001, 0.004, 0.005), direction="up")
-    found = intervals(fits, parameters=PARAMETERS)
+    found = profile_intervals(fits, parameters=PARAMETERS)
     low, high = ends(found, "beta")
     assert low[0] < float(fits["beta"][0]) < high[0]
     assert np.isnan(ends(found, "conductance_max")).all()  # fixed: y = 1 at the largest read
@@ -127,7 +129,7 @@ def test_inputs_gaps_and_bad_trains() -> None:
     data[0, 40] = np.nan
     data[2] = 1e-4
     fits = fit_many(data, x=x, skip_missing=True)
-    low, high = ends(intervals(fits, level=0.999), "beta")
+    low, high = ends(profile_intervals(fits, level=0.999), "beta")
     assert (low[:2] < 0.08).all()
     assert (high[:2] > 0.08).all()
     assert np.isnan(low[2])
@@ -139,7 +141,7 @@ def test_what_was_fitted_is_known_to_the_fits() -> None:
     fits = fit_many(data, x=own, limit=0.25)
     np.testing.assert_array_equal(fits["x"], own)
     assert fits["x"].dims == ("train", "pulse") and fits.attrs["limit"] == 0.25
-    found = intervals(fits)
+    found = profile_intervals(fits)
     assert found["upper"].sel(parameter="beta").values == pytest.approx(0.25)
     assert found["upper_open"].sel(parameter="beta").values.all()
     assert fit_many(data, x=own[0])["x"].dims == ("pulse",)
@@ -164,7 +166,7 @@ def test_curvature_is_that_of_a_published_example() -> None:
 
 
 def test_everything_is_labelled() -> None:
-    found = intervals(fit_many(falling(0.01, 0.05, 0.01), direction="down"))
+    found = profile_intervals(fit_many(falling(0.01, 0.05, 0.01), direction="down"))
     for name, variable in found.variables.items():
         assert variable.attrs.get("units"), name
         assert variable.attrs.get("long_name"), name
@@ -185,10 +187,10 @@ def test_bad_arguments_are_named(
 ) -> None:
     fits = fit_many(falling(0.01, 0.05, 0.01), direction="down", **options)  # type: ignore[arg-type]
     with pytest.raises(InputError) as caught:
-        intervals(fits, **change)  # type: ignore[arg-type]
+        profile_intervals(fits, **change)  # type: ignore[arg-type]
     assert said in str(caught.value)
 
 
 def test_what_is_no_fit_is_an_error() -> None:
     with pytest.raises(InputError):
-        intervals(xr.Dataset())
+        profile_intervals(xr.Dataset())

@@ -22,7 +22,7 @@ def start(
     folder: Path, *more: str, seeds: int = 4, new_group: bool = False
 ) -> subprocess.Popen[str]:
     command = [
-        sys.executable, "-m", "ddk.cli.main", "compare", "--task", "digits", "--quick",
+        sys.executable, "-m", "ddk.cli", "compare", "--task", "digits", "--quick",
         "--models", "raw,sum", "--seeds", str(seeds), "--out", str(folder), *more,
     ]  # fmt: skip
     return subprocess.Popen(
@@ -84,7 +84,7 @@ def test_stopped_by_a_signal_it_says_so(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_the_commands_load_is_one_line() -> None:
     code = (
-        "import builtins, sys\nfrom ddk.cli.main import main\n"
+        "import builtins, sys\nfrom ddk.cli import main\n"
         "print([m for m in ('typer', 'numpy', 'devicephys') if m in sys.modules])\n"
         "load = builtins.__import__\n"
         "def stopped(name, *rest):\n"

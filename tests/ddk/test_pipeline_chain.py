@@ -35,7 +35,7 @@ SIMULATED = ("loop", "pulses", "campaign")
 
 
 def start(source: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ddk.cli.main", "pipeline", str(source), "--out", str(out)]
+    command = [sys.executable, "-m", "ddk.cli", "pipeline", str(source), "--out", str(out)]
     return subprocess.Popen(
         [*command, "--workers", "1"],
         cwd=ROOT,

@@ -145,7 +145,7 @@ def test_ctrl_c_while_the_commands_load_is_one_line(program: str, moment: str) -
 
 def test_ctrl_c_of_the_started_program_shows_no_traceback() -> None:
     code = (
-        "import builtins, sys\nfrom devicephys.cli.main import main\n"
+        "import builtins, sys\nfrom devicephys.cli import main\n"
         "heavy = ('typer', 'numpy', 'h5py', 'pydantic')\n"
         "print([m for m in heavy if m in sys.modules], flush=True)\n"
         "load = builtins.__import__\n"

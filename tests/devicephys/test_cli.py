@@ -54,7 +54,7 @@ def test_a_missing_compiler_is_said_before_anything_is_written(tmp_path: Path) -
         ({"CC": "nicc -O2"}, "error: the C compiler 'nicc', which the variable CC names"),
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "devicephys.cli.main", "iv", "--out", str(tmp_path / "run")],
+            [sys.executable, "-m", "devicephys.cli", "iv", "--out", str(tmp_path / "run")],
             cwd=ROOT,
             env={**environment, **extra},
             capture_output=True,
@@ -106,7 +106,7 @@ def test_info_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.fem
 def test_info_finds_this_installation_well() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "devicephys.cli.main", "info"],
+        [sys.executable, "-m", "devicephys.cli", "info"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,7 +25,7 @@ from devicephys.verification.balances import find_mpiexec
 pytestmark = pytest.mark.fem
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "devicephys.cli.main"]
+COMMAND = [sys.executable, "-m", "devicephys.cli"]
 #: the environment of a person who installed the toolkit; the checkout need not be installed
 SEARCH = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SEARCH, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}

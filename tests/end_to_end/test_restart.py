@@ -24,7 +24,7 @@ from devicephys.verification.balances import find_mpiexec
 pytestmark = [pytest.mark.fem, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "devicephys.cli.main"]
+COMMAND = [sys.executable, "-m", "devicephys.cli"]
 SEARCH = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SEARCH, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
 TRAIN = ("pulses", "--preset", "quick", "--count", "12", "--seed", "3", "--device-number", "1")

@@ -20,9 +20,12 @@ class Layout:
 
     Attributes
     ----------
-    positive, negative : for each output, the column that carries it and the one subtracted.
-    column_tiles, row_tiles : slices of columns and of inputs that belong to one tile.
-    columns : how many there are.
+    positive, negative : ndarray
+        For each output, the column that carries it and the one subtracted.
+    column_tiles, row_tiles : tuple of slice
+        Slices of columns and of inputs that belong to one tile.
+    columns : int
+        Number of columns.
     """
 
     positive: np.ndarray
@@ -55,7 +58,8 @@ def layout_of(shape: tuple[int, ...], tile: Any, mapping: Mapping) -> Layout:
 
     Raises
     ------
-    InputError : a tile that holds no weight.
+    InputError
+        A tile that holds no weight.
     """
     outputs, inputs = shape
     try:

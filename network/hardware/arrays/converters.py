@@ -50,7 +50,8 @@ class Converter:
 
         Raises
         ------
-        InputError : no finite values, or bits or percentile out of range.
+        InputError
+            No finite values, or bits or percentile out of range.
         """
         numbers = np.asarray(values, float)
         if not numbers.size or not np.isfinite(numbers).all():

@@ -32,18 +32,29 @@ class CrossbarSettings:
 
     Attributes
     ----------
-    mapping : scheme, conductance window, largest weight.
-    tile : rows and columns of one physical array.
-    lines : line resistances; None for ideal lines.
-    solver : "exact" nodal analysis of each tile, or "fast" (error in `Crossbar.line_error`).
-    access : resistance [ohm] of the open transistor in series with each cell.
-    write : error of the written conductances.
-    faults : shares of failed cells.
-    read : noise of each cell in each read.
-    dac, adc : converters of the inputs and of the columns of each tile (in units of the outputs).
-    subtract : where the two cells of a weight are subtracted: "digital", after the ADC, or
-        "analog", before it.
-    temperature : in text, with ``conduction`` the law; None leaves conductances as written.
+    mapping : Mapping, optional
+        Scheme, conductance window, largest weight.
+    tile : pair of int, default (128, 128)
+        Rows and columns of one physical array.
+    lines : LineResistance or None, optional
+        Line resistances; None for ideal lines.
+    solver : {"exact", "fast"}, default "exact"
+        Exact nodal analysis of each tile, or a fast one (error in `Crossbar.line_error`).
+    access : float, ohm, default 0.0
+        Resistance of the open transistor in series with each cell.
+    write : WriteError or None, optional
+        Error of the written conductances.
+    faults : Faults or None, optional
+        Shares of failed cells.
+    read : ReadNoise or None, optional
+        Noise of each cell in each read.
+    dac, adc : Converter or None, optional
+        Converters of the inputs and of the columns of each tile (in units of the outputs).
+    subtract : {"digital", "analog"}, default "digital"
+        Where the two cells of a weight are subtracted: "digital", after the ADC, or "analog",
+        before it.
+    temperature : str or None, optional
+        Temperature as text, with ``conduction`` the law; None leaves conductances as written.
     """
 
     mapping: Mapping = Mapping()  # noqa: RUF009 - frozen, nothing is shared that can change
@@ -76,24 +87,33 @@ class Crossbar:
 
     Parameters
     ----------
-    matrix : (outputs, inputs), any real numbers; ``crossbar @ x`` is what it makes of
-        ``matrix @ x``.
-    settings : `CrossbarSettings`; or give its fields as keywords.
-    rng : draws write errors and failed cells once, and read noise in each product.
-
-    Without line resistance, noise, failed cells and converters ``crossbar @ x`` equals
-    ``matrix @ x`` to the last bit: errors are kept as deviations from the wanted weights.
+    matrix : array_like, shape (outputs, inputs)
+        The weights, any real numbers; ``crossbar @ x`` is what it makes of ``matrix @ x``.
+    settings : CrossbarSettings or None, optional
+        What the array is like; or give its fields as keywords.
+    rng : numpy.random.Generator or None, optional
+        Draws write errors and failed cells once, and read noise in each product.
 
     Attributes
     ----------
-    conductance : cells [S] by physical column, (columns, inputs).
-    failed : map of failed cells as `Faults.draw`, same shape, or None.
-    weights : the matrix as the array holds it, lines included, (outputs, inputs).
-    line_error : of the fast solver, the largest error over the tiles; 0 for the exact one.
+    conductance : ndarray, shape (columns, inputs), S
+        Conductances of the cells by physical column.
+    failed : ndarray or None
+        Map of failed cells as of `Faults.draw`, same shape, or None.
+    weights : ndarray, shape (outputs, inputs)
+        The matrix as the array holds it, lines included.
+    line_error : float
+        Largest error of the fast solver over the tiles; 0 for the exact one.
 
     Raises
     ------
-    InputError : a matrix, a setting or a tile that makes no sense, weights beyond the window.
+    InputError
+        A matrix, a setting or a tile that makes no sense, weights beyond the window.
+
+    Notes
+    -----
+    Without line resistance, noise, failed cells and converters ``crossbar @ x`` equals
+    ``matrix @ x`` to the last bit: errors are kept as deviations from the wanted weights.
     """
 
     def __init__(
@@ -270,9 +290,11 @@ class Crossbar:
     def with_converters(self, x: Any, *, dac: int | None, adc: int | None) -> Self:
         """The same array with ``dac`` and ``adc`` bits (None: ideal), calibrated on x (inputs, k).
 
+
         Raises
         ------
-        InputError : zero bits, inputs that do not fit.
+        InputError
+            Zero bits, inputs that do not fit.
         """
         x = np.asarray(x, float)
         if x.ndim != 2 or x.shape[0] != self.shape[1]:

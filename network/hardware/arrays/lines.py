@@ -51,7 +51,8 @@ class LineResistance:
 
         Raises
         ------
-        InputError : no unit, a wrong one, or a negative resistance.
+        InputError
+            No unit, a wrong one, or a negative resistance.
         """
         row = to_si(segment, "ohm", "segment")
         return cls(
@@ -76,8 +77,10 @@ class Tridiagonal:
 
     Parameters
     ----------
-    diagonal : (n, lines), the first axis along the line; every matrix diagonally dominant.
-    coupling : conductance of a segment; the off-diagonal is its negative.
+    diagonal : ndarray, shape (n, lines)
+        The first axis along the line; every matrix diagonally dominant.
+    coupling : float
+        Conductance of a segment; the off-diagonal is its negative.
     """
 
     def __init__(self, diagonal: np.ndarray, coupling: float) -> None:

@@ -60,16 +60,21 @@ def solve_array(
 
     Parameters
     ----------
-    conductance : cells [S], (rows, columns), >= 0; 0 is an open cell.
-    voltages : at the left ends of the rows [V], (rows,) or (rows, inputs).
-    lines : resistances; all may be 0.
-    method : "direct", "lines" (needs row and column segments above 0), or "auto", the faster that
-        is possible.
+    conductance : array_like, shape (rows, columns), S
+        Conductances of the cells, >= 0; 0 is an open cell.
+    voltages : array_like, shape (rows,) or (rows, inputs), V
+        Voltages at the left ends of the rows.
+    lines : LineResistance
+        Resistances; all may be 0.
+    method : {"auto", "direct", "lines"}, default "auto"
+        "lines" needs row and column segments above 0; "auto" is the faster that is possible.
 
     Raises
     ------
-    InputError : shapes, numbers or a method that make no sense.
-    SolverError : the iterations do not converge.
+    InputError
+        Shapes, numbers or a method that make no sense.
+    SolverError
+        The iterations do not converge.
     """
     cells = checked_conductance(conductance)
     try:
@@ -99,7 +104,10 @@ def transfer_matrix(conductance: Any, lines: LineResistance, method: str = "auto
 
     Raises
     ------
-    InputError, SolverError : as `solve_array`.
+    InputError
+        As `solve_array`.
+    SolverError
+        As `solve_array`.
     """
     cells = checked_conductance(conductance)
     if lines.ideal:

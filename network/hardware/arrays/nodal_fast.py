@@ -5,7 +5,7 @@ do not: voltages along a line then follow from one tridiagonal system. The produ
 shares attenuates each cell on its own (``local``). What is left is that rows feed each other
 through the columns. It is almost of rank one, since what one column lifts is nearly the same for
 all rows, and a Nystroem step from two exact solutions of the whole array, all rows driven and all
-columns driven, takes it in:
+columns driven, takes it in::
 
     T = L + c d' / sum(c),    c = (T - L) 1,   d = (T - L)' 1,    L = w o G' o a.
 
@@ -33,10 +33,12 @@ class Approximation:
 
     Attributes
     ----------
-    error : largest deviation of a column's current from the exact one over ``tested`` inputs,
-        relative to the largest exact current of that input.
-    attenuation : share of its ideal current that each cell delivers locally, (rows, columns); with
-        it changes of cells are followed without another solution.
+    error : float
+        Largest deviation of a column's current from the exact one over ``tested`` inputs, relative
+        to the largest exact current of that input.
+    attenuation : ndarray, shape (rows, columns)
+        Share of its ideal current that each cell delivers locally; with it changes of cells are
+        followed without another solution.
     """
 
     matrix: np.ndarray
@@ -77,15 +79,21 @@ def approximate_transfer(
 
     Parameters
     ----------
-    conductance : cells [S], (rows, columns).
-    lines : resistances.
-    rng : draws the normal inputs, of both signs, on which the error is measured.
-    tests : how many of them; 0 leaves the error NaN and saves the time.
+    conductance : array_like, shape (rows, columns), S
+        Conductances of the cells.
+    lines : LineResistance
+        Resistances.
+    rng : numpy.random.Generator
+        Draws the normal inputs, of both signs, on which the error is measured.
+    tests : int, default 2
+        How many of them; 0 leaves the error NaN and saves the time.
 
     Raises
     ------
-    InputError : numbers that make no sense.
-    SolverError : as `solve_array`.
+    InputError
+        Numbers that make no sense.
+    SolverError
+        As `solve_array`.
     """
     cells = checked_conductance(conductance)
     if tests < 0:

@@ -74,9 +74,12 @@ class Polarity:
 
     Attributes
     ----------
-    voltages : amplitudes [V], their sizes, (n,).
-    alpha, beta : of one pulse, (n,).
-    spreads : scatter at each strength.
+    voltages : ndarray, shape (n,), V
+        Sizes of the amplitudes.
+    alpha, beta : ndarray, shape (n,)
+        Alpha and beta of one pulse.
+    spreads : tuple of Spread
+        Scatter at each strength.
     """
 
     voltages: np.ndarray
@@ -94,9 +97,12 @@ class KineticCells:
 
     Parameters
     ----------
-    window : conductances [S] at y = 0 and y = 1.
-    reset, set : pulses of the two polarities.
-    width : of a pulse [s].
+    window : ConductanceWindow
+        Conductances [S] at y = 0 and y = 1.
+    reset, set : Polarity
+        Pulses of the two polarities.
+    width : float, s
+        Width of a pulse.
     """
 
     window: ConductanceWindow
@@ -118,15 +124,20 @@ class KineticCells:
 
         Parameters
         ----------
-        reset, set : tables; without one for SET its pulses are as strong as those of RESET.
-        width, initial_resistance : which of the tables', where they have several.
-        window : of the conductance; by default that of the RESET table: the means of its lowest
+        reset : AlphaBetaTable
+            Table of RESET.
+        set : AlphaBetaTable or None, optional
+            Table of SET; without one its pulses are as strong as those of RESET.
+        width, initial_resistance : str or Quantity, optional
+            Which of the tables', where they have several.
+        window : ConductanceWindow or None, optional
+            Window of the conductance; by default that of the RESET table: the means of its lowest
             and highest conductance over all settings.
 
         Raises
         ------
-        InputError : a setting not in the table, a table of mirrored trains, none with two
-            conductances.
+        InputError
+            A setting not in the table, a table of mirrored trains, none with two conductances.
         """
         told = {"width": width, "initial_resistance": initial_resistance}
         down, seconds = _polarity(reset, told, "reset")

@@ -62,10 +62,15 @@ class ConductionActivation:
 
     Attributes
     ----------
-    low, high : activation energies [eV] at the low and the high end of ``window``, linear between
-        as in the device's material law; 0.16 and 0 eV in the shipped device.
-    window : conductances [S] at ``reference``.
-    reference : temperature [K] at which conductances are stated.
+    low : float, eV, default 0.16
+        Activation energy at the low end of ``window``; linear between the ends as in the device's
+        material law.
+    high : float, eV, default 0.0
+        Activation energy at the high end of ``window``.
+    window : ConductanceWindow, optional
+        Conductances [S] at ``reference``.
+    reference : float, K, default 293.15
+        Temperature at which conductances are stated.
     """
 
     low: float = 0.16
@@ -84,7 +89,8 @@ class ConductionActivation:
 
         Raises
         ------
-        InputError : no unit, or not above 0 K.
+        InputError
+            No unit, or not above 0 K.
         """
         kelvin = to_si(temperature, "K", "temperature")
         if kelvin <= 0:
@@ -105,11 +111,15 @@ class Mapping:
 
     Attributes
     ----------
-    scheme : "differential" or "reference".
-    window : what the cells can hold.
-    limit : the largest size of a weight; that of the given weights if None. The scale [S] is what
-        it takes of the window.
-    beyond : what happens to larger weights: "error" or "clip".
+    scheme : {"differential", "reference"}, default "differential"
+        How weights become cells.
+    window : ConductanceWindow, optional
+        What the cells can hold.
+    limit : float or None, optional
+        The largest size of a weight; that of the given weights if None. The scale [S] is what it
+        takes of the window.
+    beyond : {"error", "clip"}, default "error"
+        What happens to larger weights.
     """
 
     scheme: str = "differential"
@@ -145,7 +155,8 @@ class Mapping:
 
         Raises
         ------
-        InputError : NaN or infinity, or a weight beyond the limit where that is an error.
+        InputError
+            NaN or infinity, or a weight beyond the limit where that is an error.
         """
         if not np.isfinite(weights).all():
             raise InputError("holds NaN or infinity", "weights")
@@ -170,7 +181,8 @@ class Mapping:
 
         Raises
         ------
-        InputError : as `held`.
+        InputError
+            As `held`.
         """
         wanted = self.held(weights) * self.scale(weights)
         if self.scheme == "reference":

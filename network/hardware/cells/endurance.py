@@ -39,14 +39,24 @@ class Endurance:
 
     Attributes
     ----------
-    window : fresh.
-    onset : cycles up to which nothing happens, at ``width``.
-    loss : share of the fresh width lost in each decade beyond.
-    at_high : share of the loss at the high end; the rest lifts the low end.
-    width, exponent : pulses of another width w change the onset by (w/width)^-exponent; 0: not.
-    lifetime, shape : scale (cycles) and shape of the Weibull distribution of lifetimes; None: cells
-        live for ever.
-    steps : "absolute" or "relative"; see the module's text.
+    window : ConductanceWindow, optional
+        The fresh window.
+    onset : float, default 1e6
+        Cycles up to which nothing happens, at ``width``.
+    loss : float, default 0.15
+        Share of the fresh width lost in each decade beyond.
+    at_high : float, default 0.5
+        Share of the loss at the high end; the rest lifts the low end.
+    width : float, s, default 100e-9
+        Width of the pulses for which ``onset`` holds.
+    exponent : float, default 0.0
+        Pulses of another width w change the onset by (w/width)^-exponent; 0: not.
+    lifetime : float or None, optional
+        Scale of the Weibull distribution of lifetimes, in cycles; None: cells live for ever.
+    shape : float, default 1.5
+        Shape of that distribution.
+    steps : {"absolute", "relative"}, default "absolute"
+        What steps are counted in, see the module's text.
     """
 
     window: ConductanceWindow = ARTICLE_WINDOW
@@ -80,12 +90,15 @@ class Endurance:
 
         Parameters
         ----------
-        cycles : how many the cells have had, from 0.
-        width : of their pulses, as text; by default that of this model.
+        cycles : float
+            How many the cells have had, from 0.
+        width : str or Quantity, optional
+            Width of their pulses, as text; by default that of this model.
 
         Raises
         ------
-        InputError : a negative number of cycles, a width that is no time above 0.
+        InputError
+            A negative number of cycles, a width that is no time above 0.
         """
         not_negative(cycles, "cycles")
         seconds = self.width if width is None else to_si(width, "s", "width")
@@ -139,13 +152,16 @@ def against_cycles(
 
     Parameters
     ----------
-    evaluate : takes a number of cycles, returns the figure (0 to 1), usually by a network with a
+    evaluate : callable
+        Takes a number of cycles, returns the figure (0 to 1), usually by a network with a
         `HardwareRealisation` whose ``cycles`` it sets.
-    cycles : numbers of cycles, rising.
+    cycles : sequence of float
+        Numbers of cycles, rising.
 
     Raises
     ------
-    InputError : no or falling numbers of cycles.
+    InputError
+        No or falling numbers of cycles.
     """
     import xarray as xr
 

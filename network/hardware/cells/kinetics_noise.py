@@ -58,11 +58,16 @@ class KineticsNoise:
 
     Attributes
     ----------
-    alpha, beta : deviations from one pulse train to the next ("cycle to cycle").
-    device_alpha, device_beta : deviations from one device to the next; fixed for a chip.
-    correlation : of alpha and beta, both over cycles and over devices.
-    relative : whether deviations are shares of alpha and beta instead of numbers.
-    per : whether a cycle is a whole "train" of pulses or every single "pulse".
+    alpha, beta : float, default 0.0
+        Deviations from one pulse train to the next ("cycle to cycle").
+    device_alpha, device_beta : float, default 0.0
+        Deviations from one device to the next; fixed for a chip.
+    correlation : float, default 0.0
+        Correlation of alpha and beta, both over cycles and over devices.
+    relative : bool, default False
+        Whether deviations are shares of alpha and beta instead of numbers.
+    per : {"train", "pulse"}, default "train"
+        Whether a cycle is a whole train of pulses or every single pulse.
     """
 
     alpha: float = 0.0
@@ -91,12 +96,17 @@ class KineticsNoise:
 
         Parameters
         ----------
-        setting : amplitude, width, initial_resistance as text.
-        per, scale : as in `TableKinetics`.
+        **setting : dict, optional
+            The setting: amplitude, width, initial_resistance as text.
+        per : str, default "train"
+            As in `TableKinetics`.
+        scale : float, default 1.0
+            As in `TableKinetics`.
 
         Raises
         ------
-        InputError : a setting outside of the table.
+        InputError
+            A setting outside of the table.
         """
         spread = spread_at(table, **setting)
         factor = spread.cycle if spread.cycle.any() else spread.device
@@ -133,18 +143,24 @@ class KineticsNoise:
 
         Parameters
         ----------
-        alpha, beta : nominal values, which broadcast against ``shape``.
-        kind : "device" or "cycle": which of the two scatters.
-        shape : of the deviations.
-        rng : draws them.
+        alpha, beta : ndarray
+            Nominal values, which broadcast against ``shape``.
+        kind : {"device", "cycle"}
+            Which of the two scatters.
+        shape : tuple of int
+            Shape of the deviations.
+        rng : numpy.random.Generator
+            Generator that draws them.
 
         Returns
         -------
-        Two arrays that broadcast against ``shape``; zeros where nothing scatters.
+        alpha, beta : ndarray
+            Deviations that broadcast against ``shape``; zeros where nothing scatters.
 
         Raises
         ------
-        InputError : no generator, where something scatters.
+        InputError
+            No generator, where something scatters.
         """
         by_alpha, by_beta = self.spread().draw(kind, shape, rng)
         return (by_alpha * alpha, by_beta * beta) if self.relative else (by_alpha, by_beta)
@@ -180,12 +196,15 @@ def spread_at(
 
     Parameters
     ----------
-    cells : `single_cells` of the table, to save time where it is asked often.
-    setting : amplitude, width, initial_resistance as text, as for `AlphaBetaTable.lookup`.
+    cells : list of list of AlphaBetaTable or None, optional
+        `single_cells` of the table, to save time where it is asked often.
+    **setting : dict, optional
+        The setting: amplitude, width, initial_resistance as text, as for `AlphaBetaTable.lookup`.
 
     Raises
     ------
-    InputError : a setting outside of the table.
+    InputError
+        A setting outside of the table.
     """
     table.lookup(**setting)  # says what is wrong with the setting
     cells = single_cells(table) if cells is None else cells
@@ -224,11 +243,15 @@ class TableKinetics:
 
     Parameters
     ----------
-    table : an `AlphaBetaTable`.
-    per : whether a cycle is a whole "train" or every single "pulse".
-    scale : factor on alpha and beta of the table, where a network counts time in other steps than
+    table : AlphaBetaTable
+        An `AlphaBetaTable`.
+    per : {"train", "pulse"}, default "train"
+        Whether a cycle is a whole train or every single pulse.
+    scale : float, default 1.0
+        Factor on alpha and beta of the table, where a network counts time in other steps than
         pulses: dt = scale pulses.
-    digits : wanted pairs that agree in so many significant digits share a setting.
+    digits : int, default 6
+        Wanted pairs that agree in so many significant digits share a setting.
     """
 
     def __init__(
@@ -246,7 +269,8 @@ class TableKinetics:
 
         Raises
         ------
-        InputError : negative numbers, a table without a valid entry.
+        InputError
+            Negative numbers, a table without a valid entry.
         """
         key = (float(f"{alpha:.{self.digits}g}"), float(f"{beta:.{self.digits}g}"))
         if key not in self._settings:

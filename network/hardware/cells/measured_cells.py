@@ -23,15 +23,22 @@ class MeasuredCells:
 
     Attributes
     ----------
-    window : conductances [S].
-    edges : places across the window (0 to 1) at which steps are given, rising, (k,).
-    up, down : mean steps (shares of the window) at the places, (k,).
-    up_deviation, down_deviation : their scatter from pulse to pulse, (k,).
-    device : deviation of a device's mean step, as a share of it.
-    reading : deviation of one read [S] that the trains held, for `ReadNoise`; `pulsed` leaves it
-        out.
-    up_voltage, down_voltage : amplitudes [V].
-    width : of a pulse [s].
+    window : ConductanceWindow
+        Conductances [S].
+    edges : ndarray, shape (k,)
+        Places across the window, from 0 to 1, at which steps are given, rising.
+    up, down : ndarray, shape (k,)
+        Mean steps at the places as shares of the window.
+    up_deviation, down_deviation : ndarray, shape (k,)
+        Their scatter from pulse to pulse.
+    device : float, default 0.0
+        Deviation of a device's mean step, as a share of it.
+    reading : float, S, default 0.0
+        Deviation of one read that the trains held, for `ReadNoise`; `pulsed` leaves it out.
+    up_voltage, down_voltage : float, V
+        Amplitudes.
+    width : float, s
+        Width of a pulse.
     """
 
     window: ConductanceWindow
@@ -63,11 +70,20 @@ class MeasuredCells:
 
         Parameters
         ----------
-        up, down : conductances after identical SET and RESET pulses, in any unit, (pulses,) or
-            (pulses, trains). Their common range (0.5 to 99.5 %) becomes ``window``.
-        window : conductances that a cell is to have.
-        up_amplitude, down_amplitude, width : of the pulses, as text; they give energy and time.
-        places : intervals across the window. One without two steps takes its neighbours'.
+        up, down : array_like, shape (pulses,) or (pulses, trains)
+            Conductances after identical SET and RESET pulses, in any unit. Their common range (0.5
+            to 99.5 %) becomes ``window``.
+        window : ConductanceWindow
+            Conductances that a cell is to have.
+        up_amplitude, down_amplitude, width : str or Quantity
+            Amplitudes and width of the pulses, as text; they give energy and time.
+        places : int, default 12
+            Intervals across the window. One without two steps takes its neighbours'.
+
+        Raises
+        ------
+        InputError
+            Trains too short or without numbers.
 
         Notes
         -----
@@ -75,10 +91,6 @@ class MeasuredCells:
         its variance, which is taken off that of the steps. Mean steps are those of the train
         averaged over `_SMOOTH` pulses; the scatter is one number for all places. ``device``
         cannot be had from one device's trains.
-
-        Raises
-        ------
-        InputError : trains too short or without numbers.
         """
         trains = []
         for name, values in (("up", up), ("down", down)):

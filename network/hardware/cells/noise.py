@@ -97,8 +97,10 @@ class Faults:
 
     Parameters
     ----------
-    stuck_low, stuck_high : stuck at the low and at the high end of the window.
-    open : not connected, 0 S.
+    stuck_low, stuck_high : float, default 0.0
+        Shares of cells that are stuck at the low and at the high end of the window.
+    open : float, default 0.0
+        Share of cells that are not connected, 0 S.
     """
 
     stuck_low: float = 0.0
@@ -144,13 +146,19 @@ class TelegraphNoise:
 
     Attributes
     ----------
-    amplitude : median over cells of the drop of conductance while the trap is full, as a share.
-    spread : deviation of its logarithm over cells.
-    share : of cells that have an active trap.
-    capture, emission : mean times [s] with the trap empty and full.
-    exponent : the amplitude goes with (G/``conductance``)^-exponent, as narrow filaments feel a
-        trap more; 0 for none.
-    conductance : [S], at which ``amplitude`` holds.
+    amplitude : float
+        Median over cells of the drop of conductance while the trap is full, as a share.
+    spread : float, default 0.0
+        Deviation of the amplitude's logarithm over cells.
+    share : float, default 1.0
+        Share of cells that have an active trap.
+    capture, emission : float, s, default 1e-3
+        Mean times with the trap empty and full.
+    exponent : float, default 0.0
+        The amplitude goes with (G/``conductance``)^-exponent, as narrow filaments feel a trap more;
+        0 for none.
+    conductance : float, S, default 100e-6
+        Conductance at which ``amplitude`` holds.
     """
 
     amplitude: float
@@ -198,7 +206,8 @@ class Traps:
 
         Raises
         ------
-        InputError : no unit, negative.
+        InputError
+            No unit, negative.
         """
         seconds = to_si(time, "s", "time")
         not_negative(seconds, "time")

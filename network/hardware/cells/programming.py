@@ -101,28 +101,44 @@ def write_and_verify(
 
     Parameters
     ----------
-    cells : how cells answer to pulses: `KineticCells`, `MeasuredCells` or another `CellModel`.
-    target : conductances [S], any shape.
-    rng : draws devices, cycles and read noise.
-    tolerance : largest error that a read may find in a cell that is done.
-    max_pulses : after which a cell is given up.
-    start : conductances [S] before; the low end of the window if None.
-    read : noise of a read.
-    reads : how many reads each verification averages. With noise beyond the tolerance, single reads
+    cells : CellModel
+        How cells answer to pulses: `KineticCells`, `MeasuredCells` or another `CellModel`.
+    target : array_like, S
+        Wanted conductances, of any shape.
+    rng : numpy.random.Generator
+        Draws devices, cycles and read noise.
+    tolerance : str or Quantity, default "2 uS"
+        Largest error that a read may find in a cell that is done.
+    max_pulses : int, default 200
+        Pulses after which a cell is given up.
+    start : array_like, S, optional
+        Conductances before; the low end of the window if None.
+    read : ReadNoise or None, optional
+        Noise of a read.
+    reads : int, default 1
+        How many reads each verification averages. With noise beyond the tolerance, single reads
         pass cells that are only found to be right.
-    read_voltage, read_time : of one read; they give its energy and time.
-    failed : map of failed cells as of `Faults.draw`, which pulses do not move.
-    outside : "fail" or "clip" for targets outside of the window by more than the tolerance.
-    traced : of how many cells that have some way to go the course is kept.
+    read_voltage : str or Quantity, default "0.1 V"
+        Voltage of one read.
+    read_time : str or Quantity, default "100 ns"
+        Duration of one read.
+    failed : ndarray or None, optional
+        Map of failed cells as of `Faults.draw`, which pulses do not move.
+    outside : {"fail", "clip"}, default "fail"
+        What becomes of targets outside of the window by more than the tolerance.
+    traced : int, default 8
+        Number of cells that have some way to go of which the course is kept.
 
     Returns
     -------
-    `Programming`. Energy of a pulse: V^2 G t with the conductance before it, transistor and cell
-    taken as one.
+    Programming
+        What was written, and how. Energy of a pulse: V^2 G t with the conductance before it,
+        transistor and cell taken as one.
 
     Raises
     ------
-    InputError : numbers or shapes that make no sense.
+    InputError
+        Numbers or shapes that make no sense.
     """
     goal = _checked_target(target)
     rng = generator(rng, "write-and-verify")

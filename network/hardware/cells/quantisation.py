@@ -37,15 +37,20 @@ def fake_quantise(
 
     Parameters
     ----------
-    values : any shape; the dtype is kept.
-    bits : 2 to 24.
-    axis : along which each entry has its own range, e.g. -1 for the outputs of a weight; None for
+    values : ndarray
+        What is quantised, of any shape; the dtype is kept.
+    bits : int
+        Number of bits, 2 to 24.
+    axis : int or None, optional
+        Axis along which each entry has its own range, e.g. -1 for the outputs of a weight; None for
         one range.
-    method : range by "max", "percentile" (99.9 %) or "mse", the least square error.
+    method : {"max", "percentile", "mse"}, default "max"
+        How the range is found: by the maximum, the 99.9 % percentile, or the least square error.
 
     Raises
     ------
-    InputError : bits or method out of range, NaN.
+    InputError
+        Bits or method out of range, NaN.
     """
     if checked_bits(bits, "bits") < 2:
         raise InputError("one bit cannot hold a sign", "bits", "Use 2 bits or more")
@@ -91,17 +96,24 @@ class Quantisation(Ideal):
 
     Parameters
     ----------
-    bits : of the weights, 2 to 24; None leaves them.
-    activation_bits : of the outputs of DDK and dense layers; None leaves them.
-    per_output : one range of weights for each output instead of one for each layer.
-    method : how weights' ranges are found: "max", "percentile" or "mse".
-    track : whether ranges of activations follow the data that pass through (for training); each
-        batch moves them by a tenth.
-    ranges : converters of activations by layer name, as `calibrate` finds them.
+    bits : int or None
+        Bits of the weights, 2 to 24; None leaves them.
+    activation_bits : int or None, optional
+        Bits of the outputs of DDK and dense layers; None leaves them.
+    per_output : bool, default False
+        Whether there is one range of weights for each output instead of one for each layer.
+    method : {"max", "percentile", "mse"}, default "max"
+        How weights' ranges are found.
+    track : bool, default False
+        Whether ranges of activations follow the data that pass through (for training); each batch
+        moves them by a tenth.
+    ranges : dict of str to Converter or None, optional
+        Converters of activations by layer name, as `calibrate` finds them.
 
     Raises
     ------
-    InputError : bits or a method out of range.
+    InputError
+        Bits or a method out of range.
     """
 
     def __init__(
@@ -166,17 +178,22 @@ class Quantisation(Ideal):
 
         Parameters
         ----------
-        network : with ``logits(x, realise=...)``.
-        x : samples.
-        percentile : share of the sizes that the range holds, in %.
+        network : _Runs
+            What has ``logits(x, realise=...)``.
+        x : ndarray
+            The samples.
+        percentile : float, default 100.0
+            Share of the sizes that the range holds, in %.
 
         Returns
         -------
-        The converters by layer name, which are kept in ``ranges`` too.
+        dict of str to Converter
+            The converters by layer name, which are kept in ``ranges`` too.
 
         Raises
         ------
-        InputError : no activation bits, or NaN among the outputs.
+        InputError
+            No activation bits, or NaN among the outputs.
         """
         if self.activation_bits is None:
             raise InputError("activations are not quantised", "activation_bits", "Give their bits")
@@ -225,14 +242,19 @@ def post_training(
 
     Parameters
     ----------
-    network : trained.
-    bits : of weights, and of activations where asked for.
-    x : samples to calibrate activations with; needs no labels.
-    activations : whether they are quantised too.
+    network : _Runs
+        The trained network.
+    bits : int
+        Bits of weights, and of activations where asked for.
+    x : ndarray or None, optional
+        Samples to calibrate activations with; needs no labels.
+    activations : bool, default False
+        Whether they are quantised too.
 
     Raises
     ------
-    InputError : as `Quantisation` and `Quantisation.calibrate`.
+    InputError
+        As `Quantisation` and `Quantisation.calibrate`.
     """
     found = Quantisation(bits, bits if activations else None, per_output=per_output, method=method)
     if activations:

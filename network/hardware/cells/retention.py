@@ -1,5 +1,7 @@
 """Drift of conductances between writing and reading, with the activation energy of the device.
 
+::
+
     G(t) = Gend + (G0 - Gend) exp(-(t/tau)^b),    tau = tau0 exp(Ea/kT)
 
 ``tau`` is given at one temperature and follows Ea to any other. Ea may scatter from cell to cell.
@@ -28,11 +30,16 @@ class Retention:
 
     Attributes
     ----------
-    activation : Ea [eV].
-    time : tau [s] at ``reference`` [K].
-    end : conductance [S] towards which cells drift.
-    stretch : b, 1 for a plain exponential.
-    spread : deviation of Ea over cells [eV].
+    activation : float, eV
+        Activation energy Ea of the mean cell.
+    time : float
+        Time constant tau [s] at ``reference`` [K].
+    end : float, S
+        Conductance towards which cells drift.
+    stretch : float, default 1.0
+        Exponent b, 1 for a plain exponential.
+    spread : float, eV, default 0.0
+        Deviation of Ea over cells.
     """
 
     activation: float
@@ -76,7 +83,8 @@ class Retention:
 
         Raises
         ------
-        InputError : no unit, or not above 0 K.
+        InputError
+            No unit, or not above 0 K.
         """
         kelvin = to_si(temperature, "K", "temperature")
         if kelvin <= 0:
@@ -102,12 +110,15 @@ class Retention:
 
         Parameters
         ----------
-        conductance : at the start [S].
-        activation : Ea of each cell [eV], of `cells`; that of the mean cell if None.
+        conductance : ndarray, S
+            Conductance at the start.
+        activation : array_like, eV, optional
+            Activation energy Ea of each cell, of `cells`; that of the mean cell if None.
 
         Raises
         ------
-        InputError : no unit, a negative time.
+        InputError
+            No unit, a negative time.
         """
         seconds = to_si(time, "s", "time")
         not_negative(seconds, "time")

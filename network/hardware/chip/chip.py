@@ -84,10 +84,14 @@ class Chip:
 
     Attributes
     ----------
-    name, title : of the description.
-    scheme : how weights become cells, "differential" or "reference".
-    values : SI floats by the names of `FIELDS`.
-    sources : where each comes from.
+    name, title : str
+        Name and title of the description.
+    scheme : {"differential", "reference"}
+        How weights become cells.
+    values : mapping of str to float
+        SI floats by the names of `FIELDS`.
+    sources : mapping of str to str
+        Where each comes from.
     """
 
     name: str
@@ -102,12 +106,15 @@ class Chip:
 
         Parameters
         ----------
-        data : a mapping of name, title, scheme, and values with sources.
-        where : what errors say of its origin.
+        data : mapping
+            A mapping of name, title, scheme, and values with sources.
+        where : str, default "chip"
+            What errors say of its origin.
 
         Raises
         ------
-        InputError : an entry is missing, unknown, without source, or of the wrong unit or size.
+        InputError
+            An entry is missing, unknown, without source, or of the wrong unit or size.
         """
         if not isinstance(data, dict):
             raise InputError("is no description of a chip", where, "Give name, scheme and values")
@@ -212,12 +219,15 @@ def load_chip(name: str | os.PathLike[str]) -> Chip:
 
     Parameters
     ----------
-    name : of the preset, or path of the file.
+    name : str or Path
+        Name of the preset, or path of the file.
 
     Raises
     ------
-    InputError : no such preset; the file is no YAML or describes no chip.
-    StorageError : there is no such file, or it cannot be read.
+    InputError
+        No such preset; the file is no YAML or describes no chip.
+    StorageError
+        There is no such file, or it cannot be read.
     """
     text = os.fspath(name)
     if text in presets():

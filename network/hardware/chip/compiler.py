@@ -44,18 +44,25 @@ def compile_network(
 
     Parameters
     ----------
-    network : trained.
-    chip : description.
-    layout : of `network.hardware.chip.layouts.LAYOUTS`.
-    largest_weight : weight at the end of the window; that of each layer if None.
-    table : an `AlphaBetaTable` that says which pulses realise alpha and beta; without one the
-        chip's own amplitude and width stand in the list of pulses.
-    miss : largest distance, as a share, at which pulses of the table may miss alpha and beta.
+    network : Network
+        The trained network.
+    chip : Chip
+        Description of the chip.
+    layout : str, default "separate"
+        One of `network.hardware.chip.layouts.LAYOUTS`.
+    largest_weight : float or None, optional
+        Weight at the end of the window; that of each layer if None.
+    table : AlphaBetaTable or None, optional
+        An `AlphaBetaTable` that says which pulses realise alpha and beta; without one the chip's
+        own amplitude and width stand in the list of pulses.
+    miss : float, default 0.05
+        Largest distance, as a share, at which pulses of the table may miss alpha and beta.
 
     Raises
     ------
-    InputError : a layer that a chip cannot hold, more tiles than it has, weights beyond the
-        window, alpha and beta that the table does not reach.
+    InputError
+        A layer that a chip cannot hold, more tiles than it has, weights beyond the window, alpha
+        and beta that the table does not reach.
     """
     from network.ddk.layer import DDKLayer
 

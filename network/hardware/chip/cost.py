@@ -35,12 +35,18 @@ class LayerCost:
 
     Attributes
     ----------
-    load : its work.
-    energy : by part [J].
-    latency : [s].
-    tiles : it would take alone.
-    devices : cells in use.
-    conversions : of its ADCs.
+    load : Load
+        Work of the layer.
+    energy : dict of str to float, J
+        Energy by part.
+    latency : float, s
+        Time of one inference.
+    tiles : int
+        Tiles that the layer would take alone.
+    devices : int
+        Cells in use.
+    conversions : int
+        Conversions of its ADCs.
     """
 
     load: Load
@@ -57,9 +63,14 @@ class Cost:
 
     Attributes
     ----------
-    chip : name.
-    layers : of the network.
-    tiles, area : of the whole [m^2].
+    chip : str
+        Name of the chip.
+    layers : tuple of LayerCost
+        Figures of the layers of the network.
+    tiles : int
+        Tiles of the whole.
+    area : float, m^2
+        Area of the whole.
     """
 
     chip: str
@@ -121,15 +132,20 @@ def cost(loads: Sequence[Load], chip: Chip, *, layout: str = "separate", tiles: 
 
     Parameters
     ----------
-    loads : of `network.hardware.chip.loads`.
-    chip : description.
-    layout : of `LAYOUTS`; in "separate" and "packed" each DDK cell has a row and a column of its
+    loads : sequence of Load
+        Loads of `network.hardware.chip.loads`.
+    chip : Chip
+        Description of the chip.
+    layout : str, default "separate"
+        One of `LAYOUTS`; in "separate" and "packed" each DDK cell has a row and a column of its
         own, so that all are read at once; in the others they share a column and are read in turn.
-    tiles : of the compiled network; None adds up those of the layers.
+    tiles : int or None, optional
+        Tiles of the compiled network; None adds up those of the layers.
 
     Raises
     ------
-    InputError : no such layout, or nothing to cost.
+    InputError
+        No such layout, or nothing to cost.
     """
     if layout not in LAYOUTS:
         raise InputError(f"there is no layout '{layout}'", "layout", closest(layout, LAYOUTS))

@@ -19,7 +19,8 @@ def check_free(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    StorageError : something is there that is not to be replaced, or the folder above is missing.
+    StorageError
+        Something is there that is not to be replaced, or the folder above is missing.
     """
     check_place(path)
     if path.is_dir() and any(path.iterdir()):
@@ -39,7 +40,8 @@ def write_folder(
 
     Raises
     ------
-    StorageError : see `check_free`; the disk is full. Nothing is left behind.
+    StorageError
+        See `check_free`; the disk is full. Nothing is left behind.
     """
     from network.hardware.chip.pulse_list import write_pulses
     from network.plots.hardware import save

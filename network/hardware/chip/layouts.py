@@ -33,13 +33,20 @@ class Block:
 
     Attributes
     ----------
-    layer : name.
-    kind : "matrix", "ddk" (a column of DDK cells) or "ddk-diagonal" (a square, cells on its
-        diagonal).
-    height, width : rows and columns that it takes.
-    inputs : first and last + 1 input (bias last) of a matrix, or cell of a DDK layer.
-    columns : first and last + 1 physical column of the matrix.
-    tile, row, column : its place.
+    layer : str
+        Name of the layer.
+    kind : {"matrix", "ddk", "ddk-diagonal"}
+        "matrix", "ddk" (a column of DDK cells) or "ddk-diagonal" (a square, cells on its diagonal).
+    height, width : int
+        Rows and columns that the block takes.
+    inputs : pair of int
+        First and last + 1 input (bias last) of a matrix, or cell of a DDK layer.
+    columns : pair of int, default (0, 0)
+        First and last + 1 physical column of the matrix.
+    tile : int, default -1
+        Number of the tile; -1 before the block has a place.
+    row, column : int, default 0
+        First row and column of the block in its tile.
     """
 
     layer: str
@@ -72,13 +79,17 @@ def arrange(
 
     Parameters
     ----------
-    blocks : none higher or wider than a tile; in the order of the layers.
-    layout : of `LAYOUTS`.
-    rows, columns, tiles : of the chip.
+    blocks : sequence of Block
+        None higher or wider than a tile; in the order of the layers.
+    layout : str
+        One of `LAYOUTS`.
+    rows, columns, tiles : int
+        Rows, columns and tiles of the chip.
 
     Raises
     ------
-    InputError : no such strategy, or more tiles are needed than the chip has.
+    InputError
+        No such strategy, or more tiles are needed than the chip has.
     """
     if layout not in LAYOUTS:
         raise InputError(f"there is no layout '{layout}'", "layout", closest(layout, LAYOUTS))

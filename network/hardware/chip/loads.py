@@ -29,15 +29,24 @@ class Load:
 
     Attributes
     ----------
-    name : of the layer.
-    kind : "matrix" (weights in cells), "ddk" (cells that pulses change), or "digital".
-    inputs, outputs : of a matrix, the bias being one more input where there is one.
-    uses : vectors that the matrix multiplies in one inference.
-    cells, steps : of a DDK layer: how many sequences at once, and pulses to each.
-    macs : as counted; a DDK step counts as 2.
-    activations : activation functions computed after it.
-    share : mean conductance of its cells as a share of the window.
-    stage : "features" or "classifier".
+    name : str
+        Name of the layer.
+    kind : {"matrix", "ddk", "digital"}
+        "matrix" (weights in cells), "ddk" (cells that pulses change), or "digital".
+    inputs, outputs : int, default 0
+        Inputs and outputs of a matrix, the bias being one more input where there is one.
+    uses : int, default 1
+        Vectors that the matrix multiplies in one inference.
+    cells, steps : int, default 0
+        Cells and steps of a DDK layer: how many sequences at once, and pulses to each.
+    macs : int, default 0
+        As counted; a DDK step counts as 2.
+    activations : int, default 0
+        Activation functions computed after it.
+    share : float, default 0.15
+        Mean conductance of its cells as a share of the window.
+    stage : {"features", "classifier"}, default "classifier"
+        Which part it belongs to.
     """
 
     name: str
@@ -58,7 +67,8 @@ def network_loads(network: Network) -> list[Load]:
 
     Raises
     ------
-    InputError : a layer that arrays cannot hold, e.g. a control that is not the DDK layer.
+    InputError
+        A layer that arrays cannot hold, e.g. a control that is not the DDK layer.
     """
     from network.ddk.layer import DDKLayer
 
@@ -105,7 +115,8 @@ def compared_loads(name: str) -> list[Load]:
 
     Raises
     ------
-    InputError : no such network.
+    InputError
+        No such network.
     """
     if name not in COMPARED:
         raise InputError(f"there is no network '{name}'", "compared", closest(name, COMPARED))

@@ -37,15 +37,27 @@ class Placement:
 
     Attributes
     ----------
-    layout : of `LAYOUTS`.
-    chip : description.
-    input_shape, classes, notes : of the network; ``notes`` may name its classes.
-    layers : its layers in order, as class, configuration and arrays; a dense one has its scale
-        [S per unit of weight] in the place of weights.
-    blocks : places of its cells.
-    cells : conductances [S] (height, width) of the matrix blocks, None for DDK cells.
-    pulses : by DDK layer, what its pulses are like.
-    schedule : what happens when in one inference: layer, start and end [s], tiles.
+    layout : str
+        One of `LAYOUTS`.
+    chip : Chip
+        Description of the chip.
+    input_shape : tuple of int
+        Shape of one sample of the network.
+    classes : int
+        Number of classes.
+    notes : mapping
+        Notes of the network, which may name its classes.
+    layers : tuple of mapping
+        Its layers in order, as class, configuration and arrays; a dense one has its scale [S per
+        unit of weight] in the place of weights.
+    blocks : tuple of Block
+        Places of its cells.
+    cells : tuple of ndarray or None, S
+        Conductances (height, width) of the matrix blocks, None for DDK cells.
+    pulses : mapping of str to mapping
+        By DDK layer, what its pulses are like.
+    schedule : tuple of mapping
+        What happens when in one inference: layer, start and end [s], tiles.
     """
 
     layout: str
@@ -69,7 +81,8 @@ class Placement:
 
         Raises
         ------
-        InputError : no such layer, or cells of it are missing.
+        InputError
+            No such layer, or cells of it are missing.
         """
         told = next((x for x in self.layers if x["name"] == layer and "scale" in x), None)
         if told is None:
@@ -89,7 +102,8 @@ class Placement:
 
         Raises
         ------
-        InputError : cells are missing, or a layer is not known.
+        InputError
+            Cells are missing, or a layer is not known.
         """
         layers = [_layer(told) for told in self.layers]
         made = Network(layers, self.input_shape, self.classes)
@@ -118,16 +132,20 @@ class Placement:
 
         Parameters
         ----------
-        path : of the file to make.
-        overwrite : replace an existing file.
+        path : str or Path
+            Path of the file to make.
+        overwrite : bool, default False
+            Replace an existing file.
 
         Returns
         -------
-        The path.
+        Path
+            The path.
 
         Raises
         ------
-        StorageError : the file exists, or cannot be written.
+        StorageError
+            The file exists, or cannot be written.
         """
         blocks = []
         for block, cells in zip(self.blocks, self.cells, strict=True):
@@ -169,11 +187,13 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
 
     Returns
     -------
-    The placement; every cell is there once, on the chip and within its window.
+    Placement
+        The placement; every cell is there once, on the chip and within its window.
 
     Raises
     ------
-    StorageError : no such file, not a placement, or damaged.
+    StorageError
+        No such file, not a placement, or damaged.
     """
     path = Path(path)
     found = read_json(path, "Name the placement.json of 'ddk-network compile'")

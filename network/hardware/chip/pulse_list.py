@@ -80,7 +80,7 @@ def _features(placement: Placement, name: str, told: Any) -> Iterator[tuple[Any,
 
 
 def _setting(told: Any, cell: int, step: int, number: int) -> int:
-    """Which pair a cell has at a step; pairs are (banks, *channels or 1, steps or 1)."""
+    """Which pair a cell has at a step; pairs are `(banks, *channels or 1, steps or 1)`."""
     if number == 1:
         return 0
     banks, *inner, last = told["pair_shape"]

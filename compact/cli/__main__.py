@@ -1,0 +1,5 @@
+"""``python -m compact.cli``."""
+
+from compact.cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""``python -m ddk.cli``."""
+
+from ddk.cli import main
+
+main()

@@ -1,0 +1,5 @@
+"""``python -m devicephys.cli``."""
+
+from devicephys.cli import main
+
+main()
