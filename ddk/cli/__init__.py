@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Entry point of the console script; the commands load inside, so that Ctrl-C ends them well."""
+    """Entry point of the console script; the commands load inside, so Ctrl-C ends them well."""
     with one_line_if_stopped():
         from ddk.cli.commands import app
 
