@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError, one_line, shorten
 from devicephys.device.quantity import (
     Concentration,
@@ -19,7 +20,6 @@ from devicephys.device.quantity import (
     NonNegativeEnergy,
     NonNegativeLength,
     Number,
-    Parameter,
     Provenance,
     Rate,
     Switch,
