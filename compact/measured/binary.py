@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import importlib
 import io
+import warnings
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+import h5py
 import numpy as np
 
-from compact.measured.columns import VALUES
-from compact.measured.headings import role_of
-from compact.measured.table import LARGEST, Cell, Column, Table, printable
+from compact.measured.columns import VALUES, role_of
+from compact.measured.table import LARGEST, Cell, Column, FileOptions, Table, printable
 from compact.measured.text import from_rows
 from compact.measured.units import split_unit
 from ddkbase.errors import InputError, closest, one_line, shorten
 from ddkbase.mat_file import mat_arrays
 
-__all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "which_variable"]
+__all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
 
 _CELLS = LARGEST // 8
 
 
-def read_xlsx(content: bytes, path: str, sheet: str | int | None) -> Table:
+def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
     """The table of one sheet of a workbook; needs openpyxl.
 
     Raises
     ------
     InputError
-        No openpyxl, no workbook, several sheets and none told, no numbers, a formula whose value
+        No openpyxl, no workbook, several sheets and none named, no numbers, a formula whose value
         was not saved.
     """
+    sheet = options.sheet
     try:
-        openpyxl: Any = importlib.import_module("openpyxl")
+        openpyxl: Any = importlib.import_module("openpyxl")  # optional
     except ImportError:
         raise InputError(
             "XLSX files need the package openpyxl, which is not installed",
@@ -53,13 +55,13 @@ def read_xlsx(content: bytes, path: str, sheet: str | int | None) -> Table:
     if isinstance(sheet, int) and not isinstance(sheet, bool):
         if not 1 <= sheet <= len(names):
             raise InputError(f"there is no sheet {sheet}", path, f"Sheets 1 to {len(names)}")
-        chosen = names[sheet - 1]
+        title = names[sheet - 1]
     elif sheet is not None:
         if sheet not in sheets:
             raise InputError(
                 f"there is no sheet {shorten(sheet)}", path, closest(str(sheet), names)
             )
-        chosen = sheet
+        title = sheet
     elif len(filled) != 1:
         if not filled:
             raise InputError("holds no value", path, "A table of numbers is expected")
@@ -67,20 +69,20 @@ def read_xlsx(content: bytes, path: str, sheet: str | int | None) -> Table:
             f"{len(filled)} sheets hold data", path, "Pass sheet=...: " + ", ".join(filled[:12])
         )
     else:
-        chosen = filled[0]
-    place = f"{path}, sheet '{chosen}'"
+        title = filled[0]
+    where = f"{path}, sheet '{title}'"
     formulas = attempt(lambda: load(False), path, "an XLSX workbook")
-    written = dict(attempt(lambda: _cells(formulas[chosen]), path, "a readable sheet"))
-    for number, cells in sheets[chosen]:
+    written = dict(attempt(lambda: _cells(formulas[title]), path, "a readable sheet"))
+    for number, cells in sheets[title]:
         for k, cell in enumerate(written.get(number, [])):
             blank = k >= len(cells) or cells[k] is None
             if blank and isinstance(cell, str) and cell.startswith("="):
                 raise InputError(
                     f"the value of the formula {shorten(cell)} was not saved",
-                    f"{place}, row {number}, column {k + 1}",
+                    f"{where}, row {number}, column {k + 1}",
                     "Open the file in a spreadsheet program and save it, or save it as CSV",
                 )
-    return from_rows(sheets[chosen], place, "row", [])
+    return from_rows(sheets[title], where, "row", [])
 
 
 def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
@@ -107,22 +109,27 @@ def _cell(value: Any) -> Cell:
     return str(value)
 
 
-def read_mat(content: bytes, path: str, variable: str | None) -> Table:
+def refuse_xls(content: bytes, path: str, options: FileOptions) -> NoReturn:
+    """Raise InputError: the format of Excel before 2007 is not read."""
+    raise InputError("is an old Excel file (XLS)", path, "Save it as XLSX or CSV")
+
+
+def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
     """The variables of a MATLAB file, structures unfolded; version 7.3 is read by h5py.
 
     Raises
     ------
     InputError
-        No such file, several variables and none told.
+        No such file, several variables and none named.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
         arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
-    return _from_arrays(arrays, path, variable)
+    return _from_arrays(arrays, path, options.variable)
 
 
-def read_npz(content: bytes, path: str, variable: str | None) -> Table:
+def read_npz(content: bytes, path: str, options: FileOptions) -> Table:
     """The arrays of an NPZ or NPY file; pickled objects are refused."""
     if content[:2] == b"PK":
         _refuse_bomb(content, path, "an NPZ file")
@@ -133,7 +140,7 @@ def read_npz(content: bytes, path: str, variable: str | None) -> Table:
             return {"array": loaded}
         return {name: loaded[name] for name in loaded.files}
 
-    return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, variable)
+    return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, options.variable)
 
 
 def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Table:
@@ -160,24 +167,24 @@ def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Tab
     if not usable:
         raise InputError("holds no array of numbers", path)
     lengths = {array.shape for array in usable.values()}
-    known = {n: a for n, a in usable.items() if a.ndim == 1 and role_of(split_unit(n)[0])}
+    recognised = {n: a for n, a in usable.items() if a.ndim == 1 and role_of(split_unit(n)[0])}
     if len(usable) == 1:
         name, array = next(iter(usable.items()))
         return _from_matrix(name, array, path)
-    if len({a.shape for a in known.values()}) == 1 and any(
-        role_of(split_unit(n)[0]) in VALUES for n in known
+    if len({a.shape for a in recognised.values()}) == 1 and any(
+        role_of(split_unit(n)[0]) in VALUES for n in recognised
     ):
-        chosen = known
+        columns = recognised
     elif len(lengths) == 1 and next(iter(usable.values())).ndim == 1:
-        chosen = usable
+        columns = usable
     else:
         raise which_variable(list(usable), path)
-    table = Table(path, [], range(1, next(iter(chosen.values())).size + 1), "element")
+    table = Table(path, [], range(1, next(iter(columns.values())).size + 1), "element")
     table.decimal_comma = False
-    left = [n for n in usable if n not in chosen]
+    left = [n for n in usable if n not in columns]
     if left:
         table.assume("not used: variables " + ", ".join(left[:8]))
-    for k, (name, array) in enumerate(chosen.items()):
+    for k, (name, array) in enumerate(columns.items()):
         heading, unit = split_unit(name)
         table.columns.append(Column(heading, unit, array.astype(float), k + 1))
     return table
@@ -202,8 +209,6 @@ def _from_matrix(name: str, array: np.ndarray, path: str) -> Table:
 
 
 def _hdf5(content: bytes) -> dict[str, Any]:
-    import h5py
-
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
@@ -228,8 +233,6 @@ def _refuse_bomb(content: bytes, path: str, what: str) -> None:
 
 def attempt[T](work: Callable[[], T], path: str, what: str) -> T:
     """What ``work`` returns; whatever a library trips over means that the file is not ``what``."""
-    import warnings
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

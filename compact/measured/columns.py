@@ -1,19 +1,31 @@
-"""What the columns of a foreign table are: by the user's word, else by their headings."""
+"""What the columns of a measured table are: as the user says, else by their headings.
+
+A new spelling of a heading goes into `HEADINGS`, one of a direction into `UP` or `DOWN`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from compact.measured.headings import LOGARITHM, direction_in, role_of, without_number
-from compact.measured.table import Column, Table, is_empty, looks_numeric
+from compact.measured.table import Cell, Column, Table, is_empty, looks_numeric
 from compact.measured.units import is_relative, quantity_of, split_unit
 from ddkbase.errors import InputError, closest, shorten
 
-__all__ = ["QUANTITY", "VALUES", "Roles", "assign", "find_column"]
+__all__ = [
+    "QUANTITY",
+    "VALUES",
+    "Roles",
+    "assign",
+    "direction_in",
+    "direction_of",
+    "find_column",
+    "is_known",
+    "role_of",
+]
 
 QUANTITY = {
     "conductance": "S",
@@ -24,6 +36,36 @@ QUANTITY = {
     "width": "s",
 }
 VALUES = ("conductance", "resistance", "current")
+HEADINGS: dict[str, set[str]] = {
+    "conductance": {"g", "cond", "conductance", "gread", "conductivity", "g read", "read g"},
+    "resistance": {"r", "res", "resistance", "rread", "r read", "read r"},
+    "current": {"i", "current", "iread", "i read", "read i"},
+    "voltage": {"v", "u", "voltage", "vread", "v read", "read v"},
+    "amplitude": {
+        "amplitude", "amp", "pulse amplitude", "pulse voltage", "pulse height", "write voltage",
+        "v pulse", "vpulse", "v write", "vwrite", "v p", "voltage amplitude", "v amp",
+    },
+    "width": {
+        "width", "pulse width", "duration", "pulse duration", "pulse length", "t pulse", "pw",
+        "t width", "write width",
+    },
+    "pulse": {
+        "pulse", "pulses", "pulse number", "pulse no", "pulse no.", "pulse nr", "pulse index",
+        "pulse count", "pulse id", "n", "no", "no.", "nr", "nr.", "#", "number", "index", "idx",
+        "n pulse", "n pulses", "number of pulses", "pulse #", "#pulse", "step", "pulsenumber",
+    },
+    "train": {
+        "train", "cycle", "device", "cell", "run", "sweep", "trace", "series", "sample", "loop",
+        "train number", "cycle number", "device number", "dev", "cycle no", "device id", "cell id",
+        "cycle index", "utterance",
+    },
+    "direction": {
+        "direction", "dir", "polarity", "operation", "op", "up/down", "set/reset", "mode", "ltp/ltd"
+    },
+}  # fmt: skip
+UP = {"up", "set", "pot", "potentiation", "ltp", "increase", "+", "+1", "1", "p"}
+DOWN = {"down", "reset", "dep", "depression", "ltd", "decrease", "-", "-1", "d"}
+_LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log")
 
 
 @dataclass
@@ -61,9 +103,9 @@ def find_column(table: Table, key: object, name: str) -> Column:
         raise InputError(
             f"{shorten(key)} names no column", name, "Give a heading, or a number from 1"
         )
-    wanted = split_unit(key)[0].lower()
+    spelling = split_unit(key)[0].lower()
     hits = [c for c in table.columns if key.strip() == c.name]
-    hits = hits or [c for c in table.columns if c.name and c.name.lower() == wanted]
+    hits = hits or [c for c in table.columns if c.name and c.name.lower() == spelling]
     if len(hits) == 1:
         return hits[0]
     if hits:
@@ -78,7 +120,7 @@ def find_column(table: Table, key: object, name: str) -> Column:
     raise InputError(f"there is no column {shorten(key)}", f"{table.path}, {name}", hint)
 
 
-def assign(table: Table, told: Mapping[str, Any], wide: bool | None) -> Roles:
+def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
     """The role of each column.
 
     Parameters
@@ -94,7 +136,7 @@ def assign(table: Table, told: Mapping[str, Any], wide: bool | None) -> Roles:
     InputError
         It cannot be told which columns hold the values.
     """
-    roles, taken = _as_told(table, told)
+    roles, taken = _as_given(table, given)
     unused: list[Column] = []
     candidates: dict[str, list[Column]] = {kind: [] for kind in VALUES}
     others: list[Column] = []
@@ -113,7 +155,7 @@ def assign(table: Table, told: Mapping[str, Any], wide: bool | None) -> Roles:
             candidates[role].append(column)
         else:
             others.append(column)
-    if told.get("train") is not None:
+    if given.get("train") is not None:
         unused += [c for c in roles.train if c.number not in taken]
         roles.train = [c for c in roles.train if c.number in taken]
     if roles.values:
@@ -124,41 +166,41 @@ def assign(table: Table, told: Mapping[str, Any], wide: bool | None) -> Roles:
     return roles
 
 
-def _as_told(table: Table, told: Mapping[str, Any]) -> tuple[Roles, set[int]]:
+def _as_given(table: Table, given: Mapping[str, Any]) -> tuple[Roles, set[int]]:
     roles = Roles()
     taken: set[int] = set()
 
     def columns(name: str) -> list[Column]:
-        keys = told.get(name)
+        keys = given.get(name)
         if keys is None:
             return []
-        found = [
+        matches = [
             find_column(table, key, name)
             for key in (keys if isinstance(keys, list | tuple) else [keys])
         ]
-        for column in found:
+        for column in matches:
             if column.number in taken:
                 raise InputError(f"{column.title} is told to be two things", table.path)
             taken.add(column.number)
-        return found
+        return matches
 
-    kinds = [kind for kind in VALUES if told.get(kind) is not None]
+    kinds = [kind for kind in VALUES if given.get(kind) is not None]
     if len(kinds) > 1:
         raise InputError(
             f"both {kinds[0]} and {kinds[1]} are told", table.path, "Give only one of them"
         )
     for kind in kinds:
         roles.kind, roles.values = kind, columns(kind)
-    voltage = told.get("voltage")
+    voltage = given.get("voltage")
     if isinstance(voltage, float):
         roles.voltage = voltage
     elif voltage is not None:
         roles.voltage = columns("voltage")[0]
     for name in ("pulse", "direction"):
-        found = columns(name)
-        if len(found) > 1:
+        matches = columns(name)
+        if len(matches) > 1:
             raise InputError("is told to be several columns", f"{table.path}, {name}")
-        setattr(roles, name, found[0] if found else None)
+        setattr(roles, name, matches[0] if matches else None)
     roles.train = columns("train")
     return roles, taken
 
@@ -201,9 +243,9 @@ def _choose_values(
             + " taken as conductance"
         )
     for column in roles.values:
-        if LOGARITHM.search(column.name):
+        if _LOGARITHM.search(column.name):
             raise InputError(
-                "holds logarithms", table.place(column), "Convert them to plain values first"
+                "holds logarithms", table.where(column), "Convert them to plain values first"
             )
     if len(roles.values) > 1 and (wide is False or roles.train):
         titles = ", ".join(c.title for c in roles.values)
@@ -228,11 +270,11 @@ def _by_number(table: Table, column: Column) -> str | None:
     """Role of a heading with a number behind it ("G1", "cycle 2"), or of an unnamed first column
     that counts."""
     if column.name:
-        base = without_number(column.name)
+        base = _without_number(column.name)
         role = role_of(base)
         if role is None and direction_in(base):
             bare = re.sub(r"(?i)[_\s-]*\b(up|down|set|reset|pot|dep|ltp|ltd)\b[_\s-]*", " ", base)
-            role = role_of(without_number(re.sub(r"(?i)_(up|down|set|reset)", " ", bare)))
+            role = role_of(_without_number(re.sub(r"(?i)_(up|down|set|reset)", " ", bare)))
         return role if role in VALUES else None
     if column.number != 1 or len(table.columns) == 1 or any(c.name for c in table.columns):
         return None
@@ -253,3 +295,45 @@ def _note(table: Table, roles: Roles, unused: list[Column]) -> None:
     if unused:
         titles = ", ".join(c.title for c in sorted(unused, key=lambda c: c.number)[:8])
         table.assume(f"not used: {titles}" + (", ..." if len(unused) > 8 else ""))
+
+
+def role_of(heading: str) -> str | None:
+    """The role that a heading without its unit names; None if it is not known."""
+    text = re.sub(r"[_\s]+", " ", heading.strip().lower()).strip(" :")
+    for role, spellings in HEADINGS.items():
+        if text in spellings:
+            return role
+    if text.startswith("read ") or text.endswith(" read"):
+        return role_of(text.removeprefix("read ").removesuffix(" read"))
+    return None
+
+
+def direction_in(heading: str) -> str | None:
+    """The direction that a word of a heading names: "up", "down" or None."""
+    tokens = set(re.split(r"[_\s,;:()-]+", heading.strip().lower())) - {""}
+    longer = {w for w in tokens if len(w) > 1 and not w.lstrip("+-").isdigit()}
+    up, down = bool(longer & UP), bool(longer & DOWN)
+    return None if up == down else "up" if up else "down"
+
+
+def direction_of(cell: Cell) -> str | None:
+    """The direction that a cell names ("up", "RESET", "-1"); None if it names none."""
+    if isinstance(cell, float):
+        cell = f"{cell:g}"
+    text = str(cell or "").strip().lower()
+    text = text.removesuffix(".0")
+    return "up" if text in UP else "down" if text in DOWN else None
+
+
+def is_known(cells: Sequence[Cell]) -> bool:
+    """Whether a row has a heading whose name or unit is known."""
+    for cell in cells:
+        name, unit = split_unit(str(cell or ""))
+        if unit or role_of(_without_number(name)) or direction_in(name):
+            return True
+    return False
+
+
+def _without_number(name: str) -> str:
+    """A heading without the number behind it: "G" for "G 12"."""
+    return re.sub(r"[\s_.#-]*\d+$", "", name)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import h5py
 import numpy as np
+import xarray as xr
 
 from compact.measured.binary import attempt, which_variable
-from compact.measured.columns import VALUES
-from compact.measured.headings import role_of
-from compact.measured.table import LARGEST, Column, Table
+from compact.measured.columns import VALUES, role_of
+from compact.measured.table import LARGEST, Column, FileOptions, Table
 from ddkbase.errors import InputError, closest, shorten
+from ddkbase.records import validate
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["look_into", "read_netcdf"]
+__all__ = ["probe_hdf5", "read_netcdf"]
 
 
-def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | None) -> Table:
+def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
     """A NetCDF file as a long table: its dimensions but that of pulses tell the trains apart.
 
     ``initial_conductance`` of the file becomes pulse 0.
@@ -27,20 +26,19 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
     Raises
     ------
     InputError
-        No NetCDF file, no such variable or dimension, or several and none told.
+        No NetCDF file, no such variable or dimension, or several and none named.
     StorageError
         A record of the toolkit that is not valid.
     """
-    import xarray as xr
-
+    pulse = str(options.pulse) if options.pulse else None
     engine = "scipy" if content[:3] == b"CDF" else "h5netcdf"
 
     def load() -> xr.Dataset:
         if engine == "h5netcdf":
-            look_into(io.BytesIO(content))
-        options: dict[str, Any] = {} if engine == "scipy" else {"phony_dims": "access"}
+            probe_hdf5(io.BytesIO(content))
+        backend: dict[str, Any] = {} if engine == "scipy" else {"phony_dims": "access"}
         with xr.open_dataset(
-            io.BytesIO(content), engine=engine, decode_times=False, **options
+            io.BytesIO(content), engine=engine, decode_times=False, **backend
         ) as ds:
             if ds.nbytes > 5 * LARGEST:
                 raise ValueError(f"it unpacks to more than {5 * LARGEST} bytes")
@@ -48,10 +46,8 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
 
     ds = attempt(load, path, "a NetCDF file")
     if ds.attrs.get("schema") == "PulseTrace":
-        from ddkbase.records import validate
-
         validate(ds, "PulseTrace", where=path)
-    variable = _variable(ds, variable, path)
+    variable = _variable(ds, options.variable, path)
     main = ds[variable]
     dims = [str(d) for d in main.dims]
     axis = pulse if pulse in dims else next((d for d in dims if role_of(d) == "pulse"), "")
@@ -101,35 +97,33 @@ def read_netcdf(content: bytes, path: str, variable: str | None, pulse: str | No
     return table
 
 
-def look_into(file: Any) -> None:
+def probe_hdf5(file: Any) -> None:
     """Read of an HDF5 file, or its path, what h5netcdf looks at first.
 
     Where that fails, h5netcdf leaves a mess on stderr; h5py raises one of its many exceptions.
     """
-    import h5py
-
     with h5py.File(file, "r") as handle:
         handle.attrs.get("_nc3_strict")
 
 
-def _variable(ds: xr.Dataset, told: str | None, path: str) -> str:
+def _variable(ds: xr.Dataset, given: str | None, path: str) -> str:
     numeric = [str(n) for n, v in ds.data_vars.items() if v.ndim and v.dtype.kind in "fiu"]
-    if told is None:
+    if given is None:
         for kind in VALUES:
-            found = [n for n in numeric if role_of(n) == kind]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise which_variable(found, path)
+            matches = [n for n in numeric if role_of(n) == kind]
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                raise which_variable(matches, path)
         if len(numeric) == 1:
             return numeric[0]
         raise which_variable(numeric, path)
-    if told not in ds.variables:
-        hint = closest(told, map(str, ds.variables))
-        raise InputError(f"there is no variable {shorten(told)}", path, hint)
-    if ds[told].dtype.kind not in "fiu" or not ds[told].size or not ds[told].ndim:
-        raise InputError(f"variable {shorten(told)} is no array of numbers", path)
-    return told
+    if given not in ds.variables:
+        hint = closest(given, map(str, ds.variables))
+        raise InputError(f"there is no variable {shorten(given)}", path, hint)
+    if ds[given].dtype.kind not in "fiu" or not ds[given].size or not ds[given].ndim:
+        raise InputError(f"variable {shorten(given)} is no array of numbers", path)
+    return given
 
 
 def _initial(

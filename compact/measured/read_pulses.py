@@ -9,29 +9,70 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from compact.measured.binary import read_mat, read_npz, read_xlsx
+from compact.measured.binary import read_mat, read_npz, read_xlsx, refuse_xls
 from compact.measured.columns import QUANTITY, assign, find_column
-from compact.measured.loops import refuse_loops
+from compact.measured.directions import DIRECTIONS, directed, refuse_loops
 from compact.measured.netcdf import read_netcdf
-from compact.measured.table import LARGEST, Column, Table
+from compact.measured.table import LARGEST, Column, FileOptions, Table
 from compact.measured.text import read_text
 from compact.measured.trains import Train, build
-from compact.measured.turns import DIRECTIONS, directed
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.records import label
 from ddkbase.units import to_si
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["read_pulses"]
+__all__ = ["FORMATS", "Format", "read_pulses"]
 
 Key = str | int
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file and its reader.
+
+    Attributes
+    ----------
+    read : callable
+        The reader: bytes, path (for errors) and `FileOptions` to a `Table`.
+    signatures : tuple of bytes
+        A file of this kind begins with one of them.
+    suffixes : tuple of str
+        Suffixes of its names. Content that no reader takes is refused as damaged under them.
+    marker : bytes
+        Bytes within the content that tell it from another kind with the same signature, where the
+        suffix does not.
+    unsigned : bool
+        Whether there are files of this kind without a signature, so that the suffix decides.
+    """
+
+    read: Callable[[bytes, str, FileOptions], Table]
+    signatures: tuple[bytes, ...]
+    suffixes: tuple[str, ...] = ()
+    marker: bytes = b""
+    unsigned: bool = False
+
+    def fits(self, content: bytes, suffix: str) -> bool:
+        """Whether this reader takes a file."""
+        if content.startswith(self.signatures):
+            return suffix in self.suffixes or self.marker in content
+        return self.unsigned and suffix in self.suffixes
+
+
+#: the first that fits reads the file; what fits none is text
+FORMATS = (
+    Format(read_xlsx, (b"PK",), (".xlsx", ".xlsm"), marker=b"[Content_Types]"),
+    Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
+    Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
+    Format(read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5")),
+    Format(refuse_xls, (b"\xd0\xcf\x11\xe0",)),  # many a text is called .xls
+)
 
 
 def read_pulses(
@@ -100,21 +141,21 @@ def read_pulses(
     """
     content = _content(path)
     name = str(path)
-    told: dict[str, Any] = {
+    given: dict[str, Any] = {
         "conductance": conductance, "resistance": resistance, "current": current, "pulse": pulse,
         "train": train,
     }  # fmt: skip
-    table = _table(content, name, sheet, variable, pulse, delimiter, decimal)
+    table = _table(content, name, FileOptions(sheet, variable, pulse, delimiter, decimal))
     if table.row == "value":  # NetCDF: the dimensions say what `pulse` and `train` would
-        told["pulse"] = "pulse"
-        told["train"] = [c.number for c in table.columns[_position(table) + 1 :]] or None
-    told["voltage"] = _voltage(table, voltage)
+        given["pulse"] = "pulse"
+        given["train"] = [c.number for c in table.columns[_position(table) + 1 :]] or None
+    given["voltage"] = _voltage(table, voltage)
     if isinstance(direction, str) and direction not in (*DIRECTIONS, "split"):
-        told["direction"] = direction
+        given["direction"] = direction
     values = conductance or resistance or current
     if wide is False and isinstance(values, list | tuple) and len(values) > 1:
         raise InputError("several columns of values are told, and wide=False", name)
-    roles = assign(table, told, wide)
+    roles = assign(table, given, wide)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
     if roles.guessed and unit == "1" and (direction is None or direction == "split"):
         refuse_loops(table, trains, split=direction == "split")
@@ -124,11 +165,11 @@ def read_pulses(
 
 def _content(path: str | os.PathLike[str]) -> bytes:
     try:
-        place = Path(path)
-        mode = place.stat().st_mode  # before it is opened: a pipe would wait for its writer
+        file_path = Path(path)
+        mode = file_path.stat().st_mode  # before it is opened: a pipe would wait for its writer
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise InputError("is not a regular file", str(path))
-        with place.open("rb") as file:
+        with file_path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise InputError("no such file", str(path), similar_file(path)) from None
@@ -145,31 +186,14 @@ def _content(path: str | os.PathLike[str]) -> bytes:
     return content
 
 
-def _table(
-    content: bytes,
-    path: str,
-    sheet: str | int | None,
-    variable: str | None,
-    pulse: Key | None,
-    delimiter: str | None,
-    decimal: str | None,
-) -> Table:
+def _table(content: bytes, path: str, options: FileOptions) -> Table:
     suffix = Path(path).suffix.lower()
-    if content.startswith(b"PK") and (
-        suffix in (".xlsx", ".xlsm") or b"[Content_Types]" in content
-    ):
-        return read_xlsx(content, path, sheet)
-    if content.startswith((b"PK", b"\x93NUMPY")):
-        return read_npz(content, path, variable)
-    if content.startswith((b"MATLAB 5.0", b"MATLAB 7.3")) or suffix == ".mat":
-        return read_mat(content, path, variable)
-    if content.startswith((b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")):
-        return read_netcdf(content, path, variable, str(pulse) if pulse else None)
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise InputError("is an old Excel file (XLS)", path, "Save it as XLSX or CSV")
-    if suffix in (".xlsx", ".xlsm", ".nc", ".nc4", ".h5", ".npz", ".npy"):
+    for format_ in FORMATS:
+        if format_.fits(content, suffix):
+            return format_.read(content, path, options)
+    if any(suffix in format_.suffixes for format_ in FORMATS):
         raise InputError(f"is damaged, or not what its name says ({suffix})", path)
-    return read_text(content, path, delimiter, decimal)
+    return read_text(content, path, options)
 
 
 def _position(table: Table) -> int:
@@ -203,26 +227,22 @@ def _units(
         return {kind: units, **{c.name: units for c in values if c.name}}
     if not isinstance(units, Mapping):
         raise InputError(f"{shorten(units)} is neither a unit nor units by column", "units")
-    found = {}
+    by_name = {}
     for key, unit in units.items():
         if not isinstance(unit, str):
             raise InputError(f"{shorten(unit)} is no unit", f"units['{key}']")
         if key in QUANTITY:
-            found[key] = unit
+            by_name[key] = unit
         else:
             column = find_column(table, key, "units")
             column.unit = unit
-            found[column.name or str(column.number)] = unit
-    if kind in found:  # a word for all columns counts more than their headings
-        found |= {c.name: found[kind] for c in values if c.name and c.name not in found}
-    return found
+            by_name[column.name or str(column.number)] = unit
+    if kind in by_name:  # a word for all columns counts more than their headings
+        by_name |= {c.name: by_name[kind] for c in values if c.name and c.name not in by_name}
+    return by_name
 
 
 def _dataset(table: Table, trains: list[Train], unit: str, content: bytes) -> xr.Dataset:
-    import xarray as xr
-
-    from ddkbase.records import label
-
     count = max(t.values.size for t in trains)
     if count * len(trains) > LARGEST // 8:
         raise InputError(f"{len(trains)} trains of up to {count} pulses are too many", table.path)

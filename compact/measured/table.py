@@ -15,6 +15,7 @@ __all__ = [
     "LARGEST",
     "Cell",
     "Column",
+    "FileOptions",
     "Table",
     "has_units_in_cells",
     "is_empty",
@@ -34,6 +35,20 @@ _OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What a user says of a file that its content leaves open; a reader takes what concerns it.
+
+    See the arguments of the same names of `compact.read_pulses`.
+    """
+
+    sheet: str | int | None = None
+    variable: str | None = None
+    pulse: str | int | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
 
 
 @dataclass(eq=False)  # compared by identity: the cells may be an array
@@ -71,14 +86,14 @@ class Table:
         self.path = "".join(c if c.isprintable() else "?" for c in self.path)
         self.assumptions = [printable(note, 400) for note in self.assumptions]
 
-    def place(self, column: Column | None = None, row: int | None = None) -> str:
+    def where(self, column: Column | None = None, row: int | None = None) -> str:
         """Where a cell is, for an error: file, line, column."""
-        parts = [self.path]
+        fields = [self.path]
         if row is not None:
-            parts.append(f"{self.row} {self.lines[row]}")
+            fields.append(f"{self.row} {self.lines[row]}")
         if column is not None:
-            parts.append(column.title)
-        return ", ".join(parts)
+            fields.append(column.title)
+        return ", ".join(fields)
 
     def assume(self, text: str) -> None:
         """Note what was taken for what."""
@@ -124,11 +139,11 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
     Raises
     ------
     InputError
-        A cell that is neither empty nor a finite number (its place is told), mixed units.
+        A cell that is neither empty nor a finite number (it says where), mixed units.
     """
-    place = table.place(column)
+    where = table.where(column)
     unit = column.unit if unit is None else unit
-    factor = unit_factor(unit, quantity, place)
+    factor = unit_factor(unit, quantity, where)
     plain = factor is None
     if len(column.cells) and _all_bare(column.cells):
         values = np.asarray(column.cells, dtype=float)
@@ -142,10 +157,10 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
             if plain and quantity != "1" and _has_bare(column.cells):
                 raise InputError(
                     "some cells of the column have a unit and some have none",
-                    table.place(column, row),
+                    table.where(column, row),
                     "Pass units='...' for those that have none",
                 )
-            value *= unit_factor(own, quantity, table.place(column, row)) or 1.0
+            value *= unit_factor(own, quantity, table.where(column, row)) or 1.0
         elif value == value and abs(value) >= _OVERFLOW:
             value, overflow = np.nan, overflow + 1
         elif factor is not None:
@@ -241,4 +256,4 @@ def _not_a_number(table: Table, column: Column, row: int, cell: Cell) -> InputEr
         hint = "Write numbers without signs between the thousands"
     elif isinstance(cell, str) and "," in cell:
         hint = "Pass decimal=',' if it is a decimal comma"
-    return InputError(f"{shorten(cell)} is not a finite number", table.place(column, row), hint)
+    return InputError(f"{shorten(cell)} is not a finite number", table.where(column, row), hint)

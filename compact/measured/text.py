@@ -7,15 +7,29 @@ understood. What was taken for what stands in `Table.assumptions`.
 from __future__ import annotations
 
 import codecs
+import csv
+import re
+from collections import Counter
+from itertools import pairwise
 
-from compact.measured.headings import is_known
-from compact.measured.signs import DELIMITERS, delimiter_of, settle_decimal, split
-from compact.measured.table import Cell, Column, Table, is_empty, looks_numeric
+from compact.measured.columns import is_known
+from compact.measured.table import (
+    Cell,
+    Column,
+    FileOptions,
+    Table,
+    is_empty,
+    looks_numeric,
+    uses_comma,
+)
 from compact.measured.units import is_relative, quantity_of, split_unit
 from ddkbase.errors import InputError, shorten
 
 __all__ = ["from_rows", "read_text"]
 
+DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space"}
+# "1,000" and "-12,500,000" (with "uS" behind), not "0,125", "1,25" or "1,000e3"
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,eEdD])")
 _COMMENTS = ("#", "%", "//", "!")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,7 +41,7 @@ _BOMS = (
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 
 
-def read_text(content: bytes, path: str, delimiter: str | None, decimal: str | None) -> Table:
+def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     """The table of a text file.
 
     Raises
@@ -35,15 +49,16 @@ def read_text(content: bytes, path: str, delimiter: str | None, decimal: str | N
     InputError
         Not text, no numbers, rows that do not fit their headings.
     """
-    for name, value, known in (
+    delimiter, decimal = options.delimiter, options.decimal
+    for name, value, allowed in (
         ("delimiter", delimiter, (*DELIMITERS, None)),
         ("decimal", decimal, (".", ",", None)),
     ):
-        if value not in known:
+        if value not in allowed:
             raise InputError(
                 f"{shorten(value)} is no {name}",
                 name,
-                "Known: " + ", ".join(repr(k) for k in known if k),
+                "Known: " + ", ".join(repr(k) for k in allowed if k),
             )
     if delimiter == "," and decimal == ",":
         raise InputError("the comma cannot be both delimiter and decimal sign", "delimiter")
@@ -72,7 +87,7 @@ def read_text(content: bytes, path: str, delimiter: str | None, decimal: str | N
 def from_rows(
     rows: list[Row],
     path: str,
-    word: str,
+    row: str,
     assumptions: list[str],
     commented: list[Row] | None = None,
     decimal: str | None = None,
@@ -103,24 +118,24 @@ def from_rows(
         before = [cells for number, cells in commented if number < rows[first][0]]
         if before and _are_names(before[-1], width):
             names = before[-1]
-            assumptions.append(f"the comment before {word} {rows[first][0]} holds the headings")
+            assumptions.append(f"the comment before {row} {rows[first][0]} holds the headings")
     if head > 0:
         skipped = ", ".join(str(number) for number, _ in rows[:head][:5])
         more = ", ..." if head > 5 else ""
-        assumptions.append(f"{word}s {skipped}{more} before the table not read")
+        assumptions.append(f"{row}s {skipped}{more} before the table not read")
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
         raise InputError(
             f"has {width} columns, but there are {len(names)} headings",
-            f"{path}, {word} {number}",
+            f"{path}, {row} {number}",
             "Give each column one heading",
         )
     width = max(width, _filled(names))
-    table = Table(path, [], [number for number, _ in rows[first:]], word, None, assumptions)
+    table = Table(path, [], [number for number, _ in rows[first:]], row, None, assumptions)
     short = [number for number, cells in rows[first:] if len(cells) < width]
     if short:
         table.assume(
-            f"{len(short)} {word}s, the first being {word} {short[0]}, have less than {width} "
+            f"{len(short)} {row}s, the first being {row} {short[0]}, have less than {width} "
             "columns; the missing cells taken as empty"
         )
     for k in range(width):
@@ -173,12 +188,12 @@ def _headings(rows: list[Row], first: int) -> tuple[int, list[Cell], list[Cell],
     or units that are known: what follows that one belongs to the table, however odd.
     """
     width = len(rows[first][1])
-    words = [i for i in range(first) if _are_names(rows[i][1], width)]
-    units = [i for i in words if _are_units(rows[i][1])]
-    known = [i for i in words if i not in units and is_known(rows[i][1])]
-    plain = [i for i in words if i not in units]
-    if known:
-        at = known[-1]
+    named = [i for i in range(first) if _are_names(rows[i][1], width)]
+    units = [i for i in named if _are_units(rows[i][1])]
+    recognised = [i for i in named if i not in units and is_known(rows[i][1])]
+    plain = [i for i in named if i not in units]
+    if recognised:
+        at = recognised[-1]
     elif plain and plain[-1] >= first - 1 - (first - 1 in units):
         at = plain[-1]
     elif first - 1 in units:
@@ -201,3 +216,106 @@ def _are_names(cells: list[Cell], width: int) -> bool:
 
 def _filled(cells: list[Cell]) -> int:
     return max((k + 1 for k, c in enumerate(cells) if not is_empty(c)), default=0)
+
+
+def split(line: str, delimiter: str, where: str) -> list[Cell]:
+    """The cells of a line; of one that cannot be split an error at ``place``, or none if that is
+    empty."""
+    if delimiter == " ":
+        return list(line.split())
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        rows = list(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        if not where:
+            return []
+        hint = "Is a quotation mark closed on its line?"
+        raise InputError(f"cannot be split into cells: {error}", where, hint) from None
+    return [cell.strip() for cell in rows[0]] if rows else []
+
+
+def delimiter_of(
+    lines: list[tuple[int, str]], path: str, decimal: str | None, assumptions: list[str]
+) -> str:
+    """The sign between the cells: the one that splits most lines into the same count of numbers."""
+    sample = [lines[i] for i in range(0, len(lines), max(1, len(lines) // 200))]
+    best, score = "", 0.0
+    for sign in DELIMITERS:
+        if sign == "," and decimal == "," and not any('"' in line for _, line in sample):
+            continue
+        counts: Counter[int] = Counter()
+        for _, line in sample:
+            try:
+                cells = split(line, sign, "x")
+            except InputError:
+                continue
+            if len(cells) > 1 and all(looks_numeric(c) or is_empty(c) for c in cells):
+                counts[len(cells)] += 1
+        reached = max(counts.values(), default=0) / len(sample)
+        if reached > score + 0.05:
+            best, score = sign, reached
+    if best == "," and decimal is None:
+        _refuse_ambiguous_comma(sample, path)
+    if best:
+        if best != ",":
+            assumptions.append(f"cells separated by a {DELIMITERS[best]}")
+        return best
+    return ";" if any(";" in line for _, line in sample) else "\t" if decimal == "," else ","
+
+
+def _refuse_ambiguous_comma(sample: list[tuple[int, str]], path: str) -> None:
+    """ "0,5" may be one number or two: refused where nothing tells."""
+    pairs = []
+    for number, line in sample:
+        cells = line.strip().split(",")
+        if len(cells) != 2 or "." in line:
+            if any(looks_numeric(c) for c in cells) or ("," in line and len(cells) == 2):
+                return
+            continue
+        if not any(looks_numeric(c) for c in cells):
+            return  # two headings
+        if all(c.strip().isdigit() or (c[:1] in "+-" and c[1:].isdigit()) for c in cells):
+            pairs.append((number, line.strip(), cells))
+    if not pairs or any(" " in line for _, line, _ in pairs):
+        return
+    firsts = [int(cells[0]) for _, _, cells in pairs]
+    if len(firsts) > 1 and all(b > a for a, b in pairwise(firsts)):
+        return  # counts upwards: a column of pulse numbers
+    number, line, _ = pairs[0]
+    raise InputError(
+        f"{shorten(line)} may be one number with a decimal comma or two numbers",
+        f"{path}, line {number}",
+        "Pass decimal=',' or delimiter=','",
+    )
+
+
+def settle_decimal(table: Table, decimal: str | None) -> None:
+    if decimal is not None:
+        table.decimal_comma = decimal == ","
+        return
+    seen: dict[bool, str] = {}
+    thousands = True  # all commas may stand between thousands
+    for column in table.columns:
+        if not any(isinstance(c, str) and "," in c for other in table.columns for c in other.cells):
+            break
+        for row, cell in enumerate(column.cells):
+            comma = uses_comma(cell)
+            if comma is not None and comma not in seen:
+                seen[comma] = table.where(column, row)
+            thousands = thousands and (not comma or _THOUSANDS.match(str(cell)) is not None)
+    if len(seen) == 2:
+        raise InputError(
+            "numbers with decimal points and with decimal commas in one file",
+            seen[True],
+            f"A point stands at {seen[False].split(', ', 1)[-1]}; pass decimal='.' or decimal=','",
+        )
+    if True in seen and thousands:
+        raise InputError(
+            "every comma stands before three digits: a decimal comma, or one between thousands",
+            seen[True],
+            "Pass decimal=',' if it is a decimal comma; else write the numbers without",
+        )
+    table.decimal_comma = True in seen
+    if table.decimal_comma:
+        table.assume("numbers have a decimal comma")

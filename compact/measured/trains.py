@@ -1,4 +1,4 @@
-"""From columns with known roles to trains: groups, order, gaps, direction, conductance."""
+"""From columns with known roles to trains: conductances, groups, order, gaps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compact.measured.columns import QUANTITY, Roles
-from compact.measured.conductance import conductance_of, has_unit
-from compact.measured.headings import direction_in, direction_of
-from compact.measured.table import Column, Table, is_empty, numbers, printable
+from compact.measured.columns import QUANTITY, Roles, direction_in, direction_of
+from compact.measured.table import (
+    Column,
+    Table,
+    has_units_in_cells,
+    is_empty,
+    numbers,
+    printable,
+)
+from compact.measured.units import is_relative
 from ddkbase.errors import InputError, shorten
 
 __all__ = ["Train", "build"]
@@ -42,7 +48,7 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     extra = {
         name: numbers(table, column, QUANTITY[name], units.get(name))
         for name in ("amplitude", "width")
-        if (column := getattr(roles, name)) is not None and has_unit(table, column, name, units)
+        if (column := getattr(roles, name)) is not None and _has_unit(table, column, name, units)
     }
     pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
     if pulses is None:
@@ -53,17 +59,17 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     trains: list[Train] = []
     relative: set[bool] = set()
     for column in roles.values:
-        values, plain = conductance_of(table, roles, column, units)
+        values, plain = _conductance(table, roles, column, units)
         relative.add(plain)
         if len(relative) > 1:
-            raise InputError("has no unit where others have one", table.place(column))
+            raise InputError("has no unit where others have one", table.where(column))
         for group, rows in _groups(keys, len(values)):
             train = _train(table, roles, column, group, rows, values, pulses, extra)
             if train is not None:
                 trains.append(train)
     if not trains:
         raise InputError("holds no reading after a pulse", table.path)
-    _place(table, trains)
+    _at_pulse_numbers(table, trains)
     _unique_labels(trains)
     return trains, "1" if relative == {True} else "S"
 
@@ -71,10 +77,10 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
 def _groups(keys: list[list[str]], count: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
     if not keys:
         return [((), np.arange(count))]
-    found: dict[tuple[str, ...], list[int]] = {}
+    rows_of: dict[tuple[str, ...], list[int]] = {}
     for row, key in enumerate(zip(*keys, strict=True)):
-        found.setdefault(key, []).append(row)
-    return [(key, np.array(rows)) for key, rows in found.items()]
+        rows_of.setdefault(key, []).append(row)
+    return [(key, np.array(rows)) for key, rows in rows_of.items()]
 
 
 def _train(
@@ -87,7 +93,7 @@ def _train(
     pulses: np.ndarray | None,
     extra: dict[str, np.ndarray],
 ) -> Train | None:
-    """One group of rows as a train, its values sorted but not yet placed; None if it is empty."""
+    """One group of rows as a train, sorted by pulse number, gaps not open yet; None if empty."""
     direction = ""
     if roles.direction is not None:
         direction, group = group[-1], group[:-1]
@@ -96,12 +102,12 @@ def _train(
         if direction:
             table.assume(f"{column.title}: direction '{direction}' by its heading")
     name = column.name or f"column {column.number}"
-    parts = ", ".join(
+    group_text = ", ".join(
         f"{c.name or c.title} {label}" for c, label in zip(roles.train, group, strict=True)
     )
-    label = parts or name
-    if parts and len(roles.values) > 1:
-        label = f"{name}, {parts}"
+    label = group_text or name
+    if group_text and len(roles.values) > 1:
+        label = f"{name}, {group_text}"
     if roles.direction is not None and direction:
         label += f", {direction}"
     order = np.arange(1, rows.size + 1) if pulses is None else pulses[rows]
@@ -118,17 +124,19 @@ def _train(
         raise InputError(
             f"pulse {order[twice[0]]} of train '{label}' stands twice, in {table.row}s {first} "
             f"and {second}",
-            table.place(roles.pulse),
+            table.where(roles.pulse),
             "Remove one of them, or name the column that tells trains apart with train='...'",
         )
     first, last = int(order[0]), int(order[-1])
     if last - first > 1000 + 100 * order.size:
         raise InputError(
             f"train '{label}' has {order.size} values, but pulse numbers from {first} to {last}",
-            table.place(roles.pulse),
+            table.where(roles.pulse),
             "Is that the column of pulse numbers? Pass pulse='...'",
         )
-    train = Train(label, f"{table.path}, {column.title}" + (f", {parts}" if parts else ""))
+    train = Train(
+        label, f"{table.path}, {column.title}" + (f", {group_text}" if group_text else "")
+    )
     train.direction = direction
     if first == 0:
         table.assume("pulse 0 taken as the reading before the first pulse")
@@ -142,8 +150,8 @@ def _train(
     return train
 
 
-def _place(table: Table, trains: list[Train]) -> None:
-    """Give each value its place: pulse k at index k - 1, NaN between.
+def _at_pulse_numbers(table: Table, trains: list[Train]) -> None:
+    """Put pulse k at index k - 1, NaN between.
 
     A train whose numbers go on from the last of another, or begin far from 1, is counted from 1.
     """
@@ -161,16 +169,16 @@ def _place(table: Table, trains: list[Train]) -> None:
                 train.label,
                 f"begins at pulse {first}, counted from 1 as if nothing had come before",
             )
-        known = np.flatnonzero(np.isfinite(train.values))
-        places = (train.order - offset - 1).astype(int)[: known[-1] + 1]
+        filled = np.flatnonzero(np.isfinite(train.values))
+        index = (train.order - offset - 1).astype(int)[: filled[-1] + 1]
 
-        def placed(array: np.ndarray, places: np.ndarray = places) -> np.ndarray:
-            out = np.full(places[-1] + 1, np.nan)
-            out[places] = array[: places.size]
+        def at_index(array: np.ndarray, index: np.ndarray = index) -> np.ndarray:
+            out = np.full(index[-1] + 1, np.nan)
+            out[index] = array[: index.size]
             return out
 
-        train.values = placed(train.values)
-        train.extra = {name: placed(array) for name, array in train.extra.items()}
+        train.values = at_index(train.values)
+        train.extra = {name: at_index(array) for name, array in train.extra.items()}
 
 
 def _unique_labels(trains: list[Train]) -> None:
@@ -190,13 +198,13 @@ def _pulse_numbers(table: Table, column: Column) -> np.ndarray:
                 continue
             raise InputError(
                 "a value without its pulse number",
-                table.place(column, row),
+                table.where(column, row),
                 "Give the number, or remove the row",
             )
         if abs(value - round(value)) > _WHOLE or value < 0 or value > 1e15:
             raise InputError(
                 f"{value:g} is not a pulse number",
-                table.place(column, row),
+                table.where(column, row),
                 "Whole numbers from 0 or 1 are expected; pass pulse='...' if another column counts",
             )
     # a row with nothing in it takes a number of its own behind all others
@@ -207,20 +215,115 @@ def _pulse_numbers(table: Table, column: Column) -> np.ndarray:
 
 
 def _directions(table: Table, column: Column) -> list[str]:
-    found = []
+    directions = []
     for row, cell in enumerate(column.cells):
         direction = direction_of(cell)
         if direction is None:
             raise InputError(
                 f"{shorten(cell)} is not a direction",
-                table.place(column, row),
+                table.where(column, row),
                 "Write up or down (or set and reset, 1 and -1)",
             )
-        found.append(direction)
-    return found
+        directions.append(direction)
+    return directions
 
 
 def _label(cell: str | float | None) -> str:
     if is_empty(cell):
         return "without a name"
     return f"{cell:g}" if isinstance(cell, float) else printable(str(cell))
+
+
+def _has_unit(table: Table, column: Column, name: str, units: Mapping[str, str]) -> bool:
+    """Whether the numbers of a column have a unit; noted if not."""
+    if column.unit or units.get(name) or has_units_in_cells(column):
+        return True
+    table.assume(f"{column.title} has no unit: not used")
+    return False
+
+
+def _conductance(
+    table: Table, roles: Roles, column: Column, units: Mapping[str, str]
+) -> tuple[np.ndarray, bool]:
+    """Conductance of each row, NaN where empty, and whether it is relative.
+
+    Raises
+    ------
+    InputError
+        A cell that is no number, a conductance that cannot be; it says where.
+    """
+    kind = roles.kind
+    unit = units.get(column.name) or units.get(kind) or column.unit
+    values = numbers(table, column, QUANTITY[kind], unit)
+    relative = is_relative(unit) and not has_units_in_cells(column)
+    if not unit and relative:
+        table.assume(
+            f"{column.title} has no unit: taken as relative, on a scale of its own "
+            "(pass units='uS' or the like if it has one)"
+        )
+    if kind == "conductance":
+        _check(table, column, values, (values < 0) & (not relative), "a negative conductance")
+        return values, relative
+    if kind == "resistance":
+        _check(table, column, values, values <= 0, "a resistance that is not positive")
+        table.assume(f"{column.title}: conductance = 1/resistance")
+        with np.errstate(over="ignore"):
+            inverse = 1 / values
+        _check(table, column, values, np.isinf(inverse), "a resistance too close to zero")
+        return inverse, relative
+    voltage = _read_voltage(table, roles, column, units)
+    if isinstance(roles.voltage, Column):
+        plain = is_relative(units.get("voltage") or roles.voltage.unit)
+        relative = relative or (plain and not has_units_in_cells(roles.voltage))
+    with np.errstate(all="ignore"):
+        conductance = values / voltage
+    _check(table, column, values, ~np.isfinite(conductance) & np.isfinite(values), "a current that "
+           "has no read voltage, or one of zero")  # fmt: skip
+    _check(
+        table, column, values, conductance < 0, "a current against its read voltage", "Check signs"
+    )
+    table.assume(f"{column.title}: conductance = current/read voltage")
+    return conductance, relative
+
+
+def _read_voltage(
+    table: Table, roles: Roles, column: Column, units: Mapping[str, str]
+) -> np.ndarray | float:
+    if roles.voltage is None:
+        raise InputError(
+            "a current says nothing without its read voltage",
+            table.where(column),
+            "Pass voltage='0.1 V', or the column that holds it",
+        )
+    if not isinstance(roles.voltage, Column):
+        return roles.voltage
+    voltage = numbers(table, roles.voltage, "V", units.get("voltage"))
+    readings = voltage[np.isfinite(voltage)]
+    if readings.size and readings.min() < 0 < readings.max():
+        raise InputError(
+            "the voltage goes through zero: a current-voltage loop, not reads after pulses",
+            table.where(roles.voltage, int(np.flatnonzero(voltage < 0)[0])),
+            "read_pulses wants one read at one voltage after each pulse",
+        )
+    if readings.size and np.ptp(readings) > 0.5 * np.abs(readings).max():
+        table.assume(
+            f"{roles.voltage.title}: the read voltage varies from {readings.min():g} to "
+            f"{readings.max():g}; each current divided by its own"
+        )
+    return voltage
+
+
+def _check(
+    table: Table, column: Column, values: np.ndarray, bad: np.ndarray, what: str, hint: str = ""
+) -> None:
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        cell = column.cells[int(rows[0])]
+        raise InputError(
+            f"{shorten(cell)} is {what}",
+            table.where(column, int(rows[0])),
+            hint
+            or "Correct it, or pass units='normalised' if the numbers have a scale of their own"
+            if "negative" in what
+            else hint or "Correct it, or leave the cell empty for a missing value",
+        )

@@ -30,7 +30,7 @@ _BRACKETED = re.compile(r"^(?P<name>.*?)\s*[\[({]\s*(?P<unit>[^\[\](){}]*?)\s*[\
 _QUANTITIES = ("S", "ohm", "A", "V", "s")
 
 
-def unit_factor(text: str, quantity: str, place: str) -> float | None:
+def unit_factor(text: str, quantity: str, where: str) -> float | None:
     """Factor from a unit as a laboratory writes it to ``quantity`` ("S", "ohm", ...).
 
     None if the unit says that the numbers are relative ("a.u.", "normalised", "%").
@@ -43,14 +43,14 @@ def unit_factor(text: str, quantity: str, place: str) -> float | None:
     if is_relative(text):
         return None
     if quantity == "1":
-        raise InputError(f"has the unit {shorten(text)}, a plain number is expected", place)
+        raise InputError(f"has the unit {shorten(text)}, a plain number is expected", where)
     try:
         return to_si(f"1 {spelled(text)}", quantity)
     except InputError:
         kind = next((q for q in (*_QUANTITIES, "K", "m", "J") if _fits(text, q)), None)
         what = "is not a unit" if kind is None else f"is no unit of {_KINDS[quantity]}"
         raise InputError(
-            f"{shorten(text)} {what}", place, f"Pass units='...', e.g. '{_UNITS[quantity]}'"
+            f"{shorten(text)} {what}", where, f"Pass units='...', e.g. '{_UNITS[quantity]}'"
         ) from None
 
 
@@ -92,12 +92,12 @@ def split_unit(heading: str) -> tuple[str, str]:
     if match and (is_relative(match["unit"]) or is_unit(match["unit"])):
         return match["name"].strip(), match["unit"] or "1"
     for sign in ("/", " in ", ",", "_", " "):
-        name, found, unit = heading.rpartition(sign)
+        name, separator, unit = heading.rpartition(sign)
         unit = unit.strip()
         # "R_min" is no resistance in minutes, "I_V" no current in volts: elsewhere than after a
         # stroke only a prefixed unit counts
         counts = is_unit(unit) if sign in ("/", " in ") else _PREFIXED.fullmatch(unit)
-        if found and name.strip() and counts:
+        if separator and name.strip() and counts:
             return name.strip(), unit
     return heading, ""
 

@@ -28,14 +28,14 @@ def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
     """
     import xarray as xr
 
-    from compact.measured.netcdf import look_into
+    from compact.measured.netcdf import probe_hdf5
 
     where = Path(path)
     if where.is_dir():
         return _open_store(where)
     if where.suffix.lower() in (".nc", ".nc4") and where.is_file() and not columns:
         try:
-            look_into(where)
+            probe_hdf5(where)
             with xr.open_dataset(where, engine="h5netcdf", decode_times=False) as handle:
                 schema = handle.attrs.get("schema")
         except Exception:  # read_pulses says what is wrong with it

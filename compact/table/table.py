@@ -277,14 +277,14 @@ class AlphaBetaTable:
 
 def _look_into(path: Path) -> None:
     """Refuse what is no HDF5 file in words; nothing is said of a file that is not there."""
-    from compact.measured.netcdf import look_into
+    from compact.measured.netcdf import probe_hdf5
 
     try:
         if path.exists() and not path.is_file():
             raise StorageError("is not a regular file", str(path))
         if path.is_file():
             path.open("rb").close()
-            look_into(path)
+            probe_hdf5(path)
     except StorageError:
         raise
     except PermissionError as error:

@@ -1,9 +1,16 @@
-"""Which way a train goes, as told, by its heading or by its values, and where it turns."""
+"""Which way a train goes, as the user says, by its heading or by its values; where it turns.
+
+Also refused here: current-voltage loops among files of pulse trains. A loop taken for a train would
+be fitted without complaint. Where headings and units name voltage and current, a voltage that goes
+through zero gives it away (`compact.measured.trains`). Where they do not, the numbers do: they take
+both signs and lead nowhere, and of two columns each has the sign of the other, as current and
+voltage of a passive device have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -11,36 +18,38 @@ from compact.measured.table import Table
 from compact.measured.trains import Train
 from ddkbase.errors import InputError, shorten
 
-__all__ = ["DIRECTIONS", "directed", "trend", "turning_points"]
+__all__ = ["DIRECTIONS", "directed", "refuse_loops", "trend", "turning_points"]
 
 DIRECTIONS = ("up", "down")
 _RETREAT = 0.4  # share of the range by which a train must go back to have turned
 _ORDERED = 0.7  # rank correlation from which a limb is one
+_SMALL = 0.05  # of the largest value: what is closer to zero has no sign
+_ALIKE = 0.9  # share of rows in which two columns have the same sign, from which they are locked
 
 
 def directed(
     table: Table,
     trains: list[Train],
-    told: str | Sequence[str] | Mapping[str, str] | None,
+    given: str | Sequence[str] | Mapping[str, str] | None,
 ) -> list[Train]:
-    """Give each train its direction: as told, by its heading, else by its values."""
+    """Give each train its direction: as given, by its heading, else by its values."""
     names = [t.label for t in trains]
-    if isinstance(told, Mapping):
-        unknown = [k for k in told if k not in names]
+    if isinstance(given, Mapping):
+        unknown = [k for k in given if k not in names]
         if unknown:
             raise InputError(
                 f"there is no train {shorten(unknown[0])}", f"{table.path}, direction",
                 "Trains: " + ", ".join(names[:12]),
             )  # fmt: skip
-        by_name = {k: _word(v) for k, v in told.items()}
-    elif told in DIRECTIONS:
-        by_name = dict.fromkeys(names, str(told))
-    elif isinstance(told, Sequence) and not isinstance(told, str):
-        if len(told) != len(trains):
+        by_name = {k: _word(v) for k, v in given.items()}
+    elif given in DIRECTIONS:
+        by_name = dict.fromkeys(names, str(given))
+    elif isinstance(given, Sequence) and not isinstance(given, str):
+        if len(given) != len(trains):
             raise InputError(
-                f"{len(told)} directions for {len(trains)} trains", f"{table.path}, direction"
+                f"{len(given)} directions for {len(trains)} trains", f"{table.path}, direction"
             )
-        by_name = dict(zip(names, map(_word, told), strict=True))
+        by_name = dict(zip(names, map(_word, given), strict=True))
     else:
         by_name = {}
     out: list[Train] = []
@@ -53,7 +62,7 @@ def directed(
             out.append(train)
             continue
         turns = turning_points(train.values)
-        if turns and told != "split":
+        if turns and given != "split":
             raise InputError(
                 f"train '{train.label}' turns after pulse {turns[0] + 1}"
                 + (f" and {len(turns) - 1} times more" if len(turns) > 1 else ""),
@@ -97,10 +106,10 @@ def _word(text: object) -> str:
 def trend(values: Sequence[float] | np.ndarray) -> str:
     """ "up" or "down" by rank correlation with the pulse number; "" if neither is plain."""
     values = np.asarray(values, float)
-    known = values[np.isfinite(values)]
-    if known.size < 2 or np.ptp(known) == 0:
+    finite = values[np.isfinite(values)]
+    if finite.size < 2 or np.ptp(finite) == 0:
         return ""
-    r = _rank_correlation(known)
+    r = _rank_correlation(finite)
     return "" if abs(r) < 0.5 else "up" if r > 0 else "down"
 
 
@@ -111,8 +120,8 @@ def turning_points(values: np.ndarray) -> list[int]:
     least three values, a tenth of the longest limb's, and a rank correlation with the pulse number
     of 0.7; else there is no turn.
     """
-    known = np.flatnonzero(np.isfinite(values))
-    v = values[known]
+    finite = np.flatnonzero(np.isfinite(values))
+    v = values[finite]
     if v.size < 6 or np.ptp(v) == 0:
         return []
     smooth = _running_median(v, 5 if v.size >= 20 else 3)
@@ -141,7 +150,7 @@ def turning_points(values: np.ndarray) -> list[int]:
     short = max(3, max(limb.size for limb in limbs) / 10)
     if any(limb.size < short or abs(_rank_correlation(limb)) < _ORDERED for limb in limbs):
         return []
-    return [int(known[t]) for t in turns]
+    return [int(finite[t]) for t in turns]
 
 
 def _rank_correlation(v: np.ndarray) -> float:
@@ -158,3 +167,56 @@ def _running_median(v: np.ndarray, width: int) -> np.ndarray:
     half = width // 2
     padded = np.pad(v, half, mode="edge")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=-1)
+
+
+def refuse_loops(table: Table, trains: list[Train], split: bool) -> None:
+    """Refuse trains that nobody called conductances, and that swing about zero.
+
+    Parameters
+    ----------
+    trains : list of Train
+        Those of a table whose columns were taken as conductance for want of anything else.
+    split : bool
+        Whether turns within a train are expected. Then only locked signs count.
+
+    Raises
+    ------
+    InputError
+        Two of them are a current-voltage loop, or one goes both ways through zero.
+    """
+    swinging = [t for t in trains if not t.direction and _swings(t.values)]
+    for first, second in combinations(swinging[:20], 2):
+        if _locked(first.values, second.values):
+            raise InputError(
+                f"'{first.label}' and '{second.label}' go through zero together, as voltage and "
+                "current of a loop do: a current-voltage loop, not reads after pulses",
+                table.path,
+                "read_pulses wants one read at one voltage after each pulse; pass conductance=... "
+                "if these columns are conductances",
+            )
+    if swinging and not split:
+        raise InputError(
+            f"'{swinging[0].label}' goes through zero and neither up nor down: no train of "
+            "conductances after pulses",
+            table.path,
+            "Pass conductance=... if it is one, or the column that tells trains apart",
+        )
+
+
+def _signs(values: np.ndarray) -> np.ndarray:
+    """-1, 0, 1; 0 also where missing."""
+    filled = np.nan_to_num(values)
+    return np.where(np.abs(filled) > _SMALL * np.abs(filled).max(initial=0), np.sign(filled), 0)
+
+
+def _swings(values: np.ndarray) -> bool:
+    signs = _signs(values)
+    return bool((signs < 0).any() and (signs > 0).any() and not trend(values))
+
+
+def _locked(first: np.ndarray, second: np.ndarray) -> bool:
+    if first.size != second.size:
+        return False
+    product = _signs(first) * _signs(second)
+    signed = int(np.count_nonzero(product))
+    return signed > 0 and abs(int(product.sum())) >= (2 * _ALIKE - 1) * signed
