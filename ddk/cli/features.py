@@ -67,7 +67,7 @@ def count(
 def _article_rows(output: Output) -> tuple[list[str], list[list[str]]]:
     import dataclasses
 
-    from ddk.article.count_article import article_table
+    from ddk.article.counts import article_table
 
     heads = ["task", "network", "quantity", "given", "computed", "like for like", "", "note"]
     rows, found = [], []

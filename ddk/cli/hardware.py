@@ -175,7 +175,7 @@ def cost(
     ] = False,
 ) -> None:
     """Energy, latency, area and TOPS/W of one inference on a chip."""
-    from ddk.article.noise_figures import article_figures, ratio_rows
+    from ddk.article.costs import article_figures, ratio_rows
     from ddk.cli.entries import cost_entries
     from network.hardware.chip.chip import load_chip
     from network.hardware.chip.cost import cost as cost_of

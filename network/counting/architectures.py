@@ -1,32 +1,30 @@
 """Parameters and MACs of the networks that are compared, from their structures by arithmetic.
 
-No framework is needed: each architecture is a list of layers, each layer a closed form. The same
-structures are built in PyTorch in `network.baselines`, whose counting by hooks gives the same
-numbers. Structures are those that reproduce the article's counts (Shi et al., Nat. Commun. 16, 913
-(2025), Tables S3 and S5-S7); where its counts leave a choice open the docstring says so.
+No framework is needed: each architecture is a list of layers, each layer a matrix with the number
+of times that one sample uses it. The same structures are built in PyTorch in `network.baselines`,
+whose counting by hooks gives the same numbers, and `network.hardware.chip.loads` puts the matrices
+on a chip. Structures are those that reproduce the article's counts (Shi et al., Nat. Commun. 16,
+913 (2025), Tables S3 and S5-S7); where its counts leave a choice open the docstring says so. Those
+for texts leave out the embedding that turns words into vectors: it is the same for every network.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from math import prod
+from dataclasses import replace
 
 from ddkbase.errors import InputError, closest
 from network.counting import count
-from network.counting.count import Count
-from network.counting.parts import BATCH_NORM_OPERATIONS, Architecture, Part, dense_parts
-from network.counting.texts import bilstm_rcnn, transformer
+from network.counting.count import Architecture, ArchitectureLayer, Count
 
 __all__ = [
     "ARCHITECTURES",
-    "BATCH_NORM_OPERATIONS",
-    "Architecture",
-    "Part",
     "architecture",
     "bilstm_rcnn",
     "c3d",
     "c3d_plan",
-    "ddk_network",
+    "ddk_architecture",
     "lenet5",
     "sample_cnn",
     "transformer",
@@ -57,7 +55,49 @@ def architecture(name: str, **options: object) -> Architecture:
         raise InputError(str(error), name) from error
 
 
-def ddk_network(
+def _matrix(
+    name: str,
+    inputs: int,
+    outputs: int,
+    uses: int = 1,
+    *,
+    bias: bool = True,
+    stage: str = "features",
+) -> ArchitectureLayer:
+    # A layer whose matrix acts at `uses` positions of a sample, an activation after each output.
+    size = count.dense(inputs, outputs, bias=bias, positions=uses)
+    return ArchitectureLayer(
+        name, stage, size, inputs + int(bias), outputs, uses, activations=outputs * uses
+    )
+
+
+def _dense(
+    widths: Sequence[int],
+    *,
+    bias: bool = True,
+    last_bias: bool | None = None,
+    norm: bool = False,
+    positions: int = 1,
+) -> list[ArchitectureLayer]:
+    # Dense layers one after the other. Hidden ones act at every position, and may have a batch
+    # norm with gain and offset; the last one acts once, and no activation follows it.
+    layers = []
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths), start=1):
+        name = f"dense {number}"
+        if number == len(widths) - 1:
+            with_bias = bias if last_bias is None else last_bias
+            layer = _matrix(name, inputs, outputs, bias=with_bias, stage="classifier")
+            layers.append(replace(layer, activations=0))
+            continue
+        layer = _matrix(name, inputs, outputs, positions, bias=bias, stage="classifier")
+        if norm:
+            size = layer.size + Count(2 * outputs, 0)
+            layer = replace(layer, size=size, normalised=outputs * positions)
+        layers.append(layer)
+    return layers
+
+
+def ddk_architecture(
     steps: int,
     hidden: Sequence[int],
     classes: int,
@@ -93,10 +133,10 @@ def ddk_network(
     """
     states = steps * channels
     layer = count.ddk(steps, elements=channels, pairs=pairs).times(positions)
-    dense = dense_parts(
+    dense = _dense(
         [states, *hidden, classes], bias=bias, last_bias=last_bias, norm=norm, positions=positions
     )
-    return Architecture("DDK network", (Part("DDK", "features", layer), *dense))
+    return Architecture("DDK network", (ArchitectureLayer("DDK", "features", layer), *dense))
 
 
 def sample_cnn(
@@ -128,19 +168,18 @@ def sample_cnn(
     InputError
         The waveform is too short.
     """
-    parts, before, length = [], 1, (samples - 1) // 3 + 1
-    for layer, after in enumerate(channels):
-        size = count.convolution(before, after, (3,), (length,), bias=False) + Count(2 * after, 0)
-        parts.append(Part(f"convolution {layer + 1}", "features", size, after * length))
+    layers, before, length = [], 1, (samples - 1) // 3 + 1
+    for number, after in enumerate(channels, start=1):
+        layer = _matrix(f"convolution {number}", 3 * before, after, length, bias=False)
+        with_norm = layer.size + Count(2 * after, 0)
+        layers.append(replace(layer, size=with_norm, normalised=after * length))
         before, length = after, length // 3
     if length < 1:
         raise InputError(
             f"{samples} samples are too few for {len(channels)} poolings by 3", "samplecnn"
         )
-    parts += dense_parts(
-        [before * length, hidden, classes], bias=False, last_bias=False, norm=False
-    )
-    return Architecture("SampleCNN", tuple(parts))
+    layers += _dense([before * length, hidden, classes], bias=False)
+    return Architecture("SampleCNN", tuple(layers))
 
 
 def lenet5(*, size: int = 28, kernel: int = 3, classes: int = 10) -> Architecture:
@@ -165,12 +204,12 @@ def lenet5(*, size: int = 28, kernel: int = 3, classes: int = 10) -> Architectur
     edge = second // 2
     if edge < 1:
         raise InputError(f"images of {size} x {size} are too small", "lenet5")
-    parts = [
-        Part("convolution 1", "features", count.convolution(1, 6, (kernel,) * 2, (first,) * 2)),
-        Part("convolution 2", "features", count.convolution(6, 16, (kernel,) * 2, (second,) * 2)),
-        *dense_parts([16 * edge**2, 120, 84, classes], bias=True, last_bias=True, norm=False),
-    ]
-    return Architecture("LeNet-5", tuple(parts))
+    layers = (
+        _matrix("convolution 1", kernel**2, 6, first**2),
+        _matrix("convolution 2", 6 * kernel**2, 16, second**2),
+        *_dense([16 * edge**2, 120, 84, classes]),
+    )
+    return Architecture("LeNet-5", layers)
 
 
 def c3d(
@@ -205,26 +244,19 @@ def c3d(
         The clip is too small.
     """
     plan = c3d_plan(width)
-    parts, before, depth, edge = [], channels, frames, size
+    layers, before, depth, edge = [], channels, frames, size
     for stage, (outputs, number) in enumerate(plan):
-        for layer in range(number):
-            parts.append(
-                Part(
-                    f"convolution {stage + 1}{'ab'[layer] if number > 1 else ''}",
-                    "features",
-                    count.convolution(before, outputs, (3, 3, 3), (depth, edge, edge)),
-                )
-            )
+        for k in range(number):
+            name = f"convolution {stage + 1}{'ab'[k] if number > 1 else ''}"
+            layers.append(_matrix(name, before * 3**3, outputs, depth * edge**2))
             before = outputs
         depth = depth if stage == 0 else depth // 2
         # The last pooling has a margin of 1 in space.
         edge = (edge + 2 * (stage == len(plan) - 1)) // 2
     if depth < 1 or edge < 1:
         raise InputError(f"clips of {frames} frames of {size} x {size} are too small", "c3d")
-    parts += dense_parts(
-        [before * depth * edge**2, dense, dense, classes], bias=True, last_bias=True, norm=False
-    )
-    return Architecture("C3D", tuple(parts))
+    layers += _dense([before * depth * edge**2, dense, dense, classes])
+    return Architecture("C3D", tuple(layers))
 
 
 def c3d_plan(width: int) -> list[tuple[int, int]]:
@@ -264,18 +296,112 @@ def voxnet(
     edge = second // 2
     if edge < 1:
         raise InputError(f"a grid of {size} x {size} x {size} is too small", "voxnet")
-    parts = [
-        Part("convolution 1", "features", count.convolution(1, channels, (5,) * 3, (first,) * 3)),
-        Part(
-            "convolution 2",
-            "features",
-            count.convolution(channels, channels, (3,) * 3, (second,) * 3),
-        ),
-        *dense_parts(
-            [channels * prod((edge,) * 3), dense, classes], bias=True, last_bias=True, norm=False
-        ),
-    ]
-    return Architecture("VoxNet", tuple(parts))
+    layers = (
+        _matrix("convolution 1", 5**3, channels, first**3),
+        _matrix("convolution 2", channels * 3**3, channels, second**3),
+        *_dense([channels * edge**3, dense, classes]),
+    )
+    return Architecture("VoxNet", layers)
+
+
+def bilstm_rcnn(
+    *,
+    words: int = 64,
+    dimension: int = 300,
+    hidden: int = 512,
+    dense: int = 512,
+    classes: int = 4,
+) -> Architecture:
+    """Recurrent CNN for texts (Lai et al., AAAI 2015) on a bidirectional LSTM.
+
+    The states of both directions and the word itself enter a dense layer with tanh, whose largest
+    value over the words decides. An LSTM has two biases a gate, as PyTorch's.
+
+    Parameters
+    ----------
+    words : int, default 64
+        Words of a text.
+    dimension : int, default 300
+        Length of the vector of a word.
+    hidden : int, default 512
+        Width of the state of each direction.
+    dense : int, default 512
+        Width of the layer before the maximum.
+    classes : int, default 4
+        Number of outputs.
+    """
+    # Each direction multiplies the word and its own last state by the weights of four gates. Of the
+    # two biases a gate one is enough on a chip; five activations a state: four gates and a tanh.
+    weights = 4 * hidden * (dimension + hidden)
+    lstm = ArchitectureLayer(
+        "LSTM",
+        "features",
+        Count(weights + 8 * hidden, weights * words),
+        dimension + hidden + 1,
+        4 * hidden,
+        words,
+        activations=5 * hidden * words,
+    )
+    every = _matrix("dense, every word", 2 * hidden + dimension, dense, words)
+    return Architecture("BiLSTM-RCNN", (lstm, lstm, every, *_dense([dense, classes])))
+
+
+def transformer(
+    *,
+    words: int = 64,
+    dimension: int = 300,
+    heads: int = 5,
+    hidden: int = 1024,
+    layers: int = 6,
+    classes: int = 4,
+    shared: bool = False,
+) -> Architecture:
+    """Transformer encoder (Vaswani et al., NeurIPS 2017) with a dense layer on all words at once.
+
+    Parameters
+    ----------
+    words : int, default 64
+        Words of a text.
+    dimension : int, default 300
+        Length of the vector of a word.
+    heads : int, default 5
+        Number of heads of the attention; they share the dimension.
+    hidden : int, default 1024
+        Width of the feed-forward layer.
+    layers : int, default 6
+        Number of encoder layers.
+    classes : int, default 4
+        Number of outputs.
+    shared : bool, default False
+        Whether all layers use the same weights; the article counts them once for each.
+
+    Raises
+    ------
+    InputError
+        The heads do not divide the dimension.
+    """
+    if dimension % heads:
+        raise InputError(f"{heads} heads do not divide {dimension}", "transformer")
+    stack: list[ArchitectureLayer] = []
+    for number in range(1, layers + 1):
+        encoder = [
+            *(
+                _matrix(f"{name} {number}", dimension, dimension, words)
+                for name in ("query", "key", "value", "output")
+            ),
+            # query by key and scores by value: products of two activations, no matrix is learnt
+            ArchitectureLayer(
+                f"attention {number}", "features", Count(0, 2 * words * words * dimension)
+            ),
+            _matrix(f"wide {number}", dimension, hidden, words),
+            _matrix(f"narrow {number}", hidden, dimension, words),
+            ArchitectureLayer(f"norms {number}", "features", Count(4 * dimension, 0)),
+        ]
+        if shared and number > 1:
+            encoder = [replace(layer, size=Count(0, layer.size.macs)) for layer in encoder]
+        stack += encoder
+    stack += _dense([words * dimension, classes])
+    return Architecture("Transformer", tuple(stack))
 
 
 #: Architectures by the names of `network.baselines`.

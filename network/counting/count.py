@@ -11,10 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ddk.article.count_figure import Figure
+__all__ = [
+    "BATCH_NORM_OPERATIONS",
+    "MACS_PER_DDK_STEP",
+    "Architecture",
+    "ArchitectureLayer",
+    "Count",
+    "convolution",
+    "ddk",
+    "dense",
+    "total",
+]
+
+#: Operations an element of a batch norm, as common counting tools take it: two to normalise, two
+#: for gain and offset. Three of the article's ratios contain them.
+BATCH_NORM_OPERATIONS = 4
 
 #: MACs of one step of one DDK element: alpha / y and beta x.
 MACS_PER_DDK_STEP = 2
@@ -105,7 +117,7 @@ def dense(inputs: int, outputs: int, *, bias: bool = True, positions: int = 1) -
     bias : bool, default True
         Whether it adds one number to each output.
     positions : int, default 1
-        How many places share it on one sample (words of a text, say).
+        How many positions share it on one sample (words of a text, say).
     """
     return Count(inputs * outputs + (outputs if bias else 0), inputs * outputs * positions)
 
@@ -135,21 +147,75 @@ def convolution(
     return Count(weights + (channels_out if bias else 0), weights * prod(positions))
 
 
-def article_table(*, vocabulary: int = 20_000) -> list[Figure]:
-    """Every parameter and MAC figure and ratio of the article; see `count_article.article_table`.
-
+@dataclass(frozen=True)
+class ArchitectureLayer:
+    """One layer of an architecture.
 
     Parameters
     ----------
-    vocabulary : int, default 20_000
-        Words of the embedding that the article leaves out of its counts for texts.
-
-    Returns
-    -------
-    list of Figure
-        The given figures, each with the one computed from the structure, whether it is reproduced,
-        and the like-for-like figure.
+    name : str
+        What it is.
+    stage : {"features", "classifier"}
+        Which stage of the network it belongs to.
+    size : Count
+        Parameters and MACs, for one sample.
+    inputs, outputs : int, default 0
+        Its matrix, the bias being one more input where there is one; 0 without a matrix.
+    uses : int, default 1
+        Vectors that the matrix multiplies for one sample.
+    activations : int, default 0
+        Activation functions computed after it.
+    normalised : int, default 0
+        Elements that a batch norm of this layer touches; it forms no product that could not be
+        folded into the layer, so they are kept apart.
     """
-    from ddk.article.count_article import article_table as table
 
-    return table(vocabulary=vocabulary)
+    name: str
+    stage: str
+    size: Count
+    inputs: int = 0
+    outputs: int = 0
+    uses: int = 1
+    activations: int = 0
+    normalised: int = 0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as a list of counted layers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    layers : tuple of ArchitectureLayer
+        Its layers, in order.
+    """
+
+    name: str
+    layers: tuple[ArchitectureLayer, ...]
+
+    def count(self, *, batch_norm: int = 0, stage: str | None = None) -> Count:
+        """Parameters and MACs of one sample.
+
+        Parameters
+        ----------
+        batch_norm : int, default 0
+            Operations for an element of a batch norm; 0 folds it into the layer before it.
+        stage : {"features", "classifier"} or None, optional
+            The stage that is counted; by default both.
+        """
+        layers = [layer for layer in self.layers if stage in (None, layer.stage)]
+        normalised = batch_norm * sum(layer.normalised for layer in layers)
+        return total(layer.size for layer in layers) + Count(0, normalised)
+
+    def feature_share(self, *, batch_norm: int = 0) -> float:
+        """Share of the MACs that is spent on features, 0 to 1.
+
+        Parameters
+        ----------
+        batch_norm : int, default 0
+            As for `count`.
+        """
+        features = self.count(batch_norm=batch_norm, stage="features").macs
+        return features / self.count(batch_norm=batch_norm).macs

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ddk.article.noise_figures import ddk_loads
+from ddk.article.costs import ddk_loads
 from network.hardware.chip.chip import load_chip, presets
 from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost

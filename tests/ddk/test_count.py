@@ -7,21 +7,26 @@ import sys
 
 import pytest
 
-from ddk.article.count_article import ARTICLE_NETWORKS, article_table
-from ddk.article.count_figure import Figure, differential_mapping
+from ddk.article.counts import (
+    ARTICLE_NETWORKS,
+    CountFigure,
+    article_table,
+    differential_mapping,
+)
 from ddkbase.errors import InputError
 from network.counting import count
 from network.counting.architectures import (
     ARCHITECTURES,
     architecture,
     c3d,
-    ddk_network,
+    ddk_architecture,
     lenet5,
     sample_cnn,
     transformer,
     voxnet,
 )
 from network.counting.count import Count
+from network.model.ddk_network import ddk_network
 
 
 def test_counts_add_and_repeat():
@@ -125,12 +130,12 @@ def test_the_embedding_levels_the_texts():
     ],
 )
 def test_a_figure_is_reproduced_if_it_rounds_to_what_is_given(given, computed, reproduced):
-    assert Figure("", "", "", given, computed, computed).reproduced is reproduced
+    assert CountFigure("", "", "", given, computed, computed).reproduced is reproduced
 
 
 def test_what_is_no_figure_is_refused():
     with pytest.raises(InputError, match="no figure"):
-        _ = Figure("", "", "", "many", 1.0, 1.0).reproduced
+        _ = CountFigure("", "", "", "many", 1.0, 1.0).reproduced
 
 
 def test_mapping_to_tiles():
@@ -156,17 +161,15 @@ def test_unknown_names_and_sizes():
 
 
 def test_the_numpy_network_counts_the_same():
-    from network.model.ddk_network import ddk_network as build
-
-    network = build((128,), [16], 10, standardise=False, seed=0)
-    assert network.count() == ddk_network(128, [16], 10).count()
-    network = build((28, 28), [48], 10, seed=0)
-    assert network.count() == ddk_network(28, [48], 10, channels=28).count()
+    network = ddk_network((128,), [16], 10, standardise=False, seed=0)
+    assert network.count() == ddk_architecture(128, [16], 10).count()
+    network = ddk_network((28, 28), [48], 10, seed=0)
+    assert network.count() == ddk_architecture(28, [48], 10, channels=28).count()
 
 
 def test_counting_needs_no_heavy_package():
     program = (
-        "import sys; from network.counting.count import article_table; article_table();"
+        "import sys; from ddk.article.counts import article_table; article_table();"
         "from network import baselines; baselines.count('c3d');"
         "print([m for m in ('torch', 'scipy', 'dolfinx', 'matplotlib') if m in sys.modules])"
     )

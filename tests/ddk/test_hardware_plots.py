@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ddk.article.noise_figures import ddk_loads
+from ddk.article.costs import ddk_loads
 from ddkbase.errors import InputError, StorageError
 from ddkbase.records import label
 from network.hardware.chip.chip import load_chip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddk.article.noise_figures import TASKS, article_figures, ddk_loads, ratio_rows
+from ddk.article.costs import TASKS, article_figures, ddk_loads, ratio_rows
 from ddkbase.errors import InputError
 from network.counting.architectures import architecture
 from network.hardware.chip.chip import Chip, load_chip

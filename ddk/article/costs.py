@@ -15,7 +15,7 @@ from network.hardware.chip.cost import Cost, cost, ddk_step
 from network.hardware.chip.loads import Load, compared_loads, network_loads
 from network.model.ddk_network import ddk_network
 
-__all__ = ["Figure", "article_figures", "ddk_loads", "ratio_rows"]
+__all__ = ["CostFigure", "article_figures", "ddk_loads", "ratio_rows"]
 
 TASKS = {
     "speakers": "samplecnn",
@@ -33,7 +33,7 @@ tensor cores, 31.4 at half precision without them, 300 W)."""
 
 
 @dataclass(frozen=True)
-class Figure:
+class CostFigure:
     """One figure of the article.
 
     Attributes
@@ -63,11 +63,11 @@ class Figure:
 def ddk_loads(task: str) -> list[Load]:
     """The work of the article's DDK network for a task of `TASKS`."""
     if task.startswith("texts"):
-        words, size = 64, 300
+        length, size = 64, 300  # words of a text, numbers of a word
         return [
-            Load("ddk", "ddk", cells=size, steps=words, macs=2 * size * words, stage="features"),
-            Load("dense 1", "matrix", size + 1, 128, words, macs=size * 128 * words),
-            Load("activation", "digital", activations=128 * words),
+            Load("ddk", "ddk", cells=size, steps=length, macs=2 * size * length, stage="features"),
+            Load("dense 1", "matrix", size + 1, 128, length, macs=size * 128 * length),
+            Load("activation", "digital", activations=128 * length),
             Load("dense 2", "matrix", 129, 4, macs=128 * 4),
         ]
     shapes: dict[str, tuple[tuple[int, ...], list[int], str]] = {
@@ -77,16 +77,16 @@ def ddk_loads(task: str) -> list[Load]:
         "voxels": ((32, 32), [128] * 3, "step"),
     }
     shape, hidden, per = shapes[task]
-    made = ddk_network(shape, hidden, 10, ddk={"per": per}, standardise=False)
-    return network_loads(made)
+    network = ddk_network(shape, hidden, 10, ddk={"per": per}, standardise=False)
+    return network_loads(network)
 
 
-def article_figures(chip: Chip) -> list[Figure]:
+def article_figures(chip: Chip) -> list[CostFigure]:
     """Every figure of the article's benchmark, on the speaker network."""
     v = chip.value
     step = ddk_step(chip)
     pulse_energy, pulse_time = step["pulse"]
-    energy, seconds = (sum(part[k] for part in step.values()) for k in (0, 1))
+    energy, seconds = (sum(figures[k] for figures in step.values()) for k in (0, 1))
     loads = ddk_loads("speakers")
     whole = cost(loads, chip)
     classifier = cost([x for x in loads if x.kind != "ddk"], chip)
@@ -102,7 +102,7 @@ def article_figures(chip: Chip) -> list[Figure]:
     areas = {k: b.area / a.area for k, (a, b) in ratios.items()}
     least, most = min(energies, key=lambda k: energies[k]), max(areas, key=lambda k: areas[k])
     return [
-        Figure(
+        CostFigure(
             "time of a DDK operation",
             "operation",
             "10 ns",
@@ -110,7 +110,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             "yes" if abs(pulse_time - 10e-9) < 1e-12 else "no",
             "the width of one pulse alone; the demonstrated pulses are 100 ns",
         ),
-        Figure(
+        CostFigure(
             "energy of a DDK operation",
             "operation",
             "0.8 pJ",
@@ -119,7 +119,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             "V^2/R t at 2 V, 50 kohm, 10 ns: one pulse in a cell of high resistance; "
             f"a feature vector of {steps} steps is {format_si(steps * pulse_energy, 'J', 3)}",
         ),
-        Figure(
+        CostFigure(
             "time of one feature extraction",
             "operation",
             "35.4 ns",
@@ -128,7 +128,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             f"one step with its periphery, if a conversion takes {format_si(left, 's', 3)}; "
             f"the vector of {steps} steps takes {format_si(steps * 35.4e-9, 's', 3)}",
         ),
-        Figure(
+        CostFigure(
             "energy of one feature extraction",
             "operation",
             "236.68 pJ",
@@ -137,7 +137,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             f"beyond the pulse it is the energy of {periphery:.0f} conversions for one step; a "
             f"step needs one. The vector of {steps} steps would be {format_si(features, 'J', 3)}",
         ),
-        Figure(
+        CostFigure(
             "efficiency",
             "inference",
             "2.77 TOPS/W",
@@ -149,7 +149,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             f"{2 * whole.macs / once / 1e12:.3g}, for the classifier alone "
             f"{classifier.tops_per_watt:.3g} TOPS/W",
         ),
-        Figure(
+        CostFigure(
             "efficiency of a full tile",
             "operation",
             "2.77 TOPS/W",
@@ -159,7 +159,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             + _needed(chip, tile, 2.77e12)
             + " would make it 2.77",
         ),
-        Figure(
+        CostFigure(
             "against a V100",
             "operation",
             "27.6 times",
@@ -169,7 +169,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             f"({V100_HALF / 1e12:.3g}); with them ({V100_TENSOR / 1e12:.3g}) 2.77 TOPS/W is "
             f"{2.77e12 / V100_TENSOR:.2g} times",
         ),
-        Figure(
+        CostFigure(
             "energy against memristor DNN",
             "inference",
             "83 times or more",
@@ -178,7 +178,7 @@ def article_figures(chip: Chip) -> list[Figure]:
             "follows the ratio of MACs, which is 5 for images; 83 or more holds for "
             + ", ".join(k for k, r in energies.items() if r >= 83),
         ),
-        Figure(
+        CostFigure(
             "area against memristor DNN",
             "inference",
             "1,128 times or more",
@@ -198,14 +198,20 @@ def ratio_rows(chip: Chip) -> tuple[list[str], list[list[str]]]:
     heads += ["energy, times", "area, times"]
     rows = []
     for task, (ours, other) in _ratios(chip).items():
-        for name, one in (("DDK", ours), (TASKS[task], other)):
-            row = [task, name, format_si(one.energy, "J", 3), format_si(one.latency, "s", 3)]
-            row += [f"{one.area * 1e6:.3g} mm^2", f"{one.devices:,}", f"{one.tops_per_watt:.3g}"]
-            ratio = one is other
-            row.append(f"{other.energy / ours.energy:.3g}" if ratio else "")
-            row.append(f"{other.area / ours.area:.3g}" if ratio else "")
-            rows.append(row)
+        energies, areas = f"{other.energy / ours.energy:.3g}", f"{other.area / ours.area:.3g}"
+        rows.append([task, "DDK", *_cost_texts(ours), "", ""])
+        rows.append([task, TASKS[task], *_cost_texts(other), energies, areas])
     return heads, rows
+
+
+def _cost_texts(cost: Cost) -> list[str]:
+    return [
+        format_si(cost.energy, "J", 3),
+        format_si(cost.latency, "s", 3),
+        f"{cost.area * 1e6:.3g} mm^2",
+        f"{cost.devices:,}",
+        f"{cost.tops_per_watt:.3g}",
+    ]
 
 
 def _ratios(chip: Chip) -> dict[str, tuple[Cost, Cost]]:
@@ -215,8 +221,8 @@ def _ratios(chip: Chip) -> dict[str, tuple[Cost, Cost]]:
     }
 
 
-def _needed(chip: Chip, found: Cost, wanted: float) -> str:
+def _needed(chip: Chip, whole: Cost, efficiency: float) -> str:
     """Energy of a conversion that gives an efficiency [1/J], all else equal, as text."""
-    rest = found.energy - found.conversions * chip.value("adc_energy")
-    each = (2 * found.macs / wanted - rest) / found.conversions
+    rest = whole.energy - whole.conversions * chip.value("adc_energy")
+    each = (2 * whole.macs / efficiency - rest) / whole.conversions
     return f"conversions of {format_si(each, 'J', 3)}" if each > 0 else "no conversion"
