@@ -1,8 +1,10 @@
 """A campaign with a formula in place of the solver; tests run it as a process of its own.
 
 ``python -m tests.fake_pulses campaign FILE --out STORE ...``. The environment of the process, and
-so of its workers, says more: ``FAKE_SLEEP`` [s] a point, ``FAKE_LOG`` a file that gets one byte
-for every point begun.
+so of its workers, says more: ``FAKE_SLEEP`` [s] a point; ``FAKE_LOG`` a file that gets one byte
+for every point begun; ``FAKE_HOLD`` a file for which points wait, of those in the log from number
+``FAKE_HOLD_FROM`` on (by default 0), until it is gone; with ``FAKE_HOLD_STORE`` a new store, too,
+waits for that file before it gets its name.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from ddkbase.errors import SolverError
 from ddkbase.records import label
@@ -36,9 +39,13 @@ def simulate(
     device_number: int = 0,
 ) -> xr.Dataset:
     """Like ``simulate_pulses``: a conductance that decays, drawn from settings and seed."""
+    number = 0
     if log := os.environ.get("FAKE_LOG"):
-        with open(log, "ab") as file:
+        with open(log, "ab", buffering=0) as file:  # appended at once: the end is this point's
             file.write(b".")
+            number = file.tell() - 1
+    if number >= int(os.environ.get("FAKE_HOLD_FROM", "0")):
+        hold()
     time.sleep(float(os.environ.get("FAKE_SLEEP", "0")))
     height = abs(train.amplitudes[0])
     if height == GIVES_UP:
@@ -53,7 +60,7 @@ def simulate(
         raise InstallationError("no C compiler was found")
     if height == TAKES_MEMORY:
         hoard = np.ones(1_000_000_000 // 8)
-        time.sleep(5)
+        time.sleep(120)  # it is killed long before
         del hoard
     wanted = 5e3 if initial_resistance is None else to_si(initial_resistance, "ohm")
     spread = 0.0
@@ -64,6 +71,12 @@ def simulate(
     rate = 0.01 * height * np.exp(spread) * train.widths / 1e-7
     shape = np.exp(-rate * number)
     return trace(train, {"conductance": shape / wanted}, wanted)
+
+
+def hold() -> None:
+    """Wait until the file ``FAKE_HOLD`` is gone."""
+    while os.path.exists(os.environ.get("FAKE_HOLD", "")):
+        time.sleep(0.02)
 
 
 def trace(train: Any, given: dict[str, np.ndarray], resistance: float) -> xr.Dataset:
@@ -87,9 +100,17 @@ def main() -> None:
     """The command line with this module's ``simulate``."""
     from ddkbase import installation
     from devicephys import campaign
-    from devicephys.cli import main as cli
+    from devicephys import cli
     from tests import fake_pulses  # this module is __main__, which no worker can import
 
+    if "FAKE_HOLD_STORE" in os.environ:
+        consolidate = zarr.consolidate_metadata
+
+        def later(*arguments: Any, **more: Any) -> Any:
+            hold()
+            return consolidate(*arguments, **more)
+
+        zarr.consolidate_metadata = later
     installation.versions = lambda: {"numpy": "of these tests"}
     campaign.run = functools.partial(campaign.run, simulate=fake_pulses.simulate)
     cli.main()

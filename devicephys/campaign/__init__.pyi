@@ -1,6 +1,6 @@
 from .description import Campaign as Campaign
 from .description import Point as Point
-from .execution import Outcome as Outcome
+from .execution import CampaignResult as CampaignResult
 from .execution import Run as Run
 from .execution import State as State
 from .execution import run as run

@@ -54,7 +54,7 @@ class State:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class CampaignResult:
     """What a run left in ``store``: points done, failed and missing; ``reasons`` of the failed
     with how often each, the most frequent first; ``computed`` points in this run in ``seconds``."""
 
@@ -175,12 +175,14 @@ class Run:
             )
         )
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CampaignResult:
         """What the store holds now."""
         done, failed, missing = self._home.counts()
         seconds = time.monotonic() - self._begun
         reasons = tuple(self._home.reasons())
-        return Outcome(self._home.path, done, failed, missing, reasons, self._computed, seconds)
+        return CampaignResult(
+            self._home.path, done, failed, missing, reasons, self._computed, seconds
+        )
 
 
 def result(future: Future) -> dict[str, Any]:
@@ -224,7 +226,7 @@ def run(
     retry_failed: bool = False,
     progress: Callable[[State], None] | None = None,
     simulate: Simulate | None = None,
-) -> Outcome:
+) -> CampaignResult:
     """Compute every point of a campaign that its store does not hold yet.
 
     A point that fails is noted with its reason, and the others go on.

@@ -13,7 +13,7 @@ from ddkbase.units import format_si
 
 if TYPE_CHECKING:
     from devicephys.campaign.description import Campaign
-    from devicephys.campaign.execution import Outcome, State
+    from devicephys.campaign.execution import CampaignResult, State
 
 _PLAIN_SHARE = 1 / 16  # of the points, between two lines where there is no terminal
 _PLAIN_PAUSE = 300.0  # s, after which there is a line in any case
@@ -116,7 +116,7 @@ def _values(values: tuple[float | None, ...], unit: str, otherwise: str) -> str:
     return ", ".join(texts if len(texts) <= 12 else [*texts[:5], "...", *texts[-2:]])
 
 
-def outcome_rows(outcome: Outcome) -> list[list[str]]:
+def outcome_rows(outcome: CampaignResult) -> list[list[str]]:
     """What a run left behind: names and texts."""
     rows = [["Points done", str(outcome.done)], ["Points failed", str(outcome.failed)]]
     if outcome.missing:

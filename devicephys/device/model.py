@@ -35,7 +35,7 @@ from devicephys.device.tree import changed_tree, to_tree, to_yaml
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[\w+-]+$")]
 
 
-class Layer(Description):
+class StackLayer(Description):
     """One layer of the stack; `thickness` in m."""
 
     name: Name
@@ -187,7 +187,7 @@ class Device(Description):
         Where the cell ends sideways.
     side_wall : {"isothermal", "adiabatic"}, default "isothermal"
         Whether T0 holds at the side wall as well, "isothermal", or not, "adiabatic".
-    layers : tuple of Layer
+    layers : tuple of StackLayer
         Layers from bottom to top, each with name, material, thickness [m]; the bottom electrode, or
         the series element below it, is grounded.
     filament : Filament
@@ -208,7 +208,7 @@ class Device(Description):
     ambient_temperature: Temperature = 293.15
     outer_radius: Length = 30e-9
     side_wall: Annotated[Literal["isothermal", "adiabatic"], Parameter()] = "isothermal"
-    layers: Annotated[tuple[Layer, ...], Field(min_length=3)]
+    layers: Annotated[tuple[StackLayer, ...], Field(min_length=3)]
     filament: Filament
     materials: Annotated[Mapping[Name, Material], AfterValidator(Materials)]
     vacancy: Vacancy
@@ -300,7 +300,7 @@ class Device(Description):
                 )
 
     @property
-    def filament_layer(self) -> Layer:
+    def filament_layer(self) -> StackLayer:
         """The oxide layer that holds the filament."""
         return next(layer for layer in self.layers if layer.name == self.filament.layer)
 

@@ -26,7 +26,7 @@ COLOURS = {"reset": style.RESET_COLOUR, "set": style.SET_COLOUR}
 MARKERS = {"reset": "o", "set": "s"}
 
 
-def kinetics_figure(ds: xr.Dataset) -> Figure:
+def switching_figure(ds: xr.Dataset) -> Figure:
     """Draw switching times in three panels.
 
     (a) switching time over the size of the voltage on a log scale, arrows where the cell did not

@@ -177,7 +177,7 @@ class Drawn(NamedTuple):
     noise: OccupationNoise | None
 
 
-def draw(
+def draw_cell(
     device: Device,
     variability: Variability,
     seed: int,

@@ -142,11 +142,11 @@ def draw(
         The device cannot be read.
     """
     from devicephys.plots.style import save_figure
-    from devicephys.plots.switching_time import kinetics_figure
+    from devicephys.plots.switching_time import switching_figure
     from devicephys.report.report import write_report
 
     names = dict.fromkeys((CURVES, as_format(CURVES, pictures)))
-    drawn = [save_figure(kinetics_figure(ds), folder / name, overwrite) for name in names]
+    drawn = [save_figure(switching_figure(ds), folder / name, overwrite) for name in names]
     return [*drawn, write_report(folder, ds, drawn, overwrite=overwrite)]
 
 

@@ -15,7 +15,7 @@ from ddkbase.installation import require_solver
 from ddkbase.records import fingerprint
 from ddkbase.units import format_si, to_si
 from devicephys.device import Device
-from devicephys.population.variability import Variability, draw
+from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.preparation import program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, Origin, pulse_dataset
@@ -75,7 +75,7 @@ def simulate_pulses(
         ``Variability()``.
     seed : int or None, optional
         With a seed the cell is one of a population: its device and its initial occupation are drawn
-        (``variability.draw``). The same numbers give the same cell, to the last bit.
+        (``draw_cell``). The same numbers give the same cell, to the last bit.
     cycle, device_number : int, default 0
         Which cell of the population, and which cycle of it.
     progress : callable or None, optional
@@ -111,7 +111,7 @@ def simulate_pulses(
     wanted = _wanted(initial_resistance)
     drawn, noise = device, None
     if variability is not None and seed is not None:
-        drawn, noise = draw(device, variability, seed, cycle, device_number)
+        drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
     require_solver()
     from devicephys.fem.pulse_runner import PulseRunner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,59 +13,79 @@ from ddkbase.errors import InputError, Interrupted, SolverError, shorten
 from ddkbase.installation import require_solver
 from ddkbase.records import fingerprint
 from devicephys.device import Device
+from devicephys.population.variability import Variability
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
-from devicephys.simulation.iv_record import ProgressEvent, Trace
+from devicephys.simulation.checkpoint import Checkpoint
+from devicephys.simulation.iv_record import Trace
 from devicephys.simulation.pulses import simulate_pulses
 from devicephys.simulation.settings import Settings
+from devicephys.simulation.switching_time import simulate_switching_times
 
-if TYPE_CHECKING:
-    from devicephys.simulation.checkpoint import Checkpoint
-
-__all__ = ["simulate", "simulate_pulses"]
+__all__ = ["simulate", "simulate_pulses", "simulate_switching_times"]
 
 #: length of the first time step as a share of the protocol, if nothing moves faster
 FIRST_STEP = 1e-3
+_PROTOCOLS = "Give an IVSweep, a Waveform, a PulseTrain or a SwitchingScan"
 
 
 def simulate(
     device: Device,
-    protocol: Waveform | None = None,
+    protocol: Waveform | PulseTrain | SwitchingScan | None = None,
     settings: Settings | None = None,
-    progress: Callable[[ProgressEvent], None] | None = None,
+    progress: Callable[[Any], None] | None = None,
     comm: Any = None,
     checkpoint: Checkpoint | None = None,
+    *,
+    initial_resistance: object = None,
+    variability: Variability | None = None,
+    seed: int | None = None,
+    cycle: int = 0,
+    device_number: int = 0,
 ) -> xr.Dataset:
-    """Simulate a protocol on a device with the finite-element solver.
+    """Simulate what a protocol does to a device, with the finite-element solver.
 
     Parameters
     ----------
     device : Device
         The cell, from ``load_device``.
-    protocol : Waveform or None, optional
+    protocol : Waveform, IVSweep, PulseTrain, SwitchingScan or None, optional
         What is done to it; by default the I-V sweep the device is meant for.
     settings : Settings or None, optional
         How it is solved; by default the preset "default".
     progress : callable or None, optional
-        Called after each accepted step with a ``ProgressEvent``.
+        Called with an event after each accepted step of a waveform, each pulse, each voltage of a
+        scan.
     comm : mpi4py.MPI.Comm or None, optional
         mpi4py communicator, by default all ranks; every rank receives the whole dataset.
     checkpoint : Checkpoint or None, optional
-        Where the run is put away every so many steps, and from where it goes on. It holds all steps
-        so far (35 kB each at the preset "default").
+        Where the run is put away every so many steps or pulses, and from where it goes on. That of
+        a waveform holds all steps so far (35 kB each at the preset "default"); a scan has none.
+    initial_resistance : str or Quantity, or None, optional
+        Of a pulse train: see ``simulate_pulses``.
+    variability : Variability or None, optional
+        Of a pulse train: the spreads of the population of which the cell is one.
+    seed : int or None, optional
+        Of a pulse train: with a seed the cell is drawn from a population.
+    cycle, device_number : int, default 0
+        Of a pulse train: which cell of the population, and which cycle of it.
 
     Returns
     -------
     xarray.Dataset
-        Dataset of schema ``IVTrace`` version 1: on ``time`` the voltage [V], current [A],
-        resistance [ohm], peak temperature [K], balances [1] and step figures; fields on the r-z
-        grid at the points A-H (``analysis.loop_figures``) and on up to 60 frames. Equations: Shi et
-        al., Nat. Commun. 16, 913 (2025), Eqs. (5)-(11).
+        Of a waveform or sweep: schema ``IVTrace`` version 1, on ``time`` the voltage [V], current
+        [A], resistance [ohm], peak temperature [K], balances [1] and step figures; fields on the
+        r-z grid at the points A-H (``loop_figures``) and on up to 60 frames. Of a train:
+        ``PulseTrace``, see ``simulate_pulses``. Of a scan: ``SwitchingTime``, see
+        ``simulate_switching_times``. Equations: Shi et al., Nat. Commun. 16, 913 (2025),
+        Eqs. (5)-(11).
 
     Raises
     ------
     InputError
-        An argument of the wrong kind, a protocol that does not start at 0 V, or settings that do
-        not fit the device.
+        An argument of the wrong kind, or one that this protocol does not have; a waveform that
+        does not start at 0 V, or settings that do not fit the device.
     StorageError
         The checkpoint is damaged, of another run, or cannot be written.
     SolverError
@@ -76,9 +96,46 @@ def simulate(
     InstallationError
         No finite-element stack or no C compiler.
     """
+    cell: dict[str, Any] = {
+        "initial_resistance": initial_resistance,
+        "variability": variability,
+        "seed": seed,
+        "cycle": cycle,
+        "device_number": device_number,
+    }
+    if isinstance(protocol, PulseTrain):
+        more = {"progress": progress, "comm": comm, "checkpoint": checkpoint}
+        return simulate_pulses(device, protocol, settings, **cell, **more)
+    only_trains = [name for name, value in cell.items() if value not in (None, 0)]
+    if only_trains:
+        raise InputError(
+            f"only a train of pulses has {only_trains[0].replace('_', ' ')}",
+            f"simulate, {only_trains[0]}",
+            "Leave it out, or give a PulseTrain",
+        )
+    if isinstance(protocol, SwitchingScan):
+        if checkpoint is not None:
+            raise InputError(
+                "a scan of switching times keeps no checkpoint",
+                "simulate, checkpoint",
+                "Leave it out; what was measured before Ctrl-C is in the error's 'partial'",
+            )
+        return simulate_switching_times(device, protocol, settings, progress, comm)
+    return _simulate_waveform(device, protocol, settings, progress, comm, checkpoint)
+
+
+def _simulate_waveform(
+    device: Device,
+    protocol: Waveform | None,
+    settings: Settings | None,
+    progress: Callable[[Any], None] | None,
+    comm: Any,
+    checkpoint: Checkpoint | None,
+) -> xr.Dataset:
     started = time.perf_counter()
     _check(device, protocol, settings, progress, comm)
     require_solver()
+    # start-up: the finite-element stack takes seconds, and is not on every machine
     from devicephys.fem.assembly import prepare
     from devicephys.fem.observables import Observer
     from devicephys.fem.sweep_checkpoint import SweepCheckpoint
@@ -91,14 +148,14 @@ def simulate(
     trace.start(initial)
     described = fingerprint(device.to_yaml(), protocol.to_dict(), settings.to_dict())
     saved = SweepCheckpoint(checkpoint, described, trace)
-    found = saved.restore(stepper)
+    restored = saved.restore(stepper)
     ramp = np.diff(protocol.corners).min()
     first_step = FIRST_STEP * min(protocol.duration, ramp)
     try:
         for step in (
             stepper.run(initial, protocol.voltage, protocol.corners, first_step)
-            if found is None
-            else stepper.resume(*found, protocol.voltage, protocol.corners)
+            if restored is None
+            else stepper.resume(*restored, protocol.voltage, protocol.corners)
         ):
             trace.append(step)
             saved.after_step(stepper)
@@ -119,7 +176,7 @@ def _check(device: object, protocol: object, settings: object, progress: object,
     """InputError for an argument of ``simulate`` that is of the wrong kind."""
     for value, fits, what, hint in (
         (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
-        (protocol, isinstance(protocol, Waveform), "protocol", "Give an IVSweep or a Waveform"),
+        (protocol, isinstance(protocol, Waveform), "protocol", _PROTOCOLS),
         (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
         (progress, callable(progress), "progress", "Give a function of one ProgressEvent"),
         (comm, callable(getattr(comm, "Get_size", None)), "comm", "Give an mpi4py communicator"),

@@ -20,7 +20,7 @@ from ddkbase import installation
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted
 from ddkbase.signals import deferred
 from devicephys import campaign as campaigns
-from devicephys.campaign import Campaign, Outcome, State, open_store
+from devicephys.campaign import Campaign, CampaignResult, State, open_store
 from devicephys.campaign import cluster as campaign_cluster
 from devicephys.campaign.cluster import physical_cores
 from devicephys.campaign.execution import KILLED
@@ -49,7 +49,7 @@ def described(**changes: Any) -> Campaign:
     return Campaign.from_mapping({**base, **changes})
 
 
-def run(campaign: Campaign, store: Path, **more: Any) -> Outcome:
+def run(campaign: Campaign, store: Path, **more: Any) -> CampaignResult:
     return campaigns.run(campaign, store, simulate=fake_pulses.simulate, **more)
 
 
@@ -176,7 +176,7 @@ def test_a_worker_that_does_not_come_back_is_started_anew(monkeypatch: pytest.Mo
 
         cluster._cluster.sync(lose)
         future = cluster.client.submit(abs, -3, pure=False)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not future.done():
             assert cluster.threads() == 2
             assert time.monotonic() < deadline

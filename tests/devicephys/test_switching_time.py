@@ -17,7 +17,7 @@ from ddkbase import installation, records
 from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
 from devicephys.cli.commands import app
 from devicephys.device import load_device
-from devicephys.plots.switching_time import kinetics_figure
+from devicephys.plots.switching_time import switching_figure
 from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
 from devicephys.run import switching_time as kinetics_run
 from devicephys.simulation import switching_time
@@ -327,7 +327,7 @@ def test_what_was_not_measured_reads_so() -> None:
 
 def test_the_picture_shows_both_polarities_and_the_slope() -> None:
     scan = SwitchingScan("0.4 V:1.6 V:7", limit="1 s")
-    figure = kinetics_figure(record(scan, scanned(scan, failing=1.2).points))
+    figure = switching_figure(record(scan, scanned(scan, failing=1.2).points))
     texts = [t.get_text() for ax in figure.axes for t in ax.get_legend().get_texts()]
     assert any("RESET" in text and "mV/decade" in text for text in texts)
     assert any("SET" in text and "decades/V" in text for text in texts)

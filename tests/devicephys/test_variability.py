@@ -18,7 +18,7 @@ from devicephys.device import Device, Oxide, Transistor, list_devices, load_devi
 from devicephys.device.library import device_from_yaml
 from devicephys.device.ranges import random_device
 from devicephys.population.occupation import FAINTEST, FEWEST_PLACES, pieces
-from devicephys.population.variability import SPREADS, OccupationNoise, Variability, draw
+from devicephys.population.variability import SPREADS, OccupationNoise, Variability, draw_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = load_device("tin-taox-hfox-tin")
@@ -80,14 +80,14 @@ def test_bad_descriptions_are_refused(data: object, message: str) -> None:
 @given(seed=numbers, cycle=numbers, number=numbers, name=st.sampled_from(list_devices()))
 def test_no_spread_gives_the_device_itself(seed: int, cycle: int, number: int, name: str) -> None:
     device = load_device(name)
-    drawn = draw(device, NONE, seed, cycle, number)
+    drawn = draw_cell(device, NONE, seed, cycle, number)
     assert drawn.device is device
     assert drawn.noise is None
 
 
 @given(seed=numbers, cycle=numbers, number=numbers)
 def test_one_seed_gives_one_cell(seed: int, cycle: int, number: int) -> None:
-    one, two = (draw(SHIPPED, USUAL, seed, cycle, number) for _ in range(2))
+    one, two = (draw_cell(SHIPPED, USUAL, seed, cycle, number) for _ in range(2))
     assert one == two
     assert one.device.to_yaml() == two.device.to_yaml()
     assert device_from_yaml(one.device.to_yaml()) == one.device
@@ -111,7 +111,7 @@ def test_whatever_is_drawn_is_a_valid_device(
         }
     )
     device = random_device(np.random.default_rng(device_seed))
-    cell = draw(device, wild, seed, cycle, number).device
+    cell = draw_cell(device, wild, seed, cycle, number).device
     assert device.filament.wall_width <= cell.filament.radius < device.outer_radius
     if isinstance(cell.series, Transistor):
         assert isinstance(device.series, Transistor)
@@ -123,7 +123,7 @@ def test_whatever_is_drawn_is_a_valid_device(
 
 @given(seed=numbers, cycle=numbers, number=numbers)
 def test_draws_stay_within_their_cut(seed: int, cycle: int, number: int) -> None:
-    cell = draw(SHIPPED, USUAL, seed, cycle, number).device
+    cell = draw_cell(SHIPPED, USUAL, seed, cycle, number).device
     slack = 1 + 1e-12
     radius = cell.filament.radius / SHIPPED.filament.radius
     assert 0.9 * 0.94 / slack <= radius <= 1.1 * 1.06 * slack
@@ -136,7 +136,7 @@ def test_draws_stay_within_their_cut(seed: int, cycle: int, number: int) -> None
 
 
 def test_only_what_is_spread_changes_and_says_so() -> None:
-    cell = draw(SHIPPED, USUAL, seed=3, cycle=2, device_number=7).device
+    cell = draw_cell(SHIPPED, USUAL, seed=3, cycle=2, device_number=7).device
     changed = {
         path for path, origin in cell.provenance.items() if origin != SHIPPED.provenance[path]
     }
@@ -153,34 +153,34 @@ def test_only_what_is_spread_changes_and_says_so() -> None:
 
 
 def test_without_a_transistor_its_spread_does_nothing() -> None:
-    assert draw(BARE, only(threshold_voltage="50 mV"), 1).device is BARE
+    assert draw_cell(BARE, only(threshold_voltage="50 mV"), 1).device is BARE
 
 
 def test_spreads_between_devices_do_not_know_the_cycle() -> None:
     spread = only(filament_radius=0.05, activation_energy="10 meV", threshold_voltage="12 mV")
-    cells = {draw(SHIPPED, spread, 1, cycle, 4).device for cycle in range(5)}
+    cells = {draw_cell(SHIPPED, spread, 1, cycle, 4).device for cycle in range(5)}
     assert len(cells) == 1
 
 
 def test_spreads_between_cycles_differ_from_cycle_to_cycle_and_device_to_device() -> None:
     spread = only(filament_radius_cycle=0.02, activation_energy_cycle="3 meV")
     radii = {
-        draw(SHIPPED, spread, seed, cycle, number).device.filament.radius
+        draw_cell(SHIPPED, spread, seed, cycle, number).device.filament.radius
         for seed, cycle, number in itertools.product(range(4), repeat=3)
     }
     assert len(radii) == 64
 
 
 def test_changing_one_spread_leaves_the_other_draws_alone() -> None:
-    usual = draw(SHIPPED, USUAL, 5, 1, 2).device
-    wide = draw(SHIPPED, Variability(filament_radius=0.1), 5, 1, 2).device
+    usual = draw_cell(SHIPPED, USUAL, 5, 1, 2).device
+    wide = draw_cell(SHIPPED, Variability(filament_radius=0.1), 5, 1, 2).device
     assert wide.filament.radius != usual.filament.radius
     assert wide.with_({"filament.radius": "9 nm"}) == usual.with_({"filament.radius": "9 nm"})
 
 
 def test_draws_are_independent_with_the_given_mean_and_spread() -> None:
     count = 400
-    cells = [draw(SHIPPED, USUAL, 11, 0, number).device for number in range(count)]
+    cells = [draw_cell(SHIPPED, USUAL, 11, 0, number).device for number in range(count)]
     columns = {
         "radius": [cell.filament.radius / SHIPPED.filament.radius - 1 for cell in cells],
         "HfOx": [barrier(cell, "HfOx") - barrier(SHIPPED, "HfOx") for cell in cells],
@@ -207,7 +207,7 @@ def test_draws_are_independent_with_the_given_mean_and_spread() -> None:
 def test_numbers_of_cells_are_whole(wrong: object, name: str) -> None:
     given_numbers = {"seed": 1, "cycle": 0, "device_number": 0, name: wrong}
     with pytest.raises(InputError) as caught:
-        draw(SHIPPED, USUAL, **given_numbers)  # type: ignore[arg-type]
+        draw_cell(SHIPPED, USUAL, **given_numbers)  # type: ignore[arg-type]
     assert name in str(caught.value)
 
 
@@ -290,11 +290,11 @@ def test_noise_of_a_volume_does_not_depend_on_how_finely_it_is_divided(split: in
 
 def test_cycles_devices_and_seeds_have_noise_of_their_own() -> None:
     arguments = (*grid(0.5, 10)[:2], LIMIT, grid(0.5, 10)[2])
-    usual = draw(SHIPPED, USUAL, 1, 0, 0).noise
+    usual = draw_cell(SHIPPED, USUAL, 1, 0, 0).noise
     assert usual is not None
     first = usual.apply(*arguments)
     for other in ((2, 0, 0), (1, 1, 0), (1, 0, 1)):
-        another = draw(SHIPPED, USUAL, *other).noise
+        another = draw_cell(SHIPPED, USUAL, *other).noise
         assert another is not None
         correlation = np.corrcoef(first.ravel(), another.apply(*arguments).ravel())[0, 1]
         assert abs(correlation) < 4 / np.sqrt(first.size), other

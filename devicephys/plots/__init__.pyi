@@ -1,0 +1,6 @@
+from .fields import fields_figure as fields_figure
+from .film import loop_animation as loop_animation
+from .iv import iv_figure as iv_figure
+from .paraview import write_vtkhdf as write_vtkhdf
+from .pulses import pulses_figure as pulses_figure
+from .switching_time import switching_figure as switching_figure
