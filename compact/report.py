@@ -38,7 +38,7 @@ def write_report(
     StorageError
         The file exists or cannot be written.
     """
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
 
     return write_bytes(path, report_text(tables).encode("utf-8"), overwrite)
 

@@ -1,30 +1,181 @@
-"""A folder that appears whole or not at all: filled under another name beside it, then renamed."""
+"""Folders: locked for one process, claimed and given back, filled whole or not at all.
+
+A lock ends with the process that holds it, however that ends; child processes do not inherit it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
-import re
-import secrets
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 from ddkbase.errors import StorageError
+from ddkbase.files import storage_errors, sweep, temporary_path
 
-__all__ = ["check_place", "place_of", "whole_folder"]
+__all__ = ["ClaimedFolder", "Lock", "check_new_folder", "lock", "make_folders", "new_folder"]
 
 _ABANDONED = 600.0  # s after which a folder that a killed process left is swept away
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
-def place_of(path: Path) -> Path:
-    """Where the folder itself is: a link is followed, so that it stays a link."""
-    return Path(os.path.realpath(path))
+class Lock:
+    """A file or folder that this process has locked, from `lock`; a context manager.
+
+    Attributes
+    ----------
+    path : Path
+        What is locked.
+    real : bool
+        False on a file system without locks, where two processes could mix.
+    """
+
+    def __init__(self, path: Path, handle: int, real: bool) -> None:
+        self.path, self.real = path, real
+        self._handle: int | None = handle
+
+    def release(self, *, remove: bool = False) -> None:
+        """Give it up; with ``remove`` the file goes as well. A second time nothing happens."""
+        if self._handle is None:
+            return
+        if remove:
+            # Before it is given up: who opened it meanwhile sees that it is gone.
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        os.close(self._handle)
+        self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
-def check_place(path: Path) -> None:
+def lock(path: Path, busy: StorageError, *, create: bool = False, wait: bool = False) -> Lock:
+    """Lock a file or folder for this process.
+
+    Parameters
+    ----------
+    path : Path
+        A file; or a folder, in which a lock leaves no file behind.
+    busy : StorageError
+        What to raise if another process holds it.
+    create : bool, default False
+        Make the file if it is not there.
+    wait : bool, default False
+        Wait until the other process has ended.
+
+    Raises
+    ------
+    StorageError
+        ``busy``: another process holds it, or has just removed it.
+    OSError
+        It cannot be opened or locked.
+    """
+    # On NFS an exclusive lock needs a handle for writing, which a folder does not have.
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | (os.O_CREAT if create else 0)
+    while True:
+        handle = os.open(path, flags, 0o666)
+        real = True
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except OSError as exc:
+                if exc.errno in _HELD:
+                    raise busy from None
+                if exc.errno not in _NO_LOCKS:
+                    raise
+                real = False
+            if _is_same(path, handle):
+                return Lock(path, handle, real)
+            if not create:
+                raise busy
+        except BaseException:
+            os.close(handle)
+            raise
+        # Between opening and locking, the holder removed the file: another one is made.
+        os.close(handle)
+
+
+def _is_same(path: Path, handle: int) -> bool:
+    """Whether what was locked is still what stands under that name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+class ClaimedFolder:
+    """A folder that this process has for itself until `close`; a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    lock : Lock or None, optional
+        The lock on an entry of it by which it is held; None: it is only looked at.
+    created : sequence of Path or None, optional
+        What `make_folders` made for it; None: the folder holds what an earlier process left.
+    """
+
+    def __init__(
+        self, path: Path, lock: Lock | None = None, created: list[Path] | None = None
+    ) -> None:
+        self.path = path
+        self._lock = lock
+        self._created = created
+
+    @property
+    def reopened(self) -> bool:
+        """Whether the folder holds what an earlier process left."""
+        return self._created is None
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def give_back(self, names: Iterable[str]) -> None:
+        """Remove the entries of these names, then the folders that were made for them.
+
+        Folders that hold anything else stay, and what others put there.
+        """
+        # Before the lock goes: whoever waits for it must find that nothing is here any more.
+        for name in names:
+            path = self.path / name
+            if path.is_dir():
+                _remove_empty(path)
+            else:
+                path.unlink(missing_ok=True)
+        for folder in self._created or ():
+            _remove_empty(folder)
+
+
+def make_folders(path: Path) -> list[Path]:
+    """Make a folder and those above it; return those that were made, the innermost first."""
+    created = [p for p in (path, *path.parents) if not p.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    return created
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody put something into it meanwhile
+        folder.rmdir()
+
+
+def check_new_folder(path: Path) -> None:
     """Try, before the work is done, whether the folder can be made.
 
     Raises
@@ -32,26 +183,27 @@ def check_place(path: Path) -> None:
     StorageError
         The folder above is missing or may not be written, the name is taken by a file, or too long.
     """
-    place = place_of(path)
-    if not place.parent.is_dir():
-        raise StorageError("there is no such folder", str(place.parent))
-    if place.exists() and not place.is_dir():
+    target = _behind_link(path)
+    if not target.parent.is_dir():
+        raise StorageError("there is no such folder", str(target.parent))
+    if target.exists() and not target.is_dir():
         raise StorageError("there is a file of that name, not a folder", str(path))
-    probe = _beside(place)
-    try:
+    hint = "Choose a folder you may write to, and a shorter name if it is long"
+    with storage_errors("the folder cannot be written", path, hint):
+        probe = temporary_path(target)
         probe.mkdir()
         probe.rmdir()
-    except OSError as error:
-        raise StorageError(
-            f"the folder cannot be written: {error.strerror or error}",
-            str(path),
-            "Choose a folder you may write to, and a shorter name if it is long",
-        ) from error
 
 
-@contextmanager
-def whole_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A new folder to fill, which takes its place when the block ends without an error.
+@contextlib.contextmanager
+def new_folder(
+    path: Path,
+    overwrite: bool = False,
+    *,
+    message: str = "the folder cannot be written",
+    hint: str = "Choose a folder you may write to, on a disk with room",
+) -> Iterator[Path]:
+    """A folder to fill, which gets its name when the block ends without an error.
 
     Parameters
     ----------
@@ -59,6 +211,8 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         Path of the folder; it may be there if it is empty.
     overwrite : bool, default False
         Replace what is there, which is taken away after that.
+    message, hint : str
+        What is said of an error of the system.
 
     Raises
     ------
@@ -66,53 +220,48 @@ def whole_folder(path: Path, overwrite: bool = False) -> Iterator[Path]:
         The disk is full, it cannot be written, or another process has filled the folder meanwhile.
         Nothing is left behind.
     """
-    place = place_of(path)
-    _sweep(place)
-    scratch = _beside(place)
+    target = _behind_link(path)
+    scratch = temporary_path(target)
+    with storage_errors(message, path, hint):
+        sweep(target.parent, target.name, age=_ABANDONED)
+        try:
+            scratch.mkdir()
+            yield scratch
+            _sync(scratch)
+            _put(scratch, target, overwrite)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _behind_link(path: Path) -> Path:
+    """Where the folder itself is: a link is followed, so that it stays a link."""
+    return Path(os.path.realpath(path))
+
+
+def _sync(folder: Path) -> None:
+    """Bring all files below a folder to the disk, so that none is empty after a power cut."""
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(above, name), "rb") as file:
+                os.fsync(file.fileno())
+
+
+def _put(scratch: Path, target: Path, overwrite: bool) -> None:
     try:
-        scratch.mkdir()
-        yield scratch
-        _put(scratch, place, overwrite)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(
-            f"the folder cannot be written: {error.strerror or error}",
-            str(path),
-            "Choose a folder you may write to, on a disk with room",
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(6)}.part")
-
-
-def _put(scratch: Path, place: Path, overwrite: bool) -> None:
-    try:
-        scratch.rename(place)  # replaces an empty folder, and in one step no other
+        scratch.rename(target)  # replaces an empty folder, and in one step no other
         return
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     if not overwrite:
         raise StorageError(
-            "another process has filled the folder meanwhile", str(place), "Use another name"
+            "another process has filled the folder meanwhile", str(target), "Use another name"
         )
-    old = _beside(place)
-    place.rename(old)
+    old = temporary_path(target)
+    target.rename(old)
     try:
-        scratch.rename(place)
+        scratch.rename(target)
     except OSError:
-        old.rename(place)
+        old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sweep(place: Path) -> None:
-    """Remove what a killed process left under this name some time ago."""
-    left = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{12}}\.part")
-    for folder in place.parent.iterdir():
-        if left.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ddkbase.files import write_bytes
 from ddkbase.picture_names import PICTURES, check_suffix
-from ddkbase.records import write_bytes
 
 # Okabe and Ito, "Color universal design" (2008): told apart with any colour vision
 BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"

@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import StorageError, similar_file
+from ddkbase.files import write_bytes
 from ddkbase.schemas import ANYWHERE, NEAR_ZERO_VOLT, NEVER, POINTS, SCHEMAS, Schema, VariableSpec
 from devicephys.simulation import switching_schema as kinetics_schema  # noqa: F401  (adds its schema)
 
@@ -267,57 +267,6 @@ def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
     ds = ds.drop_encoding()
     validate(ds, schema, where=str(path))
     return ds
-
-
-def write_bytes(
-    path: str | os.PathLike[str], content: bytes | bytearray | memoryview, overwrite: bool = False
-) -> Path:
-    """Write ``content`` to ``path``, whole or not at all; `write` says how, and what it raises."""
-    path = Path(path)
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-    created = False
-    try:
-        # os.open instead of tempfile: the file then gets the permissions the user's umask asks for
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        created = True
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if overwrite:
-            scratch.replace(path)
-        else:
-            _move_to_free_name(scratch, path)
-    except StorageError:
-        raise
-    except OSError as exc:
-        raise StorageError(
-            f"the file cannot be written: {_first_line(exc)}",
-            where=str(path),
-            hint="Choose a folder you may write to, on a disk with room.",
-        ) from exc
-    finally:
-        if created:
-            scratch.unlink(missing_ok=True)
-    return path
-
-
-def _move_to_free_name(scratch: Path, path: Path) -> None:
-    """Move ``scratch`` to ``path`` unless something is there, without a moment between the two."""
-    try:
-        os.link(scratch, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError:  # a file system without hard links: ask first, then move
-        if path.exists():
-            raise _exists(path) from None
-        scratch.replace(path)
-
-
-def _exists(path: Path) -> StorageError:
-    return StorageError(
-        "the file exists already", where=str(path), hint="Choose another name, or remove it first."
-    )
 
 
 def _first_line(exc: BaseException) -> str:

@@ -1,49 +1,68 @@
-"""Ctrl-C and SIGTERM at moments when they would leave half-started processes behind."""
+"""Ctrl-C and SIGTERM at moments when they would do harm: ignored, put off, or kept from others."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from typing import Any
+
+__all__ = ["children_without_ctrl_c", "deferred", "undisturbed"]
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, Any], Any] | signal.Handlers) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM go to ``handler``; only the main thread gets them.
+
+    To put a signal off, a handler of Python's must be there; what is left to the system, or is
+    ignored, stays so then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {
+        number: before
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(before := signal.getsignal(number))
+        or (handler is signal.SIG_IGN and before is not None)
+    }
+    for number in previous:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM while a result is written, which takes a moment."""
+    with _handled_by(signal.SIG_IGN):
+        yield
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Let the first Ctrl-C or SIGTERM wait until the context is closed; a second does not wait.
 
-    Signals that the program leaves to the system or ignores stay as they are.
-
     Raises
     ------
     KeyboardInterrupt
         When the context is closed, if a signal came.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets signals
-        return
-    came: list[int] = []
+    received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
-        came.append(number)
-        if len(came) > 1:
+        received.append(number)
+        if len(received) > 1:
             raise KeyboardInterrupt
 
-    previous = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if callable(handler := signal.getsignal(number))
-    }
-    for number in previous:
-        signal.signal(number, note)
-    try:
+    with _handled_by(note):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    if came:
+    if received:
         raise KeyboardInterrupt
 
 

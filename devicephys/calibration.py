@@ -279,7 +279,7 @@ def main(
     ``calibration.log`` (every simulation). Raises StorageError where the folder cannot be written
     or already holds an outcome, before anything is computed.
     """
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
     from devicephys.device import load_device
 
     target, log = out / "tin-taox-hfox-tin.yaml", out / "calibration.log"

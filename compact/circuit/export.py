@@ -93,6 +93,6 @@ def from_json(path: PathLike) -> xr.Dataset:
 
 
 def _write(text: str, path: PathLike, overwrite: bool) -> Path:
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
 
     return write_bytes(path, text.encode("utf-8"), overwrite)

@@ -70,7 +70,7 @@ def harden(
     """
     from ddk.cli.entries import spread
     from ddk.studies.hardware import KINDS, run, table_rows
-    from ddk.studies.result_store import write_json
+    from ddkbase.documents import write_json
     from network.hardware.chip.chip import load_chip
     from network.plots.hardware import bars_figure, save
 
@@ -149,7 +149,7 @@ def study(
     """
     from ddk.studies.device import Plan
     from ddk.studies.device import study as run
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
     from network.plots.hardware import save, study_figure
 
     folder = folder_to_make(out)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddk.pipeline.home import Home, Mark, differences
+from ddk.pipeline.home import Home, Mark
 from ddk.pipeline.job import Found, Job, Place, cores, fingerprints
+from ddkbase.documents import differences
 from ddkbase.errors import DDKError, Interrupted
 
 __all__ = ["Asked", "Outcome", "carry_out", "plan", "planned", "run"]
@@ -223,7 +224,7 @@ def _words(home: Home, job: Job, mark: Mark) -> str:
             return "kept"
         return "goes on" if known["state"] == "begun" else "to do again, its files were changed"
     head = "goes on" if known.get("core") == mark.core else "to do again"
-    changed = list(differences(known["settings"], dict(job.settings)))
+    changed = [key for key, *_ in differences(known["settings"], dict(job.settings))]
     if not changed:
         return f"{head}, for what it uses or the version of the toolkit changed"
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

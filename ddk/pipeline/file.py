@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ddk.pipeline.keys import Keys
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten
-from ddkbase.yaml_text import parse_yaml
 
 __all__ = ["STEPS", "Chain", "example_text", "list_pipelines", "read_chain"]
 

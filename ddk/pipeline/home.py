@@ -8,26 +8,21 @@ that one that is asked for again is taken back, and none is beside results that 
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from ddk.pipeline.content import files, of_file
 from ddk.pipeline.job import Found, Job
-from ddk.studies.result_store import read_json, write_json
+from ddkbase.documents import read_json, write_json
 from ddkbase.errors import StorageError
+from ddkbase.files import checksum, files_below, storage_errors
+from ddkbase.folders import ClaimedFolder, lock
 
-__all__ = ["Home", "Mark", "differences"]
+__all__ = ["Home", "Mark"]
 
 STATE, EARLIER = ".pipeline", "earlier"
 BEGUN, DONE = "begun", "done"
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 class Mark(NamedTuple):
@@ -37,8 +32,8 @@ class Mark(NamedTuple):
     core: str
 
 
-class Home:
-    """The folder of a pipeline, locked for this process; from `open`.
+class Home(ClaimedFolder):
+    """The folder of a pipeline, locked for this process if it is from `open`.
 
     Attributes
     ----------
@@ -46,12 +41,8 @@ class Home:
         The folder.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
     @classmethod
-    @contextlib.contextmanager
-    def open(cls, path: Path) -> Iterator[Self]:
+    def open(cls, path: Path) -> Self:
         """Make the folder or go on in it, and keep other pipelines away.
 
         Raises
@@ -61,21 +52,13 @@ class Home:
         """
         path = path.absolute()
         cls(path).check()
-        try:
+        message = "the folder cannot be made or written"
+        busy = StorageError(
+            "another pipeline is at work in this folder", str(path), "Wait for its end, or stop it"
+        )
+        with storage_errors(message, path, "Choose a folder you may write to after --out"):
             (path / STATE / EARLIER).mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
-        except StorageError:
-            raise
-        except OSError as error:
-            raise StorageError(
-                f"the folder cannot be made or written: {error.strerror or error}",
-                str(path),
-                "Choose a folder you may write to after --out",
-            ) from error
-        try:
-            yield cls(path)
-        finally:
-            os.close(lock)
+            return cls(path, lock(path / STATE, busy))
 
     def check(self) -> None:
         """Look whether the folder may be used, without making it.
@@ -177,7 +160,7 @@ class Home:
     def finish(self, job: Job, mark: Mark, seconds: float, found: Found) -> None:
         """Note that a step is done, with the checksum of every file it left."""
         folder = self.folder(job.name)
-        sums = {p.relative_to(folder).as_posix(): of_file(p) for p in files(folder)}
+        sums = {p.relative_to(folder).as_posix(): checksum(p) for p in files_below(folder)}
         self.log(job.name).unlink(missing_ok=True)
         self._note(job, mark, DONE, seconds, files=sums, found=found.to_json())
 
@@ -196,21 +179,11 @@ class Home:
         write_json(told, self.path / STATE / f"{job.name}.json", overwrite=True)
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Dotted names of the keys in which two mappings differ."""
-    for key in sorted({*was, *now}):
-        one, other = was.get(key), now.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            yield from differences(one, other, f"{above}{key}.")
-        elif one != other:
-            yield f"{above}{key}"
-
-
 def _found(known: dict[str, Any] | None, folder: Path, fingerprint: str) -> Found | None:
     if known is None or known["state"] != DONE or known["fingerprint"] != fingerprint:
         return None
     try:
-        if any(of_file(folder / file) != was for file, was in known["files"].items()):
+        if any(checksum(folder / file) != was for file, was in known["files"].items()):
             return None
         return Found.from_json(known["found"])
     except (StorageError, KeyError, TypeError, AttributeError):
@@ -246,19 +219,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _lock(path: Path) -> int:
-    handle = os.open(path / STATE, os.O_RDONLY)  # a folder can be locked, too
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise StorageError(
-            "another pipeline is at work in this folder", str(path), "Wait for its end, or stop it"
-        ) from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            os.close(handle)
-            raise
-    return handle

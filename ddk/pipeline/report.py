@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ddk.pipeline.job import Found, Job
 from ddkbase import html as html_page
+from ddkbase.files import write_bytes
 from ddkbase.html import Html
-from ddkbase.records import write_bytes
 
 if TYPE_CHECKING:
     from ddk.pipeline.execution import Asked, Outcome

@@ -58,7 +58,7 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
     def work(place: Place) -> Found:
         from ddk.pipeline.modes import modes
         from ddk.studies.hardware import table_rows
-        from ddk.studies.result_store import write_json
+        from ddkbase.documents import write_json
         from network.hardware.settings import article
         from network.plots.hardware import bars_figure, save
 

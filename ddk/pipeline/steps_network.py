@@ -158,7 +158,7 @@ def _train(
     from ddk.studies.evaluate import on_devices
     from ddk.studies.experiment import run
     from ddk.studies.result import Result
-    from ddk.studies.result_store import read_json
+    from ddkbase.documents import read_json
 
     folder = place.folder / model.name
     task, seed = trainee.task, trainee.seed

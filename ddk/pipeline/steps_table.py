@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddk.pipeline.content import of_path
 from ddk.pipeline.file import Chain
 from ddk.pipeline.job import Found, Job, Picture, Place
 from ddk.pipeline.steps_device import STORE
 from ddkbase.errors import InputError
+from ddkbase.files import checksum
 
 if TYPE_CHECKING:
     from compact.table.table import AlphaBetaTable
@@ -57,7 +57,7 @@ class TableSource:
         self._sum = ""
         if self.path is not None:
             self.read(None)
-            self._sum = of_path(self.path)
+            self._sum = checksum(self.path)
 
     def __bool__(self) -> bool:
         return self.fitted or self.path is not None
@@ -113,7 +113,7 @@ def fit_job(chain: Chain) -> Job:
         raise InputError("simulated trains have no columns to choose", keys.place("columns"))
     settings: dict[str, Any] = {"options": options, "columns": columns}
     if trains is not None:
-        settings["trains"] = of_path(trains)
+        settings["trains"] = checksum(trains)
 
     def work(place: Place) -> Found:
         from compact.table.table import AlphaBetaTable

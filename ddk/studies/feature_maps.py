@@ -194,8 +194,8 @@ def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
         The file exists or cannot be written.
     """
     from ddk.studies.plots import samples_figure, save
+    from ddkbase.files import write_bytes
     from ddkbase.picture_names import PICTURES, check_suffix
-    from ddkbase.records import write_bytes
 
     check_suffix(path, (*PICTURES, ".nc"))
     if path.suffix.lower() == ".nc":

@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddk.studies.result_store import read_json, write_json
+from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError
-from ddkbase.folders import check_place, whole_folder
+from ddkbase.folders import check_new_folder, new_folder
 
 if TYPE_CHECKING:
     from ddk.studies.result import Result
@@ -54,7 +54,7 @@ def check_free(path: Path, overwrite: bool) -> None:
         Something is there that is not to be replaced, or the folder above is missing or may not be
         written.
     """
-    check_place(path)
+    check_new_folder(path)
     if path.is_dir() and any(path.iterdir()):
         if not _is_result(path):
             raise StorageError(
@@ -98,11 +98,11 @@ def write(
         See `check_free`; the disk is full. Nothing is left behind.
     """
     from ddk.studies.report import run_text
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
     from network.model.files import save_network
 
     check_free(path, overwrite)
-    with whole_folder(path, overwrite) as scratch:
+    with new_folder(path, overwrite) as scratch:
         if result.network is not None:
             notes = {"task": task.name, "seed": result.seed, "classes": list(result.classes)}
             save_network(result.network, scratch / MODEL, notes=notes)

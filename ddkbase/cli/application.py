@@ -246,7 +246,7 @@ def message_and_code(exc: BaseException, name: str = "ddk-device") -> tuple[str,
     The traceback of one that nobody expected goes to a temporary file that begins with ``name``.
     """
     from ddkbase import installation
-    from devicephys.run import folder as runfolder
+    from ddkbase.files import keep_traceback
 
     if isinstance(exc, DDKError):
         return str(exc), exc.exit_code
@@ -259,6 +259,6 @@ def message_and_code(exc: BaseException, name: str = "ddk-device") -> tuple[str,
     if isinstance(exc, OSError):  # a path that the system refuses: permission, length, links
         where = f" ({exc.filename})" if exc.filename else ""
         return f"{exc.strerror or exc}{where}", StorageError.exit_code
-    kept = runfolder.keep_traceback(exc, name)
+    kept = keep_traceback(exc, name)
     text = f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(": ")
     return f"{text}. The traceback is in {kept}", DDKError.exit_code

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, shorten
 from devicephys.campaign.description import Campaign
 
@@ -27,13 +26,13 @@ def difference(attrs: Mapping[str, Any], campaign: Campaign, where: str) -> None
     """
     try:
         stored = json.loads(attrs["campaign_json"])
-        device = yaml.safe_load(attrs["device_yaml"])
+        device = parse_yaml(attrs["device_yaml"])
         settings = json.loads(attrs["settings_json"])
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"the store is damaged: {shorten(str(error))}", where) from error
     for prefix, old, new in (
         ("", stored, campaign.to_dict()),
-        ("device.", device, yaml.safe_load(campaign.device.to_yaml())),
+        ("device.", device, parse_yaml(campaign.device.to_yaml())),
         ("settings.", settings, campaign.settings.to_dict()),
     ):
         found = _first(old, new, "")

@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten
 from ddkbase.units import exact_text
-from ddkbase.yaml_text import parse_yaml
 from devicephys.campaign.grid import AXES, MOST_POINTS, axis_values, whole_number
 from devicephys.device import Device, list_devices, load_device
 from devicephys.population.variability import Variability

@@ -1,6 +1,6 @@
 """The zarr store of a campaign: made whole, filled point by point, taken up again.
 
-Only the process that runs the campaign writes, under the lock of ``campaign_lock``; workers hand
+Only the process that runs the campaign writes, under a lock; workers hand
 their arrays back. A point is one chunk file of every variable, each written under a temporary
 name, synced and moved; ``status`` comes last. So a process that is killed leaves every point
 either whole or missing, and nothing of when or how often that happened gets into the arrays.
@@ -12,8 +12,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,7 +22,8 @@ import numpy as np
 import zarr
 
 from ddkbase.errors import StorageError, one_line
-from ddkbase.locks import locked
+from ddkbase.files import storage_errors, sweep
+from ddkbase.folders import lock, new_folder
 from devicephys.campaign.compare import difference
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import (
@@ -41,6 +40,8 @@ from devicephys.campaign.layout import (
     point_variables,
 )
 
+_UNWRITABLE = "the store cannot be written"
+_MAKE_ROOM = "Make room, or choose a folder you may write to; finished points are kept"
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -82,8 +83,7 @@ class CampaignStore:
         except OSError as error:
             raise _unwritable(error, path.parent) from error
         with locked(path), _chunks_of_one_value_too():
-            for left in path.parent.glob(f".{path.name}.*.part"):  # of a process that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            sweep(path.parent, path.name)
             if not path.exists():
                 _make(path, campaign)
             yield cls(path, _open(path, campaign), campaign)
@@ -171,6 +171,34 @@ class CampaignStore:
                 self.status[point] = MISSING
 
 
+@contextlib.contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Hold the lock of ``store``, the file ``.NAME.lock`` beside it, while the context is open.
+
+    Raises
+    ------
+    StorageError
+        Another process holds it, it cannot be made, or the file system has no locks.
+    """
+    busy = StorageError(
+        "another campaign is working on this store",
+        str(store),
+        "Wait until it has ended, or choose another --out",
+    )
+    with storage_errors(_UNWRITABLE, store, "Choose a folder you may write to after --out"):
+        held = lock(store.with_name(f".{store.name}.lock"), busy, create=True)
+    try:
+        if not held.real:
+            raise StorageError(
+                "this file system has no locks, two campaigns could mix there",
+                str(store),
+                "Choose a --out on another disk",
+            )
+        yield
+    finally:
+        held.release(remove=True)
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 3] + "..."
 
@@ -192,7 +220,6 @@ def _make(path: Path, campaign: Campaign) -> None:
     """Build an empty store under a temporary name, then move it."""
     from ddkbase.installation import versions
 
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     attributes: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": VERSION,
@@ -206,7 +233,7 @@ def _make(path: Path, campaign: Campaign) -> None:
         "seed": campaign.seed,
         "source_checksum": campaign.source_checksum,
     }
-    try:
+    with new_folder(path, message=_UNWRITABLE, hint=_MAKE_ROOM) as scratch:
         group = zarr.open_group(scratch, mode="w", zarr_format=3, attributes=attributes)
         for name, (values, units, long_name) in coordinates(campaign).items():
             group.create_array(
@@ -237,15 +264,6 @@ def _make(path: Path, campaign: Campaign) -> None:
         with warnings.catch_warnings():  # that other readers of zarr 3 may not know it
             warnings.simplefilter("ignore")
             zarr.consolidate_metadata(scratch, zarr_format=3)
-        for folder, _, files in os.walk(scratch):
-            for name in files:
-                with open(os.path.join(folder, name), "rb") as file:
-                    os.fsync(file.fileno())
-        os.rename(scratch, path)
-    except OSError as error:
-        raise _unwritable(error, path) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _kind(name: str) -> tuple[str, Any]:
@@ -283,11 +301,7 @@ def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array[Any]:
 
 
 def _unwritable(error: OSError, path: Path) -> StorageError:
-    return StorageError(
-        f"the store cannot be written: {error.strerror or error}",
-        str(path),
-        "Make room, or choose a folder you may write to; finished points are kept",
-    )
+    return StorageError(f"{_UNWRITABLE}: {error.strerror or error}", str(path), _MAKE_ROOM)
 
 
 def _first(error: Exception) -> str:

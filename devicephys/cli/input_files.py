@@ -10,9 +10,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.units import to_si
-from ddkbase.yaml_text import parse_yaml
 
 _LARGEST = 200_000_000  # bytes; ten million heights take less
 _LARGEST_YAML = 100_000

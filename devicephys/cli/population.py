@@ -39,7 +39,7 @@ def random_device(
     """
     import numpy as np
 
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
     from devicephys.device import load_device, ranges
 
     path = None if out is None else free_path(out, overwrite)

@@ -7,8 +7,8 @@ import stat
 from importlib import resources
 from pathlib import Path
 
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten, similar_file
-from ddkbase.yaml_text import parse_yaml
 from devicephys.device.model import Device
 
 _LARGEST_FILE = 100_000  # bytes; a device takes some thousand

@@ -16,7 +16,7 @@ from matplotlib.image import AxesImage
 from PIL import Image
 
 from ddkbase.errors import InputError
-from ddkbase.records import write_bytes
+from ddkbase.files import write_bytes
 from devicephys.plots import style
 from devicephys.plots.fields import (
     ELECTRODE_FACE,

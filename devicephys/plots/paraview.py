@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError
-from ddkbase.records import write_bytes
+from ddkbase.files import write_bytes
 
 NM = 1e9
 _QUADRILATERAL = 9  # VTK_QUAD

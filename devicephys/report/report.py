@@ -158,7 +158,7 @@ def write_report(
         A picture cannot be read, or the file cannot be written.
     """
     from ddkbase.errors import StorageError
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
 
     make = {"IVTrace": loop_text, "PulseTrace": train_text, "SwitchingTime": kinetics_text}
     try:

@@ -9,11 +9,8 @@ tries that lock first.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import logging
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -21,7 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
+from ddkbase import records
 from ddkbase.errors import StorageError, similar_file
+from ddkbase.files import storage_errors, sweep
+from ddkbase.folders import ClaimedFolder, Lock, lock, make_folders
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,37 +35,18 @@ LOOP_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, REPORT, DEVICE, REQUEST, LOG
 PULSE_FILES = (PULSE_RECORD, PULSE_CURVES, REPORT, DEVICE, REQUEST, LOG)
 RUN_FILES = tuple(dict.fromkeys((*LOOP_FILES, *PULSE_FILES, CHECKPOINT)))
 
-#: a file system without locks: that ``run.log`` is made by one process has to do there
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
-_LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]{12}\.part")  # what `records.write_bytes` was killed at
 
-
-def keep_traceback(exc: BaseException, program: str = "ddk-device") -> Path:
-    """Write the traceback of ``exc`` to a temporary file named after ``program``; its path."""
-    handle, name = tempfile.mkstemp(prefix=f"{program}-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        traceback.print_exception(exc, file=stream)
-    return Path(name)
-
-
-class RunFolder:
+class RunFolder(ClaimedFolder):
     """A folder that this process has for itself; from `claim` or `reopen`, then a context manager.
 
     Lines of the loggers below ``devicephys`` go to the log as well while it is open.
     """
 
-    def __init__(self, path: Path, log: TextIO, lock: int, made: list[Path] | None) -> None:
-        self.path = path
+    def __init__(self, path: Path, lock: Lock, created: list[Path] | None, log: TextIO) -> None:
+        super().__init__(path, lock, created)
         self._log: TextIO | None = log
-        self._lock: int | None = lock
-        self._made = made  # folders that were not there before; None: the run was there already
         self._handler = logging.StreamHandler(_LineWriter(self))
         self._handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-
-    @property
-    def reopened(self) -> bool:
-        """Whether the folder held this run before."""
-        return self._made is None
 
     @classmethod
     def claim(cls, path: Path) -> Self:
@@ -77,31 +58,24 @@ class RunFolder:
             It cannot be made or written, it already holds a run (the file is named and another name
             suggested), or another process was faster.
         """
-        try:
-            for name in RUN_FILES:
-                if (path / name).exists():
-                    raise _occupied(path, name)
-            made = [p for p in (path, *path.parents) if not p.exists()]
-            path.mkdir(parents=True, exist_ok=True)
-            log = (path / LOG).open("x", encoding="utf-8", buffering=1)
-            lock = _lock(path, wait=True)
-        except FileExistsError:
-            if path.is_dir():
-                raise _occupied(path, LOG) from None
-            raise StorageError(
-                "there is a file of that name, not a folder",
-                where=str(path),
-                hint="Choose another name after --out.",
-            ) from None
-        except StorageError:
-            raise
-        except OSError as exc:
-            raise StorageError(
-                f"the output folder cannot be made or written: {exc.strerror or exc}",
-                where=str(path),
-                hint="Choose a folder you may write to after --out.",
-            ) from exc
-        return cls(path, log, lock, made)
+        message = "the output folder cannot be made or written"
+        with storage_errors(message, path, "Choose a folder you may write to after --out."):
+            try:
+                for name in RUN_FILES:
+                    if (path / name).exists():
+                        raise _occupied(path, name)
+                created = make_folders(path)
+                log = (path / LOG).open("x", encoding="utf-8", buffering=1)
+            except FileExistsError:
+                if path.is_dir():
+                    raise _occupied(path, LOG) from None
+                raise StorageError(
+                    "there is a file of that name, not a folder",
+                    where=str(path),
+                    hint="Choose another name after --out.",
+                ) from None
+            # not the handle of the log: that one is given up when the disk is full
+            return cls(path, lock(path / LOG, _busy(path), wait=True), created, log)
 
     @classmethod
     def reopen(cls, path: Path) -> Self:
@@ -118,31 +92,14 @@ class RunFolder:
         if not path.is_dir():
             hint = similar_file(path, "Name the folder that followed --out")
             raise StorageError("there is no such folder", str(path), hint)
-        try:
+        with storage_errors("the folder cannot be written", path), contextlib.ExitStack() as stack:
             _ask_for_request(path)
-            log = (path / LOG).open("a", encoding="utf-8", buffering=1)
-            try:
-                lock = _lock(path, wait=False)
-                _ask_for_request(path)  # the other process may have given the folder back
-            except BaseException:
-                log.close()
-                raise
-            for file in path.iterdir():
-                if _LEFT_BEHIND.fullmatch(file.name):
-                    file.unlink(missing_ok=True)
-        except BlockingIOError:
-            raise StorageError(
-                "another process is still at work in this folder",
-                where=str(path),
-                hint="Wait for its end, or stop it.",
-            ) from None
-        except StorageError:
-            raise
-        except OSError as exc:
-            raise StorageError(
-                f"the folder cannot be written: {exc.strerror or exc}", where=str(path)
-            ) from exc
-        return cls(path, log, lock, None)
+            log = stack.enter_context((path / LOG).open("a", encoding="utf-8", buffering=1))
+            lock_ = stack.enter_context(lock(path / LOG, _busy(path)))
+            _ask_for_request(path)  # the other process may have given the folder back
+            sweep(path)
+            stack.pop_all()
+        return cls(path, lock_, None, log)
 
     def __enter__(self) -> Self:
         logger = logging.getLogger("devicephys")
@@ -156,16 +113,15 @@ class RunFolder:
         logger = logging.getLogger("devicephys")
         logger.removeHandler(self._handler)
         logger.setLevel(self._level)
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the log and let other processes have the folder."""
         if self._log is not None:
             with contextlib.suppress(OSError):  # a full disk was already reported by `log`
                 self._log.close()
             self._log = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        super().close()
 
     def log(self, text: str = "", *, stamp: bool = False) -> None:
         """Write ``text`` to run.log, with date and time in front if ``stamp``.
@@ -193,26 +149,18 @@ class RunFolder:
 
         Files of others are left alone, and so is a run that was there before or has a checkpoint.
         """
-        if self._made is not None and not (self.path / CHECKPOINT).exists():
-            # before the lock goes: whoever waits for it must find that nothing is here any more
-            for name in (REQUEST, DEVICE, LOG):
-                (self.path / name).unlink(missing_ok=True)
-            for folder in self._made:
-                with contextlib.suppress(OSError):  # somebody put something into it meanwhile
-                    folder.rmdir()
-        self._close()
+        if not self.reopened and not (self.path / CHECKPOINT).exists():
+            self.give_back((REQUEST, DEVICE, LOG))
+        self.close()
 
     def save(self, ds: xr.Dataset, name: str = RECORD, *, overwrite: bool = False) -> Path:
         """Write the dataset under ``name``; if the folder fails, into a temporary folder instead.
-
 
         Raises
         ------
         StorageError
             The folder cannot be written; the message says where the dataset went.
         """
-        from ddkbase import records
-
         try:
             return records.write(ds, self.path / name, overwrite=overwrite)
         except StorageError as exc:
@@ -230,28 +178,12 @@ class RunFolder:
             ) from exc
 
 
-def _lock(path: Path, *, wait: bool) -> int:
-    """Lock run.log for this process and return the handle that holds the lock.
-
-    Raises
-    ------
-    BlockingIOError
-        Another process holds it, or just removed the file.
-    """
-    # not the handle of the log: that one is given up when the disk is full
-    handle = os.open(path / LOG, os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        if not os.path.samestat((path / LOG).stat(), os.fstat(handle)):
-            raise BlockingIOError
-    except FileNotFoundError:
-        os.close(handle)
-        raise BlockingIOError from None
-    except OSError as exc:
-        if exc.errno not in _NO_LOCKS:
-            os.close(handle)
-            raise
-    return handle
+def _busy(path: Path) -> StorageError:
+    return StorageError(
+        "another process is still at work in this folder",
+        where=str(path),
+        hint="Wait for its end, or stop it.",
+    )
 
 
 def _ask_for_request(path: Path) -> None:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import abc
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,8 @@ from rich.console import Console
 from ddkbase import installation, records
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
+from ddkbase.files import keep_traceback
+from ddkbase.signals import undisturbed
 from devicephys.run import folder as runfolder
 from devicephys.run.folder import RunFolder
 from devicephys.run.progress import Reporter
@@ -165,7 +165,7 @@ def carry_out(folder: RunFolder, run: Run, output: Output) -> None:
         raise _unexpected(folder, exc, idle=reporter.idle) from exc
     ds = ds.assign_attrs(complete=ds.attrs.get("complete", 1))
     try:
-        with _undisturbed():
+        with undisturbed():
             folder.save(ds, run.record, overwrite=folder.reopened)
             if checkpoint is not None and ds.attrs["complete"]:
                 checkpoint.remove()
@@ -190,7 +190,7 @@ def _unexpected(folder: RunFolder, exc: Exception, *, idle: bool = False) -> DDK
     """Put the traceback into run.log, and say so; if ``idle``, give the folder back instead."""
     where = folder.path / runfolder.LOG
     if idle and not folder.reopened:
-        where = runfolder.keep_traceback(exc)
+        where = keep_traceback(exc, "ddk-device")
         folder.release()
     else:
         folder.log_traceback(exc)
@@ -230,7 +230,7 @@ def _keep_partial(folder: RunFolder, run: Run, exc: SolverError | Interrupted) -
         exc.hint = _sentences(exc.hint, words, _way_on(folder))
         return
     ds = ds.assign_attrs(complete=0)
-    with _undisturbed():
+    with undisturbed():
         folder.save(ds, run.record, overwrite=folder.reopened)
     _log_outcome(folder, run, ds)
     words = f"Kept {run.reach(ds)[1]} in {folder.path / run.record}"
@@ -260,18 +260,6 @@ def _way_on(folder: RunFolder) -> str:
 
 def _sentences(*parts: str) -> str:
     return ". ".join(part.rstrip(".") for part in parts if part)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM while the result is written."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, previous, strict=True):
-            signal.signal(number, handler)
 
 
 def _log_outcome(folder: RunFolder, run: Run, ds: xr.Dataset) -> None:

@@ -7,10 +7,7 @@ stops is kept; if nothing was, the folder is given back.
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +15,7 @@ from ddkbase import installation, records
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
 from ddkbase.picture_names import as_format
+from ddkbase.signals import undisturbed
 from ddkbase.units import format_si
 from devicephys.run import folder as runfolder
 from devicephys.run.summary import switching_entries
@@ -112,7 +110,7 @@ def run_scan(
             raise error from exc
         raise _unexpected(folder, exc) from exc
     try:
-        with _undisturbed():
+        with undisturbed():
             records.write(ds, folder.path / RECORD)
         drawn = draw(folder.path, ds, pictures=pictures)
     except DDKError as exc:
@@ -217,7 +215,7 @@ def _keep(folder: RunFolder, exc: SolverError | Interrupted) -> None:
         folder.release()
         exc.hint = f"{exc.hint.rstrip('.')}. Nothing was measured; the folder is free".lstrip(". ")
         return
-    with _undisturbed():
+    with undisturbed():
         records.write(ds, folder.path / RECORD)
     kept = f"What was measured is in {folder.path / RECORD}"
     exc.hint = f"{exc.hint.rstrip('.')}. {kept}" if exc.hint else kept
@@ -236,15 +234,3 @@ def _unexpected(folder: RunFolder, exc: Exception) -> DDKError:
         f"unexpected {type(exc).__name__}: {text}",
         hint=f"The traceback is in {folder.path / runfolder.LOG}",
     )
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM while the result is written."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, previous, strict=True):
-            signal.signal(number, handler)

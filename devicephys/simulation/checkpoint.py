@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError, shorten
-from ddkbase.records import write_bytes
+from ddkbase.files import write_bytes
 from devicephys.run.folder import CHECKPOINT
 
 VERSION = 1

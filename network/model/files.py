@@ -75,7 +75,7 @@ def save_network(
     InputError
         A layer that files do not know, or notes that JSON cannot hold.
     """
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
 
     arrays, described = _describe(network)
     try:

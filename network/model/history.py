@@ -87,7 +87,7 @@ class History:
         StorageError
             The file exists and ``overwrite`` is false, or it cannot be written.
         """
-        from ddkbase.records import write_bytes
+        from ddkbase.files import write_bytes
 
         attributes = {"best_epoch": self.best_epoch or 0, "restored_epoch": self.restored_epoch}
         ds = self.dataset.assign_attrs(attributes)

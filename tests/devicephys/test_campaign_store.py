@@ -18,11 +18,10 @@ import zarr
 
 from ddkbase import installation
 from ddkbase.errors import InputError, StorageError
-from ddkbase.locks import locked
 from ddkbase.schemas import SCHEMAS
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import POINT_DIMS, VARIABLES, check, open_store, point_variables
-from devicephys.campaign.store import CampaignStore
+from devicephys.campaign.store import CampaignStore, locked
 
 ROOT = Path(__file__).resolve().parents[2]
 PULSES = 5
@@ -209,7 +208,7 @@ def test_two_campaigns_on_one_store(path: Path) -> None:
     campaign = described()
     code = (
         "import sys, pathlib\n"
-        "from ddkbase.locks import locked\n"
+        "from devicephys.campaign.store import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -220,7 +220,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from ddk.studies.experiment import run
     from ddk.studies.report import comparison_text, run_text, search_text
     from ddk.studies.tasks import get_task
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
     from tests.compact.table_data import campaign
 
     folder = tmp_path_factory.mktemp("others")

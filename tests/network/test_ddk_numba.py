@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ddkbase.errors import InstallationError
+from ddkbase.signals import deferred
 from network.ddk import call as ddk_call
 from network.ddk import kernels_numpy
 from network.ddk import kinetics as ddk
@@ -127,14 +128,11 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.Mon
 
 
 def test_ctrl_c_while_functions_are_compiled_is_not_lost() -> None:
-    pytest.importorskip("numba")
-    from network.ddk import compiled as compiling
-
     reached = []
-    with pytest.raises(KeyboardInterrupt), compiling._signals_wait():
+    with pytest.raises(KeyboardInterrupt), deferred():
         signal.raise_signal(signal.SIGINT)
         reached.append("the end of the block")
     assert reached == ["the end of the block"]
-    with compiling._signals_wait():
+    with deferred():
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

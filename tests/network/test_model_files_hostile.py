@@ -20,7 +20,7 @@ from ddk.studies.mode_training import check_mode, run_in_mode
 from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import get_task
 from ddkbase.errors import InputError, SolverError, StorageError
-from ddkbase.folders import check_place, whole_folder
+from ddkbase.folders import check_new_folder, new_folder
 from network.ddk.reachable import Reachable
 from network.model.files import load_network
 
@@ -131,25 +131,25 @@ def test_places_are_tried_before_the_work(tmp_path: Path) -> None:
         (Path("/proc/x"), "cannot be written"),
     ):
         with pytest.raises(StorageError, match=words):
-            check_place(path)
+            check_new_folder(path)
     file = tmp_path / "file"
     file.write_text("x")
     with pytest.raises(StorageError, match="a file of that name"):
-        check_place(file)
+        check_new_folder(file)
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "there")
-    check_place(link)
-    with whole_folder(link) as scratch:
+    check_new_folder(link)
+    with new_folder(link) as scratch:
         (scratch / "a").write_text("1")
     assert link.is_symlink() and (tmp_path / "there" / "a").read_text() == "1"
     nowhere = tmp_path / "nowhere"
     nowhere.symlink_to(tmp_path / "not" / "there")
     with pytest.raises(StorageError, match="no such folder"):
-        check_place(nowhere)
+        check_new_folder(nowhere)
     with pytest.raises(StorageError, match="link to nothing"):
         ResultStore.open(nowhere, {})
 
@@ -159,7 +159,7 @@ def test_of_two_that_fill_a_folder_one_is_told(tmp_path: Path) -> None:
     began, go = threading.Event(), threading.Event()
 
     def other() -> None:
-        with whole_folder(place) as scratch:
+        with new_folder(place) as scratch:
             (scratch / "a").write_text("other")
             began.set()
             go.wait(5)
@@ -169,14 +169,14 @@ def test_of_two_that_fill_a_folder_one_is_told(tmp_path: Path) -> None:
     began.wait(5)
     with (
         pytest.raises(StorageError, match="filled the folder meanwhile"),
-        whole_folder(place) as scratch,
+        new_folder(place) as scratch,
     ):
         (scratch / "a").write_text("mine")
         go.set()
         thread.join()
     assert (place / "a").read_text() == "other"
     assert os.listdir(tmp_path) == ["out"]
-    with whole_folder(place, overwrite=True) as scratch:
+    with new_folder(place, overwrite=True) as scratch:
         (scratch / "a").write_text("mine")
     assert (place / "a").read_text() == "mine" and os.listdir(tmp_path) == ["out"]
 

@@ -14,9 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten, similar_file
 from ddkbase.units import format_si, to_si
-from ddkbase.yaml_text import parse_yaml
 from network.hardware.arrays.converters import checked_bits
 from network.hardware.cells.conductance import SCHEMES, ConductanceWindow
 from network.hardware.cells.conductance import Mapping as CellMapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddkbase.errors import StorageError
-from ddkbase.folders import check_place, whole_folder
+from ddkbase.folders import check_new_folder, new_folder
 from ddkbase.picture_names import Pictures, as_format
 from network.hardware.chip.placement import Placement
 
@@ -22,7 +22,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     StorageError
         Something is there that is not to be replaced, or the folder above is missing.
     """
-    check_place(path)
+    check_new_folder(path)
     if path.is_dir() and any(path.iterdir()):
         ours = {PLACEMENT, PULSES, *(as_format(PICTURE, p) for p in Pictures)}
         if {p.name for p in path.iterdir()} - ours:
@@ -48,7 +48,7 @@ def write_folder(
     from network.plots.placement import placement_figure
 
     check_free(path, overwrite)
-    with whole_folder(path, overwrite) as scratch:
+    with new_folder(path, overwrite) as scratch:
         placement.write(scratch / PLACEMENT)
         write_pulses(placement, scratch / PULSES)
         for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ddk.studies.result_store import read_json, write_json
+from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.layouts import LAYOUTS, Block

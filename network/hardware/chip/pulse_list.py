@@ -105,7 +105,7 @@ def _span(start: int, length: int) -> str:
 
 def write_pulses(placement: Placement, path: Path, overwrite: bool = False) -> Path:
     """Write the list as CSV, whole or not at all. Raises StorageError."""
-    from ddkbase.records import write_bytes
+    from ddkbase.files import write_bytes
 
     lines = [",".join(HEADS)]
     lines += [",".join(str(value) for value in line) for line in pulses(placement)]

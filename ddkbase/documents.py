@@ -1,12 +1,66 @@
-"""Reading of YAML text that somebody else wrote: no objects, no anchors, no key twice."""
+"""YAML and JSON that somebody else may have written: read safely, compared, written whole."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ddkbase.errors import InputError, shorten
+from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.files import write_bytes
+
+__all__ = ["differences", "parse_yaml", "read_json", "write_json"]
+
+
+def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) -> Path:
+    """Write a JSON object, whole or not at all; NaN is refused.
+
+    Raises
+    ------
+    StorageError
+        As `ddkbase.files.write_bytes`.
+    """
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return write_bytes(path, text.encode("utf-8"), overwrite)
+
+
+def read_json(path: Path, hint: str = "") -> dict[str, Any]:
+    """Read a JSON object; ``hint`` says what to do where it is damaged.
+
+    Raises
+    ------
+    StorageError
+        No such file, not readable, not an object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        close = similar_file(path, "Name what an earlier command wrote")
+        raise StorageError("there is no such file", str(path), close) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"the file cannot be read: {error}", str(path), hint) from error
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"the file is damaged [{error}]", str(path), hint) from error
+    if not isinstance(content, dict):
+        raise StorageError("the file is damaged [not an object]", str(path), hint)
+    return content
+
+
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted name and both values of each key in which two documents differ, sorted."""
+    for key in sorted({*old, *new}):
+        was, now = old.get(key), new.get(key)
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from differences(was, now, f"{above}{key}.")
+        elif was != now:
+            yield f"{above}{key}", was, now
 
 
 def parse_yaml(text: str, where: str = "") -> object:

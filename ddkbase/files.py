@@ -1,0 +1,189 @@
+"""Files that appear whole or not at all, their checksums, and errors of the system as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddkbase.errors import StorageError
+
+__all__ = [
+    "checksum",
+    "files_below",
+    "keep_traceback",
+    "storage_errors",
+    "sweep",
+    "temporary_path",
+    "write_bytes",
+]
+
+_PIECE = 1 << 20  # bytes of a file that are read at once
+
+
+@contextlib.contextmanager
+def storage_errors(message: str, path: str | os.PathLike[str], hint: str = "") -> Iterator[None]:
+    """Turn an error of the system within the block into a `StorageError`.
+
+    Parameters
+    ----------
+    message : str
+        What could not be done; the system's reason follows it.
+    path : str or Path
+        The file or folder concerned.
+    hint : str, default ""
+        What to do about it.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as exc:
+        raise StorageError(f"{message}: {exc.strerror or exc}", str(path), hint) from exc
+
+
+def temporary_path(path: Path) -> Path:
+    """Path beside ``path`` under which it is made, before it is moved there in one step."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+
+
+def sweep(folder: Path, name: str = "", *, age: float = 0.0) -> None:
+    """Remove the files and folders that killed writers left under a `temporary_path`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    name : str, default ""
+        What was to be made; empty: anything.
+    age : float, s, default 0.0
+        Leave what was changed later than that: a writer may still be at work on it.
+    """
+    pattern = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]{{12}}\.part")
+    for path in folder.iterdir():
+        if not pattern.fullmatch(path.name):
+            continue
+        if age and time.time() - path.stat().st_mtime <= age:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_bytes(
+    path: str | os.PathLike[str], content: bytes | bytearray | memoryview, overwrite: bool = False
+) -> Path:
+    """Write a file, whole or not at all.
+
+    It is written beside its destination under a temporary name, synced to the disk and then moved,
+    so a reader never sees half a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to make.
+    content : bytes, bytearray or memoryview
+        What it is to hold.
+    overwrite : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The path written.
+
+    Raises
+    ------
+    StorageError
+        The file exists and ``overwrite`` is false; the disk is full, the folder is missing or may
+        not be written. No file is left behind.
+    """
+    path = Path(path)
+    scratch = temporary_path(path)
+    created = False
+    hint = "Choose a folder you may write to, on a disk with room."
+    try:
+        with storage_errors("the file cannot be written", path, hint):
+            # os.open instead of tempfile: the file gets the permissions that the umask asks for
+            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            created = True
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if overwrite:
+                scratch.replace(path)
+            else:
+                _move_to_free_name(scratch, path)
+    finally:
+        if created:
+            scratch.unlink(missing_ok=True)
+    return path
+
+
+def _move_to_free_name(scratch: Path, path: Path) -> None:
+    """Move ``scratch`` to ``path`` unless something is there, without a moment between the two."""
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError:  # a file system without hard links: ask first, then move
+        if path.exists():
+            raise _exists(path) from None
+        scratch.replace(path)
+
+
+def _exists(path: Path) -> StorageError:
+    return StorageError(
+        "the file exists already", where=str(path), hint="Choose another name, or remove it first."
+    )
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files below a folder.
+
+    Raises
+    ------
+    StorageError
+        There is no such file or folder, or a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in files_below(path):
+            digest.update(f"{file.relative_to(path).as_posix()}\0{checksum(file)}\0".encode())
+        return digest.hexdigest()
+    try:
+        with path.open("rb") as stream:
+            while piece := stream.read(_PIECE):
+                digest.update(piece)
+    except FileNotFoundError:
+        raise StorageError("there is no such file or folder", str(path)) from None
+    except OSError as exc:
+        raise StorageError(exc.strerror or "cannot be read", str(path)) from exc
+    return digest.hexdigest()
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, sorted; lock files and what a killed writer left are left out."""
+    for above, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if not (name.startswith(".") and name.endswith((".part", ".lock"))):
+                yield Path(above) / name
+
+
+def keep_traceback(exc: BaseException, program: str) -> Path:
+    """Write the traceback of ``exc`` to a temporary file named after ``program``; its path."""
+    handle, name = tempfile.mkstemp(prefix=f"{program}-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        traceback.print_exception(exc, file=stream)
+    return Path(name)
