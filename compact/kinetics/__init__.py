@@ -17,7 +17,7 @@ exact       the solution of the equation itself, see `exact_step`             po
 
 Which sample belongs to which input
     By default ``y[..., k]`` is the state after input k: the state after the pulse, which a read of
-    the conductance sees. With ``authors=True`` it is the state before it, as in the authors' code:
+    the conductance sees. With ``states="before"`` it is that before it, as in the authors' code:
     ``y[..., 0] = y0`` and ``y[..., k]`` uses ``x[..., k-1]``; the last input is never used.
 
 Stability of RESET at constant x (see `stability`)

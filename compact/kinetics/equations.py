@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from ddkbase.errors import InputError, closest, shorten
 
 __all__ = [
     "INTEGRATORS",
+    "STATES",
     "Sensitivities",
     "Stability",
     "exact_step",
@@ -24,6 +26,10 @@ __all__ = [
     "sensitivities",
     "stability",
 ]
+
+
+#: which state belongs to which sample: that after it, or that before it as the authors have it
+STATES = ("after", "before")
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,11 @@ def explicit_euler(
     dt: float = 1.0,
     sign: int = -1,
     *,
-    authors: bool = False,
+    states: str = "after",
+    authors: bool | None = None,
 ) -> np.ndarray:
     """States by explicit Euler; as `integrate`. They may turn negative, infinite or NaN."""
-    return integrate("explicit", alpha, beta, x, y0, dt, sign, authors=authors)
+    return integrate("explicit", alpha, beta, x, y0, dt, sign, states=states, authors=authors)
 
 
 def implicit_euler(
@@ -74,10 +81,11 @@ def implicit_euler(
     dt: float = 1.0,
     sign: int = -1,
     *,
-    authors: bool = False,
+    states: str = "after",
+    authors: bool | None = None,
 ) -> np.ndarray:
     """States by implicit Euler; as `integrate`."""
-    return integrate("implicit", alpha, beta, x, y0, dt, sign, authors=authors)
+    return integrate("implicit", alpha, beta, x, y0, dt, sign, states=states, authors=authors)
 
 
 def exact_step(
@@ -88,10 +96,11 @@ def exact_step(
     dt: float = 1.0,
     sign: int = -1,
     *,
-    authors: bool = False,
+    states: str = "after",
+    authors: bool | None = None,
 ) -> np.ndarray:
     """States of the equation itself, x being constant within each ``dt``; as `integrate`."""
-    return integrate("exact", alpha, beta, x, y0, dt, sign, authors=authors)
+    return integrate("exact", alpha, beta, x, y0, dt, sign, states=states, authors=authors)
 
 
 def integrate(
@@ -103,7 +112,8 @@ def integrate(
     dt: float = 1.0,
     sign: int = -1,
     *,
-    authors: bool = False,
+    states: str = "after",
+    authors: bool | None = None,
 ) -> np.ndarray:
     """States of Eq. (3) or (4) under the inputs ``x``.
 
@@ -121,8 +131,11 @@ def integrate(
         Time of one input, > 0, in the unit in which alpha and beta count it.
     sign : int, default -1
         -1 for RESET, Eq. (4); +1 for SET, Eq. (3).
-    authors : bool, default False
-        Whether sample k is the state before input k; see the module's text.
+    states : {"after", "before"}, default "after"
+        Whether sample k is the state after input k, or before it as the authors have it; see the
+        text of `compact.kinetics`.
+    authors : bool or None, optional
+        Deprecated: True is ``states="before"``, False ``states="after"``.
 
     Returns
     -------
@@ -132,11 +145,13 @@ def integrate(
     Raises
     ------
     InputError
-        An unknown integrator, a number out of its range, shapes that do not match.
+        An unknown integrator or word for the states, a number out of its range, shapes that do not
+        match.
     """
     alpha, beta, x, y0 = _checked(integrator, alpha, beta, x, y0, dt, sign)
+    samples = _samples(states, authors)
     y, _ = march(integrator, alpha, beta, np.moveaxis(x, -1, 0), y0, dt, sign)
-    return np.moveaxis(y[:-1] if authors else y[1:], 0, -1)
+    return np.moveaxis(y[samples], 0, -1)
 
 
 def sensitivities(
@@ -148,15 +163,16 @@ def sensitivities(
     dt: float = 1.0,
     sign: int = -1,
     *,
-    authors: bool = False,
+    states: str = "after",
+    authors: bool | None = None,
 ) -> Sensitivities:
     """States and their exact derivatives, carried forward with the states; as `integrate`."""
     alpha, beta, x, y0 = _checked(integrator, alpha, beta, x, y0, dt, sign)
+    samples = _samples(states, authors)
     y, slopes = march(
         integrator, alpha, beta, np.moveaxis(x, -1, 0), y0, dt, sign, derivatives="aby"
     )
-    part = slice(None, -1) if authors else slice(1, None)
-    arrays = (np.moveaxis(v[part], 0, -1) for v in (y, *slopes))
+    arrays = (np.moveaxis(v[samples], 0, -1) for v in (y, *slopes))
     return Sensitivities(*arrays)
 
 
@@ -237,6 +253,22 @@ def stability(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0, dt: float =
         ratio = np.where(drift == 0, 0.0, drift**2 * dt / alpha)
     kind = np.select([ratio < 1, ratio < 2], ["monotone", "oscillating"], "unstable")
     return Stability(ratio, 1 - ratio, kind, drift * dt < 2 * np.sqrt(alpha * dt))
+
+
+def _samples(states: str, authors: bool | None) -> slice:
+    """Which of the n + 1 states, the first before any input, are those of the n samples."""
+    if authors is not None:
+        warnings.warn(
+            "authors=True is now states='before'; authors=False, states='after', is the default",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        states = "before" if authors else "after"
+    if states not in STATES:
+        raise InputError(
+            f"unknown states {shorten(states)}", "states", closest(str(states), STATES)
+        )
+    return slice(None, -1) if states == "before" else slice(1, None)
 
 
 def _checked(

@@ -62,7 +62,7 @@ def response(
     if repeats < 1:
         raise InputError("a pattern sounds at least once", "repeats")
     x = np.tile(beats, repeats).astype(float)
-    return integrate(integrator, alpha, beta, x, authors=True).reshape(repeats, -1)
+    return integrate(integrator, alpha, beta, x, states="before").reshape(repeats, -1)
 
 
 def beginnings(

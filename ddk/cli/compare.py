@@ -12,6 +12,8 @@ from ddk.cli.options import (
     QuickOption,
     RootOption,
     SeedsOption,
+    States,
+    StatesOption,
     app,
     command,
     folder_to_make,
@@ -50,6 +52,7 @@ def compare(
     root: RootOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
+    states: StatesOption = States.after,
     quick: QuickOption = False,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
@@ -64,7 +67,7 @@ def compare(
 
     folder = folder_to_make(out)
     chosen, names = seeds_of(seeds), names_of(models, "--models")
-    told = task_of(task, quick)
+    told = task_of(task, quick, states)
     told = told if epochs is None else told.with_epochs(epochs)
     found = run(
         told,
@@ -101,6 +104,7 @@ def search(
     root: RootOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
+    states: StatesOption = States.after,
     quick: QuickOption = False,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
@@ -112,7 +116,7 @@ def search(
     from ddk.studies.search import search_rows, write_search
 
     folder = folder_to_make(out)
-    told = task_of(task, quick)
+    told = task_of(task, quick, states)
     told = told if epochs is None else told.with_epochs(epochs)
     found = run(
         told,

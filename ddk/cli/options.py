@@ -6,6 +6,7 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -54,6 +55,13 @@ class Constraint(StrEnum):
     stable = "stable"
 
 
+class States(StrEnum):
+    """Which state of the DDK layer belongs to a sample."""
+
+    after = "after"
+    before = "before"
+
+
 class Per(StrEnum):
     """What has an alpha and a beta of its own."""
 
@@ -73,6 +81,10 @@ RootOption = Annotated[
 ]
 TableOption = Annotated[
     str | None, typer.Option("--table", metavar="TABLE", help="File of 'ddk-compact fit'.")
+]
+StatesOption = Annotated[
+    States,
+    typer.Option("--states", help="State after each sample, or before it as the authors have it."),
 ]
 QuickOption = Annotated[bool, typer.Option("--quick", help="The small variant, for a first look.")]
 SeedOption = Annotated[
@@ -117,8 +129,8 @@ def read_table(text: str) -> AlphaBetaTable:
     return AlphaBetaTable.read(path_of(text, "--table"))
 
 
-def task_of(data: str, quick: bool) -> Task:
-    """The task of a name or of a folder.
+def task_of(data: str, quick: bool, states: States = States.after) -> Task:
+    """The task of a name or of a folder, with the states that its DDK layers read.
 
     Raises
     ------
@@ -130,9 +142,11 @@ def task_of(data: str, quick: bool) -> Task:
 
     text = str(path_of(data, "--data"))
     if text in TASKS or not (os.sep in data or Path(text).is_dir()):
-        return get_task(text, quick)
-    task = folder_task(Path(text))
-    return task.small() if quick else task
+        task = get_task(text, quick)
+    else:
+        task = folder_task(Path(text))
+        task = task.small() if quick else task
+    return dataclasses.replace(task, ddk={**task.ddk, "states": states.value})
 
 
 def seeds_of(text: str) -> list[int]:

@@ -13,6 +13,8 @@ from ddk.cli.options import (
     QuickOption,
     RootOption,
     SeedsOption,
+    States,
+    StatesOption,
     app,
     command,
     folder_to_make,
@@ -60,6 +62,7 @@ def harden(
         typer.Option("--chip", metavar="NAME|FILE", help="Its imprecision; default: the article's"),
     ] = None,
     root: RootOption = None,
+    states: StatesOption = States.after,
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -79,7 +82,7 @@ def harden(
         raise InputError(f"there is nothing called '{kind}'", "--kind", closest(kind, KINDS))
     found = run(
         kind,
-        task_of(task, quick),
+        task_of(task, quick, states),
         seeds_of(seeds),
         folder,
         model=model,
@@ -139,6 +142,7 @@ def study(
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler instead.")
     ] = None,
     root: RootOption = None,
+    states: StatesOption = States.after,
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -156,7 +160,7 @@ def study(
     found = run(
         parameter,
         names_of(values, "VALUES") or [],
-        task_of(task, quick),
+        task_of(task, quick, states),
         folder,
         seeds=seeds_of(seeds),
         plan=Plan(

@@ -20,6 +20,8 @@ from ddk.cli.options import (
     QuickOption,
     RootOption,
     SeedOption,
+    States,
+    StatesOption,
     TableOption,
     app,
     command,
@@ -76,6 +78,7 @@ def train(
     readout: Annotated[
         str | None, typer.Option("--readout", metavar="all|N|last", help="Which states are read.")
     ] = None,
+    states: StatesOption = States.after,
     hidden: Annotated[
         str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
     ] = None,
@@ -115,7 +118,7 @@ def train(
     elif chip is not None:
         raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
     found = read_table(table) if table is not None else None
-    task = task_of(data, quick)
+    task = task_of(data, quick, states)
     if epochs is not None:
         task = task.with_epochs(epochs)
     if hidden is not None:

@@ -33,7 +33,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "network": (
         "task", "models", "seed", "epochs", "quick", "hidden", "integrator", "per", "banks",
-        "readout", "draws",
+        "readout", "states", "draws",
     ),
     "controls": ("task", "models", "seeds", "epochs", "quick"),
     "hardware": ("model", "seeds", "noise", "chip", "cases"),

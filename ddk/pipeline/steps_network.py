@@ -72,6 +72,7 @@ class Trainee:
             "per": keys.choice("per", ("network", "channel", "step", "channel-step")),
             "banks": keys.whole("banks", least=1),
             "readout": _readout(chain),
+            "states": keys.choice("states", ("after", "before")),
         }
         options = {name: value for name, value in options.items() if value is not None}
         models = []

@@ -16,9 +16,9 @@ from ddk.studies.comparison import read_comparison, result_of, tabulate
 from ddk.studies.comparison_text import best_control, comparison_rows, markdown, percent
 from ddk.studies.experiment import run
 from ddk.studies.folds import Material
-from ddk.studies.models import Model, get_model
+from ddk.studies.models import DDK, Model, get_model
 from ddk.studies.result_store import ResultStore
-from ddk.studies.task import Task
+from ddk.studies.task import Task, with_states
 from ddk.studies.tasks import get_task
 from ddkbase.errors import InputError, SolverError, StorageError
 
@@ -116,7 +116,7 @@ def run_all(
         for model, seed in wanted:
             kept = None if store is None else store.get(_key(model, seed))
             if kept is not None and store is not None:
-                _same_model(kept, model, str(store.file(_key(model, seed))))
+                _same_model(kept, task, model, str(store.file(_key(model, seed))))
                 found[model.name, seed] = kept
         missing = [(m, s) for m, s in wanted if (m.name, s) not in found]
         if progress is not None and found:
@@ -159,14 +159,23 @@ def _key(model: Model, seed: int) -> str:
     return f"{model.name}-s{seed}"
 
 
-def _same_model(kept: dict[str, Any], model: Model, where: str) -> None:
-    was = kept.get("settings", {}).get("model") if isinstance(kept.get("settings"), dict) else None
-    if was != json.loads(json.dumps(model.settings())):
+def _same_model(kept: dict[str, Any], task: Task, model: Model, where: str) -> None:
+    now = {"task": task.settings(), "model": model.settings()}
+    if _whole(kept.get("settings")) != _whole(json.loads(json.dumps(now))):
         raise StorageError(
             f"it was run with other settings of '{model.name}'",
             where,
             "Choose another name after --out, or remove the file",
         )
+
+
+def _whole(settings: Any) -> dict[str, Any] | None:
+    """Settings of the model, the options of a DDK layer with those that the task gives it."""
+    try:
+        model, ddk = dict(settings["model"]), with_states(settings["task"])["ddk"]
+        return {**model, "options": {**ddk, **model["options"]}} if model["layer"] == DDK else model
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def _check(names: list[str], seeds: Sequence[int], processes: int) -> None:

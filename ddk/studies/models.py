@@ -83,7 +83,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-_ARTICLE = {"integrator": "explicit", "start": "authors"}
+_ARTICLE = {"integrator": "explicit", "start": "authors", "states": "before"}
 
 LAYERS: Mapping[str, Model] = MappingProxyType(
     {
@@ -248,6 +248,8 @@ def feature_layer(task: Task, model: Model, shape: tuple[int, ...], rng: Any) ->
         options = {**common, **model.options}
         if model.layer == "echo":
             options.pop("per", None)
+        if model.layer == "random":
+            options["ddk"] = {"states": task.ddk["states"], **options.get("ddk", {})}
         if model.layer in ("random", "echo", "leaky"):
             options["rng"] = rng
         return controls.make(model.layer, steps, channels or None, **options)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from ddk.studies.task import with_states
 from ddkbase.documents import differences, read_json, write_json
 from ddkbase.errors import StorageError, shorten
 from ddkbase.files import storage_errors, sweep
@@ -131,6 +132,8 @@ def _same(path: Path, asked: Mapping[str, Any]) -> None:
             "the folder holds something else", str(path), "Choose another name after --out"
         )
     found = read_json(path / REQUEST, "Choose another name after --out")
+    if isinstance(found.get("task"), dict):
+        found["task"] = with_states(found["task"])
     for key, was, now in differences(found, asked):
         raise StorageError(
             f"the folder was made for other settings: {key} was {shorten(was)}, is {shorten(now)}",

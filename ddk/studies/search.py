@@ -38,6 +38,7 @@ ARRANGEMENTS: dict[str, dict[str, Any]] = {
     "": {},
     "set": {"form": "set"},
     "after": {"states": "after"},
+    "before": {"states": "before"},
     "explicit": {"integrator": "explicit"},
     "clamp": {"constraint": "clamp"},
     "stable": {"constraint": "stable"},

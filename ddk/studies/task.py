@@ -10,7 +10,7 @@ from typing import Any
 
 from ddkbase.errors import InputError
 
-__all__ = ["SplitPlan", "Task", "Training"]
+__all__ = ["SplitPlan", "Task", "Training", "with_states"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Task:
     activation : str, default "sigmoid"
         Activation of the classifier's hidden layers.
     ddk : mapping, optional
-        Arguments of the DDK layer, e.g. ``per``; the rest are its defaults.
+        Arguments of the DDK layer, e.g. ``per``; the rest are its defaults. ``states`` is always
+        among them, "after" where it is not given.
     training : Training
         Training of every network in NumPy.
     models : tuple of str, default ("ddk", "raw", "leaky")
@@ -129,6 +130,11 @@ class Task:
     quick: Mapping[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     classes: int = 0
+
+    def __post_init__(self) -> None:
+        # stated, so that what is stored says under which default it was computed
+        if isinstance(self.ddk, Mapping) and "states" not in self.ddk:
+            object.__setattr__(self, "ddk", {"states": "after", **self.ddk})
 
     def small(self) -> Task:
         """The small variant, for a first look and for tests."""
@@ -182,7 +188,7 @@ class Task:
             Something is missing or of no use.
         """
         try:
-            told = dict(found)
+            told = with_states(found)
             told["split"] = SplitPlan(**told["split"])
             told["training"] = Training(**told["training"])
             told["hidden"] = tuple(told["hidden"])
@@ -196,6 +202,17 @@ class Task:
             return task
         except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise InputError(f"these are no settings of a task [{error}]", "task") from error
+
+
+def with_states(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a task as a file has them, with the states that its DDK layer reads.
+
+    Files that do not say it are of versions whose default was "before".
+    """
+    ddk = settings.get("ddk")
+    if not isinstance(ddk, Mapping):
+        return dict(settings)
+    return {**settings, "ddk": {"states": "before", **ddk}}
 
 
 def _is(value: Any, *kinds: type) -> bool:

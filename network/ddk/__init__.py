@@ -15,8 +15,9 @@ exact       the solution of the equation                    as the implicit step
 ==========  ==============================================  ======================================
 
 Which state belongs to which sample
+    ``states="after"``, the default: y[k] has seen x[k], as a read after the pulse does.
     ``states="before"``, the authors' convention: y[0] is the first state, y[k] has seen x[k-1], and
-    the last sample is never used. ``states="after"``: y[k] has seen x[k].
+    the last sample is never used.
 
 Everything broadcasts: alpha and beta may be numbers, one pair a channel, one a step, both, or have
 leading axes of their own (banks). float32 stays float32, float16 becomes it, all else is computed

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compact.kinetics.equations import INTEGRATORS
+from compact.kinetics.equations import INTEGRATORS, STATES
 from ddkbase.errors import InputError, InstallationError, closest, shorten
 from network.ddk import kernels_numpy
 from network.ddk.layout import Layout, numbers
@@ -17,7 +17,6 @@ __all__ = ["BACKENDS", "FORMS", "STATES", "Call"]
 
 #: sign of the drift in b = beta dt
 FORMS = {"reset": 1.0, "set": -1.0}
-STATES = ("before", "after")
 BACKENDS = ("auto", "numpy", "numba")
 
 

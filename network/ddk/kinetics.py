@@ -43,7 +43,7 @@ def forward(
     dt: float = 1.0,
     axis: int = -1,
     dim: str | None = None,
-    states: str = "before",
+    states: str = "after",
     backend: str = "auto",
     out: np.ndarray | None = None,
 ) -> Any:
@@ -67,9 +67,9 @@ def forward(
         Time of one sample.
     axis : int, default -1
         The time axis of x; ``dim`` is its name where x is a DataArray.
-    states : {"before", "after"}, default "before"
-        Whether the states are those before (as the authors have it: y[0] is ``initial``) or after
-        each sample.
+    states : {"after", "before"}, default "after"
+        Whether y[k] is the state after sample k, or before it as the authors have it: then y[0] is
+        ``initial`` and the last sample is never used.
     backend : {"auto", "numpy", "numba"}, default "auto"
         "auto" takes numba where it is installed. The exact step has NumPy only.
     out : ndarray or None, optional
@@ -137,7 +137,7 @@ def backward(
     initial: Any = 1.0,
     dt: float = 1.0,
     axis: int = -1,
-    states: str = "before",
+    states: str = "after",
     backend: str = "auto",
     by_x: bool = True,
     out: np.ndarray | None = None,

@@ -53,7 +53,7 @@ class DDKLayer(BaseLayer):
         As for `network.ddk.forward`.
     initial, dt : float, default 1.0
         As for `network.ddk.forward`.
-    states : str, default "before"
+    states : str, default "after"
         As for `network.ddk.forward`.
     backend : str, default "auto"
         As for `network.ddk.forward`.
@@ -95,7 +95,7 @@ class DDKLayer(BaseLayer):
         initial: float = 1.0,
         dt: float = 1.0,
         readout: int | str = "all",
-        states: str = "before",
+        states: str = "after",
         constraint: Any = "positive",
         spread: float = 0.0,
         start: str = "given",

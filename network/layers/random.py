@@ -58,10 +58,15 @@ class RandomDDK(FeatureLayer):
         )
         from network.ddk.layer import DDKLayer
 
-        self._options["ddk"] = dict(ddk or {})
+        self._options["ddk"] = {"states": "after", **(ddk or {})}
         chosen = {"start": "authors", **self._options["ddk"]}
         shape = list(self.channels) or None
         self.inner = DDKLayer(steps, shape, per=per, banks=banks, readout="all", **chosen)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> RandomDDK:
+        """The layer of a file; those that do not say which states are read read those before."""
+        return cls(**{**config, "ddk": {"states": "before", **(config.get("ddk") or {})}})
 
     def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
         """Draw alpha and beta; see `FeatureLayer.build`."""

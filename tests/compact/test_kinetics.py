@@ -43,7 +43,7 @@ def test_explicit_is_the_authors_recurrence_to_the_last_bit(
         expected = plain_loop(alpha, beta, x)
     except ZeroDivisionError:
         return
-    found = explicit_euler(alpha, beta, x, authors=True)
+    found = explicit_euler(alpha, beta, x, states="before")
     assert found.tolist() == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
 
 
@@ -52,7 +52,7 @@ def test_the_two_conventions_are_one_input_apart(
     name: str, alpha: float, beta: float, x: list[float], sign: int
 ) -> None:
     after = integrate(name, alpha, beta, x, sign=sign)
-    before = integrate(name, alpha, beta, x, sign=sign, authors=True)
+    before = integrate(name, alpha, beta, x, sign=sign, states="before")
     assert before[0] == 1.0
     np.testing.assert_array_equal(before[1:], after[:-1])
 

@@ -19,7 +19,7 @@ def states(
     integrator: str = "implicit",
     form: str = "reset",
     dt: float = 1.0,
-    states: str = "before",
+    states: str = "after",
 ) -> np.ndarray:
     """States, time last, of double or complex double arrays."""
     kind = np.result_type(x, alpha, beta, initial, float)

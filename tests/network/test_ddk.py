@@ -43,7 +43,7 @@ def test_explicit_is_the_authors_loop_to_the_last_bit(
     array = np.array(x, kind)
     with np.errstate(all="ignore"):
         wanted = authors_loop(kind(alpha), kind(beta), array)
-    found = ddk.forward(array, alpha, beta, integrator="explicit", backend="numpy")
+    found = ddk.forward(array, alpha, beta, integrator="explicit", states="before", backend="numpy")
     np.testing.assert_array_equal(found, wanted)
 
 
@@ -56,7 +56,7 @@ def test_states_are_those_of_the_compact_model(
     x = rng.random((3, 4, 50))
     alpha, beta = rng.uniform(0.3, 1, (4,)), rng.uniform(0.1, 0.9, (3, 4))
     options = {"y0": 1.3, "dt": 0.7, "sign": -1 if form == "reset" else 1}
-    wanted = integrate(integrator, alpha, beta, x, **options, authors=convention == "before")
+    wanted = integrate(integrator, alpha, beta, x, **options, states=convention)
     found = ddk.forward(
         x,
         alpha[:, None],
