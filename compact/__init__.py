@@ -1,8 +1,8 @@
 """What a pulse train amounts to: the compact kinetics of a cell and their two coefficients.
 
 >>> import compact
->>> found = compact.fit.fit(trace)            # one train: an AlphaBetaFit
->>> found.alpha, found.beta_stderr
+>>> result = compact.fit(trace)               # one train: an AlphaBetaFit
+>>> result.alpha, result.beta_stderr
 >>> many = compact.fit_many(conductance)      # many at once: a dataset
 
 Everything here is loaded on first use: the package needs no finite-element stack, and its import

@@ -2,7 +2,7 @@ from . import kinetics as kinetics
 from .fitting.estimator import AlphaBetaRegressor as AlphaBetaRegressor
 from .fitting.fit import fit as fit
 from .fitting.fit import fit_many as fit_many
-from .fitting.intervals import profile_intervals as profile_intervals
+from .fitting.profiles import profile_intervals as profile_intervals
 from .fitting.result import AlphaBetaFit as AlphaBetaFit
 from .kinetics import patterns as patterns
 from .laws import simplified as simplified

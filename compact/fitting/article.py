@@ -14,6 +14,7 @@ converged is kept; with one start the result is a matter of luck.
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from compact.fitting.batch import Fitted
 from compact.fitting.diagnostics import diagnose
@@ -40,8 +41,6 @@ def authors_curve(alpha: float, beta: float, x: list[float]) -> list[float]:
 
 def fit_article(trains: Trains, seed: int, starts: int) -> Fitted:
     """Fit falling (or mirrored) trains one by one; the best of ``starts`` random starts each."""
-    from scipy.optimize import least_squares
-
     number = trains.low.size
     theta = np.zeros((number, 4))
     theta[:, 3] = 1.0
@@ -64,11 +63,11 @@ def fit_article(trains: Trains, seed: int, starts: int) -> Fitted:
         best = (False, -np.inf)
         for _ in range(starts):
             start = rng.uniform(size=2)
-            found = least_squares(residual, start, bounds=([0, 0], [1, 1]), max_nfev=400)
-            steps[k] += found.nfev
-            done = found.status > 0  # the others got stuck where the curve is chaotic
-            if (done, -found.cost) > best:
-                best, theta[k, :2], converged[k] = (done, -found.cost), found.x, done
+            end = least_squares(residual, start, bounds=([0, 0], [1, 1]), max_nfev=400)
+            steps[k] += end.nfev
+            done = end.status > 0  # the others got stuck where the curve is chaotic
+            if (done, -end.cost) > best:
+                best, theta[k, :2], converged[k] = (done, -end.cost), end.x, done
     model = TrainModel(trains, "explicit", -1)
     lower, upper = model.bounds("data", 1.0)
     with np.errstate(all="ignore"):

@@ -1,36 +1,47 @@
-"""The better fit: batches of trains by `compact.fitting.least_squares`, one by one or pooled."""
+"""The better fit: batches of trains by `compact.fitting.least_squares`, one by one or pooled.
+
+The search for alpha and beta of a train goes in steps:
+
+1. 256 pairs that spread over all curves a train can have are compared by their sums of squares, the
+   window eliminated; the best of each of ``starts`` groups is followed (`model.screen`).
+2. All starts of all trains advance in one batch of `least_squares.solve`, in two parameters
+   (`model.ReducedModel`). The best end of each train counts; what has not converged goes on.
+3. A search that has ended where beta does not matter any more looks below (`plateau.leave`).
+4. A robust loss is minimised from there, in all four parameters: the window is eliminated for
+   squared residuals only.
+5. Errors and all else come from the Jacobian in all four parameters.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from compact.fitting.diagnostics import Diagnosis, diagnose
-from compact.fitting.least_squares import rho, solve
-from compact.fitting.model import TrainModel, candidates, costs, screen
+from compact.fitting.least_squares import Solution, rho, solve
+from compact.fitting.model import ReducedModel, TrainModel, candidates, costs, eliminate, screen
 from compact.fitting.plateau import leave_plateau
-from compact.fitting.reduced import ReducedModel
 from compact.fitting.trains import Trains
-from compact.fitting.windows import projected
-from compact.kinetics.equations import march
 
-__all__ = ["Fitted", "Options", "fit_batch", "fit_pooled", "noise_of"]
+__all__ = ["STARTS", "Fitted", "Options", "fit_batch", "fit_model", "fit_pooled", "noise_of"]
 
+STARTS = 8  # of two, up to nine of forty exact fits of steep trains miss the best optimum
 _CHUNK = 400_000  # samples in a batch: large arrays leave the cache, small ones are all overhead
 _CANDIDATES = 256
 _CANDIDATES_OWN_INPUTS = 48  # when each train has inputs of its own and the curves are not shared
 _STEPS, _POLISH = 40, 300
+_HUBER = 1.345  # noises from which a residual is an outlier: 95 % efficiency if there are none
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a batch is fitted; see `compact.fit.fit_many`."""
+    """How a batch is fitted; see `compact.fit_many`."""
 
     integrator: str = "implicit"
     loss: str = "linear"
     window: str = "free"
-    starts: int = 2
+    starts: int = STARTS
     seed: int = 0
     limit: float = 10.0
 
@@ -53,6 +64,7 @@ def noise_of(trains: Trains) -> np.ndarray:
     """Noise of each train on its scale, from the median step between neighbours, (N,)."""
     pairs = (trains.weights[1:] * trains.weights[:-1]) > 0
     steps = np.where(pairs, np.abs(np.diff(trains.values, axis=0)), np.nan)
+    # 1.4826: from a median deviation to a standard one; sqrt(2): from a difference to one read
     return np.maximum(1.4826 / np.sqrt(2) * np.nanmedian(steps, axis=0), 1e-4)
 
 
@@ -60,99 +72,138 @@ def fit_batch(trains: Trains, sign: int, options: Options) -> Fitted:
     """Fit each train by itself."""
     number = trains.low.size
     size = max(1, _CHUNK // len(trains.values))
-    parts = [
-        _fit_chunk(trains.part(np.arange(k, min(k + size, number))), sign, options)
+    model = TrainModel(trains, options.integrator, sign)
+    chunks = [
+        fit_model(model.part(np.arange(k, min(k + size, number))), options)
         for k in range(0, number, size)
     ]
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    return chunks[0] if len(chunks) == 1 else _joined(chunks)
 
 
-def _fit_chunk(trains: Trains, sign: int, options: Options) -> Fitted:
-    model = TrainModel(trains, options.integrator, sign)
+def fit_model(model: TrainModel, options: Options) -> Fitted:
+    """Fit each train of a model, all in one batch."""
     lower, upper = model.bounds(options.window, options.limit)
-    count = _CANDIDATES if trains.x.shape[1] == 1 else _CANDIDATES_OWN_INPUTS
-    rng = np.random.default_rng(options.seed)
-    pairs = candidates(sign, trains.x.shape[0], max(count, options.starts), rng)
-    first = screen(model, pairs, lower, upper, options.starts)
     reduced = ReducedModel(model, lower, upper)
-    limits = reduced.bounds()
-    number = trains.low.size
-    rows = np.arange(number)
-    # all starts of all trains advance in one batch
-    found = solve(
-        lambda pair, index: reduced(pair, index % number),
-        np.concatenate([reduced.reduce(start) for start in first]),
-        *(np.tile(bound, (options.starts, 1)) for bound in limits),
-        steps=_STEPS,
-    )
-    best = found.cost.reshape(-1, number).argmin(0) * number + rows
-    pair, converged = found.x[best], found.converged[best]
-    steps = found.steps.reshape(-1, number).sum(0)
+    search = _search(reduced, _starts(reduced, options))
+    pair, converged, steps = search.x, search.converged, search.steps
     late = np.flatnonzero(~converged)
     if late.size:
-        rest = ReducedModel(
-            TrainModel(trains.part(late), options.integrator, sign), lower[late], upper[late]
-        )
-        last = solve(rest, pair[late], *(b[late] for b in limits), steps=_POLISH)
+        last = _solve_part(reduced, late, pair[late])
         pair[late], converged[late] = last.x, last.converged
         steps[late] += last.steps
-    free, better = leave_plateau(model, lower, upper, pair)
-    pair[free], converged[free] = better, True
-    x = reduced.expand(pair, rows)
+    escaped, better = leave_plateau(reduced, pair)
+    pair[escaped], converged[escaped] = better, True
+    theta = reduced.expand(pair, np.arange(len(pair)))
     scale: float | np.ndarray = 1.0
     if options.loss != "linear":
-        scale = 1.345 * noise_of(trains)
-        robust = solve(model, x, lower, upper, loss=options.loss, scale=scale, steps=_POLISH)
-        x, converged, steps = robust.x, robust.converged, steps + robust.steps
-    return _described(model, x, lower, upper, converged, steps, options.loss, scale)
-
-
-def _described(
-    model: TrainModel,
-    x: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    converged: np.ndarray,
-    steps: np.ndarray,
-    loss: str,
-    scale: float | np.ndarray,
-) -> Fitted:
-    residual, jacobian = model(x, np.arange(len(x)))
-    squares = (residual**2).sum(0)
-    hessian = np.einsum("pmn,qmn->npq", jacobian, jacobian)
+        scale = _HUBER * noise_of(model.trains)
+        robust = solve(model, theta, lower, upper, loss=options.loss, scale=scale, steps=_POLISH)
+        theta, converged, steps = robust.x, robust.converged, steps + robust.steps
+    residual, jacobian = model(theta, np.arange(len(theta)))
     samples = model.trains.weights.sum(0)
+    squares = (residual**2).sum(0)
     effective = squares
-    if loss != "linear":
-        # variance of an M-estimate (Huber 1981): mean psi^2 over the square of the mean psi'
-        z = (residual / scale) ** 2
-        _, first, second = rho(z, loss)
-        slope = ((first + 2 * second * z) * model.trains.weights).sum(0) / samples
-        effective = ((residual * first) ** 2).sum(0) / np.maximum(slope, 1e-6) ** 2
-    diagnosis = diagnose(x, hessian, effective, samples, lower, upper)
+    if options.loss != "linear":
+        effective = _robust_squares(residual, model.trains.weights, options.loss, scale)
+    hessian = np.einsum("pmn,qmn->npq", jacobian, jacobian)
+    diagnosis = diagnose(theta, hessian, effective, samples, lower, upper)
     curve = residual + model.trains.values
-    return Fitted(x, diagnosis, curve, residual, squares, converged, steps)
+    return Fitted(theta, diagnosis, curve, residual, squares, converged, steps)
 
 
-def _joined(parts: list[Fitted]) -> Fitted:
-    diagnoses = [part.diagnosis for part in parts]
+def _starts(reduced: ReducedModel, options: Options) -> np.ndarray:
+    """Where the search begins, (starts, N, 2)."""
+    model = reduced.full
+    shared = model.trains.x.shape[1] == 1
+    count = max(_CANDIDATES if shared else _CANDIDATES_OWN_INPUTS, options.starts)
+    rng = np.random.default_rng(options.seed)
+    pairs = candidates(model.sign, model.trains.x.shape[0], count, rng)
+    first = screen(model, pairs, reduced.lower, reduced.upper, options.starts)
+    return np.stack([reduced.reduce(theta) for theta in first])
+
+
+def _search(reduced: ReducedModel, first: np.ndarray) -> Solution:
+    """The best end of each train, of all starts (starts, N, 2); the steps of all are counted."""
+    starts, number = first.shape[:2]
+    ends = solve(
+        lambda pair, index: reduced(pair, index % number),
+        np.concatenate(first),
+        *(np.tile(bound, (starts, 1)) for bound in reduced.bounds()),
+        steps=_STEPS,
+    )
+    best = ends.cost.reshape(starts, number).argmin(0) * number + np.arange(number)
+    steps = ends.steps.reshape(starts, number).sum(0)
+    return Solution(
+        ends.x[best],
+        ends.cost[best],
+        ends.gradient[best],
+        ends.hessian[best],
+        ends.converged[best],
+        steps,
+    )
+
+
+def _solve_part(reduced: ReducedModel, index: np.ndarray, pair: np.ndarray) -> Solution:
+    """Go on from ``pair`` with the trains ``index`` alone."""
+    part = reduced.part(index)
+    return solve(part, pair, *part.bounds(), steps=_POLISH)
+
+
+def _robust_squares(
+    residual: np.ndarray, weights: np.ndarray, loss: str, scale: float | np.ndarray
+) -> np.ndarray:
+    """What stands for the sum of squares in the errors of a robust fit, (N,).
+
+    The variance of an M-estimate (Huber 1981) is that of least squares with the noise replaced by
+    mean psi^2 over the square of the mean psi', psi being the derivative of the loss.
+    """
+    square = (residual / scale) ** 2
+    _, first, second = rho(square, loss)
+    slope = ((first + 2 * second * square) * weights).sum(0) / weights.sum(0)
+    return np.asarray(((residual * first) ** 2).sum(0) / np.maximum(slope, 1e-6) ** 2)
+
+
+def _joined(chunks: list[Fitted]) -> Fitted:
     diagnosis = Diagnosis(
         *(
-            np.concatenate([getattr(d, name) for d in diagnoses])
-            for name in Diagnosis.__dataclass_fields__
+            np.concatenate([getattr(chunk.diagnosis, field.name) for chunk in chunks])
+            for field in fields(Diagnosis)
         )
     )
-    rows = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=axis)
-        for name, axis in (
-            ("theta", 0),
-            ("curve", 1),
-            ("residual", 1),
-            ("squares", 0),
-            ("converged", 0),
-            ("steps", 0),
+    arrays = {
+        field.name: np.concatenate(
+            [getattr(chunk, field.name) for chunk in chunks],
+            axis=-1 if field.name in ("curve", "residual") else 0,  # time-major: trains come last
         )
+        for field in fields(Fitted)
+        if field.name != "diagnosis"
     }
-    return Fitted(diagnosis=diagnosis, **rows)
+    return Fitted(diagnosis=diagnosis, **arrays)
+
+
+@dataclass(frozen=True)
+class _PooledModel:
+    """One problem of alpha and beta for all trains of a model, their windows eliminated."""
+
+    full: TrainModel
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def windows(self, pair: np.ndarray) -> tuple[np.ndarray, ...]:
+        """A and B (N,), residuals (n, N) and the projected Jacobian (2, n, N) at a pair (2,)."""
+        number = self.full.trains.low.size
+        alpha, beta = np.full((2, number), pair[:, None])
+        y, slopes = self.full.states(alpha, beta, derivatives="ab")
+        jacobian = np.stack(slopes)
+        everyone = np.arange(number)
+        low, high, residual = eliminate(
+            y, jacobian, self.full.trains, everyone, self.lower, self.upper
+        )
+        return low, high, residual, jacobian
+
+    def __call__(self, pairs: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _low, _high, residual, jacobian = self.windows(pairs[0])
+        return residual.reshape(-1, 1), jacobian.reshape(2, -1, 1)
 
 
 def fit_pooled(trains: Trains, sign: int, options: Options) -> Fitted:
@@ -164,59 +215,28 @@ def fit_pooled(trains: Trains, sign: int, options: Options) -> Fitted:
     """
     model = TrainModel(trains, options.integrator, sign)
     lower, upper = model.bounds(options.window, options.limit)
-    number = trains.low.size
-    weights, values = trains.weights, trains.values
-
-    def windows(pair: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
-        y, slopes = march(
-            options.integrator,
-            np.full(number, pair[0]),
-            np.full(number, pair[1]),
-            trains.x,
-            model.y0,
-            sign=sign,
-            derivatives="ab",
-        )
-        low, high, _ = projected(y, trains, lower, upper)
-        return y, slopes, low[:, 0], high[:, 0]
-
-    def pooled(theta: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        y, slopes, low, high = windows(theta[0])
-        residual = (low + (high - low) * y - values) * weights
-        free_low = (low > lower[:, 2]) & (low < upper[:, 2])
-        free_high = (high > lower[:, 3]) & (high < upper[:, 3])
-        basis = np.stack([(1 - y) * weights * free_low, y * weights * free_high], axis=-1)
-        basis = np.nan_to_num(basis.transpose(1, 0, 2))
-        gram = np.einsum("nmi,nmj->nij", basis, basis)
-        inverse = np.linalg.pinv(gram, rcond=1e-12, hermitian=True)
-        columns = []
-        for slope in slopes:
-            column = ((high - low) * slope * weights).T
-            share = np.einsum("nij,nmj,nm->ni", inverse, basis, column)
-            columns.append((column - np.einsum("nmi,ni->nm", basis, share)).T.ravel())
-        return residual.reshape(-1, 1), np.stack(columns)[:, :, None]
-
+    pooled = _PooledModel(model, lower, upper)
     rng = np.random.default_rng(options.seed)
     pairs = candidates(sign, trains.x.shape[0], max(_CANDIDATES // 4, options.starts), rng)
     total = costs(model, pairs, lower, upper)[2].sum(0)
     limits = np.zeros(2), np.full(2, options.limit)
-    found = [
+    ends = [
         solve(pooled, pairs[k][None], *limits, steps=_POLISH)
         for k in np.argsort(total)[: options.starts]
     ]
-    best = min(found, key=lambda solution: solution.cost[0])
-    y, _, low, high = windows(best.x[0])
-    residual = (low + (high - low) * y - values) * weights
+    best = min(ends, key=lambda end: float(end.cost[0]))
+    low, high, residual, _ = pooled.windows(best.x[0])
     squares = (residual**2).sum(0)
+    number = trains.low.size
     theta = np.column_stack([np.tile(best.x, (number, 1)), low, high])
     inner = (low > lower[:, 2]) & (low < upper[:, 2])
     inner_high = (high > lower[:, 3]) & (high < upper[:, 3])
-    samples = weights.sum() - inner.sum() - inner_high.sum()
+    samples = trains.weights.sum() - inner.sum() - inner_high.sum()
     pair = diagnose(best.x, best.hessian, squares.sum()[None], samples[None], *limits)
     return Fitted(
         theta,
         _of_pair(pair, number),
-        residual + values,
+        residual + trains.values,
         residual,
         squares,
         np.repeat(best.converged, number),

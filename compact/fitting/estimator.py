@@ -21,10 +21,8 @@ except ImportError as exc:  # pragma: no cover
 
 from compact.fitting.diagnostics import diagnose
 from compact.fitting.least_squares import solve
-from compact.fitting.model import candidates
-from compact.fitting.plateau import PLATEAU, same_curve
-from compact.fitting.trains import ONE_PULSE, first_does_all
-from compact.fitting.windows import windows
+from compact.fitting.model import candidates, windows
+from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, same_curve
 from compact.kinetics.exact_step import exact_derivatives, exact_step
 
 __all__ = ["AlphaBetaRegressor"]

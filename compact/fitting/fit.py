@@ -31,12 +31,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compact.fitting.article import fit_article
 from compact.fitting.batch import Options, fit_batch, fit_pooled
 from compact.fitting.least_squares import LOSSES
 from compact.fitting.model import TrainModel
-from compact.fitting.plateau import PLATEAU, on_plateau
+from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, on_plateau
 from compact.fitting.result import AlphaBetaFit, Columns, dataset
-from compact.fitting.trains import ONE_PULSE, Trains, prepare, read_trains
+from compact.fitting.trains import Trains, prepare, read_trains
 from compact.kinetics.equations import INTEGRATORS
 from ddkbase.errors import InputError, closest, shorten
 
@@ -89,10 +90,10 @@ def fit(
     )
     if ds.sizes["train"] != 1:
         raise InputError(f"{ds.sizes['train']} trains given", "train", "Use fit_many")
-    found = AlphaBetaFit.from_dataset(ds, 0)
-    if not found.valid:
-        raise InputError(f"the train cannot be fitted: {found.reason}", "train")
-    return found
+    result = AlphaBetaFit.from_dataset(ds, 0)
+    if not result.valid:
+        raise InputError(f"the train cannot be fitted: {result.reason}", "train")
+    return result
 
 
 def fit_many(
@@ -166,7 +167,8 @@ def fit_many(
     starts = starts if starts is not None else (20 if method == "article" else 2)
     if integrator is None:
         integrator = "explicit" if method == "article" else "implicit"
-    _check(method, integrator, loss, window, starts, limit, seed)
+    options = Options(integrator, loss, window, starts, seed, limit)
+    _check(method, options)
     if method == "article" and (integrator != "explicit" or loss != "linear" or pooled):
         raise InputError(
             "the article's method knows explicit Euler, squared residuals and single trains only",
@@ -177,7 +179,6 @@ def fit_many(
     trains = prepare(
         values, is_normalised, x, direction if direction is not None else directions, skip_missing
     )
-    options = Options(integrator, loss, window, starts, int(seed), float(limit))
     columns = Columns(trains, integrator)
     if pooled:
         _fit_pooled(trains, options, mirror, columns)
@@ -201,25 +202,22 @@ def fit_many(
 def _fit_each(
     trains: Trains, method: str, options: Options, mirror: bool, columns: Columns
 ) -> None:
-    from compact.fitting.article import fit_article
-
     usable = trains.usable
     for up in (False, True):
         index = usable[trains.up[usable] == up]
         if not index.size:
             continue
-        flip = up and mirror
-        sign = 1 if up and not mirror else -1
+        group, sign = _oriented(trains.part(index), up, mirror)
         _refuse_explicit_set(options.integrator, sign)
-        part = _mirrored(trains.part(index)) if flip else trains.part(index)
         if method == "article":
-            found = fit_article(part, options.seed, options.starts)
+            fits = fit_article(group, options.seed, options.starts)
         else:
-            found = fit_batch(part, sign, options)
-        columns.put(index, part, found, flip)
-        level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+            fits = fit_batch(group, sign, options)
+        columns.put(index, group, fits, up and mirror)
+        level = on_plateau(TrainModel(group, options.integrator, sign), fits.theta[:, :2])
         columns.strike_out(index[level], PLATEAU)
-        columns.strike_out(index[part.one_pulse], ONE_PULSE)
+        at_once = first_does_all(group.values, group.weights)
+        columns.strike_out(index[at_once], ONE_PULSE)
 
 
 def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns) -> None:
@@ -233,30 +231,21 @@ def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns
     if options.loss != "linear":
         raise InputError("a pooled fit uses squared residuals", "loss", "Use loss='linear'")
     up = bool(trains.up[0])
-    sign = 1 if up and not mirror else -1
+    group, sign = _oriented(trains, up, mirror)
     _refuse_explicit_set(options.integrator, sign)
-    part = _mirrored(trains) if up and mirror else trains
-    found = fit_pooled(part, sign, options)
-    columns.put(np.arange(trains.low.size), part, found, up and mirror)
-    level = on_plateau(TrainModel(part, options.integrator, sign), found.theta[:, :2])
+    fits = fit_pooled(group, sign, options)
+    everyone = np.arange(trains.low.size)
+    columns.put(everyone, group, fits, up and mirror)
+    level = on_plateau(TrainModel(group, options.integrator, sign), fits.theta[:, :2])
     if level.all():  # the trains share the pair
-        columns.strike_out(np.arange(trains.low.size), PLATEAU)
+        columns.strike_out(everyone, PLATEAU)
 
 
-def _mirrored(trains: Trains) -> Trains:
-    values = trains.weights * (1 - trains.values)
-    # mirrored, G_min takes the place of G_max: no bound at zero conductance for it
-    return Trains(
-        values,
-        trains.weights,
-        trains.x,
-        trains.low,
-        trains.span,
-        trains.lengths,
-        trains.up,
-        False,
-        trains.reasons,
-    )
+def _oriented(trains: Trains, up: bool, mirror: bool) -> tuple[Trains, int]:
+    """The trains as they are fitted, and the sign of their equation: -1 for Eq. (4)."""
+    if up and mirror:
+        return trains.mirrored(), -1
+    return trains, 1 if up else -1
 
 
 def _refuse_explicit_set(integrator: str, sign: int) -> None:
@@ -268,17 +257,16 @@ def _refuse_explicit_set(integrator: str, sign: int) -> None:
         )
 
 
-def _check(
-    method: str, integrator: str, loss: str, window: str, starts: int, limit: float, seed: int
-) -> None:
-    for name, value, known in (
+def _check(method: str, options: Options) -> None:
+    for name, value, choices in (
         ("method", method, METHODS),
-        ("integrator", integrator, tuple(INTEGRATORS)),
-        ("loss", loss, LOSSES),
-        ("window", window, WINDOWS),
+        ("integrator", options.integrator, tuple(INTEGRATORS)),
+        ("loss", options.loss, LOSSES),
+        ("window", options.window, WINDOWS),
     ):
-        if value not in known:
-            raise InputError(f"unknown {name} {shorten(value)}", name, closest(str(value), known))
+        if value not in choices:
+            raise InputError(f"unknown {name} {shorten(value)}", name, closest(str(value), choices))
+    starts, limit, seed = options.starts, options.limit, options.seed
     if not (isinstance(starts, int | np.integer) and 1 <= starts <= 1000):
         raise InputError(f"{shorten(starts)} is no number of starts", "starts", "Use 1 to 1000")
     if not (np.isfinite(limit) and limit > 0):

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compact.fitting.losses import LOSSES, rho
-from ddkbase.errors import InputError, shorten
+from ddkbase.errors import InputError, closest, shorten
 
 __all__ = ["LOSSES", "Solution", "rho", "solve"]
 
 #: parameters (n, p) and which problems these are (n,) -> residuals (m, n), Jacobian (p, m, n)
 Model = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+LOSSES = ("linear", "soft_l1", "huber")
 
 _ACCEPT = 1e-4  # share of the predicted reduction from which a step is taken
 _FLOOR, _CEILING = 1e-15, 1e20  # of the damping
@@ -155,6 +156,21 @@ def solve(
         stuck = ~done & (damping[active] >= _CEILING)
         active = active[~(done | stuck)]
     return Solution(x, system.cost, system.gradient, system.hessian, converged, counts)
+
+
+def rho(square: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A loss and its first two derivatives by ``square``, the squared scaled residual."""
+    if loss == "linear":
+        return square, np.ones_like(square), np.zeros_like(square)
+    if loss == "soft_l1":
+        root = np.sqrt(1 + square)
+        return 2 * (root - 1), 1 / root, -0.5 / root**3
+    if loss == "huber":
+        inside = square <= 1
+        root = np.sqrt(np.where(inside, 1, square))
+        value = np.where(inside, square, 2 * root - 1)
+        return value, 1 / root, np.where(inside, 0.0, -0.5 / root**3)
+    raise InputError(f"unknown loss {shorten(loss)}", "loss", closest(str(loss), LOSSES))
 
 
 @dataclass

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from compact.fitting.batch import Fitted
 from compact.fitting.diagnostics import autocorrelation, durbin_watson
 from compact.fitting.model import PARAMETERS
 from compact.fitting.trains import Trains
+from ddkbase.records import label
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
 __all__ = ["AlphaBetaFit", "Columns", "dataset"]
@@ -53,17 +54,17 @@ class Columns:
         self.notes = np.full(number, "", dtype=object)
         self.fitted = np.full((number, n), np.nan)
 
-    def put(self, index: np.ndarray, part: Trains, found: Fitted, mirrored: bool) -> None:
+    def put(self, index: np.ndarray, group: Trains, fits: Fitted, mirrored: bool) -> None:
         """Take over the fits of the trains ``index``."""
-        theta, diagnosis = found.theta.copy(), found.diagnosis
+        theta, diagnosis = fits.theta.copy(), fits.diagnosis
         scale = np.ones_like(theta)
-        scale[:, 2:] = part.span[:, None]
+        scale[:, 2:] = group.span[:, None]
         order = [0, 1, 3, 2] if mirrored else [0, 1, 2, 3]
-        curve = found.curve
+        curve = fits.curve
         if mirrored:  # the state counts from the top of the window
             theta[:, 2:], curve = 1 - theta[:, 2:], 1 - curve
             scale[:, 2:] *= -1
-        theta[:, 2:] = part.low[:, None] + part.span[:, None] * theta[:, 2:]
+        theta[:, 2:] = group.low[:, None] + group.span[:, None] * theta[:, 2:]
         self.theta[index] = theta[:, order]
         self.errors[index] = (np.abs(scale) * diagnosis.errors)[:, order]
         with np.errstate(over="ignore", under="ignore"):
@@ -73,17 +74,17 @@ class Columns:
         self.correlation[index] = (sign * diagnosis.correlation)[:, order][:, :, order]
         self.at_bound[index] = diagnosis.at_bound[:, order]
         self.floats["condition"][index] = diagnosis.condition
-        self.floats["residual"][index] = found.squares
+        self.floats["residual"][index] = fits.squares
         self.floats["residual_autocorrelation"][index] = autocorrelation(
-            found.residual, part.weights
+            fits.residual, group.weights
         )
-        self.floats["durbin_watson"][index] = durbin_watson(found.residual, part.weights)
-        self.converged[index] = found.converged
-        self.steps[index] = found.steps
+        self.floats["durbin_watson"][index] = durbin_watson(fits.residual, group.weights)
+        self.converged[index] = fits.converged
+        self.steps[index] = fits.steps
         self.notes[index] = diagnosis.notes
-        self.reasons[index[~found.converged]] = self.unfinished
-        fitted = (part.low + part.span * curve).T
-        self.fitted[index] = np.where(part.weights.T > 0, fitted, np.nan)
+        self.reasons[index[~fits.converged]] = self.unfinished
+        fitted = (group.low + group.span * curve).T
+        self.fitted[index] = np.where(group.weights.T > 0, fitted, np.nan)
 
     def strike_out(self, gone: np.ndarray, reason: str) -> None:
         """Mark trains, by number, of which a fit knows beta from below only: what it returns as
@@ -104,10 +105,6 @@ def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
     covariance; on ``train`` and ``sample`` (0: before the first pulse): conductance, fitted; on
     ``pulse``, after ``train`` where trains have inputs of their own: x.
     """
-    import xarray as xr
-
-    from ddkbase.records import label
-
     unit = "1" if attrs["normalised"] else "S"
     trains = columns.trains
     data: dict[str, xr.Variable] = {}
@@ -237,34 +234,34 @@ class AlphaBetaFit:
     @classmethod
     def from_dataset(cls, ds: xr.Dataset, train: int = 0) -> AlphaBetaFit:
         """The fit number ``train``, from 0, of ``ds``, a dataset of `compact.fit_many`."""
-        one = ds.isel(train=train)
-        covariance = one["covariance"].values
+        fit = ds.isel(train=train)
+        covariance = fit["covariance"].values
         errors = np.sqrt(np.diag(covariance))
         with np.errstate(invalid="ignore"):
             correlation = covariance / np.outer(errors, errors)
-        length = int(one["n_pulses"]) + 1
+        length = int(fit["n_pulses"]) + 1
         floats = [*PARAMETERS, *(f"{name}_stderr" for name in PARAMETERS)]
         return cls(
-            **{name: float(one[name]) for name in floats},
+            **{name: float(fit[name]) for name in floats},
             covariance=covariance,
             correlation=correlation,
-            condition=float(one["condition"]),
-            at_bound=dict(zip(PARAMETERS, one["at_bound"].values.tolist(), strict=True)),
-            residual_sum=float(one["residual"]),
-            residual_autocorrelation=float(one["residual_autocorrelation"]),
-            durbin_watson=float(one["durbin_watson"]),
-            determined=bool(one["determined"]),
-            note=str(one["note"].values),
-            valid=bool(one["valid"]),
-            reason=str(one["reason"].values),
-            n_pulses=int(one["n_pulses"]),
-            direction=str(one["direction"].values),
+            condition=float(fit["condition"]),
+            at_bound=dict(zip(PARAMETERS, fit["at_bound"].values.tolist(), strict=True)),
+            residual_sum=float(fit["residual"]),
+            residual_autocorrelation=float(fit["residual_autocorrelation"]),
+            durbin_watson=float(fit["durbin_watson"]),
+            determined=bool(fit["determined"]),
+            note=str(fit["note"].values),
+            valid=bool(fit["valid"]),
+            reason=str(fit["reason"].values),
+            n_pulses=int(fit["n_pulses"]),
+            direction=str(fit["direction"].values),
             method=str(ds.attrs["method"]),
             integrator=str(ds.attrs["integrator"]),
             units=str(ds["conductance_min"].attrs["units"]),
-            conductance=one["conductance"].values[:length],
-            fitted=one["fitted"].values[:length],
-            mirror=bool(ds.attrs.get("mirror", 0)) and str(one["direction"].values) == "up",
+            conductance=fit["conductance"].values[:length],
+            fitted=fit["fitted"].values[:length],
+            mirror=bool(ds.attrs.get("mirror", 0)) and str(fit["direction"].values) == "up",
         )
 
     def __repr__(self) -> str:
@@ -296,6 +293,6 @@ class AlphaBetaFit:
 
     def plot(self) -> Figure:
         """Figure of train, curve and residuals: `compact.plots.kinetics.fit_figure`."""
-        from compact.plots.kinetics import fit_figure
+        from compact.plots.kinetics import fit_figure  # start-up: matplotlib
 
         return fit_figure(self)

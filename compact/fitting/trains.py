@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
 
-__all__ = ["DIRECTIONS", "FIRST", "ONE_PULSE", "Trains", "first_does_all", "prepare", "read_trains"]
+__all__ = ["DIRECTIONS", "Trains", "change", "prepare", "read_trains"]
 
 DIRECTIONS = ("down", "up")
 _SMALLEST = 3  # pulses
 _ENDS = 0.1  # share of a train whose mean counts as its beginning, and as its end
-FIRST = 0.99  # share of the whole change; what is left is no more than the noise of a read
-ONE_PULSE = "the first pulse does over 99 % of the change: beta is known from below only"
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,6 @@ class Trains:
     def usable(self) -> np.ndarray:
         return np.flatnonzero(self.reasons == "")
 
-    @property
-    def one_pulse(self) -> np.ndarray:
-        """Which trains, (N,), say nothing of beta but a lower bound: see `first_does_all`."""
-        return first_does_all(self.values, self.weights)
-
     def part(self, index: np.ndarray) -> Trains:
         """The trains of these numbers."""
         return Trains(
@@ -76,25 +69,12 @@ class Trains:
             self.reasons[index],
         )
 
+    def mirrored(self) -> Trains:
+        """The trains upside down, so that what rises falls by Eq. (4).
 
-def first_does_all(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Which trains end with their first pulse, so that any beta above 1 gives the same curve.
-
-    Parameters
-    ----------
-    values, weights : ndarray
-        As in `Trains`; the first row is the state before the first pulse. Where the read after the
-        first pulse is missing, the next one counts.
-
-    Returns
-    -------
-    ndarray, shape (N,)
-        True where the first read is more than `FIRST` of the train's span away from the start.
-    """
-    there = weights[1:] > 0
-    row = there.argmax(0)
-    first = np.take_along_axis(values[1:], row[None], axis=0)[0]
-    return np.asarray(there.any(0) & (np.abs(first - values[0]) > FIRST))
+        G_min takes the place of G_max, and there is no bound at zero conductance for it.
+        """
+        return replace(self, values=self.weights * (1 - self.values), physical=False)
 
 
 def read_trains(train: Any, normalised: bool | None) -> tuple[np.ndarray, bool, Any]:
@@ -230,11 +210,11 @@ def prepare(
     usable = reasons == ""
     low, span = np.where(usable, low, 0.0), np.where(usable, span, 1.0)
     scaled = np.where(there & usable[:, None], (values - low[:, None]) / span[:, None], 0.0)
-    change = _change(scaled, there, last)
-    up = np.array([word == "up" if word else c > 0 for word, c in zip(wanted, change, strict=True)])
+    rise = change(scaled, there, last)
+    up = np.array([word == "up" if word else c > 0 for word, c in zip(wanted, rise, strict=True)])
     stated = np.array([word is not None for word in wanted])
-    refuse(stated & ~up & (change >= 0), "does not fall: the wrong way for RESET, Eq. (4)")
-    refuse(stated & up & (change <= 0), "does not rise: the wrong way for SET, Eq. (3)")
+    refuse(stated & ~up & (rise >= 0), "does not fall: the wrong way for RESET, Eq. (4)")
+    refuse(stated & up & (rise <= 0), "does not rise: the wrong way for SET, Eq. (3)")
     return Trains(
         np.ascontiguousarray(scaled.T),
         np.ascontiguousarray((there & inside).T.astype(float)),
@@ -248,7 +228,7 @@ def prepare(
     )
 
 
-def _change(scaled: np.ndarray, there: np.ndarray, last: np.ndarray) -> np.ndarray:
+def change(scaled: np.ndarray, there: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Mean of the last tenth minus mean of the first tenth; the first value alone if short."""
     share = np.maximum((_ENDS * last).astype(int), 1)[:, None]
     position = np.arange(scaled.shape[1])[None, :]

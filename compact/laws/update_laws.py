@@ -39,9 +39,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compact.fitting.least_squares import solve
-from compact.fitting.model import TrainModel
+from compact.fitting.model import TrainModel, eliminate, shared_sums, windows
 from compact.fitting.trains import Trains, prepare, read_trains
-from compact.fitting.windows import eliminate, shared_sums, windows
 from compact.laws.update_curves import LAWS, Law
 from ddkbase.errors import InputError, closest
 

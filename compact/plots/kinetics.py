@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,18 +14,40 @@ from compact.kinetics import patterns
 from compact.laws import simplified
 from ddkbase.pictures import BLUE, GREY, SERIES, VERMILLION, WARNING, new_figure, style_axes
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from compact.fitting.result import AlphaBetaFit
-
-__all__ = ["alpha_beta_figure", "fit_figure", "loops_figure", "patterns_figure"]
+__all__ = ["FittedTrain", "alpha_beta_figure", "fit_figure", "loops_figure", "patterns_figure"]
 
 _DASHES = ("-", "--", "-.", ":")
 _MICRO = 1e6
 
 
-def fit_figure(fit: AlphaBetaFit) -> Figure:
+class FittedTrain(Protocol):
+    """What `fit_figure` draws: a `compact.AlphaBetaFit`, or anything with these attributes."""
+
+    @property
+    def conductance(self) -> np.ndarray: ...
+    @property
+    def fitted(self) -> np.ndarray: ...
+    @property
+    def units(self) -> str: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def alpha_stderr(self) -> float: ...
+    @property
+    def beta(self) -> float: ...
+    @property
+    def beta_stderr(self) -> float: ...
+    @property
+    def residual_sum(self) -> float: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def integrator(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+
+
+def fit_figure(fit: FittedTrain) -> Figure:
     """Draw a train with its curve (as Fig. 3c), and the residuals below, in per cent of the span.
 
     Conductances in uS are drawn in uS, normalised ones as they are.
@@ -111,11 +134,11 @@ def patterns_figure(repeats: int = 4) -> Figure:
     """Draw Figs. 1d, 1e: beats and the state that each meets; arrows where a pattern may begin."""
     figure = new_figure(9, 4.6)
     axes = figure.subplots(2, 2, sharex="col", height_ratios=[1, 2.4])
-    chosen: tuple[tuple[str, Sequence[int]], ...] = (
+    examples: tuple[tuple[str, Sequence[int]], ...] = (
         ("d   unambiguous", patterns.UNAMBIGUOUS),
         ("e   ambiguous", patterns.AMBIGUOUS),
     )
-    for column, (title, pattern) in enumerate(chosen):
+    for column, (title, pattern) in enumerate(examples):
         top, bottom = axes[:, column]
         y = patterns.response(pattern, repeats).ravel()
         beat = np.arange(1, y.size + 1)

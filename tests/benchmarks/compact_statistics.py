@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from compact.fitting.fit import fit_many  # noqa: E402
-from compact.fitting.intervals import profile_intervals  # noqa: E402
 from compact.fitting.model import PARAMETERS  # noqa: E402
+from compact.fitting.profiles import profile_intervals  # noqa: E402
 from compact.laws.update_laws import compare_laws, laws_table  # noqa: E402
 from compact.table.source import gather  # noqa: E402
 from compact.table.table import AlphaBetaTable  # noqa: E402

@@ -257,7 +257,7 @@ def test_every_variable_is_labelled_and_the_package_offers_it() -> None:
         assert variable.attrs.get("units"), name
         assert variable.attrs.get("long_name"), name
     assert ds.attrs["seed"] == 0
-    assert compact.fit.fit(falling(0.01, 0.05)).valid
+    assert compact.fit(falling(0.01, 0.05)).valid
 
 
 def test_the_covariance_is_that_of_repeated_measurements() -> None:

@@ -10,10 +10,10 @@ import xarray as xr
 from scipy.optimize import least_squares
 from scipy.stats import t as student
 
-from compact.fitting.curvature import curvature
+from compact.fitting.diagnostics import curvature
 from compact.fitting.fit import fit_many
-from compact.fitting.intervals import profile_intervals
 from compact.fitting.model import PARAMETERS
+from compact.fitting.profiles import profile_intervals
 from compact.kinetics.equations import integrate
 from ddkbase.errors import InputError
 from tests.compact.trains import HIGH, LOW, falling, rising

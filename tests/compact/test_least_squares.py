@@ -8,8 +8,7 @@ from scipy.optimize import least_squares, lsq_linear
 
 from compact.fitting.diagnostics import diagnose
 from compact.fitting.least_squares import rho, solve
-from compact.fitting.model import TrainModel
-from compact.fitting.reduced import ReducedModel
+from compact.fitting.model import ReducedModel, TrainModel
 from compact.fitting.trains import prepare
 from ddkbase.errors import InputError
 from tests.compact.nist_problems import MODELS, Problem, digits, read
