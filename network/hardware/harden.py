@@ -28,6 +28,8 @@ import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
+from network.ddk.layer import DDKLayer
+from network.ddk.reachable import Reachable
 from network.hardware.arrays.lines import LineResistance
 from network.hardware.cells.kinetics_noise import TableKinetics
 from network.hardware.cells.noise import ReadNoise, WriteError
@@ -245,9 +247,6 @@ def confine(network: Network, table: AlphaBetaTable) -> None:
     InputError
         No DDK layer, or a table without a valid entry.
     """
-    from network.ddk.layer import DDKLayer
-    from network.ddk.reachable import Reachable
-
     layers = [layer for layer in network.layers if isinstance(layer, DDKLayer)]
     if not layers:
         raise InputError("there is no DDK layer to confine", "table", "Leave the table out")

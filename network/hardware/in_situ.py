@@ -228,8 +228,8 @@ def tune(
     first = before_classifier(network)
     layers = list(network.layers)
     if how.samples is not None and how.samples < len(x):
-        chosen = np.sort(np.random.default_rng([seed, 11]).permutation(len(x))[: how.samples])
-        x, y = x[chosen], y[chosen]
+        subset = np.sort(np.random.default_rng([seed, 11]).permutation(len(x))[: how.samples])
+        x, y = x[subset], y[subset]
     frozen: list[Layer] = [Frozen(layer) for layer in layers[:first]]
     network.replace_layers(frozen + layers[first:])
     try:

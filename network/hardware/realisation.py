@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,14 @@ import numpy as np
 from ddkbase.errors import InputError
 from network.hardware.arrays.columns import layout_of
 from network.hardware.arrays.converters import Converter
-from network.hardware.arrays.crossbar import Crossbar
+from network.hardware.arrays.crossbar import Crossbar, CrossbarSettings
 from network.hardware.cells.kinetics_noise import positive
-from network.hardware.cells.noise import generator
-from network.hardware.cells.programming import Programming
+from network.hardware.cells.noise import generator, with_faults
+from network.hardware.cells.programming import Programming, write_and_verify
 from network.hardware.settings import Hardware
-from network.hardware.writing import WrittenLayer, write_layer
 from network.layers.realisation import Ideal
 
-__all__ = ["HardwareRealisation"]
+__all__ = ["HardwareRealisation", "WrittenLayer", "write_layer"]
 
 
 class HardwareRealisation(Ideal):
@@ -75,14 +75,14 @@ class HardwareRealisation(Ideal):
         self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
     ) -> np.ndarray:
         """The weights (inputs, outputs) that the cells hold, in the dtype of ``weight``."""
-        if not self._here(layer_name):
+        if not self._on_chip(layer_name):
             return weight
         h = self.hardware
-        wanted = self._quantised(layer_name, weight, rng)
+        quantised = self._quantised(layer_name, weight, rng)
         if self.fresh and h.only_write_error:
-            return self._with_write_error(wanted, rng)
-        found = self._crossbar(layer_name, wanted.T, rng).weights.T
-        return found.astype(weight.dtype, copy=False)
+            return self._with_write_error(quantised, rng)
+        held = self._crossbar(layer_name, quantised.T, rng).weights.T
+        return held.astype(weight.dtype, copy=False)
 
     def kinetics(
         self,
@@ -93,7 +93,7 @@ class HardwareRealisation(Ideal):
         rng: np.random.Generator | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta of the devices; one device for each bank and channel."""
-        if not self._here(layer_name):
+        if not self._on_chip(layer_name):
             return alpha, beta
         h = self.hardware
         self._states.add(layer_name)
@@ -129,13 +129,13 @@ class HardwareRealisation(Ideal):
         from the first call, or from `calibrate`.
         """
         h = self.hardware
-        if not h.needs_product or not self._here(layer_name):
+        if not h.needs_product or not self._on_chip(layer_name):
             return None
-        wanted = self._quantised(layer_name, weight, rng)
+        quantised = self._quantised(layer_name, weight, rng)
         inputs = x.reshape(-1, x.shape[-1]).astype(float)
         if h.dac_bits is not None:
             inputs = self._converter(f"{layer_name} in", h.dac_bits, inputs).convert(inputs)
-        matrix = wanted.astype(float)
+        matrix = quantised.astype(float)
         if h.arrays and bias is not None:
             matrix = np.concatenate([matrix, bias[None].astype(float)])
             inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
@@ -143,9 +143,9 @@ class HardwareRealisation(Ideal):
         if h.adc_bits is not None:
             key = f"{layer_name} out"
             if key not in self._converters:
-                found = crossbar.with_converters(inputs.T, dac=None, adc=h.adc_bits)
-                assert found.settings.adc is not None
-                self._converters[key] = found.settings.adc
+                calibrated = crossbar.with_converters(inputs.T, dac=None, adc=h.adc_bits)
+                assert calibrated.settings.adc is not None
+                self._converters[key] = calibrated.settings.adc
             crossbar = crossbar.with_adc(self._converters[key])
         z = crossbar.apply(inputs, self._generator(rng) if h.read is not None else None)
         if bias is not None and not h.arrays:
@@ -156,7 +156,7 @@ class HardwareRealisation(Ideal):
         self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
     ) -> np.ndarray:
         """What is read: states of DDK cells with read noise and wear, then the converter."""
-        if not self._here(layer_name):
+        if not self._on_chip(layer_name):
             return z
         h = self.hardware
         if layer_name in self._states:
@@ -164,6 +164,7 @@ class HardwareRealisation(Ideal):
                 z = h.endurance.features(z, h.cycles, h.pulse_width)
             if h.read is not None:
                 window = h.mapping.window
+                # noise is of the conductance, states are shares of the window
                 deviation = np.sqrt(h.read.variance(window.low + window.span * z)) / window.span
                 noise = self._generator(rng).standard_normal(z.shape)
                 z = (z + deviation * noise).astype(z.dtype, copy=False)
@@ -190,10 +191,12 @@ class HardwareRealisation(Ideal):
 
     # -- inside
 
-    def _here(self, layer_name: str) -> bool:
+    def _on_chip(self, layer_name: str) -> bool:
         return self.layers is None or layer_name in self.layers
 
     def _own(self, layer_name: str, purpose: int, turn: int = 0) -> np.random.Generator:
+        # One stream for each layer and purpose (2 devices of a DDK layer, 3 writing, 4 cells that
+        # never worked, 5 worn-out cells, 6 traps): what one effect draws does not move another's.
         name = zlib.crc32(layer_name.encode())
         return np.random.default_rng([int(self.seed or 0), purpose, name, turn])
 
@@ -219,6 +222,7 @@ class HardwareRealisation(Ideal):
             return held
         dtype = np.float32 if weight.dtype == np.float32 else np.float64
         noise = self._generator(rng).standard_normal(weight.shape, dtype=dtype)
+        # the two cells' mean errors cancel in their difference, their variances add
         noise *= dtype(np.sqrt(2) * h.write.deviation / h.mapping.scale(held))
         noise += held
         return noise
@@ -230,23 +234,23 @@ class HardwareRealisation(Ideal):
         h = self.hardware
         if self.fresh:
             draw = self._generator(rng)
-            made = write_layer(h, matrix, draw, h.failed(self._shape(matrix), draw, draw))
+            written = write_layer(h, matrix, draw, h.failed(self._shape(matrix), draw, draw))
             if h.telegraph is None:
-                return made.crossbar
-            return made.crossbar.changed(h.telegraph.traps(made.cells.shape, draw).seen)
-        kept = self._written.get(layer_name)
-        if kept is None or not np.array_equal(kept[0], matrix):
+                return written.crossbar
+            return written.crossbar.changed(h.telegraph.traps(written.cells.shape, draw).seen)
+        last = self._written.get(layer_name)
+        if last is None or not np.array_equal(last[0], matrix):
             # written again it has new write errors, but the same failed cells
-            turn = 0 if kept is None else kept[2] + 1
-            start = None if kept is None else kept[1].cells
+            turn = 0 if last is None else last[2] + 1
+            start = None if last is None else last[1].cells
             failed = h.failed(
                 self._shape(matrix), self._own(layer_name, 4), self._own(layer_name, 5)
             )
-            made = write_layer(h, matrix, self._own(layer_name, 3, turn), failed, start)
-            kept = self._written[layer_name] = (matrix.copy(), made, turn)
-            if made.programming is not None:
-                self.programmed[layer_name] = made.programming
-        crossbar = kept[1].crossbar
+            written = write_layer(h, matrix, self._own(layer_name, 3, turn), failed, start)
+            last = self._written[layer_name] = (matrix.copy(), written, turn)
+            if written.programming is not None:
+                self.programmed[layer_name] = written.programming
+        crossbar = last[1].crossbar
         if h.telegraph is not None:
             traps = h.telegraph.traps(crossbar.conductance.shape, self._own(layer_name, 6))
             crossbar = crossbar.changed(traps.anew(self._generator(rng)).seen)
@@ -255,3 +259,70 @@ class HardwareRealisation(Ideal):
     def _shape(self, matrix: np.ndarray) -> tuple[int, int]:
         layout = layout_of(matrix.shape, self.hardware.tile, self.hardware.mapping)
         return (layout.columns, matrix.shape[1])
+
+
+@dataclass(frozen=True)
+class WrittenLayer:
+    """An array in use; ``cells`` [S] (columns, inputs) as left by writing, before any drift."""
+
+    crossbar: Crossbar
+    cells: np.ndarray
+    programming: Programming | None
+
+
+def write_layer(
+    hardware: Hardware,
+    matrix: np.ndarray,
+    rng: np.random.Generator,
+    failed: np.ndarray | None,
+    start: np.ndarray | None = None,
+) -> WrittenLayer:
+    """Write a matrix (outputs, inputs): errors or pulses, failed and worn cells, then drift.
+
+    Parameters
+    ----------
+    failed : ndarray or None
+        Map of failed cells as of `Faults.draw`, (columns, inputs).
+    start : ndarray or None, S, optional
+        Conductances of the cells before, where they are written by pulses.
+
+    Raises
+    ------
+    InputError
+        Weights beyond the window, targets that make no sense.
+    """
+    h = hardware
+    ideal = Crossbar(matrix, CrossbarSettings(mapping=h.mapping, tile=h.tile))
+    window = h.mapping.window
+    worn = None if h.endurance is None else h.endurance.worn(h.cycles, h.pulse_width)
+    cells = ideal.conductance
+    if worn is not None:
+        cells = np.clip(cells, worn.low, worn.high)
+    programming = None
+    if h.cells is not None:
+        options: dict[str, Any] = dict(h.programming)
+        programming = write_and_verify(
+            h.cells, cells, rng=rng, start=start, failed=failed, read=h.read, **options
+        )
+        cells = programming.conductance
+    elif h.write is not None:
+        cells = h.write.written(cells, rng)
+        if worn is not None:
+            cells = np.clip(cells, worn.low, worn.high)
+    cells = with_faults(cells, failed, window)
+    used = cells
+    if h.retention is not None:
+        energies = h.retention.cells(cells.shape, rng) if h.retention.spread else None
+        used = h.retention.after(cells, h.age, h.temperature or "20 degC", energies)
+    settings = CrossbarSettings(
+        mapping=h.mapping,
+        tile=h.tile,
+        lines=h.lines,
+        solver=h.solver,
+        access=h.access,
+        read=h.read,
+        subtract=h.subtract,
+        temperature=h.temperature,
+        conduction=h.conduction,
+    )
+    return WrittenLayer(ideal.rebuilt(used, failed, settings), cells, programming)

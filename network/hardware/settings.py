@@ -122,11 +122,11 @@ class Hardware:
             raise InputError(
                 "line and access resistance and converters need arrays", "arrays", "arrays=True"
             )
-        known = {"tolerance", "max_pulses", "reads", "read_voltage", "read_time", "outside"}
+        options = {"tolerance", "max_pulses", "reads", "read_voltage", "read_time", "outside"}
         for name, _ in self.programming:
-            if name not in known:
+            if name not in options:
                 raise InputError(
-                    f"unknown option {shorten(name)}", "programming", ", ".join(sorted(known))
+                    f"unknown option {shorten(name)}", "programming", ", ".join(sorted(options))
                 )
 
     @property
@@ -137,13 +137,13 @@ class Hardware:
     @property
     def only_write_error(self) -> bool:
         """Whether a write error of pairs is all that befalls the weights."""
-        parts = (self.cells, self.faults, self.telegraph, self.retention, self.temperature)
-        plain = all(part is None for part in parts) and self.endurance is None
+        effects = (self.cells, self.faults, self.telegraph, self.retention, self.temperature)
+        plain = all(effect is None for effect in effects) and self.endurance is None
         # a reference column's own error is shared by a tile
         return plain and (self.write is None or self.mapping.scheme == "differential")
 
     def failed(
-        self, shape: tuple[int, int], made: np.random.Generator, worn: np.random.Generator
+        self, shape: tuple[int, int], built: np.random.Generator, worn: np.random.Generator
     ) -> np.ndarray | None:
         """A map of failed cells as `Faults.draw` gives it; None if there are none.
 
@@ -151,16 +151,16 @@ class Hardware:
         ----------
         shape : pair of int
             Columns and inputs of the array.
-        made, worn : numpy.random.Generator
+        built, worn : numpy.random.Generator
             Generators that draw the cells that never worked, and those that wore out.
         """
-        found: np.ndarray | None = None
-        old = None if self.endurance is None else self.endurance.failed(self.cycles)
-        for faults, rng in ((self.faults, made), (old, worn)):
+        failed: np.ndarray | None = None
+        wear_out = None if self.endurance is None else self.endurance.failed(self.cycles)
+        for faults, rng in ((self.faults, built), (wear_out, worn)):
             if faults is not None and faults.total > 0:
-                new = faults.draw(shape, rng)
-                found = new if found is None else np.where(found > 0, found, new)
-        return found
+                drawn = faults.draw(shape, rng)
+                failed = drawn if failed is None else np.where(failed > 0, failed, drawn)
+        return failed
 
 
 def article(**changes: Any) -> Hardware:

@@ -1,15 +1,16 @@
-"""Pictures of hardware: cost, accuracies on imprecise chips, a study of the device."""
+"""Pictures of hardware: cost, accuracies on imprecise chips, wear, a study of the device."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ddkbase.errors import InputError
-from ddkbase.pictures import AREAS, new_figure
+from ddkbase.pictures import AREAS, SERIES, new_figure, style_ticks
 from ddkbase.pictures import save_figure as save
+from ddkbase.units import format_si
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +23,7 @@ __all__ = [
     "bars_figure",
     "cost_figure",
     "curves_figure",
+    "endurance_figure",
     "save",
     "study_figure",
 ]
@@ -61,8 +63,6 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
                 label=part if k == 0 else None,
             )
             left += share
-        from ddkbase.units import format_si
-
         axes.text(101, k, format_si(found.energy, "J", 3), va="center", fontsize=9)
     axes.set_yticks(range(len(costs)), list(costs))
     axes.invert_yaxis()
@@ -187,6 +187,41 @@ def study_figure(ds: xr.Dataset) -> Figure:
     panels[1].set_ylim(-3, 103)
     panels[2].set_ylabel("Pulse energy of one inference (nJ)")
     panels[2].set_ylim(bottom=0)
+    return figure
+
+
+def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
+    """Window and accuracy against cycles; one course of `against_cycles` for each name."""
+    figure = new_figure(8.4, 3.4)
+    left, right = figure.subplots(1, 2)
+    colours, dashes, marks = (
+        SERIES[:4],
+        ["-", "--", "-.", ":"],
+        "osD^",
+    )
+    drawn: list[np.ndarray] = []
+    for k, (name, ds) in enumerate(courses.items()):
+        x = ds["cycle"].values
+        style: dict[str, Any] = {
+            "color": colours[k % 4],
+            "linestyle": dashes[k % 4],
+            "marker": marks[k % 4],
+            "markersize": 3.5,
+            "linewidth": 1.4,
+        }
+        ends = np.stack([ds["conductance_min"].values, ds["conductance_max"].values]) * 1e6
+        if not any(np.array_equal(ends, other) for other in drawn):  # several share one window
+            drawn.append(ends)
+            left.plot(x, ends.T, **style)
+        right.plot(x, 100 * ds["accuracy"].values, label=name, **style)
+    left.set_ylabel("ends of the window (µS)")
+    right.set_ylabel("accuracy (%)")
+    for ax in (left, right):
+        ax.set_xscale("log")
+        ax.set_xlabel("write cycles")
+        style_ticks(ax)
+    left.set_ylim(bottom=0)
+    right.legend(frameon=False, fontsize=8.5)
     return figure
 
 

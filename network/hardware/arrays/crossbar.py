@@ -126,21 +126,21 @@ class Crossbar:
         **fields: Any,
     ) -> None:
         try:
-            wanted = np.asarray(matrix, float)
+            weights = np.asarray(matrix, float)
         except (TypeError, ValueError):
             raise InputError(f"{shorten(matrix)} is no matrix of numbers", "matrix") from None
-        if wanted.ndim != 2 or not wanted.size:
-            raise InputError(f"shape {wanted.shape}, not (outputs, inputs)", "matrix")
+        if weights.ndim != 2 or not weights.size:
+            raise InputError(f"shape {weights.shape}, not (outputs, inputs)", "matrix")
         try:
             self.settings = replace(settings or CrossbarSettings(), **fields)
         except TypeError as error:
             raise InputError(str(error).split(") ")[-1], "crossbar") from None
         s = self.settings
         self.rng = rng
-        self.wanted = s.mapping.held(wanted)
-        self.scale = s.mapping.scale(self.wanted)
-        self.layout: Layout = layout_of(wanted.shape, s.tile, s.mapping)
-        self._target = self.layout.columns_of(*s.mapping.cells(self.wanted))
+        self.ideal = s.mapping.held(weights)
+        self.scale = s.mapping.scale(self.ideal)
+        self.layout: Layout = layout_of(weights.shape, s.tile, s.mapping)
+        self._target = self.layout.columns_of(*s.mapping.cells(self.ideal))
         cells = self._target
         if s.write is not None:
             cells = s.write.written(cells, generator(rng, "a write error"))
@@ -156,14 +156,16 @@ class Crossbar:
         self.conductance = cells
         if s.temperature is not None:
             cells = s.conduction.at(cells, s.temperature)
-        if s.access:
+        if s.access:  # cell and open transistor in series
             cells = cells / (1 + np.maximum(cells, 0.0) * s.access)
         self.line_error = 0.0
         if s.lines is not None and not s.lines.ideal:
             cells = self._through_lines(np.maximum(cells, 0.0), s.lines)
         self.seen = cells
+        # Weights are the ideal ones plus what cells miss their targets by: where they miss nothing
+        # the product is that of the matrix to the last bit, without rounding through siemens.
         deviation = self.layout.differences(cells - self._target) / self.scale
-        self.weights = self.wanted + deviation if deviation.any() else self.wanted
+        self.weights = self.ideal + deviation if deviation.any() else self.ideal
         self._variance = None
         if s.read is not None:
             variance = self.layout.sums(s.read.variance(cells)) / self.scale**2
@@ -174,20 +176,20 @@ class Crossbar:
         out = np.empty_like(cells)
         for columns in self.layout.column_tiles:
             for rows in self.layout.row_tiles:
-                part = cells[columns, rows].T
+                tile = cells[columns, rows].T
                 if self.settings.solver == "exact":
-                    out[columns, rows] = transfer_matrix(part, lines)
+                    out[columns, rows] = transfer_matrix(tile, lines)
                 else:
                     # the generator only measures the error, so it may be a fixed one
-                    found = approximate_transfer(part, lines, rng=np.random.default_rng(0))
-                    out[columns, rows] = found.matrix
-                    self.line_error = max(self.line_error, found.error)
+                    approximation = approximate_transfer(tile, lines, rng=np.random.default_rng(0))
+                    out[columns, rows] = approximation.matrix
+                    self.line_error = max(self.line_error, approximation.error)
         return out
 
     @property
     def shape(self) -> tuple[int, int]:
         """Outputs and inputs."""
-        return (self.wanted.shape[0], self.wanted.shape[1])
+        return (self.ideal.shape[0], self.ideal.shape[1])
 
     @property
     def tiles(self) -> int:
@@ -233,6 +235,7 @@ class Crossbar:
             if self._variance is not None:
                 y = y + self._noise(self._variance, x, rng)
             return np.asarray(y)
+        # Converters act on each column of each tile, so the products are formed tile by tile.
         columns = self.seen / self.scale
         if s.subtract == "analog":
             columns = self.layout.differences(columns)
@@ -242,10 +245,10 @@ class Crossbar:
             read = self.layout.sums(read) if s.subtract == "analog" else read
         total = np.zeros((len(columns), *x.shape[1:]))
         for rows in self.layout.row_tiles:
-            part = columns[:, rows] @ x[rows]
+            current = columns[:, rows] @ x[rows]
             if read is not None:
-                part = part + self._noise(read[:, rows], x[rows], rng)
-            total += s.adc.convert(part)
+                current = current + self._noise(read[:, rows], x[rows], rng)
+            total += s.adc.convert(current)
         return total if s.subtract == "analog" else self.layout.differences(total)
 
     def _noise(

@@ -36,14 +36,14 @@ class CellModel(Protocol):
         """Width of a pulse [s]."""
         ...
 
-    def strengths(self, direction: int) -> int:
-        """How many strengths pulses have; ``direction`` is +1 for SET, -1 for RESET."""
+    def strengths(self, polarity: int) -> int:
+        """How many strengths pulses have; ``polarity`` is +1 for SET, -1 for RESET."""
         ...
 
-    def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    def voltage(self, polarity: np.ndarray, strength: np.ndarray) -> np.ndarray:
         """Amplitudes [V], negative for RESET, of pulses.
 
-        ``direction`` (+1 SET, -1 RESET) and ``strength`` (0 the weakest) have one shape, that of
+        ``polarity`` (+1 SET, -1 RESET) and ``strength`` (0 the weakest) have one shape, that of
         the answer.
         """
         ...
@@ -55,7 +55,7 @@ class CellModel(Protocol):
     def pulsed(
         self,
         conductance: np.ndarray,
-        direction: np.ndarray,
+        polarity: np.ndarray,
         strength: np.ndarray,
         devices: Any,
         select: np.ndarray,
@@ -139,25 +139,25 @@ class KineticCells:
         InputError
             A setting not in the table, a table of mirrored trains, none with two conductances.
         """
-        told = {"width": width, "initial_resistance": initial_resistance}
-        down, seconds = _polarity(reset, told, "reset")
-        up = down if set is None else _polarity(set, told, "set")[0]
+        setting = {"width": width, "initial_resistance": initial_resistance}
+        down, seconds = _polarity(reset, setting, "reset")
+        up = down if set is None else _polarity(set, setting, "set")[0]
         if window is None:
             low = float(np.nanmean(reset.means["conductance_min"].values))
             high = float(np.nanmean(reset.means["conductance_max"].values))
             window = ConductanceWindow(low, high)
         return cls(window, down, up, seconds)
 
-    def _of(self, direction: int) -> Polarity:
-        return self.set if direction > 0 else self.reset
+    def _of(self, polarity: int) -> Polarity:
+        return self.set if polarity > 0 else self.reset
 
-    def strengths(self, direction: int) -> int:
+    def strengths(self, polarity: int) -> int:
         """How many strengths a polarity has; see `CellModel.strengths`."""
-        return len(self._of(direction).voltages)
+        return len(self._of(polarity).voltages)
 
-    def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    def voltage(self, polarity: np.ndarray, strength: np.ndarray) -> np.ndarray:
         """Amplitudes [V], negative for RESET; see `CellModel.voltage`."""
-        return _by_direction(direction, strength, -self.reset.voltages, self.set.voltages)
+        return _by_polarity(polarity, strength, -self.reset.voltages, self.set.voltages)
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         """Standard normal numbers (2, devices), which `pulsed` turns into deviations.
@@ -169,20 +169,23 @@ class KineticCells:
     def pulsed(
         self,
         conductance: np.ndarray,
-        direction: np.ndarray,
+        polarity: np.ndarray,
         strength: np.ndarray,
         devices: Any,
         select: np.ndarray,
         rng: np.random.Generator,
     ) -> np.ndarray:
         """See `CellModel.pulsed`."""
+        # Cells may stand below the window (write errors); Eq. (3) has alpha/y, so y stays above 0.
         y = np.maximum((conductance - self.window.low) / self.window.span, 1e-6)
         out = np.empty_like(y)
         for sign in (-1, 1):
-            at = np.flatnonzero(direction == sign)
+            at = np.flatnonzero(polarity == sign)
             if not at.size:
                 continue
             p, s = self._of(sign), strength[at]
+            # Lower triangular factors F of the covariances: F n has them for standard normal n, and
+            # alpha takes the first number alone. A device keeps its n, a cycle draws another.
             fixed = np.stack([q.device for q in p.spreads])[s]
             moving = np.stack([q.cycle for q in p.spreads])[s]
             d, c = devices[:, select[at]], rng.standard_normal((2, at.size))
@@ -194,17 +197,17 @@ class KineticCells:
         return np.asarray(self.window.low + self.window.span * np.minimum(out, 1.0))
 
 
-def _by_direction(
-    direction: np.ndarray, strength: np.ndarray, down: np.ndarray, up: np.ndarray
+def _by_polarity(
+    polarity: np.ndarray, strength: np.ndarray, down: np.ndarray, up: np.ndarray
 ) -> np.ndarray:
     return np.where(
-        direction > 0,
+        polarity > 0,
         up[np.minimum(strength, len(up) - 1)],
         down[np.minimum(strength, len(down) - 1)],
     )
 
 
-def _polarity(table: AlphaBetaTable, told: dict[str, Any], where: str) -> tuple[Polarity, float]:
+def _polarity(table: AlphaBetaTable, common: dict[str, Any], where: str) -> tuple[Polarity, float]:
     if table.dataset.attrs.get("schema") != "AlphaBetaTable":
         raise InputError("its conductances have no unit", where, "A table in siemens is needed")
     if table.dataset.attrs.get("mirror", 0):
@@ -216,7 +219,7 @@ def _polarity(table: AlphaBetaTable, told: dict[str, Any], where: str) -> tuple[
         own = volts[np.isfinite(volts)]
     rows, cells = [], single_cells(table)
     for v in sorted(own, key=abs):
-        setting = {"amplitude": f"{float(v)!r} V", **told}
+        setting = {"amplitude": f"{float(v)!r} V", **common}
         try:
             at = table.lookup(**setting)
         except InputError as error:
@@ -226,7 +229,7 @@ def _polarity(table: AlphaBetaTable, told: dict[str, Any], where: str) -> tuple[
         rows.append((abs(float(v)), at, spread_at(table, cells, **setting)))
     if not rows:
         raise InputError("no amplitude has a valid entry", where)
-    polarity = Polarity(
+    pulses = Polarity(
         np.array([v for v, _, _ in rows]),
         np.array([at.alpha for _, at, _ in rows]),
         np.array([at.beta for _, at, _ in rows]),
@@ -235,4 +238,4 @@ def _polarity(table: AlphaBetaTable, told: dict[str, Any], where: str) -> tuple[
     seconds = rows[0][1].width
     if not np.isfinite(seconds):
         raise InputError("the width of its pulses is not known", where)
-    return polarity, seconds
+    return pulses, seconds

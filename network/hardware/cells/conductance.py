@@ -95,8 +95,8 @@ class ConductionActivation:
         kelvin = to_si(temperature, "K", "temperature")
         if kelvin <= 0:
             raise InputError(f"{kelvin:g} K is not above 0", "temperature")
-        place = np.clip((conductance - self.window.low) / self.window.span, 0.0, 1.0)
-        energy = self.low + (self.high - self.low) * place
+        share = np.clip((conductance - self.window.low) / self.window.span, 0.0, 1.0)
+        energy = self.low + (self.high - self.low) * share
         exponent = energy / BOLTZMANN * (1 / self.reference - 1 / kelvin)
         return np.asarray(conductance * np.exp(exponent))
 
@@ -184,9 +184,9 @@ class Mapping:
         InputError
             As `held`.
         """
-        wanted = self.held(weights) * self.scale(weights)
+        target = self.held(weights) * self.scale(weights)
         if self.scheme == "reference":
             middle = (self.window.low + self.window.high) / 2
-            return middle + wanted, np.full(np.shape(weights), middle)
+            return middle + target, np.full(np.shape(weights), middle)
         low = self.window.low
-        return low + np.maximum(wanted, 0.0), low + np.maximum(-wanted, 0.0)
+        return low + np.maximum(target, 0.0), low + np.maximum(-target, 0.0)

@@ -26,9 +26,8 @@ from network.hardware.cells.noise import Faults, not_negative
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.figure import Figure
 
-__all__ = ["Endurance", "against_cycles", "endurance_figure"]
+__all__ = ["Endurance", "against_cycles"]
 
 _NARROWEST = 0.02  # share of the fresh window below which it is not closed further
 
@@ -163,6 +162,7 @@ def against_cycles(
     InputError
         No or falling numbers of cycles.
     """
+    # start-up: a chip that only wears needs no xarray
     import xarray as xr
 
     from ddkbase.records import label
@@ -180,40 +180,3 @@ def against_cycles(
         ),
     }
     return xr.Dataset(data, {"cycle": label(numbers, "cycle", "1", "write cycles")})
-
-
-def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
-    """Window and accuracy against cycles; one course of `against_cycles` for each name."""
-    from ddkbase.pictures import SERIES, new_figure, style_ticks
-
-    figure = new_figure(8.4, 3.4)
-    left, right = figure.subplots(1, 2)
-    colours, dashes, marks = (
-        SERIES[:4],
-        ["-", "--", "-.", ":"],
-        "osD^",
-    )
-    drawn: list[np.ndarray] = []
-    for k, (name, ds) in enumerate(courses.items()):
-        x = ds["cycle"].values
-        style: dict[str, Any] = {
-            "color": colours[k % 4],
-            "linestyle": dashes[k % 4],
-            "marker": marks[k % 4],
-            "markersize": 3.5,
-            "linewidth": 1.4,
-        }
-        ends = np.stack([ds["conductance_min"].values, ds["conductance_max"].values]) * 1e6
-        if not any(np.array_equal(ends, other) for other in drawn):  # several share one window
-            drawn.append(ends)
-            left.plot(x, ends.T, **style)
-        right.plot(x, 100 * ds["accuracy"].values, label=name, **style)
-    left.set_ylabel("ends of the window (µS)")
-    right.set_ylabel("accuracy (%)")
-    for ax in (left, right):
-        ax.set_xscale("log")
-        ax.set_xlabel("write cycles")
-        style_ticks(ax)
-    left.set_ylim(bottom=0)
-    right.legend(frameon=False, fontsize=8.5)
-    return figure

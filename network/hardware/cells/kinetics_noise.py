@@ -40,6 +40,7 @@ class Spread:
         first = generator(rng, "the scatter of alpha and beta").standard_normal(shape)
         alpha = factor[0, 0] * first
         beta = factor[1, 0] * first
+        # fully correlated pairs draw once: a chip keeps its numbers whatever else is scattered
         if factor[1, 1]:
             beta = beta + factor[1, 1] * rng.standard_normal(shape)
         return np.asarray(alpha), np.asarray(beta)
@@ -122,6 +123,7 @@ class KineticsNoise:
 
     def spread(self) -> Spread:
         """The deviations as factors."""
+        # Cholesky factor of [[a^2, r a b], [r a b, b^2]]
         r, rest = self.correlation, np.sqrt(1 - self.correlation**2)
         pairs = ((self.device_alpha, self.device_beta), (self.alpha, self.beta))
         device, cycle = (np.array([[a, 0.0], [r * b, rest * b]]) for a, b in pairs)
@@ -208,24 +210,25 @@ def spread_at(
     """
     table.lookup(**setting)  # says what is wrong with the setting
     cells = single_cells(table) if cells is None else cells
-    found = np.full((len(cells), len(cells[0]), 2), np.nan)
+    values = np.full((len(cells), len(cells[0]), 2), np.nan)
     for d, cycles in enumerate(cells):
-        for c, one in enumerate(cycles):
+        for c, cell in enumerate(cycles):
             try:
-                at = one.lookup(**setting)
+                at = cell.lookup(**setting)
             except InputError:
                 continue
-            found[d, c] = at.alpha, at.beta
-    there = np.isfinite(found).all(-1)
+            values[d, c] = at.alpha, at.beta
+    there = np.isfinite(values).all(-1)
     counts = there.sum(1)
     inner, means = np.zeros((2, 2)), []
-    for row, valid in zip(found, there, strict=True):
+    for row, valid in zip(values, there, strict=True):
         if not valid.any():
             continue
         own = row[valid]
         means.append(own.mean(0))
         off = own - means[-1]
         inner += off.T @ off
+    # pooled over devices: each has lost one degree of freedom to its own mean
     freedom = int((counts[counts > 0] - 1).sum())
     cycle = inner / freedom if freedom else np.zeros((2, 2))
     device = np.zeros((2, 2))
@@ -274,16 +277,16 @@ class TableKinetics:
         """
         key = (float(f"{alpha:.{self.digits}g}"), float(f"{beta:.{self.digits}g}"))
         if key not in self._settings:
-            found = self.table.invert(alpha=key[0] / self.scale, beta=key[1] / self.scale)
+            inversion = self.table.invert(alpha=key[0] / self.scale, beta=key[1] / self.scale)
             units = {"amplitude": "V", "width": "s", "initial_resistance": "ohm"}
-            values = {name: getattr(found.at, name) for name in units}
+            values = {name: getattr(inversion.at, name) for name in units}
             texts = {n: f"{values[n]!r} {u}" for n, u in units.items() if np.isfinite(values[n])}
-            self._settings[key] = (found, spread_at(self.table, self._cells, **texts))
+            self._settings[key] = (inversion, spread_at(self.table, self._cells, **texts))
         return self._settings[key]
 
     def settings(self) -> list[Inversion]:
         """All pulse settings asked for so far."""
-        return [found for found, _ in self._settings.values()]
+        return [inversion for inversion, _ in self._settings.values()]
 
     def nominal(self, alpha: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The means of the closest settings, in the broadcast shape of both."""

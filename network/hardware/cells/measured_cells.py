@@ -122,13 +122,13 @@ class MeasuredCells:
             float(np.sqrt(reading)) * window.span,
         )
 
-    def strengths(self, direction: int) -> int:
-        """One, whatever the ``direction``."""
+    def strengths(self, polarity: int) -> int:
+        """One, whatever the ``polarity``."""
         return 1
 
-    def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        """Amplitudes [V], negative for RESET (``direction`` -1); ``strength`` is always 0."""
-        return np.where(direction > 0, self.up_voltage, -self.down_voltage)
+    def voltage(self, polarity: np.ndarray, strength: np.ndarray) -> np.ndarray:
+        """Amplitudes [V], negative for RESET (``polarity`` -1); ``strength`` is always 0."""
+        return np.where(polarity > 0, self.up_voltage, -self.down_voltage)
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         """A factor on the mean step of each device, (devices,), of an array of ``shape``.
@@ -141,7 +141,7 @@ class MeasuredCells:
     def pulsed(
         self,
         conductance: np.ndarray,
-        direction: np.ndarray,
+        polarity: np.ndarray,
         strength: np.ndarray,
         devices: Any,
         select: np.ndarray,
@@ -149,7 +149,7 @@ class MeasuredCells:
     ) -> np.ndarray:
         """See `CellModel.pulsed`."""
         y = (conductance - self.window.low) / self.window.span
-        rising = direction > 0
+        rising = polarity > 0
         mean = np.where(
             rising, np.interp(y, self.edges, self.up), np.interp(y, self.edges, self.down)
         )
@@ -166,6 +166,7 @@ def _read_variance(y: np.ndarray) -> float:
     """Variance of the noise of reading in trains (pulses, trains)."""
     steps = np.diff(y, axis=0)
     steps = steps - steps.mean(0)
+    # a read's noise n enters two steps, as +n and -n: their covariance is minus its variance
     return max(float(-(steps[1:] * steps[:-1]).mean()), 0.0)
 
 
@@ -180,14 +181,15 @@ def _step_statistics(
     smooth = (total[width:] - total[:-width]) / width
     number = np.clip((smooth[:-1] * places).astype(int), 0, places - 1)
     steps = np.diff(smooth, axis=0)
+    # the smooth train says where the cell stands; the scatter is that of the raw steps
     raw = np.diff(y, axis=0)[width // 2 :][: len(number)]
     mean = np.full(places, np.nan)
     for k in range(places):
         own = number == k
         if np.count_nonzero(own) > 1:
             mean[k] = steps[own].mean()
-    known = np.isfinite(mean)
-    mean = np.interp(middles, middles[known], np.maximum(sign * mean[known], 0.0))
+    measured = np.isfinite(mean)
+    mean = np.interp(middles, middles[measured], np.maximum(sign * mean[measured], 0.0))
     # one number for all places: the difference of two variances is too uncertain in each
     scatter = max(float((raw - raw.mean(0)).var()) - 2 * reading, 0.0)
     return [sign * mean, np.full(places, np.sqrt(scatter))]

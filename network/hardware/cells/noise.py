@@ -70,7 +70,11 @@ ARTICLE_WRITE_ERROR = WriteError(0.203e-6, 1.147e-6)
 @dataclass(frozen=True)
 class ReadNoise:
     """Normal noise of each cell in each read: ``relative`` of its conductance and ``absolute`` [S],
-    added as variances."""
+    added as variances.
+
+    What fluctuates in the filament (1/f noise, traps) changes its current by a share of it; what
+    the amplifier adds does not depend on the cell.
+    """
 
     relative: float = 0.0
     absolute: float = 0.0
@@ -125,6 +129,7 @@ class Faults:
         """
         edges = np.cumsum([self.stuck_low, self.stuck_high, self.open])
         u = generator(rng, "failed cells").random(shape)
+        # one uniform number a cell, so that shares of different failures exclude each other
         kind = np.searchsorted(edges, u, side="right")
         return np.where(kind < 3, kind + 1, FINE).astype(np.int8)
 
@@ -213,6 +218,7 @@ class Traps:
         not_negative(seconds, "time")
         rate = 1 / self.model.capture + 1 / self.model.emission
         p = self.model.capture_probability
+        # two states: the distance from equilibrium decays with the sum of both rates
         keep = np.exp(-rate * seconds)
         chance = np.where(self.full, p + (1 - p) * keep, p * (1 - keep))
         full = generator(rng, "telegraph noise").random(self.full.shape) < chance

@@ -1,8 +1,8 @@
 """Write-and-verify: bring every cell of an array to its target by pulses and reads.
 
 Each round reads all cells that are not done, and gives each a pulse towards its target. The first
-pulse in a direction is the weakest; it grows by one strength whenever the last one brought the cell
-less than a quarter of its remaining way, and starts anew when the direction turns. A cell is done
+pulse of a polarity is the weakest; it grows by one strength whenever the last one brought the cell
+less than a quarter of its remaining way, and starts anew when the polarity changes. A cell is done
 when a read finds it within the tolerance, and given up after a number of pulses, or when the
 strongest pulses do not move it. Nothing loops for ever.
 """
@@ -104,7 +104,7 @@ def write_and_verify(
     cells : CellModel
         How cells answer to pulses: `KineticCells`, `MeasuredCells` or another `CellModel`.
     target : array_like, S
-        Wanted conductances, of any shape.
+        Conductances to reach, of any shape.
     rng : numpy.random.Generator
         Draws devices, cycles and read noise.
     tolerance : str or Quantity, default "2 uS"
@@ -151,6 +151,7 @@ def write_and_verify(
         raise InputError(f"{outside!r}", "outside", "Use 'fail' or 'clip'")
     window = cells.window
     flat = goal.ravel()
+    # a target further outside than the tolerance can never be verified
     far = (flat < window.low - limit) | (flat > window.high + limit)
     if outside == "clip":
         flat, far = np.clip(flat, window.low, window.high), np.zeros_like(far)
@@ -169,14 +170,14 @@ def write_and_verify(
         raise InputError(f"{reads!r} is no number of reads", "reads")
     read_seconds = reads * to_si(read_time, "s", "read_time")
     read_energy = to_si(read_voltage, "V", "read_voltage") ** 2 * read_seconds
-    if read is not None:
+    if read is not None:  # the mean of n reads has 1/n of their variance
         read = ReadNoise(read.relative / np.sqrt(reads), read.absolute / np.sqrt(reads))
     devices = cells.devices(goal.shape, rng)
     top = {sign: cells.strengths(sign) - 1 for sign in (-1, 1)}
     outcome = np.where(far, OUTSIDE, EXHAUSTED).astype(np.int8)
     active = np.flatnonzero(~far)
     last_read = np.full(flat.size, np.nan)
-    direction = np.zeros(flat.size, np.int8)
+    polarity = np.zeros(flat.size, np.int8)
     strength = np.zeros(flat.size, np.int64)
     unmoved = np.zeros(flat.size, np.int64)
     for turn in range(int(max_pulses) + 1):
@@ -190,27 +191,30 @@ def write_and_verify(
         new = np.where(miss > 0, 1, -1).astype(np.int8)
         moved = np.abs(seen - last_read[active])  # NaN in the first round: compares as False
         at_top = strength[active] == np.where(new > 0, top[1], top[-1])
-        still = (moved < 0.1 * limit) & at_top & (new == direction[active])
+        # At full strength a cell that moves less than the tolerance can notice is counted out; a
+        # change of polarity starts the count anew, since noise of reading turns it at the target.
+        still = (moved < 0.1 * limit) & at_top & (new == polarity[active])
         unmoved[active] = np.where(still, unmoved[active] + 1, 0)
         lost = ~good & (unmoved[active] >= _UNMOVED)
         outcome[active[lost]] = UNMOVED
         go = ~good & ~lost
-        same = new == direction[active]
+        same = new == polarity[active]
+        # less than a quarter of the way that is left: the next pulse of this polarity is stronger
         weak = moved < 0.25 * np.abs(miss)
         rise = np.where(same, strength[active] + (same & weak), 0)
         strength[active] = np.minimum(rise, np.where(new > 0, top[1], top[-1]))
-        direction[active], last_read[active] = new, seen
+        polarity[active], last_read[active] = new, seen
         active = active[go]
         if not active.size or turn == max_pulses:
             break
-        d, s = direction[active], strength[active]
+        d, s = polarity[active], strength[active]
         course.energy[active] += cells.voltage(d, s) ** 2 * g[active] * cells.width
         course.pulses[active] += 1
         course.set_pulses[active] += d > 0
-        moving = active[~stuck[active]]
+        moving = active[~stuck[active]]  # failed cells get pulses, and pay for them, in vain
         if moving.size:
             g[moving] = cells.pulsed(
-                g[moving], direction[moving], strength[moving], devices, moving, rng
+                g[moving], polarity[moving], strength[moving], devices, moving, rng
             )
     seconds = course.pulses * cells.width + course.reads * read_seconds
     return Programming(_dataset(goal, g, outcome, course, seconds), limit)
@@ -250,6 +254,7 @@ class _Course:
 def _dataset(
     goal: np.ndarray, g: np.ndarray, outcome: np.ndarray, course: _Course, seconds: np.ndarray
 ) -> xr.Dataset:
+    # start-up: a chip that writes nothing by pulses needs no xarray
     import xarray as xr
 
     from ddkbase.records import label
@@ -271,11 +276,11 @@ def _dataset(
         ),
     }
     used = np.isfinite(course.trace).any(0)
-    kept = course.trace[:, : int(used.sum())]
-    data["trace"] = label(kept, ("traced", "round"), "S", "conductance read in each round")
+    trace = course.trace[:, : int(used.sum())]
+    data["trace"] = label(trace, ("traced", "round"), "S", "conductance read in each round")
     coords = {
         "traced": label(course.which, "traced", "1", "number of the cell, row by row"),
-        "round": label(np.arange(kept.shape[1]), "round", "1", "pulses before the read"),
+        "round": label(np.arange(trace.shape[1]), "round", "1", "pulses before the read"),
     }
     attrs = {"reasons": "; ".join(f"{k}: {t}" for k, t in enumerate(REASONS) if t)}
     return xr.Dataset(data, coords, attrs)

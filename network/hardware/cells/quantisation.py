@@ -72,6 +72,8 @@ def fake_quantise(
     if method != "mse":
         return _rounded(values, top, levels)
     best, error = _rounded(values, top, levels), None
+    # From the full range down: a smaller one clips the largest values and resolves the others
+    # better; the first of equal errors, hence the larger range, stays.
     for share in _TRIALS[::-1]:
         trial = _rounded(values, top * values.dtype.type(share), levels)
         off = ((trial - values) ** 2).sum(axis=over, keepdims=True)
@@ -165,7 +167,7 @@ class Quantisation(Ideal):
         assert self.activation_bits is not None
         new = Converter.calibrated(self.activation_bits, z)
         old = self.ranges.get(layer_name)
-        if old is not None:
+        if old is not None:  # a moving average: one odd batch does not set the range
             high = old.high + 0.1 * (new.high - old.high)
             low = -high if new.low < 0 or old.low < 0 else 0.0
             new = Converter(self.activation_bits, low, high)
@@ -200,8 +202,8 @@ class Quantisation(Ideal):
         observer = _Observer(self)
         network.logits(x, realise=observer)
         self.ranges = {
-            name: Converter.calibrated(self.activation_bits, np.concatenate(parts), percentile)
-            for name, parts in observer.seen.items()
+            name: Converter.calibrated(self.activation_bits, np.concatenate(samples), percentile)
+            for name, samples in observer.seen.items()
         }
         return self.ranges
 
@@ -222,9 +224,10 @@ class _Observer(Ideal):
         self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
     ) -> np.ndarray:
         flat = z.ravel()
-        part = flat[:: max(1, flat.size // _KEPT)].copy()
+        # every so many, and both ends, so that method "max" sees the true range
+        sample = flat[:: max(1, flat.size // _KEPT)].copy()
         ends = np.array([flat.min(), flat.max()], flat.dtype) if flat.size else flat
-        self.seen.setdefault(layer_name, []).append(np.concatenate([part, ends]))
+        self.seen.setdefault(layer_name, []).append(np.concatenate([sample, ends]))
         return z
 
 
@@ -256,9 +259,11 @@ def post_training(
     InputError
         As `Quantisation` and `Quantisation.calibrate`.
     """
-    found = Quantisation(bits, bits if activations else None, per_output=per_output, method=method)
+    quantisation = Quantisation(
+        bits, bits if activations else None, per_output=per_output, method=method
+    )
     if activations:
         if x is None:
             raise InputError("activations need samples to find their ranges", "x")
-        found.calibrate(network, x, percentile)
-    return found
+        quantisation.calibrate(network, x, percentile)
+    return quantisation

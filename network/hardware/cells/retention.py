@@ -123,6 +123,7 @@ class Retention:
         seconds = to_si(time, "s", "time")
         not_negative(seconds, "time")
         tau = self.time_constant(temperature, activation)
+        # tau may be 0 or infinite where Ea is far off: the cell has relaxed, or does not move
         with np.errstate(over="ignore", divide="ignore"):
             left = np.exp(-((seconds / tau) ** self.stretch))
         return np.asarray(self.end + (conductance - self.end) * left)

@@ -11,7 +11,7 @@ import pytest
 
 from ddkbase.errors import InputError, SolverError
 from network.hardware import LineResistance, approximate_transfer, solve_array, transfer_matrix
-from network.hardware.arrays import nodal_lines
+from network.hardware.arrays import nodal
 from network.hardware.arrays.nodal_fast import local_transfer
 from tests.network.hardware.spice_array import column_currents
 
@@ -144,7 +144,7 @@ def test_a_large_array_in_one_go() -> None:
 
 
 def test_no_convergence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodal_lines, "_ITERATIONS", 1)
+    monkeypatch.setattr(nodal, "_ITERATIONS", 1)
     with pytest.raises(SolverError, match="do not converge in 1"):
         solve_array(cells(40, 40), np.ones(40), LineResistance(5.0, 5.0), "lines")
 

@@ -103,11 +103,11 @@ class Deaf:
     def __init__(self) -> None:
         self.pulses = 0
 
-    def strengths(self, direction: int) -> int:
+    def strengths(self, polarity: int) -> int:
         return 3
 
-    def voltage(self, direction: np.ndarray, strength: np.ndarray) -> np.ndarray:
-        return np.ones(direction.shape)
+    def voltage(self, polarity: np.ndarray, strength: np.ndarray) -> np.ndarray:
+        return np.ones(polarity.shape)
 
     def devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         return None
@@ -115,14 +115,14 @@ class Deaf:
     def pulsed(
         self,
         conductance: np.ndarray,
-        direction: np.ndarray,
+        polarity: np.ndarray,
         strength: np.ndarray,
         devices: Any,
         select: np.ndarray,
         rng: np.random.Generator,
     ) -> np.ndarray:
         self.pulses += 1
-        return np.where(direction > 0, WINDOW.high, WINDOW.low)
+        return np.where(polarity > 0, WINDOW.high, WINDOW.low)
 
 
 def test_it_never_loops_for_ever() -> None:

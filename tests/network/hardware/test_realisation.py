@@ -121,7 +121,12 @@ def test_one_chip_stays_itself_and_another_seed_is_another(
     chip = HardwareRealisation(hardware, seed=1)
     first = net.logits(samples, realise=chip, rng=rng(0))
     assert np.array_equal(net.logits(samples, realise=chip, rng=rng(9)), first)
-    assert np.array_equal(net.logits(samples[3:], realise=chip), first[3:])
+    # Fewer samples make BLAS add in another order: to the last bit the chip, not the answer, is
+    # the same as one that has seen no other samples.
+    fewer = net.logits(samples[3:], realise=chip)
+    unused = HardwareRealisation(hardware, seed=1)
+    assert np.array_equal(fewer, net.logits(samples[3:], realise=unused))
+    assert np.allclose(fewer, first[3:], rtol=1e-5, atol=1e-6)
     other = net.logits(samples, realise=HardwareRealisation(hardware, seed=2))
     assert not np.array_equal(other, first)
 
