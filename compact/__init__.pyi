@@ -1,4 +1,6 @@
 from . import kinetics as kinetics
+from . import plots as plots
+from . import table as table
 from .fitting.estimator import AlphaBetaRegressor as AlphaBetaRegressor
 from .fitting.fit import fit as fit
 from .fitting.fit import fit_many as fit_many
@@ -10,4 +12,5 @@ from .laws.simplified import SimplifiedMemristor as SimplifiedMemristor
 from .laws.update_laws import compare_laws as compare_laws
 from .laws.update_laws import laws_table as laws_table
 from .measured.read_pulses import read_pulses as read_pulses
+from .report import write_report as write_report
 from .table.table import AlphaBetaTable as AlphaBetaTable

@@ -6,38 +6,25 @@ from typing import Annotated
 
 import typer
 
+import compact
 from compact.cli.options import (
     AmplitudeOption,
+    DirectionOption,
     Loss,
     Method,
     OutOption,
     OverwriteOption,
+    ReadingOptions,
     ResistanceOption,
     Scheme,
+    SourceArgument,
     WidthOption,
     Window,
     app,
-)
-from compact.cli.source import (
-    ConductanceColumn,
-    CurrentColumn,
-    DecimalOption,
-    DelimiterOption,
-    DirectionOption,
-    PulseColumn,
-    ResistanceColumn,
-    SheetOption,
-    SourceArgument,
-    SplitOption,
-    TrainColumns,
-    UnitsOption,
-    VariableOption,
-    VoltageColumn,
-    WideOption,
     open_trains,
 )
 from ddkbase.cli.application import command, end, examples
-from ddkbase.cli.options import free_path, given
+from ddkbase.cli.options import free_path, given, option_groups
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 
@@ -51,7 +38,9 @@ from ddkbase.errors import InputError
     )
 )
 @command
+@option_groups
 def fit(
+    *,
     output: Output,
     source: SourceArgument,
     out: OutOption,
@@ -80,38 +69,20 @@ def fit(
     amplitude: AmplitudeOption = None,
     width: WidthOption = None,
     initial_resistance: ResistanceOption = None,
-    conductance: ConductanceColumn = None,
-    resistance: ResistanceColumn = None,
-    current: CurrentColumn = None,
-    voltage: VoltageColumn = None,
-    pulse: PulseColumn = None,
-    train: TrainColumns = None,
-    units: UnitsOption = None,
-    split: SplitOption = False,
-    wide: WideOption = None,
-    sheet: SheetOption = None,
-    variable: VariableOption = None,
-    delimiter: DelimiterOption = None,
-    decimal: DecimalOption = None,
+    reading: ReadingOptions,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Fit all pulse trains of a campaign or of a file; write the table.
 
     Amplitude, width and initial resistance are for files that do not say them.
     """
-    from compact.table.table import AlphaBetaTable
-
     path = free_path(out, overwrite, source)
-    trains = open_trains(
-        output, source, conductance=conductance, resistance=resistance, current=current,
-        voltage=voltage, pulse=pulse, train=train, units=units, split=split, wide=wide,
-        sheet=sheet, variable=variable, delimiter=delimiter, decimal=decimal,
-    )  # fmt: skip
-    told = given(
+    trains = open_trains(output, source, reading)
+    setting = given(
         amplitude=amplitude, width=width, initial_resistance=initial_resistance,
         direction=direction, integrator=integrator,
     )  # fmt: skip
-    table = AlphaBetaTable.fit(
+    table = compact.AlphaBetaTable.fit(
         trains,
         method=method.value,
         window=window.value,
@@ -119,14 +90,16 @@ def fit(
         seed=seed,
         mirror=mirror,
         skip_missing=skip_missing,
-        **told,
+        **setting,
     )
     table.write(path, overwrite=overwrite)
     output.pairs({**table.figures(), "table": str(path)})
     if output.as_json:
-        from compact.table.entries import setting_units, table_entries
-
-        output.add(table=path, **table_entries(table), units=setting_units(table))
+        output.add(
+            table=path,
+            **compact.table.table_entries(table.dataset),
+            units=compact.table.setting_units(table.dataset),
+        )
     if not table.dataset["valid"].values.any():
         output.finish()
         end(f"no train could be fitted: {table.reasons()[0][0]} ({path})", InputError.exit_code)

@@ -6,16 +6,21 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import compact
 from ddkbase.cli.application import application
-from ddkbase.cli.options import path_of
+from ddkbase.cli.options import given, path_of
+from ddkbase.errors import InputError, StorageError, similar_file
 
 if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable
+    import xarray as xr
+
+    from ddkbase.cli.output import Output
 
 app = application(
     "ddk-compact",
@@ -86,8 +91,133 @@ ResistanceOption = Annotated[
 ]
 
 
-def read_table(text: str) -> AlphaBetaTable:
-    """The table of a file. Raises InputError and StorageError."""
-    from compact.table.table import AlphaBetaTable
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORE|FILE",
+        help="A campaign's zarr store, pulses.nc, or a CSV, XLSX, MAT or NetCDF file.",
+    ),
+]
+DirectionOption = Annotated[
+    Direction | None, typer.Option("--direction", help="Take only these trains.")
+]
 
-    return AlphaBetaTable.read(path_of(text, "TABLE"))
+_SHOWN = 12  # assumptions on the screen; all of them are in the document
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadingOptions:
+    """How a file of a laboratory is read: the options of every command that opens pulse trains.
+
+    They are the arguments of the same names of `compact.read_pulses`.
+    """
+
+    conductance: Annotated[
+        str | None, typer.Option("--conductance", metavar="COLUMN", help="Of a file.")
+    ] = None
+    resistance: Annotated[
+        str | None, typer.Option("--resistance", metavar="COLUMN", help="Of a file.")
+    ] = None
+    current: Annotated[
+        str | None, typer.Option("--current", metavar="COLUMN", help="Of a file.")
+    ] = None
+    voltage: Annotated[
+        str | None,
+        typer.Option("--voltage", metavar="COLUMN|VOLTAGE", help="Of the read, with --current."),
+    ] = None
+    pulse: Annotated[
+        str | None, typer.Option("--pulse", metavar="COLUMN", help="Pulse numbers of a file.")
+    ] = None
+    train: Annotated[
+        list[str] | None,
+        typer.Option("--train", metavar="COLUMN", help="Tells trains of a file apart. Repeatable."),
+    ] = None
+    units: Annotated[
+        str | None,
+        typer.Option("--units", metavar="UNIT", help="Of the values: 'uS', 'kohm', 'normalised'."),
+    ] = None
+    split: Annotated[
+        bool, typer.Option("--split", help="Cut trains of a file where they turn.")
+    ] = False
+    wide: Annotated[
+        bool | None,
+        typer.Option("--wide/--long", help="Each column is a train, or one holds all."),
+    ] = None
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file.")
+    ] = None
+    variable: Annotated[
+        str | None,
+        typer.Option("--variable", metavar="NAME", help="Of a MAT, NPZ or NetCDF file."),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option("--delimiter", metavar="SIGN", help="Between the cells of a text."),
+    ] = None
+    decimal: Annotated[
+        str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Those that were given, as arguments of `compact.read_pulses`.
+
+        Raises
+        ------
+        InputError
+            An empty text.
+        """
+        values = dataclasses.asdict(self)
+        train, split = values.pop("train"), values.pop("split")
+        sheet, delimiter = values.pop("sheet"), values.pop("delimiter")
+        options = given(**values)
+        if sheet is not None:
+            options["sheet"] = int(sheet) if sheet.isdigit() else sheet
+        if delimiter is not None:
+            options["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+        if train:
+            options["train"] = train
+        if split:
+            options["direction"] = "split"
+        return options
+
+
+def open_trains(output: Output, source: str, reading: ReadingOptions) -> xr.Dataset:
+    """Open a campaign's store or a file, and print what was taken for what in it.
+
+    Parameters
+    ----------
+    output : Output
+        Gets the assumptions.
+    source : str
+        A campaign's store, or a file.
+    reading : ReadingOptions
+        How to read it.
+
+    Raises
+    ------
+    InputError
+        As `compact.table.open_source`.
+    StorageError
+        As `compact.table.open_source`.
+    """
+    options = reading.arguments()
+    where = path_of(source, "STORE|FILE")
+    if not where.exists():
+        raise StorageError("there is no such file or folder", str(where), similar_file(where))
+    if where.is_dir() and options:
+        raise InputError("a store has no columns to choose", ", ".join(f"--{c}" for c in options))
+    trains = compact.table.open_source(where, **options)
+    assumptions = str(trains.attrs.get("assumptions", "")).splitlines()
+    if assumptions:
+        output.note("how the file was read:")
+    for line in assumptions[:_SHOWN]:
+        output.note("  " + line.replace("pass units='uS'", "pass --units uS"))
+    if len(assumptions) > _SHOWN:
+        output.note(f"  and {len(assumptions) - _SHOWN} more, see --json")
+    output.add(assumptions=assumptions)
+    return trains
+
+
+def read_table(text: str) -> compact.AlphaBetaTable:
+    """The table of a file. Raises InputError and StorageError."""
+    return compact.AlphaBetaTable.read(path_of(text, "TABLE"))

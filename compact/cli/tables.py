@@ -1,16 +1,17 @@
 """The commands of ``ddk-compact``: from pulse trains to tables, and from tables to settings.
 
-What all commands share is in `compact.cli.options`; `compact.cli` starts them. Whatever takes
-time to import is imported inside the commands, so that ``--help`` is quick.
+What all commands share is in `compact.cli.options`; `compact.cli` starts them. Public names of
+`compact` are loaded on first use, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import dataclasses
+from typing import Annotated
 
 import typer
 
-from compact.cli import fit as cli_fit  # noqa: F401  (they add commands)
+import compact
 from compact.cli.options import (
     AmplitudeOption,
     Format,
@@ -28,31 +29,26 @@ from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.picture_names import picture_path
 
-if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable
-
-__all__ = ["app"]
-
 
 @app.command(epilog=examples("ddk-compact show table.nc", "ddk-compact show table.nc --json"))
 @command(answers=True)
 def show(output: Output, table: TableArgument) -> None:
     """Print what a table holds, its means with 95 % bands, and the article's trends."""
-    found = read_table(table)
+    read = read_table(table)
     if output.as_json:
-        from compact.table.entries import mean_entries, setting_units, table_entries, trend_entries
-
-        output.add(**table_entries(found), units=setting_units(found))
-        output.add(means=mean_entries(found), trends=trend_entries(found))
+        output.add(
+            **compact.table.table_entries(read.dataset),
+            units=compact.table.setting_units(read.dataset),
+            means=compact.table.mean_entries(read.means),
+            trends=compact.table.trend_entries(read.trends()),
+        )
         return
-    from compact.report import means_rows
-
-    output.pairs(found.figures())
-    for reason, count in found.reasons():
+    output.pairs(read.figures())
+    for reason, count in read.reasons():
         output.line(f"not valid: {count} trains: {reason}")
-    heads, rows = means_rows(found)
+    heads, rows = compact.table.mean_rows(read.means)
     output.rows(heads, rows, "Means and halves of the 95 % bands")
-    for trend in found.trends():
+    for trend in read.trends():
         output.line(str(trend))
 
 
@@ -72,10 +68,10 @@ def lookup(
 ) -> None:
     """Print alpha and beta at a pulse setting, interpolated within the table's range."""
     setting = given(amplitude=amplitude, width=width, initial_resistance=initial_resistance)
-    opened = read_table(table)
-    found = opened.lookup(**setting)
-    output.line(str(found))
-    output.add(**_numbers(found), units=_units(opened))
+    read = read_table(table)
+    answer = read.lookup(**setting)
+    output.line(str(answer))
+    output.add(**dataclasses.asdict(answer), units=compact.table.setting_units(read.dataset))
 
 
 @app.command(
@@ -101,15 +97,14 @@ def invert(
     path = None
     if picture is not None:
         path = picture_path(picture, overwrite, table, option="--picture")
-    found = read_table(table)
-    inversion = found.invert(alpha=alpha, beta=beta)
+    read = read_table(table)
+    inversion = read.invert(alpha=alpha, beta=beta)
     output.line(str(inversion))
-    output.add(**_numbers(inversion), units=_units(found))
+    output.add(**dataclasses.asdict(inversion), units=compact.table.setting_units(read.dataset))
     if path is not None:
-        from compact.plots.table import region_figure
-        from ddkbase.pictures import save_figure
+        from ddkbase.pictures import save_figure  # start-up: matplotlib
 
-        output.file(save_figure(region_figure(found, inversion), path, overwrite))
+        output.file(save_figure(compact.plots.region_figure(read, inversion), path, overwrite))
 
 
 @app.command(
@@ -156,7 +151,7 @@ def export(
         conductance_min=conductance_min, conductance_max=conductance_max, threshold=threshold,
         name=name,
     )  # fmt: skip
-    found = read_table(table)
+    read = read_table(table)
     if form in (Format.csv, Format.json):
         if opposite is not None:
             options["opposite"] = opposite
@@ -164,14 +159,14 @@ def export(
             where = ", ".join(f"--{n.replace('_', '-')}" for n in options)
             raise InputError(f"{form.value} holds the whole table", where, "Leave it out")
         to_text = exports.to_csv if form is Format.csv else exports.to_json
-        output.file(to_text(found, path, overwrite=overwrite))
+        output.file(to_text(read, path, overwrite=overwrite))
         return
     to_cell = exports.to_spice if form is Format.spice else exports.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
-    output.file(to_cell(found, path, other, overwrite=overwrite, **options))
+    output.file(to_cell(read, path, other, overwrite=overwrite, **options))
     if form is Format.spice:
-        called = name if name is not None else "ddk_cell"
-        output.note(f"X1 top bottom state {called} y0=1    (a deck that runs: docs/howto_spice.md)")
+        cell = name if name is not None else "ddk_cell"
+        output.note(f"X1 top bottom state {cell} y0=1    (a deck that runs: docs/howto_spice.md)")
 
 
 @app.command(
@@ -188,20 +183,5 @@ def report(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write one HTML file with figures, the article's trends and pictures."""
-    from compact.report import write_report
-
     path = free_path(out, overwrite, *tables)
-    output.file(write_report([read_table(t) for t in tables], path, overwrite=overwrite))
-
-
-def _numbers(found: Any) -> dict[str, Any]:
-    """An answer of a table as names and numbers."""
-    import dataclasses
-
-    return dataclasses.asdict(found)
-
-
-def _units(table: AlphaBetaTable) -> dict[str, str]:
-    from compact.table.entries import setting_units
-
-    return setting_units(table)
+    output.file(compact.write_report([read_table(t) for t in tables], path, overwrite=overwrite))

@@ -4,21 +4,20 @@ region, and fitted trains."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from compact.table.schema import AXES, UNITS, words
+from compact.table.grid import Inversion, Tabulated
+from compact.table.schema import AXES, UNITS, axis_text
 from compact.table.trends import SATURATION, Trend, choice, statement
 from ddkbase.errors import InputError
 from ddkbase.pictures import BLUE, ORANGE, SERIES, SKY, VERMILLION, new_figure, style_ticks
 from ddkbase.units import format_si
-
-if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable, Inversion
 
 __all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
 
@@ -31,7 +30,7 @@ _SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (
 _TAGS = "bcd"  # panels of Fig. 2
 
 
-def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
+def trends_figure(tables: Sequence[Tabulated]) -> Figure:
     """Draw alpha (above) and beta against amplitude, width and initial resistance, as Fig. 2b-d.
 
     An axis is that of the table which `compact.table.trends.choice` takes; what else varies is
@@ -44,26 +43,28 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
     InputError
         Nothing varies in any of the tables.
     """
-    chosen = choice(tables)
-    if not chosen:
+    speakers = choice(tables)
+    if not speakers:
         raise InputError("nothing varies in this table: there is one setting", "table")
-    known = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
-    figure = new_figure(1.2 + 3.3 * len(chosen), 5.6)
-    grid = figure.subplots(2, len(chosen), squeeze=False, sharex="col")
-    for column, (axis, table) in enumerate(chosen.items()):
+    statements = {(t.axis, t.parameter, t.claim): t for t in statement(tables)}
+    figure = new_figure(1.2 + 3.3 * len(speakers), 5.6)
+    grid = figure.subplots(2, len(speakers), squeeze=False, sharex="col")
+    for column, (axis, table) in enumerate(speakers.items()):
         for row, name in enumerate(("alpha", "beta")):
             ax = grid[row, column]
             _bands(ax, table, name, axis)
             claim = "flat" if name == "alpha" else "rising"
-            _mark(ax, known.get((axis, name, claim)))
+            _mark(ax, statements.get((axis, name, claim)))
             ax.set_ylim(bottom=0)
             _axis_label(ax, axis, row == 1)
             if column == 0:
                 ax.set_ylabel(_GREEK[name], fontsize=12)
         tag = _TAGS[AXES.index(axis)]
-        grid[0, column].set_title(f"{tag}   {words(axis)}", loc="left", fontsize=10, weight="bold")
-    if "initial_resistance" in chosen:
-        column = list(chosen).index("initial_resistance")
+        grid[0, column].set_title(
+            f"{tag}   {axis_text(axis)}", loc="left", fontsize=10, weight="bold"
+        )
+    if "initial_resistance" in speakers:
+        column = list(speakers).index("initial_resistance")
         for ax in grid[:, column]:
             ax.axvline(SATURATION / 1e3, color="0.6", linewidth=0.8, linestyle=":")
     _legend(figure, grid[1], 5)
@@ -72,15 +73,15 @@ def trends_figure(tables: Sequence[AlphaBetaTable]) -> Figure:
 
 def _legend(figure: Figure, panels: Sequence[Axes] | np.ndarray, columns: int) -> None:
     """One legend for all panels, each entry once."""
-    known: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for ax in panels:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            known.setdefault(text, handle)
+            entries.setdefault(text, handle)
     style: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 8.5}
-    figure.legend(known.values(), known.keys(), ncols=columns, **style)
+    figure.legend(entries.values(), entries.keys(), ncols=columns, **style)
 
 
-def _bands(ax: Axes, table: AlphaBetaTable, name: str, axis: str) -> None:
+def _bands(ax: Axes, table: Tabulated, name: str, axis: str) -> None:
     means = table.means
     other = [a for a in AXES if a != axis]
     ds = means.mean(other, skipna=True) if table.varied != (axis,) else means.squeeze(other)
@@ -127,12 +128,12 @@ def _mark(ax: Axes, trend: Trend | None) -> None:
     ax.set_title(f"{trend.claim}: {word}", loc="right", fontsize=9, color="0.25")
 
 
-def _axis_label(ax: Axes, axis: str, wanted: bool) -> None:
-    if wanted:
-        ax.set_xlabel(f"{words(axis).capitalize()} ({_SCALE[axis][1]})", fontsize=10)
+def _axis_label(ax: Axes, axis: str, labelled: bool) -> None:
+    if labelled:
+        ax.set_xlabel(f"{axis_text(axis).capitalize()} ({_SCALE[axis][1]})", fontsize=10)
 
 
-def by_setting_figure(table: AlphaBetaTable) -> Figure:
+def by_setting_figure(table: Tabulated) -> Figure:
     """Draw alpha and beta of every setting, up to eight lines with 95 % bars, as Fig. S8: of single
     devices if there are several, else of single cycles; a line for each combination of the other
     axes that has valid cells, along the axis that has most.
@@ -144,10 +145,10 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
     """
     if not table.varied:
         raise InputError("nothing varies in this table: there is one setting", "table")
-    known = table.means["alpha"].notnull()
+    valid = table.means["alpha"].notnull()
 
     def places_of(axis: str) -> int:
-        return int(known.any([a for a in AXES if a != axis]).sum())
+        return int(valid.any([a for a in AXES if a != axis]).sum())
 
     first = max(table.varied, key=places_of)
     rest = [a for a in AXES if a != first]
@@ -160,19 +161,19 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
     every = np.ndindex(*(means.sizes[a] for a in rest))
     places = [p for p in every if means["alpha"][(slice(None), *p)].notnull().any()]
     for ax, name in zip(axes, ("alpha", "beta"), strict=True):
-        for k, place in enumerate(places):
-            one = means.isel(dict(zip(rest, place, strict=True)))
+        for k, index in enumerate(places):
+            line = means.isel(dict(zip(rest, index, strict=True)))
             # bars side by side, all near their place
             aside = (k - (len(places) - 1) / 2) * min(0.012, 0.05 / len(places))
             if first == "width":
                 beside = x[order] * (x.max() / x.min()) ** aside
             else:
                 beside = x[order] + aside * np.ptp(x)
-            bars = one[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
-            text = ", ".join(format_si(float(one[a]), UNITS[a]) for a in rest if a in table.varied)
+            bars = line[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
+            text = ", ".join(format_si(float(line[a]), UNITS[a]) for a in rest if a in table.varied)
             ax.errorbar(
                 beside,
-                one[name].values[order],
+                line[name].values[order],
                 bars,
                 color=SERIES[k % len(SERIES)],
                 marker=_MARKERS[k % len(_MARKERS)],
@@ -195,7 +196,7 @@ def by_setting_figure(table: AlphaBetaTable) -> Figure:
     return figure
 
 
-def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> Figure:
+def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figure:
     """Draw the pairs that the means reach (blue), their convex hull (dashed), single cells (dots),
     and a wanted pair with the one that comes closest to it."""
     region = table.reachable()
@@ -212,16 +213,16 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
     style: dict[str, Any] = {"marker": "s", "ms": 5, "ls": "none", "color": BLUE}
     ax.plot(means["alpha"].values.ravel(), means["beta"].values.ravel(), label="means", **style)
     if inversion is not None:
-        wanted = inversion.alpha_wanted, inversion.beta_wanted
-        got = inversion.at.alpha, inversion.at.beta
+        target = inversion.alpha_wanted, inversion.beta_wanted
+        reached = inversion.at.alpha, inversion.at.beta
         ax.plot(
-            *wanted, marker="x", markersize=10, mew=2, ls="none", color=VERMILLION, label="wanted"
+            *target, marker="x", markersize=10, mew=2, ls="none", color=VERMILLION, label="wanted"
         )
         ax.plot(
-            *got, marker="o", markersize=10, mfc="none", mew=2, ls="none", color=VERMILLION,
+            *reached, marker="o", markersize=10, mfc="none", mew=2, ls="none", color=VERMILLION,
             label="closest",
         )  # fmt: skip
-        ax.plot(*np.transpose([wanted, got]), color=VERMILLION, linewidth=1)
+        ax.plot(*np.transpose([target, reached]), color=VERMILLION, linewidth=1)
     ax.set_xlabel("α", fontsize=12)
     ax.set_ylabel("β", fontsize=12)
     ax.set_xlim(left=0)
@@ -232,8 +233,6 @@ def region_figure(table: AlphaBetaTable, inversion: Inversion | None = None) -> 
 
 
 def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
-    from matplotlib.collections import PolyCollection
-
     quads = []
     for k, sheet in enumerate(sheets):
         sheet = sheet.reshape(sheet.shape[0], -1, 2) if sheet.ndim == 3 else sheet.squeeze()
@@ -252,7 +251,7 @@ def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
         ax.autoscale_view()
 
 
-def trains_figure(table: AlphaBetaTable, count: int = 6) -> Figure:
+def trains_figure(table: Tabulated, count: int = 6) -> Figure:
     """Draw trains with their fits, ``count`` valid ones between the best and the worst residual.
 
     Raises

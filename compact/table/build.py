@@ -6,17 +6,16 @@ import datetime
 import importlib.metadata
 import json
 import platform
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from compact.fitting.fit import fit_many
 from compact.table.schema import CONDUCTANCES, POINT, RELATIVE, TABLE, UNITS
 from compact.table.source import Gathered, gather
 from ddkbase.errors import InputError
 from ddkbase.records import label
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["build"]
 
@@ -71,8 +70,10 @@ def build(
     """
     if options.get("method", "better") == "better":
         options.setdefault("starts", _STARTS)
-    told = {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance}
-    trains = gather(source, told)
+    trains = gather(
+        source,
+        {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance},
+    )
     directions = _directions(trains, direction)
     shape = trains.reasons.shape  # after the trains of the other direction are gone
     there = np.flatnonzero(trains.reasons.ravel() == "")
@@ -101,15 +102,15 @@ def build(
     return ds.assign_attrs(attrs)
 
 
-def _directions(trains: Gathered, wanted: str | None) -> np.ndarray:
+def _directions(trains: Gathered, selected: str | None) -> np.ndarray:
     """Direction of each train; with ``wanted``, trains of the other one are left out."""
-    if wanted not in (None, "down", "up"):
-        raise InputError(f"unknown direction '{wanted}'", "direction", "Use down or up")
-    if wanted is not None:
-        other = (trains.direction != "") & (trains.direction != wanted)
-        trains.reasons[other] = f"does not go {wanted}"
+    if selected not in (None, "down", "up"):
+        raise InputError(f"unknown direction '{selected}'", "direction", "Use down or up")
+    if selected is not None:
+        other = (trains.direction != "") & (trains.direction != selected)
+        trains.reasons[other] = f"does not go {selected}"
         _drop(trains, other)
-        return np.where(trains.direction == "", wanted, trains.direction)
+        return np.where(trains.direction == "", selected, trains.direction)
     here = np.where(trains.reasons == "", trains.direction, "")
     flat = here.reshape(*here.shape[:3], -1)
     if ((flat == "up").any(-1) & (flat == "down").any(-1)).any():
@@ -137,11 +138,9 @@ def _drop(trains: Gathered, struck: np.ndarray) -> None:
 def _fit(
     trains: Gathered, there: np.ndarray, directions: np.ndarray, options: dict[str, Any]
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    from compact.fitting.fit import fit_many
-
     flat = trains.conductance.reshape(-1, trains.conductance.shape[-1])[there]
-    words: Any = [d or None for d in directions.ravel()[there]]
-    fits = fit_many(flat, direction=words, normalised=trains.unit == "1", **options)
+    ways: Any = [d or None for d in directions.ravel()[there]]
+    fits = fit_many(flat, direction=ways, normalised=trains.unit == "1", **options)
     return fits, {k: v.item() if hasattr(v, "item") else v for k, v in fits.attrs.items()}
 
 
@@ -152,8 +151,6 @@ def _dataset(
     shape: tuple[int, ...],
     directions: np.ndarray,
 ) -> xr.Dataset:
-    import xarray as xr
-
     def spread(name: str, fill: Any) -> np.ndarray:
         values = fits[name].values
         if values.dtype.kind == "f":
@@ -200,10 +197,10 @@ def _dataset(
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("ddk-toolkit", "numpy", "scipy", "xarray"):
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return versions

@@ -7,24 +7,120 @@ between the means of neighbouring settings; never outside of them, nor from RESE
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import xarray as xr
+from scipy.spatial import ConvexHull, QhullError
 
-from compact.table.answers import Inversion, Lookup, Region
-from compact.table.schema import AXES, UNITS, VALUES, words
+from compact.table.schema import AXES, UNITS, VALUES, axis_text
 from ddkbase.errors import InputError
 from ddkbase.units import format_si, to_si
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["Grid"]
+__all__ = ["Grid", "Inversion", "Lookup", "Region", "Tabulated"]
 
 _FINE = (25, 25, 25)  # places along an axis in the search for an inversion and in the region
 _LOW_WEIGHT = 1e-3  # of the wanted value against the largest of the table, below it counts as that
 _ROUNDS = 40
 _BEST = 24
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What a table says at one setting; NaN for a setting or a spread that is not known.
+
+    ``*_spread`` is the standard deviation of single cells.
+    """
+
+    amplitude: float
+    width: float
+    initial_resistance: float
+    alpha: float
+    beta: float
+    conductance_min: float
+    conductance_max: float
+    alpha_spread: float
+    beta_spread: float
+
+    def setting(self) -> str:
+        """The setting in words."""
+        texts = [
+            f"{axis_text(a)} {format_si(getattr(self, a), UNITS[a])}"
+            for a in AXES
+            if np.isfinite(getattr(self, a))
+        ]
+        return ", ".join(texts) or "the table's only setting"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.setting()}: alpha {self.alpha:.4g} (spread {_spread(self.alpha_spread)}), "
+            f"beta {self.beta:.4g} (spread {_spread(self.beta_spread)})"
+        )
+
+
+def _spread(value: float) -> str:
+    """A spread as text; one cell has none."""
+    return "unknown, one cell" if math.isnan(value) else f"{value:.2g}"
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The setting that comes closest to a wanted pair, and by how much it misses.
+
+    ``alpha_error`` and ``beta_error`` are what the setting gives less what was wanted, ``distance``
+    the root of their relative squares, ``reached`` whether it is below 0.1 %. The spread of single
+    cells, in ``at``, comes on top.
+    """
+
+    at: Lookup
+    alpha_wanted: float
+    beta_wanted: float
+    alpha_error: float
+    beta_error: float
+    distance: float
+    reached: bool
+
+    def __str__(self) -> str:
+        word = "reached" if self.reached else "not within reach; closest"
+        return (
+            f"{word}: {self.at.setting()}; alpha {self.at.alpha:.4g} (error "
+            f"{self.alpha_error:+.2g}, spread of cells {_spread(self.at.alpha_spread)}), beta "
+            f"{self.at.beta:.4g} (error {self.beta_error:+.2g}, "
+            f"spread {_spread(self.at.beta_spread)})"
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """Pairs that the means of a table reach.
+
+    Attributes
+    ----------
+    points : ndarray, shape (N, 2)
+        Alpha and beta at finely divided settings.
+    sheets : tuple of ndarray
+        The same on surfaces (or lines) of neighbouring settings, each (m, n, 2).
+    hull : ndarray, shape (k, 2)
+        Corners of the convex polygon around all, first not repeated; two for a line.
+    """
+
+    points: np.ndarray
+    sheets: tuple[np.ndarray, ...]
+    hull: np.ndarray
+
+
+class Tabulated(Protocol):
+    """What pictures need of a table; `compact.AlphaBetaTable` is one."""
+
+    @property
+    def dataset(self) -> xr.Dataset: ...
+    @property
+    def means(self) -> xr.Dataset: ...
+    @property
+    def varied(self) -> tuple[str, ...]: ...
+    def reachable(self) -> Region: ...
 
 
 class Grid:
@@ -36,7 +132,7 @@ class Grid:
         self.values = np.stack([means[n].values for n in names], axis=-1)
         self.names = tuple(names)
 
-    def setting(self, told: dict[str, Any]) -> np.ndarray:
+    def setting(self, given: dict[str, Any]) -> np.ndarray:
         """The setting as numbers, (3,); NaN along an axis of unknown value.
 
         Raises
@@ -44,20 +140,20 @@ class Grid:
         InputError
             No unit, outside of the table's range (which is named), or left out.
         """
-        place = np.full(3, np.nan)
+        numbers = np.full(3, np.nan)
         for k, axis in enumerate(AXES):
-            values, text = self.axes[k], told.get(axis)
+            values, text = self.axes[k], given.get(axis)
             if text is None:
                 if values.size > 1:
                     raise InputError(
-                        f"the table has several values of {words(axis)}", axis, self.range_of(k)
+                        f"the table has several values of {axis_text(axis)}", axis, self.range_of(k)
                     )
-                place[k] = values[0]
+                numbers[k] = values[0]
                 continue
             number = to_si(text, UNITS[axis], axis)
             if np.isnan(values).any():
                 raise InputError(
-                    f"the {words(axis)} of these trains is not known",
+                    f"the {axis_text(axis)} of these trains is not known",
                     axis,
                     "Leave it out, or fit anew and say it there",
                 )
@@ -69,8 +165,8 @@ class Grid:
                     f"{format_si(number, UNITS[axis])} is outside of the table", axis,
                     self.range_of(k),
                 )  # fmt: skip
-            place[k] = min(max(number, values[0]), values[-1])
-        return place
+            numbers[k] = min(max(number, values[0]), values[-1])
+        return numbers
 
     def _gap(self, k: int) -> tuple[float, float] | None:
         """Largest negative and smallest positive amplitude, if there are both."""
@@ -115,51 +211,51 @@ class Grid:
                 weight = weight * (shares[k] if side else 1 - shares[k])
                 index.append(np.minimum(lows[k] + side, self.axes[k].size - 1))
             # a neighbour of no weight may be missing
-            part = self.values[tuple(index)]
-            out += np.where(weight[..., None] > 0, weight[..., None] * part, 0.0)
+            neighbour = self.values[tuple(index)]
+            out += np.where(weight[..., None] > 0, weight[..., None] * neighbour, 0.0)
         return out
 
-    def lookup(self, told: dict[str, Any]) -> Lookup:
+    def lookup(self, given: dict[str, Any]) -> Lookup:
         """Raises InputError as `setting`, and where a neighbour has no valid entry."""
-        place = self.setting(told)
-        found = self._lookup(place)
-        if not np.isfinite([found.alpha, found.beta]).all():
-            raise InputError(f"no train is valid next to {found.setting()}", "table")
-        return found
+        numbers = self.setting(given)
+        answer = self._lookup(numbers)
+        if not np.isfinite([answer.alpha, answer.beta]).all():
+            raise InputError(f"no train is valid next to {answer.setting()}", "table")
+        return answer
 
-    def _lookup(self, place: np.ndarray) -> Lookup:
-        numbers = dict(zip(self.names, map(float, self.at(place)), strict=True))
-        return Lookup(*map(float, place), **numbers)
+    def _lookup(self, setting: np.ndarray) -> Lookup:
+        numbers = dict(zip(self.names, map(float, self.at(setting)), strict=True))
+        return Lookup(*map(float, setting), **numbers)
 
     def _cells(self) -> list[list[tuple[float, float]]]:
         """Along each axis the intervals between neighbours, or the one value."""
-        found = []
+        intervals = []
         for k, values in enumerate(self.axes):
             if values.size == 1:
-                found.append([(float(values[0]), float(values[0]))])
+                intervals.append([(float(values[0]), float(values[0]))])
                 continue
             gap = self._gap(k)
             pairs = itertools.pairwise(map(float, values))
             # without a partner the last amplitude before the gap still belongs to an interval
-            found.append([p for p in pairs if gap is None or p != gap])
+            intervals.append([p for p in pairs if gap is None or p != gap])
             if gap is not None:
-                ends = {v for p in found[-1] for v in p}
-                found[-1] += [(v, v) for v in gap if v not in ends]
-        return found
+                ends = {v for p in intervals[-1] for v in p}
+                intervals[-1] += [(v, v) for v in gap if v not in ends]
+        return intervals
 
     def _fine(self, k: int, count: int) -> np.ndarray:
         """Places along an axis, its values among them, none between RESET and SET."""
-        parts = []
+        pieces = []
         intervals = self._cells()[k]
         each = max(3, count // len(intervals) + 1)
         for low, high in intervals:
             if low == high or not np.isfinite(low):
-                parts.append(np.array([low]))
+                pieces.append(np.array([low]))
             elif AXES[k] == "width":
-                parts.append(np.geomspace(low, high, each))
+                pieces.append(np.geomspace(low, high, each))
             else:
-                parts.append(np.linspace(low, high, each))
-        return np.unique(np.concatenate(parts))
+                pieces.append(np.linspace(low, high, each))
+        return np.unique(np.concatenate(pieces))
 
     def invert(self, alpha: float, beta: float) -> Inversion:
         """The setting whose means come closest to a pair; of several, that with the least spread.
@@ -175,12 +271,12 @@ class Grid:
                 isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0
             ):
                 raise InputError(f"{value!r} is no number from 0", name, "Use 0 or more")
-        wanted = np.array([float(alpha), float(beta)])
+        target = np.array([float(alpha), float(beta)])
         largest = np.nanmax(self.values[..., :2], axis=(0, 1, 2), initial=0.0)
-        scale = np.maximum(wanted, np.maximum(_LOW_WEIGHT * largest, 1e-12))
+        scale = np.maximum(target, np.maximum(_LOW_WEIGHT * largest, 1e-12))
 
         def misses(settings: np.ndarray) -> np.ndarray:
-            off = (self.at(settings)[..., :2] - wanted) / scale
+            off = (self.at(settings)[..., :2] - target) / scale
             return np.where(np.isfinite(off).all(-1), np.sqrt((off**2).sum(-1)), np.inf)
 
         grid = np.stack(
@@ -250,12 +346,12 @@ class Grid:
             groups = [slice(0, cut), slice(cut, None)]
         sheets = []
         for group in groups:
-            part = pairs[group]
+            block = pairs[group]
             # surfaces across each axis of three, else the one surface or line that there is
-            wide = [k for k in range(3) if part.shape[k] > 1]
+            wide = [k for k in range(3) if block.shape[k] > 1]
             across = wide if len(wide) == 3 else [k for k in range(3) if k not in wide][:1]
             for k in across:
-                sheets += [np.take(part, i, axis=k) for i in range(part.shape[k])]
+                sheets += [np.take(block, i, axis=k) for i in range(block.shape[k])]
         points = pairs.reshape(-1, 2)
         points = points[np.isfinite(points).all(1)]
         if not len(points):
@@ -265,8 +361,6 @@ class Grid:
 
 
 def _hull(points: np.ndarray) -> np.ndarray:
-    from scipy.spatial import ConvexHull, QhullError
-
     different = np.unique(points, axis=0)
     if len(different) < 3:
         return different

@@ -8,15 +8,11 @@ those of the sample, without a matrix of them. Nothing is drawn below 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 
 from compact.table.schema import VALUES
 from ddkbase.errors import InputError
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["KINDS", "deviations", "drawn"]
 
@@ -37,10 +33,10 @@ def deviations(ds: xr.Dataset, kind: str) -> np.ndarray:
     """
     values = np.stack([np.where(ds["valid"].values, ds[n].values, np.nan) for n in VALUES], -1)
     values = values.reshape(-1, *values.shape[3:])  # (settings, cycle, device, 4)
-    known = np.isfinite(values).all(-1).any((1, 2))
-    if not known.any():
+    settings = np.isfinite(values).all(-1).any((1, 2))
+    if not settings.any():
         raise InputError("the table has no valid entry", "table")
-    whole = np.isfinite(values[known]).all((0, 3))  # (cycle, device)
+    whole = np.isfinite(values[settings]).all((0, 3))  # (cycle, device)
     count = whole.sum(0)
     inner = np.where(whole[None, :, :, None], values, 0.0)
     with np.errstate(all="ignore"):
@@ -50,14 +46,14 @@ def deviations(ds: xr.Dataset, kind: str) -> np.ndarray:
         off = (inner - means[:, None]).transpose(1, 2, 0, 3)[whole]
     else:
         freedom = int((count > 0).sum()) - 1
-        chosen = means[:, count > 0]
-        off = (chosen - chosen.mean(1, keepdims=True)).transpose(1, 0, 2)
+        devices = means[:, count > 0]
+        off = (devices - devices.mean(1, keepdims=True)).transpose(1, 0, 2)
     if freedom < 1:
         raise InputError(
             f"fewer than two {kind}s are valid at all settings", "table", "Nothing can be drawn"
         )
     off = off / np.sqrt(freedom)
-    off[:, ~known] = np.nan
+    off[:, ~settings] = np.nan
     return np.asarray(off)
 
 
@@ -79,8 +75,8 @@ def drawn(ds: xr.Dataset, means: xr.Dataset, rng: np.random.Generator, kind: str
         raise InputError("is no generator of random numbers", "rng", "numpy.random.default_rng(1)")
     shape = ds["alpha"].shape[:3]
     mean = np.stack([means[n].values for n in VALUES], -1)
-    for part in ("device", "cycle") if kind == "cell" else (kind,):
-        off = deviations(ds, part)
+    for level in ("device", "cycle") if kind == "cell" else (kind,):
+        off = deviations(ds, level)
         weights = rng.standard_normal(len(off))
         mean = mean + np.tensordot(weights, off, 1).reshape(*shape, len(VALUES))
     mean = np.maximum(mean, 0.0)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ddkbase.records import SCHEMAS, Schema, VariableSpec
 
-__all__ = ["AXES", "CONDUCTANCES", "POINT", "RELATIVE", "TABLE", "UNITS", "VALUES", "words"]
+__all__ = ["AXES", "CONDUCTANCES", "POINT", "RELATIVE", "TABLE", "UNITS", "VALUES", "axis_text"]
 
 TABLE, RELATIVE = "AlphaBetaTable", "AlphaBetaTableRelative"
 AXES = ("amplitude", "width", "initial_resistance")
@@ -35,7 +35,7 @@ _KINDS = {"f": "f", "bool": "b", "int": "iu", "text": "OUT"}
 _NAN = "anywhere"
 
 
-def words(axis: str) -> str:
+def axis_text(axis: str) -> str:
     """The axis in words."""
     return axis.replace("_", " ")
 

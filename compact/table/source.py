@@ -1,23 +1,29 @@
-"""Pulse trains of any origin, laid out on (amplitude, width, initial_resistance, cycle, device)."""
+"""Where the trains of a table come from, laid out on the grid of their settings.
+
+`open_source` opens a campaign's store, a record or the file of a laboratory; `gather` lays out the
+trains on (amplitude, width, initial_resistance, cycle, device).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from compact.table.open import damaged, open_source
+from compact.measured.netcdf import probe_hdf5
+from compact.measured.read_pulses import read_pulses
 from compact.table.schema import AXES, UNITS
-from ddkbase.errors import InputError, StorageError, shorten
+from ddkbase.errors import InputError, StorageError, one_line, shorten
+from ddkbase.records import read
 from ddkbase.units import to_si
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["Gathered", "gather", "open_source"]
 
@@ -73,7 +79,7 @@ class _Train:
     direction: str
 
 
-def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
+def gather(source: Any, given: dict[str, str | None] | None = None) -> Gathered:
     """Lay out trains on the grid of their settings.
 
     Parameters
@@ -91,13 +97,13 @@ def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
     StorageError
         As `open_source`.
     """
-    told = {k: v for k, v in (told or {}).items() if v is not None}
+    given = {k: v for k, v in (given or {}).items() if v is not None}
     if isinstance(source, str | os.PathLike):
         source = open_source(source)
     if hasattr(source, "data_vars"):
         if source.attrs.get("schema") == "PulseCampaign":
-            if told:
-                raise InputError("a campaign says its settings itself", ", ".join(told))
+            if given:
+                raise InputError("a campaign says its settings itself", ", ".join(given))
             return _of_campaign(source)
         traces = [source]
     elif isinstance(source, Sequence) and source and all(hasattr(s, "data_vars") for s in source):
@@ -112,7 +118,7 @@ def gather(source: Any, told: dict[str, str | None] | None = None) -> Gathered:
     units = {str(ds["conductance"].attrs.get("units", "1")) for ds in traces}
     if len(units) > 1:
         raise InputError("some conductances have a unit and others have none", "source")
-    for name, text in told.items():
+    for name, text in given.items():
         value = to_si(text, UNITS[name], name)
         k = AXES.index(name)
         if any(not np.isnan(train.setting[k]) for train in trains):
@@ -130,11 +136,11 @@ def _of_campaign(ds: xr.Dataset) -> Gathered:
         )
     dims = (*AXES, "cycle", "device")
     names = ["conductance", "measured_initial_resistance", "status", "reason"]
-    place = str(ds.attrs.get("source_file", "a dataset"))
+    name = str(ds.attrs.get("source_file", "a dataset"))
     try:
         ds = ds[names].transpose(*dims, "pulse").load()
     except Exception as error:  # what is damaged shows when it is read
-        raise damaged(place, error) from error
+        raise _damaged(name, error) from error
     order = {a: np.argsort(ds[a].values, kind="stable") for a in AXES if ds.sizes[a] > 1}
     ds = ds.isel(order)
     measured = ds["measured_initial_resistance"].values.astype(float)
@@ -155,17 +161,17 @@ def _of_campaign(ds: xr.Dataset) -> Gathered:
         reasons,
         _by_sign(np.broadcast_to(amplitude[:, None, None, None, None], status.shape)),
         "S",
-        place,
+        name,
         _provenance([ds]),
     )
 
 
 def _by_sign(amplitude: np.ndarray) -> np.ndarray:
     """Negative amplitudes are RESET, down; positive ones SET, up; NaN: not known."""
-    words = np.full(amplitude.shape, "", dtype=object)
-    words[amplitude < 0] = "down"
-    words[amplitude > 0] = "up"
-    return words
+    directions = np.full(amplitude.shape, "", dtype=object)
+    directions[amplitude < 0] = "down"
+    directions[amplitude > 0] = "up"
+    return directions
 
 
 def _trains_of(ds: xr.Dataset) -> list[_Train]:
@@ -181,17 +187,17 @@ def _trains_of(ds: xr.Dataset) -> list[_Train]:
         ds = ds.expand_dims("train")
     trains = []
     for k in range(ds.sizes["train"]):
-        one = ds.isel(train=k)
-        length = int(one["length"]) if "length" in one else one.sizes["pulse"]
-        values = one["conductance"].values.astype(float)[:length]
+        trace = ds.isel(train=k)
+        length = int(trace["length"]) if "length" in trace else trace.sizes["pulse"]
+        values = trace["conductance"].values.astype(float)[:length]
         first = np.nan
-        if "initial_conductance" in one.variables:
-            first = float(one["initial_conductance"])
+        if "initial_conductance" in trace.variables:
+            first = float(trace["initial_conductance"])
         if not np.isnan(first):
             values = np.concatenate([[first], values])
-        wanted = float(one["wanted_resistance"]) if "wanted_resistance" in one else np.nan
-        setting = [_single(one, "amplitude"), _single(one, "width"), wanted]
-        word = str(one["direction"].values) if "direction" in one else ""
+        target = float(trace["wanted_resistance"]) if "wanted_resistance" in trace else np.nan
+        setting = [_single(trace, "amplitude"), _single(trace, "width"), target]
+        word = str(trace["direction"].values) if "direction" in trace else ""
         if word not in ("up", "down"):
             word = str(_by_sign(np.array([setting[0]]))[0])
         measured = (
@@ -220,16 +226,16 @@ def _laid_out(trains: list[_Train], unit: str, sources: list[xr.Dataset]) -> Gat
         if values.size > 1 and np.isnan(values[-1]):
             raise InputError(f"the {name.replace('_', ' ')} is known of some trains only", "source")
         axes.append(values)
-    place = [
+    positions = [
         tuple(0 if np.isnan(v) else int(np.searchsorted(axis, v)) for v, axis in zip(
             t.setting, axes, strict=True)) for t in trains
     ]  # fmt: skip
     devices = np.unique([t.device for t in trains])
-    keys = [(*p, t.cycle, t.device) for p, t in zip(place, trains, strict=True)]
+    keys = [(*p, t.cycle, t.device) for p, t in zip(positions, trains, strict=True)]
     counted = any(t.cycle is None for t in trains) or len(set(keys)) < len(keys)
     used: dict[tuple[int, ...], int] = {}
     cycles = []
-    for p, t in zip(place, trains, strict=True):
+    for p, t in zip(positions, trains, strict=True):
         at = (*p, t.device)
         used[at] = used.get(at, -1) + 1
         cycles.append(used[at] if counted or t.cycle is None else t.cycle)
@@ -239,7 +245,7 @@ def _laid_out(trains: list[_Train], unit: str, sources: list[xr.Dataset]) -> Gat
     values = np.full((*shape, longest), np.nan)
     measured, reasons = np.full(shape, np.nan), np.full(shape, "there is no train", dtype=object)
     direction = np.full(shape, "", dtype=object)
-    for p, cycle, t in zip(place, cycles, trains, strict=True):
+    for p, cycle, t in zip(positions, cycles, trains, strict=True):
         at = (*p, int(np.searchsorted(numbers, cycle)), int(np.searchsorted(devices, t.device)))
         values[at][: t.values.size] = t.values
         measured[at], reasons[at], direction[at] = t.measured, "", t.direction
@@ -252,10 +258,66 @@ def _laid_out(trains: list[_Train], unit: str, sources: list[xr.Dataset]) -> Gat
 
 def _provenance(sources: list[xr.Dataset]) -> dict[str, Any]:
     """What the sources say of their own origin; of several, what they have in common."""
-    found: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
     first = sources[0].attrs
     for key in (*_KEPT, "source_checksum", "source_file_checksum", "assumptions", "title"):
         if key in first and all(ds.attrs.get(key) == first[key] for ds in sources):
             value = first[key]
-            found[key] = value.item() if isinstance(value, np.generic) else value
-    return json.loads(json.dumps(found, default=str))
+            origin[key] = value.item() if isinstance(value, np.generic) else value
+    return json.loads(json.dumps(origin, default=str))
+
+
+def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
+    """A campaign's zarr store, a ``PulseTrace`` file, or any file of `compact.read_pulses`.
+
+    Raises
+    ------
+    StorageError
+        A store that is damaged or of another version.
+    InputError
+        What `compact.read_pulses` cannot understand.
+    """
+    where = Path(path)
+    if where.is_dir():
+        return _open_store(where)
+    if where.suffix.lower() in (".nc", ".nc4") and where.is_file() and not columns:
+        try:
+            probe_hdf5(where)
+            with xr.open_dataset(where, engine="h5netcdf", decode_times=False) as handle:
+                schema = handle.attrs.get("schema")
+        except Exception:  # read_pulses says what is wrong with it
+            schema = None
+        if schema == "PulseTrace":
+            ds = read(where, "PulseTrace")
+            return ds.assign_attrs(source_file=str(where), source_file_checksum=_sha256(where))
+    return read_pulses(where, **columns)
+
+
+def _sha256(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _open_store(path: Path) -> xr.Dataset:
+    if not (path / "zarr.json").is_file():
+        raise StorageError(
+            "is a folder, but no zarr store",
+            str(path),
+            "Name the store of 'ddk-device campaign --out', or a file",
+        )
+    try:
+        with warnings.catch_warnings():  # of what is damaged, but not read here
+            warnings.simplefilter("ignore")
+            ds = xr.open_zarr(path, chunks=None, consolidated=False)
+    except ImportError as error:
+        raise InputError("zarr is not installed", str(path), "pip install zarr") from error
+    except Exception as error:  # zarr, xarray and numcodecs each have their own family
+        raise _damaged(str(path), error) from error
+    if ds.attrs.get("schema") != "PulseCampaign":
+        raise StorageError("it is not the store of a campaign", str(path))
+    return ds.assign_attrs(source_file=str(path))
+
+
+def _damaged(path: str, error: Exception) -> StorageError:
+    """What to raise where a library trips over a store."""
+    first = shorten(one_line(str(error)) or type(error).__name__, 120)
+    return StorageError(f"it cannot be read: damaged? [{first}]", path)

@@ -7,17 +7,14 @@ only. A cycle of a device is the same cell at every setting of a campaign.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
+from scipy.stats import t as student_t
 
 from compact.table.schema import AXES, VALUES
 from ddkbase.records import label
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["LEVEL", "half_width", "misfit", "misfit_words", "summary"]
+__all__ = ["LEVEL", "half_width", "misfit", "misfit_text", "summary"]
 
 LEVEL = 0.95
 
@@ -39,12 +36,10 @@ def half_width(
     averaged : ndarray or None, optional
         How many values the mean is of, if not ``count`` (several means share a deviation).
     """
-    from scipy.stats import t
-
     number = np.asarray(count, float)
     of = number if averaged is None else np.asarray(averaged, float)
     with np.errstate(all="ignore"):
-        factor = t.ppf(0.5 + LEVEL / 2, np.where(number > 1, number - 1, np.nan))
+        factor = student_t.ppf(0.5 + LEVEL / 2, np.where(number > 1, number - 1, np.nan))
         return factor * deviation * np.sqrt(1 / of if mean else 1 + 1 / of)
 
 
@@ -59,8 +54,6 @@ def summary(ds: xr.Dataset) -> xr.Dataset:
     standard deviation of all.
     ``count`` and ``share`` of valid entries. NaN: too few.
     """
-    import xarray as xr
-
     valid = ds["valid"].values
     shape = valid.shape[:3]
     data: dict[str, xr.Variable] = {}
@@ -131,11 +124,11 @@ def misfit(ds: xr.Dataset) -> np.ndarray:
     both = np.isfinite(read) & np.isfinite(curve)
     squares = np.where(both, (read - curve) ** 2, 0.0).sum(-1) / np.maximum(both.sum(-1), 1)
     span = np.where(both, read, -np.inf).max(-1) - np.where(both, read, np.inf).min(-1)
-    found = np.full(span.shape, np.nan)
-    return np.divide(np.sqrt(squares), span, out=found, where=np.isfinite(span) & (span > 0))
+    out = np.full(span.shape, np.nan)
+    return np.divide(np.sqrt(squares), span, out=out, where=np.isfinite(span) & (span > 0))
 
 
-def misfit_words(shares: np.ndarray) -> str:
+def misfit_text(shares: np.ndarray) -> str:
     """Median and largest of what `misfit` gives, as a text."""
     middle, largest = 100 * np.median(shares), 100 * shares.max()
     how = "root mean square, of what the train spans"

@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import xarray as xr
 
-from compact.table.answers import Inversion, Lookup, Region
-from compact.table.grid import Grid
-from compact.table.schema import AXES, POINT, RELATIVE, TABLE, UNITS, VALUES, words
-from compact.table.statistics import misfit, misfit_words, summary
+from compact.measured.netcdf import probe_hdf5
+from compact.table import figures
+from compact.table.build import build
+from compact.table.grid import Grid, Inversion, Lookup, Region
+from compact.table.sampling import drawn
+from compact.table.schema import AXES, POINT, RELATIVE, TABLE, VALUES
+from compact.table.statistics import summary
+from compact.table.trends import Trend, trends
 from ddkbase.errors import InputError, StorageError, one_line, shorten
-from ddkbase.units import format_si
+from ddkbase.records import read, validate, write
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
-
-    from compact.table.trends import Trend
 
 __all__ = ["AlphaBetaTable", "Inversion", "Lookup", "Region"]
 
@@ -40,8 +42,6 @@ class AlphaBetaTable:
     dataset: xr.Dataset
 
     def __post_init__(self) -> None:
-        from ddkbase.records import validate
-
         if self.dataset.attrs.get("schema") not in (TABLE, RELATIVE):
             raise StorageError(f"a record '{TABLE}' was expected", "table")
         validate(self.dataset, where="table")
@@ -83,8 +83,6 @@ class AlphaBetaTable:
         StorageError
             The source cannot be read.
         """
-        from compact.table.build import build
-
         return cls(
             build(
                 source,
@@ -106,8 +104,6 @@ class AlphaBetaTable:
         StorageError
             No such file, damaged, or another record.
         """
-        from ddkbase.records import read
-
         _look_into(Path(path))
         ds = read(path)
         if ds.attrs["schema"] not in (TABLE, RELATIVE):
@@ -121,8 +117,6 @@ class AlphaBetaTable:
 
         Raises StorageError, also for an existing file without ``overwrite``.
         """
-        from ddkbase.records import write
-
         return write(self.dataset, path, overwrite=overwrite)
 
     @functools.cached_property
@@ -160,8 +154,9 @@ class AlphaBetaTable:
             Outside of the table's range (which is named), between RESET and SET, no unit, left out,
             or next to a setting at which no train is valid.
         """
-        told = {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance}
-        return self._grid.lookup(told)
+        return self._grid.lookup(
+            {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance}
+        )
 
     def invert(self, *, alpha: float, beta: float) -> Inversion:
         """The pulse setting whose means come closest to alpha, beta, and the error that remains.
@@ -193,8 +188,6 @@ class AlphaBetaTable:
         InputError
             Fewer than two cycles or devices are valid at all settings.
         """
-        from compact.table.sampling import drawn
-
         if kind is None:
             kind = "device" if self.dataset.sizes["device"] > 1 else "cycle"
         values = drawn(self.dataset, self.means, rng, kind)
@@ -218,53 +211,21 @@ class AlphaBetaTable:
 
     def trends(self) -> list[Trend]:
         """The article's statements on this table: `compact.table.trends.trends`."""
-        from compact.table.trends import trends
-
         return trends(self.dataset)
 
     def plot(self) -> Figure:
         """Figure of alpha and beta with 95 % bands: `compact.plots.table.trends_figure`."""
-        from compact.plots.table import trends_figure
+        from compact.plots.table import trends_figure  # start-up: matplotlib
 
         return trends_figure([self])
 
     def figures(self) -> dict[str, str]:
         """What there is to know at a glance, as texts."""
-        ds = self.dataset
-        valid = ds["valid"].values
-        there = ds["reason"].values.astype(str) != "the point was not computed"
-        out = {"title": str(ds.attrs["title"])}
-        for axis in AXES:
-            values = ds[axis].values
-            texts = [format_si(v, UNITS[axis]) for v in values if np.isfinite(v)]
-            if len(texts) > 6:
-                texts = [f"{len(texts)} from {texts[0]} to {texts[-1]}"]
-            out[words(axis)] = ", ".join(texts) or "not known"
-        out["cycles"] = str(ds.sizes["cycle"])
-        out["devices"] = str(ds.sizes["device"])
-        computed = int(there.sum())
-        out["valid"] = f"{int(valid.sum())} of {computed} trains"
-        if computed < valid.size:
-            out["valid"] += f" ({valid.size - computed} not computed)"
-        determined = int(ds["determined"].values[valid].sum())
-        out["alpha and beta both determined"] = f"{determined} of {int(valid.sum())}"
-        out["fit"] = (
-            f"method {ds.attrs['method']}, {ds.attrs['integrator']} integrator, "
-            f"window {ds.attrs.get('window', '?')}, direction {ds.attrs['direction']}"
-        )
-        residual = ds["residual"].values[valid]
-        if residual.size and np.isfinite(residual).all():  # not of a draw
-            out["residual R"] = f"median {np.median(residual):.3g}, largest {residual.max():.3g}"
-            out["misfit"] = misfit_words(misfit(ds)[valid])
-        return out
+        return figures.texts(self.dataset)
 
     def reasons(self) -> list[tuple[str, int]]:
         """Why trains are not valid, and how many each, the most frequent first."""
-        texts, counts = np.unique(
-            self.dataset["reason"].values[~self.dataset["valid"].values].astype(str),
-            return_counts=True,
-        )
-        return sorted(zip(texts.tolist(), counts.tolist(), strict=True), key=lambda p: -p[1])
+        return figures.reasons(self.dataset)
 
     def provenance(self) -> dict[str, Any]:
         """What the trains' source said of its own origin."""
@@ -277,8 +238,6 @@ class AlphaBetaTable:
 
 def _look_into(path: Path) -> None:
     """Refuse what is no HDF5 file in words; nothing is said of a file that is not there."""
-    from compact.measured.netcdf import probe_hdf5
-
     try:
         if path.exists() and not path.is_file():
             raise StorageError("is not a regular file", str(path))
@@ -306,7 +265,7 @@ def tables_of(sources: Any) -> list[AlphaBetaTable]:
     InputError
         Something else among them, or none.
     """
-    found = [sources] if isinstance(sources, AlphaBetaTable) else list(sources)
-    if not found or not all(isinstance(t, AlphaBetaTable) for t in found):
+    tables = [sources] if isinstance(sources, AlphaBetaTable) else list(sources)
+    if not tables or not all(isinstance(t, AlphaBetaTable) for t in tables):
         raise InputError("one table or several are needed", "tables")
-    return found
+    return tables

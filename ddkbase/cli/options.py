@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from ddkbase.errors import InputError, StorageError
 
-__all__ = ["free_path", "given", "path_of"]
+__all__ = ["free_path", "given", "option_groups", "path_of"]
+
+
+def option_groups(function: Callable[..., None]) -> Callable[..., None]:
+    """Let commands share options that are written once, as fields of a dataclass.
+
+    Parameters
+    ----------
+    function : callable
+        A command, below `ddkbase.cli.application.command`. Each of its parameters that has a
+        dataclass for a type becomes the options that the fields describe, in its place; the
+        function gets the object. It is a keyword (behind ``*``), because it has no default.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    groups: dict[str, Any] = {
+        p.name: p.annotation
+        for p in signature.parameters.values()
+        if dataclasses.is_dataclass(p.annotation)
+    }
+    shown: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name not in groups:
+            shown.append(parameter)
+            continue
+        types = get_type_hints(parameter.annotation, include_extras=True)
+        shown += [
+            parameter.replace(name=field.name, annotation=types[field.name], default=field.default)
+            for field in dataclasses.fields(parameter.annotation)
+        ]
+
+    @functools.wraps(function)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            fields = {f.name: values.pop(f.name) for f in dataclasses.fields(group)}
+            values[name] = group(**fields)
+        function(**values)
+
+    run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    return run
 
 
 def path_of(text: str, where: str, kind: str = "file") -> Path:

@@ -185,7 +185,7 @@ def test_the_unexpected_leaves_its_traceback(
 
 def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, time, compact.cli.main as c, compact.table.build as b\n"
+        "import sys, time, compact.cli as c, compact.table.build as b\n"
         "def slow(*a, **k):\n    print('begun', flush=True)\n    time.sleep(60)\n"
         "b.gather = slow\nsys.argv[0] = 'ddk-compact'\nc.main()\n"
     )

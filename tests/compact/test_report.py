@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from compact.plots.table import trends_figure
-from compact.report import means_rows, report_text
+from compact.report import report_text
+from compact.table.figures import mean_rows
 from compact.table.table import AlphaBetaTable
 from compact.table.trends import choice, statement
 from tests.compact.table_data import WIDTHS, campaign
@@ -34,6 +35,6 @@ def test_the_legend_names_what_any_panel_shows() -> None:
 
 
 def test_bands_that_there_are_not_take_no_room() -> None:
-    heads, rows = means_rows(AlphaBetaTable.fit(campaign(cycles=3)))
+    heads, rows = mean_rows(AlphaBetaTable.fit(campaign(cycles=3)).means)
     assert "+- cycle" in heads and "+- device" not in heads
     assert all(len(row) == len(heads) for row in rows)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from compact.table.statistics import half_width, misfit, misfit_words, summary
+from compact.table.statistics import half_width, misfit, misfit_text, summary
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
 from ddkbase.records import label
@@ -269,4 +269,4 @@ def test_misfit_is_the_root_mean_square_in_spans_of_the_train() -> None:
     found = misfit(ds)
     assert found[0] == pytest.approx(np.sqrt(2 / 3) / 4)
     assert np.isnan(found[1:]).all()
-    assert misfit_words(found[:1]).startswith("median 20.41 %, largest 20.41 %")
+    assert misfit_text(found[:1]).startswith("median 20.41 %, largest 20.41 %")

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from compact.table.slopes import spread
 from compact.table.table import AlphaBetaTable
-from compact.table.trends import statement
+from compact.table.trends import spread, statement
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
 
 

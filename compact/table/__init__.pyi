@@ -1,0 +1,13 @@
+from .figures import mean_entries as mean_entries
+from .figures import mean_rows as mean_rows
+from .figures import setting_units as setting_units
+from .figures import table_entries as table_entries
+from .figures import trend_entries as trend_entries
+from .grid import Inversion as Inversion
+from .grid import Lookup as Lookup
+from .grid import Region as Region
+from .source import open_source as open_source
+from .statistics import summary as summary
+from .table import AlphaBetaTable as AlphaBetaTable
+from .trends import Trend as Trend
+from .trends import statement as statement
