@@ -23,7 +23,7 @@ from compact.fitting.diagnostics import diagnose
 from compact.fitting.least_squares import solve
 from compact.fitting.model import candidates, windows
 from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, same_curve
-from compact.kinetics.exact_step import exact_derivatives, exact_step
+from compact.kinetics.exact import exact_derivatives, exact_step
 
 __all__ = ["AlphaBetaRegressor"]
 

@@ -1,11 +1,12 @@
-from .equations import INTEGRATORS as INTEGRATORS
+from .equations import STATES as STATES
 from .equations import Sensitivities as Sensitivities
-from .equations import Stability as Stability
 from .equations import exact_step as exact_step
 from .equations import explicit_euler as explicit_euler
-from .equations import fixed_point as fixed_point
 from .equations import implicit_euler as implicit_euler
 from .equations import integrate as integrate
 from .equations import march as march
 from .equations import sensitivities as sensitivities
-from .equations import stability as stability
+from .stability_report import Stability as Stability
+from .stability_report import fixed_point as fixed_point
+from .stability_report import stability as stability
+from .steps import INTEGRATORS as INTEGRATORS

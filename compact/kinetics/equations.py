@@ -16,15 +16,12 @@ __all__ = [
     "INTEGRATORS",
     "STATES",
     "Sensitivities",
-    "Stability",
     "exact_step",
     "explicit_euler",
-    "fixed_point",
     "implicit_euler",
     "integrate",
     "march",
     "sensitivities",
-    "stability",
 ]
 
 
@@ -40,22 +37,6 @@ class Sensitivities:
     by_alpha: np.ndarray
     by_beta: np.ndarray
     by_y0: np.ndarray
-
-
-@dataclass(frozen=True)
-class Stability:
-    """What explicit Euler does at constant input.
-
-    ``ratio`` is (beta x)^2 dt/alpha, ``multiplier`` the factor 1 - ratio by which a small distance
-    from the fixed point changes in a step, ``kind`` "monotone" (ratio below 1), "oscillating"
-    (below 2) or "unstable" (cycles, then chaos; see the module's text), ``positive`` whether
-    beta x dt < 2 sqrt(alpha dt), which keeps y positive for all inputs up to x.
-    """
-
-    ratio: np.ndarray
-    multiplier: np.ndarray
-    kind: np.ndarray
-    positive: np.ndarray
 
 
 def explicit_euler(
@@ -221,6 +202,8 @@ def march(
     if "y" in derivatives:
         slopes[derivatives.index("y")][0] = 1
     a, factor = alpha * dt, -sign * dt
+    slopes_of = method.slopes_for(a)
+    # explicit states may turn infinite or NaN, which is what the equation then gives
     with np.errstate(all="ignore"):
         for k in range(x.shape[0]):
             shift = factor * x[k]
@@ -228,31 +211,15 @@ def march(
             method.step(y[k], a, b, y[k + 1])
             if not derivatives:
                 continue
-            by_state, by_a, by_b = method.slopes(y[k], y[k + 1], a, b)
+            by_state, by_a, by_c = slopes_of(y[k], y[k + 1], a, b, (None, None))
             for name, slope in zip(derivatives, slopes, strict=True):
                 np.multiply(by_state, slope[k], out=slope[k + 1])
                 if name == "a":
                     slope[k + 1] += by_a if dt == 1 else by_a * dt
                 elif name == "b":
-                    slope[k + 1] += by_b * shift
+                    slope[k + 1] -= by_c * shift
     full = (x.shape[0] + 1, *shape)
     return y.reshape(full), [slope.reshape(full) for slope in slopes]
-
-
-def fixed_point(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0) -> np.ndarray:
-    """The state alpha/(beta x) at which RESET ends, shape (...); infinite for beta x = 0."""
-    drift = np.multiply(beta, x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(drift == 0, np.inf, np.asarray(alpha) / drift))
-
-
-def stability(alpha: ArrayLike, beta: ArrayLike, x: ArrayLike = 1.0, dt: float = 1.0) -> Stability:
-    """What explicit Euler of step ``dt`` does at constant ``x``; alpha, beta and x broadcast."""
-    alpha, drift = np.asarray(alpha, float), np.multiply(beta, x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(drift == 0, 0.0, drift**2 * dt / alpha)
-    kind = np.select([ratio < 1, ratio < 2], ["monotone", "oscillating"], "unstable")
-    return Stability(ratio, 1 - ratio, kind, drift * dt < 2 * np.sqrt(alpha * dt))
 
 
 def _samples(states: str, authors: bool | None) -> slice:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compact.kinetics.equations import integrate
-from compact.kinetics.exact_step import exact_step
+from compact.kinetics.exact import exact_step
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
 

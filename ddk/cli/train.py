@@ -132,7 +132,7 @@ def train(
         found = simulated_table(progress=output.say)
     more: dict[str, str] = {}
     if found is not None:
-        from network.ddk.reachable import Reachable
+        from network.ddk.constraints import Reachable
 
         options["constraint"] = Reachable(found)
     if mode is None:

@@ -184,7 +184,7 @@ def _train(
 
 def on_table(model: Model, table: AlphaBetaTable, name: str = "") -> Model:
     """A model whose alpha and beta stay where pulses of a table's cells can put them."""
-    from network.ddk.reachable import Reachable
+    from network.ddk.constraints import Reachable
 
     options = {**model.options, "constraint": Reachable(table)}
     return dataclasses.replace(model, name=name or model.name, options=options)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddkbase.errors import InputError
-from network.ddk.call import BACKENDS, FORMS, STATES, Call
-from network.ddk.layout import reduce_to
+from compact.kinetics import kernels_numpy
+from compact.kinetics.equations import STATES
+from compact.kinetics.steps import INTEGRATORS
+from ddkbase.errors import InputError, InstallationError, closest, shorten
+from network.ddk.layout import Layout, numbers, reduce_to
 
-__all__ = ["BACKENDS", "FORMS", "STATES", "Gradients", "backward", "forward"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["BACKENDS", "FORMS", "STATES", "Gradients", "backward", "forward", "kernels"]
+
+#: sign of the drift in b = beta dt
+FORMS = {"reset": 1.0, "set": -1.0}
+BACKENDS = ("auto", "numpy", "numba")
 
 
 @dataclass(frozen=True)
@@ -89,9 +99,7 @@ def forward(
         Backend "numba" without numba.
     """
     if hasattr(x, "dims"):
-        from network.ddk.labelled import labelled
-
-        return labelled(
+        return _labelled(
             x,
             alpha,
             beta,
@@ -105,7 +113,7 @@ def forward(
                 "backend": backend,
             },
         )
-    call = Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
+    call = _Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
     layout = call.layout
     y = layout.empty_like(call.x) if out is None else call.checked_out(out)
     full = np.broadcast_to(call.x, layout.shape)
@@ -166,7 +174,7 @@ def backward(
     -----
     The others are as for `forward`; arrays only, no DataArrays.
     """
-    call = Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
+    call = _Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
     layout = call.layout
     gradient, y = (np.require(v, layout.dtype, ["ALIGNED"]) for v in (gradient, y))
     for name, array in (("gradient", gradient), ("y", y)):
@@ -183,18 +191,18 @@ def backward(
     by_a, by_b = np.zeros(a.shape), np.zeros(b.shape)
     by_start = np.zeros_like(start)
     by_input = None if target is None else layout.sequences(target, split)
-    kept = slice(None)
-    if states == "before":
-        kept = slice(1, None)
-        if by_input is not None:
-            by_input[-1:] = 0
-    source = source[: max(source.shape[0] - (kept.start or 0), 0)]
+    # State k is that after sample k - shift: of the states before, the first is the start itself,
+    # and the last sample has no state, so that its derivative is zero.
+    shift = 1 if states == "before" else 0
+    if shift and by_input is not None:
+        by_input[-1:] = 0
+    source = source[: max(source.shape[0] - shift, 0)]
     steps = source.shape[0]
     if steps and by_start.size:
         call.kernels.backward(
-            g[kept],
+            g[shift:],
             source,
-            after[kept],
+            after[shift:],
             a[:steps],
             b[:steps],
             start,
@@ -204,7 +212,7 @@ def backward(
             by_b[:steps],
             by_start,
         )
-    if states == "before" and by_start.size and len(g):
+    if shift and by_start.size and len(g):
         by_start += g[0]
     x_gradient = None
     if target is not None and by_input is not None:
@@ -216,4 +224,144 @@ def backward(
         layout.coefficient_gradient(by_a, call.alpha.shape, split) * dt,
         layout.coefficient_gradient(by_b, call.beta.shape, split) * (dt * FORMS[form]),
         reduce_to(by_start.astype(np.float64).reshape(layout.lead), call.initial.shape),
+    )
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The checked arguments of one call of `forward` or `backward`.
+
+    ``factor`` is dt, and dt with the sign of the form.
+    """
+
+    x: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
+    initial: np.ndarray
+    factor: tuple[float, float]
+    layout: Layout
+    kernels: ModuleType
+
+    @classmethod
+    def of(
+        cls,
+        x: Any,
+        alpha: Any,
+        beta: Any,
+        initial: Any,
+        axis: int,
+        integrator: str,
+        form: str,
+        dt: float,
+        states: str,
+        backend: str,
+    ) -> _Call:
+        """Check everything. Raises InputError, InstallationError."""
+        for name, value, allowed in (
+            ("integrator", integrator, INTEGRATORS),
+            ("form", form, FORMS),
+            ("states", states, STATES),
+            ("backend", backend, BACKENDS),
+        ):
+            if value not in allowed:
+                raise InputError(
+                    f"unknown {name} {shorten(value)}", name, closest(str(value), allowed)
+                )
+        if not (np.isfinite(dt) and dt > 0):
+            raise InputError(f"dt {shorten(dt)} is not a positive time", "dt")
+        arrays = [
+            numbers(v, n)
+            for n, v in (("x", x), ("alpha", alpha), ("beta", beta), ("initial", initial))
+        ]
+        layout = Layout.of(arrays[0], arrays[1], arrays[2], axis)
+        for name, array in zip(("alpha", "beta", "initial"), arrays[1:], strict=True):
+            if not np.isfinite(array).all():
+                raise InputError("holds NaN or infinity", name)
+        if integrator != "explicit" and (arrays[1] < 0).any():
+            raise InputError(
+                "holds a negative number",
+                "alpha",
+                f"The {integrator} step is positive only for alpha >= 0: constrain it",
+            )
+        if not (arrays[3] > 0).all():
+            raise InputError("is not positive", "initial")
+        arrays[0] = np.require(arrays[0], layout.dtype, ["ALIGNED"])
+        return cls(
+            arrays[0],
+            arrays[1],
+            arrays[2],
+            arrays[3],
+            (dt, dt * FORMS[form]),
+            layout,
+            kernels(backend, integrator),
+        )
+
+    def checked_out(self, out: np.ndarray) -> np.ndarray:
+        """``out``, if it can take the result."""
+        shape, dtype = self.layout.shape, self.layout.dtype
+        if out.shape != shape or out.dtype != dtype:
+            raise InputError(
+                f"an array {out.shape} of {out.dtype} cannot take {shape} of {dtype}", "out"
+            )
+        if not (out.flags.writeable and out.flags.aligned):
+            raise InputError("cannot be written to, or is not aligned in memory", "out")
+        return out
+
+    def coefficients(self, split: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """a = alpha dt, b = beta dt (negative for SET) and the first state, for the kernels."""
+        a = self.layout.coefficient(self.alpha, split)
+        b = self.layout.coefficient(self.beta, split)
+        kind = self.layout.dtype.type
+        a = a if self.factor[0] == 1 else a * kind(self.factor[0])
+        b = b if self.factor[1] == 1 else b * kind(self.factor[1])
+        return a, b, self.layout.start(self.initial, split)
+
+
+def kernels(backend: str, integrator: str) -> ModuleType:
+    """The module whose `forward` and `backward` compute it. Raises InstallationError."""
+    if backend == "numpy" or integrator == "exact":
+        return kernels_numpy
+    try:
+        from compact.kinetics import kernels_numba  # optional: needs numba
+    except ImportError:
+        if backend == "auto":
+            return kernels_numpy
+        raise InstallationError(
+            "numba is not installed", "backend", "pip install 'ddk-toolkit[fast]', or take 'numpy'"
+        ) from None
+    return kernels_numba
+
+
+def _labelled(
+    x: xr.DataArray, alpha: Any, beta: Any, dim: str | None, options: dict[str, Any]
+) -> xr.DataArray:
+    """`forward` on a DataArray: dimensions are matched by name, new ones come first."""
+    import xarray as xr  # start-up: plain arrays need none of it
+
+    if dim is None or dim not in x.dims:
+        raise InputError(
+            f"{shorten(dim)} is no dimension of x",
+            "dim",
+            "Name the time axis, one of " + ", ".join(map(str, x.dims)),
+        )
+    named = {k: v for k, v in (("alpha", alpha), ("beta", beta)) if isinstance(v, xr.DataArray)}
+    try:
+        xr.align(x, *named.values(), join="exact")
+    except ValueError as error:
+        raise InputError(f"coordinates do not match: {error}", "x, alpha, beta") from None
+    extra = list(dict.fromkeys(d for v in named.values() for d in v.dims if d not in x.dims))
+    dims = [*extra, *x.dims]
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, xr.DataArray):
+            return value
+        ordered = value.transpose(*(d for d in dims if d in value.dims))
+        return ordered.values.reshape([value.sizes.get(d, 1) for d in dims])
+
+    y = forward(x.values, plain(alpha), plain(beta), axis=x.dims.index(dim) - x.ndim, **options)
+    coords: dict[Any, Any] = {}
+    for array in (x, *named.values()):
+        coords.update(array.coords)
+    return xr.DataArray(
+        y, coords, dims, "y", {"units": "1", "long_name": "state of the drift-diffusion kinetics"}
     )

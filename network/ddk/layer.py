@@ -8,16 +8,19 @@ from typing import Any, cast
 
 import numpy as np
 
+from compact.kinetics.stability_report import Stability, stability
 from ddkbase.errors import InputError, closest, shorten
 from network.counting.count import MACS_PER_DDK_STEP, Count
-from network.ddk import constraints, stability
+from network.ddk import constraints
 from network.ddk import kinetics as ddk
 from network.ddk.layout import reduce_to
-from network.ddk.start import broadcast_pair, start_pair
 from network.layers.control_base import read_steps
 from network.layers.plain import BaseLayer, Realisation
 
-__all__ = ["DDKLayer"]
+__all__ = ["AUTHORS", "DDKLayer"]
+
+#: range of the authors' start, uniform for alpha and for beta
+AUTHORS = (0.001, 1.0)
 
 _PER = ("network", "channel", "step", "channel-step")
 
@@ -160,7 +163,7 @@ class DDKLayer(BaseLayer):
     def set_pair(self, alpha: Any, beta: Any) -> None:
         """Put alpha and beta, or the nearest that the constraint allows, in place of the learnt."""
         raw = self.constraint.raw(
-            np.stack(broadcast_pair(alpha, beta, self.pair_shape, self._where))
+            np.stack(_broadcast_pair(alpha, beta, self.pair_shape, self._where))
         )
         for key, values in zip(("alpha", "beta"), raw, strict=True):
             if key in self.parameters:
@@ -168,12 +171,12 @@ class DDKLayer(BaseLayer):
             else:
                 self.parameters[key] = np.array(values)
 
-    def stability(self, x_max: float = 1.0) -> stability.Stability:
+    def stability(self, x_max: float = 1.0) -> Stability:
         """What alpha and beta mean for stability with inputs up to ``x_max``."""
         alpha, beta = self._pair()
-        words = {k: self._dynamics[k] for k in ("dt", "integrator", "form", "initial")}
+        dynamics = {k: self._dynamics[k] for k in ("dt", "integrator", "form", "initial")}
         axis = -1 if "step" in self.per else None
-        return stability.report(alpha, beta, x_max=x_max, axis=axis, **words)
+        return stability(alpha, beta, x_max, axis=axis, **dynamics)
 
     # -- the protocol ------------------------------------------------------------------------
 
@@ -186,10 +189,10 @@ class DDKLayer(BaseLayer):
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """`([banks,] *channels, steps_read)`; raises InputError for another input."""
-        wanted = (*self.channels, self.steps)
-        if tuple(input_shape) != wanted:
+        expected = (*self.channels, self.steps)
+        if tuple(input_shape) != expected:
             raise InputError(
-                f"samples of shape {tuple(input_shape)} came to a layer for {wanted}", self._where
+                f"samples of shape {tuple(input_shape)} came to a layer for {expected}", self._where
             )
         banks = (self.banks,) if self.banks > 1 else ()
         return (*banks, *self.channels, self.steps_read)
@@ -231,11 +234,11 @@ class DDKLayer(BaseLayer):
                 whole = np.zeros_like(y)
                 whole[..., self._read] = of_bank
                 of_bank = whole
-            found = ddk.backward(of_bank, x, y, alpha, beta, by_x=not self.first, **self._dynamics)
-            for total, part in zip(by_value, (found.alpha, found.beta), strict=True):
-                total[bank] = reduce_to(part, (1, *self.pair_shape[1:]))[0]
+            slopes = ddk.backward(of_bank, x, y, alpha, beta, by_x=not self.first, **self._dynamics)
+            for total, by_pair in zip(by_value, (slopes.alpha, slopes.beta), strict=True):
+                total[bank] = reduce_to(by_pair, (1, *self.pair_shape[1:]))[0]
             if not self.first:
-                by_x = found.x if by_x is None or found.x is None else by_x + found.x
+                by_x = slopes.x if by_x is None or slopes.x is None else by_x + slopes.x
         by_raw = np.einsum("i...,ij...->j...", by_value, self.constraint.slope(raw))
         for key, values in zip(("alpha", "beta"), by_raw, strict=True):
             self.gradients[key] = values.astype(self.parameters[key].dtype)
@@ -283,8 +286,8 @@ class DDKLayer(BaseLayer):
 
     def _make(self, rng: np.random.Generator | None) -> None:
         alpha, beta = self._given
-        pair = broadcast_pair(alpha, beta, self.pair_shape, self._where)
-        self.set_pair(*start_pair(*pair, self.start, self.spread, self._alike, rng, self._where))
+        pair = _broadcast_pair(alpha, beta, self.pair_shape, self._where)
+        self.set_pair(*_start_pair(*pair, self.start, self.spread, self._alike, rng, self._where))
 
     def _settled(self) -> np.ndarray:
         if not self.parameters:
@@ -311,3 +314,68 @@ class DDKLayer(BaseLayer):
             full = full.reshape((1,) * (ndim - full.ndim) + full.shape)
             pair.append(full[:, bank if full.shape[1] > 1 else 0])
         return pair[0], pair[1]
+
+
+def _broadcast_pair(
+    alpha: Any, beta: Any, shape: tuple[int, ...], where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """alpha and beta of the shape of a layer's pairs.
+
+    Raises
+    ------
+    InputError
+        One does not fit, or is negative or not finite; ``where`` names the layer.
+    """
+    values = []
+    for key, value in (("alpha", alpha), ("beta", beta)):
+        try:
+            full = np.broadcast_to(np.asarray(value, float), shape)
+        except (TypeError, ValueError):
+            problem = f"{key} {shorten(value)} does not fit the shape {shape}"
+            raise InputError(problem, where) from None
+        if not (np.isfinite(full).all() and (full >= 0).all()):
+            raise InputError(f"{key} {shorten(value)} is not a number from 0", where)
+        values.append(full)
+    return values[0], values[1]
+
+
+def _start_pair(
+    alpha: np.ndarray,
+    beta: np.ndarray,
+    start: str,
+    spread: float,
+    alike: bool,
+    rng: np.random.Generator | None,
+    where: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs that training starts from.
+
+    Parameters
+    ----------
+    alpha, beta : ndarray, shape (banks, ...)
+        The given start.
+    start : str
+        Start of `DDKLayer`.
+    spread : float
+        Spread of `DDKLayer`.
+    alike : bool
+        Whether the banks have one pair, and must be parted lest they stay alike.
+    rng : numpy.random.Generator or None
+        Draws a random start.
+
+    Raises
+    ------
+    InputError
+        A random start without a generator; ``where`` names the layer.
+    """
+    if start == "authors" or spread > 0:
+        if rng is None:
+            raise InputError("a random start needs a generator", where, "Pass rng")
+        if start == "authors":
+            return rng.uniform(*AUTHORS, alpha.shape), rng.uniform(*AUTHORS, alpha.shape)
+        factor = rng.lognormal(0, spread, alpha.shape)
+        return alpha * factor, beta * rng.lognormal(0, spread, alpha.shape)
+    if alike:
+        factor = 2.0 ** np.linspace(-1, 1, len(beta))
+        beta = beta * factor.reshape(-1, *(1,) * (beta.ndim - 1))
+    return alpha, beta

@@ -28,8 +28,8 @@ import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
+from network.ddk.constraints import Reachable
 from network.ddk.layer import DDKLayer
-from network.ddk.reachable import Reachable
 from network.hardware.arrays.lines import LineResistance
 from network.hardware.cells.kinetics_noise import TableKinetics
 from network.hardware.cells.noise import ReadNoise, WriteError

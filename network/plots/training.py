@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from compact.kinetics.stability_report import CONTRACTIVE, POSITIVE
 from ddkbase.errors import InputError
 from ddkbase.pictures import SERIES, new_figure, open_axes
 from ddkbase.pictures import save_figure as save
-from network.ddk.stability import CONTRACTIVE, POSITIVE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

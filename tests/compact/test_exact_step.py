@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compact.kinetics.equations import sensitivities
-from compact.kinetics.exact_step import exact_derivatives, exact_step
+from compact.kinetics.exact import exact_derivatives, exact_step
 
 # y0, a, b -> y and its derivatives by y0, a, b: Lambert's function and the closed forms, mpmath
 REFERENCE = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,12 +15,11 @@ from compact.kinetics.equations import (
     INTEGRATORS,
     exact_step,
     explicit_euler,
-    fixed_point,
     implicit_euler,
     integrate,
     sensitivities,
-    stability,
 )
+from compact.kinetics.stability_report import fixed_point, stability
 from ddkbase.errors import InputError
 
 coefficient = st.floats(1e-6, 3.0)
@@ -288,3 +290,14 @@ def test_bad_input_is_named(change: dict[str, object], said: str) -> None:
 def test_fixed_point_without_drift_is_infinite() -> None:
     assert fixed_point(0.1, 0.0) == np.inf
     assert stability(0.1, 0.0).kind == "monotone"
+
+
+def test_public_functions_are_no_modules_whatever_was_imported_first() -> None:
+    code = (
+        "import pkgutil, importlib, compact.kinetics as k\n"
+        "for m in pkgutil.iter_modules(k.__path__):\n"
+        "    if m.name != 'kernels_numba': importlib.import_module('compact.kinetics.' + m.name)\n"
+        "print([n for n in k.__all__ if type(getattr(k, n)).__name__ == 'module'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compact.kinetics.equations import explicit_euler, fixed_point, stability
+from compact.kinetics.equations import explicit_euler
+from compact.kinetics.stability_report import fixed_point, stability
 
 ALPHA = 0.04
 

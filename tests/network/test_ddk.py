@@ -12,9 +12,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compact.kinetics import kernels_numpy
 from compact.kinetics.equations import integrate
+from compact.kinetics.stability_report import CONTRACTIVE, stability
 from ddkbase.errors import InputError
-from network.ddk import kernels_numpy, stability
 from network.ddk import kinetics as ddk
 from tests.network.ddk_reference import states
 
@@ -151,7 +152,7 @@ def test_positive_always_but_for_explicit(
     y = ddk.forward(x, alpha, beta, integrator=integrator, form=form, states="after")
     if (
         integrator != "explicit"
-        or stability.report(alpha, beta, integrator="explicit", form=form).positive.all()
+        or stability(alpha, beta, integrator="explicit", form=form).positive.all()
     ):
         assert (y > 0).all()
 
@@ -167,7 +168,7 @@ def test_below_a_quarter_some_input_turns_the_explicit_state_negative(
     assert y[0] <= 1e-12
 
 
-@given(st.floats(stability.CONTRACTIVE, 3.0), st.floats(0.1, 2), inputs)
+@given(st.floats(CONTRACTIVE, 3.0), st.floats(0.1, 2), inputs)
 def test_explicit_gradients_do_not_grow_from_0_598(r: float, beta: float, x: list[float]) -> None:
     alpha = r * beta**2
     start = max(1.0, float(np.sqrt(alpha / 2)))
@@ -178,7 +179,7 @@ def test_explicit_gradients_do_not_grow_from_0_598(r: float, beta: float, x: lis
 
 
 def test_just_below_0_598_an_explicit_gradient_grows() -> None:
-    alpha = 0.99 * stability.CONTRACTIVE
+    alpha = 0.99 * CONTRACTIVE
     y = ddk.forward(
         [1.0, 0.0],
         alpha,

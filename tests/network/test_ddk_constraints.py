@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compact.kinetics.stability_report import CONTRACTIVE, stability
 from ddkbase.errors import InputError
-from network.ddk import constraints, stability
-from network.ddk.constraints import Clamp, Positive, Stable
+from network.ddk import constraints
+from network.ddk.constraints import Clamp, Positive, Reachable, Stable
 from network.ddk.layer import DDKLayer
-from network.ddk.reachable import Reachable
 
 raws = st.lists(st.floats(-20, 20), min_size=2, max_size=2)
 
@@ -40,7 +40,7 @@ def test_raw_gives_the_value_back(alpha: float, share: float) -> None:
 def test_stable_keeps_r_above_its_bound(raw: list[float], bound: float, x_max: float) -> None:
     alpha, beta = Stable(bound, x_max).value(np.array(raw))
     assert alpha > 0
-    assert stability.report(alpha, beta, x_max=x_max).r >= bound * (1 - 1e-12)
+    assert stability(alpha, beta, x_max).r >= bound * (1 - 1e-12)
 
 
 def test_projected_start_of_stable_still_learns() -> None:
@@ -142,7 +142,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ],
 )
 def test_words(alpha: Any, beta: float, options: dict[str, Any], words: str) -> None:
-    assert words in str(stability.report(alpha, beta, **options))
+    assert words in str(stability(alpha, beta, **{"integrator": "implicit", **options}))
 
 
 def _steepest(
@@ -175,7 +175,7 @@ def test_what_the_report_says_holds_under_the_worst_inputs(form: str, per: str) 
             alpha, beta = np.full(12, alpha[0]), np.full(12, beta[0])
         elif rng.random() < 0.5:
             alpha = alpha[0] * rng.uniform(0.8, 1, 12)  # near enough to each other to be held
-        report = stability.report(alpha, beta, integrator="explicit", form=form, axis=0)
+        report = stability(alpha, beta, integrator="explicit", form=form, axis=0)
         steepest, lowest = _steepest(alpha, beta, form, rng)
         assert not report.positive.all() or lowest > 0
         assert not report.contractive.all() or steepest <= 1 + 1e-9
@@ -186,7 +186,7 @@ def test_what_the_report_says_holds_under_the_worst_inputs(form: str, per: str) 
 def test_a_small_pair_before_a_large_one_lets_gradients_grow() -> None:
     layer = DDKLayer(2, per="step", alpha=[[0.01, 1.0]], beta=[[0.129, 0.5]], integrator="explicit")
     report = layer.stability()
-    assert (report.r >= stability.CONTRACTIVE).all()  # each by itself would do
+    assert (report.r >= CONTRACTIVE).all()  # each by itself would do
     assert report.positive.all() and not report.contractive.any()
 
 
@@ -201,9 +201,9 @@ def test_exact_states_approach_each_other_as_the_words_say() -> None:
 
 
 def test_r_counts_time_and_input() -> None:
-    report = stability.report(0.5, 1.0, x_max=2.0, dt=0.25)
+    report = stability(0.5, 1.0, 2.0, dt=0.25, integrator="implicit")
     np.testing.assert_allclose(report.r, 0.5)
-    assert pytest.approx(0.598, abs=5e-4) == stability.CONTRACTIVE
+    assert pytest.approx(0.598, abs=5e-4) == CONTRACTIVE
 
 
 @pytest.mark.parametrize("given_", ["nothing", {"kind": "nothing"}, 3, None])

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compact.kinetics import kernels_numpy
 from ddkbase.errors import InstallationError
 from ddkbase.signals import deferred
-from network.ddk import call as ddk_call
-from network.ddk import kernels_numpy
 from network.ddk import kinetics as ddk
 
 SHAPES: list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]] = [
@@ -97,24 +96,23 @@ def test_a_small_state_keeps_its_digits_in_float32() -> None:
 
 
 def test_without_numba_auto_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("kernels_numba", "kernels_compiled", "compiling"):
-        monkeypatch.delitem(sys.modules, f"network.{name}", raising=False)
-    monkeypatch.delattr("network.ddk.kernels_numba", raising=False)
+    monkeypatch.delitem(sys.modules, "compact.kinetics.kernels_numba", raising=False)
+    monkeypatch.delattr("compact.kinetics.kernels_numba", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
-    assert ddk_call.kernels("auto", "implicit") is kernels_numpy
+    assert ddk.kernels("auto", "implicit") is kernels_numpy
     with pytest.raises(InstallationError, match="fast"):
         ddk.forward([1.0, 2.0], 0.7, 1.0, backend="numba")
 
 
 def test_exact_is_always_numpy() -> None:
-    assert ddk_call.kernels("numba", "exact") is kernels_numpy
+    assert ddk.kernels("numba", "exact") is kernels_numpy
 
 
 @pytest.mark.usefixtures("numba_there")
 def test_a_folder_that_cannot_be_written_to_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
-    from network.ddk import compiled as compiling
+    from compact.kinetics import kernels_numba as compiling
 
     plain = numba.njit
 

@@ -21,7 +21,7 @@ from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import get_task
 from ddkbase.errors import InputError, SolverError, StorageError
 from ddkbase.folders import check_new_folder, new_folder
-from network.ddk.reachable import Reachable
+from network.ddk.constraints import Reachable
 from network.model.files import load_network
 
 

@@ -1,20 +1,31 @@
-"""The compiled loops of `network.ddk.kernels_numba`; importing this module needs Numba.
+"""The twins of `compact.kinetics.kernels_numpy`, compiled by Numba; same arguments, same results.
 
-They stand in one file because Numba keeps compiled code until the file of the function changes, and
-does not look at the files of the functions that it calls.
+One pass over memory forward and one backward, a row of sequences at a time, one thread. Arrays that
+are time-major in memory are worked on where they lie, all others in tiles that are copied into
+cache. Compiled code is kept in Numba's cache folder where one can be written.
+
+All that is compiled stands in this one file, because Numba keeps compiled code until the file of
+the function changes, and does not look at the files of the functions that it calls. The steps and
+their derivatives are those of `compact.kinetics.steps`, written out as scalar loops.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from network.ddk.compiled import compiled
+from compact.kinetics import kernels_numpy
+from ddkbase.signals import deferred
 
-__all__ = ["backward_flat", "backward_tiled", "forward_flat", "forward_tiled"]
+__all__ = ["backward", "forward"]
 
 _WIDE = 4096  # sequences at once where arrays lie time-major
 _STEPS, _TILE = 128, 8192  # steps and elements of a tile elsewhere
@@ -22,8 +33,20 @@ _FLUSH = 64  # steps after which sums in the dtype of x are added to those in fl
 _LINE = 64  # bytes that memory hands over at once
 
 
+def compiled(function: Callable[..., Any], *signature: Any) -> Any:
+    """`numba.njit`, with the result kept on disk where there is a folder for it."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+    jit: Any = numba.njit
+    # LLVM calls back into Python, where a KeyboardInterrupt would be printed and lost.
+    with deferred():
+        try:
+            return jit(*signature, cache=True, **options)(function)
+        except RuntimeError:  # no folder that a cache could be written to
+            return jit(*signature, **options)(function)
+
+
 @compiled
-def fill(row, values, t, first):  # type: ignore[no-untyped-def]
+def _fill(row, values, t, first):  # type: ignore[no-untyped-def]
     """Coefficients of step t for the sequences from ``first`` on."""
     period = values.shape[1]
     if period == 1:
@@ -38,7 +61,7 @@ def fill(row, values, t, first):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add(total, row, t, first):  # type: ignore[no-untyped-def]
+def _add(total, row, t, first):  # type: ignore[no-untyped-def]
     """Add a row of contributions to the sums of step t, and set it to zero."""
     period = total.shape[1]
     p = first % period
@@ -51,7 +74,7 @@ def add(total, row, t, first):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def implicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
+def _implicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
     """One step of a row; a of the row is alpha dt."""
     half, four = after.dtype.type(0.5), after.dtype.type(4)
     cancelling = False
@@ -70,13 +93,13 @@ def implicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def explicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
+def _explicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
     for j in range(after.size):
         after[j] = (before[j] + a[j] / before[j]) - b[j] * x[j]
 
 
 @compiled
-def implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
+def _implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
     for j in range(g.size):
         by_a = (g[j] + carry[j]) / (y[j] * y[j] + a[j]) * y[j]
         by_c = by_a * y[j]
@@ -87,7 +110,7 @@ def implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-
 
 
 @compiled
-def explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
+def _explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
     """As the implicit one; y is the state before the step here."""
     one = y.dtype.type(1)
     for j in range(g.size):
@@ -99,29 +122,29 @@ def explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-
         by_x[j] = -b[j] * total
 
 
-def forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
+def _forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, size = x.shape
     for first in range(0, size, _WIDE):
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
-        fill(row_a, a, 0, first)
-        fill(row_b, b, 0, first)
+        _fill(row_a, a, 0, first)
+        _fill(row_b, b, 0, first)
         before = start[first:last]
         for t in range(steps):
             if t and a.shape[0] > 1:
-                fill(row_a, a, t, first)
+                _fill(row_a, a, t, first)
             if t and b.shape[0] > 1:
-                fill(row_b, b, t, first)
+                _fill(row_b, b, t, first)
             after = y[t, first:last]
             if is_implicit:
-                implicit(before, x[t, first:last], row_a, row_b, after)
+                _implicit(before, x[t, first:last], row_a, row_b, after)
             else:
-                explicit(before, x[t, first:last], row_a, row_b, after)
+                _explicit(before, x[t, first:last], row_a, row_b, after)
             before = after
 
 
-def backward_flat(  # type: ignore[no-untyped-def]
-    g, x, y, by_x, a, b, start, by_a, by_b, is_implicit, wanted
+def _backward_flat(  # type: ignore[no-untyped-def]
+    g, x, y, by_x, a, b, start, by_a, by_b, is_implicit, needs_x
 ):
     steps, size = x.shape
     carries = np.zeros(size, y.dtype)
@@ -129,26 +152,26 @@ def backward_flat(  # type: ignore[no-untyped-def]
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
         sum_a, sum_b = np.zeros(last - first, y.dtype), np.zeros(last - first, y.dtype)
-        fill(row_a, a, 0, first)
-        fill(row_b, b, 0, first)
+        _fill(row_a, a, 0, first)
+        _fill(row_b, b, 0, first)
         carry = carries[first:last]
         for t in range(steps - 1, -1, -1):
             if a.shape[0] > 1:
-                fill(row_a, a, t, first)
+                _fill(row_a, a, t, first)
             if b.shape[0] > 1:
-                fill(row_b, b, t, first)
-            to = by_x[t if wanted else 0, first:last]
+                _fill(row_b, b, t, first)
+            to = by_x[t if needs_x else 0, first:last]
             source, gradient = x[t, first:last], g[t, first:last]
             if is_implicit:
                 state = y[t, first:last]
-                implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
             else:
                 state = y[t - 1, first:last] if t else start[first:last]
-                explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
             if a.shape[0] > 1 or t % _FLUSH == 0:
-                add(by_a, sum_a, t if a.shape[0] > 1 else 0, first)
+                _add(by_a, sum_a, t if a.shape[0] > 1 else 0, first)
             if b.shape[0] > 1 or t % _FLUSH == 0:
-                add(by_b, sum_b, t if b.shape[0] > 1 else 0, first)
+                _add(by_b, sum_b, t if b.shape[0] > 1 else 0, first)
     return carries
 
 
@@ -159,9 +182,9 @@ def _ahead(context, array, index):  # type: ignore[no-untyped-def]
 
     def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
         kind, indices = signature.args
-        made = context.make_array(kind)(context, builder, values[0])
+        view = context.make_array(kind)(context, builder, values[0])
         where = cgutils.unpack_tuple(builder, values[1], count=len(indices))
-        pointer = cgutils.get_item_pointer(context, builder, kind, made, where, wraparound=False)
+        pointer = cgutils.get_item_pointer(context, builder, kind, view, where, wraparound=False)
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         shape = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
         call = builder.module.declare_intrinsic("llvm.prefetch", [byte], shape)
@@ -202,7 +225,7 @@ def _store(tile, t, steps, first, size, target):  # type: ignore[no-untyped-def]
             target[t + k, n, p] = tile[k, j]
 
 
-def forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
+def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, rows, columns = x.shape
     wide = _TILE // min(_STEPS, steps)
     inputs = np.empty((min(_STEPS, steps), wide), y.dtype)
@@ -210,8 +233,8 @@ def forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-de
     for first in range(0, rows * columns, wide):
         size = min(wide, rows * columns - first)
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
-        fill(row_a, a, 0, first)
-        fill(row_b, b, 0, first)
+        _fill(row_a, a, 0, first)
+        _fill(row_b, b, 0, first)
         for j in range(size):
             states[0, j] = start[(first + j) // columns, (first + j) % columns]
         for t in range(0, steps, _STEPS):
@@ -222,20 +245,20 @@ def forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-de
             _announce(y, t + count, following, first, size)
             for k in range(count):
                 if a.shape[0] > 1:
-                    fill(row_a, a, t + k, first)
+                    _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
-                    fill(row_b, b, t + k, first)
+                    _fill(row_b, b, t + k, first)
                 before, after = states[k, :size], states[k + 1, :size]
                 if is_implicit:
-                    implicit(before, inputs[k, :size], row_a, row_b, after)
+                    _implicit(before, inputs[k, :size], row_a, row_b, after)
                 else:
-                    explicit(before, inputs[k, :size], row_a, row_b, after)
+                    _explicit(before, inputs[k, :size], row_a, row_b, after)
             _store(states[1:], t, count, first, size, y)
             states[0] = states[count]
 
 
-def backward_tiled(  # type: ignore[no-untyped-def]
-    g, x, y, by_x, a, b, start, by_a, by_b, by_start, is_implicit, wanted
+def _backward_tiled(  # type: ignore[no-untyped-def]
+    g, x, y, by_x, a, b, start, by_a, by_b, by_start, is_implicit, needs_x
 ):
     steps, rows, columns = x.shape
     wide = _TILE // min(_STEPS, steps)
@@ -247,8 +270,8 @@ def backward_tiled(  # type: ignore[no-untyped-def]
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
         sum_a, sum_b = np.zeros(size, y.dtype), np.zeros(size, y.dtype)
         carry = np.zeros(size, y.dtype)
-        fill(row_a, a, 0, first)
-        fill(row_b, b, 0, first)
+        _fill(row_a, a, 0, first)
+        _fill(row_b, b, 0, first)
         for t in range((steps - 1) // _STEPS * _STEPS, -1, -_STEPS):
             count = min(_STEPS, steps - t)
             _load(g, t, count, first, size, gradients)
@@ -265,28 +288,125 @@ def backward_tiled(  # type: ignore[no-untyped-def]
                 _announce(g, t - _STEPS, _STEPS, first, size)
                 _announce(x, t - _STEPS, _STEPS, first, size)
                 _announce(y, t - _STEPS, _STEPS, first, size)
-                if wanted:
+                if needs_x:
                     _announce(by_x, t - _STEPS, _STEPS, first, size)
             for k in range(count - 1, -1, -1):
                 if a.shape[0] > 1:
-                    fill(row_a, a, t + k, first)
+                    _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
-                    fill(row_b, b, t + k, first)
+                    _fill(row_b, b, t + k, first)
                 gradient, source, state = gradients[k, :size], inputs[k, :size], states[k, :size]
                 to = out[k, :size]
                 if is_implicit:
-                    implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
                 else:
-                    explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
                 if a.shape[0] > 1:
-                    add(by_a, sum_a, t + k, first)
+                    _add(by_a, sum_a, t + k, first)
                 if b.shape[0] > 1:
-                    add(by_b, sum_b, t + k, first)
+                    _add(by_b, sum_b, t + k, first)
             if a.shape[0] == 1:
-                add(by_a, sum_a, 0, first)
+                _add(by_a, sum_a, 0, first)
             if b.shape[0] == 1:
-                add(by_b, sum_b, 0, first)
-            if wanted:
+                _add(by_b, sum_b, 0, first)
+            if needs_x:
                 _store(out, t, count, first, size, by_x)
         for j in range(size):
             by_start[(first + j) // columns, (first + j) % columns] = carry[j]
+
+
+class _Kernels(NamedTuple):
+    """The loops for one dtype."""
+
+    forward_flat: Callable[..., None]
+    forward_tiled: Callable[..., None]
+    backward_flat: Callable[..., np.ndarray]
+    backward_tiled: Callable[..., None]
+
+
+@functools.cache
+def _kernels(kind: str) -> _Kernels:
+    """Compile, or read from Numba's cache, what computes in "float32" or "float64".
+
+    One signature each, whatever the strides and whether arrays may be written to: without it every
+    new combination would be compiled anew, for seconds.
+    """
+    real = getattr(types, kind)
+
+    def array(ndim: int, layout: str = "A", changed: bool = False, of: Any = real) -> Any:
+        array_type: Any = types.Array
+        return array_type(of, ndim, layout, readonly=not changed)
+
+    row, pair = array(1, "C"), (array(2), array(2))
+    sums = (array(2, "A", True, types.float64),) * 2
+    flat, flat_out = array(2, "C"), array(2, "C", True)
+    deep, deep_out = array(3), array(3, "A", True)
+    yes = types.boolean
+    return _Kernels(
+        compiled(_forward_flat, types.void(flat, flat_out, *pair, row, yes)),
+        compiled(_forward_tiled, types.void(deep, deep_out, *pair, array(2), yes)),
+        compiled(
+            _backward_flat,
+            array(1, "C", True)(flat, flat, flat, flat_out, *pair, row, *sums, yes, yes),
+        ),
+        compiled(
+            _backward_tiled,
+            types.void(
+                *(deep,) * 3, deep_out, *pair, array(2), *sums, array(2, "A", True), yes, yes
+            ),
+        ),
+    )
+
+
+def forward(
+    x: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    start: np.ndarray,
+    integrator: str,
+) -> None:
+    """See `compact.kinetics.kernels_numpy.forward`; "implicit" and "explicit" only."""
+    is_implicit = integrator == "implicit"
+    coefficients = a[:, 0], b[:, 0]
+    loops = _kernels(x.dtype.name)
+    flat = [_time_major(v) for v in (x, y)]
+    if flat[0] is not None and flat[1] is not None:
+        loops.forward_flat(flat[0], flat[1], *coefficients, start.reshape(-1), is_implicit)
+    else:
+        loops.forward_tiled(x, y, *coefficients, start, is_implicit)
+
+
+def backward(
+    gradient: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    start: np.ndarray,
+    integrator: str,
+    by_x: np.ndarray | None,
+    by_a: np.ndarray,
+    by_b: np.ndarray,
+    by_start: np.ndarray,
+) -> None:
+    """See `compact.kinetics.kernels_numpy.backward`; "implicit" and "explicit" only."""
+    if integrator == "implicit" and not (a > 0).all():  # rare, and needs the states before as well
+        kernels_numpy.backward(gradient, x, y, a, b, start, integrator, by_x, by_a, by_b, by_start)
+        return
+    to = by_x if by_x is not None else np.empty((1, *x.shape[1:]), x.dtype)
+    choice = (integrator == "implicit", by_x is not None)
+    sums = by_a[:, 0], by_b[:, 0]
+    loops = _kernels(x.dtype.name)
+    flat = [_time_major(v) for v in (gradient, x, y, to)]
+    if all(v is not None for v in flat):
+        by_start[...] = loops.backward_flat(
+            *flat, a[:, 0], b[:, 0], start.reshape(-1), *sums, *choice
+        ).reshape(by_start.shape)
+    else:
+        loops.backward_tiled(gradient, x, y, to, a[:, 0], b[:, 0], start, *sums, by_start, *choice)
+
+
+def _time_major(array: np.ndarray) -> np.ndarray | None:
+    """(T, N, P) as (T, N P) where that is how it lies in memory."""
+    return array.reshape(array.shape[0], -1) if array.flags.c_contiguous else None

@@ -1,4 +1,4 @@
-"""The recurrence of the DDK layer and its reverse sweep, in NumPy.
+"""The recurrence over many sequences and its reverse sweep, in NumPy.
 
 Arrays are seen as (time, rows, columns) = (T, N, P), whatever lies in memory. They are worked on in
 time-major blocks that fit in cache, copied in and out once; within a block the loop over time does
@@ -12,20 +12,18 @@ first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from compact.kinetics.equations import INTEGRATORS
-from network.ddk.kernels_blocks import (
-    DOUBLINGS,
-    add_products,
-    block_steps,
-    blocks,
-    part_of,
-    rows_of,
-)
+from compact.kinetics.steps import INTEGRATORS
 
 __all__ = ["backward", "forward"]
 
+_COLUMNS = 4096  # of a block: long rows make NumPy's cost of a call small
+_ELEMENTS = 1 << 16  # of a block: five arrays of it stay in a second-level cache
+_STEPS = 512  # of a block at most
+_DOUBLINGS = 16  # 4^16 leaves a float32 ample range
 #: (beta x)^2 up to this times alpha: the plain root loses at most two bits
 _PLAIN = 4.0
 
@@ -51,16 +49,15 @@ def forward(
     """
     steps = x.shape[0]
     with np.errstate(all="ignore"):
-        for rows, columns in blocks(x):
+        for rows, columns in _blocks(x):
             state = np.ascontiguousarray(start[rows, columns])
             shape = state.shape
-            length = block_steps(state.size, steps)
+            length = _block_steps(state.size, steps)
             run = _Forward(length, shape, x.dtype, integrator)
             state = state.ravel()
             for t in range(0, steps, length):
-                time = slice(t, min(t + length, steps))
-                part = (time, rows, columns)
-                state = run(x[part], part_of(a, part), part_of(b, part), state, y[part])
+                block = (slice(t, min(t + length, steps)), rows, columns)
+                state = run(x[block], _block_of(a, block), _block_of(b, block), state, y[block])
 
 
 class _Forward:
@@ -78,7 +75,7 @@ class _Forward:
         self.c, self.root = (np.empty(self.drift_rows[0].size, dtype) for _ in range(2))
         # Each implicit step halves; counting the state in units that double each step saves that
         # multiplication, and powers of two round nothing.
-        power = np.exp2(np.arange(length) % DOUBLINGS).astype(dtype)
+        power = np.exp2(np.arange(length) % _DOUBLINGS).astype(dtype)
         self.power = power[:, None, None]
         self.unit = 0.5 / self.power
 
@@ -93,14 +90,13 @@ class _Forward:
             np.multiply(self.states[:n], self.unit[:n], out=y)
             return last
         np.multiply(x, b, out=self.drift[:n])
-        diffusion = rows_of(a, n, self.drift.shape[1:])
-        if self.integrator == "explicit":
-            self._explicit(diffusion, n, state)
-        else:
-            step = INTEGRATORS[self.integrator].step
-            for k in range(n):
-                step(state, diffusion[k], self.drift_rows[k], self.state_rows[k])
-                state = self.state_rows[k]
+        diffusion = _rows_of(a, n, self.drift.shape[1:])
+        step = INTEGRATORS[self.integrator].step
+        for a_row, drift, after in zip(
+            diffusion, self.drift_rows[:n], self.state_rows[:n], strict=True
+        ):
+            step(state, a_row, drift, after)
+            state = after
         y[...] = self.states[:n]
         return self.state_rows[n - 1].copy()
 
@@ -112,17 +108,17 @@ class _Forward:
         return largest**2 <= _PLAIN * float(a.min())
 
     def _implicit(self, a: np.ndarray, n: int, state: np.ndarray) -> None:
-        period = n if a.shape[0] > 1 else min(n, DOUBLINGS)
-        scaled = rows_of(4 * a * np.square(self.power[:period]), n, self.drift.shape[1:])
+        period = n if a.shape[0] > 1 else min(n, _DOUBLINGS)
+        scaled = _rows_of(4 * a * np.square(self.power[:period]), n, self.drift.shape[1:])
         c, root = self.c, self.root
         add, multiply, sqrt, subtract = np.add, np.multiply, np.sqrt, np.subtract
-        back = np.array(0.5**DOUBLINGS, root.dtype)
-        for first in range(0, n, DOUBLINGS):
-            part = slice(first, min(first + DOUBLINGS, n))
+        back = np.array(0.5**_DOUBLINGS, root.dtype)
+        for first in range(0, n, _DOUBLINGS):
+            rows = slice(first, min(first + _DOUBLINGS, n))
             if first:
                 state = multiply(state, back)
             for drift, four_a, after in zip(
-                self.drift_rows[part], scaled[part], self.state_rows[part], strict=True
+                self.drift_rows[rows], scaled[rows], self.state_rows[rows], strict=True
             ):
                 subtract(state, drift, c)
                 multiply(c, c, root)
@@ -130,17 +126,6 @@ class _Forward:
                 sqrt(root, root)
                 add(root, c, after)
                 state = after
-
-    def _explicit(self, diffusion: list[np.ndarray], n: int, state: np.ndarray) -> None:
-        root = self.root
-        add, divide, subtract = np.add, np.divide, np.subtract
-        for drift, a, after in zip(
-            self.drift_rows[:n], diffusion, self.state_rows[:n], strict=True
-        ):
-            divide(a, state, root)
-            add(state, root, root)  # (y + a/y) - b: the order of the authors, to the last bit
-            subtract(root, drift, after)
-            state = after
 
 
 def backward(
@@ -177,23 +162,23 @@ def backward(
     """
     steps = x.shape[0]
     with np.errstate(all="ignore"):
-        for rows, columns in blocks(x):
+        for rows, columns in _blocks(x):
             shape = by_start[rows, columns].shape
-            length = block_steps(shape[0] * shape[1], steps)
+            length = _block_steps(shape[0] * shape[1], steps)
             run = _Backward(length, shape, x.dtype, integrator)
             for t in range((steps - 1) // length * length, -1, -length):
-                part = (slice(t, min(t + length, steps)), rows, columns)
+                block = (slice(t, min(t + length, steps)), rows, columns)
                 first = y[t - 1, rows, columns] if t else start[rows, columns]
                 run(
-                    gradient[part],
-                    x[part],
+                    gradient[block],
+                    x[block],
                     first,
-                    y[part],
-                    part_of(a, part),
-                    part_of(b, part),
-                    None if by_x is None else by_x[part],
-                    part_of(by_a, part),
-                    part_of(by_b, part),
+                    y[block],
+                    _block_of(a, block),
+                    _block_of(b, block),
+                    None if by_x is None else by_x[block],
+                    _block_of(by_a, block),
+                    _block_of(by_b, block),
                 )
             by_start[rows, columns] = run.carry.reshape(shape)
 
@@ -236,66 +221,41 @@ class _Backward:
             rows = list(gradient.reshape(n, -1))
         else:
             np.copyto(self.by_after[:n], gradient)
-        by_b = self._slopes(inputs, first, y, a, b)
+        by_state, by_c = self._slopes(inputs, first, y, a, b)
         self._sweep(rows[:n])
         after, before = self.by_after[:n], self.by_before[:n]
-        # what multiplies -b x: the derivative by the drift of the step
-        if self.integrator == "implicit":
+        # What multiplies -b x is the derivative by the drift of the step. The sweep has the product
+        # with the slope by the state already; in the explicit step drift acts with a slope of 1.
+        if by_c is by_state:
             by_drift = before
-        elif by_b is None:
+        elif self.integrator == "explicit":
             by_drift = after
         else:
-            by_drift = np.multiply(by_b, after, out=by_b)
-        add_products(sum_a, self.by_a[:n], after, 1)
-        add_products(sum_b, by_drift, inputs, -1)
+            by_drift = np.multiply(by_c, after, out=by_c)
+        _add_products(sum_a, self.by_a[:n], after, 1)
+        _add_products(sum_b, by_drift, inputs, -1)
         if by_x is not None:
             np.multiply(by_drift, -b, out=by_x)
 
     def _slopes(
         self, x: np.ndarray, first: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
-    ) -> np.ndarray | None:
-        """Derivatives of a step by state and a, into scratch; minus that by b x where needed."""
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives of each step: by a into scratch, by the state and by -b x returned."""
         n = x.shape[0]
-        states, slope, by_a = self.y[:n], self.slope[:n], self.by_a[:n]
-        if self.integrator == "implicit":  # y (y - c) = a gives y/(y^2 + a), no square root
-            if not (a > 0).all():
-                self._slopes_of_none(x, first, y, a, b)
-                return None
-            states = y if y.flags.c_contiguous else states
-            if states is not y:
+        states, out = self.y[:n], (self.slope[:n], self.by_a[:n])
+        integrator = INTEGRATORS[self.integrator]
+        slopes = integrator.slopes_for(a)
+        if self.integrator == "implicit" and slopes is integrator.slopes:
+            # needs the states after the steps only, which spares moving them by one
+            if not y.flags.c_contiguous:
                 np.copyto(states, y)
-            np.multiply(states, states, out=slope)
-            np.add(slope, a, out=slope)
-            np.divide(states, slope, out=by_a)
-            np.multiply(by_a, states, out=slope)
-            return None
+                y = states
+            by_state, _, by_c = slopes(y, y, a, 0.0, out)
+            return by_state, by_c
         states[0], states[1:] = first, y[:-1]
-        if self.integrator == "explicit":
-            np.divide(1, states, out=by_a)
-            np.multiply(by_a, by_a, out=slope)
-            np.multiply(slope, a, out=slope)
-            np.subtract(1, slope, out=slope)
-            return None
-        full = np.broadcast_to(a, x.shape).astype(np.float64)
-        slopes = INTEGRATORS["exact"].slopes(
-            states.astype(np.float64), y.astype(np.float64), full, np.multiply(b, x, dtype=float)
-        )
-        slope[...], by_a[...] = slopes[:2]
-        return np.asarray(-slopes[2], x.dtype)
-
-    def _slopes_of_none(
-        self, x: np.ndarray, first: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
-    ) -> None:
-        """As `_slopes`, implicit, where some a is 0: then y may be 0 and y/(y^2 + a) says nothing.
-
-        2 y - c = sqrt(c^2 + 4 a) takes its place; where that is 0 too, at the kink, so are both.
-        """
-        n = x.shape[0]
-        states, slope, by_a = self.y[:n], self.slope[:n], self.by_a[:n]
-        states[0], states[1:] = first, y[:-1]
-        root = 2 * y - (states - b * x)
-        by_a[...] = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
-        np.multiply(by_a, y, out=slope)
+        drift = 0.0 if self.integrator == "explicit" else b * x
+        _, _, by_c = slopes(states, y, a, drift, out)
+        return out[0], by_c if by_c is out[0] else np.asarray(by_c, x.dtype)
 
     def _sweep(self, gradients: list[np.ndarray]) -> None:
         n = len(gradients)
@@ -311,3 +271,50 @@ class _Backward:
             multiply(slope, after, before)
             carry = before
         self.carry = carry.copy()
+
+
+def _add_products(total: np.ndarray, left: np.ndarray, right: np.ndarray, sign: int) -> None:
+    """Add sign * left * right, summed to the shape of ``total``."""
+    n = left.shape[0]
+    if total.size == 1:
+        total += sign * float(np.dot(left.reshape(-1), right.reshape(-1)))
+    elif total.shape[2] == 1:
+        sums = np.einsum("tm,tm->t", left.reshape(n, -1), right.reshape(n, -1))
+        total[:, 0, 0] += sign * sums
+    elif total.shape[0] == 1:
+        total[0, 0] += sign * np.einsum("tnp,tnp->p", left, right)
+    else:
+        total[:, 0] += sign * np.einsum("tnp,tnp->tp", left, right)
+
+
+def _blocks(x: np.ndarray) -> Iterator[tuple[slice, slice]]:
+    """Slices of rows and columns whose product is about `_COLUMNS`."""
+    _, rows, columns = x.shape
+    wide = min(columns, _COLUMNS)
+    high = max(1, _COLUMNS // max(wide, 1))
+    for row in range(0, rows, high):
+        for column in range(0, columns, wide):
+            yield slice(row, min(row + high, rows)), slice(column, min(column + wide, columns))
+
+
+def _block_steps(size: int, steps: int) -> int:
+    """Steps of a block whose rows have ``size`` elements, a multiple of the doublings."""
+    fitting = max(_ELEMENTS // max(size, 1), _DOUBLINGS)
+    return max(min(fitting // _DOUBLINGS * _DOUBLINGS, _STEPS, steps), 1)
+
+
+def _block_of(coefficient: np.ndarray, block: tuple[slice, slice, slice]) -> np.ndarray:
+    """What of an array (T or 1, 1, P or 1) belongs to a block, a view."""
+    time = block[0] if coefficient.shape[0] > 1 else slice(None)
+    columns = block[2] if coefficient.shape[2] > 1 else slice(None)
+    return coefficient[time, :, columns]
+
+
+def _rows_of(coefficient: np.ndarray, steps: int, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """One flat row a step, repeated in order where there are fewer; scalars for rows alike."""
+    if coefficient.shape[2] == 1:
+        rows = [np.array(v) for v in coefficient.ravel()]
+    else:
+        full = np.broadcast_to(coefficient, (coefficient.shape[0], *shape))
+        rows = list(np.ascontiguousarray(full).reshape(coefficient.shape[0], -1))
+    return (rows * -(-steps // len(rows)))[:steps]
