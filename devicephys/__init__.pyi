@@ -10,6 +10,7 @@ from . import calibration as calibration
 from . import campaign as campaign
 from . import device as device
 from . import plots as plots
+from . import run as run
 from . import verification as verification
 from .device import Device as Device
 from .device import Provenance as Provenance

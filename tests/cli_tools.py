@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def call(*arguments: object, behaviour: str = "done") -> Result:
     """The command in this process; the fixture ``settled`` puts things back."""
-    sys.modules["devicephys.simulation.simulate"] = fake_solver.module(behaviour)
+    fake_solver.install(behaviour)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 from hypothesis import settings
@@ -19,9 +18,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command needs of the solver is drawn; what it changes is put back."""
     from ddkbase import installation
+    from devicephys.run import kinds
     from tests import fake_solver
 
-    monkeypatch.setitem(sys.modules, "devicephys.simulation.simulate", fake_solver.module("done"))
+    monkeypatch.setattr(kinds, "simulate", kinds.simulate)
+    monkeypatch.setattr(kinds, "simulate_pulses", kinds.simulate_pulses)
+    fake_solver.install("done")
     monkeypatch.setattr(installation, "require_solver", lambda: None)
     monkeypatch.setenv("PETSC_OPTIONS", "")
     monkeypatch.setenv("COLUMNS", "120")

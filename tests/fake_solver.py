@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import Interrupted, SolverError
+from devicephys.run import kinds
 from devicephys.simulation.iv_record import ProgressEvent
 from tests.synthetic import iv_trace, pulse_trace
 
@@ -159,19 +160,17 @@ class PulseSimulator(Simulator):
         )
 
 
-def module(behaviour: str) -> types.ModuleType:
-    """Return what is to stand in ``sys.modules`` for ``devicephys.simulation.simulate``."""
-    simulation: Any = types.ModuleType("devicephys.simulation.simulate")
-    simulation.simulate = Simulator(behaviour)
-    simulation.simulate_pulses = PulseSimulator(behaviour)
-    return simulation
+def install(behaviour: str) -> None:
+    """Put the drawn results in place of the solver for the runs of this process."""
+    kinds.simulate = Simulator(behaviour)
+    kinds.simulate_pulses = PulseSimulator(behaviour)
 
 
 if __name__ == "__main__":
-    sys.modules["devicephys.simulation.simulate"] = module(sys.argv.pop(1))
     from ddkbase import installation
     from devicephys.cli import main
 
+    install(sys.argv.pop(1))
     # No finite-element stack and no MPI: these processes are also run with hardly any disk.
     installation.require_solver = lambda: None
     installation.versions = lambda: {"numpy": "of these tests"}

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import devicephys
 from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.units import to_si
@@ -68,11 +69,9 @@ def read_spreads(path: Path) -> dict[str, Any]:
     StorageError
         It cannot be read.
     """
-    from devicephys.population.variability import Variability
-
     data: Any = parse_yaml(_text(path, _LARGEST_YAML), str(path))
     try:
-        return Variability.from_mapping(data).to_dict()
+        return devicephys.Variability.from_mapping(data).to_dict()
     except InputError as error:
         place = f"{path}: {error.where}" if error.where else str(path)
         raise InputError(error.what, place, error.hint) from None

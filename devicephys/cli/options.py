@@ -1,26 +1,22 @@
-"""What the commands of ``ddk-device`` share: the application, options, the end of many ranks.
+"""What the commands of ``ddk-device`` share: the application, and options with their values.
 
 What they share with the other command lines (ways to end, ``--quiet`` and ``--json``, paths) is in
-`ddkbase.cli.application`, `ddkbase.cli.output` and `ddkbase.cli.options`.
-
-A module with commands imports from here and is itself imported by `devicephys.cli.loops`.
-Whatever takes time to import is imported inside the commands, so that ``--help`` is quick.
+`ddkbase.cli.application`, `ddkbase.cli.output` and `ddkbase.cli.options`. The commands use what
+`devicephys` publishes, which is loaded on first use, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ddkbase.cli.application import application, message_and_code
+import devicephys
+from ddkbase.cli.application import application
 from ddkbase.cli.options import path_of
-from ddkbase.errors import DDKError, InputError
+from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
 
 app = application(
@@ -29,7 +25,18 @@ app = application(
     "ddk-device iv --preset quick --out runs/first",
     "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
     "ddk-device show-device",
-    first=("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
+    first=(
+        *("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
+        *(
+            "list-campaigns",
+            "random-device",
+            "verify",
+            "calibrate",
+            "info",
+            "show-device",
+            "list-devices",
+        ),
+    ),
 )
 
 
@@ -82,23 +89,6 @@ CheckpointOption = Annotated[
 ]
 
 
-@contextmanager
-def aborting(world: Any) -> Iterator[None]:
-    """End all ranks if one meets what the others do not: an exception that nobody expected."""
-    try:
-        yield
-    except Exception as exc:
-        from ddkbase import installation
-
-        common = isinstance(exc, DDKError) and type(exc) is not DDKError
-        if common or installation.compilation_error(exc):
-            raise
-        message, code = message_and_code(exc)
-        sys.stderr.write(f"error: {message}\n")
-        sys.stderr.flush()
-        world.Abort(code)
-
-
 def output_folder(text: str, where: str) -> Path:
     """Return the path of a folder named in the option or argument ``where``.
 
@@ -130,3 +120,14 @@ def parse_changes(changes: list[str]) -> dict[str, str]:
             raise InputError(f"'{key}' is set twice", "--set", "Give it once")
         parsed[key] = value
     return parsed
+
+
+def changed_device(name: str, changes: list[str] | None) -> devicephys.Device:
+    """The device of ``--device`` with what ``--set`` changes.
+
+    Raises
+    ------
+    InputError
+        No such device, a file that is no device, or a change that does not fit.
+    """
+    return devicephys.load_device(name).with_(parse_changes(changes or []))

@@ -1,17 +1,21 @@
-"""Commands for pulse trains, and for going on with a run that was stopped or killed."""
+"""The command ``ddk-device pulses``."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+import devicephys
+from ddkbase import units
 from ddkbase.cli.application import command, examples
 from ddkbase.cli.options import given
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
+from devicephys.cli.input_files import read_amplitudes, read_spreads
 from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
@@ -22,9 +26,10 @@ from devicephys.cli.options import (
     PresetOption,
     SetOption,
     app,
+    changed_device,
     output_folder,
-    parse_changes,
 )
+from devicephys.cli.runs import carry_out
 
 Text = str | None
 Number = int | None
@@ -92,12 +97,6 @@ def pulses(
 
     The folder gets pulses.nc, pulses.png, report.html, device.yaml, request.json and run.log.
     """
-    from ddkbase.units import to_si
-    from devicephys.device import load_device
-    from devicephys.run.launch import start
-    from devicephys.run.request import Request
-    from devicephys.simulation.settings import Settings
-
     path = output_folder(out, "--out")
     options = given(
         amplitude=amplitude,
@@ -108,22 +107,21 @@ def pulses(
         fall=fall,
         read_voltage=read_voltage,
     )
-    told = given(
+    others = given(
         amplitudes=amplitudes, initial_resistance=initial_resistance, variability=variability
     )
-    train = _train(options, told.get("amplitudes"))
-    if "initial_resistance" in told:
-        ohms = to_si(initial_resistance, "ohm", "--initial-resistance")
+    train = _train(options, others.get("amplitudes"))
+    if "initial_resistance" in others:
+        ohms = units.to_si(initial_resistance, "ohm", "--initial-resistance")
         if not ohms > 0:
             raise InputError(
                 f"{ohms:g} ohm is not positive", "--initial-resistance", "Write e.g. '5 kohm'"
             )
-    spreads = _spreads(seed, cycle, device_number, told.get("variability"))
-    cell = load_device(device).with_(parse_changes(changes or []))
-    request = Request(
-        cell,
+    spreads = _spreads(seed, cycle, device_number, others.get("variability"))
+    request = devicephys.run.Request(
+        changed_device(device, changes),
         train,
-        Settings.preset(preset.value),
+        devicephys.Settings.preset(preset.value),
         checkpoint_every,
         initial_resistance,
         spreads,
@@ -131,23 +129,19 @@ def pulses(
         cycle or 0,
         device_number or 0,
     )
-    start(path, request, output, pictures.value)
+    carry_out(partial(devicephys.run.start, path, request), output, pictures)
 
 
-def _train(options: dict[str, Any], file: str | None) -> Any:
+def _train(options: dict[str, Any], file: str | None) -> devicephys.PulseTrain:
     """The PulseTrain of the options that were given; errors name the option."""
-    from devicephys.protocol.pulse_train import PulseTrain
-
     if file is not None:
         if "amplitude" in options:
             raise InputError(
                 "heights are given twice", "--amplitude and --amplitudes", "Give one of the two"
             )
-        from devicephys.cli.input_files import read_amplitudes
-
         options["amplitude"] = read_amplitudes(Path(file))
     try:
-        return PulseTrain(**options)
+        return devicephys.PulseTrain(**options)
     except InputError as exc:
         name = exc.where.split("[")[0]
         if name not in options:
@@ -167,22 +161,5 @@ def _spreads(
                 raise InputError("nothing is drawn without a seed", option, "Give --seed as well")
         return None
     if file is not None:
-        from devicephys.cli.input_files import read_spreads
-
         return read_spreads(Path(file))
-    from devicephys.population.variability import Variability
-
-    return Variability().to_dict()
-
-
-@app.command(epilog=examples("ddk-device resume runs/train"))
-@command
-def resume(
-    output: Output,
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the run.")],
-    pictures: PicturesOption = Pictures.png,
-) -> None:
-    """Go on with a run that was stopped or killed, from its last checkpoint if it has one."""
-    from devicephys.run.launch import resume as take_up
-
-    take_up(output_folder(folder, "DIR"), output, pictures.value)
+    return devicephys.Variability().to_dict()

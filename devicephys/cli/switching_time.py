@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from ddkbase.cli.application import command, end, examples, message_and_code
+import devicephys
+from ddkbase.cli.application import command, examples
 from ddkbase.cli.output import Output
 from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
     DEFAULT_DEVICE,
     DeviceOption,
+    OutOption,
     PicturesOption,
     Preset,
     PresetOption,
     SetOption,
-    aborting,
     app,
+    changed_device,
     output_folder,
-    parse_changes,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from devicephys.device import Device
-    from devicephys.protocol.switching_scan import SwitchingScan
-    from devicephys.simulation.settings import Settings
+from devicephys.cli.runs import carry_out
 
 
 class Polarity(StrEnum):
@@ -57,9 +53,7 @@ class Criterion(StrEnum):
 @command
 def switching_time(
     output: Output,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
-    ],
+    out: OutOption,
     device: DeviceOption = DEFAULT_DEVICE,
     preset: PresetOption = Preset.default,
     changes: SetOption = None,
@@ -98,77 +92,14 @@ def switching_time(
     """Measure how long constant voltages take to switch a cell.
 
     RESET starts from the cell as formed, SET from the state after the RESET half of its own
-    sweep. The folder gets kinetics.nc, kinetics.png, report.html, device.yaml and run.log.
+    sweep. The folder gets kinetics.nc, kinetics.png, report.html, device.yaml,
+    request.json and run.log.
     """
-    from ddkbase import installation
-    from devicephys.device import load_device
-    from devicephys.protocol.switching_scan import SwitchingScan
-    from devicephys.simulation.settings import Settings
-
-    path = output_folder(out, "--out")
-    cell = load_device(device).with_(parse_changes(changes or []))
-    scan = SwitchingScan(
+    scan = devicephys.SwitchingScan(
         voltages, polarity.value, criterion.value, limit, rise, loops_before=loops_before
     )
-    settings = Settings.preset(preset.value)
-    world = installation.world()
-    if world is None:
-        _run(path, cell, scan, settings, output, pictures.value)
-    else:
-        _run_in_parallel(world, path, cell, scan, settings, output, pictures.value)
-
-
-def _run(
-    out: Path,
-    cell: Device,
-    scan: SwitchingScan,
-    settings: Settings,
-    output: Output,
-    pictures: str,
-) -> None:
-    from ddkbase import installation
-    from devicephys.run.folder import RunFolder
-    from devicephys.run.switching_time import begin, run_scan
-
-    installation.require_solver()
-    with RunFolder.claim(out) as folder:
-        begin(folder, cell, scan, settings)
-        run_scan(folder, cell, scan, settings, output, pictures)
-
-
-def _run_in_parallel(
-    world: Any,
-    out: Path,
-    cell: Device,
-    scan: SwitchingScan,
-    settings: Settings,
-    output: Output,
-    pictures: str,
-) -> None:
-    """Compute on all ranks if all are ready; rank 0 alone has the folder."""
-    from ddkbase import installation
-    from devicephys.run.folder import RunFolder
-    from devicephys.run.switching_time import begin, run_scan
-
-    folder, message, code = None, "", 0
-    try:
-        installation.require_solver()
-        if world.rank == 0:
-            folder = RunFolder.claim(out)
-            begin(folder, cell, scan, settings)
-    except (Exception, KeyboardInterrupt) as exc:
-        message, code = message_and_code(exc)
-    # Who computes without the others would wait for them for ever.
-    failed = [each for each in world.allgather((message, code)) if each[1]]
-    if failed:
-        if folder is not None:
-            folder.release()
-        end(*failed[0])
-    with aborting(world):
-        if folder is None:
-            from devicephys.simulation.switching_time import simulate_switching_times
-
-            simulate_switching_times(cell, scan, settings)
-        else:
-            with folder:
-                run_scan(folder, cell, scan, settings, output, pictures)
+    request = devicephys.run.Request(
+        changed_device(device, changes), scan, devicephys.Settings.preset(preset.value)
+    )
+    path = output_folder(out, "--out")
+    carry_out(partial(devicephys.run.start, path, request), output, pictures)

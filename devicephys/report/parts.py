@@ -29,7 +29,7 @@ def warnings(ds: xr.Dataset) -> list[Html]:
     return [html_page.warning(text) for text in told]
 
 
-def figures(rows: Sequence[tuple[str, str]]) -> Html:
+def figures(rows: Sequence[Sequence[str]]) -> Html:
     """Names and texts as the command prints them, as a table."""
     return html_page.values([(name, html_page.signs(text)) for name, text in rows])
 

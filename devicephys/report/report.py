@@ -6,7 +6,6 @@ plot`` makes it again.  A loop's report has a viewer of its fields (`devicephys.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,21 +13,29 @@ import numpy as np
 import xarray as xr
 
 from ddkbase import html as html_page
+from ddkbase.errors import StorageError
+from ddkbase.files import write_bytes
 from ddkbase.html import Html
 from ddkbase.units import format_si
 from devicephys.plots import style
 from devicephys.report import parts as report_parts
+from devicephys.report import viewer as report_viewer
 from devicephys.run import folder as runfolder
+from devicephys.run.figures import table
+from devicephys.simulation.checkpoint import CHECKPOINT
 
 _PULSES = 40  # most pulses in the table of a train
-_STILLS = (runfolder.CURVES, runfolder.MAPS, runfolder.PULSE_CURVES, "kinetics.png")
+_STILLS = (
+    runfolder.CURVES,
+    runfolder.MAPS,
+    runfolder.PULSE_CURVES,
+    runfolder.SCAN_CURVES,
+)
 #: what a report links to if it is there
 _FILES = {
     *runfolder.RUN_FILES,
-    "kinetics.nc",
-    "kinetics.png",
     *(Path(name).with_suffix(suffix).name for name in _STILLS for suffix in (".svg", ".pdf")),
-} - {runfolder.REPORT, runfolder.CHECKPOINT}
+} - {runfolder.REPORT, CHECKPOINT}
 
 
 def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
@@ -48,15 +55,11 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
     InputError
         The device kept in the record cannot be read.
     """
-    from devicephys.report import viewer as report_viewer
-    from devicephys.run.progress import headline_rows
-
     device = style.device_of(ds)
-    rows = headline_rows(json.loads(ds.attrs["headline_json"]))
     parts: list[str] = [
         *report_parts.warnings(ds),
         report_parts.asked(ds, device),
-        html_page.section("What came out", report_parts.figures(rows)),
+        html_page.section("What came out", report_parts.figures(table(ds).rows)),
     ]
     has_fields = ds.sizes["frame"] + ds.sizes["point"] > 0
     if has_fields:
@@ -95,11 +98,9 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
 
 def train_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
     """The report of a PulseTrace as HTML; parameters and errors as `loop_text`."""
-    from devicephys.run.pulses import pulse_rows
-
     device = style.device_of(ds)
     parts: list[str] = [*report_parts.warnings(ds), report_parts.asked(ds, device)]
-    parts.append(html_page.section("What came out", report_parts.figures(pulse_rows(ds))))
+    parts.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
     name = "Conductance after each pulse, peak temperature and current in the pulse"
     parts += report_parts.pictures(pictures, {runfolder.PULSE_CURVES: name})
     parts.append(html_page.section("Pulse by pulse", *_pulses(ds)))
@@ -110,27 +111,24 @@ def train_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[st
 
 def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
     """The report of a SwitchingTime as HTML; parameters and errors as `loop_text`."""
-    from devicephys.run import switching_time as kinetics_run
-
-    device = style.device_of(ds)
-    heads, rows = kinetics_run.rows(ds)
+    device, shown = style.device_of(ds), table(ds)
     parts: list[str] = [
         *report_parts.warnings(ds),
         report_parts.asked(ds, device),
         html_page.section(
             "What came out",
-            *map(html_page.signs, kinetics_run.summary(ds)),
+            *map(html_page.signs, shown.notes),
             html_page.table(
-                heads,
-                [list(map(html_page.signs, row)) for row in rows],
-                numbers=range(len(heads) - 1),
+                shown.heads,
+                [list(map(html_page.signs, row)) for row in shown.rows],
+                numbers=shown.right,
             ),
             f"Criterion: {ds.attrs['criterion']}.",
         ),
     ]
     name = "Switching time and its slope over the voltage, and over the temperature"
-    parts += report_parts.pictures(pictures, {kinetics_run.CURVES: name})
-    parts += report_parts.origin(ds, device, kinetics_run.RECORD, files)
+    parts += report_parts.pictures(pictures, {runfolder.SCAN_CURVES: name})
+    parts += report_parts.origin(ds, device, runfolder.SCAN_RECORD, files)
     return html_page.page(str(ds.attrs["title"]), parts)
 
 
@@ -157,9 +155,6 @@ def write_report(
     StorageError
         A picture cannot be read, or the file cannot be written.
     """
-    from ddkbase.errors import StorageError
-    from ddkbase.files import write_bytes
-
     make = {"IVTrace": loop_text, "PulseTrace": train_text, "SwitchingTime": kinetics_text}
     try:
         shown = {path.name: path.read_bytes() for path in pictures if path.suffix == ".png"}

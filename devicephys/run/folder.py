@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
@@ -22,18 +22,21 @@ from ddkbase import records
 from ddkbase.errors import StorageError, similar_file
 from ddkbase.files import storage_errors, sweep
 from ddkbase.folders import ClaimedFolder, Lock, lock, make_folders
+from devicephys.simulation.checkpoint import CHECKPOINT
 
 if TYPE_CHECKING:
     import xarray as xr
 
-LOG, DEVICE, REQUEST, CHECKPOINT = "run.log", "device.yaml", "request.json", "checkpoint.npz"
+LOG, DEVICE, REQUEST = "run.log", "device.yaml", "request.json"
 RECORD, CURVES, MAPS, FILM, PARAVIEW = "iv.nc", "iv.png", "fields.png", "loop.gif", "fields.vtkhdf"
 PULSE_RECORD, PULSE_CURVES = "pulses.nc", "pulses.png"
+SCAN_RECORD, SCAN_CURVES = "kinetics.nc", "kinetics.png"
 REPORT = "report.html"
-#: what a finished loop and a finished train leave; a checkpoint is there while they are at work
+#: what a finished run leaves; a checkpoint is there while it is at work
 LOOP_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, REPORT, DEVICE, REQUEST, LOG)
 PULSE_FILES = (PULSE_RECORD, PULSE_CURVES, REPORT, DEVICE, REQUEST, LOG)
-RUN_FILES = tuple(dict.fromkeys((*LOOP_FILES, *PULSE_FILES, CHECKPOINT)))
+SCAN_FILES = (SCAN_RECORD, SCAN_CURVES, REPORT, DEVICE, REQUEST, LOG)
+RUN_FILES = tuple(dict.fromkeys((*LOOP_FILES, *PULSE_FILES, *SCAN_FILES, CHECKPOINT)))
 
 
 class RunFolder(ClaimedFolder):
@@ -45,6 +48,7 @@ class RunFolder(ClaimedFolder):
     def __init__(self, path: Path, lock: Lock, created: list[Path] | None, log: TextIO) -> None:
         super().__init__(path, lock, created)
         self._log: TextIO | None = log
+        self.warn: Callable[[str], None] = lambda text: None  #: told what the log cannot say
         self._handler = logging.StreamHandler(_LineWriter(self))
         self._handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
@@ -126,8 +130,8 @@ class RunFolder(ClaimedFolder):
     def log(self, text: str = "", *, stamp: bool = False) -> None:
         """Write ``text`` to run.log, with date and time in front if ``stamp``.
 
-        If the disk is full, this says so once on the error stream and goes on: the computed
-        result is worth more than its log.
+        If the disk is full, this says so once by `warn` and goes on: the computed result is worth
+        more than its log.
         """
         if self._log is None:
             return
@@ -138,7 +142,7 @@ class RunFolder(ClaimedFolder):
             self._log.flush()
         except OSError as exc:
             self._log = None
-            sys.stderr.write(f"warning: {self.path / LOG} cannot be written: {exc.strerror}\n")
+            self.warn(f"{self.path / LOG} cannot be written: {exc.strerror}")
 
     def log_traceback(self, exc: BaseException) -> None:
         """Write the whole traceback of ``exc`` to run.log."""
@@ -191,7 +195,7 @@ def _ask_for_request(path: Path) -> None:
         raise StorageError(
             f"it holds no run that could go on: {REQUEST} is missing",
             where=str(path),
-            hint="Start the run with 'ddk-device iv' or 'ddk-device pulses'.",
+            hint="Start a run with 'ddk-device iv', 'pulses' or 'switching-time'.",
         )
 
 

@@ -16,6 +16,7 @@ from ddkbase.errors import DDKError, StorageError, shorten
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
 from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import Waveform, protocol_from_dict
 from devicephys.simulation.settings import Settings
 
@@ -31,13 +32,14 @@ class Request:
     Parameters
     ----------
     device : Device
-        As for ``simulate`` or ``simulate_pulses``.
-    protocol : Waveform or PulseTrain
-        As for ``simulate`` or ``simulate_pulses``.
+        The cell, from ``load_device``.
+    protocol : Waveform or PulseTrain or SwitchingScan
+        What is done to it; it decides which kind of run this is.
     settings : Settings
-        As for ``simulate`` or ``simulate_pulses``.
+        How it is solved.
     checkpoint_every : int or None, optional
-        Pulses, or accepted steps of a sweep, between two checkpoints; None: none.
+        Pulses, or accepted steps of a sweep, between two checkpoints; None: none. A scan of
+        switching times has none.
     initial_resistance : str or None, optional
         Text with unit to which the cell is brought before a train; None: as it is.
     variability : mapping or None, optional
@@ -49,7 +51,7 @@ class Request:
     """
 
     device: Device
-    protocol: Waveform | PulseTrain
+    protocol: Waveform | PulseTrain | SwitchingScan
     settings: Settings
     checkpoint_every: int | None = None
     initial_resistance: str | None = None
@@ -60,7 +62,9 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """ "pulses" for a train, "iv" for a sweep or another waveform."""
+        """ "pulses", "switching-time", or "iv" for a sweep or another waveform."""
+        if isinstance(self.protocol, SwitchingScan):
+            return "switching-time"
         return "pulses" if isinstance(self.protocol, PulseTrain) else "iv"
 
     def to_json(self) -> str:
@@ -100,7 +104,7 @@ class Request:
         try:
             request = cls(
                 device=device_from_yaml(plain["device_yaml"], "device_yaml"),
-                protocol=protocol_from_dict(plain["protocol"]),
+                protocol=_protocol(plain["protocol"]),
                 settings=Settings(**plain["settings"]),
                 variability=plain["variability"],
                 **{name: plain[name] for name in _PLAIN},
@@ -146,6 +150,12 @@ class Request:
             reason = (exc.strerror if isinstance(exc, OSError) else None) or "it is not text"
             raise StorageError(f"it cannot be read: {reason}", str(path), _HINT) from exc
         return cls.from_json(text, str(path))
+
+
+def _protocol(data: Mapping[str, Any]) -> Waveform | PulseTrain | SwitchingScan:
+    if data["kind"] == "SwitchingScan":
+        return SwitchingScan(**{key: value for key, value in data.items() if key != "kind"})
+    return protocol_from_dict(data)
 
 
 _PLAIN = ("checkpoint_every", "initial_resistance", "seed", "cycle", "device_number")

@@ -18,8 +18,8 @@ import numpy as np
 
 from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.files import write_bytes
-from devicephys.run.folder import CHECKPOINT
 
+CHECKPOINT = "checkpoint.npz"
 VERSION = 1
 _HEAD = "head"  # entry that holds version, names of the arrays and meta, as JSON
 _ARRAY = "array."  # before the name of every array, so that all names are free to use

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 from rich.console import Console
 
-from devicephys.run.progress import PulseReporter, Reporter, headline_rows
+from ddkbase.progress import Display
+from devicephys.run.figures import loop_figures
+from devicephys.run.progress import Recorder, pulse_state, step_state
 from tests import fake_solver
 
 
@@ -15,10 +18,14 @@ def test_on_a_terminal_progress_is_a_bar() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120)
     logged: list[str] = []
-    with Reporter(console, logged.append) as reporter:
-        fake_solver.tell(reporter, 30)
+    with Display(console, "preparing the solver") as display:
+        fake_solver.tell(Recorder(step_state, logged.append, display), 30)
     assert "preparing the solver" in stream.getvalue()
     assert len(logged) == 30
+
+
+def headline_rows(headline: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(figure.name, figure.text) for figure in loop_figures(headline) if figure.name]
 
 
 def test_headline_rows_say_what_was_not_reached() -> None:
@@ -47,7 +54,8 @@ def test_headline_rows_put_loops_and_seconds_into_words() -> None:
 
 def test_a_train_reports_pulses_and_what_was_rejected() -> None:
     stream, logged = io.StringIO(), list[str]()
-    with PulseReporter(Console(file=stream, width=120), logged.append) as reporter:
+    with Display(Console(file=stream, width=120), "preparing the solver") as display:
+        reporter = Recorder(pulse_state, logged.append, display)
         assert reporter.idle
         reporter(fake_solver.pulse_event(4, 0, preparing=True))
         for k in range(1, 201):
@@ -66,7 +74,8 @@ def test_a_train_reports_pulses_and_what_was_rejected() -> None:
 def test_a_train_on_a_terminal_is_a_bar() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120)
-    with PulseReporter(console, lambda line: None) as reporter:
+    with Display(console, "preparing the solver") as display:
+        reporter = Recorder(pulse_state, lambda line: None, display)
         reporter(fake_solver.pulse_event(1, 2))
     assert "preparing the solver" in stream.getvalue()
     assert "pulse 1 of 2" in stream.getvalue()

@@ -19,7 +19,7 @@ from devicephys.cli.commands import app
 from devicephys.device import load_device
 from devicephys.plots.switching_time import switching_figure
 from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
-from devicephys.run import switching_time as kinetics_run
+from devicephys.run import kinds
 from devicephys.simulation import switching_time
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_record import (
@@ -354,7 +354,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
             raise SolverError("no voltage could be computed", partial=ds)
         return ds
 
-    monkeypatch.setattr(switching_time, "simulate_switching_times", stand_in)
+    monkeypatch.setattr(kinds, "simulate_switching_times", stand_in)
     monkeypatch.setattr(installation, "require_solver", lambda: None)
     monkeypatch.setattr(installation, "world", lambda: None)
     monkeypatch.setenv("PETSC_OPTIONS", "")
@@ -369,7 +369,9 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-FILES = {"kinetics.nc", "kinetics.png", "report.html", "device.yaml", "run.log"}
+FILES = {
+    "kinetics.nc", "kinetics.png", "report.html", "device.yaml", "request.json", "run.log",
+}  # fmt: skip
 
 
 @pytest.mark.usefixtures("drawn")
@@ -448,7 +450,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: Any, **__: Any) -> Path:
         raise StorageError("the file cannot be written: No space left on device", "kinetics.nc")
 
-    monkeypatch.setattr(kinetics_run.records, "write", full)
+    monkeypatch.setattr(records, "write", full)
     result = call("--out", tmp_path / "run", "--voltages", "1 V")
     assert result.exit_code == 4
     assert "No space left" in result.stderr

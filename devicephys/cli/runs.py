@@ -1,0 +1,207 @@
+"""Commands for runs: a loop, a run that goes on, its pictures again, runs side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any, Protocol
+
+import typer
+
+import devicephys
+from ddkbase import installation
+from ddkbase.cli.application import command, examples, message_and_code
+from ddkbase.cli.options import given
+from ddkbase.cli.output import Output
+from ddkbase.errors import DDKError, InputError
+from ddkbase.picture_names import Pictures
+from devicephys.cli.options import (
+    DEFAULT_DEVICE,
+    CheckpointOption,
+    DeviceOption,
+    OutOption,
+    PicturesOption,
+    Preset,
+    PresetOption,
+    Scheme,
+    SetOption,
+    app,
+    output_folder,
+    parse_changes,
+)
+
+__all__ = ["carry_out"]
+
+
+class _Action(Protocol):
+    """`devicephys.run.start` or `devicephys.run.resume` with its own arguments."""
+
+    def __call__(self, **callbacks: Any) -> devicephys.run.Outcome: ...
+
+
+def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
+    """Start a run or go on with one: show its progress, print what came out.
+
+    Parameters
+    ----------
+    action : callable
+        Gets ``progress``, ``warn`` and ``pictures``.
+    """
+    with aborting(), devicephys.run.Display(output.console(), "preparing the solver") as display:
+        outcome = action(progress=display, warn=_warn, pictures=pictures.value)
+    if installation.parallel_rank() == 0:  # of many ranks one speaks
+        tell(outcome, output)
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
+
+
+def tell(outcome: devicephys.run.Outcome, output: Output) -> None:
+    """Print the figures of a run and the files that were made."""
+    ds = outcome.dataset
+    entries = devicephys.run.entries(ds)
+    output.add(folder=outcome.folder, record=outcome.record, **entries)
+    if outcome.computed:
+        table = devicephys.run.table(ds)
+        title = f"{entries['voltage_reference']}, {entries['method']} solution"
+        output.rows(table.heads, table.rows, title, right=table.right)
+        for line in table.notes:
+            output.line(line)
+        output.file(outcome.record, *outcome.pictures)
+    elif outcome.pictures:
+        output.file(*outcome.pictures)
+    else:
+        output.note(f"nothing to do: the {outcome.noun} in {outcome.record} is complete")
+
+
+@contextmanager
+def aborting() -> Iterator[None]:
+    """End all ranks if one meets what the others do not: an exception that nobody expected."""
+    try:
+        yield
+    except Exception as exc:
+        world = installation.world()
+        common = isinstance(exc, DDKError) and type(exc) is not DDKError
+        if world is None or common or installation.compilation_error(exc):
+            raise
+        message, code = message_and_code(exc)
+        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.flush()
+        world.Abort(code)
+
+
+@app.command(
+    epilog=examples(
+        "ddk-device iv --out runs/first",
+        "ddk-device iv --preset quick --set 'filament.radius=8 nm' --out runs/narrow",
+        "ddk-device iv --device my-cell.yaml --loops 3 --pictures svg --out runs/three",
+        "ddk-device iv --preset quick --out runs/quick --json > quick.json",
+    )
+)
+@command
+def iv(
+    output: Output,
+    out: OutOption,
+    device: DeviceOption = DEFAULT_DEVICE,
+    preset: PresetOption = Preset.default,
+    changes: SetOption = None,
+    scheme: Annotated[
+        Scheme, typer.Option("--scheme", help="Coupling of the fields; one-pass is inaccurate.")
+    ] = Scheme.monolithic,
+    loops: Annotated[
+        int | None, typer.Option("--loops", min=1, help="How many loops; default: the device's.")
+    ] = None,
+    reset_voltage: Annotated[
+        str | None,
+        typer.Option("--reset-voltage", metavar="VOLTAGE", help="Negative end, e.g. '-1.7 V'."),
+    ] = None,
+    set_voltage: Annotated[
+        str | None,
+        typer.Option("--set-voltage", metavar="VOLTAGE", help="Positive end, e.g. '1.7 V'."),
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="RATE", help="Sweep rate, e.g. '100 V/s'.")
+    ] = None,
+    checkpoint_every: CheckpointOption = None,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Simulate the current-voltage loop of a cell and draw it.
+
+    The folder gets iv.nc, three pictures, a ParaView file, report.html, device.yaml, request.json
+    and run.log.
+    """
+    path = output_folder(out, "--out")
+    parsed: dict[str, Any] = dict(parse_changes(changes or []))
+    sweep = given(reset_voltage=reset_voltage, set_voltage=set_voltage, rate=rate, loops=loops)
+    for name, value in sweep.items():
+        key, option = f"sweep.{name}", f"--{name.replace('_', '-')}"
+        if key in parsed:
+            raise InputError(f"'{key}' is set twice", f"--set and {option}", "Give it once")
+        parsed[key] = value
+    cell = devicephys.load_device(device).with_(parsed)
+    request = devicephys.run.Request(
+        cell,
+        devicephys.IVSweep.from_device(cell),
+        devicephys.Settings.preset(preset.value, scheme=scheme.value),
+        checkpoint_every,
+    )
+    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+
+
+@app.command(epilog=examples("ddk-device resume runs/train"))
+@command
+def resume(
+    output: Output,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the run.")],
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Go on with a run that was stopped or killed, from its last checkpoint if it has one."""
+
+    def remark(text: str) -> None:
+        if not output.quiet:
+            sys.stderr.write(f"{text}\n")
+
+    path = output_folder(folder, "DIR")
+    carry_out(partial(devicephys.run.resume, path, remark=remark), output, pictures)
+
+
+@app.command(
+    epilog=examples("ddk-device plot runs/first", "ddk-device plot runs/first --pictures pdf")
+)
+@command
+def plot(
+    output: Output,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a run.")],
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Make pictures and report of a run again, from its iv.nc, pulses.nc or kinetics.nc."""
+    output.file(*devicephys.run.redraw(output_folder(folder, "DIR"), pictures.value))
+
+
+@app.command(
+    epilog=examples(
+        "ddk-device compare runs/first runs/narrow",
+        "ddk-device compare runs/first runs/narrow --json > both.json",
+    )
+)
+@command(answers=True)
+def compare(
+    output: Output,
+    folders: Annotated[
+        list[str], typer.Argument(metavar="DIR...", help="Folders of loops, or of trains.")
+    ],
+) -> None:
+    """Print the figures of several runs side by side, and in what they were asked to differ."""
+    paths = [output_folder(text, "DIR") for text in folders]
+    different, figures, entries = devicephys.run.compare_runs(paths)
+    columns = range(1, 1 + len(folders))
+    if different:
+        output.rows(["Parameter", *folders], different, "What differs", right=columns)
+    elif len(folders) > 1:
+        output.note("The same cell, protocol and preset.")
+    output.rows(["Quantity", *folders], figures, "What came out", right=columns)
+    runs = [{"folder": f, **e} for f, e in zip(folders, entries, strict=True)]
+    output.add(runs=runs, different={row[0]: row[1:] for row in different})
