@@ -122,6 +122,9 @@ class Description(BaseModel):
             for key in data:
                 if key not in keys:
                     raise InputError(f"unknown key {shorten(key)}", hint=closest(str(key), keys))
+            for key, field in zip(keys, cls.model_fields.values(), strict=True):
+                if key not in data and field.is_required() and field.description:
+                    raise InputError(f"'{key}' is missing", hint=f"Add it: {field.description}")
         return data
 
 
