@@ -21,7 +21,14 @@ from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from network.layers.plain import Layer
 from network.model.network import Network
 
-__all__ = ["LAYER_MODULES", "check_config", "copy_network", "load_network", "save_network"]
+__all__ = [
+    "LAYER_MODULES",
+    "build_layer",
+    "check_config",
+    "copy_network",
+    "load_network",
+    "save_network",
+]
 
 FORMAT, VERSION = "ddk-network", 1
 _TEXT = "network.json"
@@ -164,7 +171,7 @@ def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
         check_config(one["config"])
     if np.prod(described["input_shape"], dtype=object) > _WIDEST * 100:
         raise ValueError(f"samples of shape {described['input_shape']}")
-    layers = [_layer(one["class"], one["config"]) for one in described["layers"]]
+    layers = [build_layer(one["class"], one["config"]) for one in described["layers"]]
     network = Network(
         layers, described["input_shape"], described["classes"], dtype=described["dtype"]
     )
@@ -203,7 +210,14 @@ def check_config(config: Any, key: str = "") -> None:
         raise ValueError(f"{key} is {shorten(config)}")
 
 
-def _layer(kind: str, config: dict[str, Any]) -> Layer:
+def build_layer(kind: str, config: dict[str, Any]) -> Layer:
+    """A layer of a class of `LAYER_MODULES` from its configuration.
+
+    Raises
+    ------
+    ValueError
+        There is no such class.
+    """
     if kind not in LAYER_MODULES:
         raise ValueError(f"unknown layer {shorten(kind)}")
     made = getattr(importlib.import_module(LAYER_MODULES[kind]), kind)

@@ -190,8 +190,8 @@ class Chip(Description):
                 {"name": where, **data} if isinstance(data, Mapping) else data
             )
         except InputError as error:
-            place = ", ".join(x for x in (where, error.where) if x)
-            raise InputError(error.what, place, error.hint) from None
+            path = ", ".join(x for x in (where, error.where) if x)
+            raise InputError(error.what, path, error.hint) from None
 
     @property
     def values(self) -> dict[str, float]:

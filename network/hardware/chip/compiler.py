@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddkbase.errors import InputError
+from network.ddk.layer import DDKLayer
 from network.hardware.arrays.columns import layout_of
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.cost import Cost, cost
@@ -64,14 +65,12 @@ def compile_network(
         A layer that a chip cannot hold, more tiles than it has, weights beyond the window, alpha
         and beta that the table does not reach.
     """
-    from network.ddk.layer import DDKLayer
-
     loads = network_loads(network)
     rows, columns = chip.count("rows"), chip.count("columns")
     mapping = replace(chip.mapping, limit=largest_weight)
     blocks: list[Block] = []
     matrices: dict[str, np.ndarray] = {}
-    told: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     pulses: dict[str, dict[str, Any]] = {}
     for layer in network.layers:
         if isinstance(layer, Dropout):
@@ -86,6 +85,7 @@ def compile_network(
             if layer.bias:
                 matrix = np.concatenate([matrix, layer.parameters["bias"][None].astype(float)])
             try:
+                # cells go by output, the network's matrices are (inputs, outputs)
                 positive, negative = mapping.cells(matrix.T)
             except InputError as error:
                 hint = "Raise the limit (--largest-weight), or leave it out"
@@ -119,24 +119,24 @@ def compile_network(
         elif layer.parameters or layer.buffers:
             arrays = {**layer.parameters, **layer.buffers}
             entry["arrays"] = {k: np.asarray(v, float).tolist() for k, v in arrays.items()}
-        told.append(entry)
+        entries.append(entry)
     placed = arrange(blocks, layout, rows, columns, chip.count("tiles"))
     cells = tuple(
         matrices[b.layer][slice(*b.inputs), slice(*b.columns)] if b.kind == "matrix" else None
         for b in placed
     )
-    found = cost(loads, chip, layout=layout)
+    costs = cost(loads, chip, layout=layout)
     return Placement(
         layout,
         chip,
         network.input_shape,
         network.classes,
         dict(network.notes),
-        tuple(told),
+        tuple(entries),
         tuple(placed),
         cells,
         pulses,
-        tuple(_schedule(found, placed)),
+        tuple(_schedule(costs, placed)),
     )
 
 
@@ -153,13 +153,13 @@ def _ddk_blocks(layer: Any, layout: str, rows: int, columns: int) -> list[Block]
     number = layer.banks * int(np.prod(layer.channels, dtype=int))
     diagonal = layout in ("separate", "packed")
     most = min(rows, columns) if diagonal else rows
-    found = []
+    blocks = []
     for start in range(0, number, most):
         count = min(most, number - start)
         width = count if diagonal else 1
         kind = "ddk-diagonal" if diagonal else "ddk"
-        found.append(Block(layer.name, kind, count, width, (start, start + count)))
-    return found
+        blocks.append(Block(layer.name, kind, count, width, (start, start + count)))
+    return blocks
 
 
 def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -> dict[str, Any]:
@@ -180,32 +180,34 @@ def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -
         return common
     settings = []
     for alpha, beta in pairs:
-        found = table.invert(alpha=float(alpha), beta=float(beta))
-        if found.distance > miss:
+        inversion = table.invert(alpha=float(alpha), beta=float(beta))
+        if inversion.distance > miss:
             raise InputError(
                 f"alpha {alpha:.4g} and beta {beta:.4g} are outside of the table: its pulses miss "
-                f"them by {100 * found.distance:.0f} %",
+                f"them by {100 * inversion.distance:.0f} %",
                 layer.name,
                 "Train with this table (--table), or take a table of more settings",
             )
-        one = {"amplitude_at_1_V": found.at.amplitude, "width_s": found.at.width}
-        if not np.isfinite(list(one.values())).all():
+        setting = {"amplitude_at_1_V": inversion.at.amplitude, "width_s": inversion.at.width}
+        if not np.isfinite(list(setting.values())).all():
             raise InputError(
                 "the table does not say with which amplitude and width its cells were pulsed",
                 layer.name,
                 "Fit it with --amplitude and --width",
             )
-        if np.isfinite(found.at.initial_resistance):
-            one["initial_resistance_ohm"] = found.at.initial_resistance
-        settings.append({k: float(v) for k, v in one.items()} | {"miss": float(found.distance)})
+        if np.isfinite(inversion.at.initial_resistance):
+            setting["initial_resistance_ohm"] = inversion.at.initial_resistance
+        settings.append(
+            {k: float(v) for k, v in setting.items()} | {"miss": float(inversion.distance)}
+        )
     common["from"] = "the closest settings of a table"
     common["settings"] = settings
     return common
 
 
-def _schedule(found: Cost, blocks: list[Block]) -> list[dict[str, Any]]:
+def _schedule(costs: Cost, blocks: list[Block]) -> list[dict[str, Any]]:
     now, out = 0.0, []
-    for layer in found.layers:
+    for layer in costs.layers:
         name = layer.load.name
         tiles = sorted({b.tile for b in blocks if b.layer == name})
         out.append(

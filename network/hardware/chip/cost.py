@@ -19,12 +19,10 @@ from typing import Any
 from ddkbase.errors import InputError, closest
 from ddkbase.units import format_si
 from network.hardware.chip.chip import Chip
+from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import Load
 
-__all__ = ["LAYOUTS", "Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area", "writing"]
-
-LAYOUTS = ("separate", "packed", "joined", "compact")
-"""See `network.hardware.chip.layouts`."""
+__all__ = ["Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area", "writing"]
 
 _DIAGONAL = ("separate", "packed")
 
@@ -81,11 +79,11 @@ class Cost:
     @property
     def parts(self) -> dict[str, float]:
         """Energy by part [J]."""
-        found: dict[str, float] = {}
+        energies: dict[str, float] = {}
         for layer in self.layers:
-            for part, energy in layer.energy.items():
-                found[part] = found.get(part, 0.0) + energy
-        return found
+            for name, energy in layer.energy.items():
+                energies[name] = energies.get(name, 0.0) + energy
+        return energies
 
     @property
     def energy(self) -> float:
@@ -161,7 +159,7 @@ def tile_area(chip: Chip) -> dict[str, float]:
     """Area of one tile by part [m^2]; "tile" is the sum."""
     v = chip.value
     adcs = chip.count("adcs_per_tile")
-    found = {
+    areas = {
         "cells": v("rows") * v("columns") * v("cell_area"),
         "ADCs": adcs * v("adc_area"),
         "DACs": v("rows") * v("dac_area"),
@@ -171,7 +169,7 @@ def tile_area(chip: Chip) -> dict[str, float]:
         "buffers": v("buffer_area"),
         "activation": v("activation_area"),
     }
-    return {**found, "tile": sum(found.values())}
+    return {**areas, "tile": sum(areas.values())}
 
 
 def ddk_step(chip: Chip) -> dict[str, tuple[float, float]]:
@@ -216,14 +214,14 @@ def _matrix(load: Load, chip: Chip, layout: str) -> LayerCost:
     mean = v("conductance_low") + load.share * span
     # the mean square of a voltage that is uniform up to the largest is a third
     cells = devices * mean * v("read_voltage") ** 2 / 3 * v("read_time") * reads
-    words = ceil(v("input_bits") / 8)
+    width_bytes = ceil(v("input_bits") / 8)
     energy = {
         "array": cells,
         "DAC": load.inputs * column_tiles * v("dac_energy") * reads,
         "sample-and-hold": conversions * v("hold_energy"),
         "ADC": conversions * v("adc_energy"),
         "shift-and-add": conversions * v("shift_add_energy"),
-        "buffer": (load.inputs + load.outputs) * load.uses * words * v("buffer_energy"),
+        "buffer": (load.inputs + load.outputs) * load.uses * width_bytes * v("buffer_energy"),
         "activation": load.activations * v("activation_energy"),
     }
     turns = ceil(min(columns, width) / v("adcs_per_tile"))
@@ -265,11 +263,11 @@ def _digital(load: Load, chip: Chip, layout: str) -> LayerCost:
     return LayerCost(load, energy, 0.0, 0, 0, 0)
 
 
-def cost_rows(found: Cost) -> tuple[list[str], list[list[str]]]:
+def cost_rows(cost: Cost) -> tuple[list[str], list[list[str]]]:
     """A table by layer, as texts, with the whole in the last row."""
     heads = ["layer", "MACs", "tiles", "cells", "conversions", "energy", "latency", "most of it"]
     rows = []
-    for x in found.layers:
+    for x in cost.layers:
         total = sum(x.energy.values())
         most = max(x.energy, key=lambda k: x.energy[k])
         share = f"{most} {100 * x.energy[most] / total:.0f} %" if total else "-"
@@ -277,14 +275,14 @@ def cost_rows(found: Cost) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [x.load.name, *numbers, format_si(total, "J", 4), format_si(x.latency, "s", 4), share]
         )
-    whole = (found.macs, found.tiles, found.devices, found.conversions)
+    whole = (cost.macs, cost.tiles, cost.devices, cost.conversions)
     rows.append(
         [
             "whole inference",
             *[f"{n:,}" for n in whole],
-            format_si(found.energy, "J", 4),
-            format_si(found.latency, "s", 4),
-            f"{found.tops_per_watt:.3g} TOPS/W, {found.area * 1e6:.3g} mm^2",
+            format_si(cost.energy, "J", 4),
+            format_si(cost.latency, "s", 4),
+            f"{cost.tops_per_watt:.3g} TOPS/W, {cost.area * 1e6:.3g} mm^2",
         ]
     )
     return heads, rows

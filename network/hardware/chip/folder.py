@@ -7,7 +7,10 @@ from pathlib import Path
 from ddkbase.errors import StorageError
 from ddkbase.folders import check_new_folder, new_folder
 from ddkbase.picture_names import Pictures, as_format
+from ddkbase.pictures import save_figure
 from network.hardware.chip.placement import Placement
+from network.hardware.chip.pulse_list import write_pulses
+from network.plots.placement import placement_figure
 
 __all__ = ["PICTURE", "PLACEMENT", "PULSES", "check_free", "write_folder"]
 
@@ -15,7 +18,7 @@ PLACEMENT, PICTURE, PULSES = "placement.json", "placement.png", "pulses.csv"
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Tell before the work is done whether the folder can be made.
+    """Refuse, before the work is done, a folder that cannot be made.
 
     Raises
     ------
@@ -43,14 +46,10 @@ def write_folder(
     StorageError
         See `check_free`; the disk is full. Nothing is left behind.
     """
-    from network.hardware.chip.pulse_list import write_pulses
-    from network.plots.hardware import save
-    from network.plots.placement import placement_figure
-
     check_free(path, overwrite)
     with new_folder(path, overwrite) as scratch:
         placement.write(scratch / PLACEMENT)
         write_pulses(placement, scratch / PULSES)
         for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):
-            save(placement_figure(placement), scratch / name)
+            save_figure(placement_figure(placement), scratch / name)
     return path

@@ -22,9 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ddkbase.errors import InputError, closest
-from network.hardware.chip.cost import LAYOUTS
 
 __all__ = ["LAYOUTS", "Block", "arrange"]
+
+LAYOUTS = ("separate", "packed", "joined", "compact")
+"""The four strategies of the table above."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +95,22 @@ def arrange(
     """
     if layout not in LAYOUTS:
         raise InputError(f"there is no layout '{layout}'", "layout", closest(layout, LAYOUTS))
-    found = _Tiles(rows, columns)
+    chip = _Tiles(rows, columns)
     share = layout in ("packed", "compact")
     matrices = [b for b in blocks if b.kind == "matrix"]
     cells = [b for b in blocks if b.kind != "matrix"]
     order = sorted(matrices, key=lambda b: -b.height * b.width) if share else matrices
-    placed = [found.put(b, None if share else f"{b.layer} {k}") for k, b in enumerate(order)]
+    placed = [chip.put(b, None if share else f"{b.layer} {k}") for k, b in enumerate(order)]
     first = matrices[0].layer if matrices else ""
     for block in cells:
         if layout in ("separate", "packed"):
-            placed.append(found.put(block, f"{block.layer} {block.inputs}"))
+            placed.append(chip.put(block, f"{block.layer} {block.inputs}"))
         else:
             near = {b.tile for b in placed if b.layer == first}
-            placed.append(found.put(block, None, None if layout == "compact" else near))
-    if found.number > tiles:
+            placed.append(chip.put(block, None, None if layout == "compact" else near))
+    if chip.number > tiles:
         raise InputError(
-            f"the network needs {found.number} tiles of {rows} x {columns}, the chip has {tiles}",
+            f"the network needs {chip.number} tiles of {rows} x {columns}, the chip has {tiles}",
             layout,
             "Use a larger chip, or the layout 'compact'",
         )

@@ -8,27 +8,31 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ddkbase.documents import read_json, write_json
-from ddkbase.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError, shorten
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.layouts import LAYOUTS, Block
-from network.hardware.chip.placement_check import check_placement
 from network.hardware.realisation import HardwareRealisation
 from network.layers.base import Layer
 from network.layers.plain import Dense
-from network.model.files import LAYER_MODULES
+from network.model.files import LAYER_MODULES, build_layer, check_config
 from network.model.network import Network
 
 __all__ = ["FORMAT", "Placement", "read_placement"]
 
 FORMAT, VERSION = "ddk-placement", 1
+
+_KINDS = ("matrix", "ddk", "ddk-diagonal")
+_ROUNDING = 1e-6  # of the window: conductances are written with ten digits
 
 
 @dataclass(frozen=True)
@@ -84,18 +88,18 @@ class Placement:
         InputError
             No such layer, or cells of it are missing.
         """
-        told = next((x for x in self.layers if x["name"] == layer and "scale" in x), None)
-        if told is None:
+        entry = next((x for x in self.layers if x["name"] == layer and "scale" in x), None)
+        if entry is None:
             raise InputError(f"no matrix is called '{layer}'", "placement")
-        inputs, columns = int(told["inputs"]), int(told["columns"])
+        inputs, columns = int(entry["inputs"]), int(entry["columns"])
         whole = np.full((inputs, columns), np.nan)
         for block, cells in zip(self.blocks, self.cells, strict=True):
             if block.layer == layer and cells is not None:
                 whole[slice(*block.inputs), slice(*block.columns)] = cells
         if np.isnan(whole).any():
             raise InputError("cells are missing", f"placement, {layer}", "The file is not whole")
-        positive, negative = told["positive"], told["negative"]
-        return (whole[:, positive] - whole[:, negative]) / float(told["scale"])
+        positive, negative = entry["positive"], entry["negative"]
+        return (whole[:, positive] - whole[:, negative]) / float(entry["scale"])
 
     def network(self) -> Network:
         """The network that the cells and pulses make, in float32.
@@ -105,23 +109,23 @@ class Placement:
         InputError
             Cells are missing, or a layer is not known.
         """
-        layers = [_layer(told) for told in self.layers]
-        made = Network(layers, self.input_shape, self.classes)
-        for layer, told in zip(made.layers, self.layers, strict=True):
+        layers = [_layer(entry) for entry in self.layers]
+        network = Network(layers, self.input_shape, self.classes)
+        for layer, entry in zip(network.layers, self.layers, strict=True):
             if isinstance(layer, Dense):
                 matrix = self.weights(layer.name)
                 if layer.bias:
                     layer.parameters["bias"][...] = matrix[-1]
                     matrix = matrix[:-1]
                 layer.parameters["weight"][...] = matrix
-            elif "alpha" in told:
+            elif "alpha" in entry:
                 shape = layer.pair_shape  # type: ignore[attr-defined]
-                pair = [np.reshape(told[key], shape) for key in ("alpha", "beta")]
+                pair = [np.reshape(entry[key], shape) for key in ("alpha", "beta")]
                 layer.set_pair(*pair)  # type: ignore[attr-defined]
             else:
-                _fill(layer, told.get("arrays", {}))
-        made.notes = dict(self.notes)
-        return made
+                _fill(layer, entry.get("arrays", {}))
+        network.notes = dict(self.notes)
+        return network
 
     def realise(self, seed: int, **changes: Any) -> HardwareRealisation:
         """A chip of this description, drawn by ``seed``; ``changes`` are fields of `Hardware`."""
@@ -149,7 +153,7 @@ class Placement:
         """
         blocks = []
         for block, cells in zip(self.blocks, self.cells, strict=True):
-            told: dict[str, Any] = {
+            entry: dict[str, Any] = {
                 "layer": block.layer,
                 "kind": block.kind,
                 "tile": block.tile,
@@ -161,8 +165,8 @@ class Placement:
                 "columns": list(block.columns),
             }
             if cells is not None:
-                told["conductance_uS"] = [[float(f"{g:.10g}") for g in r] for r in cells * 1e6]
-            blocks.append(told)
+                entry["conductance_uS"] = [[float(f"{g:.10g}") for g in r] for r in cells * 1e6]
+            blocks.append(entry)
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -196,72 +200,163 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
         No such file, not a placement, or damaged.
     """
     path = Path(path)
-    found = read_json(path, "Name the placement.json of 'ddk-network compile'")
-    if found.get("format") != FORMAT or found.get("version") != VERSION:
+    content = read_json(path, "Name the placement.json of 'ddk-network compile'")
+    if content.get("format") != FORMAT or content.get("version") != VERSION:
         raise StorageError("is no placement of this version", str(path), "Compile the model anew")
     try:
-        read = [_block(told) for told in found["blocks"]]
-        if found["layout"] not in LAYOUTS:
-            raise ValueError(f"layout {found['layout']}")
-        network = found["network"]
-        made = Placement(
-            str(found["layout"]),
-            Chip.from_mapping(found["chip"], f"{path}, chip"),
+        read = [_block(entry) for entry in content["blocks"]]
+        if content["layout"] not in LAYOUTS:
+            raise ValueError(f"layout {content['layout']}")
+        network = content["network"]
+        placement = Placement(
+            str(content["layout"]),
+            Chip.from_mapping(content["chip"], f"{path}, chip"),
             tuple(int(n) for n in network["input_shape"]),
             int(network["classes"]),
             dict(network["notes"]),
-            tuple(found["layers"]),
+            tuple(content["layers"]),
             tuple(block for block, _ in read),
             tuple(cells for _, cells in read),
-            dict(found["pulses"]),
-            tuple(found["schedule"]),
+            dict(content["pulses"]),
+            tuple(content["schedule"]),
         )
-        check_placement(made)
-        made.network()
+        _check(placement)
+        placement.network()
     except (AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise StorageError(
             f"the file is damaged [{getattr(error, 'what', error)}]", str(path), "Compile anew"
         ) from error
-    return made
+    return placement
 
 
-def _block(told: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
-    inputs, columns = ((int(told[k][0]), int(told[k][1])) for k in ("inputs", "columns"))
-    numbers = [told[k] for k in ("tile", "row", "column")]
+def _block(entry: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
+    inputs, columns = ((int(entry[k][0]), int(entry[k][1])) for k in ("inputs", "columns"))
+    numbers = [entry[k] for k in ("tile", "row", "column")]
     for key in ("tile", "row", "column", "height", "width"):
-        if type(told[key]) is not int:
-            raise ValueError(f"{key} of a block of {told['layer']} is {told[key]!r}")
-    size = told["height"], told["width"]
-    block = Block(str(told["layer"]), str(told["kind"]), *size, inputs, columns, *numbers)
+        if type(entry[key]) is not int:
+            raise ValueError(f"{key} of a block of {entry['layer']} is {entry[key]!r}")
+    size = entry["height"], entry["width"]
+    block = Block(str(entry["layer"]), str(entry["kind"]), *size, inputs, columns, *numbers)
     if block.kind != "matrix":
         return block, None
-    cells = np.array(told["conductance_uS"], float) * 1e-6
+    cells = np.array(entry["conductance_uS"], float) * 1e-6
     if cells.shape != size:
         raise ValueError(f"a block of {block.layer} has other cells than its size")
     return block, cells
 
 
-def _fill(layer: Layer, told: Mapping[str, Any]) -> None:
+def _fill(layer: Layer, entry: Mapping[str, Any]) -> None:
     arrays = {**layer.parameters, **layer.buffers}
-    if arrays.keys() != told.keys():
+    if arrays.keys() != entry.keys():
         raise InputError("its arrays are not those of the layer", f"placement, {layer.name}")
     for key, array in arrays.items():
-        values = np.asarray(told[key], float)
+        values = np.asarray(entry[key], float)
         fits = values.shape == array.shape and np.isfinite(values).all()
         if not fits or (key == "variance" and (values < 0).any()):
             raise InputError(f"'{key}' is damaged", f"placement, {layer.name}")
         array[...] = values
 
 
-def _layer(told: Mapping[str, Any]) -> Layer:
-    import importlib
-
-    kind = str(told.get("class"))
+def _layer(entry: Mapping[str, Any]) -> Layer:
+    kind = str(entry.get("class"))
     if kind not in LAYER_MODULES:
         raise InputError(f"there is no layer '{kind}'", "placement")
-    made = getattr(importlib.import_module(LAYER_MODULES[kind]), kind)
     try:
-        layer: Layer = made(**told["config"])
+        return build_layer(kind, entry["config"])
     except (TypeError, KeyError) as error:
         raise InputError(f"its layers are damaged [{error}]", "placement") from error
-    return layer
+
+
+def _check(placement: Placement) -> None:
+    """Raise ValueError, which says what and where, unless every cell is there once, on the chip and
+    in its window, and all else fits together."""
+    layers: dict[str, Mapping[str, Any]] = {}
+    for entry in placement.layers:
+        name = entry["name"]
+        if not isinstance(name, str) or name in layers:
+            raise ValueError(f"a layer is called {shorten(name)}")
+        if entry["class"] not in LAYER_MODULES:
+            raise ValueError(f"there is no layer {shorten(entry['class'])}")
+        check_config(entry["config"])
+        layers[name] = entry
+    _check_blocks(placement, layers)
+    for name, entry in layers.items():
+        if entry["class"] == "Dense":
+            _check_matrix(placement, name, entry)
+        elif entry["class"] == "DDKLayer":
+            for key in ("alpha", "beta"):
+                values = np.asarray(entry[key], float)
+                if not (np.isfinite(values).all() and (values >= 0).all()):
+                    raise ValueError(f"{key} of {name} is not a number from 0")
+            if not isinstance(placement.pulses.get(name), Mapping):
+                raise ValueError(f"there are no pulses for {name}")
+    if not isinstance(placement.notes.get("seed", 0), int) or placement.notes.get("seed", 0) < 0:
+        raise ValueError(f"a seed of {shorten(placement.notes['seed'])}")
+
+
+def _check_blocks(placement: Placement, layers: Mapping[str, Any]) -> None:
+    chip = placement.chip
+    size = chip.count("rows"), chip.count("columns")
+    by_tile: dict[int, list[Block]] = defaultdict(list)
+    for block, cells in zip(placement.blocks, placement.cells, strict=True):
+        where = f"a block of {block.layer}"
+        if block.kind not in _KINDS or block.layer not in layers:
+            raise ValueError(f"{where} is of kind {shorten(block.kind)}")
+        if not 0 <= block.tile < chip.count("tiles"):
+            raise ValueError(f"{where} is on tile {block.tile} of {chip.count('tiles')}")
+        inside = (
+            min(block.row, block.column) >= 0
+            and min(block.height, block.width) >= 1
+            and block.row + block.height <= size[0]
+            and block.column + block.width <= size[1]
+        )
+        if not inside:
+            raise ValueError(f"{where} lies beyond its tile of {size[0]} x {size[1]}")
+        if cells is not None:
+            _check_cells(placement, where, cells)
+        by_tile[block.tile].append(block)
+    for tile, blocks in by_tile.items():
+        for first, second in combinations(blocks, 2):
+            if first.overlaps(second):
+                raise ValueError(f"two blocks share cells of tile {tile}")
+
+
+def _check_cells(placement: Placement, where: str, cells: np.ndarray) -> None:
+    low, high = (placement.chip.value(f"conductance_{end}") for end in ("low", "high"))
+    if not np.isfinite(cells).all():
+        raise ValueError(f"a conductance of {where} is not finite")
+    slack = _ROUNDING * (high - low)
+    if cells.min() < low - slack or cells.max() > high + slack:
+        odd = cells.min() if cells.min() < low - slack else cells.max()
+        raise ValueError(
+            f"{where} has a conductance of {1e6 * odd:.4g} uS, the window is {1e6 * low:g} to "
+            f"{1e6 * high:g} uS"
+        )
+
+
+def _check_matrix(placement: Placement, name: str, entry: Mapping[str, Any]) -> None:
+    inputs, columns, scale = entry["inputs"], entry["columns"], entry["scale"]
+    blocks = [b for b in placement.blocks if b.layer == name and b.kind == "matrix"]
+    if sum(b.height * b.width for b in blocks) != inputs * columns:
+        raise ValueError(f"cells are missing, or too many, in {name}")
+    count = np.zeros((inputs, columns), dtype=np.int8)
+    for b in blocks:
+        if (b.inputs[1] - b.inputs[0], b.columns[1] - b.columns[0]) != (b.height, b.width):
+            raise ValueError(f"a block of {name} has another size than its place in the matrix")
+        if min(*b.inputs, *b.columns) < 0:
+            raise ValueError(f"a block of {name} lies outside of the matrix")
+        count[slice(*b.inputs), slice(*b.columns)] += 1
+    if not (count == 1).all():
+        raise ValueError(f"cells are missing, or twice, in {name}")
+    if not (np.isfinite(float(scale)) and float(scale) > 0):
+        raise ValueError(f"the scale of {name} is {shorten(scale)}")
+    for key in ("positive", "negative"):
+        numbers = np.asarray(entry[key])
+        if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+            raise ValueError(f"'{key}' of {name} are no columns")
+        if (
+            len(numbers) != entry["config"]["outputs"]
+            or numbers.min() < 0
+            or numbers.max() >= columns
+        ):
+            raise ValueError(f"'{key}' of {name} are not the columns of its outputs")

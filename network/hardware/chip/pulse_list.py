@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ddkbase.files import write_bytes
 from network.hardware.chip.layouts import Block
 from network.hardware.chip.placement import Placement
 
@@ -39,58 +40,58 @@ def pulses(placement: Placement) -> Iterator[tuple[Any, ...]]:
             continue
         for i in range(block.height):
             for j in range(block.width):
-                place = (block.tile, block.row + i, block.column + j)
+                cell = (block.tile, block.row + i, block.column + j)
                 write = ("write-and-verify", v("write_voltage"), v("write_time"))
                 target = (f"{cells[i, j]:.6g}", v("write_tolerance"))
-                yield ("write", block.layer, *place, "", *write, *target)
-    for name, told in placement.pulses.items():
-        yield from _features(placement, name, told)
-    for told in placement.schedule:
+                yield ("write", block.layer, *cell, "", *write, *target)
+    for name, entry in placement.pulses.items():
+        yield from _features(placement, name, entry)
+    for entry in placement.schedule:
         for block in placement.blocks:
-            if block.layer != told["layer"] or block.kind != "matrix":
+            if block.layer != entry["layer"] or block.kind != "matrix":
                 continue
             rows, columns = _span(block.row, block.height), _span(block.column, block.width)
-            for use in range(int(told["uses"])):
+            for use in range(int(entry["uses"])):
                 for bit in range(placement.chip.slices):
                     step = use * placement.chip.slices + bit
                     read = (f"{v('read_voltage'):g}*x", v("read_time"), "", "")
                     yield ("product", block.layer, block.tile, rows, columns, step, "read", *read)
 
 
-def _features(placement: Placement, name: str, told: Any) -> Iterator[tuple[Any, ...]]:
+def _features(placement: Placement, name: str, train: Any) -> Iterator[tuple[Any, ...]]:
     v = placement.chip.value
-    top, start = v("conductance_high"), float(told["amplitude_at_0_V"])
+    top, start = v("conductance_high"), float(train["amplitude_at_0_V"])
     where = [p for b in placement.blocks if b.layer == name for p in _cells(b)]
-    settings = told["settings"]
-    reset = told["form"] == "reset"
+    settings = train["settings"]
+    reset = train["form"] == "reset"
     state = f"{top if reset else v('conductance_low'):.6g}"
     for tile, row, column in where:
         write = ("write-and-verify", v("write_voltage"), v("write_time"), state)
         yield ("prepare", name, tile, row, column, "", *write, v("write_tolerance"))
     sign = "-" if reset else ""
-    for step in range(int(told["steps"])):
+    for step in range(int(train["steps"])):
         for number, (tile, row, column) in enumerate(where):
-            one = settings[_setting(told, number, step, len(settings))]
-            high = abs(float(one["amplitude_at_1_V"]))
+            setting = settings[_setting(train, number, step, len(settings))]
+            high = abs(float(setting["amplitude_at_1_V"]))
             volts = f"{sign}({start:g}+{high - start:g}*x)"
             kind = "RESET" if reset else "SET"
-            here = ("feature", name, tile, row, column, step)
-            yield (*here, kind, volts, one["width_s"], "", "")
-            yield (*here, "read", v("read_voltage"), v("read_time"), "", "")
+            prefix = ("feature", name, tile, row, column, step)
+            yield (*prefix, kind, volts, setting["width_s"], "", "")
+            yield (*prefix, "read", v("read_voltage"), v("read_time"), "", "")
 
 
-def _setting(told: Any, cell: int, step: int, number: int) -> int:
+def _setting(train: Any, cell: int, step: int, number: int) -> int:
     """Which pair a cell has at a step; pairs are `(banks, *channels or 1, steps or 1)`."""
     if number == 1:
         return 0
-    banks, *inner, last = told["pair_shape"]
+    banks, *inner, last = train["pair_shape"]
     own = 1
     for n in inner:
         own *= n
-    cells = int(told["cells"]) // banks
+    cells = int(train["cells"]) // banks
     bank, channel = divmod(cell, cells)
-    place = bank * own + (channel if own > 1 else 0)
-    return place * last + (step if last > 1 else 0)
+    pair = bank * own + (channel if own > 1 else 0)
+    return pair * last + (step if last > 1 else 0)
 
 
 def _cells(block: Block) -> Iterator[tuple[int, int, int]]:
@@ -105,8 +106,6 @@ def _span(start: int, length: int) -> str:
 
 def write_pulses(placement: Placement, path: Path, overwrite: bool = False) -> Path:
     """Write the list as CSV, whole or not at all. Raises StorageError."""
-    from ddkbase.files import write_bytes
-
     lines = [",".join(HEADS)]
     lines += [",".join(str(value) for value in line) for line in pulses(placement)]
     return write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8"), overwrite)

@@ -9,7 +9,8 @@ from ddk.article.costs import TASKS, article_figures, ddk_loads, ratio_rows
 from ddkbase.errors import InputError
 from network.counting.architectures import architecture
 from network.hardware.chip.chip import Chip, load_chip
-from network.hardware.chip.cost import LAYOUTS, cost, cost_rows, ddk_step, tile_area, writing
+from network.hardware.chip.cost import cost, cost_rows, ddk_step, tile_area, writing
+from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import COMPARED, Load, compared_loads, network_loads
 from network.model.ddk_network import ddk_network
 
