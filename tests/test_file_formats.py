@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import compact.table.schema
-import ddk.studies.comparison_schema  # noqa: F401
+import ddk.studies.comparison  # noqa: F401
 import devicephys.simulation.switching_schema  # noqa: F401  (these two make their schemas known)
 from ddkbase.schemas import SCHEMAS
 from devicephys.campaign import layout
@@ -104,14 +104,14 @@ def test_the_tables_of_a_model_are_what_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_the_table_of_the_metrics_is_what_a_result_holds() -> None:
-    from ddk.studies import result_folder
+    from ddk.studies import result
     from ddk.studies.result import HEAVY, Result
 
     kept = {field.name for field in dataclasses.fields(Result)} - HEAVY
     kept |= {"schema", "schema_version", "versions"}
     shown = {key for row in rows("metrics.json") for key in re.findall(r"\w+", row)}
     assert shown == kept
-    assert f"Schema `{result_folder._SCHEMA}`, version 1" in SECTIONS["metrics.json"]
+    assert f"Schema `{result._SCHEMA}`, version 1" in SECTIONS["metrics.json"]
 
 
 def test_the_table_of_the_history_is_what_a_training_leaves() -> None:

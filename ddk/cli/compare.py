@@ -61,9 +61,8 @@ def compare(
     more models and seeds may be asked for.
     """
     from ddk.cli.entries import comparison_entries
-    from ddk.studies.compare import compare as run
-    from ddk.studies.compare import comparison_rows, write_comparison
-    from ddk.studies.comparison_text import difference_words
+    from ddk.studies.comparison import comparison_rows, difference_note, write_comparison
+    from ddk.studies.runs import compare as run
 
     folder = folder_to_make(out)
     chosen, names = seeds_of(seeds), names_of(models, "--models")
@@ -81,7 +80,7 @@ def compare(
     made = write_comparison(found, folder)
     output.rows(*comparison_rows(found), str(found.attrs["title"]))
     if "ddk" in found["model"].values:
-        output.line(difference_words(found))
+        output.line(difference_note(found))
     output.add(**comparison_entries(found), folder=folder)
     output.file(*(path for path in made if path.name == "report.html"))
 
@@ -112,8 +111,8 @@ def search(
     All are ranked by the validation part; the two best meet on fresh seeds. Goes on as 'compare'.
     """
     from ddk.cli.entries import search_entries
-    from ddk.studies.search import search as run
-    from ddk.studies.search import search_rows, write_search
+    from ddk.studies.model_search import search as run
+    from ddk.studies.model_search import search_rows, write_search
 
     folder = folder_to_make(out)
     told = task_of(task, quick, states)

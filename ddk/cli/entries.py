@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ddk.studies.evaluate import OnDevices
+    from ddk.studies.evaluation import DeviceEvaluation
+    from ddk.studies.model_search import SearchResult
     from ddk.studies.result import Result
-    from ddk.studies.search import Found
     from network.hardware.chip.cost import Cost
 
 __all__ = [
@@ -72,7 +72,7 @@ def result_entries(result: Result) -> dict[str, Any]:
     }
 
 
-def device_entries(found: OnDevices) -> dict[str, Any]:
+def device_entries(found: DeviceEvaluation) -> dict[str, Any]:
     """Accuracies on drawn devices: each, and `spread` as trained and with statistics anew."""
     return {
         "draws": len(found.plain),
@@ -128,7 +128,7 @@ def _less(ours: np.ndarray, other: np.ndarray, ds: xr.Dataset) -> dict[str, Any]
     return {"mean": found.mean, "error": found.error, "clear": found.clear}
 
 
-def search_entries(found: Found) -> dict[str, Any]:
+def search_entries(found: SearchResult) -> dict[str, Any]:
     """A search: the two best, their difference on fresh seeds, both comparisons, the finding."""
     difference = found.difference
     return {

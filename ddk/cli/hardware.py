@@ -206,7 +206,7 @@ def cost(
 
 def _network(text: str) -> Network:
     """The network of a folder of 'train' or of a file, with its notes."""
-    from ddk.studies.result_folder import MODEL
+    from ddk.studies.result import MODEL
     from network.model.files import load_network
 
     path = path_of(text, "MODEL")

@@ -24,7 +24,7 @@ from ddkbase.picture_names import Pictures
 
 if TYPE_CHECKING:
     from compact.table.table import AlphaBetaTable
-    from ddk.studies.task import Task
+    from ddk.studies.tasks import Task
 
 app = application(
     "ddk-network",
@@ -137,8 +137,7 @@ def task_of(data: str, quick: bool, states: States = States.after) -> Task:
     InputError
         No such task, and no folder of that name.
     """
-    from ddk.studies.task_folder import folder_task
-    from ddk.studies.tasks import TASKS, get_task
+    from ddk.studies.tasks import TASKS, folder_task, get_task
 
     text = str(path_of(data, "--data"))
     if text in TASKS or not (os.sep in data or Path(text).is_dir()):

@@ -72,7 +72,7 @@ def harden(
     run.
     """
     from ddk.cli.entries import spread
-    from ddk.studies.hardware import KINDS, run, table_rows
+    from ddk.studies.hardware import KINDS, hardware_study, table_rows
     from ddkbase.documents import write_json
     from network.hardware.chip.chip import load_chip
     from network.plots.hardware import bars_figure, save
@@ -80,7 +80,7 @@ def harden(
     folder = folder_to_make(out)
     if kind not in KINDS:
         raise InputError(f"there is nothing called '{kind}'", "--kind", closest(kind, KINDS))
-    found = run(
+    found = hardware_study(
         kind,
         task_of(task, quick, states),
         seeds_of(seeds),
@@ -151,13 +151,12 @@ def study(
     Pulse trains are simulated by finite elements on Dask, alpha and beta fitted, and a network is
     trained where that cell can put it. Goes on where it was stopped.
     """
-    from ddk.studies.device import Plan
-    from ddk.studies.device import study as run
+    from ddk.studies.device import Plan, device_study
     from ddkbase.files import write_bytes
     from network.plots.hardware import save, study_figure
 
     folder = folder_to_make(out)
-    found = run(
+    found = device_study(
         parameter,
         names_of(values, "VALUES") or [],
         task_of(task, quick, states),

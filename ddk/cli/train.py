@@ -102,13 +102,11 @@ def train(
     import dataclasses
 
     from ddk.cli.entries import result_entries
-    from ddk.studies import result_folder
-    from ddk.studies.experiment import run
-    from ddk.studies.mode_training import check_mode, hardware_of, run_in_mode
-    from ddk.studies.report import figures
+    from ddk.studies.experiment import check_mode, hardware_of, run, run_in_mode
+    from ddk.studies.result import check_free, write_run
 
     path = folder_to_make(out)
-    result_folder.check_free(path, overwrite)
+    check_free(path, overwrite)
     options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
     if readout is not None:
         options["readout"] = _readout(readout)
@@ -127,7 +125,7 @@ def train(
         names = ", ".join(f"--{n}" for n in options)
         raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
     if device is not None:
-        from ddk.studies.device_table import simulated_table
+        from ddk.studies.device import simulated_table
 
         found = simulated_table(progress=output.say)
     more: dict[str, str] = {}
@@ -150,11 +148,11 @@ def train(
             progress=output.say,
         )
     if found is not None:
-        from ddk.studies.device_table import settings_words
+        from ddk.studies.evaluation import pulse_settings
 
-        more |= settings_words(found, result)
-    output.pairs({**figures(result), **more})
-    written = result_folder.write(
+        more |= pulse_settings(found, result)
+    output.pairs({**result.texts(), **more})
+    written = write_run(
         task, result, path, overwrite=overwrite, more=more, table=found if device else None
     )
     output.add(**result_entries(result), folder=written, units={"seconds": "s"})
@@ -184,12 +182,13 @@ def evaluate(
     device, which needs no labels.
     """
     from ddk.cli.entries import device_entries
-    from ddk.studies import result_folder
-    from ddk.studies.evaluate import on_devices, once_more
+    from ddk.studies.evaluation import evaluate as run
+    from ddk.studies.evaluation import evaluate_on_devices
+    from ddk.studies.result import read_run
 
-    trained = result_folder.read(path_of(model, "DIR", "folder"))
+    trained = read_run(path_of(model, "DIR", "folder"))
     found = read_table(table) if table is not None else None
-    again = once_more(trained, root)
+    again = run(trained, root)
     pairs = again.texts()
     output.add(
         task=trained.task.name,
@@ -200,7 +199,7 @@ def evaluate(
         held_out=again.fold.held_out,
     )
     if found is not None:
-        drawn = on_devices(trained, again.fold, found, draws, seed)
+        drawn = evaluate_on_devices(trained, again.fold, found, draws, seed)
         pairs |= drawn.texts()
         output.add(on_devices=device_entries(drawn))
     output.pairs(pairs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ddkbase.files import checksum
 
 if TYPE_CHECKING:
-    from ddk.studies.task import Task
+    from ddk.studies.tasks import Task
 
 __all__ = ["of_data"]
 

@@ -238,7 +238,7 @@ def minutes(seconds: float) -> str:
 
 def toolkit_version() -> str:
     """Version of the toolkit; empty where it was not installed but is only on the path."""
-    from ddk.studies.result_folder import versions
+    from ddk.studies.result import versions
 
     return versions().get("ddk-toolkit", "")
 

@@ -124,7 +124,7 @@ def _links(job: Job, found: Found) -> Html:
 
 
 def _origin(asked: Asked) -> Html:
-    from ddk.studies.result_folder import versions
+    from ddk.studies.result import versions
 
     told: dict[str, object] = {"command": html_page.code(asked.command)} if asked.command else {}
     told["versions"] = ", ".join(f"{name} {text}" for name, text in versions().items())

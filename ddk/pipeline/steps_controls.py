@@ -47,8 +47,13 @@ def controls_job(chain: Chain, table: TableSource, trainee: Trainee | None) -> J
     }
 
     def work(place: Place) -> Found:
-        from ddk.studies.compare import best_control, compare, comparison_rows, write_comparison
-        from ddk.studies.comparison_text import difference_words
+        from ddk.studies.comparison import (
+            best_control,
+            comparison_rows,
+            difference_note,
+            write_comparison,
+        )
+        from ddk.studies.runs import compare
 
         found_table = table.read(place) if on else None
         chosen = models
@@ -66,7 +71,7 @@ def controls_job(chain: Chain, table: TableSource, trainee: Trainee | None) -> J
         )  # fmt: skip
         write_comparison(found, folder)
         heads, rows = comparison_rows(found)
-        words = difference_words(found) if "ddk" in names else ""
+        words = difference_note(found) if "ddk" in names else ""
         told = {row[0]: f"{row[0]} {row[1]} %" for row in rows}
         control = best_control(found)
         key = [told[n] for n in (ON_TABLE, "ddk") if n in told][:1]

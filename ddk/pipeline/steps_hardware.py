@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ddk.pipeline.file import Chain
 from ddk.pipeline.job import Found, Job, Picture, Place, Rows
 from ddk.pipeline.steps_network import Trainee, data_settings
+from ddk.studies.hardware import ANEW, MODE_CASES
 from ddkbase.errors import InputError, closest
 from ddkbase.units import format_si
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compile_job", "hardware_job"]
 
+_CASES = ("software", "imprecise", f"imprecise{ANEW}", "imprecision-based", "hybrid")  # by default
 _LAYOUTS = ("separate", "packed", "joined", "compact")
 
 
@@ -27,8 +29,6 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
     InputError
         A case, model or chip that is not known; the table's noise without a table.
     """
-    from ddk.pipeline.modes import CASES, FIVE
-
     keys = chain.steps["hardware"]
     model = trainee.model(chain, "hardware")
     confined = bool(trainee.table) and model.layer == "ddk"
@@ -37,10 +37,12 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
     if noise == "table" and not confined:
         hint = "Add the step 'fit', or write 'article'"
         raise InputError("there is no table, or no DDK layer", keys.place("noise"), hint)
-    cases = keys.names("cases", FIVE)
+    cases = keys.names("cases", _CASES)
     for name in cases:
-        if name not in CASES:
-            raise InputError(f"unknown case '{name}'", keys.place("cases"), closest(name, CASES))
+        if name not in MODE_CASES:
+            raise InputError(
+                f"unknown case '{name}'", keys.place("cases"), closest(name, MODE_CASES)
+            )
     seeds = keys.seeds("seeds", 3)
     chip = _chip(chain, "hardware")
     settings = {
@@ -56,8 +58,7 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
     fixed = {name: value for name, value in settings.items() if name not in ("cases", "seeds")}
 
     def work(place: Place) -> Found:
-        from ddk.pipeline.modes import modes
-        from ddk.studies.hardware import table_rows
+        from ddk.studies.hardware import run_cases, table_rows
         from ddkbase.documents import write_json
         from network.hardware.settings import article
         from network.plots.hardware import bars_figure, save
@@ -68,7 +69,7 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
         hardware = article() if chip is None else chip.hardware()
         if noise == "table":
             hardware = dataclasses.replace(hardware, kinetics=None)
-        found = modes(
+        found = run_cases(
             trainee.task,
             model,
             cases,
@@ -78,7 +79,7 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
             {"kind": "modes of a pipeline", **fixed},
             table=table,
             root=trainee.root,
-            say=place.say,
+            progress=place.say,
         )
         heads, rows = table_rows(found)
         write_json({"heads": heads, "rows": rows}, place.folder / "table.json", overwrite=True)
@@ -135,7 +136,7 @@ def compile_job(chain: Chain, trainee: Trainee) -> Job:
     }
 
     def work(place: Place) -> Found:
-        from ddk.studies.result_folder import MODEL
+        from ddk.studies.result import MODEL
         from network.hardware.chip.compiler import compile_network, placement_cost
         from network.hardware.chip.cost import cost_rows, writing
         from network.hardware.chip.folder import write_folder

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ddk.studies.folds import Material
     from ddk.studies.models import Model
     from ddk.studies.result import Result
-    from ddk.studies.task import Task
+    from ddk.studies.tasks import Task
 
 __all__ = ["Trainee", "data_settings", "network_job", "on_table", "root_of", "task_of"]
 
@@ -154,30 +154,28 @@ def _train(
     material: Material,
 ) -> tuple[Result, dict[str, str]]:
     """Train one model, unless an earlier run has done it; its result and figures."""
-    from ddk.studies import result_folder
-    from ddk.studies.device_table import settings_words
-    from ddk.studies.evaluate import on_devices
+    from ddk.studies.evaluation import evaluate_on_devices, pulse_settings
     from ddk.studies.experiment import run
-    from ddk.studies.result import Result
+    from ddk.studies.result import METRICS, Result, read_run, write_run
     from ddkbase.documents import read_json
 
     folder = place.folder / model.name
     task, seed = trainee.task, trainee.seed
-    if not (folder / result_folder.METRICS).exists():
+    if not (folder / METRICS).exists():
         place.say(f"{model.name} learns")
         told = model if table is None else on_table(model, table)
         result = run(task, told, seed, material=material)
-        more = {} if table is None else settings_words(table, result)
+        more = {} if table is None else pulse_settings(table, result)
         _draw(result, place.folder, model.name)
-        result_folder.write(task, result, folder, more=more)
-    where = folder / result_folder.METRICS
+        write_run(task, result, folder, more=more)
+    where = folder / METRICS
     result = Result.from_json(read_json(where), str(where))
     figures = _figures(result)
     if table is not None:
-        trained = result_folder.read(folder)
-        figures |= settings_words(table, dataclasses.replace(result, network=trained.network))
+        trained = read_run(folder)
+        figures |= pulse_settings(table, dataclasses.replace(result, network=trained.network))
         fold = list(material.folds(seed, model.data, model.cut))[-1]
-        on = on_devices(trained, fold, table, draws, seed).texts()
+        on = evaluate_on_devices(trained, fold, table, draws, seed).texts()
         figures |= {_ON_DEVICES.get(name, f"accuracy {name}"): text for name, text in on.items()}
     return result, figures
 
@@ -202,9 +200,7 @@ def _draw(result: Result, folder: Path, name: str) -> None:
 
 def _figures(result: Result) -> dict[str, str]:
     """What matters of a result, its accuracy first."""
-    from ddk.studies.report import figures
-
-    shown = figures(result)
+    shown = result.texts()
     for key in ("model", "features of one decision", "time", "task"):
         shown.pop(key, None)
     return {"test accuracy": f"{100 * result.accuracy:.1f} %", **shown}
@@ -230,8 +226,7 @@ def task_of(chain: Chain, step: str) -> Task:
     StorageError
         The folder holds nothing that is known.
     """
-    from ddk.studies.task_folder import folder_task
-    from ddk.studies.tasks import TASKS, get_task
+    from ddk.studies.tasks import TASKS, folder_task, get_task
 
     keys = chain.steps[step]
     text = keys.text("task", _TASK) or _TASK

@@ -1,37 +1,63 @@
-"""Finished runs as one dataset on (model, seed), and its file."""
+"""Finished runs as one dataset on (model, seed), with its table and its report.
+
+In the record ``NetworkComparison`` NaN stands where a run failed, in ``r`` where there is no DDK
+layer, and in ``vote_accuracy`` where nothing is voted on. The table gives means, deviations, and
+which differences are clear.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from ddk.studies.comparison_schema import COMPARISON
-from ddk.studies.models import Model
+from ddk.studies.models import LAYERS, Model
+from ddk.studies.plots import comparison_figure, save
 from ddk.studies.result import Result
-from ddk.studies.task import SplitPlan, Task
+from ddk.studies.tasks import SplitPlan, Task
+from ddkbase import html, records
+from ddkbase.errors import DDKError
+from ddkbase.files import write_bytes
+from ddkbase.records import SCHEMAS, Schema, VariableSpec
+from network.model import metrics
 
-if TYPE_CHECKING:
-    import xarray as xr
+__all__ = [
+    "COMPARISON",
+    "best_control",
+    "comparison_rows",
+    "difference_note",
+    "markdown",
+    "markdown_table",
+    "overlap",
+    "percent",
+    "read_comparison",
+    "report_text",
+    "result_of",
+    "tabulate",
+    "write_comparison",
+]
 
-__all__ = ["overlap", "read_comparison", "result_of", "tabulate"]
+COMPARISON = "NetworkComparison"
 
+_RUN, _MODEL = ("model", "seed"), ("model",)
+#: of each run: unit and long name
 _PER_RUN = {
-    "accuracy": "accuracy on the test part",
-    "decision_accuracy": "accuracy of single decisions on the test part",
-    "vote_accuracy": "accuracy of votes on the test part",
-    "validation_accuracy": "accuracy on the validation part",
-    "validation_cross_entropy": "cross-entropy of single decisions on the validation part",
-    "train_accuracy": "accuracy of single decisions on the training part",
-    "macro_f1": "mean F1 of the classes on the test part",
-    "cross_entropy": "cross-entropy of the decisions on the test part",
-    "r": "smallest alpha/(beta x_max)^2",
-    "seconds": "time of training and testing",
+    "accuracy": ("1", "accuracy on the test part"),
+    "decision_accuracy": ("1", "accuracy of single decisions on the test part"),
+    "vote_accuracy": ("1", "accuracy of votes on the test part"),
+    "validation_accuracy": ("1", "accuracy on the validation part"),
+    "validation_cross_entropy": ("nat", "cross-entropy of single decisions on the validation part"),
+    "train_accuracy": ("1", "accuracy of single decisions on the training part"),
+    "macro_f1": ("1", "mean F1 of the classes on the test part"),
+    "cross_entropy": ("nat", "cross-entropy of the decisions on the test part"),
+    "r": ("1", "smallest alpha/(beta x_max)^2"),
+    "seconds": ("s", "time of training and testing"),
 }
-_UNITS = {"cross_entropy": "nat", "validation_cross_entropy": "nat", "seconds": "s"}
 _PER_MODEL = {
     "parameters": "trained parameters",
     "macs": "multiply-accumulate operations of one decision",
@@ -39,11 +65,38 @@ _PER_MODEL = {
 }
 
 
+def _check(ds: xr.Dataset) -> str | None:
+    lost = ds["failed"].values.astype(str) != ""
+    if (np.isnan(ds["accuracy"].values) != lost).any():
+        return "'accuracy' is missing where 'failed' says that nothing failed, or the other way"
+    return None
+
+
+SCHEMAS[COMPARISON, 1] = Schema(
+    name=COMPARISON,
+    version=1,
+    variables={
+        "model": VariableSpec(_MODEL, "1", "OUT"),
+        "seed": VariableSpec(("seed",), "1", "iu"),
+        "model_title": VariableSpec(_MODEL, "1", "OUT"),
+        "failed": VariableSpec(_RUN, "1", "OUT"),
+        **{
+            name: VariableSpec(_RUN, units, "f", "anywhere")
+            for name, (units, _) in _PER_RUN.items()
+        },
+        **{n: VariableSpec(_MODEL, "1", "iu") for n in _PER_MODEL},
+    },
+    attrs=("title", "task", "vote", "headline", "protocol", "article"),
+    json_attrs=("task_json", "models_json"),
+    check=_check,
+)
+
+
 def tabulate(
     task: Task,
     models: Sequence[Model],
     seeds: Sequence[int],
-    found: Mapping[tuple[str, int], Mapping[str, Any]],
+    outcomes: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> xr.Dataset:
     """A dataset of finished runs.
 
@@ -55,65 +108,46 @@ def tabulate(
         The models that were run.
     seeds : sequence of int
         The seeds that were run.
-    found : mapping of tuple of (str, int) to mapping
-        By name of the model and seed, what `ddk.studies.compare.run_all` gave.
+    outcomes : mapping of tuple of (str, int) to mapping
+        By name of the model and seed, what `ddk.studies.runs.run_all` gave.
 
     Returns
     -------
     xarray.Dataset
-        A dataset on (model, seed), `ddk.studies.comparison_schema`.
+        A dataset on (model, seed).
 
     Raises
     ------
     StorageError
         A run is damaged.
     """
-    import xarray as xr
-
     shape = (len(models), len(seeds))
     values = {name: np.full(shape, np.nan) for name in _PER_RUN}
     sizes = {name: np.zeros(len(models), dtype=np.int64) for name in _PER_MODEL}
     failed = np.full(shape, "", dtype=object)
     for i, model in enumerate(models):
         for j, seed in enumerate(seeds):
-            outcome = found[model.name, int(seed)]
+            outcome = outcomes[model.name, int(seed)]
             if "failed" in outcome:
                 failed[i, j] = str(outcome["failed"])
                 continue
             result = result_of(outcome, f"{model.name}, seed {seed}")
-            chosen = result.first("test")
-            row = {
-                "accuracy": result.accuracy,
-                "decision_accuracy": result.test["accuracy"],
-                "vote_accuracy": result.test_vote.get("accuracy", np.nan),
-                "validation_accuracy": result.validation_accuracy,
-                "validation_cross_entropy": result.validation["cross_entropy"],
-                "train_accuracy": result.train_accuracy,
-                "macro_f1": chosen["macro_f1"],
-                "cross_entropy": chosen["cross_entropy"],
-                "r": np.nan if result.r is None else result.r,
-                "seconds": result.seconds,
-            }
-            for name, value in row.items():
+            for name, value in _figures(result).items():
                 values[name][i, j] = value
             for name in _PER_MODEL:
                 sizes[name][i] = getattr(result, name)
-
-    def told(units: str, words: str) -> dict[str, str]:
-        return {"units": units, "long_name": words}
-
+    label = records.label
     variables: dict[str, Any] = {
-        name: (("model", "seed"), values[name], told(_UNITS.get(name, "1"), words))
-        for name, words in _PER_RUN.items()
+        name: label(values[name], _RUN, units, long_name)
+        for name, (units, long_name) in _PER_RUN.items()
     }
-    variables |= {
-        name: ("model", sizes[name], told("1", words)) for name, words in _PER_MODEL.items()
-    }
-    variables["failed"] = (("model", "seed"), failed.astype(str), told("1", "why a run failed"))
-    variables["model_title"] = ("model", [m.title for m in models], told("1", "model in words"))
+    variables |= {n: label(sizes[n], "model", "1", long) for n, long in _PER_MODEL.items()}
+    variables["failed"] = label(failed.astype(str), _RUN, "1", "why a run failed")
+    titles = np.array([m.title for m in models])
+    variables["model_title"] = label(titles, "model", "1", "model in words")
     coords = {
-        "model": ("model", [m.name for m in models], told("1", "model")),
-        "seed": ("seed", np.asarray(seeds, dtype=np.int64), told("1", "seed")),
+        "model": label(np.array([m.name for m in models]), "model", "1", "model"),
+        "seed": label(np.asarray(seeds, dtype=np.int64), "seed", "1", "seed"),
     }
     attrs = {
         "schema": COMPARISON,
@@ -130,6 +164,23 @@ def tabulate(
     return xr.Dataset(variables, coords, attrs)
 
 
+def _figures(result: Result) -> dict[str, float]:
+    """The variables of one run."""
+    first = result.first("test")
+    return {
+        "accuracy": result.accuracy,
+        "decision_accuracy": result.test["accuracy"],
+        "vote_accuracy": result.test_vote.get("accuracy", np.nan),
+        "validation_accuracy": result.validation_accuracy,
+        "validation_cross_entropy": result.validation["cross_entropy"],
+        "train_accuracy": result.train_accuracy,
+        "macro_f1": first["macro_f1"],
+        "cross_entropy": first["cross_entropy"],
+        "r": np.nan if result.r is None else result.r,
+        "seconds": result.seconds,
+    }
+
+
 def result_of(outcome: Mapping[str, Any], where: str = "result") -> Result:
     """The result of a run that did not fail. Raises StorageError if it is damaged."""
     return Result.from_json({k: v for k, v in outcome.items() if k != "key"}, where)
@@ -142,6 +193,177 @@ def overlap(ds: xr.Dataset) -> float:
 
 def read_comparison(path: str | os.PathLike[str]) -> xr.Dataset:
     """Read a comparison that `write_comparison` wrote. Raises StorageError."""
-    from ddkbase import records
-
     return records.read(path, COMPARISON)
+
+
+def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write comparison.nc, .md, .png and report.html into the folder, each whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    folder = Path(folder)
+    texts = {"comparison.md": markdown(ds), "report.html": report_text(ds)}
+    paths = [records.write(ds, folder / "comparison.nc", overwrite=True)]
+    for name, text in texts.items():
+        paths.append(write_bytes(folder / name, text.encode("utf-8"), overwrite=True))
+    paths.append(save(comparison_figure(ds), folder / "comparison.png", overwrite=True))
+    return paths
+
+
+def report_text(ds: xr.Dataset) -> str:
+    """The report of a comparison as HTML."""
+    heads, rows = comparison_rows(ds)
+    seeds = ds.sizes["seed"]
+    body = [
+        str(ds.attrs["protocol"]),
+        f"{seeds} seed{'s' if seeds > 1 else ''}; last epoch; mean ± standard deviation.",
+        html.table(heads, rows, numbers=True),
+    ]
+    if "ddk" in ds["model"].values:
+        body.append(difference_note(ds))
+    best = best_control(ds)
+    if best is not None:
+        body.append(
+            f"Best control on the test part: {best}. The best of several that was "
+            "chosen there looks a little better than it is."
+        )
+    if ds.attrs["article"]:
+        body.append(f"The article reports {ds.attrs['article']}.")
+    body.append(html.image(comparison_figure(ds), "accuracy of every seed"))
+    lost = [
+        [f"{m}, seed {s}", str(ds["failed"].sel(model=m, seed=s).item())]
+        for m in ds["model"].values
+        for s in ds["seed"].values
+        if str(ds["failed"].sel(model=m, seed=s).item())
+    ]
+    if lost:
+        body.append(html.section("Failed runs", html.table((), lost)))
+    titles = list(zip(ds["model"].values, ds["model_title"].values, strict=True))
+    body.append(html.section("Models", html.table((), titles)))
+    settings = json.dumps(json.loads(ds.attrs["task_json"]), ensure_ascii=False)
+    body.append(html.section("Settings", html.values({"task": html.code(settings)})))
+    return html.page(str(ds.attrs["title"]), body)
+
+
+#: what is not a control: the layers under test
+_OURS = ("ddk",)
+_SIZES = ("parameters", "macs", "features")
+
+
+def best_control(ds: xr.Dataset) -> str | None:
+    """The control (same classifier, another layer) with the highest mean accuracy, or None."""
+    names = [str(n) for n in ds["model"].values if n in LAYERS and not str(n).startswith(_OURS)]
+    means = {n: _mean(ds["accuracy"].sel(model=n).values) for n in names}
+    means = {n: m for n, m in means.items() if np.isfinite(m)}
+    return max(means, key=lambda n: means[n]) if means else None
+
+
+def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Headings and texts: a row a model, accuracies in per cent.
+
+    "DDK minus it" is the mean difference within the seeds and its standard error, with "=" where
+    zero is within the 95 % interval; see `difference_note`.
+    """
+    voted, single = bool(ds.attrs["vote"]), ds.attrs["headline"] == "decision"
+    told = f"vote over {ds.attrs['vote']}s"
+    other = f"with {told}" if single else "without vote"
+    second = "vote_accuracy" if single else "decision_accuracy"
+    heads = ["model", "accuracy (%)", "worst", "validation"]
+    heads += [other] if voted else []
+    heads += ["DDK minus it", *([f"DDK minus it, {other}"] if voted else [])]
+    heads += ["parameters", "MACs", "features", "s/run"]
+    rows = []
+    shown = ["accuracy", *([second] if voted else [])]
+    ours = {}
+    if "ddk" in ds["model"].values:
+        ours = {key: ds[key].sel(model="ddk").values for key in shown}
+    for name in map(str, ds["model"].values):
+        one = ds.sel(model=name)
+        reached = one["accuracy"].values
+        lost = int(np.sum(one["failed"].values != ""))
+        row = [
+            name,
+            _spread(reached) + (f", {lost} failed" if lost else ""),
+            percent(np.nanmin(reached)) if np.isfinite(reached).any() else "–",
+            percent(_mean(one["validation_accuracy"].values)),
+        ]
+        if voted:
+            row.append(_spread(one[second].values))
+        for key in shown:
+            alone = not ours or name == "ddk"
+            row.append("" if alone else _against(ours[key], one[key].values, overlap(ds)))
+        row += [f"{int(one[n]):,}" if int(one[n]) else "–" for n in _SIZES]
+        rows.append([*row, _seconds(_mean(one["seconds"].values))])
+    return heads, rows
+
+
+def markdown(ds: xr.Dataset) -> str:
+    """The table of `comparison_rows` in Markdown, below it the protocol and what "=" means."""
+    heads, rows = comparison_rows(ds)
+    lines = markdown_table(heads, rows)
+    seeds = ds.sizes["seed"]
+    words = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, last epoch, mean ± "
+    words += f"standard deviation. {ds.attrs['protocol']}"
+    if ds.attrs["article"]:
+        words += f" The article: {ds.attrs['article']}."
+    told = [difference_note(ds), ""] if "ddk" in ds["model"].values else []
+    return "\n".join([*lines, "", words, "", *told])
+
+
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown, its numbers flush right."""
+    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def difference_note(ds: xr.Dataset) -> str:
+    """What "DDK minus it" and "=" in the table mean, and what the interval covers."""
+    words = (
+        "“DDK minus it”: mean of the differences within the seeds ± its standard error; “=” where "
+        "zero is within the 95 % interval (Student's t"
+    )
+    if overlap(ds):
+        return words + (
+            "; the seeds draw their parts from one set, so the error has the correction of Nadeau "
+            "and Bengio for parts that overlap)."
+        )
+    return words + (
+        "). The test part is given: the interval covers the start, the batches and the validation "
+        "part, not the choice of the test samples."
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    good = values[np.isfinite(values)]
+    return float(good.mean()) if good.size else float("nan")
+
+
+def percent(value: float) -> str:
+    """A share in per cent with one decimal; a dash for NaN."""
+    return f"{100 * value:.1f}" if np.isfinite(value) else "–"
+
+
+def _spread(values: np.ndarray) -> str:
+    good = values[np.isfinite(values)]
+    if good.size < 2:
+        return percent(_mean(values))
+    return f"{percent(_mean(values))} ± {100 * good.std(ddof=1):.1f}"
+
+
+def _seconds(value: float) -> str:
+    return "–" if not np.isfinite(value) else f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def _against(ours: np.ndarray, other: np.ndarray, shared: float) -> str:
+    try:
+        found = metrics.difference(ours, other, overlap=shared)
+    except DDKError:
+        return "–"
+    mean = f"{round(100 * found.mean, 1) + 0.0:+.1f}"  # no -0.0
+    if not np.isfinite(found.error):
+        return mean
+    sign = "" if found.clear else " ="
+    return f"{mean} ± {100 * found.error:.1f}{sign}"

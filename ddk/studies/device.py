@@ -8,29 +8,33 @@ folder; a study that was stopped goes on.
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from ddk.studies.folds import Material
+import devicephys
+from compact.table.table import AlphaBetaTable
+from ddk.studies.evaluation import share_of_good_cells
+from ddk.studies.experiment import training_options
+from ddk.studies.folds import Fold, Material
+from ddk.studies.models import build, get_model
 from ddk.studies.result_store import ResultStore
-from ddk.studies.study_figures import figures
-from ddk.studies.task import Task
-from ddkbase.errors import DDKError, InputError, shorten
+from ddk.studies.tasks import Task
+from ddkbase.errors import DDKError, InputError, SolverError, shorten
+from ddkbase.records import label
 from ddkbase.units import to_si
+from devicephys import campaign as campaigns
+from network.hardware.cells.kinetics_noise import TableKinetics
+from network.hardware.harden import Tuning, harden
 from network.hardware.settings import Hardware, article
+from network.model.files import copy_network
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from compact.table.table import AlphaBetaTable
-
-__all__ = ["PARAMETERS", "Plan", "study"]
+__all__ = ["PARAMETERS", "Plan", "device_study", "simulated_table"]
 
 PARAMETERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "thickness": (("layers.HfOx.thickness", "filament.height"), "m", "HfOx thickness"),
@@ -52,6 +56,12 @@ _FIGURES = {
     "alpha": ("1", "alpha of the network"),
     "beta": ("1", "beta of the network"),
 }
+
+
+DEVICE = "tin-taox-hfox-tin"
+# From 2.5 V on the first pulse does the whole RESET of the shipped cell, so the grid stays below.
+AMPLITUDES = ("-2 V", "-2.2 V")
+WIDTHS = ("20 ns", "50 ns", "100 ns")
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ class Plan:
         """The campaign of one value, as `devicephys.campaign.Campaign.from_mapping` takes it."""
         paths = _parameter(parameter)[0]
         widths = [value] if parameter == "pulse-width" else list(self.widths)
-        told: dict[str, Any] = {
+        campaign: dict[str, Any] = {
             "name": "device-study",
             "device": self.device,
             "preset": self.preset,
@@ -117,11 +127,11 @@ class Plan:
             "seed": self.seed,
         }
         if paths:
-            told["set"] = dict.fromkeys(paths, value)
-        return told
+            campaign["set"] = dict.fromkeys(paths, value)
+        return campaign
 
 
-def study(
+def device_study(
     parameter: str,
     values: Sequence[str],
     task: Task,
@@ -182,20 +192,20 @@ def study(
         The folder belongs to another study.
     """
     plan = plan or Plan()
-    _, unit, words = _parameter(parameter)
+    _, unit, title = _parameter(parameter)
     numbers = [to_si(v, unit, parameter) if unit else float(k) for k, v in enumerate(values)]
     if not numbers or len(set(numbers)) != len(numbers):
         raise InputError("the values are not all different", parameter, "Give one or more")
     say = progress or (lambda _: None)
-    h = article(kinetics=None) if hardware is None else hardware
+    hardware = article(kinetics=None) if hardware is None else hardware
     folder = Path(folder)
     request = {
         "parameter": parameter,
         "plan": {k: list(v) if isinstance(v, tuple) else v for k, v in vars(plan).items()},
         "task": task.settings(),
-        "hardware": repr(h),
+        "hardware": hardware,
     }
-    found = {name: np.full((len(values), len(seeds)), np.nan) for name in _FIGURES}
+    outcomes = {name: np.full((len(values), len(seeds)), np.nan) for name in _FIGURES}
     reasons = [""] * len(values)
     material = Material(task, root)
     with ResultStore.open(folder, request) as store:
@@ -203,8 +213,8 @@ def study(
             table: AlphaBetaTable | None = None
             for j, seed in enumerate(seeds):
                 key = f"{_key(parameter)}-{_key(value)}-s{seed}"
-                kept = store.get(key)
-                if kept is None:
+                figures = store.get(key)
+                if figures is None:
                     try:
                         if table is None:
                             path = folder / f"{_key(parameter)}-{_key(value)}.zarr"
@@ -212,17 +222,17 @@ def study(
                             campaign = plan.campaign(parameter, value)
                             table, energies = _table(campaign, path, options, simulate, say)
                         fold = next(iter(material.folds(seed)))
-                        kept = figures(task, fold, table, energies, h, plan.margin, seed)
+                        figures = _figures(task, fold, table, energies, hardware, plan.margin, seed)
                     except DDKError as error:
                         if not _about_cell(error):
                             raise
-                        kept = {"reason": str(error)}
-                    store.keep(key, kept)
-                reasons[i] = str(kept.get("reason", reasons[i]))
+                        figures = {"reason": str(error)}
+                    store.keep(key, figures)
+                reasons[i] = str(figures.get("reason", reasons[i]))
                 for name in _FIGURES:
-                    found[name][i, j] = kept.get(name, np.nan)
-                say(f"{words} {value}, seed {seed}: {_words(kept)}")
-    return _dataset(parameter, unit or "1", words, values, numbers, list(seeds), found, reasons)
+                    outcomes[name][i, j] = figures.get(name, np.nan)
+                say(f"{title} {value}, seed {seed}: {_line(figures)}")
+    return _dataset(parameter, unit or "1", title, values, numbers, list(seeds), outcomes, reasons)
 
 
 def _parameter(name: str) -> tuple[tuple[str, ...], str, str]:
@@ -238,20 +248,20 @@ def _parameter(name: str) -> tuple[tuple[str, ...], str, str]:
 
 
 def _table(
-    told: dict[str, Any], path: Path, options: dict[str, Any], simulate: Any, say: Any
+    campaign: Mapping[str, Any],
+    path: Path,
+    options: Mapping[str, Any],
+    simulate: Any,
+    say: Callable[[str], None],
 ) -> tuple[AlphaBetaTable, xr.DataArray]:
-    from compact.table.table import AlphaBetaTable
-
-    campaigns: Any = importlib.import_module("devicephys.campaign")
     outcome = campaigns.run(
-        campaigns.Campaign.from_mapping(told), path, simulate=simulate, **options
+        campaigns.Campaign.from_mapping(campaign), path, simulate=simulate, **options
     )
     say(f"{path.name}: {outcome.done} trains simulated, {outcome.failed} failed")
     table = AlphaBetaTable.fit(path, integrator="implicit")
     with campaigns.open_store(path) as ds:
         energy = ds["energy"].mean([d for d in ds["energy"].dims if d in _ALONG]).load()
-    target = path.with_suffix(".table.nc")
-    table.write(target, overwrite=True)
+    table.write(path.with_suffix(".table.nc"), overwrite=True)
     return table, energy
 
 
@@ -260,42 +270,157 @@ _ALONG = ("pulse", "cycle", "device", "initial_resistance")
 
 def _about_cell(error: DDKError) -> bool:
     """Whether an error says something of the cell, and not of the installation or the files."""
-    from ddkbase.errors import SolverError
-
     return isinstance(error, InputError | SolverError)
 
 
-def _words(kept: dict[str, Any]) -> str:
-    if kept.get("reason"):
-        return str(kept["reason"])
-    share = ", ".join(f"{n} {100 * kept[n]:.1f} %" for n in ("software", "chip", "yielded"))
-    return f"{share}, {kept['energy']:.3g} J"
+def _line(figures: Mapping[str, Any]) -> str:
+    if figures.get("reason"):
+        return str(figures["reason"])
+    share = ", ".join(f"{n} {100 * figures[n]:.1f} %" for n in ("software", "chip", "yielded"))
+    return f"{share}, {figures['energy']:.3g} J"
 
 
 def _key(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "+-." else "_" for c in text.lower().strip())
-    return kept.strip("_.-+") or "value"
+    plain = "".join(c if c.isalnum() or c in "+-." else "_" for c in text.lower().strip())
+    return plain.strip("_.-+") or "value"
 
 
 def _dataset(
     parameter: str,
     unit: str,
-    words: str,
+    title: str,
     values: Sequence[str],
     numbers: list[float],
     seeds: list[int],
-    found: dict[str, np.ndarray],
+    outcomes: dict[str, np.ndarray],
     reasons: list[str],
 ) -> xr.Dataset:
-    import xarray as xr
-
-    from ddkbase.records import label
-
-    data = {n: label(found[n], ("value", "seed"), *_FIGURES[n]) for n in _FIGURES}
+    data = {n: label(outcomes[n], ("value", "seed"), *_FIGURES[n]) for n in _FIGURES}
     data["text"] = label(np.array(list(values)), "value", "1", "Value as given")
     data["reason"] = label(np.array(reasons), "value", "1", "Why there is no number")
     coords = {
-        "value": label(np.array(numbers), "value", unit, words[:1].upper() + words[1:]),
+        "value": label(np.array(numbers), "value", unit, title[:1].upper() + title[1:]),
         "seed": label(np.array(seeds), "seed", "1", "Seed of split, start and chip"),
     }
     return xr.Dataset(data, coords, {"parameter": parameter})
+
+
+def _figures(
+    task: Task,
+    fold: Fold,
+    table: AlphaBetaTable,
+    energies: xr.DataArray,
+    hardware: Hardware,
+    margin: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Figures of one cell on one task: trained where it can be put, tuned on a chip of such cells.
+
+    Parameters
+    ----------
+    task : Task
+        What is learnt.
+    fold : Fold
+        One division of its data.
+    table : AlphaBetaTable
+        Alpha and beta of the simulated cells.
+    energies : xarray.DataArray, J
+        Energies of a pulse on (amplitude, width).
+    hardware : Hardware
+        Hardware of the classifier.
+    margin : float
+        A cell is good if its accuracy is at most so much below that in software.
+    seed : int
+        Seed of start and chip.
+    """
+    network = build(task, get_model("ddk"), fold.shape, len(fold.classes), seed)
+    x, y = fold.train.x, fold.train.y
+    off_chip = {**training_options(task, seed), "table": table}
+    plain = harden(network, x, y, mode="software", **off_chip)
+    rng = np.random.default_rng([seed, 5])
+    software = plain.accuracy(fold.test.x, fold.test.y, rng)
+    chip = harden(
+        copy_network(network),
+        x,
+        y,
+        mode="hybrid",
+        hardware=hardware,
+        chip=seed,
+        reestimate=True,
+        trained=True,
+        tuning=Tuning(samples=4096),
+        **off_chip,
+    )
+    alpha, beta = (float(np.mean(v)) for v in next(iter(network.kinetics().values())))
+    kinetics = TableKinetics(table)
+    at = kinetics.setting(alpha, beta)[0].at
+    nearest = energies.sel(amplitude=at.amplitude, width=at.width, method="nearest")
+    steps = int(np.prod(fold.shape))
+    return {
+        "software": software,
+        "chip": chip.accuracy(fold.test.x, fold.test.y, rng),
+        "energy": steps * float(nearest.squeeze()),
+        "yielded": share_of_good_cells(network, fold, table, at, software - margin, rng),
+        "alpha": alpha,
+        "beta": beta,
+    }
+
+
+def simulated_table(
+    device: str = DEVICE,
+    *,
+    amplitudes: Sequence[str] = AMPLITUDES,
+    widths: Sequence[str] = WIDTHS,
+    initial_resistance: str = "6 kohm",
+    pulses: int = 50,
+    cycles: int = 2,
+    preset: str = "quick",
+    seed: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> AlphaBetaTable:
+    """Simulate pulse trains of a cell and fit alpha and beta: the table a network is shaped by.
+
+    Parameters
+    ----------
+    device : str, optional
+        Name of a device of the library, or a YAML file.
+    amplitudes, widths : sequence of str, optional
+        Pulses of the trains, every amplitude with every width.
+    initial_resistance : str, default "6 kohm"
+        Resistance before a train.
+    pulses : int, default 50
+        Number of pulses of a train.
+    cycles : int, default 2
+        Trains at each setting; each is of a cell drawn anew.
+    preset : str, default "quick"
+        How finely mesh and time are resolved.
+    seed : int, default 1
+        Seed of the cells.
+    progress : callable or None, optional
+        Called with a line of text for each train.
+
+    Raises
+    ------
+    InputError
+        A value makes no sense.
+    InstallationError
+        No finite-element stack.
+    SolverError
+        No time step succeeds.
+    """
+    cell, settings = devicephys.load_device(device), devicephys.Settings.preset(preset)
+    if cycles < 1:
+        raise InputError(f"{cycles} cycles", "cycles", "Use 1 or more")
+    trains = [(a, w, c) for a in amplitudes for w in widths for c in range(cycles)]
+    traces = []
+    for number, (amplitude, width, cycle) in enumerate(trains):
+        train = devicephys.PulseTrain(amplitude, width=width, count=pulses)
+        traces.append(
+            devicephys.simulate_pulses(
+                cell, train, settings, initial_resistance=initial_resistance, seed=seed, cycle=cycle
+            )
+        )
+        if progress is not None:
+            which = f"{amplitude}, {width}, cell {cycle}"
+            progress(f"[{number + 1}/{len(trains)}] {pulses} pulses of {which} simulated")
+    return AlphaBetaTable.fit(traces, integrator="implicit")

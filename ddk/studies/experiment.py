@@ -1,5 +1,10 @@
 """One run: a task, a model, a seed; trained to the last epoch, then tested once.
 
+`run` trains in floating point, `run_in_mode` for imprecise hardware.
+
+>>> result, lines = run_in_mode(task, "ddk", seed=0, mode="hybrid")
+>>> result.network.save("model.npz")
+
 What is reported is the last epoch, never the best one on the test part, and the validation part
 stands apart from it. (The article's code reports the best epoch on the test part.)
 """
@@ -14,15 +19,24 @@ from typing import Any
 
 import numpy as np
 
+from compact.table.table import AlphaBetaTable
 from ddk.studies.folds import Fold, Material, Part
-from ddk.studies.models import Model, build, get_model
+from ddk.studies.models import Model, build, get_model, train_method
 from ddk.studies.result import Result, Trained
-from ddk.studies.task import Task
-from ddk.studies.tasks import get_task
-from ddkbase.errors import InputError, SolverError
+from ddk.studies.result_store import identity
+from ddk.studies.tasks import Task, get_task
+from ddkbase.errors import InputError, SolverError, closest, shorten
+from network.hardware.chip.chip import load_chip
+from network.hardware.harden import MODES, harden
+from network.hardware.settings import Hardware, article
 from network.model import metrics
+from network.model.ddk_network import Network
+from network.model.files import copy_network
+from network.model.history import History
+from network.model.optimisers import Adam
+from network.model.trainer import train
 
-__all__ = ["Result", "Trained", "run", "train_fold"]
+__all__ = ["Result", "Trained", "check_mode", "hardware_of", "run", "run_in_mode", "train_fold"]
 
 Progress = Callable[[str], None]
 Trainer = Callable[[Task, Model, Fold, int, Progress | None], Trained]
@@ -82,7 +96,7 @@ def run(
         trained = (trainer or train_fold)(task, model, fold, seed, progress)
         folds.append(_Tested.of(trained, fold, task))
         if progress is not None and task.split.by == "leave-one-out":
-            progress(f"{fold.held_out} held out: {folds[-1].words()}")
+            progress(f"{fold.held_out} held out: {folds[-1].accuracy_text()}")
     return _together(task, model, seed, folds, time.perf_counter() - start)
 
 
@@ -97,34 +111,39 @@ def train_fold(
         The loss is not finite.
     """
     if not model.trains_here:
-        from ddk.studies.methods import train_method
-
         return train_method(task, model, fold, seed, progress)
-    from network.model.optimisers import Adam
-    from network.model.trainer import train
-
     network = build(task, model, fold.shape, len(fold.classes), seed)
-    told = task.training
     history = train(
         network,
         fold.train.x,
         fold.train.y,
         validation=(fold.validation.x, fold.validation.y),
-        epochs=told.epochs,
-        batch_size=told.batch_size,
-        optimiser=Adam(rate=told.rate, weight_decay=told.weight_decay),
-        schedule=told.schedule,
-        seed=seed,
         progress=None,
+        **training_options(task, seed),
     )
+    return _trained(task, network, fold, history)
+
+
+def training_options(task: Task, seed: int) -> dict[str, Any]:
+    """Arguments with which a network of a task is trained off the chip."""
+    training = task.training
+    return {
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "optimiser": Adam(rate=training.rate, weight_decay=training.weight_decay),
+        "schedule": training.schedule,
+        "seed": seed,
+    }
+
+
+def _trained(task: Task, network: Network, fold: Fold, history: History | None) -> Trained:
     count = network.count()
-    features = int(np.prod(network.layers[0].output_shape(fold.shape)))
     return Trained(
         predict=network.predict_proba,
         parameters=count.parameters,
         macs=count.macs,
-        features=features,
-        epochs=told.epochs,
+        features=int(np.prod(network.layers[0].output_shape(fold.shape))),
+        epochs=task.training.epochs,
         network=network,
         history=history,
     )
@@ -142,7 +161,7 @@ class _Tested:
 
     @classmethod
     def of(cls, trained: Trained, fold: Fold, task: Task) -> _Tested:
-        answers = [trained.predict(part.x) for part in (fold.test, fold.validation, fold.train)]
+        answers = [trained.predict(x) for x in (fold.test.x, fold.validation.x, fold.train.x)]
         if not all(np.isfinite(answer).all() for answer in answers):
             raise SolverError(
                 "the training ended in numbers that are not finite",
@@ -152,7 +171,7 @@ class _Tested:
         reached = metrics.accuracy(fold.train.y, answers[2].argmax(axis=1))
         return cls(trained, fold, answers[0], answers[1], reached)
 
-    def words(self) -> str:
+    def accuracy_text(self) -> str:
         return f"{100 * metrics.accuracy(self.fold.test.y, self.test.argmax(axis=1)):.1f} %"
 
 
@@ -160,27 +179,27 @@ def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds
     """The predictions of all folds as those of one test part."""
 
     def joined(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        parts: list[Part] = [getattr(f.fold, name) for f in folds]
+        held: list[Part] = [getattr(f.fold, name) for f in folds]
         # a validation sample may be in several folds, with a network of its own in each
-        ids = np.concatenate([p.item.astype(np.int64) + k * 10**9 for k, p in enumerate(parts)])
-        y = np.concatenate([p.y for p in parts])
+        ids = np.concatenate([p.item.astype(np.int64) + k * 10**9 for k, p in enumerate(held)])
+        y = np.concatenate([p.y for p in held])
         return np.concatenate([getattr(f, name) for f in folds]), y, ids
 
     classes = folds[0].fold.classes
-    found: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
     for name in ("test", "validation"):
         q, y, ids = joined(name)
-        found[name] = metrics.scores(y, q)
-        found[f"{name}_vote"] = {}
+        scores[name] = metrics.scores(y, q)
+        scores[f"{name}_vote"] = {}
         if task.vote:
             voted, true, _ = metrics.vote(q, y, ids)
-            found[f"{name}_vote"] = metrics.scores(true, voted)
+            scores[f"{name}_vote"] = metrics.scores(true, voted)
             if task.headline == "vote":
                 q, y = voted, true
         if name == "test":
             table = metrics.confusion(y, q.argmax(axis=1), classes)
     last = folds[-1]
-    alpha, beta, r, words = _kinetics(folds)
+    alpha, beta, r, meaning = _kinetics(folds)
     return Result(
         task=task.name,
         model=model.name,
@@ -197,7 +216,7 @@ def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds
         alpha=alpha,
         beta=beta,
         r=r,
-        r_words=words,
+        r_words=meaning,
         epochs=last.trained.epochs,
         samples=len(last.fold.train),
         seconds=round(seconds, 3),
@@ -205,7 +224,7 @@ def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds
         network=last.trained.network,
         history=last.trained.history,
         fold=last.fold,
-        **found,
+        **scores,
     )
 
 
@@ -214,7 +233,7 @@ def _kinetics(
 ) -> tuple[tuple[float, ...], tuple[float, ...], float | None, str]:
     """Ranges of alpha and beta over all folds, the smallest r, and what it means."""
     alphas, betas = [], []
-    smallest, words = None, ""
+    smallest, meaning = None, ""
     for tested in folds:
         network = tested.trained.network
         if network is None:
@@ -225,8 +244,157 @@ def _kinetics(
         for report in network.stability(tested.fold.train.x).values():
             r = float(np.min(report.r))
             if np.isfinite(r) and (smallest is None or r < smallest):
-                smallest, words = r, str(report)
+                smallest, meaning = r, str(report)
     if not alphas:
         return (), (), None, ""
     a, b = np.concatenate(alphas), np.concatenate(betas)
-    return (float(a.min()), float(a.max())), (float(b.min()), float(b.max())), smallest, words
+    return (float(a.min()), float(a.max())), (float(b.min()), float(b.max())), smallest, meaning
+
+
+def check_mode(mode: str, model: str) -> None:
+    """Refuse a mode or a model that this cannot train, before any data are read.
+
+    Raises
+    ------
+    InputError
+        No such mode, or a model that is not trained in NumPy.
+    """
+    if mode not in MODES:
+        raise InputError(f"unknown mode {shorten(mode)}", "--mode", closest(str(mode), MODES))
+    if not get_model(model).trains_here:
+        raise InputError(
+            f"model '{model}' is not trained here", "--mode", "Take ddk, or a control such as raw"
+        )
+
+
+def hardware_of(chip: str | None, table: AlphaBetaTable | None) -> Hardware:
+    """What the chip is like: of a preset or a file, else the article's; with a table, alpha and
+    beta scatter as its cells do.
+
+    Raises
+    ------
+    InputError
+        As `network.hardware.chip.chip.load_chip`.
+    StorageError
+        As `network.hardware.chip.chip.load_chip`.
+    """
+    hardware = article() if chip is None else load_chip(chip).hardware()
+    return hardware if table is None else dataclasses.replace(hardware, kinetics=None)
+
+
+def run_in_mode(
+    task: Task,
+    model: str,
+    seed: int,
+    mode: str,
+    *,
+    hardware: Hardware | None = None,
+    table: AlphaBetaTable | None = None,
+    root: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Result, dict[str, str]]:
+    """Train a network in one of the modes of `network.hardware.harden`, test it, and keep it.
+
+    Parameters
+    ----------
+    task : Task
+        As in `run`.
+    model : str
+        As in `run`.
+    seed : int
+        As in `run`; it draws the chip as well.
+    mode : str
+        One of `network.hardware.harden.MODES`.
+    hardware : Hardware or None, optional
+        What the chip is like; default: the article's.
+    table : AlphaBetaTable or None, optional
+        An `AlphaBetaTable` to whose pulses alpha and beta are confined.
+    root : str or None, optional
+        As in `run`.
+    options : mapping or None, optional
+        As in `run`.
+    progress : callable or None, optional
+        As in `run`.
+
+    Returns
+    -------
+    result : Result
+        The result, whose accuracies are those of the weights that are wanted, in floating point, as
+        `ddk-network evaluate` finds them again.
+    lines : dict of str to str
+        Lines that say what the chip makes of them.
+
+    Raises
+    ------
+    InputError
+        As `run` and `network.hardware.harden.harden`.
+    StorageError
+        As `run` and `network.hardware.harden.harden`.
+    SolverError
+        As `run` and `network.hardware.harden.harden`.
+    """
+    check_mode(mode, model)
+    hardware = hardware_of(None, table) if hardware is None else hardware
+    on_chip: list[tuple[float, float]] = []
+
+    def trainer(
+        task: Task, model: Model, fold: Fold, seed: int, progress: Progress | None
+    ) -> Trained:
+        trained, accuracies = _train_in_mode(
+            task, model, fold, seed, mode, hardware, table, progress
+        )
+        on_chip.append(accuracies)
+        return trained
+
+    result = run(task, model, seed, root=root, options=options, progress=progress, trainer=trainer)
+    lines = {"trained for hardware": mode}
+    purpose: dict[str, Any] = {"mode": mode, "hardware": identity(hardware)}
+    if mode != "software":
+        plain, anew = np.mean(on_chip, axis=0)
+        purpose |= {"chip": seed, "accuracy_on_chip": plain, "accuracy_statistics_anew": anew}
+        lines[f"on chip {seed}, single decisions"] = f"{100 * plain:.2f} %"
+        lines["with statistics taken anew"] = f"{100 * anew:.2f} %"
+    return dataclasses.replace(result, settings={**result.settings, "trained_for": purpose}), lines
+
+
+def _train_in_mode(
+    task: Task,
+    model: Model,
+    fold: Fold,
+    seed: int,
+    mode: str,
+    hardware: Hardware,
+    table: AlphaBetaTable | None,
+    progress: Progress | None,
+) -> tuple[Trained, tuple[float, float]]:
+    """The trained network of a fold; its accuracy on the chip, and with statistics of the chip."""
+    network = build(task, model, fold.shape, len(fold.classes), seed)
+
+    def report(what: str, event: Any) -> None:
+        if progress is not None and event.epoch == event.epochs:
+            progress(f"{what}: {event.epochs} epochs, loss {event.figures['loss']:.4g}")
+
+    outcome = harden(
+        network,
+        fold.train.x,
+        fold.train.y,
+        mode=mode,
+        hardware=hardware,
+        chip=seed,
+        table=table if network.kinetics() else None,
+        progress=report,
+        **training_options(task, seed),
+    )
+    x, y = fold.test.x, fold.test.y
+    plain = outcome.accuracy(x, y, np.random.default_rng([seed, 5]))
+    anew = plain
+    if outcome.realise is not None:
+        other = copy_network(network)
+        rng = np.random.default_rng([seed, 6])
+        some = np.sort(rng.permutation(len(fold.train))[:8192])
+        other.reestimate(fold.train.x[some], realise=outcome.realise, rng=rng)
+        answers = other.predict(x, realise=outcome.realise, rng=np.random.default_rng([seed, 5]))
+        anew = float(np.mean(answers == y))
+    network.release()
+    return _trained(task, network, fold, outcome.history), (plain, anew)

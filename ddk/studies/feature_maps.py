@@ -5,18 +5,30 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
 
+import devicephys
+from compact.table.table import AlphaBetaTable
+from ddk.studies.folds import Material
+from ddk.studies.plots import samples_figure, save
+from ddk.studies.tasks import Task
 from ddkbase.errors import InputError
+from ddkbase.files import write_bytes
+from ddkbase.picture_names import PICTURES, check_suffix
+from ddkbase.records import label
+from ddkbase.units import exact_text
+from network import features
+from network.ddk import kinetics as ddk
+from network.features.equation_map import labelled
+from network.features.table_map import fitted
+from network.features.voltage import AMPLITUDES, voltages
+from network.plots.features import map_fits_figure
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from ddk.studies.task import Task
-
-__all__ = ["make_maps", "write_fits", "write_maps"]
+__all__ = ["by_device", "make_maps", "write_fits", "write_maps"]
 
 #: what finite elements are asked for at most: a pulse takes a tenth of a second
 _PULSES = 8000
@@ -26,7 +38,7 @@ _FITS = ("fitted", "alpha", "beta", "residual")
 def make_maps(
     task: Task,
     how: str = "algorithm",
-    table: Any = None,
+    table: AlphaBetaTable | None = None,
     *,
     amplitude: tuple[str, str] | None = None,
     samples: int = 1,
@@ -48,7 +60,7 @@ def make_maps(
         An `AlphaBetaTable`, for "table" and "all".
     amplitude : pair of str or None, optional
         Amplitude of the pulses at x = 0 and x = 1. Default by finite elements:
-        `ddk.studies.device_map.AMPLITUDES`, with which the shipped cell goes down step by step; the
+        `network.features.AMPLITUDES`, with which the shipped cell goes down step by step; the
         article's ("-2 V", "-3 V") finish it with the first pulse. By a table: the table's ends.
     samples : int, default 1
         Number of samples of each class, drawn by the seed.
@@ -73,9 +85,6 @@ def make_maps(
     InputError
         A table is missing or of no use, a fit without finite elements, or too many pulses for them.
     """
-    from ddk.studies.folds import Material
-    from ddkbase.records import label
-
     if how != "all" and (how == "table") != (table is not None):
         hint = "Give --table" if table is None else "Use --how table"
         raise InputError(f"features by {how}", "--how, --table", hint)
@@ -86,11 +95,11 @@ def make_maps(
         task = dataclasses.replace(task, options=options)
     data = Material(task, root).dataset()
     rng = np.random.default_rng(seed)
-    chosen: list[int] = []
+    drawn: list[int] = []
     for k in range(len(data.classes)):
         of_class = np.flatnonzero(data.y == k)
-        chosen += rng.permutation(of_class)[:samples].tolist()
-    x = np.asarray(data.x[np.array(chosen)], dtype=float)
+        drawn += rng.permutation(of_class)[:samples].tolist()
+    x = np.asarray(data.x[np.array(drawn)], dtype=float)
     x = x.reshape(len(x), -1, x.shape[-1])
     ways = {"all": ("algorithm", *(("table",) if table else ()), "device")}.get(how, (how,))
     if "device" in ways and x[..., 0].size * x.shape[-1] > _PULSES:
@@ -100,80 +109,74 @@ def make_maps(
             f"Up to {_PULSES:,} pulses are simulated; take fewer samples or smaller data",
         )
     dims = ("sample", "row", "step")
-    found: dict[str, Any] = {"input": label(x, dims, "1", "input, 0 to 1")}
+    variables: dict[str, Any] = {"input": label(x, dims, "1", "input, 0 to 1")}
     methods = []
     for way in ways:
         name = way if how == "all" else "feature"
-        made = _made(x, way, table, amplitude, seed, fit, progress)
-        for key, (values, units, words) in made.values.items():
-            found[key or name] = label(values, dims[: values.ndim], units, words)
-        found[name].attrs["method"] = made.method
-        methods.append(made.method)
-    names = np.array([data.classes[int(k)] for k in data.y[chosen]])
-    found["class_name"] = label(names, "sample", "1", "class")
-    import xarray as xr
-
+        features_of = _features(x, way, table, amplitude, seed, fit, progress)
+        for key, (values, units, long_name) in features_of.values.items():
+            variables[key or name] = label(values, dims[: values.ndim], units, long_name)
+        variables[name].attrs["method"] = features_of.method
+        methods.append(features_of.method)
+    names = np.array([data.classes[int(k)] for k in data.y[drawn]])
+    variables["class_name"] = label(names, "sample", "1", "class")
     return xr.Dataset(
-        found,
+        variables,
         attrs={"title": data.name, "method": "; ".join(methods), "source": data.source},
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Made:
+class _Features:
     """Values, unit and name by variable, "" for the features themselves, and how they were made."""
 
     values: dict[str, tuple[np.ndarray, str, str]]
     method: str
 
 
-def _made(
+def _features(
     x: np.ndarray,
     how: str,
-    table: Any,
+    table: AlphaBetaTable | None,
     amplitude: tuple[str, str] | None,
     seed: int,
     fit: bool,
     progress: Callable[[str], None] | None,
-) -> _Made:
+) -> _Features:
     """The features of (samples, rows, steps) in one way."""
-    from ddk.studies.device_map import by_device
-    from network import features
-    from network.ddk import kinetics as ddk
-
     if how == "algorithm":
         y = ddk.forward(x, 0.7, 1.0, states="after")
-        return _Made({"": (y, "1", "state y")}, "Eq. (4), implicit step, alpha 0.7, beta 1")
+        return _Features({"": (y, "1", "state y")}, "Eq. (4), implicit step, alpha 0.7, beta 1")
     rows = x.reshape(-1, x.shape[-1])
     if how == "device":
         ends = features.AMPLITUDES if amplitude is None else amplitude
-        tell = None if progress is None else lambda k, n: progress(f"train {k} of {n}")
-        made = by_device(rows, fit=fit, amplitude=ends, progress=tell)
+        report = None if progress is None else lambda k, n: progress(f"train {k} of {n}")
+        maps = by_device(rows, fit=fit, amplitude=ends, progress=report)
     else:
+        assert table is not None  # checked by `make_maps`
         ends = _ends(table) if amplitude is None else amplitude
         drawn = (
             np.random.default_rng(seed)
             if max(table.dataset.sizes["cycle"], table.dataset.sizes["device"]) > 1
             else None
         )
-        made = features.by_table(rows, table, amplitude=ends, rng=drawn, **_middle(table))
+        maps = features.by_table(rows, table, amplitude=ends, rng=drawn, **_middle(table))
     values = {}
     for key in ("conductance", *_FITS):
-        if key in made and (key == "conductance" or how == "device"):
-            one = made[key]
-            shape = x.shape[: 1 + one.ndim]
-            told = (str(one.attrs["units"]), str(one.attrs["long_name"]))
-            values["" if key == "conductance" else key] = (one.values.reshape(shape), *told)
-    return _Made(values, f"{made.attrs.get('method', how)}, pulses of {ends[0]} to {ends[1]}")
+        if key in maps and (key == "conductance" or how == "device"):
+            array = maps[key].values.reshape(x.shape[: 1 + maps[key].ndim])
+            unit_and_name = (str(maps[key].attrs["units"]), str(maps[key].attrs["long_name"]))
+            values["" if key == "conductance" else key] = (array, *unit_and_name)
+    return _Features(values, f"{maps.attrs.get('method', how)}, pulses of {ends[0]} to {ends[1]}")
 
 
-def _ends(table: Any) -> tuple[str, str]:
+def _ends(table: AlphaBetaTable) -> tuple[str, str]:
     """The weakest and the strongest amplitude of a table, as text."""
     values = sorted((float(v) for v in table.dataset["amplitude"].values), key=abs)
     return f"{values[0]!r} V", f"{values[-1]!r} V"
 
 
-def _middle(table: Any) -> dict[str, str]:
+def _middle(table: AlphaBetaTable) -> dict[str, str]:
     """The middle width and initial resistance of a table that has several."""
     out = {}
     for name, unit in (("width", "s"), ("initial_resistance", "ohm")):
@@ -193,10 +196,6 @@ def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
     StorageError
         The file exists or cannot be written.
     """
-    from ddk.studies.plots import samples_figure, save
-    from ddkbase.files import write_bytes
-    from ddkbase.picture_names import PICTURES, check_suffix
-
     check_suffix(path, (*PICTURES, ".nc"))
     if path.suffix.lower() == ".nc":
         return write_bytes(path, maps.to_netcdf(engine="h5netcdf"), overwrite)
@@ -213,7 +212,96 @@ def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
     StorageError
         The file exists or cannot be written.
     """
-    from ddk.studies.plots import save
-    from network.plots.features import map_fits_figure
-
     return save(map_fits_figure(maps), path, overwrite)
+
+
+def by_device(
+    x: ArrayLike,
+    device: Any = "tin-taox-hfox-tin",
+    *,
+    amplitude: tuple[str, str] = AMPLITUDES,
+    width: str = "100 ns",
+    initial_resistance: str | None = "5 kohm",
+    preset: str = "quick",
+    seed: int | None = None,
+    fit: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Apply utterances as pulse trains to a cell of finite elements, each to a fresh one.
+
+    Parameters
+    ----------
+    x : array_like, shape (utterances, pulses)
+        Inputs from 0 to 1; see `network.features.inputs`.
+    device : str or Device, default "tin-taox-hfox-tin"
+        Name of a device of the library, or a ``devicephys.Device``.
+    amplitude : pair of str, optional
+        Amplitude of the pulses at x = 0 and x = 1; negative for RESET. The article's are 2 to 3 V,
+        see `AMPLITUDES`.
+    width : str, default "100 ns"
+        Flat top of a pulse.
+    initial_resistance : str or None, default "5 kohm"
+        What the cell is brought to before each utterance; None: as it is.
+    preset : {"quick", "default", "fine"}, default "quick"
+        How finely mesh and time are resolved.
+    seed : int or None, optional
+        If given each utterance has its own cell, cycle by cycle drawn from the population.
+    fit : bool, default True
+        Whether alpha and beta of each utterance are fitted; see `fitted`.
+    progress : callable or None, optional
+        Called after each utterance with its number and how many there are.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dataset on (utterance, pulse): ``input``, ``voltage`` [V], ``conductance`` [S] after each
+        pulse, ``initial_conductance`` [S], ``energy`` [J], and what `fitted` adds.
+
+    Raises
+    ------
+    InputError
+        An argument out of range, or the cell cannot be brought to the resistance.
+    SolverError
+        No time step succeeds.
+    InstallationError
+        No finite-element stack.
+    """
+    heights = voltages(x, amplitude)
+    cell = devicephys.load_device(device) if isinstance(device, str) else device
+    settings = devicephys.Settings.preset(preset)
+    traces = []
+    for k, row in enumerate(heights):
+        train = devicephys.PulseTrain(amplitude=[exact_text(v, "V") for v in row], width=width)
+        traces.append(
+            devicephys.simulate_pulses(
+                cell,
+                train,
+                settings,
+                initial_resistance=initial_resistance,
+                seed=seed,
+                cycle=0 if seed is None else k,
+            )
+        )
+        if progress is not None:
+            progress(k + 1, len(heights))
+
+    def stacked(name: str) -> np.ndarray:
+        return np.stack([trace[name].values for trace in traces])
+
+    ds = labelled(
+        np.asarray(x, dtype=float),
+        {
+            "voltage": (heights, "V", "amplitude of the pulse"),
+            "conductance": (stacked("conductance"), "S", "conductance after the pulse"),
+            "initial_conductance": (stacked("initial_conductance"), "S", "conductance before"),
+            "energy": (stacked("energy"), "J", "energy of the pulse"),
+        },
+        {
+            "method": f"finite elements, preset {preset}",
+            "device": cell.name if hasattr(cell, "name") else str(device),
+            "width": width,
+            "initial_resistance": initial_resistance or "as the device is",
+            "seed": -1 if seed is None else seed,
+        },
+    )
+    return fitted(ds) if fit else ds

@@ -11,16 +11,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ddk.studies.task import Task
+from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, closest
-
-if TYPE_CHECKING:
-    from network.datasets import DataSet
-    from network.datasets.splits import Split
+from network import datasets
+from network.datasets import DataSet, splits
+from network.datasets.splits import Split
 
 __all__ = ["CUTS", "Fold", "Material", "Part"]
 
@@ -100,7 +99,7 @@ class Material:
     ) -> None:
         self.task = task
         self._root = root
-        self._read: dict[str, DataSet] = {}
+        self._read: dict[tuple[tuple[str, str], ...], DataSet] = {}
         if dataset is not None:
             self._read[_key({})] = dataset
 
@@ -120,10 +119,8 @@ class Material:
         options = dict(options or {})
         key = _key(options)
         if key not in self._read:
-            from network import datasets
-
-            told = {**self.task.options, **options}
-            self._read[key] = datasets.load(self.task.dataset, root=self._root, **told)
+            merged = {**self.task.options, **options}
+            self._read[key] = datasets.load(self.task.dataset, root=self._root, **merged)
         return self._read[key]
 
     def folds(
@@ -149,38 +146,36 @@ class Material:
             Files of the data are missing or damaged.
         """
         data = self.dataset(options)
-        way = get_cut(cut or self.task.cut)
+        how = get_cut(cut or self.task.cut)
         for split, held_out in self._splits(data, seed):
-            parts = {
-                name: self._part(data, np.asarray(getattr(split, name)), name, way, seed)
+            samples = {
+                name: self._part(data, np.asarray(getattr(split, name)), name, how, seed)
                 for name in ("train", "validation", "test")
             }
-            present = np.unique(parts["train"].y)
+            present = np.unique(samples["train"].y)
             if present.size < 2:
                 raise InputError(
                     f"the training part holds a single class, '{data.classes[present[0]]}'",
                     self.task.name,
                     "There is nothing to tell apart",
                 )
-            yield Fold(classes=tuple(data.classes), held_out=held_out, rate=data.rate, **parts)
+            yield Fold(classes=tuple(data.classes), held_out=held_out, rate=data.rate, **samples)
 
     def _splits(self, data: DataSet, seed: int) -> Iterator[tuple[Split, str]]:
-        from network.datasets import splits
-
         plan = self.task.split
         if plan.by == "leave-one-out":
-            told = splits.leave_one_out(data, validation=plan.validation, seed=seed)
-            yield from ((split, name) for name, split in told)
+            each = splits.leave_one_out(data, validation=plan.validation, seed=seed)
+            yield from ((split, name) for name, split in each)
             return
         split = splits.split(
             data, test=plan.test, validation=plan.validation, seed=seed, by=plan.by
         )
-        words = {
+        held_out = {
             "fold": "the source's own test part",
             "group": "whole groups",
             "block": "one stretch of every recording",
         }
-        yield split, words.get(plan.by, "samples drawn at random")
+        yield split, held_out.get(plan.by, "samples drawn at random")
 
     def _part(self, data: DataSet, index: np.ndarray, name: str, cut: Cut, seed: int) -> Part:
         limit = self.task.limits.get(name)
@@ -191,8 +186,8 @@ class Material:
         whole = data.x[index]
         x = np.ascontiguousarray(cut(whole), dtype=np.float32)
         pieces = len(x) // index.size
-        told = (np.repeat(np.asarray(values)[index], pieces) for values in (data.y, data.items))
-        return Part(x, *told)
+        y, item = (np.repeat(np.asarray(v)[index], pieces) for v in (data.y, data.items))
+        return Part(x, y, item)
 
 
 def get_cut(name: str) -> Cut:
@@ -227,5 +222,6 @@ CUTS: Mapping[str, Cut] = MappingProxyType(
 """Ways from samples (samples, ...) to sequences (samples times pieces, *channels, steps)."""
 
 
-def _key(options: Mapping[str, Any]) -> str:
-    return repr(sorted(options.items()))
+def _key(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Options as a key of the data that were read with them, for as long as this process lives."""
+    return tuple(sorted((name, str(value)) for name, value in options.items()))

@@ -7,35 +7,40 @@ that was stopped goes on where it was. The test part is looked at once for each 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from compact.table.table import AlphaBetaTable
+from ddk.studies.experiment import training_options
 from ddk.studies.folds import Fold, Material
 from ddk.studies.models import Model, build, get_model
 from ddk.studies.result_store import ResultStore
-from ddk.studies.task import Task
+from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, closest
 from network.hardware.cells.kinetics_noise import KineticsNoise
 from network.hardware.cells.noise import Faults, WriteError
 from network.hardware.cells.quantisation import Quantisation, post_training
 from network.hardware.harden import MODES, Tuning, harden
 from network.hardware.settings import Hardware, article
+from network.model.ddk_network import Network
 from network.model.files import copy_network
 from network.model.optimisers import Adam
+from network.model.trainer import train
 
-if TYPE_CHECKING:
-    from network.model.ddk_network import Network
-
-__all__ = ["KINDS", "Bench", "run", "table_rows"]
+__all__ = ["KINDS", "MODE_CASES", "Bench", "hardware_study", "run_cases", "table_rows"]
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 SYNAPSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 BITS = (2, 3, 4, 5, 6, 7, 8)
 STUCK = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2)
+
+ANEW = "+statistics"
+MODE_CASES = (*MODES, *(f"{mode}{ANEW}" for mode in MODES if mode != "software"))
+"""A training mode, and with the statistics of the features taken anew, without labels."""
 
 Case = tuple[str, Callable[[], float]]
 Progress = Callable[[str], None]
@@ -43,7 +48,10 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Bench:
-    """One seed of a task: its data and the networks that cases start from, trained when needed."""
+    """One seed of a task: its data and the networks that cases start from, trained when needed.
+
+    With a table, alpha and beta stay where pulses of its cells can put them.
+    """
 
     task: Task
     model: Model
@@ -51,29 +59,20 @@ class Bench:
     seed: int
     hardware: Hardware
     tuning: Tuning
+    table: AlphaBetaTable | None = None
 
     def __post_init__(self) -> None:
         self._bases: dict[Any, Network] = {}
 
-    def settings(self) -> dict[str, Any]:
-        """Of the training off the chip."""
-        told = self.task.training
-        return {
-            "epochs": told.epochs,
-            "batch_size": told.batch_size,
-            "optimiser": Adam(rate=told.rate, weight_decay=told.weight_decay),
-            "schedule": told.schedule,
-            "seed": self.seed,
-        }
-
     def base(self, mode: str, hardware: Hardware, key: Any = None) -> Network:
         """A copy of the network trained off the chip; trained once for each key."""
         if (mode, key) not in self._bases:
-            made = self.new()
+            network = self.new()
+            options = {**training_options(self.task, self.seed), "table": self.table}
             x, y = self.fold.train.x, self.fold.train.y
-            harden(made, x, y, mode=mode, hardware=hardware, chip=self.seed, **self.settings())
-            made.release()
-            self._bases[mode, key] = made
+            harden(network, x, y, mode=mode, hardware=hardware, chip=self.seed, **options)
+            network.release()
+            self._bases[mode, key] = network
         return copy_network(self._bases[mode, key])
 
     def new(self) -> Network:
@@ -92,6 +91,7 @@ class Bench:
             hardware=hardware,
             chip=self.seed,
             reestimate=reestimate,
+            table=self.table,
             trained=True,
             tuning=self.tuning,
             seed=self.seed,
@@ -104,7 +104,7 @@ def _modes(bench: Bench) -> Iterator[Case]:
     for mode in MODES:
         yield mode, partial(bench.score, mode, False, bench.hardware)
         if mode != "software":
-            yield f"{mode}+statistics", partial(bench.score, mode, True, bench.hardware)
+            yield f"{mode}{ANEW}", partial(bench.score, mode, True, bench.hardware)
 
 
 def _noise(bench: Bench) -> Iterator[Case]:
@@ -120,14 +120,14 @@ def _noise(bench: Bench) -> Iterator[Case]:
     for name, hardware in levels:
         for mode in ("imprecise", "imprecision-based", "hybrid"):
             for anew in (False, True):
-                case = f"{name}.{mode}{'+statistics' if anew else ''}"
+                case = f"{name}.{mode}{ANEW if anew else ''}"
                 yield case, partial(bench.score, mode, anew, hardware, name)
 
 
 def _bits(bench: Bench) -> Iterator[Case]:
     exact = Hardware()
 
-    def right(network: Network, q: Quantisation) -> float:
+    def accuracy(network: Network, q: Quantisation) -> float:
         test = bench.fold.test
         return float(np.mean(network.predict(test.x, realise=q) == test.y))
 
@@ -138,20 +138,19 @@ def _bits(bench: Bench) -> Iterator[Case]:
 
     def after(bits: int, activations: bool) -> float:
         network = bench.base("software", exact)
-        return right(network, calibrated(network, bits, activations))
+        return accuracy(network, calibrated(network, bits, activations))
 
     def on(network: Network, q: Quantisation | None) -> None:
-        from network.model.trainer import train
-
-        told = {**bench.settings(), "epochs": max(bench.task.training.epochs // 2, 1)}
-        told["optimiser"] = Adam(rate=0.3 * told["optimiser"].rate, weight_decay=1e-4)
-        train(network, bench.fold.train.x, bench.fold.train.y, realise=q, **told)
+        options = training_options(bench.task, bench.seed)
+        options["epochs"] = max(bench.task.training.epochs // 2, 1)
+        options["optimiser"] = Adam(rate=0.3 * bench.task.training.rate, weight_decay=1e-4)
+        train(network, bench.fold.train.x, bench.fold.train.y, realise=q, **options)
 
     def aware(bits: int, activations: bool) -> float:
         network = bench.base("software", exact)
         q = calibrated(network, bits, activations)
         on(network, q)
-        return right(network, q)
+        return accuracy(network, q)
 
     further: list[Network] = []
 
@@ -161,7 +160,7 @@ def _bits(bench: Bench) -> Iterator[Case]:
             further.append(bench.base("software", exact))
             on(further[0], None)
         network = copy_network(further[0])
-        return right(network, calibrated(network, bits, activations))
+        return accuracy(network, calibrated(network, bits, activations))
 
     yield "float", partial(bench.score, "software", False, exact)
     for bits in BITS:
@@ -189,7 +188,7 @@ KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
 """What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells."""
 
 
-def run(
+def hardware_study(
     kind: str,
     task: Task,
     seeds: Sequence[int],
@@ -236,37 +235,111 @@ def run(
     """
     if kind not in KINDS:
         raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, KINDS))
-    material: Material | None = None
-    h = article() if hardware is None else hardware
-    names, contender = _names(kind, h, only), get_model(model)
+    hardware = article() if hardware is None else hardware
+    names, contender = _names(kind, hardware, only), get_model(model)
     if not contender.trains_here:
         raise InputError(
             f"model '{model}' is not trained here", "model", "Take ddk, or a control such as raw"
         )
-    request = {"kind": kind, "task": task.settings(), "model": model, "hardware": repr(h)}
-    found: dict[str, dict[int, float]] = {}
-    with ResultStore.open(folder, {**request, "tuning": repr(tuning)}) as store:
+    request = {
+        "kind": kind,
+        "task": task.settings(),
+        "model": model,
+        "hardware": hardware,
+        "tuning": tuning,
+    }
+    material = Material(task, root)
+
+    def cases(seed: int) -> Mapping[str, Callable[[], float]]:
+        fold = next(iter(material.folds(seed)))
+        how = tuning or _tuning(len(fold.train))
+        return dict(KINDS[kind](Bench(task, contender, fold, seed, hardware, how)))
+
+    return _accuracies(names, seeds, folder, request, cases, progress)
+
+
+def run_cases(
+    task: Task,
+    model: Model,
+    cases: Sequence[str],
+    seeds: Sequence[int],
+    folder: str | os.PathLike[str],
+    hardware: Hardware,
+    request: Mapping[str, Any],
+    *,
+    table: AlphaBetaTable | None = None,
+    root: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, dict[int, float]]:
+    """Run what is missing of some cases of the training modes; accuracies by case and seed.
+
+    Parameters
+    ----------
+    task : Task
+        What is learnt.
+    model : Model
+        What learns.
+    cases : sequence of str
+        Some of `MODE_CASES`.
+    seeds : sequence of int
+        Each draws a split, a start and a chip.
+    folder : str or Path
+        Where finished numbers are kept.
+    hardware : Hardware
+        What chips are like; without ``kinetics`` cells scatter as the table's.
+    request : mapping
+        What the folder is for, as JSON can hold it.
+    table : AlphaBetaTable or None, optional
+        Table of the DDK layer's cells.
+    root : str or None, optional
+        Folder of the data.
+    progress : callable or None, optional
+        Called with a line for each number.
+
+    Raises
+    ------
+    StorageError
+        The folder is of something else; files of the data are missing.
+    """
+    material = Material(task, root)
+
+    def of_seed(seed: int) -> Mapping[str, Callable[[], float]]:
+        fold = next(iter(material.folds(seed, model.data, model.cut)))
+        bench = Bench(task, model, fold, seed, hardware, _tuning(len(fold.train)), table)
+        return dict(_modes(bench))
+
+    return _accuracies(cases, seeds, folder, request, of_seed, progress)
+
+
+def _accuracies(
+    names: Sequence[str],
+    seeds: Sequence[int],
+    folder: str | os.PathLike[str],
+    request: Mapping[str, Any],
+    cases: Callable[[int], Mapping[str, Callable[[], float]]],
+    progress: Progress | None,
+) -> dict[str, dict[int, float]]:
+    """Accuracies by case and seed; what is not in the folder yet is computed and kept there."""
+    accuracies: dict[str, dict[int, float]] = {name: {} for name in names}
+    with ResultStore.open(folder, request) as store:
         for seed in seeds:
-            bench: Bench | None = None
+            missing: Mapping[str, Callable[[], float]] | None = None
             for name in names:
                 key = f"{name}-s{seed}".lower()
-                kept = store.get(key)
-                if kept is None:
-                    if bench is None:
-                        material = material or Material(task, root)
-                        fold = next(iter(material.folds(seed)))
-                        how = tuning or _tuning(len(fold.train))
-                        bench = Bench(task, contender, fold, seed, h, how)
-                        cases = dict(KINDS[kind](bench))
-                    kept = {"accuracy": cases[name](), "seed": seed, "case": name}
-                    store.keep(key, kept)
+                outcome = store.get(key)
+                if outcome is None:
+                    # the data are read, and networks trained, only if a number is missing
+                    missing = cases(seed) if missing is None else missing
+                    outcome = {"accuracy": missing[name](), "seed": seed, "case": name}
+                    store.keep(key, outcome)
                     if progress is not None:
-                        progress(f"seed {seed}: {name} {100 * kept['accuracy']:.2f} %")
-                found.setdefault(name, {})[seed] = float(kept["accuracy"])
-    return found
+                        progress(f"seed {seed}: {name} {100 * outcome['accuracy']:.2f} %")
+                accuracies[name][seed] = float(outcome["accuracy"])
+    return accuracies
 
 
 def _tuning(samples: int) -> Tuning:
+    """Many samples are tuned in larger batches."""
     if samples <= 8192:
         return Tuning()
     return Tuning(epochs=5, batch_size=512, rate=0.001)
@@ -277,10 +350,10 @@ def _names(kind: str, hardware: Hardware, only: Sequence[str] | None) -> list[st
     names = [name for name, _ in KINDS[kind](blank)]
     if only is None:
         return names
-    chosen = [n for n in names if any(n.startswith(o) for o in only)]
-    if not chosen:
+    selected = [n for n in names if any(n.startswith(o) for o in only)]
+    if not selected:
         raise InputError(f"no case begins with {', '.join(only)}", "only", ", ".join(names[:8]))
-    return chosen
+    return selected
 
 
 class _Blank:
@@ -294,10 +367,10 @@ class _Blank:
         return float("nan")
 
 
-def table_rows(found: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
+def table_rows(accuracies: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows in per cent: case, mean, deviation, worst, seeds."""
     rows = []
-    for name, by_seed in found.items():
+    for name, by_seed in accuracies.items():
         values = 100 * np.array(list(by_seed.values()))
         deviation = f"{values.std(ddof=1):.2f}" if values.size > 1 else "-"
         rows.append(

@@ -3,23 +3,44 @@
 All of `LAYERS` have the same classifier behind them, the same number of features and, but for the
 reservoir's and the random layer's fixed numbers, the same number of trained parameters. They are
 trained by the same trainer with the same settings on the same arrays, so a difference between two
-of them is a difference between their layers.
+of them is a difference between their layers. `OTHERS` have a size and a training of their own: the
+article's networks in PyTorch, and MiniRocket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from ddk.studies.folds import Fold
+from ddk.studies.result import Trained
+from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, closest
+from network import baselines
+from network.baselines.rocket import MiniRocket
+from network.ddk.layer import DDKLayer
+from network.layers import controls
+from network.layers.plain import Activation, Dense, Flatten, Mean
+from network.layers.standardise import Standardise
+from network.layers.transpose import Transpose
+from network.model.ddk_network import Network
 
-if TYPE_CHECKING:
-    from ddk.studies.task import Task
-    from network.model.ddk_network import Network
-
-__all__ = ["LAYERS", "OTHERS", "Model", "build", "get_model", "model_names"]
+__all__ = [
+    "ARRANGEMENTS",
+    "LAYERS",
+    "OTHERS",
+    "Model",
+    "build",
+    "feature_layer",
+    "get_model",
+    "model_names",
+    "train_method",
+]
 
 DDK = "ddk"
 
@@ -162,14 +183,39 @@ OTHERS: Mapping[str, Model] = MappingProxyType(
 """Methods of their own size and training; a title says where one is smaller than the article's."""
 
 
+#: what is tried: options of the DDK layer over those of the task, by a short name
+ARRANGEMENTS: dict[str, dict[str, Any]] = {
+    "": {},
+    "set": {"form": "set"},
+    "after": {"states": "after"},
+    "before": {"states": "before"},
+    "explicit": {"integrator": "explicit"},
+    "clamp": {"constraint": "clamp"},
+    "stable": {"constraint": "stable"},
+    "fast": {"rate": 1.0},
+    "slow-drift": {"alpha": 0.1, "beta": 0.2},
+    "sharp": {"alpha": 0.1, "beta": 1.0},
+    "sharp-after": {"alpha": 0.1, "beta": 1.0, "states": "after"},
+    "step-after": {"per": "step", "spread": 0.3, "states": "after"},
+    "set-after": {"form": "set", "states": "after"},
+    "network": {"per": "network"},
+    "channel": {"per": "channel", "spread": 0.3},
+    "step": {"per": "step", "spread": 0.3},
+    "both": {"per": "channel-step", "spread": 0.3},
+    "b2r2": {"banks": 2, "readout": 2},
+    "b4r4": {"banks": 4, "readout": 4},
+    "b4r4-set": {"banks": 4, "readout": 4, "form": "set"},
+    "b4r4-step": {"banks": 4, "readout": 4, "per": "step", "spread": 0.3},
+}
+
+
 def model_names() -> list[str]:
     """Names of all models, layers first."""
     return [*LAYERS, *OTHERS]
 
 
 def get_model(name: str) -> Model:
-    """A model by its name; those of `ddk.studies.search.ARRANGEMENTS` are "ddk-" with their name.
-
+    """A model by its name; those of `ARRANGEMENTS` are "ddk-" with their name.
 
     Raises
     ------
@@ -180,14 +226,12 @@ def get_model(name: str) -> Model:
         return LAYERS[name]
     if name in OTHERS:
         return OTHERS[name]
-    from ddk.studies.search import ARRANGEMENTS
-
     short = name.removeprefix("ddk-")
     if short != name and short in ARRANGEMENTS:
         options = ARRANGEMENTS[short]
         return Model(name, DDK, "DDK " + ", ".join(f"{k} {v}" for k, v in options.items()), options)
-    known = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
-    raise InputError(f"there is no model '{name}'", "model", closest(name, known))
+    names = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
+    raise InputError(f"there is no model '{name}'", "model", closest(name, names))
 
 
 def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: int) -> Network:
@@ -208,17 +252,9 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
     InputError
         The layer does not take an option, or the shape does not fit.
     """
-    import numpy as np
-
-    from network.layers.plain import Activation, Dense, Flatten, Mean
-    from network.layers.standardise import Standardise
-    from network.model.ddk_network import Network
-
     by_word = task.cut == "words"
     layers: list[Any] = [feature_layer(task, model, shape, np.random.default_rng([seed, 1]))]
     if by_word:
-        from network.layers.transpose import Transpose
-
         layers.append(Transpose())
     else:
         layers.append(Flatten())
@@ -233,27 +269,122 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
     return Network(layers, input_shape=shape, classes=classes, seed=seed)
 
 
-def feature_layer(task: Task, model: Model, shape: tuple[int, ...], rng: Any) -> Any:
-    """The layer alone; raises InputError where it does not take an option."""
+def feature_layer(
+    task: Task, model: Model, shape: tuple[int, ...], rng: np.random.Generator
+) -> Any:
+    """The layer alone.
+
+    Raises
+    ------
+    InputError
+        It does not take an option; the closest one is given.
+    """
     *channels, steps = shape
-    common = {k: v for k, v in task.ddk.items() if k in ("per", "banks", "readout")}
-    try:
-        if model.layer == DDK:
-            from network.ddk.layer import DDKLayer
+    if model.layer == DDK:
+        options = {**task.ddk, **model.options}
+        _check_options(model, DDKLayer, options)
+        return DDKLayer(steps, channels or None, rng=rng, **options)
+    options = {k: v for k, v in task.ddk.items() if k in ("per", "banks", "readout")}
+    options |= model.options
+    if model.layer == "echo":
+        options.pop("per", None)
+    if model.layer == "random":
+        options["ddk"] = {"states": task.ddk["states"], **options.get("ddk", {})}
+    if model.layer in controls.CONTROLS:
+        _check_options(model, controls.CONTROLS[model.layer], options)
+    if model.layer in ("random", "echo", "leaky"):
+        options["rng"] = rng
+    return controls.make(model.layer, steps, channels or None, **options)
 
-            options = {**task.ddk, **model.options}
-            return DDKLayer(steps, channels or None, rng=rng, **options)
-        from network.layers import controls
 
-        options = {**common, **model.options}
-        if model.layer == "echo":
-            options.pop("per", None)
-        if model.layer == "random":
-            options["ddk"] = {"states": task.ddk["states"], **options.get("ddk", {})}
-        if model.layer in ("random", "echo", "leaky"):
-            options["rng"] = rng
-        return controls.make(model.layer, steps, channels or None, **options)
-    except TypeError as error:
+def _check_options(model: Model, layer: type, options: Mapping[str, Any]) -> None:
+    taken = _options_of(layer)
+    unknown = ", ".join(f"'{name}'" for name in options if name not in taken)
+    if unknown:
         raise InputError(
-            f"the layer does not take these options [{error}]", f"model '{model.name}'"
-        ) from error
+            f"the layer does not take these options [{unknown}]",
+            f"model '{model.name}'",
+            closest(unknown.strip("'"), taken),
+        )
+
+
+def _options_of(layer: type) -> list[str]:
+    """Options of a layer, with those of the classes to which it hands what it does not know."""
+    names: list[str] = []
+    for above in layer.__mro__:
+        if "__init__" not in vars(above):
+            continue
+        parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
+        names += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names
+
+
+def train_method(
+    task: Task,
+    model: Model,
+    fold: Fold,
+    seed: int,
+    progress: Callable[[str], None] | None = None,
+) -> Trained:
+    """Train a method on one division of the data; the test part is not looked at.
+
+    Raises
+    ------
+    InputError
+        No such method, or the samples do not fit it.
+    InstallationError
+        Its package is not installed.
+    SolverError
+        The loss is not finite.
+    """
+    if model.layer == "minirocket":
+        return _rocket(fold, seed)
+    if model.layer not in baselines.NAMES:
+        hint = closest(model.layer, baselines.NAMES)
+        raise InputError(f"there is no method '{model.layer}'", "model", hint)
+
+    def report(event: object) -> None:
+        if progress is not None:
+            _report_epoch(progress, model.name, event)
+
+    epochs = int(model.options["epochs"])
+    options = {k: v for k, v in model.options.items() if k != "epochs"}
+    method = baselines.train(
+        model.layer,
+        fold.train.x,
+        fold.train.y,
+        validation=(fold.validation.x, fold.validation.y),
+        classes=len(fold.classes),
+        epochs=epochs,
+        seed=seed,
+        progress=None if progress is None else report,
+        **options,
+    )
+    return Trained(
+        predict=method.predict_proba,
+        parameters=method.count.parameters,
+        macs=method.count.macs,
+        features=0,
+        epochs=int(method.epochs),
+    )
+
+
+def _report_epoch(progress: Callable[[str], None], name: str, event: object) -> None:
+    epoch, epochs = getattr(event, "epoch", 0), getattr(event, "epochs", 0)
+    figures = getattr(event, "figures", {})
+    if "validation_accuracy" in figures:
+        reached = f"{100 * figures['validation_accuracy']:.1f} %"
+        progress(f"{name}, epoch {epoch} of {epochs}: validation {reached}")
+
+
+def _rocket(fold: Fold, seed: int) -> Trained:
+    method = MiniRocket(seed=seed).fit(fold.train.x, fold.train.y, classes=len(fold.classes))
+    return Trained(
+        predict=method.predict_proba,
+        parameters=method.count.parameters,
+        macs=method.count.macs,
+        features=method.features,
+        epochs=1,
+    )

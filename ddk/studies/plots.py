@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from ddk.studies.folds import Fold
 from ddkbase.pictures import BLUE, GREY, SEQUENTIAL, VERMILLION, new_figure, open_axes
 from ddkbase.pictures import save_figure as save
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from ddk.studies.folds import Fold
-    from network.model.ddk_network import Network
+from network.model.ddk_network import Network
 
 __all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
 
@@ -60,7 +57,7 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     Parameters
     ----------
     ds : xarray.Dataset
-        From `ddk.studies.compare.compare`.
+        From `ddk.studies.runs.compare`.
     """
     names = [str(v) for v in ds["model"].values]
     figure = new_figure(7.2, 1.5 + 0.42 * len(names))
@@ -110,15 +107,15 @@ def maps_figure(
     dims : pair of str, default ("step", "channel")
         Names of the axes of a map.
     """
-    chosen = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
-    index = [int(c[0]) for c in chosen if c.size][:_MAPS]
+    of_class = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
+    index = [int(members[0]) for members in of_class if members.size][:_MAPS]
     x = fold.test.x[index].astype(np.float32)
     y = network.layers[0].forward(x)
     if y.ndim > x.ndim:
         y = y[:, 0]
     figure = new_figure(2.2 * len(index) + 1.2, 4.4)
     axes = figure.subplots(2, len(index), squeeze=False)
-    for row, (values, words) in enumerate(((x, "Input x"), (y, "Feature y"))):
+    for row, (values, name) in enumerate(((x, "Input x"), (y, "Feature y"))):
         low, high = float(values.min()), float(values.max())
         image: Any = None
         for column, sample in enumerate(values):
@@ -137,11 +134,11 @@ def maps_figure(
             else:
                 ax.set_xlabel(dims[0].capitalize())
             if column == 0:
-                ax.set_ylabel(words if sample.ndim == 1 else dims[1].capitalize())
+                ax.set_ylabel(name if sample.ndim == 1 else dims[1].capitalize())
             else:
                 ax.tick_params(labelleft=False)
         if image is not None:
-            figure.colorbar(image, ax=axes[row], shrink=0.9).set_label(words)
+            figure.colorbar(image, ax=axes[row], shrink=0.9).set_label(name)
     return figure
 
 
@@ -159,11 +156,11 @@ def samples_figure(maps: xr.Dataset) -> Figure:
     axes = figure.subplots(len(names), columns, squeeze=False, sharex=True)
     for row, name in enumerate(names):
         image = _map_row(axes[row], maps, name, columns)
-        words = str(maps[name].attrs["long_name"])
+        long_name = str(maps[name].attrs["long_name"])
         units = " (µS)" if maps[name].attrs["units"] == "S" else ""
         way = f"{_WAYS[name]}\n" if name in _WAYS else ""
         bar = figure.colorbar(image, ax=axes[row], shrink=0.9)
-        bar.set_label(way + words[:1].upper() + words[1:] + units, size=9)
+        bar.set_label(way + long_name[:1].upper() + long_name[1:] + units, size=9)
     for column in range(columns):
         axes[0, column].set_title(str(maps["class_name"].values[column]), size=10)
         axes[-1, column].set_xlabel("Step")

@@ -1,25 +1,59 @@
-"""What a run gives: accuracies, sizes, alpha and beta; and its form in JSON."""
+"""What a run gives: accuracies, sizes, alpha and beta; its JSON, its report, and its folder.
+
+A folder holds model, metrics, history and report, and is written whole or not at all.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import StorageError, shorten
+from compact.table.table import AlphaBetaTable
+from ddk.studies.folds import Fold
+from ddk.studies.plots import confusion_figure, maps_figure
+from ddk.studies.tasks import Task
+from ddkbase import html
+from ddkbase.documents import read_json, write_json
+from ddkbase.errors import InputError, StorageError, shorten
+from ddkbase.files import write_bytes
+from ddkbase.folders import check_new_folder, new_folder
+from network.model import metrics
+from network.model.ddk_network import Network
+from network.model.files import load_network, save_network
+from network.model.history import History
+from network.plots.training import curves_figure, trajectories_figure
 
-if TYPE_CHECKING:
-    from ddk.studies.folds import Fold
-    from network.model.ddk_network import Network
-    from network.model.history import History
-
-__all__ = ["HEAVY", "Result", "Trained"]
+__all__ = [
+    "HEAVY",
+    "HISTORY",
+    "METRICS",
+    "MODEL",
+    "REPORT",
+    "Result",
+    "StoredRun",
+    "Trained",
+    "check_free",
+    "read_run",
+    "report_text",
+    "versions",
+    "write_run",
+]
 
 #: attributes of a `Result` that do not go into JSON
 HEAVY = frozenset({"network", "history", "fold"})
+
+MODEL, METRICS, HISTORY, REPORT = "model.npz", "metrics.json", "history.nc", "report.html"
+TABLE = "table.nc"
+_FILES = {MODEL, METRICS, HISTORY, REPORT, TABLE}
+_SCHEMA = "NetworkResult"
 
 
 @dataclass(frozen=True)
@@ -114,28 +148,57 @@ class Result:
         single: Mapping[str, float] = getattr(self, part)
         return votes if votes and self.headline == "vote" else single
 
+    def texts(self) -> dict[str, str]:
+        """What there is to know of a run at a glance; the same on the screen and in HTML."""
+        out = {
+            "task": self.task,
+            "model": f"{self.model}, seed {self.seed}",
+            "test part": self.held_out,
+        }
+        if self.test_vote:
+            scores = {
+                "decision": ("single decisions", self.test),
+                "vote": (f"{self.vote}s", self.test_vote),
+            }
+            for key in (self.headline, *(k for k in scores if k != self.headline)):
+                of, values = scores[key]
+                out[f"test accuracy, {of}"] = _percent(values["accuracy"])
+        else:
+            out["test accuracy"] = _percent(self.test["accuracy"])
+        out["validation accuracy"] = _percent(self.validation_accuracy)
+        out["training accuracy"] = f"{_percent(self.train_accuracy)}, single decisions"
+        out["epochs"] = f"{self.epochs}; the last one counts"
+        if self.parameters:
+            out["parameters"] = f"{self.parameters:,}"
+            out["MACs of one decision"] = f"{self.macs:,}"
+        if self.features:
+            out["features of one decision"] = f"{self.features:,}"
+        if self.alpha:
+            out["alpha"], out["beta"] = _range(self.alpha), _range(self.beta)
+            out["stability"] = self.r_words
+        out["time"] = f"{self.seconds:.1f} s"
+        return out
+
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        kept = [f.name for f in dataclasses.fields(self) if f.name not in HEAVY]
-        found = {name: getattr(self, name) for name in kept}
-        for name in ("classes", "alpha", "beta"):
-            found[name] = list(found[name])
-        return found
+        names = [f.name for f in dataclasses.fields(self) if f.name not in HEAVY]
+        fields = {name: getattr(self, name) for name in names}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any], where: str = "result") -> Result:
+    def from_json(cls, stored: Mapping[str, Any], where: str = "result") -> Result:
         """From what `to_json` gave. Raises StorageError if something is missing or of no use."""
         names = {f.name for f in dataclasses.fields(cls)} - HEAVY
-        missing = sorted(names - found.keys())
+        missing = sorted(names - stored.keys())
         if missing:
             raise StorageError(f"'{missing[0]}' is missing", where, "Remove the file")
-        told = {name: found[name] for name in names}
+        fields = {name: stored[name] for name in names}
         try:
             for name in ("classes", "alpha", "beta"):
-                told[name] = tuple(told[name])
-            if type(told["seed"]) is not int or told["seed"] < 0:
-                raise ValueError(f"a seed of {shorten(told['seed'])}")
-            result = cls(**told)
+                fields[name] = tuple(fields[name])
+            if type(fields["seed"]) is not int or fields["seed"] < 0:
+                raise ValueError(f"a seed of {shorten(fields['seed'])}")
+            result = cls(**fields)
             _ = result.accuracy + result.validation_accuracy
         except (TypeError, KeyError, ValueError) as error:
             raise StorageError(f"the file is damaged [{error}]", where, "Remove it") from error
@@ -167,3 +230,184 @@ class Trained:
     epochs: int
     network: Network | None = None
     history: History | None = None
+
+
+def report_text(task: Task, result: Result, more: Mapping[str, str] | None = None) -> str:
+    """The report of one run as HTML, with pictures of what the result still holds.
+
+    Parameters
+    ----------
+    task : Task
+        Task of `ddk.studies.experiment.run`.
+    result : Result
+        Result of `ddk.studies.experiment.run`.
+    more : mapping of str to str or None, optional
+        Further lines of the table of figures.
+    """
+    body = [html.values({**result.texts(), **(more or {})}), task.protocol]
+    if task.article:
+        body.append(f"The article reports {task.article}.")
+    truth, predicted = np.nonzero(np.asarray(result.confusion))
+    counts = np.asarray(result.confusion)[truth, predicted]
+    table = metrics.confusion(
+        np.repeat(truth, counts), np.repeat(predicted, counts), result.classes
+    )
+    picture = html.image(confusion_figure(table), "confusion of the classes")
+    body.append(html.section("Confusion on the test part", picture))
+    if result.history is not None:
+        pictures = [html.image(curves_figure(result.history), "loss and accuracy")]
+        if result.alpha:
+            drawn = trajectories_figure(result.history)
+            pictures.append(html.image(drawn, "alpha, beta and r"))
+        body.append(html.section("Training", *pictures))
+    if result.network is not None and result.fold is not None:
+        maps = html.image(maps_figure(result.network, result.fold), "inputs and features")
+        body.append(html.section("Feature maps", maps))
+        layers = html.code(result.network.summary(), block=True)
+        body.append(html.section("Layers", layers))
+    settings = {
+        name: html.code(json.dumps(value, ensure_ascii=False))
+        for name, value in result.settings.items()
+    }
+    body.append(html.section("Settings", html.values(settings)))
+    return html.page(f"{task.title}: {result.model}", body, heading=task.title)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _range(ends: tuple[float, ...]) -> str:
+    low, high = f"{ends[0]:.4g}", f"{ends[-1]:.4g}"
+    return low if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    network : Network
+        The trained network.
+    task : Task
+        Task that it was trained on.
+    result : Result
+        Its figures.
+    """
+
+    network: Network
+    task: Task
+    result: Result
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Tell before the work is done whether a result can be written there.
+
+    Raises
+    ------
+    StorageError
+        Something is there that is not to be replaced, or the folder above is missing or may not be
+        written.
+    """
+    check_new_folder(path)
+    if path.is_dir() and any(path.iterdir()):
+        if not _is_result(path):
+            raise StorageError(
+                "the folder holds something else", str(path), "Choose another name after --out"
+            )
+        if not overwrite:
+            raise StorageError(
+                "the folder holds a result already", str(path), "Use --overwrite or another name"
+            )
+
+
+def write_run(
+    task: Task,
+    result: Result,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    more: Mapping[str, str] | None = None,
+    table: AlphaBetaTable | None = None,
+) -> Path:
+    """Write the folder of a run.
+
+    Parameters
+    ----------
+    task : Task
+        Task of `ddk.studies.experiment.run`.
+    result : Result
+        Result of `ddk.studies.experiment.run`.
+    path : Path
+        The folder to make.
+    overwrite : bool, default False
+        Replace the folder of an earlier run.
+    more : mapping of str to str or None, optional
+        Further lines of the report.
+    table : AlphaBetaTable, optional
+        The table it was trained with, kept beside the model.
+
+    Raises
+    ------
+    StorageError
+        See `check_free`; the disk is full. Nothing is left behind.
+    """
+    check_free(path, overwrite)
+    with new_folder(path, overwrite) as scratch:
+        if result.network is not None:
+            notes = {"task": task.name, "seed": result.seed, "classes": list(result.classes)}
+            save_network(result.network, scratch / MODEL, notes=notes)
+        head = {"schema": _SCHEMA, "schema_version": 1}
+        write_json({**head, **result.to_json(), "versions": versions()}, scratch / METRICS)
+        if result.history is not None:
+            result.history.save(scratch / HISTORY)
+        if table is not None:
+            table.write(scratch / TABLE)
+        write_bytes(scratch / REPORT, report_text(task, result, more).encode("utf-8"))
+    return path
+
+
+def read_run(path: Path) -> StoredRun:
+    """Read the folder of a run that `write_run` made.
+
+    Raises
+    ------
+    StorageError
+        No such folder, something is missing or damaged, or the run left no network.
+    """
+    if path.is_file() and path.name == MODEL:
+        path = path.parent
+    if not path.is_dir():
+        raise StorageError("there is no such folder", str(path), "Give the --out of 'train'")
+    stored = read_json(path / METRICS, "Train it again")
+    if stored.get("schema") != _SCHEMA:
+        raise StorageError("it holds no result of a training", str(path / METRICS))
+    if stored.get("schema_version") != 1:
+        raise StorageError("it is of a newer version of the toolkit", str(path / METRICS))
+    result = Result.from_json(stored, str(path / METRICS))
+    try:
+        task = Task.from_settings(result.settings["task"])
+    except (InputError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"the file is damaged [{getattr(error, 'what', error)}]", str(path / METRICS)
+        ) from error
+    if not (path / MODEL).exists():
+        raise StorageError(f"model '{result.model}' leaves no network", str(path))
+    return StoredRun(load_network(path / MODEL), task, result)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed a result, by name."""
+    out = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in ("ddk-toolkit", "numpy", "scipy", "numba", "scikit-learn", "torch"):
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return out
+
+
+def _is_result(path: Path) -> bool:
+    names = {p.name for p in path.iterdir()}
+    return METRICS in names and names <= _FILES

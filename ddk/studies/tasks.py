@@ -1,236 +1,288 @@
-"""The named tasks: data, front end, split, structure and training, stated once.
+"""Tasks: data, front end, split, structure and training, stated once.
 
-A task says everything a result depends on but the model and the seed. Its split keeps what belongs
-together whole (an utterance, a person, a recording); validation samples come out of the training
-part, and the test part is looked at once, after the last epoch.
-
-Structures are those of Shi et al. 2025 (Nat. Commun. 16, 913, Fig. 5, Fig. S13, Table S3); where
-the article's data cannot be had, a public set of the same kind stands in, as ``protocol`` says.
+A task says everything a result depends on but the model and the seed. The named ones stand in
+``tasks.yaml`` beside this file; `folder_task` makes one on a folder of the user's own data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from ddk.studies.task import SplitPlan, Task, Training
-from ddkbase.errors import InputError, closest
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
-__all__ = ["SOUND_MODELS", "TASKS", "get_task"]
+from ddkbase.descriptions import as_input_error
+from ddkbase.documents import parse_yaml
+from ddkbase.errors import InputError, StorageError, closest
+from network import datasets
 
-_MODELS = ("ddk", "raw", "leaky", "sum", "pooling", "random", "echo")
-SOUND_MODELS = (*_MODELS, "mfcc", "minirocket")
+__all__ = [
+    "SOUND_MODELS",
+    "TASKS",
+    "SplitPlan",
+    "Task",
+    "Training",
+    "folder_task",
+    "get_task",
+    "with_states",
+]
 
-_IMAGES = (
-    "The source's own test part; a tenth of its training part, drawn by the seed, is the "
-    "validation part. The seed also draws the start of the weights and the batches. A row of an "
-    "image is one sequence, its columns are the steps."
-)
-_SPEECH = (
-    "Utterances are held out whole: two in ten of each speaker for the test, one for validation, "
-    "drawn by the seed. All utterances of a speaker are from one recorded chapter, so microphone "
-    "and room are the same in training and test."
-)
+SOUND_MODELS = ("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "mfcc", "minirocket")
+"""What is compared on sounds."""
 
-_TASKS = (
-    Task(
-        name="digits",
-        shape=(8, 8),
-        classes=10,
-        title="Handwritten digits, 8 x 8 (scikit-learn)",
-        dataset="digits",
-        split=SplitPlan("random", test=0.2, validation=0.1),
-        hidden=(32,),
-        training=Training(epochs=60, batch_size=128),
-        protocol="A fifth of the images is the test part, a tenth the validation part, drawn by "
-        "the seed; the set does not say who wrote what, so a writer may be in both. A row is one "
-        "sequence of 8 steps.",
-        quick={"epochs": 12},
-    ),
-    Task(
-        name="voices",
-        shape=(128,),
-        classes=10,
-        title="Synthetic voices, 10 speakers",
-        dataset="voices",
-        split=SplitPlan("group", test=0.2, validation=0.1),
-        hidden=(16,),
-        training=Training(epochs=200),
-        vote="utterance",
-        headline="decision",
-        models=SOUND_MODELS,
-        protocol="Utterances are made by a parametric generator and held out whole. Synthetic: the "
-        "accuracy says that the chain works, and nothing about speech.",
-        quick={"epochs": 40},
-    ),
-    Task(
-        name="speakers",
-        shape=(128,),
-        classes=10,
-        title="10 speakers (LibriSpeech), log spectra of 128 values",
-        dataset="speakers",
-        options={"front": "spectral", "size": 128, "utterance": "1 s"},
-        split=SplitPlan("group", test=0.2, validation=0.1),
-        hidden=(16,),
-        training=Training(epochs=500),
-        vote="utterance",
-        headline="decision",
-        models=SOUND_MODELS,
-        protocol=_SPEECH + " Every vector is the log spectrum of a second of speech in 128 bands.",
-        article="93.5 % (Speakers in the Wild, best epoch on the test part)",
-        quick={"epochs": 60},
-    ),
-    Task(
-        name="speakers-waveform",
-        shape=(128,),
-        classes=10,
-        title="10 speakers (LibriSpeech), pooled waveform of 128 values",
-        dataset="speakers",
-        options={"front": "pooled", "size": 128, "utterance": "1 s"},
-        split=SplitPlan("group", test=0.2, validation=0.1),
-        hidden=(16,),
-        training=Training(epochs=500),
-        vote="utterance",
-        headline="decision",
-        models=SOUND_MODELS,
-        protocol=_SPEECH
-        + " Every vector is a second of the waveform, average-pooled to 128 values "
-        "between 0 and 1, as the article describes it.",
-        article="93.5 % (Speakers in the Wild, best epoch on the test part)",
-        quick={"epochs": 60},
-    ),
-    Task(
-        name="mnist",
-        shape=(28, 28),
-        classes=10,
-        title="MNIST",
-        dataset="mnist",
-        split=SplitPlan("fold", validation=0.1),
-        hidden=(48,),
-        activation="relu",
-        training=Training(epochs=30, batch_size=256, rate=0.005),
-        models=(*_MODELS, "lenet5"),
-        protocol=_IMAGES,
-        article="96.6 %",
-        quick={"epochs": 6, "limits": {"train": 6000, "validation": 600, "test": 2000}},
-    ),
-    Task(
-        name="fashion",
-        shape=(28, 28),
-        classes=10,
-        title="Fashion-MNIST",
-        dataset="fashion",
-        split=SplitPlan("fold", validation=0.1),
-        hidden=(48,),
-        activation="relu",
-        training=Training(epochs=30, batch_size=256, rate=0.005),
-        models=(*_MODELS, "lenet5"),
-        protocol=_IMAGES,
-        quick={"epochs": 6, "limits": {"train": 6000, "validation": 600, "test": 2000}},
-    ),
-    Task(
-        name="ag_news",
-        shape=(300, 64),
-        classes=4,
-        title="AG News, 64 words x 300",
-        dataset="ag_news",
-        options={"drop_repeats": True},
-        cut="words",
-        split=SplitPlan("fold", validation=0.1),
-        hidden=(128,),
-        training=Training(epochs=20, batch_size=64, rate=0.003),
-        models=(*_MODELS, "lstm", "transformer"),
-        protocol="Trained on 4,000 texts of the official training part (descriptions only), tested "
-        "on the 7,600 of the official test file; a tenth of the 4,000 is the validation part. "
-        "Texts that are also in the test file are left out of the training part. The embedding is "
-        "learnt from training and validation texts, without labels, and not from test texts. The "
-        "words are the steps; each word is classified, a text is the mean over its words.",
-        article="91.2 % (trained on 120,000 texts)",
-        quick={"epochs": 4, "limits": {"train": 1000, "validation": 200, "test": 1000}},
-    ),
-    Task(
-        name="actions",
-        shape=(80, 60),
-        classes=10,
-        title="Actions (Weizmann silhouettes), 60 x 80",
-        dataset="actions",
-        options={"view": "frame", "frames": 16, "size": (60, 80), "align": "person"},
-        cut="rows",
-        split=SplitPlan("leave-one-out", validation=0.1),
-        hidden=(128, 128, 128),
-        ddk={"per": "step"},
-        activation="relu",
-        training=Training(epochs=15, batch_size=128, rate=0.003),
-        vote="clip",
-        models=(*_MODELS, "c3d"),
-        protocol="Every person is the test part once, trained on the eight others (of which one, "
-        "drawn by the seed, is the validation part); the accuracy is over all clips. A frame is "
-        "one decision, its 60 rows are the steps; a clip is the mean of 16 frames. The "
-        "window follows the person: where somebody stands in the picture is not told.",
-        article="90.8 % (UCF)",
-        quick={"epochs": 2},
-    ),
-    Task(
-        name="voxels",
-        shape=(32, 32),
-        classes=10,
-        title="ModelNet10, 32 x 32 x 32",
-        dataset="voxels",
-        options={"drop_repeats": True},
-        cut="slices",
-        split=SplitPlan("fold", validation=0.1),
-        hidden=(128, 128, 128),
-        ddk={"per": "step"},
-        activation="relu",
-        training=Training(epochs=20, batch_size=256, rate=0.003),
-        vote="object",
-        models=(*_MODELS, "voxnet"),
-        protocol="The official split; a tenth of the training objects is the validation part. 69 "
-        "test objects have the grid of a training object: the latter are left out of the training "
-        "part, as are empty grids. A slice is one decision, its 32 rows are the steps; an object "
-        "is the mean of its 32 slices.",
-        article="89.6 % (protocol not fully known)",
-        quick={"epochs": 2, "limits": {"train": 400, "validation": 50, "test": 200}},
-    ),
-    Task(
-        name="whales",
-        shape=(128,),
-        classes=4,
-        title="4 whales, trained on one source, tested on the other",
-        dataset="whales",
-        options={"front": "spectral", "size": 128, "utterance": "1 s"},
-        split=SplitPlan("fold", validation=0.2),
-        hidden=(16,),
-        training=Training(epochs=200),
-        vote="recording",
-        headline="decision",
-        models=SOUND_MODELS,
-        protocol="Trained on the MARS recordings, tested on those of NOAA PMEL and PAMGuard: other "
-        "places, instruments and playback speeds. "
-        "The validation part is stretches of the MARS recordings. The test part is unbalanced, 133 "
-        "seconds of 5 recordings: the spread over seeds says nothing about other recordings.",
-        quick={"epochs": 40},
-    ),
-    Task(
-        name="whales-within",
-        shape=(128,),
-        classes=4,
-        title="4 whales, trained and tested within one source",
-        dataset="whales",
-        options={"front": "spectral", "size": 128, "utterance": "1 s"},
-        split=SplitPlan("block", test=0.2, validation=0.1),
-        hidden=(16,),
-        training=Training(epochs=200),
-        models=SOUND_MODELS,
-        protocol="One stretch of every recording is held out, its neighbours are left out. There "
-        "are one to three recordings a species: the accuracy is also that of telling recordings "
-        "apart.",
-        quick={"epochs": 40},
-    ),
-)
+#: lengths of an utterance that are tried on a folder of sounds, the loader's own first
+_UTTERANCES = ("1 s", "0.5 s", "0.25 s", "0.1 s")
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in _TASKS})
-"""All tasks by name."""
+# strict: a file may hold anything, and "5" or true are no number
+_Count = Annotated[int, Field(strict=True, gt=0)]
+_Size = Annotated[int, Field(strict=True, ge=0)]
+_Share = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+_Text = Annotated[str, Field(strict=True)]
+
+_CHECKED = ConfigDict(extra="forbid")
+
+
+def _one_line[T](cls: type[T]) -> type[T]:
+    """Let a dataclass of pydantic say in one line which field is wrong, as `InputError`."""
+    checked: Callable[..., None] = cls.__init__
+
+    @functools.wraps(checked)
+    def init(self: Any, *args: Any, **fields: Any) -> None:
+        try:
+            checked(self, *args, **fields)
+        except ValidationError as error:
+            raise _input_error(cls, error, fields) from None
+
+    setattr(cls, "__init__", init)  # noqa: B010
+    return cls
+
+
+def _input_error(cls: Any, error: ValidationError, data: Any) -> InputError:
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "unexpected_keyword_argument":
+        *above, name = map(str, first["loc"])
+        names = [f.name for f in dataclasses.fields(_NESTED.get(above[-1], cls) if above else cls)]
+        return InputError(f"unknown key '{name}'", ".".join(above), closest(name, names))
+    return as_input_error(error, data)
+
+
+@_one_line
+@dataclass(frozen=True, config=_CHECKED)
+class Training:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training part; the last one counts.
+    batch_size : int or None, optional
+        Samples a step; None takes all.
+    rate : float, default 0.01
+        Learning rate of Adam, for the weights.
+    weight_decay : float, default 1e-3
+        Weight decay of Adam, for the weights.
+    schedule : {"cosine"} or None, default "cosine"
+        How the learning rate falls: as a cosine down to zero, or not at all.
+    """
+
+    epochs: _Count
+    batch_size: _Count | None = None
+    rate: _Share = 0.01
+    weight_decay: _Share = 1e-3
+    schedule: Literal["cosine"] | None = "cosine"
+
+
+@_one_line
+@dataclass(frozen=True, config=_CHECKED)
+class SplitPlan:
+    """What is held out.
+
+    Attributes
+    ----------
+    by : str
+        How samples are parted: "leave-one-out" tests on every group in turn; the others are those
+        of `network.datasets.splits.split`.
+    test : float, default 0.2
+        Share of all samples that is held out to test.
+    validation : float, default 0.1
+        Share of all samples, or of the training part where the test is given.
+    """
+
+    by: _Text
+    test: _Share = 0.2
+    validation: _Share = 0.1
+
+    @property
+    def overlap(self) -> float:
+        """Test samples over training samples where every seed draws both from one set; 0 where the
+        test part is given. For `network.model.metrics.difference`."""
+        if self.by in ("fold", "leave-one-out"):
+            return 0.0
+        return self.test / (1 - self.test - self.validation)
+
+
+_NESTED = {"training": Training, "split": SplitPlan}
+
+
+@_one_line
+@dataclass(frozen=True, config=_CHECKED)
+class Task:
+    """One classification task.
+
+    Attributes
+    ----------
+    name, title : str
+        What commands and reports call it.
+    dataset : str
+        Name of the data set, for `network.datasets.load`.
+    options : mapping, optional
+        Options of `network.datasets.load`.
+    cut : str, default "whole"
+        How a sample becomes the sequences a network decides on; see `ddk.studies.folds.CUTS`.
+    split : SplitPlan
+        What is held out.
+    hidden : tuple of int
+        Widths of the classifier's hidden layers.
+    activation : str, default "sigmoid"
+        Activation of the classifier's hidden layers.
+    ddk : mapping, optional
+        Arguments of the DDK layer, e.g. ``per``; the rest are its defaults. ``states`` is always
+        among them, "after" where it is not given.
+    training : Training
+        Training of every network in NumPy.
+    models : tuple of str, default ("ddk", "raw", "leaky")
+        What `compare` takes by default.
+    limits : mapping of str to int, optional
+        Numbers of samples to keep by part, for the small variants; empty keeps all.
+    vote : str, default ""
+        What one sample of the data set is, over which decisions are averaged; empty: none.
+    headline : str, default "vote"
+        Headline whose accuracy counts first, "vote" or "decision" (where votes are all right).
+    protocol : str
+        The split and its limits, in words.
+    article : str, default ""
+        What the article reports on its own data.
+    quick : mapping, optional
+        Changes that make the small variant.
+    shape : tuple of int, default ()
+        Shape of one sequence, for counting without data; empty if not known.
+    classes : int, default 0
+        Number of classes, for counting without data; 0 if not known.
+    """
+
+    name: _Text
+    title: str
+    dataset: _Text
+    split: SplitPlan
+    hidden: tuple[_Count, ...]
+    training: Training
+    protocol: str
+    article: str = ""
+    activation: _Text = "sigmoid"
+    vote: _Text = ""
+    headline: Literal["vote", "decision"] = "vote"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    cut: _Text = "whole"
+    ddk: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    models: tuple[str, ...] = ("ddk", "raw", "leaky")
+    limits: Mapping[str, _Count] = dataclasses.field(default_factory=dict)
+    quick: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    shape: tuple[_Count, ...] = ()
+    classes: _Size = 0
+
+    def __post_init__(self) -> None:
+        # stated, so that what is stored says under which default it was computed
+        if "states" not in self.ddk:
+            object.__setattr__(self, "ddk", {"states": "after", **self.ddk})
+
+    def small(self) -> Task:
+        """The small variant, for a first look and for tests."""
+        changes = dict(self.quick)
+        epochs = changes.pop("epochs", None)
+        training = self.training if epochs is None else self.with_epochs(epochs).training
+        return dataclasses.replace(
+            self, title=f"{self.title} (quick)", training=training, quick={}, **changes
+        )
+
+    def with_epochs(self, epochs: int) -> Task:
+        """The same with another number of epochs. Raises InputError below 1."""
+        if epochs < 1:
+            raise InputError(f"{epochs} epochs train nothing", "--epochs", "Use 1 or more")
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, epochs=epochs))
+
+    def settings(self) -> dict[str, Any]:
+        """All that a result depends on, as JSON can hold it; no titles and descriptions."""
+        left_out = (*_DESCRIBING, "quick", "shape", "classes")
+        fields = dataclasses.asdict(self)
+        return {name: _json(value) for name, value in fields.items() if name not in left_out}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Task:
+        """A task from what `settings` gave; its title and protocol are those of its name, if known.
+
+        Raises
+        ------
+        InputError
+            Something is missing or of no use.
+        """
+        try:
+            named = TASKS.get(settings["name"])
+            described = {n: getattr(named, n) for n in _DESCRIBING} if named is not None else {}
+            fields = {"title": settings["name"], "protocol": "", **described}
+            fields |= with_states(settings)
+            return TypeAdapter(cls).validate_python(fields)
+        except ValidationError as error:
+            reason: object = _input_error(cls, error, fields)
+        except (KeyError, TypeError) as error:
+            reason = error
+        raise InputError(f"these are no settings of a task [{reason}]", "task")
+
+
+def with_states(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a task as a file has them, with the states that its DDK layer reads.
+
+    Files that do not say it are of versions whose default was "before".
+    """
+    ddk = settings.get("ddk")
+    if not isinstance(ddk, Mapping):
+        return dict(settings)
+    return {**settings, "ddk": {"states": "before", **ddk}}
+
+
+#: what is not a setting: it says what the task is, and a result does not depend on it
+_DESCRIBING = ("title", "protocol", "article", "models")
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(entry) for key, entry in value.items()}
+    return [_json(entry) for entry in value] if isinstance(value, tuple | list) else value
+
+
+def _named() -> dict[str, Task]:
+    text = resources.files("ddk.studies").joinpath("tasks.yaml").read_text(encoding="utf-8")
+    described: Any = parse_yaml(text, "tasks.yaml")
+    return {
+        name: Task(name=name, **{**entry, "options": _tuples(entry.get("options", {}))})
+        for name, entry in described.items()
+    }
+
+
+def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a data set, whose sizes are tuples."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(_named())
+"""All named tasks."""
 
 
 def get_task(name: str, quick: bool = False) -> Task:
@@ -244,3 +296,107 @@ def get_task(name: str, quick: bool = False) -> Task:
     if name not in TASKS:
         raise InputError(f"there is no task '{name}'", "task", closest(name, TASKS))
     return TASKS[name].small() if quick else TASKS[name]
+
+
+def folder_task(path: Path) -> Task:
+    """A task on a folder of the user's own data, of a kind that `network.datasets.load` knows.
+
+    A known set in a folder is that task; a folder of labelled sounds becomes a task like
+    "speakers", with recordings held out whole where there are three or more of each class, and
+    else one stretch of every recording.
+
+    Raises
+    ------
+    StorageError
+        No such folder, or nothing in it that is known.
+    """
+    data, utterance = _loaded(path)
+    named = next((t for t in TASKS.values() if t.dataset == data.name), None)
+    if named is not None:
+        options = dict(named.options)
+        if "align" in options and not any(path.glob("*.mat")):
+            del options["align"]  # only silhouettes say where the person is
+        split = named.split
+        if split.by == "fold" and not _has_folds(data):
+            split = SplitPlan("group", test=0.2, validation=0.1)
+        return dataclasses.replace(
+            named, dataset=str(path.absolute()), options=options, split=split
+        )
+    recordings = np.unique(
+        np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
+    )
+    fewest = int(np.bincount(recordings[1], minlength=len(data.classes)).min())
+    if _has_folds(data):
+        split = SplitPlan("fold", validation=0.1)
+        protocol = "The test part is the source's own."
+    elif fewest >= 3:
+        split = SplitPlan("group", test=0.2, validation=0.1)
+        protocol = "Recordings are held out whole, drawn by the seed."
+    else:
+        split = SplitPlan("block", test=0.2, validation=0.1)
+        utterance = _short_enough(path, utterance, split)
+        protocol = (
+            f"There {'is one recording' if fewest == 1 else 'are two recordings'} of a class: one "
+            "stretch of every recording is held out, so that the accuracy is also that of telling "
+            "recordings apart."
+        )
+    return Task(
+        name=re.sub(r"[^a-z0-9_+-]+", "-", path.absolute().name.lower()).strip("-") or "folder",
+        title=f"{len(data.classes)} classes of {path.absolute().name}",
+        dataset=str(path.absolute()),
+        split=split,
+        hidden=(16,),
+        training=Training(epochs=200),
+        vote="" if split.by == "block" else "recording",
+        models=SOUND_MODELS,
+        protocol=protocol,
+        options={"front": "spectral", "size": 128, "utterance": utterance},
+        quick={"epochs": 40},
+    )
+
+
+def _loaded(path: Path) -> tuple[datasets.DataSet, str]:
+    """The data, and the first of some lengths of an utterance that leaves no class without one."""
+    try:
+        data = datasets.load(path)
+        named = any(task.dataset == data.name for task in TASKS.values())
+        if named or np.unique(data.y).size == len(data.classes):
+            return data, _UTTERANCES[0]
+    except StorageError as error:
+        if "as long as an utterance" not in error.what:
+            raise
+    for utterance in _UTTERANCES[1:]:
+        try:
+            data = datasets.load(path, utterance=utterance)
+        except StorageError:
+            continue
+        if np.unique(data.y).size == len(data.classes):
+            return data, utterance
+    raise StorageError(
+        "a class has no recording of 0.1 s or more", str(path), "Leave it out, or add recordings"
+    )
+
+
+def _has_folds(data: datasets.DataSet) -> bool:
+    return {"train", "test"} <= set(np.unique(data.fold).tolist())
+
+
+def _short_enough(path: Path, longest: str, plan: SplitPlan) -> str:
+    """The longest utterance of which every recording has enough for a stretch of each part."""
+    reason = ""
+    for utterance in _UTTERANCES[_UTTERANCES.index(longest) :]:
+        try:
+            data = datasets.load(path, utterance=utterance)
+            split = datasets.split(data, plan.test, plan.validation, by=plan.by)
+        except (InputError, StorageError) as error:
+            reason = error.what
+            continue
+        if all(np.unique(data.y[p]).size == len(data.classes) for p in (split.train, split.test)):
+            return utterance
+        reason = "a class is missing in a part"
+    raise StorageError(
+        f"a class has fewer than three recordings, which are too short to hold out a stretch of "
+        f"each [{reason}]",
+        str(path),
+        "Add recordings to it, or longer ones",
+    )

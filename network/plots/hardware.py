@@ -81,7 +81,7 @@ def bars_figure(
     Parameters
     ----------
     found : mapping of str to mapping of int to float
-        Accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.run`.
+        Accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.hardware_study`.
     article : mapping of str to float or None, optional
         Values to compare with by case, in per cent.
     """
@@ -156,7 +156,7 @@ def curves_figure(
 
 
 def study_figure(ds: xr.Dataset) -> Figure:
-    """Draw accuracy, yield and energy of a `ddk.studies.device.study` against its parameter."""
+    """Draw accuracy, yield and energy of a `ddk.studies.device_study` against its parameter."""
     figure = new_figure(12.0, 3.8)
     panels = figure.subplots(1, 3)
     unit = str(ds["value"].attrs["units"])

@@ -21,8 +21,7 @@ import numpy as np
 
 from ddk.studies.folds import Fold, Material
 from ddk.studies.models import build, get_model
-from ddk.studies.task import Task
-from ddk.studies.tasks import get_task
+from ddk.studies.tasks import Task, get_task
 from network.hardware import Hardware, HardwareRealisation, WriteError, article
 from network.hardware.harden import Tuning, harden, on_arrays
 from network.hardware.in_situ import PinnedChip, before_classifier

@@ -9,9 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ddk.cli.commands import app
-from ddk.studies.hardware import KINDS, run, table_rows
-from ddk.studies.task import SplitPlan, Task, Training
-from ddk.studies.tasks import get_task
+from ddk.studies.hardware import KINDS, hardware_study, table_rows
+from ddk.studies.tasks import SplitPlan, Task, Training, get_task
 from network.hardware.harden import Tuning
 
 
@@ -94,13 +93,13 @@ def small() -> Task:
 def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
     told: list[str] = []
     how = Tuning(epochs=1, batch_size=512)
-    first = run("modes", small(), [0], tmp_path / "r", tuning=how, only=["imprecise"])
+    first = hardware_study("modes", small(), [0], tmp_path / "r", tuning=how, only=["imprecise"])
     assert set(first) == {"imprecise", "imprecise+statistics"}
-    both = run("modes", small(), [0], tmp_path / "r", tuning=how, progress=told.append)
+    both = hardware_study("modes", small(), [0], tmp_path / "r", tuning=how, progress=told.append)
     assert len(both) == 9 and len(told) == 7
     assert both["imprecise"] == first["imprecise"]
     told.clear()
-    again = run("modes", small(), [0], tmp_path / "r", tuning=how, progress=told.append)
+    again = hardware_study("modes", small(), [0], tmp_path / "r", tuning=how, progress=told.append)
     assert again == both and not told
     heads, rows = table_rows(both)
     assert {len(r) for r in rows} == {len(heads)} and rows[0][2] == "-"
@@ -116,7 +115,7 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
 )
 def test_every_kind_runs(kind: str, only: list[str], tmp_path: Path) -> None:
     assert kind in KINDS
-    found = run(
+    found = hardware_study(
         kind, small(), [1], tmp_path / "r", tuning=Tuning(epochs=1, batch_size=512), only=only
     )
     assert found and all(0 <= v <= 1 for by_seed in found.values() for v in by_seed.values())

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddk.studies import compare, experiment
-from ddk.studies.compare import comparison_rows, markdown, run_all
+from ddk.studies import experiment, runs
+from ddk.studies.comparison import comparison_rows, markdown, write_comparison
 from ddk.studies.experiment import Result, run
 from ddk.studies.folds import Material, Part
+from ddk.studies.model_search import arrangements, search
 from ddk.studies.models import LAYERS, Model, get_model
-from ddk.studies.search import arrangements, search
-from ddk.studies.task import Task
-from ddk.studies.tasks import get_task
+from ddk.studies.runs import run_all
+from ddk.studies.tasks import Task, get_task
 from ddkbase.errors import InputError, SolverError, StorageError
 
 
@@ -90,6 +90,17 @@ def test_votes_are_over_items() -> None:
     assert result.test["cross_entropy"] != result.test_vote["cross_entropy"]
 
 
+def test_an_error_inside_a_layer_is_not_taken_for_a_wrong_option(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("unsupported operand")
+
+    monkeypatch.setattr("network.layers.linear.Raw.__init__", broken)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        run(task, "raw")
+
+
 def test_options_that_do_not_fit(task: Task, material: Material) -> None:
     with pytest.raises(InputError, match="seed"):
         run(task, "ddk", -1, material=material)
@@ -100,7 +111,7 @@ def test_options_that_do_not_fit(task: Task, material: Material) -> None:
 
 
 def test_the_table_by_hand(task: Task, material: Material) -> None:
-    ds = compare.compare(task, ["ddk", "raw"], [0, 1])
+    ds = runs.compare(task, ["ddk", "raw"], [0, 1])
     heads, rows = comparison_rows(ds)
     assert [row[0] for row in rows] == ["ddk", "raw"]
     accuracy = 100 * ds["accuracy"].values
@@ -147,7 +158,7 @@ def test_a_folder_goes_on_where_it_was(
         ran.append((model.name, seed))
         return original(task, model, seed, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compare, "run", watched)
+    monkeypatch.setattr(runs, "run", watched)
     found = run_all(task, models, [0, 1], **told)
     assert ran == [("sum", 0), ("sum", 1)]
     for name, time in times.items():
@@ -171,28 +182,26 @@ def test_two_processes_give_what_one_gives(task: Task) -> None:
 def test_workers_are_told_of_one_thread_before_they_load_numpy(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ddk.studies import workers
-
-    for name in workers._THREADS:
+    for name in runs._THREADS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")  # somebody's own choice stays
     seen = {}
 
     class Pool:
         def __init__(self, *_: object, **__: object) -> None:
-            seen.update({name: os.environ.get(name) for name in workers._THREADS})
+            seen.update({name: os.environ.get(name) for name in runs._THREADS})
             raise InputError("enough")
 
-    monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
     with pytest.raises(InputError, match="enough"):
-        next(workers.spread_out(task, [(get_model("raw"), 0)], None, 2))
+        next(runs.spread_out(task, [(get_model("raw"), 0)], None, 2))
     assert seen == {
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "3"
     }  # fmt: skip
 
 
 def test_one_drawn_device_has_no_deviation() -> None:
-    from ddk.studies.evaluate import _spread
+    from ddk.studies.evaluation import _spread
 
     assert _spread([0.5]) == "50.0 %"
     assert _spread([0.5, 0.6]) == "55.0 ± 7.1 %, worst 50.0 %"
@@ -208,12 +217,12 @@ def test_a_run_that_fails_is_a_result(
             raise SolverError("the loss became nan", "epoch 2")
         return original(task, model, seed, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compare, "run", failing)
-    ds = compare.compare(task, ["ddk", "raw"], [0, 1], folder=tmp_path / "f")
+    monkeypatch.setattr(runs, "run", failing)
+    ds = runs.compare(task, ["ddk", "raw"], [0, 1], folder=tmp_path / "f")
     assert np.isnan(ds["accuracy"].sel(seed=1)).all()
     assert "the loss became nan" in str(ds["failed"].sel(model="raw", seed=1).item())
     assert comparison_rows(ds)[1][0][1].endswith(", 1 failed")
-    files = compare.write_comparison(ds, tmp_path / "f")
+    files = write_comparison(ds, tmp_path / "f")
     assert "the loss became nan" in (tmp_path / "f" / "report.html").read_text()
     assert all(path.stat().st_size > 500 for path in files)
 
@@ -229,7 +238,7 @@ def test_a_run_that_fails_is_a_result(
 )
 def test_what_cannot_be_compared(task: Task, models: list, seeds: list, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        compare.compare(task, models, seeds)
+        runs.compare(task, models, seeds)
 
 
 def test_arrangements_have_the_features_of_the_raw_samples(task: Task) -> None:
@@ -247,7 +256,7 @@ def test_arrangements_have_the_features_of_the_raw_samples(task: Task) -> None:
 def test_a_search_ranks_by_validation_and_confirms_on_fresh_seeds(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ddk.studies import search as searching
+    from ddk.studies import model_search as searching
 
     kept = [LAYERS["ddk"], LAYERS["raw"], LAYERS["pooling"]]
     monkeypatch.setattr(searching, "arrangements", lambda task, shape: kept)

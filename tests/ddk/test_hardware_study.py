@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddk.studies.device import PARAMETERS, Plan, study
-from ddk.studies.task import SplitPlan, Task, Training
+from ddk.studies.device import PARAMETERS, Plan, device_study
+from ddk.studies.tasks import SplitPlan, Task, Training
 from ddkbase.errors import InputError, StorageError
 from tests import fake_pulses
 
@@ -49,7 +49,7 @@ def test_every_parameter_makes_a_campaign() -> None:
 def test_a_study_goes_through_all_three_packages_and_goes_on(tmp_path: Path) -> None:
     told: list[str] = []
     arguments = {"plan": PLAN, "workers": 1, "simulate": fake_pulses.simulate}
-    found = study(
+    found = device_study(
         "filament-radius",
         ["8 nm", "9 nm"],
         task(),
@@ -64,7 +64,7 @@ def test_a_study_goes_through_all_three_packages_and_goes_on(tmp_path: Path) -> 
     assert np.allclose(found["value"], [8e-9, 9e-9])
     assert (tmp_path / "s" / "filament-radius-8_nm.zarr").is_dir()
     told.clear()
-    again = study(
+    again = device_study(
         "filament-radius",
         ["8 nm", "9 nm"],
         task(),
@@ -74,7 +74,7 @@ def test_a_study_goes_through_all_three_packages_and_goes_on(tmp_path: Path) -> 
     )
     assert again.identical(found) and len(told) == 2  # nothing is simulated again
     with pytest.raises(StorageError):
-        study("thickness", ["8 nm"], task(), tmp_path / "s", **arguments)
+        device_study("thickness", ["8 nm"], task(), tmp_path / "s", **arguments)
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     parameter: str, values: list[str], words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=words) as caught:
-        study(parameter, values, task(), tmp_path / "s")
+        device_study(parameter, values, task(), tmp_path / "s")
     assert "\n" not in str(caught.value) and not (tmp_path / "s").exists()

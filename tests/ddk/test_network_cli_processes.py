@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddk.studies.compare import read_comparison
+from ddk.studies.comparison import read_comparison
 
 ROOT = Path(__file__).resolve().parents[2]
 

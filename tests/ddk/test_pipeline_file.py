@@ -134,7 +134,7 @@ def test_a_table_starts_the_chain_and_measured_trains_do(tmp_path: Path) -> None
         (changed(WHOLE, "network", "epochs", 0), "mine.yaml: network.epochs"),
         (changed(WHOLE, "network", "epochs", True), "mine.yaml: network.epochs"),
         (changed(WHOLE, "network", "epochs", "5"), "mine.yaml: network.epochs"),
-        (changed(WHOLE, "network", "task", "digit"), "mine.yaml: ddk.studies.task"),
+        (changed(WHOLE, "network", "task", "digit"), "mine.yaml: network.task"),
         (changed(WHOLE, "network", "models", []), "mine.yaml: network.models"),
         (changed(WHOLE, "network", "models", ["ddk", "ddk"]), "is there twice"),
         (changed(WHOLE, "network", "models", ["ddkk"]), "there is no model 'ddkk'"),
@@ -351,12 +351,12 @@ def test_comparison_and_modes_go_on_where_they_were(
             raise KeyboardInterrupt
         return harden(*args, **told)
 
-    monkeypatch.setattr("ddk.pipeline.modes.harden", stopped)
+    monkeypatch.setattr("ddk.studies.hardware.harden", stopped)
     out = tmp_path / "o"
     result = call(tmp_path / "mine.yaml", "--out", out)
     assert result.exit_code == 130 and "step 'hardware': stopped" in result.stderr
     assert [p.name for p in out.rglob("runs/*.json")] == ["software-s0.json"]
-    monkeypatch.setattr("ddk.pipeline.modes.harden", harden)
+    monkeypatch.setattr("ddk.studies.hardware.harden", harden)
     result = call(tmp_path / "mine.yaml", "--out", out)
     assert result.exit_code == 0, result.output
     assert "network: kept" in result.stdout and "hardware: goes on" in result.stdout

@@ -11,9 +11,7 @@ import pytest
 
 from ddk.studies.folds import Material
 from ddk.studies.models import LAYERS, Model, build, get_model
-from ddk.studies.task import SplitPlan, Task
-from ddk.studies.task_folder import folder_task
-from ddk.studies.tasks import TASKS, get_task
+from ddk.studies.tasks import TASKS, SplitPlan, Task, folder_task, get_task
 from ddkbase.errors import InputError, StorageError
 from tests.network.data_files import real, sound, speakers, tone
 
@@ -72,7 +70,7 @@ def test_unknown_names_give_the_closest() -> None:
 
 
 def test_arrangements_are_models_by_name() -> None:
-    from ddk.studies.search import ARRANGEMENTS
+    from ddk.studies.model_search import ARRANGEMENTS
 
     for name, options in ARRANGEMENTS.items():
         if name:

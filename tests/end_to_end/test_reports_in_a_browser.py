@@ -216,10 +216,11 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of tables and networks."""
     from compact.report import write_report
     from compact.table.table import AlphaBetaTable
-    from ddk.studies.compare import compare
+    from ddk.studies import comparison, result
     from ddk.studies.experiment import run
-    from ddk.studies.report import comparison_text, run_text, search_text
+    from ddk.studies.runs import compare
     from ddk.studies.tasks import get_task
+    from ddkbase import html
     from ddkbase.files import write_bytes
     from tests.compact.table_data import campaign
 
@@ -228,9 +229,12 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     task = dataclasses.replace(get_task("digits"), limits=few, hidden=(8,)).with_epochs(1)
     row = ["a rather long name of a setting", *(f"{k}.123 ± 0.456" for k in range(9))]
     texts = {
-        "run": run_text(task, run(task, "ddk", 0)),
-        "comparison": comparison_text(compare(task, ["ddk", "raw"], [0, 1])),
-        "search": search_text("A search", ["Of 9 settings"], ["name", *"abcdefghi"], [row] * 9),
+        "run": result.report_text(task, run(task, "ddk", 0)),
+        "comparison": comparison.report_text(compare(task, ["ddk", "raw"], [0, 1])),
+        "search": html.page(
+            "A search",
+            ["Of 9 settings", html.table(["name", *"abcdefghi"], [row] * 9, numbers=True)],
+        ),
     }
     paths = {
         name: write_bytes(folder / f"{name}.html", text.encode()) for name, text in texts.items()

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddk.studies import result_folder
-from ddk.studies.evaluate import once_more
-from ddk.studies.experiment import run
-from ddk.studies.mode_training import check_mode, run_in_mode
+from ddk.studies.evaluation import evaluate
+from ddk.studies.experiment import check_mode, run, run_in_mode
+from ddk.studies.result import read_run, write_run
 from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import get_task
 from ddkbase.errors import InputError, SolverError, StorageError
@@ -29,7 +28,7 @@ from network.model.files import load_network
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = get_task("digits", quick=True).with_epochs(2)
     path = tmp_path_factory.mktemp("run") / "net"
-    return result_folder.write(task, run(task, "ddk"), path)
+    return write_run(task, run(task, "ddk"), path)
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_answers_that_are_not_finite_are_told(folder: Path) -> None:
 
     edit_arrays(folder / "model.npz", huge)
     with pytest.raises(SolverError, match=r"not finite.*digits"):
-        once_more(result_folder.read(folder))
+        evaluate(read_run(folder))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_edited_metrics_are_one_line(folder: Path, change: dict[str, Any]) -> No
     told["settings"]["task"] |= change.pop("task", {})
     path.write_text(json.dumps(told | change))
     with pytest.raises(StorageError, match="damaged") as caught:
-        result_folder.read(folder)
+        read_run(folder)
     assert str(path) in str(caught.value) and caught.value.exit_code == 4
 
 
@@ -209,8 +208,8 @@ def test_a_network_trained_in_a_mode_is_kept_and_found_again(tmp_path: Path) -> 
     told = result.settings["trained_for"]
     assert told["mode"] == "hybrid" and 0 < told["accuracy_on_chip"] <= 1
     assert words["on chip 1, single decisions"] == f"{100 * told['accuracy_on_chip']:.2f} %"
-    path = result_folder.write(task, result, tmp_path / "net", more=words)
-    again = once_more(result_folder.read(path))
+    path = write_run(task, result, tmp_path / "net", more=words)
+    again = evaluate(read_run(path))
     assert again.same
     assert result.network is not None
     plain = run(task, "ddk", 1).network

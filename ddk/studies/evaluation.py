@@ -1,31 +1,42 @@
-"""A trained network tested again: as it is, and on devices that scatter as a table's cells do."""
+"""A trained network tested again: as it is, and on cells of a table.
+
+Cells scatter as those of a table do (`DrawnDevices`), or all are the same one
+(`share_of_good_cells`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from compact.table.table import AlphaBetaTable
+from ddk.studies.folds import Fold, Material
+from ddk.studies.models import get_model
+from ddk.studies.result import Result, StoredRun
+from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError, StorageError
+from network.hardware.cells.kinetics_noise import TableKinetics, positive, single_cells
 from network.layers.realisation import Ideal
 from network.model import metrics
+from network.model.ddk_network import Network
+from network.model.files import copy_network
 
-if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable
-    from ddk.studies.folds import Fold
-    from ddk.studies.result_folder import Trained
-    from ddk.studies.task import Task
-    from network.hardware.cells.kinetics_noise import TableKinetics
-    from network.model.ddk_network import Network
-
-__all__ = ["Again", "DrawnDevices", "OnDevices", "on_devices", "once_more"]
+__all__ = [
+    "DeviceEvaluation",
+    "DrawnDevices",
+    "Evaluation",
+    "evaluate",
+    "evaluate_on_devices",
+    "pulse_settings",
+    "share_of_good_cells",
+]
 
 
 class DrawnDevices(Ideal):
     """Devices of a table: each channel and bank has one, drawn once; each sample is a cycle anew.
-
 
     Parameters
     ----------
@@ -37,7 +48,7 @@ class DrawnDevices(Ideal):
 
     def __init__(self, kinetics: TableKinetics, seed: int) -> None:
         self._kinetics, self._seed = kinetics, seed
-        self._kept: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._drawn: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def kinetics(
         self,
@@ -48,19 +59,17 @@ class DrawnDevices(Ideal):
         rng: np.random.Generator | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta of the drawn devices, cycle by cycle."""
-        from network.hardware.cells.kinetics_noise import positive
-
-        wanted = np.asarray(alpha, float)[None], np.asarray(beta, float)[None]
-        if layer_name not in self._kept:
-            drawn = np.random.default_rng([self._seed, len(self._kept)])
+        pair = np.asarray(alpha, float)[None], np.asarray(beta, float)[None]
+        if layer_name not in self._drawn:
+            drawn = np.random.default_rng([self._seed, len(self._drawn)])
             device = (1, *shape[1:-1], 1)
-            nominal = self._kinetics.nominal(*wanted)
-            fixed = self._kinetics.deviations(*wanted, "device", _fit(device, wanted[0]), drawn)
-            self._kept[layer_name] = (*nominal, *fixed)
-        a, b, da, db = self._kept[layer_name]
+            nominal = self._kinetics.nominal(*pair)
+            fixed = self._kinetics.deviations(*pair, "device", _fit(device, pair[0]), drawn)
+            self._drawn[layer_name] = (*nominal, *fixed)
+        a, b, da, db = self._drawn[layer_name]
         cycle = (shape[0], *shape[1:-1], 1)
         generator = np.random.default_rng(self._seed) if rng is None else rng
-        ca, cb = self._kinetics.deviations(*wanted, "cycle", _fit(cycle, wanted[0]), generator)
+        ca, cb = self._kinetics.deviations(*pair, "cycle", _fit(cycle, pair[0]), generator)
         return positive(a + da + ca), positive(b + db + cb)
 
 
@@ -70,7 +79,7 @@ def _fit(shape: tuple[int, ...], pair: np.ndarray) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Again:
+class Evaluation:
     """A trained network tested once more.
 
     Attributes
@@ -83,7 +92,7 @@ class Again:
         The data.
     """
 
-    trained: Trained
+    trained: StoredRun
     accuracy: float
     before: float | None
     fold: Fold
@@ -103,12 +112,12 @@ class Again:
             f"test accuracy{_votes(task)}": f"{100 * self.accuracy:.2f} %",
         }
         if self.before is not None:
-            told = "the same" if self.same else f"no, it was {100 * self.before:.2f} %"
-            out["as trained"] = told
+            before = f"no, it was {100 * self.before:.2f} %"
+            out["as trained"] = "the same" if self.same else before
         return out
 
 
-def once_more(trained: Trained, root: str | None = None) -> Again:
+def evaluate(trained: StoredRun, root: str | None = None) -> Evaluation:
     """Test on the held-out part again and say whether the same comes out.
 
     Raises
@@ -116,9 +125,6 @@ def once_more(trained: Trained, root: str | None = None) -> Again:
     StorageError
         The data are missing, or are others than those of the training.
     """
-    from ddk.studies.folds import Material
-    from ddk.studies.models import get_model
-
     result, task = trained.result, trained.task
     model = get_model(result.model)
     folds = list(Material(task, root).folds(result.seed, model.data, model.cut))
@@ -130,11 +136,11 @@ def once_more(trained: Trained, root: str | None = None) -> Again:
             "They are not those that the network was trained on",
         )
     reached = _accuracy(trained.network, fold, task)
-    return Again(trained, reached, result.accuracy if len(folds) == 1 else None, fold)
+    return Evaluation(trained, reached, result.accuracy if len(folds) == 1 else None, fold)
 
 
 @dataclass(frozen=True)
-class OnDevices:
+class DeviceEvaluation:
     """A trained network on drawn devices.
 
     Attributes
@@ -162,9 +168,9 @@ class OnDevices:
         }
 
 
-def on_devices(
-    trained: Trained, fold: Fold, table: AlphaBetaTable, draws: int, seed: int
-) -> OnDevices:
+def evaluate_on_devices(
+    trained: StoredRun, fold: Fold, table: AlphaBetaTable, draws: int, seed: int
+) -> DeviceEvaluation:
     """Test on drawn devices, as trained and with statistics taken anew on each, without labels.
 
     Parameters
@@ -179,9 +185,6 @@ def on_devices(
     InputError
         The network has no DDK layer.
     """
-    from network.hardware.cells.kinetics_noise import TableKinetics
-    from network.model.files import copy_network
-
     if not trained.network.kinetics():
         raise InputError("the network has no DDK layer", "--table", "Leave it out")
     kinetics = TableKinetics(table)
@@ -193,8 +196,8 @@ def on_devices(
         network = copy_network(trained.network)
         network.reestimate(fold.train.x, realise=devices, rng=rng)
         anew.append(_accuracy(network, fold, trained.task, devices, rng))
-    missed = max(found.distance for found in kinetics.settings())
-    return OnDevices(trained.task, tuple(plain), tuple(anew), missed)
+    missed = max(inversion.distance for inversion in kinetics.settings())
+    return DeviceEvaluation(trained.task, tuple(plain), tuple(anew), missed)
 
 
 def _accuracy(
@@ -223,3 +226,97 @@ def _spread(values: Sequence[float]) -> str:
     if reached.size == 1:
         return f"{reached.item():.1f} %"
     return f"{reached.mean():.1f} ± {reached.std(ddof=1):.1f} %, worst {reached.min():.1f} %"
+
+
+def pulse_settings(table: AlphaBetaTable, result: Result) -> dict[str, str]:
+    """The pulse settings that realise the alpha and beta of a network, as texts.
+
+    One line for one pair; the range of settings, and of what they miss by, for several.
+    """
+    if result.network is None:
+        return {}
+    out: dict[str, str] = {}
+    for name, (alpha, beta) in result.network.kinetics().items():
+        pairs = np.unique(np.stack([np.ravel(alpha), np.ravel(beta)], axis=1), axis=0)
+        inverted = [table.invert(alpha=float(a), beta=float(b)) for a, b in pairs]
+        if len(inverted) == 1:
+            out[f"pulses of layer {name}"] = str(inverted[0])
+            continue
+        amplitude = [f.at.amplitude for f in inverted]
+        width = [f.at.width for f in inverted]
+        worst = max(f.distance for f in inverted)
+        out[f"pulses of layer {name}"] = (
+            f"{len(inverted)} settings, {min(amplitude):.4g} to {max(amplitude):.4g} V, "
+            f"{1e9 * min(width):.4g} to {1e9 * max(width):.4g} ns; misses by at most {worst:.1%}"
+        )
+    return out
+
+
+def share_of_good_cells(
+    network: Network,
+    fold: Fold,
+    table: AlphaBetaTable,
+    at: Any,
+    least: float,
+    rng: np.random.Generator,
+) -> float:
+    """Share of a table's single cells on which a network, with statistics of its own, is good.
+
+    Parameters
+    ----------
+    network : Network
+        The network, trained; it is not changed.
+    fold : Fold
+        Its data.
+    table : AlphaBetaTable
+        The cells.
+    at : Setting
+        Amplitude, width and initial resistance of the pulses.
+    least : float
+        Accuracy from which on a cell is good.
+    rng : numpy.random.Generator
+        Draws what is drawn anew in every product.
+
+    Returns
+    -------
+    float
+        The share; NaN of a table without cells.
+    """
+    units = {"amplitude": "V", "width": "s", "initial_resistance": "ohm"}
+    setting = {
+        name: f"{getattr(at, name)!r} {unit}"
+        for name, unit in units.items()
+        if np.isfinite(getattr(at, name))
+    }
+    good = number = 0
+    for cycles in single_cells(table):
+        for cell in cycles:
+            number += 1
+            try:
+                pair = cell.lookup(**setting)
+            except InputError:
+                continue  # no valid train: a cell that failed
+            own = copy_network(network)
+            realise = _OneCell(float(pair.alpha), float(pair.beta))
+            own.reestimate(fold.train.x[:4096], realise=realise, rng=rng)
+            right = np.mean(own.predict(fold.test.x, realise=realise, rng=rng) == fold.test.y)
+            good += bool(right >= least)
+    return good / number if number else float("nan")
+
+
+class _OneCell(Ideal):
+    """Every DDK cell is this one."""
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        self.pair = alpha, beta
+
+    def kinetics(
+        self,
+        layer_name: str,
+        alpha: np.ndarray,
+        beta: np.ndarray,
+        shape: tuple[int, ...],
+        rng: np.random.Generator | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Its pair."""
+        return np.full_like(alpha, self.pair[0]), np.full_like(beta, self.pair[1])

@@ -14,60 +14,36 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from ddk.studies.compare import comparison_rows, run_all, tabulate
-from ddk.studies.comparison import overlap
-from ddk.studies.models import LAYERS, Model
-from ddk.studies.task import Task
-from ddk.studies.tasks import get_task
+from ddk.studies.comparison import comparison_rows, markdown_table, overlap, tabulate
+from ddk.studies.folds import Material
+from ddk.studies.models import ARRANGEMENTS, LAYERS, Model
+from ddk.studies.runs import run_all
+from ddk.studies.tasks import Task, get_task
+from ddkbase import html, records
 from ddkbase.errors import InputError
+from ddkbase.files import write_bytes
 from network.model import metrics
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["ARRANGEMENTS", "Found", "arrangements", "search", "write_search"]
+__all__ = ["ARRANGEMENTS", "SearchResult", "arrangements", "search", "search_rows", "write_search"]
 
 _FRESH = 1000  # the first seed of the second stage
 
-#: what is tried: options of the DDK layer over those of the task, by a short name
-ARRANGEMENTS: dict[str, dict[str, Any]] = {
-    "": {},
-    "set": {"form": "set"},
-    "after": {"states": "after"},
-    "before": {"states": "before"},
-    "explicit": {"integrator": "explicit"},
-    "clamp": {"constraint": "clamp"},
-    "stable": {"constraint": "stable"},
-    "fast": {"rate": 1.0},
-    "slow-drift": {"alpha": 0.1, "beta": 0.2},
-    "sharp": {"alpha": 0.1, "beta": 1.0},
-    "sharp-after": {"alpha": 0.1, "beta": 1.0, "states": "after"},
-    "step-after": {"per": "step", "spread": 0.3, "states": "after"},
-    "set-after": {"form": "set", "states": "after"},
-    "network": {"per": "network"},
-    "channel": {"per": "channel", "spread": 0.3},
-    "step": {"per": "step", "spread": 0.3},
-    "both": {"per": "channel-step", "spread": 0.3},
-    "b2r2": {"banks": 2, "readout": 2},
-    "b4r4": {"banks": 4, "readout": 4},
-    "b4r4-set": {"banks": 4, "readout": 4, "form": "set"},
-    "b4r4-step": {"banks": 4, "readout": 4, "per": "step", "spread": 0.3},
-}
 _SHAPE = ("per", "banks", "readout")
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search gives.
 
     Attributes
     ----------
     selection : xarray.Dataset
-        All models on the first seeds; see `ddk.studies.compare.compare`.
+        All models on the first seeds; see `ddk.studies.runs.compare`.
     confirmation : xarray.Dataset
         The two best on fresh seeds.
     best, control : str
@@ -93,7 +69,7 @@ def arrangements(task: Task, shape: tuple[int, ...]) -> list[Model]:
     readout and pairs, which has as many parameters as the DDK layer it is for.
     """
     steps = shape[-1]
-    found: list[Model] = []
+    models: list[Model] = []
     leaky: dict[str, Model] = {}
     seen: list[dict[str, Any]] = []
     for name, options in ARRANGEMENTS.items():
@@ -105,14 +81,14 @@ def arrangements(task: Task, shape: tuple[int, ...]) -> list[Model]:
             continue
         seen.append(whole)
         label = f"-{name}" if name else ""
-        found.append(Model(f"ddk{label}", "ddk", f"DDK {_told(options)}", options))
-        kept = {k: v for k, v in options.items() if k in _SHAPE}
-        tag = "".join(f"-{k[0]}{v}" for k, v in kept.items())
-        if kept:
-            kept["spread"] = 0.3 if "spread" in options else 0.0
-        leaky.setdefault(tag, Model(f"leaky{tag}", "leaky", f"leaky {_told(kept)}", kept))
-    found += leaky.values()
-    return found + [LAYERS[name] for name in ("raw", "sum", "pooling")]
+        models.append(Model(f"ddk{label}", "ddk", f"DDK {_described(options)}", options))
+        layout = {k: v for k, v in options.items() if k in _SHAPE}
+        tag = "".join(f"-{k[0]}{v}" for k, v in layout.items())
+        if layout:
+            layout["spread"] = 0.3 if "spread" in options else 0.0
+        leaky.setdefault(tag, Model(f"leaky{tag}", "leaky", f"leaky {_described(layout)}", layout))
+    models += leaky.values()
+    return models + [LAYERS[name] for name in ("raw", "sum", "pooling")]
 
 
 def search(
@@ -124,7 +100,7 @@ def search(
     root: str | None = None,
     processes: int = 1,
     progress: Callable[[str], None] | None = None,
-) -> Found:
+) -> SearchResult:
     """Rank arrangements and controls, and let the two best meet on fresh seeds.
 
     Parameters
@@ -136,21 +112,19 @@ def search(
     confirm : int, default 10
         Number of fresh seeds, 2 or more; they start at 1,000.
     folder : str, Path or None, optional
-        Folder of `ddk.studies.compare.compare`.
+        Folder of `ddk.studies.runs.compare`.
     root : str or None, optional
-        Root of `ddk.studies.compare.compare`.
+        Root of `ddk.studies.runs.compare`.
     processes : int, default 1
-        Processes of `ddk.studies.compare.compare`.
+        Processes of `ddk.studies.runs.compare`.
     progress : callable or None, optional
-        Progress of `ddk.studies.compare.compare`.
+        Progress of `ddk.studies.runs.compare`.
 
     Raises
     ------
     InputError
         An unknown name, no seed, seeds that are not below 1,000, or a single fresh seed.
     """
-    from ddk.studies.folds import Material
-
     task = get_task(task) if isinstance(task, str) else task
     if not len(seeds) or min(seeds) < 0 or max(seeds) >= _FRESH or len({*seeds}) < len(seeds):
         raise InputError(f"these seeds do not do: {list(seeds)}", "seeds", "0 to 999, each once")
@@ -158,51 +132,47 @@ def search(
         raise InputError("one fresh seed says nothing of the scatter", "confirm", "Use 2 or more")
     shape = next(iter(Material(task, root).folds(int(seeds[0])))).shape
     models = arrangements(task, shape)
-    told: dict[str, Any] = {
+    how: dict[str, Any] = {
         "folder": folder,
         "kind": "search",
         "root": root,
         "processes": processes,
         "progress": progress,
     }
-    selection = tabulate(task, models, seeds, run_all(task, models, seeds, **told))
+    selection = tabulate(task, models, seeds, run_all(task, models, seeds, **how))
     best = _first(selection, models, ours=True)
     control = _first(selection, models, ours=False)
     two = [next(m for m in models if m.name == name) for name in (best, control)]
     fresh = range(_FRESH, _FRESH + confirm)
-    confirmation = tabulate(task, two, fresh, run_all(task, two, fresh, **told))
+    confirmation = tabulate(task, two, fresh, run_all(task, two, fresh, **how))
     reached = confirmation["accuracy"]
-    one, other = (reached.sel(model=name).values for name in (best, control))
-    found = metrics.difference(one, other, overlap=overlap(confirmation))
-    return Found(selection, confirmation, best, control, found, _words(task, selection, two, found))
+    ours, other = (reached.sel(model=name).values for name in (best, control))
+    difference = metrics.difference(ours, other, overlap=overlap(confirmation))
+    finding = _finding(task, selection, two, difference)
+    return SearchResult(selection, confirmation, best, control, difference, finding)
 
 
-def write_search(found: Found, folder: str | os.PathLike[str]) -> list[Path]:
+def write_search(result: SearchResult, folder: str | os.PathLike[str]) -> list[Path]:
     """Write selection.nc, confirmation.nc, search.md and report.html, each whole or not at all."""
-    from ddk.studies.report import search_text
-    from ddkbase import records
-
     folder = Path(folder)
     paths = [
         records.write(ds, folder / f"{name}.nc", overwrite=True)
-        for name, ds in (("selection", found.selection), ("confirmation", found.confirmation))
+        for name, ds in (("selection", result.selection), ("confirmation", result.confirmation))
     ]
-    heads, rows = search_rows(found)
-    title = f"Search: {found.selection.attrs['title']}"
-    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    text = "\n".join([*lines, "", *(f"{line}\n" for line in found.words)])
-    html = search_text(title, found.words, heads, rows)
-    for name, content in (("search.md", text), ("report.html", html)):
-        paths.append(records.write_bytes(folder / name, content.encode("utf-8"), overwrite=True))
+    heads, rows = search_rows(result)
+    text = "\n".join([*markdown_table(heads, rows), "", *(f"{line}\n" for line in result.words)])
+    title = f"Search: {result.selection.attrs['title']}"
+    page = html.page(title, [*result.words, html.table(heads, rows, numbers=True)])
+    for name, content in (("search.md", text), ("report.html", page)):
+        paths.append(write_bytes(folder / name, content.encode("utf-8"), overwrite=True))
     return paths
 
 
-def search_rows(found: Found) -> tuple[list[str], list[list[str]]]:
+def search_rows(result: SearchResult) -> tuple[list[str], list[list[str]]]:
     """All models, best validation accuracy first, then the two of the second stage."""
-    heads, rows = comparison_rows(found.selection)
-    order = np.argsort(_ranks(found.selection))
-    _, later = comparison_rows(found.confirmation)
+    heads, rows = comparison_rows(result.selection)
+    order = np.argsort(_ranks(result.selection))
+    _, later = comparison_rows(result.confirmation)
     fresh = [[f"{row[0]}, fresh seeds", *row[1:]] for row in later]
     return heads, [rows[k] for k in order] + fresh
 
@@ -229,14 +199,14 @@ def _first(ds: xr.Dataset, models: Sequence[Model], ours: bool) -> str:
     return min(names, key=lambda n: ranks[n])
 
 
-def _words(
-    task: Task, selection: xr.Dataset, two: Sequence[Model], found: metrics.Difference
+def _finding(
+    task: Task, selection: xr.Dataset, two: Sequence[Model], difference: metrics.Difference
 ) -> tuple[str, ...]:
-    gain = f"{100 * found.mean:+.1f} ± {100 * found.error:.1f} points"
-    if not found.clear:
+    gain = f"{100 * difference.mean:+.1f} ± {100 * difference.error:.1f} points"
+    if not difference.clear:
         verdict = "no difference that these seeds can tell"
     else:
-        verdict = "the arrangement gains" if found.mean > 0 else "the control is better"
+        verdict = "the arrangement gains" if difference.mean > 0 else "the control is better"
     shared, seen = "", "The test part was not looked at before."
     if task.split.overlap:
         shared = " with the correction of Nadeau and Bengio"
@@ -244,18 +214,19 @@ def _words(
             "Every seed draws its parts from one set: the test parts of the fresh seeds hold "
             "samples that chose the arrangement on the first seeds."
         )
+    fresh = difference.better + difference.equal + difference.worse
     tried = sum(m.startswith("ddk") for m in map(str, selection["model"].values))
     return (
         f"{tried} DDK arrangements and {selection.sizes['model'] - tried} controls, ranked by the "
         f"validation part on {selection.sizes['seed']} seeds: best {two[0].name} ({two[0].title}) "
         f"and {two[1].name} ({two[1].title}).",
-        f"On {found.better + found.equal + found.worse} fresh seeds, test part: {two[0].name} less "
-        f"{two[1].name} = {gain} (better in {found.better}, equal in {found.equal}, worse in "
-        f"{found.worse}): {verdict} (95 % interval, Student's t{shared}).",
+        f"On {fresh} fresh seeds, test part: {two[0].name} less {two[1].name} = {gain} "
+        f"(better in {difference.better}, equal in {difference.equal}, worse in "
+        f"{difference.worse}): {verdict} (95 % interval, Student's t{shared}).",
         seen,
         task.protocol,
     )
 
 
-def _told(options: dict[str, Any]) -> str:
+def _described(options: dict[str, Any]) -> str:
     return ", ".join(f"{k} {v}" for k, v in options.items() if v) or "as by default"

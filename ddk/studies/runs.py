@@ -1,40 +1,37 @@
-"""Several models on one task over several seeds: mean, standard deviation, worst, and differences.
+"""Several models on one task over several seeds, each run kept; on one process or on several.
 
 Models meet on the same splits, seed by seed, so the difference of two is taken within each seed and
-is known better than either accuracy.
+is known better than either accuracy. Worker processes read the data once each, and end when their
+parent does.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
 
-from ddk.studies.comparison import read_comparison, result_of, tabulate
-from ddk.studies.comparison_text import best_control, comparison_rows, markdown, percent
+import xarray as xr
+
+from ddk.studies.comparison import percent, result_of, tabulate
 from ddk.studies.experiment import run
 from ddk.studies.folds import Material
 from ddk.studies.models import DDK, Model, get_model
 from ddk.studies.result_store import ResultStore
-from ddk.studies.task import Task, with_states
-from ddk.studies.tasks import get_task
-from ddkbase.errors import InputError, SolverError, StorageError
+from ddk.studies.tasks import Task, get_task, with_states
+from ddkbase.errors import DDKError, InputError, SolverError, StorageError
 
-if TYPE_CHECKING:
-    import xarray as xr
+__all__ = ["compare", "run_all", "spread_out"]
 
-__all__ = [
-    "best_control",
-    "compare",
-    "comparison_rows",
-    "markdown",
-    "read_comparison",
-    "run_all",
-    "tabulate",
-    "write_comparison",
-]
+#: a run is on one core: threads of several processes only get in each other's way
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def compare(
@@ -80,11 +77,11 @@ def compare(
         Files of the data are missing or damaged, or the folder is not of this task.
     """
     task = get_task(task) if isinstance(task, str) else task
-    chosen = [get_model(m) if isinstance(m, str) else m for m in models or task.models]
-    _check([m.name for m in chosen], seeds, processes)
-    found = run_all(
+    compared = [get_model(m) if isinstance(m, str) else m for m in models or task.models]
+    _check([m.name for m in compared], seeds, processes)
+    outcomes = run_all(
         task,
-        chosen,
+        compared,
         seeds,
         folder=folder,
         kind="comparison",
@@ -92,7 +89,7 @@ def compare(
         processes=processes,
         progress=progress,
     )
-    return tabulate(task, chosen, seeds, found)
+    return tabulate(task, compared, seeds, outcomes)
 
 
 def run_all(
@@ -107,38 +104,31 @@ def run_all(
     progress: Callable[[str], None] | None = None,
 ) -> dict[tuple[str, int], dict[str, Any]]:
     """Every run as JSON, from the folder where it is there already; see `compare`."""
-    wanted = [(model, int(seed)) for seed in seeds for model in models]
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    store = None
-    if folder is not None:
-        store = ResultStore.open(folder, {"kind": kind, "version": 1, "task": task.settings()})
-    try:
-        for model, seed in wanted:
-            kept = None if store is None else store.get(_key(model, seed))
-            if kept is not None and store is not None:
-                _same_model(kept, task, model, str(store.file(_key(model, seed))))
-                found[model.name, seed] = kept
-        missing = [(m, s) for m, s in wanted if (m.name, s) not in found]
-        if progress is not None and found:
-            progress(f"{len(found)} of {len(wanted)} runs are there already")
+    asked = [(model, int(seed)) for seed in seeds for model in models]
+    outcomes: dict[tuple[str, int], dict[str, Any]] = {}
+    request = {"kind": kind, "version": 1, "task": task.settings()}
+    with nullcontext() if folder is None else ResultStore.open(folder, request) as store:
+        for model, seed in asked:
+            stored = None if store is None else store.get(_key(model, seed))
+            if store is not None and stored is not None:
+                _same_model(stored, task, model, str(store.file(_key(model, seed))))
+                outcomes[model.name, seed] = stored
+        missing = [(m, s) for m, s in asked if (m.name, s) not in outcomes]
+        if progress is not None and outcomes:
+            progress(f"{len(outcomes)} of {len(asked)} runs are there already")
         for model, seed, outcome in _outcomes(task, missing, root, processes):
             if store is not None:
                 store.keep(_key(model, seed), outcome)
-            found[model.name, seed] = outcome
+            outcomes[model.name, seed] = outcome
             if progress is not None:
-                progress(f"[{len(found)}/{len(wanted)}] {_words(model, seed, outcome)}")
-    finally:
-        if store is not None:
-            store.__exit__()
-    return found
+                progress(f"[{len(outcomes)}/{len(asked)}] {_line(model, seed, outcome)}")
+    return outcomes
 
 
 def _outcomes(
     task: Task, missing: list[tuple[Model, int]], root: str | None, processes: int
 ) -> Iterator[tuple[Model, int, dict[str, Any]]]:
     if processes > 1 and len(missing) > 1:
-        from ddk.studies.workers import spread_out
-
         yield from spread_out(task, missing, root, min(processes, len(missing)))
         return
     material = Material(task, root)
@@ -159,9 +149,9 @@ def _key(model: Model, seed: int) -> str:
     return f"{model.name}-s{seed}"
 
 
-def _same_model(kept: dict[str, Any], task: Task, model: Model, where: str) -> None:
+def _same_model(stored: dict[str, Any], task: Task, model: Model, where: str) -> None:
     now = {"task": task.settings(), "model": model.settings()}
-    if _whole(kept.get("settings")) != _whole(json.loads(json.dumps(now))):
+    if _whole(stored.get("settings")) != _whole(json.loads(json.dumps(now))):
         raise StorageError(
             f"it was run with other settings of '{model.name}'",
             where,
@@ -181,17 +171,17 @@ def _whole(settings: Any) -> dict[str, Any] | None:
 def _check(names: list[str], seeds: Sequence[int], processes: int) -> None:
     if not names or not len(seeds):
         raise InputError("there is nothing to compare", "models and seeds", "Name one of each")
-    for what, values in (("model", names), ("seed", [str(seed) for seed in seeds])):
+    for kind, values in (("model", names), ("seed", [str(seed) for seed in seeds])):
         twice = sorted(v for v in values if values.count(v) > 1)
         if twice:
-            raise InputError(f"{what} '{twice[0]}' is given twice", f"{what}s", "Give it once")
+            raise InputError(f"{kind} '{twice[0]}' is given twice", f"{kind}s", "Give it once")
     if min(seeds) < 0:
         raise InputError(f"a seed of {min(seeds)}", "seeds", "Use 0 or more")
     if processes < 1:
         raise InputError(f"{processes} processes", "--processes", "Use 1 or more")
 
 
-def _words(model: Model, seed: int, outcome: dict[str, Any]) -> str:
+def _line(model: Model, seed: int, outcome: dict[str, Any]) -> str:
     head = f"{model.name}, seed {seed}: "
     if "failed" in outcome:
         return head + f"failed: {outcome['failed']}"
@@ -200,22 +190,74 @@ def _words(model: Model, seed: int, outcome: dict[str, Any]) -> str:
     return text + (f"; {result.r_words}" if result.r is not None else "")
 
 
-def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write comparison.nc, .md, .png and report.html into the folder, each whole or not at all.
+class _Worker:
+    """What one worker process keeps between its runs."""
+
+    material: Material | None = None
+
+
+def spread_out(
+    task: Task, missing: list[tuple[Model, int]], root: str | None, processes: int
+) -> Iterator[tuple[Model, int, dict[str, Any]]]:
+    """Run on several processes and give the outcomes as they come.
 
     Raises
     ------
-    StorageError
-        The folder cannot be written.
+    DDKError
+        As `ddk.studies.experiment.run`; runs that were not begun are dropped.
     """
-    from ddk.studies.plots import comparison_figure, save
-    from ddk.studies.report import comparison_text
-    from ddkbase import records
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_start`
+    context = get_context("spawn")  # threads of a numerical library do not survive a fork
+    parent_ended, parent = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_start, initargs=(task, root, parent_ended)
+    )
+    try:
+        with _without_interrupts():
+            jobs = {pool.submit(_work, task, model, seed): (model, seed) for model, seed in missing}
+        for job in as_completed(jobs):
+            model, seed = jobs[job]
+            try:
+                outcome = job.result()
+            except DDKError:
+                raise
+            except Exception as error:
+                raise InputError(
+                    f"a worker process ended [{type(error).__name__}]",
+                    f"{model.name}, seed {seed}",
+                    "There may be too little memory; use fewer --processes",
+                ) from error
+            yield model, seed, outcome
+    finally:
+        # ends the workers: what is being computed is dropped, a run may take an hour
+        parent.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+        parent_ended.close()
 
-    folder = Path(folder)
-    texts = {"comparison.md": markdown(ds), "report.html": comparison_text(ds)}
-    paths = [records.write(ds, folder / "comparison.nc", overwrite=True)]
-    for name, text in texts.items():
-        paths.append(records.write_bytes(folder / name, text.encode("utf-8"), overwrite=True))
-    paths.append(save(comparison_figure(ds), folder / "comparison.png", overwrite=True))
-    return paths
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started here do not hear Ctrl-C, which a terminal sends to all: the parent does,
+    and says it once."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(task: Task, root: str | None, parent_ended: Connection) -> None:
+    threading.Thread(target=_end_with, args=(parent_ended,), daemon=True).start()
+    _Worker.material = Material(task, root)
+
+
+def _end_with(parent_ended: Connection) -> None:
+    """End this process when the other end is closed: by the parent, or because it was killed."""
+    parent_ended.poll(None)
+    os._exit(1)
+
+
+def _work(task: Task, model: Model, seed: int) -> dict[str, Any]:
+    assert _Worker.material is not None
+    return one_run(task, model, seed, _Worker.material)
