@@ -24,13 +24,14 @@ class VariableSpec:
     """What a schema asks of one variable: dimensions, units, kind of number, where NaN may be.
 
     ``kind`` is `FLOAT`, `INT` or `TEXT`; ``nan`` is `NEVER`, `ANYWHERE`, `ELECTRODES` or
-    `NEAR_ZERO_VOLT`.
+    `NEAR_ZERO_VOLT`. ``long_name`` is what its writer calls it; a reader takes any.
     """
 
     dims: tuple[str, ...]
     units: str
     kind: str = FLOAT
     nan: str = NEVER
+    long_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def export(
 
     Width and initial resistance choose a slice of the table, for circuit simulators.
     """
-    from compact.circuit import export as exports
+    from compact.circuit import export as exports  # start-up: NumPy, xarray
 
     path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     options = given(

@@ -12,31 +12,15 @@ import numpy as np
 import xarray as xr
 
 from compact.fitting.fit import fit_many
-from compact.table.schema import CONDUCTANCES, POINT, RELATIVE, TABLE, UNITS
+from compact.table.schema import POINT, RELATIVE, TABLE, VARIABLES, labelled
 from compact.table.source import Gathered, gather
 from ddkbase.errors import InputError
-from ddkbase.records import label
 
 __all__ = ["build"]
 
 _STARTS = 8  # of two, up to nine of forty exact fits of steep trains miss the best optimum
-_COPIED = (
-    "correlation",
-    "condition",
-    "residual",
-    "residual_autocorrelation",
-    "durbin_watson",
-    "determined",
-    "note",
-    "n_pulses",
-)
-_LONG_NAMES = {
-    "amplitude": "pulse amplitude",
-    "width": "pulse width",
-    "initial_resistance": "wanted initial resistance",
-    "cycle": "cycle, counted from 0",
-    "device": "number of the device, counted from 0",
-}
+_OWN = ("reason", "direction", "measured_initial_resistance")  # also where no train is
+_FROM_FITS = [n for n, v in VARIABLES.items() if v.dims[: len(POINT)] == POINT and n not in _OWN]
 
 
 def build(
@@ -161,39 +145,19 @@ def _dataset(
         return out.reshape(*shape, *values.shape[1:])
 
     empty: dict[str, Any] = {"f": np.nan, "b": False, "i": 0, "u": 0, "U": "", "O": "", "T": ""}
-    names = ("alpha", "beta", "alpha_stderr", "beta_stderr", *CONDUCTANCES, *_COPIED, "valid")
-    trailing = {
-        "at_bound": ("parameter",),
-        "covariance": ("parameter", "parameter_2"),
-        "conductance": ("sample",),
-        "fitted": ("sample",),
-    }
-    data = {}
-    for name in (*names, *trailing):
-        array = fits[name]
-        dims = (*POINT, *trailing.get(name, ()))
-        values = spread(name, empty[array.dtype.kind])
-        data[name] = label(values, dims, array.attrs["units"], array.attrs["long_name"])
-    reasons = trains.reasons.copy().ravel()
-    reasons[there] = fits["reason"].values
-    data["reason"] = label(reasons.reshape(shape), POINT, "1", "why there are no numbers")
-    done = directions.copy().ravel()
-    done[there] = fits["direction"].values
-    data["direction"] = label(done.reshape(shape), POINT, "1", "which way the conductance goes")
-    data["measured_initial_resistance"] = label(
-        np.where(np.isinf(trains.measured), np.nan, trains.measured),
-        POINT,
-        "ohm",
-        "resistance read before the first pulse",
+    values = {name: spread(name, empty[fits[name].dtype.kind]) for name in _FROM_FITS}
+    for name, array in (("reason", trains.reasons), ("direction", directions)):
+        texts = array.copy().ravel()
+        texts[there] = fits[name].values
+        values[name] = texts.reshape(shape)
+    measured = trains.measured
+    values["measured_initial_resistance"] = np.where(np.isinf(measured), np.nan, measured)
+    coords = {name: trains.coords[name] for name in POINT}
+    coords |= {name: fits[name].values for name in ("parameter", "parameter_2", "sample")}
+    return xr.Dataset(
+        {name: labelled(name, array, trains.unit) for name, array in values.items()},
+        {name: labelled(name, array) for name, array in coords.items()},
     )
-    coords = {
-        name: label(trains.coords[name], name, UNITS.get(name, "1"), _LONG_NAMES[name])
-        for name in POINT
-    }
-    for name in ("parameter", "parameter_2", "sample"):
-        array = fits[name]
-        coords[name] = label(array.values, name, "1", array.attrs["long_name"])
-    return xr.Dataset(data, coords)
 
 
 def _versions() -> dict[str, str]:

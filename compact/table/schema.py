@@ -7,32 +7,80 @@ errors of parameters that were not fitted, and in a coordinate that is not known
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import xarray as xr
 
-from ddkbase.records import SCHEMAS, Schema, VariableSpec
+from ddkbase.records import SCHEMAS, Schema, VariableSpec, label
+from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT
 
-__all__ = ["AXES", "CONDUCTANCES", "POINT", "RELATIVE", "TABLE", "UNITS", "VALUES", "axis_text"]
+__all__ = [
+    "AXES",
+    "POINT",
+    "RELATIVE",
+    "TABLE",
+    "UNITS",
+    "VALUES",
+    "VARIABLES",
+    "axis_text",
+    "labelled",
+]
 
 TABLE, RELATIVE = "AlphaBetaTable", "AlphaBetaTableRelative"
 AXES = ("amplitude", "width", "initial_resistance")
 POINT = (*AXES, "cycle", "device")
-UNITS = {"amplitude": "V", "width": "s", "initial_resistance": "ohm"}
 VALUES = ("alpha", "beta", "conductance_min", "conductance_max")
-CONDUCTANCES = (*VALUES[2:], "conductance_min_stderr", "conductance_max_stderr")
-_FLOATS = (
-    "alpha",
-    "beta",
-    "alpha_stderr",
-    "beta_stderr",
-    "correlation",
-    "condition",
-    "residual",
-    "residual_autocorrelation",
-    "durbin_watson",
-)
-_KINDS = {"f": "f", "bool": "b", "int": "iu", "text": "OUT"}
-_NAN = "anywhere"
+_FLAG = "b"  # NumPy dtype kind
+
+
+def _variable(
+    dims: str | tuple[str, ...], units: str, long_name: str, kind: str = FLOAT
+) -> VariableSpec:
+    dims = (dims,) if isinstance(dims, str) else dims
+    return VariableSpec(dims, units, kind, ANYWHERE if kind == FLOAT else NEVER, long_name)
+
+
+#: all that a table holds; in a relative one, "1" stands for "S"
+VARIABLES = {
+    "amplitude": _variable("amplitude", "V", "pulse amplitude"),
+    "width": _variable("width", "s", "pulse width"),
+    "initial_resistance": _variable("initial_resistance", "ohm", "wanted initial resistance"),
+    "cycle": _variable("cycle", "1", "cycle, counted from 0", INT),
+    "device": _variable("device", "1", "number of the device, counted from 0", INT),
+    "sample": _variable("sample", "1", "pulses applied", INT),
+    "parameter": _variable("parameter", "1", "parameter", TEXT),
+    "parameter_2": _variable("parameter_2", "1", "parameter", TEXT),
+    "alpha": _variable(POINT, "1", "alpha"),
+    "beta": _variable(POINT, "1", "beta"),
+    "alpha_stderr": _variable(POINT, "1", "standard error of alpha"),
+    "beta_stderr": _variable(POINT, "1", "standard error of beta"),
+    "correlation": _variable(POINT, "1", "correlation of alpha and beta"),
+    "condition": _variable(POINT, "1", "condition number of the scaled Jacobian"),
+    "residual": _variable(POINT, "1", "sum of squared residuals, normalised"),
+    "residual_autocorrelation": _variable(
+        POINT, "1", "autocorrelation of the residuals from pulse to pulse"
+    ),
+    "durbin_watson": _variable(POINT, "1", "Durbin-Watson statistic"),
+    "conductance_min": _variable(POINT, "S", "conductance at y = 0"),
+    "conductance_max": _variable(POINT, "S", "conductance at y = 1"),
+    "conductance_min_stderr": _variable(POINT, "S", "standard error of conductance at y = 0"),
+    "conductance_max_stderr": _variable(POINT, "S", "standard error of conductance at y = 1"),
+    "conductance": _variable((*POINT, "sample"), "S", "conductance"),
+    "fitted": _variable((*POINT, "sample"), "S", "fitted conductance"),
+    "valid": _variable(POINT, "1", "whether the train was fitted", _FLAG),
+    "determined": _variable(POINT, "1", "whether the train determines both alpha and beta", _FLAG),
+    "reason": _variable(POINT, "1", "why there are no numbers", TEXT),
+    "note": _variable(POINT, "1", "why alpha and beta are not determined", TEXT),
+    "direction": _variable(POINT, "1", "which way the conductance goes", TEXT),
+    "n_pulses": _variable(POINT, "1", "number of pulses", INT),
+    "at_bound": _variable((*POINT, "parameter"), "1", "whether the optimum is at a bound", _FLAG),
+    "covariance": _variable((*POINT, "parameter", "parameter_2"), "1", "covariance, in SI units"),
+    "measured_initial_resistance": _variable(
+        POINT, "ohm", "resistance read before the first pulse"
+    ),
+}
+UNITS = {axis: VARIABLES[axis].units for axis in AXES}
 
 
 def axis_text(axis: str) -> str:
@@ -40,28 +88,31 @@ def axis_text(axis: str) -> str:
     return axis.replace("_", " ")
 
 
-def _schema(name: str, unit: str) -> Schema:
-    def spec(dims: tuple[str, ...], units: str = "1", kind: str = "f") -> VariableSpec:
-        return VariableSpec(dims, units, _KINDS[kind], _NAN if kind == "f" else "never")
+def labelled(name: str, values: np.ndarray, conductance: str = "S") -> xr.Variable:
+    """Values as the variable ``name`` of a table, with its dimensions, unit and long name.
 
-    variables = {axis: spec((axis,), units) for axis, units in UNITS.items()}
-    variables |= {n: spec((n,), kind="int") for n in ("cycle", "device", "sample")}
-    variables |= {n: spec((n,), kind="text") for n in ("parameter", "parameter_2")}
-    variables |= {n: spec(POINT) for n in _FLOATS}
-    variables |= {n: spec(POINT, unit) for n in CONDUCTANCES}
-    variables |= {n: spec((*POINT, "sample"), unit) for n in ("conductance", "fitted")}
-    variables |= {n: spec(POINT, kind="bool") for n in ("valid", "determined")}
-    variables |= {n: spec(POINT, kind="text") for n in ("reason", "note", "direction")}
-    variables |= {
-        "n_pulses": spec(POINT, kind="int"),
-        "at_bound": spec((*POINT, "parameter"), kind="bool"),
-        "covariance": spec((*POINT, "parameter", "parameter_2")),
-        "measured_initial_resistance": spec(POINT, "ohm"),
-    }
+    Parameters
+    ----------
+    name : str
+        A key of `VARIABLES`.
+    values : ndarray
+        The values.
+    conductance : {"S", "1"}, default "S"
+        Unit of the conductances of this table.
+    """
+    spec = _of_unit(VARIABLES[name], conductance)
+    return label(values, spec.dims, spec.units, spec.long_name)
+
+
+def _of_unit(spec: VariableSpec, conductance: str) -> VariableSpec:
+    return dataclasses.replace(spec, units=conductance) if spec.units == "S" else spec
+
+
+def _schema(name: str, conductance: str) -> Schema:
     return Schema(
         name=name,
         version=1,
-        variables=variables,
+        variables={key: _of_unit(spec, conductance) for key, spec in VARIABLES.items()},
         attrs=(
             "title",
             "created",

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import t as student_t
 
-from compact.table.schema import AXES, VALUES
+from compact.table.schema import AXES, VALUES, VARIABLES
 from ddkbase.records import label
 
 __all__ = ["LEVEL", "half_width", "misfit", "misfit_text", "summary"]
@@ -59,10 +59,10 @@ def summary(ds: xr.Dataset) -> xr.Dataset:
     data: dict[str, xr.Variable] = {}
     for name in VALUES:
         values = np.where(valid, ds[name].values, np.nan)  # (a, w, r, cycle, device)
-        array, text = ds[name], str(ds[name].attrs["long_name"])
+        units, text = str(ds[name].attrs["units"]), VARIABLES[name].long_name
         for key, (number, meaning) in _statistics(values).items():
             data[name + key] = label(
-                number.reshape(shape), AXES, array.attrs["units"], f"{meaning} {text}".strip()
+                number.reshape(shape), AXES, units, f"{meaning} {text}".strip()
             )
     data["count"] = label(valid.sum((3, 4)), AXES, "1", "number of valid trains")
     data["share"] = label(valid.mean((3, 4)), AXES, "1", "share of valid trains")
