@@ -31,7 +31,7 @@ NAMES = {
     "campaigns.md": "import short_trains",
     "learning.md": "import small_tasks",
     "export.md": (
-        "from compact.table.table import AlphaBetaTable; from tests.docs_material import two_fits; "
+        "from compact import AlphaBetaTable; from tests.docs_material import two_fits; "
         "reset_fit, set_fit = two_fits(); table = AlphaBetaTable.fit('runs/s8.zarr')"
     ),
 }

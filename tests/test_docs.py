@@ -248,3 +248,10 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     built = {page.stem for page in (tmp_path / "site").glob("*.html")}
     assert {page.stem for page in DOCS.glob("*.md")} <= built
     assert "<math" in (tmp_path / "site" / "theory_device.html").read_text(encoding="utf-8")
+
+
+def test_the_house_is_as_it_is_shown() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([\w./]+/[\w./]*)`", page))
+    assert len(paths) > 40
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []

@@ -92,11 +92,11 @@ def compare_laws(
     Parameters
     ----------
     conductance : array_like, shape (trains, n) or (n,), S, or xarray.Dataset
-        As in `compact.fit.fit_many`.
+        As in `compact.fit_many`.
     direction : str, sequence of str or None, optional
-        As in `compact.fit.fit_many`.
+        As in `compact.fit_many`.
     normalised : bool or None, optional
-        As in `compact.fit.fit_many`.
+        As in `compact.fit_many`.
     laws : sequence of str or None, optional
         Names in `LAWS`; all by default.
     blocks : int, default 10
@@ -111,7 +111,7 @@ def compare_laws(
     Raises
     ------
     InputError
-        An unknown law, too many blocks, data as in `compact.fit.fit_many`.
+        An unknown law, too many blocks, data as in `compact.fit_many`.
 
     Notes
     -----

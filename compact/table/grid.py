@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,10 +22,10 @@ from ddkbase.units import format_si, to_si
 
 __all__ = ["Grid", "Inversion", "Lookup", "Region", "Tabulated"]
 
-_FINE = (25, 25, 25)  # places along an axis in the search for an inversion and in the region
+_FINE = 25  # places along an axis, at least, in the search for an inversion and in the region
 _LOW_WEIGHT = 1e-3  # of the wanted value against the largest of the table, below it counts as that
-_ROUNDS = 40
-_BEST = 24
+_ROUNDS = 40  # of the search around a start: each moves to a better setting or halves the step
+_BEST = 24  # places of the lattice that the search starts from
 
 
 @dataclass(frozen=True)
@@ -243,12 +244,13 @@ class Grid:
                 intervals[-1] += [(v, v) for v in gap if v not in ends]
         return intervals
 
-    def _fine(self, k: int, count: int) -> np.ndarray:
+    def _fine(self, k: int) -> np.ndarray:
         """Places along an axis, its values among them, none between RESET and SET."""
         pieces = []
         intervals = self._cells()[k]
-        each = max(3, count // len(intervals) + 1)
+        each = max(3, _FINE // len(intervals) + 1)
         for low, high in intervals:
+            # a coordinate that is not known is one NaN, which linspace would not keep
             if low == high or not np.isfinite(low):
                 pieces.append(np.array([low]))
             elif AXES[k] == "width":
@@ -257,9 +259,13 @@ class Grid:
                 pieces.append(np.linspace(low, high, each))
         return np.unique(np.concatenate(pieces))
 
+    def _lattice(self) -> np.ndarray:
+        """Settings that divide the table finely, (amplitude, width, initial_resistance, 3)."""
+        fine = [self._fine(k) for k in range(len(self.axes))]
+        return np.stack(np.meshgrid(*fine, indexing="ij"), axis=-1)
+
     def invert(self, alpha: float, beta: float) -> Inversion:
         """The setting whose means come closest to a pair; of several, that with the least spread.
-
 
         Raises
         ------
@@ -273,15 +279,15 @@ class Grid:
                 raise InputError(f"{value!r} is no number from 0", name, "Use 0 or more")
         target = np.array([float(alpha), float(beta)])
         largest = np.nanmax(self.values[..., :2], axis=(0, 1, 2), initial=0.0)
+        # errors are relative to the target, but a target of 0 must not make all others worthless
         scale = np.maximum(target, np.maximum(_LOW_WEIGHT * largest, 1e-12))
 
         def misses(settings: np.ndarray) -> np.ndarray:
             off = (self.at(settings)[..., :2] - target) / scale
             return np.where(np.isfinite(off).all(-1), np.sqrt((off**2).sum(-1)), np.inf)
 
-        grid = np.stack(
-            np.meshgrid(*(self._fine(k, n) for k, n in enumerate(_FINE)), indexing="ij"), axis=-1
-        ).reshape(-1, 3)
+        # multilinear means are not convex: a lattice finds the valleys, the search their bottoms
+        grid = self._lattice().reshape(-1, 3)
         first = misses(grid)
         if not np.isfinite(first).any():
             raise InputError("the table has no valid entry", "table")
@@ -289,6 +295,7 @@ class Grid:
         best = best[np.isfinite(misses(best))]
         best = np.array([self._refined(start, misses) for start in best])
         distance = misses(best)
+        # two equations in up to three unknowns: many settings may give the pair equally well
         close = np.flatnonzero(distance <= distance.min() + 1e-6)
         spread = self.at(best[close])[:, 4:6] / scale
         index = close[int(np.argmin(np.nan_to_num((spread**2).sum(-1), nan=np.inf)))]
@@ -303,8 +310,11 @@ class Grid:
             bool(distance[index] < 1e-3),
         )
 
-    def _refined(self, start: np.ndarray, misses: Any) -> np.ndarray:
-        """Search on a star of settings around the best, which shrinks."""
+    def _refined(self, start: np.ndarray, misses: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Search on a star of settings around the best, which shrinks.
+
+        Without derivatives: the interpolation has kinks at the settings of the table.
+        """
         low = np.array([v[0] for v in self.axes])
         high = np.array([v[-1] for v in self.axes])
         free = np.flatnonzero(high > low)
@@ -336,13 +346,12 @@ class Grid:
         InputError
             The table has no valid entry.
         """
-        fine = [self._fine(k, n) for k, n in enumerate(_FINE)]
-        settings = np.stack(np.meshgrid(*fine, indexing="ij"), axis=-1)
+        settings = self._lattice()
         pairs = self.at(settings)[..., :2]
         gap = self._gap(0)
         groups = [slice(None)]
         if gap is not None:
-            cut = int(np.searchsorted(fine[0], 0.0))
+            cut = int(np.searchsorted(settings[:, 0, 0, 0], 0.0))
             groups = [slice(0, cut), slice(cut, None)]
         sheets = []
         for group in groups:
@@ -366,6 +375,6 @@ def _hull(points: np.ndarray) -> np.ndarray:
         return different
     try:
         return np.asarray(different[ConvexHull(different).vertices])
-    except QhullError:  # all on one line
+    except QhullError:  # all on one line: its two ends
         order = np.argsort(different @ np.ptp(different, axis=0))
         return different[[order[0], order[-1]]]

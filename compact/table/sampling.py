@@ -52,6 +52,7 @@ def deviations(ds: xr.Dataset, kind: str) -> np.ndarray:
         raise InputError(
             f"fewer than two {kind}s are valid at all settings", "table", "Nothing can be drawn"
         )
+    # now the sum of outer products over draws is the covariance, with its degrees of freedom
     off = off / np.sqrt(freedom)
     off[:, ~settings] = np.nan
     return np.asarray(off)
@@ -77,8 +78,10 @@ def drawn(ds: xr.Dataset, means: xr.Dataset, rng: np.random.Generator, kind: str
     mean = np.stack([means[n].values for n in VALUES], -1)
     for level in ("device", "cycle") if kind == "cell" else (kind,):
         off = deviations(ds, level)
+        # a normal combination of the deviations: its covariance is theirs, over all settings
         weights = rng.standard_normal(len(off))
         mean = mean + np.tensordot(weights, off, 1).reshape(*shape, len(VALUES))
+    # the normal tail may cross zero, or the window turn over: cut off, not drawn anew
     mean = np.maximum(mean, 0.0)
     mean[..., 3] = np.maximum(mean[..., 3], mean[..., 2])
     return mean

@@ -326,8 +326,10 @@ def spread(curves: np.ndarray) -> Spread | None:
         return None
     places, cells = curves.shape
     means = curves.mean(1)
+    # what is left of each read of a cell after the place's mean and the cell's own level
     rest = curves - means[:, None] - curves.mean(0) + curves.mean()
     between, within = places - 1, (places - 1) * (cells - 1)
+    # without scatter the ratio of rounding errors would be a verdict
     if np.ptp(means) <= _EQUAL * np.abs(means).max():
         return Spread(0.0, between, within, 1.0)
     effect = cells * ((means - means.mean()) ** 2).sum() / between

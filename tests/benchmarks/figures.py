@@ -12,7 +12,7 @@ from mpi4py import MPI
 
 import devicephys
 from devicephys import Device, Interrupted, Settings
-from devicephys.simulation.simulate import ProgressEvent
+from devicephys.simulation.iv_record import ProgressEvent
 
 DEVICE = "tin-taox-hfox-tin"
 CELSIUS_ZERO = 273.15  # K
