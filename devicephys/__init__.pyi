@@ -21,10 +21,10 @@ from .device import random_device as random_device
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.pulse_train import PulseTrain as PulseTrain
+from .protocol.stored import protocol_from_dict as protocol_from_dict
 from .protocol.switching_scan import SwitchingScan as SwitchingScan
 from .protocol.waveform import IVSweep as IVSweep
 from .protocol.waveform import Waveform as Waveform
-from .protocol.waveform import protocol_from_dict as protocol_from_dict
 from .report.report import write_report as write_report
 from .simulation.checkpoint import Checkpoint as Checkpoint
 from .simulation.figures_of_merit import LoopFigures as LoopFigures

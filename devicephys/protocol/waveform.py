@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import exact_text, to_si, to_si_array
 from devicephys.device import Device
-
-if TYPE_CHECKING:
-    from devicephys.protocol.pulse_train import PulseTrain
 
 _MOST_LOOPS = 100_000
 
@@ -103,7 +100,7 @@ class Waveform:
         return float(np.interp(t, self._times, self._voltages))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain mapping with texts, from which `protocol_from_dict` makes an equal waveform."""
+        """Plain mapping with texts, from which ``protocol_from_dict`` makes an equal waveform."""
         return {
             "kind": "Waveform",
             "times": [exact_text(t, "s") for t in self._times],
@@ -214,7 +211,7 @@ class IVSweep(Waveform):
         return self._times[4 * i], self._times[4 * i + 4]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain mapping with texts, from which `protocol_from_dict` makes an equal sweep."""
+        """Plain mapping with texts, from which ``protocol_from_dict`` makes an equal sweep."""
         return {
             "kind": "IVSweep",
             "reset_voltage": exact_text(self.reset_voltage, "V"),
@@ -223,33 +220,3 @@ class IVSweep(Waveform):
             "loops": self.loops,
             "first": self.first,
         }
-
-
-def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain:
-    """Protocol from what `to_dict` gave, e.g. as stored in a result file.
-
-    Raises
-    ------
-    InputError
-        An unknown kind or key, or values that are no protocol.
-    """
-    if not isinstance(data, Mapping):
-        raise InputError(f"{shorten(data)} is no stored protocol", hint="Give what to_dict() gave")
-    left = dict(data)
-    kind = left.pop("kind", None)
-    from devicephys.protocol.pulse_train import PulseTrain  # which is made of waveforms
-
-    known: dict[object, Any] = {
-        "Waveform": Waveform,
-        "IVSweep": IVSweep,
-        "PulseTrain": PulseTrain,
-    }
-    if not isinstance(kind, str) or kind not in known:
-        raise InputError(
-            f"unknown protocol {shorten(kind)}", "kind", "Known: Waveform, IVSweep, PulseTrain"
-        )
-    try:
-        found: Waveform | PulseTrain = known[kind](**left)
-    except TypeError as error:
-        raise InputError(f"keys do not fit: {error}", str(kind)) from error
-    return found

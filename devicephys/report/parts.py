@@ -12,7 +12,7 @@ import xarray as xr
 from ddkbase import html as html_page
 from ddkbase.html import Html, code
 from ddkbase.units import format_si
-from devicephys.device import Device
+from devicephys.device import Device, list_devices, load_device
 from devicephys.report import repeat as report_repeat
 
 #: largest imbalance that the verification allows a loop, as `devicephys.verification.balances`
@@ -21,12 +21,12 @@ ALLOWED = {"vacancy_imbalance": 1e-10, "current_imbalance": 1e-8, "energy_imbala
 
 def warnings(ds: xr.Dataset) -> list[Html]:
     """What a reader must know before trusting the numbers: not complete, a warning."""
-    told = []
+    sentences = []
     if not int(ds.attrs.get("complete", 1)):
-        told.append("the run is not complete; this is what was computed before it stopped.")
+        sentences.append("the run is not complete; this is what was computed before it stopped.")
     if ds.attrs.get("warning"):
-        told.append(str(ds.attrs["warning"]))
-    return [html_page.warning(text) for text in told]
+        sentences.append(str(ds.attrs["warning"]))
+    return [html_page.warning(text) for text in sentences]
 
 
 def figures(rows: Sequence[Sequence[str]]) -> Html:
@@ -34,7 +34,7 @@ def figures(rows: Sequence[Sequence[str]]) -> Html:
     return html_page.values([(name, html_page.signs(text)) for name, text in rows])
 
 
-def asked(ds: xr.Dataset, device: Device) -> Html:
+def request(ds: xr.Dataset, device: Device) -> Html:
     """Device, protocol and settings, and where the device differs from that of the library."""
     protocol = json.loads(ds.attrs["protocol_json"])
     settings = json.loads(ds.attrs["settings_json"])
@@ -43,34 +43,32 @@ def asked(ds: xr.Dataset, device: Device) -> Html:
         ("voltages across", ds.attrs["voltage_reference"]),
         ("protocol", _listed({k: v for k, v in protocol.items() if k != "kind"})),
     ]
-    if "wanted_resistance" in ds and np.isfinite(wanted := float(ds["wanted_resistance"])):
-        lines.append(("brought to", html_page.signs(format_si(wanted, "ohm", 3))))
+    if "wanted_resistance" in ds and np.isfinite(target := float(ds["wanted_resistance"])):
+        lines.append(("brought to", html_page.signs(format_si(target, "ohm", 3))))
     if not isinstance(ds.attrs.get("seed", ""), str):
         names = ("seed", "cycle", "device_number")
         drawn = {name.replace("_", " "): int(ds.attrs[name]) for name in names}
         lines.append(("drawn from a population", _listed(drawn)))
     lines.append(("preset", f"{settings.get('name', '?')}, {ds.attrs['method']}"))
-    changed, words = _changes(device)
+    changed, sentence = _changes(device)
     table = html_page.table(("parameter", "here", "in the library", "mark"), changed)
     return html_page.section(
-        "What was asked", html_page.values(lines), words, *([table] if changed else [])
+        "What was asked", html_page.values(lines), sentence, *([table] if changed else [])
     )
 
 
 def _changes(device: Device) -> tuple[list[list[str]], str]:
     """Parameters that differ from the library's device of the same name, and a sentence."""
-    from devicephys.device import list_devices, load_device
-
     if device.name not in list_devices():
         return [], "The device is not one of the library; all its parameters are listed below."
-    known = {row.path: row.value for row in load_device(device.name).table()}
+    library = {row.path: row.value for row in load_device(device.name).table()}
     rows = {row.path: row for row in device.table()}
     changed = [
-        [path, row.value, known.get(path, "–"), row.mark]
+        [path, row.value, library.get(path, "–"), row.mark]
         for path, row in rows.items()
-        if known.get(path) != row.value
+        if library.get(path) != row.value
     ]
-    changed += [[path, "–", value, ""] for path, value in known.items() if path not in rows]
+    changed += [[path, "–", value, ""] for path, value in library.items() if path not in rows]
     if not changed:
         return [], f"Every parameter is that of the library's device {device.name}."
     return changed, f"Changed against the library's device {device.name}:"
@@ -102,10 +100,10 @@ def balances(ds: xr.Dataset, where: str) -> Html:
     """The largest imbalances of a record over ``where``, beside what the verification allows."""
     rows = []
     for name, allowed in ALLOWED.items():
-        found = float(np.abs(ds[name].values).max())
-        kind, verdict = ("yes", "kept") if found <= allowed else ("no", "not kept")
+        largest = float(np.abs(ds[name].values).max())
+        kind, verdict = ("yes", "kept") if largest <= allowed else ("no", "not kept")
         mark = Html(f'<b class="{kind}">{verdict}</b>')
-        rows.append([ds[name].attrs["long_name"], f"{found:.1e}", f"{allowed:.0e}", mark])
+        rows.append([ds[name].attrs["long_name"], f"{largest:.1e}", f"{allowed:.0e}", mark])
     heads = (f"largest over {where}", "found", "allowed", "")
     return html_page.section("Balances", html_page.table(heads, rows, numbers=(1, 2)))
 
@@ -130,7 +128,7 @@ def origin(ds: xr.Dataset, device: Device, record: str, files: Sequence[str]) ->
     computed = f"Computed {ds.attrs['created']} on {ranks} rank{'s' if ranks > 1 else ''} with:"
     heads = ("parameter", "value", "mark", "source")
     parameters = [[row.path, row.value, row.mark, row.source] for row in device.table()]
-    parts: list[str] = [
+    content: list[str] = [
         html_page.section("To repeat it", *repeat),
         Html("<details><summary>Versions</summary>"),
         html_page.paragraph(computed),
@@ -142,5 +140,5 @@ def origin(ds: xr.Dataset, device: Device, record: str, files: Sequence[str]) ->
     ]
     if files:
         links = Html(", ".join(html_page.link(name, name) for name in files))
-        parts.append(html_page.section("Files", html_page.paragraph(links)))
-    return parts
+        content.append(html_page.section("Files", html_page.paragraph(links)))
+    return content

@@ -6,6 +6,7 @@ Both use the device.yaml that lies beside the report, or the device kept in the 
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from typing import Any
 
@@ -22,6 +23,7 @@ from devicephys.simulation.settings import PRESETS, Settings
 
 OUT = "again"
 _WIDTH = 90  # of a command in one line
+_NUMBERS = ("seed", "cycle", "device_number")  # of a cell that was drawn from a population
 
 
 def command(ds: xr.Dataset, device: Device) -> str | None:
@@ -29,26 +31,26 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
     folder that holds the device file; None if the command line cannot say it."""
     try:
         protocol = json.loads(ds.attrs["protocol_json"])
-        options = _options(ds, device, protocol)
+        named = _options(ds, device, protocol)
         preset = _preset(json.loads(ds.attrs["settings_json"]))
         ranks = int(ds.attrs.get("ranks", 1))
     except (DDKError, KeyError, TypeError, ValueError, AttributeError):  # of another origin
         return None
-    if options is None or preset is None:
+    if named is None or preset is None:
         return None
-    name, given = options
+    name, given = named
     if "scheme" in preset and name != "iv":  # which alone has that option
         return None
     start = f"ddk-device {name}"
     if ranks > 1:
         start = f"mpiexec -n {ranks} {start}"
     # "--name=value": a value may begin with a minus sign
-    words = [
+    options = [
         f"--{key.replace('_', '-')}={shlex.quote(str(value))}"
         for key, value in ({"device": DEVICE} | given | preset | {"out": OUT}).items()
     ]
-    line = " ".join([start, *words])
-    return line if len(line) <= _WIDTH else " \\\n    ".join([start, *words])
+    line = " ".join([start, *options])
+    return line if len(line) <= _WIDTH else " \\\n    ".join([start, *options])
 
 
 def _options(
@@ -59,8 +61,8 @@ def _options(
     if kind == "IVSweep":
         plain = IVSweep.from_device(device).to_dict()
         return ("iv", {}) if plain == {"kind": kind, **protocol} else None
-    known = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
-    changed = {name: value for name, value in protocol.items() if value != known[name]}
+    default = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
+    changed = {name: value for name, value in protocol.items() if value != default[name]}
     if kind == "SwitchingScan":
         if "read_voltage" in changed:  # no option of the command
             return None
@@ -73,15 +75,14 @@ def _options(
         return None
     if "width" in changed:  # on which the command's own period depends
         changed["period"] = protocol["period"]
-    wanted = float(ds["wanted_resistance"])
-    if wanted == wanted:
-        changed["initial_resistance"] = f"{wanted:.17g} ohm"
+    resistance = float(ds["wanted_resistance"])
+    if not math.isnan(resistance):
+        changed["initial_resistance"] = f"{resistance:.17g} ohm"
     if not isinstance(ds.attrs["seed"], str):
         plain = json.loads(json.dumps(Variability().to_dict()))
         if json.loads(ds.attrs["variability_json"]) != plain:
             return None
-        names = ("seed", "cycle", "device_number")
-        changed |= {name: int(ds.attrs[name]) for name in names}
+        changed |= {name: int(ds.attrs[name]) for name in _NUMBERS}
     return "pulses", changed
 
 
@@ -96,47 +97,27 @@ def script(ds: xr.Dataset, record: str) -> str:
     """Lines of Python that compute a record again, from its file ``record`` alone; a cell that was
     drawn from a population needs the device file it was drawn from as well."""
     device, more = 'device_from_yaml(ds.attrs["device_yaml"])', []
-    protocol = 'protocol_from_dict(kept("protocol_json"))'
-    imports = ["from devicephys.device.library import device_from_yaml"]
-    if ds.attrs["schema"] == "IVTrace":
-        function = "simulate"
-        imports.append("from devicephys.protocol.waveform import protocol_from_dict")
-        imports.append("from devicephys.simulation.simulate import simulate")
-    elif ds.attrs["schema"] == "PulseTrace":
-        function = "simulate_pulses"
-        imports.append("from devicephys.protocol.waveform import protocol_from_dict")
-        imports.append("from devicephys.simulation.simulate import simulate_pulses")
-        wanted = float(ds["wanted_resistance"])
-        if wanted == wanted:
-            more.append(f'    initial_resistance="{wanted!r} ohm",')
+    names = ["Settings", "device_from_yaml", "protocol_from_dict", "records", "simulate"]
+    if ds.attrs["schema"] == "PulseTrace":
+        resistance = float(ds["wanted_resistance"])
+        if not math.isnan(resistance):
+            more.append(f'    initial_resistance="{resistance!r} ohm",')
         if not isinstance(ds.attrs["seed"], str):
             device = f'load_device("{DEVICE}")'
-            imports[0] = "from devicephys.device import load_device"
-            imports.append("from devicephys.population.variability import Variability")
-            more.append('    variability=Variability.from_mapping(kept("variability_json")),')
-            names = ("seed", "cycle", "device_number")
-            more += [f"    {name}={int(ds.attrs[name])}," for name in names]
-    else:
-        function, protocol = "simulate_switching_times", "SwitchingScan(**scan)"
-        imports.append("from devicephys.protocol.switching_scan import SwitchingScan")
-        imports.append("from devicephys.simulation.switching_time import simulate_switching_times")
+            names = ["Settings", "Variability", "load_device", *names[2:]]
+            more.append('    variability=Variability.from_mapping(stored("variability_json")),')
+            more += [f"    {name}={int(ds.attrs[name])}," for name in _NUMBERS]
     lines = [
         "import json",
         "",
-        "from ddkbase import records",
-        *imports,
-        "from devicephys.simulation.settings import Settings",
+        f"from devicephys import {', '.join(names)}",
         "",
         f"ds = records.read({record!r})",
-        "kept = lambda name: json.loads(ds.attrs[name])",
-    ]
-    if function == "simulate_switching_times":
-        lines.append('scan = {k: v for k, v in kept("protocol_json").items() if k != "kind"}')
-    lines += [
-        f"again = {function}(",
+        "stored = lambda name: json.loads(ds.attrs[name])",
+        "repeated = simulate(",
         f"    {device},",
-        f"    {protocol},",
-        '    Settings(**kept("settings_json")),',
+        '    protocol_from_dict(stored("protocol_json")),',
+        '    Settings(**stored("settings_json")),',
         *more,
         ")",
     ]

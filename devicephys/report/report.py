@@ -56,16 +56,16 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
         The device kept in the record cannot be read.
     """
     device = style.device_of(ds)
-    parts: list[str] = [
+    content: list[str] = [
         *report_parts.warnings(ds),
-        report_parts.asked(ds, device),
+        report_parts.request(ds, device),
         html_page.section("What came out", report_parts.figures(table(ds).rows)),
     ]
     has_fields = ds.sizes["frame"] + ds.sizes["point"] > 0
     if has_fields:
         shown = html_page.section("Fields over the loop", report_viewer.viewer(ds))
-        parts.append(Html(f'<div class="screen">{shown}</div>'))  # the pictures are for print
-    parts += report_parts.pictures(
+        content.append(Html(f'<div class="screen">{shown}</div>'))  # the pictures are for print
+    content += report_parts.pictures(
         pictures,
         {
             runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
@@ -79,18 +79,18 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
             strict=True,
         )
     ]
-    parts.append(report_parts.balances(ds, "every accepted step"))
+    content.append(report_parts.balances(ds, "every accepted step"))
     if rejected:
         heads = ("time", "length of the step", "reason")
-        parts += [
+        content += [
             Html(f"<details><summary>{len(rejected)} rejected steps</summary>"),
             html_page.table(heads, rejected),
             Html("</details>"),
         ]
-    parts += report_parts.origin(ds, device, runfolder.RECORD, files)
+    content += report_parts.origin(ds, device, runfolder.RECORD, files)
     return html_page.page(
         str(ds.attrs.get("title", f"Current-voltage loop of {device.name}")),
-        parts,
+        content,
         scripts=report_viewer.scripts() if has_fields else (),
         style=report_viewer.STYLE if has_fields else "",
     )
@@ -99,22 +99,22 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
 def train_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
     """The report of a PulseTrace as HTML; parameters and errors as `loop_text`."""
     device = style.device_of(ds)
-    parts: list[str] = [*report_parts.warnings(ds), report_parts.asked(ds, device)]
-    parts.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
+    content: list[str] = [*report_parts.warnings(ds), report_parts.request(ds, device)]
+    content.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
     name = "Conductance after each pulse, peak temperature and current in the pulse"
-    parts += report_parts.pictures(pictures, {runfolder.PULSE_CURVES: name})
-    parts.append(html_page.section("Pulse by pulse", *_pulses(ds)))
-    parts.append(report_parts.balances(ds, "every pulse"))
-    parts += report_parts.origin(ds, device, runfolder.PULSE_RECORD, files)
-    return html_page.page(f"{ds.attrs['title']}", parts)
+    content += report_parts.pictures(pictures, {runfolder.PULSE_CURVES: name})
+    content.append(html_page.section("Pulse by pulse", *_pulses(ds)))
+    content.append(report_parts.balances(ds, "every pulse"))
+    content += report_parts.origin(ds, device, runfolder.PULSE_RECORD, files)
+    return html_page.page(f"{ds.attrs['title']}", content)
 
 
 def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
     """The report of a SwitchingTime as HTML; parameters and errors as `loop_text`."""
     device, shown = style.device_of(ds), table(ds)
-    parts: list[str] = [
+    content: list[str] = [
         *report_parts.warnings(ds),
-        report_parts.asked(ds, device),
+        report_parts.request(ds, device),
         html_page.section(
             "What came out",
             *map(html_page.signs, shown.notes),
@@ -127,9 +127,9 @@ def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence
         ),
     ]
     name = "Switching time and its slope over the voltage, and over the temperature"
-    parts += report_parts.pictures(pictures, {runfolder.SCAN_CURVES: name})
-    parts += report_parts.origin(ds, device, runfolder.SCAN_RECORD, files)
-    return html_page.page(str(ds.attrs["title"]), parts)
+    content += report_parts.pictures(pictures, {runfolder.SCAN_CURVES: name})
+    content += report_parts.origin(ds, device, runfolder.SCAN_RECORD, files)
+    return html_page.page(str(ds.attrs["title"]), content)
 
 
 def write_report(
@@ -168,7 +168,7 @@ def write_report(
 def _pulses(ds: xr.Dataset) -> list[str]:
     count = ds.sizes["pulse"]
     # most happens in the first pulses
-    kept = np.unique(np.geomspace(1, count, _PULSES).round().astype(int)) - 1
+    numbers = np.unique(np.geomspace(1, count, _PULSES).round().astype(int)) - 1
     columns = {
         "amplitude": ("amplitude", "V"),
         "width": ("width", "s"),
@@ -179,12 +179,12 @@ def _pulses(ds: xr.Dataset) -> list[str]:
     }
     heads = ["pulse", *(text for text, _ in columns.values()), "peak temperature"]
     rows = []
-    for k in kept:
+    for k in numbers:
         cells = [
             format_si(float(ds[name].values[k]), unit, 4) for name, (_, unit) in columns.items()
         ]
         celsius = float(ds["temperature_max"].values[k]) - style.CELSIUS_ZERO
         rows.append([str(k + 1), *map(html_page.signs, cells), f"{celsius:.0f} °C"])
-    words = f"{kept.size} of the {count} pulses; all are in {runfolder.PULSE_RECORD}."
+    note = f"{numbers.size} of the {count} pulses; all are in {runfolder.PULSE_RECORD}."
     table = html_page.table(heads, rows, numbers=range(len(heads)))
-    return [words, table]
+    return [note, table]

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 
 from ddkbase import html as html_page
 from ddkbase.html import Html, escaped
 from ddkbase.units import format_si
 from devicephys.plots import style
+from devicephys.plots.fields import window_of
 
 #: what all fields may take in the page before instants are left out, bytes (a third more as text)
 ROOM = 2_200_000
@@ -72,16 +74,16 @@ def viewer(ds: xr.Dataset) -> Html:
     instants, left_out = _instants(ds)
     content = _content(ds, instants)
     buttons = "".join(
-        f'<button type="button" data-instant="{k}" title="{escaped(one["meaning"])}" '
-        f'aria-label="{escaped(one["point"])}, {escaped(one["meaning"])}">'
-        f"{escaped(one['point'])}</button>"
-        for k, one in enumerate(content["instants"])
-        if one["point"]
+        f'<button type="button" data-instant="{k}" title="{escaped(instant["meaning"])}" '
+        f'aria-label="{escaped(instant["point"])}, {escaped(instant["meaning"])}">'
+        f"{escaped(instant['point'])}</button>"
+        for k, instant in enumerate(content["instants"])
+        if instant["point"]
     )
     rows = "".join(
         f'<tr><th scope="row">{escaped(name)}</th>'
         f'<td id="viewer-value-{key}" class="number"></td></tr>'
-        for key, name in _TOLD.items()
+        for key, name in _TEXTS.items()
     )
     maps = "".join(
         f"<figure><figcaption>{escaped(field['name'])} {escaped(field['symbol'])} "
@@ -127,11 +129,11 @@ def viewer(ds: xr.Dataset) -> Html:
 
 def scripts() -> list[str]:
     """Sources that a page with a viewer runs, in this order."""
-    home = resources.files("devicephys.report")
-    return [(home / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    folder = resources.files("devicephys.report")
+    return [(folder / name).read_text(encoding="utf-8") for name in SCRIPTS]
 
 
-_TOLD = {
+_TEXTS = {
     "voltage": "Applied voltage",
     "device_voltage": "Voltage across the memristor",
     "current": "Current",
@@ -146,30 +148,28 @@ _TOLD = {
 def _instants(ds: xr.Dataset) -> tuple[list[tuple[str, int, int]], int]:
     """Dimension, index there and step of each instant with fields, in order of time, and how many
     were left out; a marked point stands for the frame at the same step."""
-    found: dict[int, tuple[str, int, int]] = {}
+    instants: dict[int, tuple[str, int, int]] = {}
     for dim in ("frame", "point"):
         for k, step in enumerate(style.index_at(ds, ds[f"time_{dim}"].values)):
-            found[int(step)] = (dim, k, int(step))
+            instants[int(step)] = (dim, k, int(step))
     size = 2 * (ds.sizes["z"] * ds.sizes["r"] + 2 * ds.sizes["z_node"] * ds.sizes["r_node"])
     most = max(ROOM // size, 1)
-    points = [one for one in found.values() if one[0] == "point"][:most]
-    frames = [one for one in found.values() if one[0] == "frame"]
+    points = [instant for instant in instants.values() if instant[0] == "point"][:most]
+    frames = [instant for instant in instants.values() if instant[0] == "frame"]
     room = most - len(points)
     if len(frames) > room:
-        kept = np.linspace(0, len(frames) - 1, room).round().astype(int)
-        frames = [frames[k] for k in np.unique(kept)]
-    chosen = sorted([*points, *frames], key=lambda one: one[2])
-    return chosen, len(found) - len(chosen)
+        even = np.linspace(0, len(frames) - 1, room).round().astype(int)
+        frames = [frames[k] for k in np.unique(even)]
+    shown = sorted([*points, *frames], key=lambda instant: instant[2])
+    return shown, len(instants) - len(shown)
 
 
 def _content(ds: xr.Dataset, instants: list[tuple[str, int, int]]) -> dict[str, Any]:
     bands, outline = style.stack(ds)
-    from devicephys.plots.fields import window_of
-
     r, z = ds["r_node"].values * style.NM, ds["z_node"].values * style.NM
     window = window_of(ds, outline)
-    named = [_named(ds, one) for one in instants]
-    marked = [k for k, one in enumerate(named) if one["point"]]
+    named = [_named(ds, instant) for instant in instants]
+    marked = [k for k, name in enumerate(named) if name["point"]]
     return {
         "curve": {
             "voltage": _short(ds["voltage"].values, 7),
@@ -245,7 +245,7 @@ def _named(ds: xr.Dataset, instant: tuple[str, int, int]) -> dict[str, Any]:
         name: float(ds[name].values[step])
         for name in ("time", "voltage", "device_voltage", "current", "resistance")
     }
-    told = {
+    texts = {
         "voltage": style.minus(f"{row['voltage']:+.3f} V"),
         "device_voltage": style.minus(f"{row['device_voltage']:+.3f} V"),
         "current": style.minus(f"{row['current'] * style.MICROAMPERE:+.4g} µA"),
@@ -260,7 +260,7 @@ def _named(ds: xr.Dataset, instant: tuple[str, int, int]) -> dict[str, Any]:
         "point": point,
         "meaning": style.POINT_MEANING.get(point, ""),
         "colour": style.RESET_COLOUR if point in "ABCD" else style.SET_COLOUR,
-        "told": told,
+        "told": texts,
     }
 
 
@@ -274,17 +274,15 @@ def _field(
     **names: str,
 ) -> dict[str, Any]:
     """A field at the instants, times and plus what ``scale`` says, as numbers of two bytes."""
-    from matplotlib import colormaps
-
     source = {"point": at_points.values, "frame": at_frames.values}
     values = np.stack([np.asarray(source[dim][k], dtype=float) for dim, k, _ in instants])
     values = values * scale[0] + scale[1]
-    known = np.isfinite(values)
-    low = float(values[known].min()) if known.any() else 0.0
-    high = float(values[known].max()) if known.any() else 1.0
+    finite = np.isfinite(values)
+    low = float(values[finite].min()) if finite.any() else 0.0
+    high = float(values[finite].max()) if finite.any() else 1.0
     step = (high - low) / (EMPTY - 1) or 1.0
     codes = np.full(values.shape, EMPTY, dtype="<u2")
-    codes[known] = np.round((values[known] - low) / step)
+    codes[finite] = np.round((values[finite] - low) / step)
     table = (colormaps[colours](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
     return {
         **names,

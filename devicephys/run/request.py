@@ -16,8 +16,9 @@ from ddkbase.errors import DDKError, StorageError, shorten
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
 from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.stored import protocol_from_dict
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.protocol.waveform import Waveform, protocol_from_dict
+from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.settings import Settings
 
 FORMAT = 1
@@ -104,7 +105,7 @@ class Request:
         try:
             request = cls(
                 device=device_from_yaml(plain["device_yaml"], "device_yaml"),
-                protocol=_protocol(plain["protocol"]),
+                protocol=protocol_from_dict(plain["protocol"]),
                 settings=Settings(**plain["settings"]),
                 variability=plain["variability"],
                 **{name: plain[name] for name in _PLAIN},
@@ -150,12 +151,6 @@ class Request:
             reason = (exc.strerror if isinstance(exc, OSError) else None) or "it is not text"
             raise StorageError(f"it cannot be read: {reason}", str(path), _HINT) from exc
         return cls.from_json(text, str(path))
-
-
-def _protocol(data: Mapping[str, Any]) -> Waveform | PulseTrain | SwitchingScan:
-    if data["kind"] == "SwitchingScan":
-        return SwitchingScan(**{key: value for key, value in data.items() if key != "kind"})
-    return protocol_from_dict(data)
 
 
 _PLAIN = ("checkpoint_every", "initial_resistance", "seed", "cycle", "device_number")

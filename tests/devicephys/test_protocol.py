@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import devicephys
 from ddkbase.errors import InputError
-from devicephys.protocol.waveform import IVSweep, Waveform, protocol_from_dict
+from devicephys.protocol.stored import protocol_from_dict
+from devicephys.protocol.waveform import IVSweep, Waveform
 
 volts = st.floats(0.01, 10.0)
 sweeps = st.builds(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devicephys import InputError, PulseTrain
-from devicephys.protocol.waveform import protocol_from_dict
+from devicephys.protocol.stored import protocol_from_dict
 
 times = st.floats(1e-10, 1e-3)
 heights = st.lists(st.floats(-5.0, 5.0), min_size=1, max_size=6)

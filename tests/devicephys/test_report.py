@@ -248,7 +248,7 @@ def test_settings_and_sweeps_of_ones_own_are_repeated_in_python() -> None:
     )
     for one in own:
         assert report_repeat.command(one, DEVICE) is None
-        assert "kept(&quot;settings_json&quot;)" in report.loop_text(one, {})
+        assert "stored(&quot;settings_json&quot;)" in report.loop_text(one, {})
     staggered = asked(ds, sweep, Settings.preset("fine", scheme="staggered"))
     line = report_repeat.command(staggered.assign_attrs(ranks=2), DEVICE)
     assert line is not None and line.startswith("mpiexec -n 2 ddk-device iv ")
@@ -300,3 +300,13 @@ def test_scans_are_repeated() -> None:
 @pytest.mark.parametrize("make", [iv_trace, lambda: pulse_trace(count=3), switching_times])
 def test_the_lines_of_python_are_python(make: Any) -> None:
     compile(report_repeat.script(make(), "it's.nc"), "lines", "exec")
+
+
+@pytest.mark.parametrize("make", [iv_trace, lambda: pulse_trace(count=3), switching_times])
+def test_the_lines_of_python_import_public_names_only(make: Any) -> None:
+    drawn = make().assign_attrs(seed=1, cycle=0, device_number=0, variability_json="{}")
+    for ds in (make(), drawn):
+        lines = report_repeat.script(ds, "record.nc").splitlines()
+        imports = [line for line in lines if re.match("(from|import) ", line)]
+        assert all(re.match("import json|from devicephys import ", line) for line in imports)
+        exec("\n".join(imports), {})

@@ -83,7 +83,7 @@ def test_a_record_without_rejected_steps_survives_the_file(device: Device, tmp_p
 
 def test_record_holds_what_it_was_computed_from(loop: xr.Dataset, device: Device) -> None:
     from devicephys.device.library import device_from_yaml
-    from devicephys.protocol.waveform import protocol_from_dict
+    from devicephys.protocol.stored import protocol_from_dict
 
     assert device_from_yaml(loop.attrs["device_yaml"]) == device
     assert protocol_from_dict(json.loads(loop.attrs["protocol_json"])) == IVSweep.from_device(
