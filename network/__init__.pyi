@@ -5,6 +5,7 @@ from . import hardware as hardware
 from .counting.count import Count as Count
 from .ddk.layer import DDKLayer as DDKLayer
 from .estimator import DDKClassifier as DDKClassifier
+from .estimator import DDKTransformer as DDKTransformer
 from .layers.plain import Activation as Activation
 from .layers.plain import Dense as Dense
 from .layers.plain import Dropout as Dropout
@@ -22,4 +23,3 @@ from .model.history import read_history as read_history
 from .model.optimisers import SGD as SGD
 from .model.optimisers import Adam as Adam
 from .model.trainer import train as train
-from .transformer import DDKTransformer as DDKTransformer

@@ -14,7 +14,7 @@ from network.counting.count import MACS_PER_DDK_STEP, Count
 from network.ddk import constraints
 from network.ddk import kinetics as ddk
 from network.ddk.layout import reduce_to
-from network.layers.control_base import read_steps
+from network.layers.feature_layer import read_steps
 from network.layers.plain import BaseLayer, Realisation
 
 __all__ = ["AUTHORS", "DDKLayer"]

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ddkbase.errors import InputError, closest
-from network.layers.control_base import FeatureLayer
+from network.layers.feature_layer import FeatureLayer
 from network.layers.linear import AveragePooling, LeakyIntegrator, Raw, RunningSum
 from network.layers.mfcc import MFCC
 from network.layers.random import EchoState, RandomDDK

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from network.layers.control_base import FeatureLayer, Per, Readout
+from network.layers.feature_layer import FeatureLayer, Per, Readout
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from network.layers.control_base import FeatureLayer, Readout
+from network.layers.feature_layer import FeatureLayer, Readout
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

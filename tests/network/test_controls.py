@@ -9,7 +9,7 @@ import pytest
 
 from ddkbase.errors import InputError
 from network.layers import controls
-from network.layers.control_base import read_steps
+from network.layers.feature_layer import read_steps
 from network.layers.plain import Layer
 
 RNG = np.random.default_rng(7)

@@ -17,9 +17,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ddkbase.errors import InputError
 from network.ddk import kinetics as ddk
-from network.estimator import DDKClassifier, DDKTransformer
+from network.estimator import DDKClassifier, DDKTransformer, Range
 from network.layers.plain import Flatten
-from network.scaling import Range
 
 FAST = {"epochs": 30, "batch_size": 64, "random_state": 0}
 
@@ -30,7 +29,7 @@ FAST = {"epochs": 30, "batch_size": 64, "random_state": 0}
         DDKClassifier(
             scale="feature", banks=2, validation_fraction=0.2, dtype="float64", epochs=30
         ),
-        DDKClassifier(front="raw", scale="none", hidden=(), schedule=None, epochs=30),
+        DDKClassifier(front="raw", scale="none", hidden=(), training={"schedule": None}, epochs=30),
         DDKTransformer(),
         DDKTransformer(alpha=(0.3, 0.7), readout="last", scale="sample", integrator="exact"),
     ]
@@ -108,8 +107,8 @@ def test_early_stopping_and_a_listener(digits) -> None:  # type: ignore[no-untyp
     X, y = digits[0][:300], digits[1][:300]
     heard = []
     found = DDKClassifier(
-        epochs=300, batch_size=32, rate=0.05, validation_fraction=0.2, patience=3, restore="best",
-        random_state=0, progress=heard.append,
+        epochs=300, batch_size=32, rate=0.05, validation_fraction=0.2, random_state=0,
+        training={"patience": 3, "restore": "best", "progress": heard.append},
     ).fit(X, y)  # fmt: skip
     assert found.n_iter_ == len(heard) < 300
     assert found.history_.restored_epoch == found.history_.best_epoch
@@ -140,7 +139,10 @@ def test_scaling_fills_the_unit_interval_and_cuts_off(how: str) -> None:
         ({"front": "row"}, "unknown front"),
         ({"sample_shape": (8, 9)}, "not \\(8, 9\\)"),
         ({"activation": "cosine"}, "unknown activation"),
-        ({"patience": 3}, "no validation set"),
+        ({"training": {"patience": 3}}, "no validation set"),
+        ({"training": {"patiense": 3}}, "Did you mean 'patience'"),
+        ({"training": {"epochs": 3}}, "unknown option"),
+        ({"ddk": {"fom": "set"}}, "Did you mean 'form'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_fit(digits, options, said) -> None:  # type: ignore[no-untyped-def]
