@@ -241,9 +241,9 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
         Share of the samples held out of each class to validate on; None, or a class with a single
         sample and neither patience nor "best": none are held out.
     training : mapping or None, optional
-        Further arguments of `network.train`: schedule (here "cosine" by default), patience, restore,
-        smoothing, realise, optimiser (in the place of Adam), progress, ...; and weight_decay of
-        Adam, 1e-3 by default.
+        Further arguments of `network.train`: schedule (here "cosine" by default), patience,
+        restore, smoothing, realise, optimiser (in the place of Adam), progress, ...; and
+        weight_decay of Adam, 1e-3 by default.
     dtype : {"float32", "float64"}, default "float32"
         Type of parameters and arithmetic.
     random_state : int, numpy.random.RandomState or None, optional

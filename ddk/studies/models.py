@@ -24,10 +24,9 @@ from ddkbase.errors import InputError, closest
 from network import baselines
 from network.baselines.rocket import MiniRocket
 from network.ddk.layer import DDKLayer
-from network.layers import controls
-from network.layers.plain import Activation, Dense, Flatten, Mean
+from network.layers import baselines as controls
+from network.layers.plain import Activation, Dense, Flatten, Mean, Transpose
 from network.layers.standardise import Standardise
-from network.layers.transpose import Transpose
 from network.model.ddk_network import Network
 
 __all__ = [
@@ -54,7 +53,7 @@ class Model:
     name : str
         What tables call it; letters, digits and -_.+ only.
     layer : str
-        "ddk", a control of `network.layers.controls`, or for `OTHERS` the name of the method.
+        "ddk", a control of `network.layers.baselines`, or for `OTHERS` the name of the method.
     options : mapping, optional
         Options of the layer; they go over those of the task.
     title : str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class DDKLayer(BaseLayer):
             channels = (int(channels),)
         self.channels = tuple(int(n) for n in channels or ())
         self.readout: int | str = readout if isinstance(readout, str) else int(readout)
-        self._read = read_steps(self.steps, cast(Any, self.readout))
+        self._read = read_steps(self.steps, self.readout)
         self.steps_read = len(range(*self._read.indices(self.steps)))
         self.constraint = constraints.constraint(constraint)
         self.spread, self.start, self.rate = float(spread), start, float(rate)

@@ -1,4 +1,4 @@
-"""What the controls share: shapes, the readout, and the gain and offset they learn."""
+"""What the baselines of the same size share: shapes, readout, and a learnt gain and offset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Readout = int | Literal["all", "last"]
 _PER = ("network", "channel", "step", "channel-step")
 
 
-def read_steps(steps: int, readout: Readout) -> slice:
+def read_steps(steps: int, readout: int | str) -> slice:
     """The steps that a readout takes: every one, every n-th (the last of each n), or the last.
 
     Parameters
@@ -260,10 +260,10 @@ class FeatureLayer(BaseLayer):
         return Count(len(self.rates) * prod(self.pair_shape), self._macs() + scaled)
 
     def _check(self, input_shape: Sequence[int]) -> None:
-        wanted = (*self.channels, self.steps)
-        if tuple(input_shape) != wanted:
+        expected = (*self.channels, self.steps)
+        if tuple(input_shape) != expected:
             raise InputError(
-                f"samples of shape {tuple(input_shape)} came to a layer for {wanted}",
+                f"samples of shape {tuple(input_shape)} came to a layer for {expected}",
                 self.name or self.kind,
             )
 

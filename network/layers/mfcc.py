@@ -9,6 +9,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError
 from network.counting.count import Count
+from network.features.cepstrum import mfcc
 from network.layers.plain import BaseLayer, Realisation
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -85,13 +86,11 @@ class MFCC(BaseLayer):
         InstallationError
             librosa is not installed.
         """
-        from network.features import mfcc
-
         shape = self.output_shape(x.shape[1:])
         size, _ = self._windows(x.shape[-1])
-        found = mfcc(x, self.rate, coefficients=self.coefficients, window=size, bands=self.bands)
-        edges = np.linspace(0, found.shape[-1], self.segments + 1).round().astype(int)
-        means = np.add.reduceat(found, edges[:-1], axis=-1) / np.diff(edges)
+        values = mfcc(x, self.rate, coefficients=self.coefficients, window=size, bands=self.bands)
+        edges = np.linspace(0, values.shape[-1], self.segments + 1).round().astype(int)
+        means = np.add.reduceat(values, edges[:-1], axis=-1) / np.diff(edges)
         return means.reshape(len(x), *shape).astype(x.dtype)
 
     def backward(self, gradient: Array) -> None:

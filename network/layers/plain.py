@@ -27,6 +27,7 @@ __all__ = [
     "Layer",
     "Mean",
     "Realisation",
+    "Transpose",
 ]
 
 
@@ -192,8 +193,8 @@ class Flatten(BaseLayer):
             raise InputError(
                 f"no axis {self.start} in samples of shape {input_shape}", self.name or self.kind
             )
-        kept = input_shape[: self.start - 1]
-        return (*kept, int(np.prod(input_shape[self.start - 1 :], dtype=np.int64)))
+        joined = int(np.prod(input_shape[self.start - 1 :], dtype=np.int64))
+        return (*input_shape[: self.start - 1], joined)
 
     def forward(
         self,
@@ -300,3 +301,32 @@ class Dropout(BaseLayer):
     def config(self) -> dict[str, Any]:
         """See `Layer.config`."""
         return {"rate": self.rate, "name": self.name}
+
+
+class Transpose(BaseLayer):
+    """(batch, features, steps) to (batch, steps, features): what follows acts on each step."""
+
+    kind = "transpose"
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The two axes of the sample, swapped."""
+        if len(input_shape) != 2:
+            raise InputError(
+                f"samples of shape {input_shape} do not have two axes", self.name or self.kind
+            )
+        return input_shape[1], input_shape[0]
+
+    def forward(
+        self,
+        x: np.ndarray,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """The same values, contiguous."""
+        return np.ascontiguousarray(x.swapaxes(1, 2))
+
+    def backward(self, gradient: np.ndarray) -> np.ndarray | None:
+        """The gradient in the axes of x."""
+        return np.ascontiguousarray(gradient.swapaxes(1, 2))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from network.ddk.layer import DDKLayer
 from network.layers.plain import Activation, Dense, Flatten, Layer, Mean
 from network.layers.standardise import Standardise
 from network.model.network import Network as Network
@@ -67,8 +68,6 @@ def ddk_network(
     rng = np.random.default_rng(seed)
     layers: list[Layer] = list(front or ())
     if front is not None and not layers:
-        from network.ddk.layer import DDKLayer
-
         arguments: dict[str, Any] = {"rng": rng, **(ddk or {})}
         layers.append(DDKLayer(shape[-1], shape[:-1] or None, **arguments))
     layers.append(Flatten(flatten))

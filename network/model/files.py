@@ -1,25 +1,26 @@
-"""Networks in files: one .npz with the arrays and a JSON text that says how to build the layers.
+"""Reading networks that `network.model.saving` wrote, and copying them by the same description.
 
-Nothing is pickled: the file is a zip of .npy files. The JSON is kept as bytes in the array
-``network.json``; layers are named by class, and only classes that are known here are built.
+A file is not trusted: nothing is unpickled, only layers of known classes are built, and what asks
+for arrays that no network has, or holds numbers that are not finite, is refused.
 """
 
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import InputError, StorageError, shorten, similar_file
-from network.layers.plain import Layer
+from ddkbase.errors import StorageError, shorten, similar_file
+from network.layers.base import Layer
 from network.model.network import Network
+from network.model.saving import FORMAT, TEXT, VERSION, describe
+from network.model.saving import LAYER_MODULES as LAYER_MODULES
+from network.model.saving import save_network as save_network
 
 __all__ = [
     "LAYER_MODULES",
@@ -30,69 +31,8 @@ __all__ = [
     "save_network",
 ]
 
-FORMAT, VERSION = "ddk-network", 1
-_TEXT = "network.json"
 _LARGEST = 2**31  # bytes of all arrays; a damaged header can ask for any amount
 _WIDEST = 10**6  # a number in the description of a layer, from which arrays are made
-
-LAYER_MODULES = {
-    "Activation": "network.layers.plain",
-    "AveragePooling": "network.layers.controls",
-    "DDKLayer": "network.ddk.layer",
-    "Dense": "network.layers.plain",
-    "Dropout": "network.layers.plain",
-    "EchoState": "network.layers.controls",
-    "Flatten": "network.layers.plain",
-    "LeakyIntegrator": "network.layers.controls",
-    "MFCC": "network.layers.mfcc",
-    "Mean": "network.layers.plain",
-    "RandomDDK": "network.layers.controls",
-    "Raw": "network.layers.controls",
-    "RunningSum": "network.layers.controls",
-    "Standardise": "network.layers.standardise",
-    "Transpose": "network.layers.transpose",
-}
-"""Where each class of layer is found that a file may name."""
-
-
-def save_network(
-    network: Network,
-    path: str | os.PathLike[str],
-    *,
-    overwrite: bool = False,
-    notes: Mapping[str, Any] | None = None,
-) -> Path:
-    """Write a network to one .npz file, whole or not at all.
-
-    Parameters
-    ----------
-    network : Network
-        What to write.
-    path : str or Path
-        The file to make; its name is taken as it is.
-    overwrite : bool, default False
-        Replace an existing file.
-    notes : mapping or None, optional
-        What else belongs to it (class names, task, seed), as JSON can hold it.
-
-    Raises
-    ------
-    StorageError
-        The file exists, or cannot be written.
-    InputError
-        A layer that files do not know, or notes that JSON cannot hold.
-    """
-    from ddkbase.files import write_bytes
-
-    arrays, described = _describe(network)
-    try:
-        text = json.dumps({**described, "notes": dict(notes or {})}, allow_nan=False)
-    except (TypeError, ValueError) as exc:
-        raise InputError(f"JSON cannot hold it [{exc}]", "network.save") from exc
-    stream = io.BytesIO()
-    members: dict[str, Any] = {_TEXT: np.frombuffer(text.encode("utf-8"), np.uint8), **arrays}
-    np.savez_compressed(stream, **members)
-    return write_bytes(path, stream.getbuffer(), overwrite)
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
@@ -119,7 +59,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         raise StorageError("there is no such file", str(path), hint)
     try:
         arrays = _read_arrays(path)
-        text = bytes(arrays.pop(_TEXT)).decode("utf-8")
+        text = bytes(arrays.pop(TEXT)).decode("utf-8")
         described = json.loads(text)
         if described["format"] != FORMAT:
             raise ValueError(f"format {shorten(described['format'])}")
@@ -141,37 +81,16 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
 def copy_network(network: Network) -> Network:
     """A network like this one that shares no array with it."""
-    arrays, described = _describe(network)
+    arrays, described = describe(network)
     return _build(json.loads(json.dumps({**described, "notes": network.notes})), arrays)
 
 
-def _describe(network: Network) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    layers = []
-    arrays: dict[str, np.ndarray] = {}
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if LAYER_MODULES.get(kind) != type(layer).__module__ and not _same(kind, type(layer)):
-            raise InputError(f"files know no layer {kind}", layer.name, "See LAYER_MODULES")
-        layers.append({"class": kind, "config": layer.config()})
-        for group, held in (("parameter", layer.parameters), ("buffer", layer.buffers)):
-            arrays.update({f"{group}/{layer.name}/{key}": held[key] for key in held})
-    described = {
-        "format": FORMAT,
-        "version": VERSION,
-        "input_shape": list(network.input_shape),
-        "classes": network.classes,
-        "dtype": network.dtype.name,
-        "layers": layers,
-    }
-    return arrays, described
-
-
 def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
-    for one in described["layers"]:
-        check_config(one["config"])
+    for entry in described["layers"]:
+        check_config(entry["config"])
     if np.prod(described["input_shape"], dtype=object) > _WIDEST * 100:
         raise ValueError(f"samples of shape {described['input_shape']}")
-    layers = [build_layer(one["class"], one["config"]) for one in described["layers"]]
+    layers = [build_layer(entry["class"], entry["config"]) for entry in described["layers"]]
     network = Network(
         layers, described["input_shape"], described["classes"], dtype=described["dtype"]
     )
@@ -220,16 +139,10 @@ def build_layer(kind: str, config: dict[str, Any]) -> Layer:
     """
     if kind not in LAYER_MODULES:
         raise ValueError(f"unknown layer {shorten(kind)}")
-    made = getattr(importlib.import_module(LAYER_MODULES[kind]), kind)
-    from_config = getattr(made, "from_config", None)
-    layer: Layer = from_config(config) if from_config is not None else made(**config)
+    layer_class = getattr(importlib.import_module(LAYER_MODULES[kind]), kind)
+    from_config = getattr(layer_class, "from_config", None)
+    layer: Layer = from_config(config) if from_config is not None else layer_class(**config)
     return layer
-
-
-def _same(kind: str, made: type) -> bool:
-    """Whether the class is the one that a file's name for it leads to."""
-    module = LAYER_MODULES.get(kind)
-    return module is not None and getattr(importlib.import_module(module), kind, None) is made
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

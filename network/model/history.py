@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from ddkbase.errors import StorageError, similar_file
+from ddkbase.files import write_bytes
+from ddkbase.records import label
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from network.model.network import Network
 
 __all__ = ["History", "Recorder", "read_history"]
@@ -64,8 +65,8 @@ class History:
 
     def at(self, name: str, epoch: int | None = None) -> float:
         """Value of the variable ``name`` after an epoch, by default the one that was kept."""
-        chosen = self.restored_epoch if epoch is None else epoch
-        return float(self.dataset[name].sel(epoch=chosen))
+        epoch = self.restored_epoch if epoch is None else epoch
+        return float(self.dataset[name].sel(epoch=epoch))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the dataset as NetCDF-4, whole or not at all.
@@ -87,8 +88,6 @@ class History:
         StorageError
             The file exists and ``overwrite`` is false, or it cannot be written.
         """
-        from ddkbase.files import write_bytes
-
         attributes = {"best_epoch": self.best_epoch or 0, "restored_epoch": self.restored_epoch}
         ds = self.dataset.assign_attrs(attributes)
         return write_bytes(path, ds.to_netcdf(engine="h5netcdf"), overwrite)
@@ -99,8 +98,6 @@ def read_history(path: str | os.PathLike[str]) -> History:
 
     Raises StorageError where there is no such file, or it holds something else.
     """
-    import xarray as xr
-
     path = Path(path)
     if not path.is_file():
         raise StorageError("there is no such file", str(path), similar_file(path))
@@ -132,14 +129,10 @@ class Recorder:
 
     def dataset(self, attributes: dict[str, Any]) -> xr.Dataset:
         """What was gathered so far."""
-        import xarray as xr
-
-        from ddkbase.records import label
-
         epochs = np.arange(1, len(self._rows) + 1)
         variables = {
-            name: label([row[name] for row in self._rows], "epoch", *words)
-            for name, words in _NAMES.items()
+            name: label([row[name] for row in self._rows], "epoch", *unit_and_name)
+            for name, unit_and_name in _NAMES.items()
             if self._rows and name in self._rows[0]
         }
         names = self._names

@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, confusion, votes over groups, differences between models.
+"""How good predictions are: softmax, cross-entropy, accuracy, confusion, votes, differences.
 
 Only NumPy and xarray; labels are integers 0...classes-1, probabilities ``(samples, classes)``.
 """
@@ -17,7 +17,64 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Difference", "accuracy", "confusion", "difference", "scores", "vote"]
+__all__ = [
+    "Difference",
+    "accuracy",
+    "confusion",
+    "cross_entropy",
+    "difference",
+    "scores",
+    "softmax",
+    "vote",
+]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits, along the last axis, in the dtype of the logits."""
+    with np.errstate(over="ignore"):  # a difference of -infinity is a probability of 0
+        p = logits - logits.max(-1, keepdims=True)
+    np.exp(p, out=p)
+    p /= p.sum(-1, keepdims=True)
+    return p
+
+
+def cross_entropy(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0
+) -> tuple[float, np.ndarray]:
+    """Mean cross-entropy [nat] and its gradient by the logits.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (samples, classes)
+        Logits of the samples.
+    labels : ndarray, shape (samples,)
+        Integers from 0.
+    smoothing : float, default 0.0
+        Share of the wanted probability that is spread evenly over all classes.
+
+    Returns
+    -------
+    loss : float
+        Mean cross-entropy.
+    gradient : ndarray
+        Its derivative by ``logits``, of their shape.
+    """
+    samples, classes = logits.shape
+    with np.errstate(over="ignore"):  # a difference of -infinity is a probability of 0
+        shifted = logits - logits.max(1, keepdims=True)
+    p = np.exp(shifted)
+    total = p.sum(1, keepdims=True)
+    rows = np.arange(samples)
+    log_total = np.log(total[:, 0])
+    loss = log_total - (1 - smoothing) * shifted[rows, labels]
+    if smoothing:
+        loss -= smoothing * shifted.mean(1)
+    p /= total
+    p[rows, labels] -= 1 - smoothing
+    if smoothing:
+        p -= smoothing / classes
+    p /= samples
+    return float(loss.mean(dtype=np.float64)), p
 
 
 def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:
@@ -45,7 +102,7 @@ def confusion(labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -
     InputError
         No labels, different lengths, or a label outside the classes.
     """
-    import xarray as xr
+    import xarray as xr  # start-up: a network that only answers needs none of it
 
     y, p = _pair(labels, predicted)
     n = len(classes)
@@ -53,12 +110,12 @@ def confusion(labels: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -
         raise InputError("a label is outside the classes", f"{n} classes")
     counts = np.bincount(y * n + p, minlength=n * n).reshape(n, n)
     names = np.array([str(c) for c in classes])
-    told = {"units": "1", "long_name": "decisions"}
+    attributes = {"units": "1", "long_name": "decisions"}
     axes = {
         "true": ("true", names, {"units": "1", "long_name": "true class"}),
         "predicted": ("predicted", names, {"units": "1", "long_name": "predicted class"}),
     }
-    return xr.DataArray(counts, dims=("true", "predicted"), coords=axes, attrs=told)
+    return xr.DataArray(counts, dims=("true", "predicted"), coords=axes, attrs=attributes)
 
 
 def scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
@@ -88,12 +145,12 @@ def scores(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
     hit, true, said = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     there = true > 0
     f1 = 2 * hit / np.maximum(true + said, 1)
-    chosen = np.maximum(q[np.arange(y.size), y], np.finfo(float).tiny)
+    of_labels = np.maximum(q[np.arange(y.size), y], np.finfo(float).tiny)
     return {
         "accuracy": float(hit.sum() / y.size),
         "balanced_accuracy": float(np.mean(hit[there] / true[there])),
         "macro_f1": float(np.mean(f1[there])),
-        "cross_entropy": float(-np.mean(np.log(chosen))),
+        "cross_entropy": float(-np.mean(np.log(of_labels))),
     }
 
 

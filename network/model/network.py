@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ddkbase.errors import InputError
+from network.counting.count import Count
 from network.layers.base import Layer
+from network.layers.plain import Dense
 from network.layers.realisation import Realisation
 from network.layers.standardise import Moments, Standardise
-from network.model.losses import cross_entropy, softmax
-from network.model.structure import LayerRow, name_layers
+from network.model.metrics import cross_entropy, softmax
+from network.model.saving import save_network
 
-__all__ = ["Network", "Pass"]
+__all__ = ["Network", "Pass", "layer_table", "name_layers"]
 
 _CHUNK = 512  # samples at once where no gradient is needed
 
@@ -39,7 +42,7 @@ class Pass(NamedTuple):
     logits: np.ndarray
 
 
-class Network(LayerRow):
+class Network:
     """Layers in a row; the last gives one logit per class.
 
     Parameters
@@ -194,7 +197,7 @@ class Network(LayerRow):
         realise : Realisation or None, optional
             Imprecise hardware in the forward pass.
         smoothing : float, default 0.0
-            Smoothing of the labels, see `network.model.losses.cross_entropy`.
+            Smoothing of the labels, see `network.model.metrics.cross_entropy`.
         """
         logits = self.forward(x, training=True, rng=rng, realise=realise)
         loss, gradient = cross_entropy(logits, y, smoothing)
@@ -234,6 +237,52 @@ class Network(LayerRow):
 
     # -- what it is --------------------------------------------------------------------------
 
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The trained arrays themselves, as "layer.parameter"."""
+        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.parameters.items()}
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Of the last backward pass, named as `parameters`."""
+        return {f"{m.name}.{k}": v for m in self.layers for k, v in m.gradients.items()}
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(layer.name for layer in self.layers)
+        raise InputError(f"there is no layer {name!r}", "Network", f"Known: {names}")
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of a sample before each layer, and after the last."""
+        shapes = [self.input_shape]
+        for layer in self.layers:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return shapes
+
+    def count(self) -> Count:
+        """Parameters and multiply-accumulate operations for one sample."""
+        total = Count(0, 0)
+        for layer, shape in self._with_shapes():
+            total = total + layer.count(shape)
+        return total
+
+    def summary(self) -> str:
+        """A table of the layers as text: name, shape after it, parameters, operations."""
+        return layer_table(
+            [(m.name, m.output_shape(n), m.count(n)) for m, n in self._with_shapes()]
+        )
+
+    def kinetics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """alpha and beta of each layer that has them, as they act."""
+        return {
+            layer.name: (np.asarray(layer.alpha), np.asarray(layer.beta))
+            for layer in self.layers
+            if hasattr(layer, "alpha") and hasattr(layer, "beta")
+        }
+
     def stability(self, x: np.ndarray | None = None) -> dict[str, Any]:
         """For each DDK layer, its report on r = alpha / (beta x_max)^2.
 
@@ -257,14 +306,26 @@ class Network(LayerRow):
         Their statistics go into its weights and bias, as they do on hardware. Raises InputError
         where such a dense layer has no bias.
         """
-        from network.model.folding import folded
-
-        return folded(self)
+        result = copy.deepcopy(self)
+        result.release()
+        layers: list[Layer] = []
+        waiting: Standardise | None = None
+        for layer in result.layers:
+            if waiting is not None:
+                if isinstance(layer, Dense):
+                    _fold(waiting, layer)
+                else:
+                    layers.append(waiting)
+                waiting = None
+            if isinstance(layer, Standardise):
+                waiting = layer
+            else:
+                layers.append(layer)
+        result.replace_layers(layers)
+        return result
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the network to one .npz file, whole or not at all; see `network.model.files`."""
-        from network.model.files import save_network
-
+        """Write the network to one .npz file, whole or not at all; see `network.model.saving`."""
         return save_network(self, path, overwrite=overwrite, notes=self.notes)
 
     def release(self) -> None:
@@ -276,6 +337,12 @@ class Network(LayerRow):
                 release()
 
     # -- inside ------------------------------------------------------------------------------
+
+    def _with_shapes(self) -> Iterator[tuple[Layer, tuple[int, ...]]]:
+        shape = self.input_shape
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.output_shape(shape)
 
     def _checked(self, x: np.ndarray, *, convert: bool = True) -> np.ndarray:
         x = np.asarray(x)
@@ -304,3 +371,53 @@ class Network(LayerRow):
 def _pieces(samples: int) -> Iterator[slice]:
     for start in range(0, samples, _CHUNK):
         yield slice(start, min(start + _CHUNK, samples))
+
+
+def _fold(standardise: Standardise, dense: Dense) -> None:
+    scale, shift = standardise.affine_map()
+    weight = dense.parameters["weight"]
+    if not dense.bias:
+        raise InputError("a shift needs a bias to go to", dense.name, "Build it with a bias.")
+    dense.parameters["bias"] += (shift @ weight).astype(weight.dtype)
+    weight *= scale[:, None].astype(weight.dtype)
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Give each nameless layer its kind as a name, numbered where there are several.
+
+    Raises InputError where two have one name, or one cannot be the name of an array in a file.
+    """
+    kinds = [str(getattr(layer, "kind", type(layer).__name__.lower())) for layer in layers]
+    taken = {layer.name for layer in layers if layer.name}
+    seen: dict[str, int] = {}
+    for layer, kind in zip(layers, kinds, strict=True):
+        seen[kind] = seen.get(kind, 0) + 1
+        if layer.name:
+            continue
+        name = kind if kinds.count(kind) == 1 else f"{kind}{seen[kind]}"
+        while name in taken:
+            name += "_"
+        layer.name = name
+        taken.add(name)
+    names = [layer.name for layer in layers]
+    for name in names:
+        if names.count(name) > 1 or "." in name or "/" in name:
+            raise InputError(f"the layer name {name!r} is taken or not possible", "Network")
+
+
+def layer_table(rows: Sequence[tuple[str, tuple[int, ...], Count]]) -> str:
+    """Names, shapes after each layer and counts as aligned text, with a row of totals."""
+    table = [("layer", "shape", "parameters", "MACs")]
+    for name, shape, count in rows:
+        table.append(
+            (name, " x ".join(map(str, shape)), f"{count.parameters:,}", f"{count.macs:,}")
+        )
+    parameters, macs = (
+        sum(getattr(count, key) for *_, count in rows) for key in ("parameters", "macs")
+    )
+    table.append(("total", "", f"{parameters:,}", f"{macs:,}"))
+    widths = [max(len(row[k]) for row in table) for k in range(4)]
+    return "\n".join(
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}"
+        for a, b, c, d in table
+    )

@@ -13,7 +13,7 @@ from ddkbase.errors import InputError, Interrupted, SolverError
 from network.layers.plain import Realisation
 from network.layers.standardise import Standardise
 from network.model.history import History, Recorder
-from network.model.losses import accuracy, cross_entropy
+from network.model.metrics import accuracy, cross_entropy
 from network.model.network import Network
 from network.model.optimisers import Adam, Optimiser, Schedule, schedule_factor
 
@@ -113,9 +113,9 @@ def train(
     if isinstance(validation, tuple):
         held = _checked(network, *validation, "validation")
     elif validation is not None:
-        kept, out = split_off(y, float(validation), rng)
+        trained, out = split_off(y, float(validation), rng)
         held = x[out], y[out]
-        x, y = x[kept], y[kept]
+        x, y = x[trained], y[trained]
     else:
         held = None
     if restore not in ("last", "best"):
@@ -174,10 +174,10 @@ def split_off(
         number = min(max(round(share * len(members)), 1), len(members) - 1)
         out.append(members[:number])
     held = np.sort(np.concatenate(out))
-    kept = np.setdiff1d(np.arange(len(y)), held)
+    rest = np.setdiff1d(np.arange(len(y)), held)
     if not held.size:
         raise InputError("every class has one sample", "validation", "None can be held out")
-    return kept, held
+    return rest, held
 
 
 class _Run:
@@ -206,8 +206,8 @@ class _Run:
     def options(self, smoothing: float, realise: Realisation | None, reestimate: bool) -> None:
         self._smoothing, self._realise, self._reestimate = smoothing, realise, reestimate
         if reestimate and self._held is not None:
-            chosen = self._rng.permutation(len(self._x))[:_SHORT]
-            self._sample = self._x[np.sort(chosen)]
+            drawn = self._rng.permutation(len(self._x))[:_SHORT]
+            self._sample = self._x[np.sort(drawn)]
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train one epoch, validate, record; return its figures."""
@@ -215,26 +215,26 @@ class _Run:
         done = (epoch - 1) * self._batches
         for index, (x, y) in enumerate(self._shuffled()):
             factor = schedule_factor(self._schedule, (done + index) / self._steps)
-            one = self._network.loss_and_gradients(
+            result = self._network.loss_and_gradients(
                 x, y, self._rng, self._realise, smoothing=self._smoothing
             )
-            if not np.isfinite(one.loss):
+            if not np.isfinite(result.loss):
                 raise SolverError(
-                    f"the loss became {one.loss}",
+                    f"the loss became {result.loss}",
                     f"epoch {epoch}, batch {index + 1}",
                     "Lower the learning rate, or integrate the DDK layer implicitly.",
                 )
             self._stepper.step(factor)
             self._finite(epoch)
-            loss += one.loss * len(y)
-            right += accuracy(one.logits, y) * len(y)
+            loss += result.loss * len(y)
+            right += accuracy(y, result.logits.argmax(1)) * len(y)
         figures = {"loss": loss / len(self._y), "accuracy": right / len(self._y)}
         if self._held is not None:
             if self._reestimate:
                 self._network.reestimate(self._sample, realise=self._realise, rng=self._rng)
             logits = self._network.logits(self._held[0], rng=self._rng, realise=self._realise)
             figures["validation_loss"] = cross_entropy(logits, self._held[1])[0]
-            figures["validation_accuracy"] = accuracy(logits, self._held[1])
+            figures["validation_accuracy"] = accuracy(self._held[1], logits.argmax(1))
         figures["rate"] = self._rate * factor
         figures["seconds"] = time.perf_counter() - self._started
         self.recorder.add(figures)
@@ -244,8 +244,8 @@ class _Run:
         if self._batches == 1:
             yield self._x, self._y
             return
-        for chosen in np.array_split(self._rng.permutation(len(self._x)), self._batches):
-            yield self._x[chosen], self._y[chosen]
+        for batch in np.array_split(self._rng.permutation(len(self._x)), self._batches):
+            yield self._x[batch], self._y[batch]
 
     def _finite(self, epoch: int) -> None:
         for name, value in self._network.parameters.items():

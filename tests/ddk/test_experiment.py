@@ -96,7 +96,7 @@ def test_an_error_inside_a_layer_is_not_taken_for_a_wrong_option(
     def broken(*_: object, **__: object) -> None:
         raise TypeError("unsupported operand")
 
-    monkeypatch.setattr("network.layers.linear.Raw.__init__", broken)
+    monkeypatch.setattr("network.layers.baselines.Raw.__init__", broken)
     with pytest.raises(TypeError, match="unsupported operand"):
         run(task, "raw")
 

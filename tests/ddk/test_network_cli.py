@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("network.model.files.np.savez_compressed", full)
+    monkeypatch.setattr("network.model.saving.np.savez_compressed", full)
     line = error_line(call("train", "--data", "digits", *QUICK, "--out", tmp_path / "o"), 4)
     assert "No space left on device" in line
     assert names(tmp_path) == set()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ddkbase.errors import InputError
-from network.layers import controls
+from network.layers import baselines as controls
 from network.layers.feature_layer import read_steps
 from network.layers.plain import Layer
 

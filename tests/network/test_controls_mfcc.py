@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ddkbase.errors import InputError, InstallationError
-from network.layers.controls import MFCC
+from network.layers.baselines import MFCC
 from network.layers.plain import Layer
 
 

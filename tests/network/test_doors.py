@@ -15,7 +15,7 @@ from compact.kinetics import exact_step, explicit_euler, implicit_euler, integra
 from ddk.cli.commands import app
 from network.ddk import backward, forward
 from network.ddk.layer import DDKLayer
-from network.layers.controls import RandomDDK
+from network.layers.baselines import RandomDDK
 from network.model.files import load_network, save_network
 
 X = np.array([0.64, 0.95, 0.8])

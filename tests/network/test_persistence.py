@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ddkbase.errors import InputError, StorageError
-from network.layers import controls
+from network.layers import baselines as controls
 from network.layers.plain import Activation, BaseLayer, Dense, Dropout, Flatten, Mean
 from network.layers.standardise import Standardise
 from network.model.ddk_network import Network, ddk_network

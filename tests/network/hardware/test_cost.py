@@ -127,7 +127,7 @@ def test_what_a_chip_cannot_do_is_one_line() -> None:
         cost([], CHIP)
     with pytest.raises(InputError, match="no network"):
         compared_loads("resnet")
-    from network.layers.controls import EchoState
+    from network.layers.baselines import EchoState
 
     control = ddk_network((8,), [4], 2, front=[EchoState(8)], seed=0)
     with pytest.raises(InputError, match="cannot hold"):

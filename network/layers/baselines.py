@@ -1,4 +1,28 @@
-"""The controls that are linear: samples, sum, mean of a window, leaky integrator."""
+"""Baselines of the same size: layers that take the DDK layer's place, to measure any claim against.
+
+Commands and options call them controls. A new one is a `FeatureLayer` with a ``kind``, here or in a
+module beside this one, and is entered in `CONTROLS` and in `network.model.saving.LAYER_MODULES`.
+Methods of a size and training of their own are in `network.baselines`.
+
+Each has the input, the output shape and, unless told otherwise, the number of trained parameters
+of a `DDKLayer` with the same `banks`, `readout` and `per`, so that the classifier behind it is the
+same too. None models a device.
+
+=================  ===============================================================
+`Raw`              the samples themselves
+`LeakyIntegrator`  y[k] = (1 - leak) y[k-1] + drive x[k], both numbers trained
+`RunningSum`       the sum of all samples so far, over their whole number
+`AveragePooling`   the mean of a window of samples
+`RandomDDK`        the DDK layer with alpha and beta drawn once and never trained
+`EchoState`        a random reservoir of tanh units, never trained
+=================  ===============================================================
+
+`MFCC` stands beside them for sounds: it takes the waveform itself.
+
+The layers that learn nothing themselves learn a gain and an offset (one of each for every pair of
+alpha and beta the DDK layer would have). A dense layer absorbs both, so they give no advantage;
+they make the counts equal. ``affine=False`` leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +31,25 @@ from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, closest
 from network.layers.feature_layer import FeatureLayer, Per, Readout
+from network.layers.mfcc import MFCC
+from network.layers.random_baselines import EchoState, RandomDDK
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["AveragePooling", "LeakyIntegrator", "Raw", "RunningSum"]
+__all__ = [
+    "CONTROLS",
+    "MFCC",
+    "AveragePooling",
+    "EchoState",
+    "FeatureLayer",
+    "LeakyIntegrator",
+    "RandomDDK",
+    "Raw",
+    "RunningSum",
+    "make",
+]
 
 
 class Raw(FeatureLayer):
@@ -231,3 +268,36 @@ class LeakyIntegrator(FeatureLayer):
 
     def _macs(self) -> int:
         return 2 * self.steps * self.banks * self._channel_count
+
+
+#: The controls by the names under which `make` knows them; each is the `kind` of its layer.
+CONTROLS: dict[str, type[FeatureLayer]] = {
+    layer.kind: layer
+    for layer in (Raw, LeakyIntegrator, RunningSum, AveragePooling, RandomDDK, EchoState)
+}
+
+
+def make(
+    name: str, /, steps: int, channels: int | Sequence[int] | None = None, **options: Any
+) -> FeatureLayer:
+    """A control by its short name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CONTROLS`: "raw", "leaky", "sum", "pooling", "random" or "echo".
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis, as for `DDKLayer`.
+    **options : dict, optional
+        Options of the layer, its `name` among them.
+
+    Raises
+    ------
+    InputError
+        No control has that name, or it cannot have these options' values.
+    """
+    if name not in CONTROLS:
+        raise InputError("there is no such control", name, closest(name, CONTROLS))
+    return CONTROLS[name](steps, channels, **options)

@@ -1,4 +1,4 @@
-"""Controls with fixed random dynamics: the DDK layer untrained, and an echo-state reservoir."""
+"""Baselines with fixed random dynamics: the DDK layer untrained, and an echo-state reservoir."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError
+from network.ddk.layer import DDKLayer
 from network.layers.feature_layer import FeatureLayer, Readout
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -56,12 +57,10 @@ class RandomDDK(FeatureLayer):
             rng=rng,
             name=name,
         )
-        from network.ddk.layer import DDKLayer
-
         self._options["ddk"] = {"states": "after", **(ddk or {})}
-        chosen = {"start": "authors", **self._options["ddk"]}
+        dynamics = {"start": "authors", **self._options["ddk"]}
         shape = list(self.channels) or None
-        self.inner = DDKLayer(steps, shape, per=per, banks=banks, readout="all", **chosen)
+        self.inner = DDKLayer(steps, shape, per=per, banks=banks, readout="all", **dynamics)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RandomDDK:
@@ -205,8 +204,8 @@ class EchoState(FeatureLayer):
             np.tanh(drive[k], out=drive[k])
             states[k + 1] = (1.0 - self.leak) * states[k] + self.leak * drive[k]
         self._kept = (drive, weights)
-        chosen = np.moveaxis(states[self._instants + 1], 0, 1).reshape(batch, -1)
-        features = chosen[:, self._surplus :].reshape(
+        read_states = np.moveaxis(states[self._instants + 1], 0, 1).reshape(batch, -1)
+        features = read_states[:, self._surplus :].reshape(
             batch, self.banks, *self.channels, self.steps_read
         )
         return self._spread(features)
@@ -221,10 +220,10 @@ class EchoState(FeatureLayer):
         activity, weights = self._recall()
         batch = len(gradient)
         by_state = np.zeros((self.steps, batch, self.units), gradient.dtype)
-        chosen = np.zeros((batch, len(self._instants) * self.units), gradient.dtype)
-        chosen[:, self._surplus :] = gradient[..., self._read].reshape(batch, -1)
+        read_states = np.zeros((batch, len(self._instants) * self.units), gradient.dtype)
+        read_states[:, self._surplus :] = gradient[..., self._read].reshape(batch, -1)
         by_state[self._instants] = np.moveaxis(
-            chosen.reshape(batch, len(self._instants), self.units), 1, 0
+            read_states.reshape(batch, len(self._instants), self.units), 1, 0
         )
         by_x = np.empty((self.steps, batch, self._channel_count), gradient.dtype)
         for k in range(self.steps - 1, -1, -1):
