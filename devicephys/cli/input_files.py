@@ -73,8 +73,8 @@ def read_spreads(path: Path) -> dict[str, Any]:
     try:
         return devicephys.Variability.from_mapping(data).to_dict()
     except InputError as error:
-        place = f"{path}: {error.where}" if error.where else str(path)
-        raise InputError(error.what, place, error.hint) from None
+        where = f"{path}: {error.where}" if error.where else str(path)
+        raise InputError(error.what, where, error.hint) from None
 
 
 def _text(path: Path, largest: int) -> str:

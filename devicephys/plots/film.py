@@ -61,8 +61,8 @@ def loop_animation(
     if count == 0:
         raise InputError("the record has no frame to animate")
     film = _Film(ds)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, _FRAME_LIMIT)).round().astype(int))
-    pictures = [Image.fromarray(film.frame(int(i))) for i in chosen]
+    shown = np.unique(np.linspace(0, count - 1, min(count, _FRAME_LIMIT)).round().astype(int))
+    pictures = [Image.fromarray(film.frame(int(i))) for i in shown]
     palette = _palette()
     reduced = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     buffer = io.BytesIO()

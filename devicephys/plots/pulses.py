@@ -118,9 +118,9 @@ def _draw_conductance(ax: Axes, ds: xr.Dataset) -> None:
         _log_axis(ax, everything)
     else:
         _roomy(ax, everything, from_zero=False)
-    wanted = float(ds["wanted_resistance"])
-    if wanted > 0 and np.isfinite(wanted):
-        ax.axhline(MICROSIEMENS / wanted, color="0.3", linewidth=1.0, linestyle=(0, (1, 2)))
+    target = float(ds["wanted_resistance"])
+    if target > 0 and np.isfinite(target):
+        ax.axhline(MICROSIEMENS / target, color="0.3", linewidth=1.0, linestyle=(0, (1, 2)))
     ax.set_title(_ends(start, float(values[-1]), everything), loc="right", fontsize=9)
 
 
@@ -132,11 +132,11 @@ def _volts(ds: xr.Dataset) -> str:
 
 def _ends(start: float, end: float, everything: np.ndarray) -> str:
     """Start, end and window of the conductance, in one line above the panel."""
-    parts = [f"start {_both(start)}", f"end {_both(end)}"]
+    texts = [f"start {_both(start)}", f"end {_both(end)}"]
     low, high = float(everything.min()), float(everything.max())
     if low > 0 and high / low >= 1.005:
-        parts.append(f"largest / smallest {high / low:.3g}")
-    return ",  ".join(parts)
+        texts.append(f"largest / smallest {high / low:.3g}")
+    return ",  ".join(texts)
 
 
 def _both(microsiemens: float) -> str:
@@ -154,10 +154,10 @@ def _draw_values(ax: Axes, pulse: np.ndarray, values: np.ndarray, amplitude: np.
 
 def _draw_marks(ax: Axes, pulse: np.ndarray, values: np.ndarray, amplitude: np.ndarray) -> None:
     size = float(np.clip(550 / pulse.size, 1.6, 7.0))  # points; the panel is about 500 wide
-    for _, marker, colour, part in _polarities(amplitude):
+    for _, marker, colour, subset in _polarities(amplitude):
         ax.plot(
-            pulse[part],
-            values[part],
+            pulse[subset],
+            values[subset],
             marker=marker,
             markersize=size,
             markeredgewidth=0.4 if size > 4 else 0.0,
@@ -219,15 +219,15 @@ def _time_unit(largest: float) -> tuple[float, str]:
 
 def _title(ds: xr.Dataset) -> str:
     count = int(ds.sizes["pulse"])
-    parts = []
+    settings = []
     for name, unit in (("amplitude", "V"), ("width", "s")):
         values = ds[name].values
         ends = (values.min(), values.max()) if _varies(values) else values[:1]
         text = " to ".join(format_si(float(value), unit) for value in ends)
-        parts.append(style.minus(text).replace(" us", " µs"))
+        settings.append(style.minus(text).replace(" us", " µs"))
     pulses = "one pulse" if count == 1 else f"{count} pulses"
     name, reference = style.device_of(ds).name, ds.attrs["voltage_reference"]
-    return f"{name}: {pulses} of {', '.join(parts)} across the {reference}"
+    return f"{name}: {pulses} of {', '.join(settings)} across the {reference}"
 
 
 def _handles(ds: xr.Dataset) -> Iterator[Line2D]:

@@ -139,12 +139,12 @@ def title_text(ds: xr.Dataset) -> str:
 
 def banner_text(ds: xr.Dataset) -> str:
     """Return what a reader must know before trusting the picture; empty if there is nothing."""
-    parts = []
+    sentences = []
     if not int(ds.attrs.get("complete", 1)):
-        parts.append("Run not complete: it shows what was computed before it stopped.")
+        sentences.append("Run not complete: it shows what was computed before it stopped.")
     if ds.attrs.get("warning"):
-        parts.append(f"Warning: {ds.attrs['warning']}")
-    return "  ".join(parts)
+        sentences.append(f"Warning: {ds.attrs['warning']}")
+    return "  ".join(sentences)
 
 
 def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12, title: str = "") -> None:

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ddkbase.units import to_si
 from devicephys.plots import style
 from devicephys.simulation.switching_schema import FAILED, NOT_SWITCHED
 
@@ -116,17 +117,15 @@ def _time_label(name: str, figures: dict[str, Any]) -> str:
 def _pieces(voltage: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middles of neighbouring switched voltages [V] and the mV per decade between them; where the
     time does not fall with the voltage, NaN."""
-    found = np.flatnonzero(np.isfinite(time))
-    volts, decades = np.diff(voltage[found]), -np.diff(np.log10(time[found]))
+    switched = np.flatnonzero(np.isfinite(time))
+    volts, decades = np.diff(voltage[switched]), -np.diff(np.log10(time[switched]))
     slope = np.full(len(volts), np.nan)
     np.divide(1e3 * volts, decades, out=slope, where=decades > 0)
-    return 0.5 * (voltage[found][1:] + voltage[found][:-1]), slope
+    return 0.5 * (voltage[switched][1:] + voltage[switched][:-1]), slope
 
 
 def _mark_unswitched(ax: Axes, row: xr.Dataset, colour: str, limit: str) -> None:
     """Arrows at the limit where a voltage was too low, crosses where the solver gave up."""
-    from ddkbase.units import to_si
-
     status = row["status"].values.astype(str)
     longest = to_si(limit, "s", "limit")
     for outcome, marker in ((NOT_SWITCHED, "^"), (FAILED, "x")):
