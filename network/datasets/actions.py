@@ -13,9 +13,8 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError, closest
 from network.datasets.dataset import DataSet
-from network.datasets.files import broken, folder, reading
+from network.datasets.files import broken, folder, read_mat, reading
 from network.datasets.folders import class_files
-from network.datasets.matlab import read_mat
 
 __all__ = ["VIDEOS", "area_resize", "load_actions", "read_silhouettes", "read_video", "read_videos"]
 
@@ -63,19 +62,19 @@ def load_actions(
     InstallationError
         PyAV is not installed (for videos).
     """
-    _known("view", view, ("clip", "frame"))
-    _known("align", align, _ALIGNED)
+    _check_choice("view", view, ("clip", "frame"))
+    _check_choice("align", align, _ALIGNED)
     if frames < 1 or len(size) != 2 or min(size) < 1:
         raise InputError(f"{frames} frames of {size} pixels", "frames, size")
     path = folder(root, "weizmann_actions", _WHENCE)
     files = sorted(path.glob("*.mat"))
     if files:
-        found = read_silhouettes(files[0], frames=frames, size=size, align=align)
+        clips = read_silhouettes(files[0], frames=frames, size=size, align=align)
     elif align != "frame":
         raise InputError("only silhouettes can be aligned to the person", "align")
     else:
-        found = read_videos(path, frames=frames, size=size)
-    return found if view == "clip" else _by_frame(found)
+        clips = read_videos(path, frames=frames, size=size)
+    return clips if view == "clip" else _by_frame(clips)
 
 
 def read_silhouettes(
@@ -110,7 +109,7 @@ def read_silhouettes(
     StorageError
         Not there, damaged, or a field that is no such clip.
     """
-    _known("align", align, _ALIGNED)
+    _check_choice("align", align, _ALIGNED)
     path = Path(path)
     x, y, people, names = [], [], [], []
     for key, clip in read_mat(path, _WHENCE).items():
@@ -122,11 +121,11 @@ def read_silhouettes(
             raise broken(path, "a file of silhouettes", f"'{key}' of shape {clip.shape}", _WHENCE)
         if clip.dtype.kind == "f" and not np.isfinite(clip).all():
             raise broken(path, "a file of silhouettes", f"'{key}' holds NaN or infinity", _WHENCE)
-        chosen = _evenly(clip.shape[2], frames)
+        selected = _evenly(clip.shape[2], frames)
         if align == "person":
-            pictures = _windows(clip, chosen, size)
+            pictures = _windows(clip, selected, size)
         else:
-            pictures = (clip[:, :, chosen] > 0).transpose(2, 0, 1).astype(np.float32)
+            pictures = (clip[:, :, selected] > 0).transpose(2, 0, 1).astype(np.float32)
         x.append(area_resize(pictures, size))
         y.append(_WEIZMANN.index(action))
         people.append(person)
@@ -237,7 +236,7 @@ def read_video(
     def work() -> np.ndarray:
         if not path.stat().st_size:
             raise ValueError("it is empty")
-        kept = []
+        pictures = []
         with library.open(str(path)) as container:
             if not container.streams.video:
                 raise ValueError("it holds no pictures")
@@ -247,15 +246,15 @@ def read_video(
                 small = frame.reformat(
                     width=size[1], height=size[0], format="gray", interpolation="AREA"
                 )
-                kept.append(small.to_ndarray())
-                if len(kept) > _MOST_FRAMES:
+                pictures.append(small.to_ndarray())
+                if len(pictures) > _MOST_FRAMES:
                     raise ValueError("it is too long")
             promised = container.streams.video[0].frames  # 0 where the file does not say
-        if not kept:
+        if not pictures:
             raise ValueError("no picture can be decoded")
-        if len(kept) < _LEAST_SHARE * promised:
-            raise ValueError(f"it is cut off after {len(kept)} of {promised} frames")
-        return np.stack([kept[i] for i in _evenly(len(kept), frames)])
+        if len(pictures) < _LEAST_SHARE * promised:
+            raise ValueError(f"it is cut off after {len(pictures)} of {promised} frames")
+        return np.stack([pictures[i] for i in _evenly(len(pictures), frames)])
 
     return reading(path, "a video", _WHENCE, work).astype(np.float32) / np.float32(255)
 
@@ -276,29 +275,29 @@ def _text(path: Path) -> Callable[[], str]:
     return lambda: path.read_text(encoding="utf-8")
 
 
-def _evenly(count: int, wanted: int) -> np.ndarray:
+def _evenly(count: int, number: int) -> np.ndarray:
     """Numbers of ``wanted`` frames of ``count``, the first and the last among them."""
-    return np.round(np.linspace(0, count - 1, wanted)).astype(np.int64)
+    return np.round(np.linspace(0, count - 1, number)).astype(np.int64)
 
 
-def _windows(clip: np.ndarray, chosen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _windows(clip: np.ndarray, selected: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Windows around the person, of one size for the clip and the aspect of ``size``."""
-    there = clip > 0
-    rows, columns = there.any(axis=1), there.any(axis=0)  # (rows, time), (columns, time)
+    person = clip > 0
+    rows, columns = person.any(axis=1), person.any(axis=0)  # (rows, time), (columns, time)
     tall = max((int(np.ptp(np.flatnonzero(r))) + 1 for r in rows.T if r.any()), default=1)
     wide = max((int(np.ptp(np.flatnonzero(c))) + 1 for c in columns.T if c.any()), default=1)
     height = int(np.ceil(max(1.1 * tall, 1.1 * wide * size[0] / size[1], size[0] / 4)))
     width = int(np.ceil(height * size[1] / size[0]))
-    out = np.zeros((len(chosen), height, width), dtype=np.float32)
-    for window, t in zip(out, chosen, strict=True):
+    out = np.zeros((len(selected), height, width), dtype=np.float32)
+    for window, t in zip(out, selected, strict=True):
         if not rows[:, t].any():
             continue
         r, c = np.flatnonzero(rows[:, t]), np.flatnonzero(columns[:, t])
         top = (r[0] + r[-1] + 1 - height) // 2
         left = (c[0] + c[-1] + 1 - width) // 2
-        part = there[max(top, 0) : top + height, max(left, 0) : left + width, t]
+        picture = person[max(top, 0) : top + height, max(left, 0) : left + width, t]
         y0, x0 = max(-top, 0), max(-left, 0)
-        window[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+        window[y0 : y0 + picture.shape[0], x0 : x0 + picture.shape[1]] = picture
     return out
 
 
@@ -309,17 +308,17 @@ def area_resize(pictures: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.minimum(rows @ pictures @ columns.T, 1)
 
 
-def _shares(given: int, wanted: int) -> np.ndarray:
+def _shares(size: int, target: int) -> np.ndarray:
     """(wanted, given): share of each given pixel in each wanted one; rows add up to 1."""
-    edges = np.arange(wanted + 1) * (given / wanted)
-    left = np.maximum(edges[:-1, None], np.arange(given))
-    right = np.minimum(edges[1:, None], np.arange(given) + 1)
-    return np.clip(right - left, 0, None) * (wanted / given)
+    edges = np.arange(target + 1) * (size / target)
+    left = np.maximum(edges[:-1, None], np.arange(size))
+    right = np.minimum(edges[1:, None], np.arange(size) + 1)
+    return np.clip(right - left, 0, None) * (target / size)
 
 
-def _known(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InputError(f"unknown {name} '{value}'", name, closest(str(value), known))
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"unknown {name} '{value}'", name, closest(str(value), choices))
 
 
 def _by_frame(clips: DataSet) -> DataSet:

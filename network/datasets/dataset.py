@@ -1,4 +1,7 @@
-"""`DataSet`: samples, their classes, and what must not be parted when they are split."""
+"""`DataSet`: samples, their classes, and what must not be parted when they are split.
+
+Large sets keep their samples packed, as `Rows`: they become float32 arrays when asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,133 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from network.datasets.rows import Rows
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["DataSet"]
+__all__ = ["DataSet", "PackedBits", "Rows", "WordVectors"]
+
+
+class Rows:
+    """Samples that are unpacked on indexing; the first index is the sample.
+
+    ``rows[7]``, ``rows[0:64]``, ``rows[mask]`` and ``rows[numbers]`` give float32 arrays,
+    ``numpy.asarray(rows)`` all of them, `take` a part that stays packed.
+
+    Parameters
+    ----------
+    packed : ndarray
+        Samples as they are stored, the first axis counting them.
+    sample_shape : tuple of int
+        Shape of one unpacked sample.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, packed: np.ndarray, sample_shape: tuple[int, ...]) -> None:
+        self._packed = packed
+        self._sample_shape = tuple(sample_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all that is unpacked: `(samples, *sample_shape)`."""
+        return (len(self._packed), *self._sample_shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, that of the samples among them."""
+        return 1 + len(self._sample_shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in use now [bytes]."""
+        return int(self._packed.nbytes)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        first, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
+        selected = self._packed[first]
+        single = selected.ndim < self._packed.ndim
+        unpacked = self._unpack(selected[None] if single else selected)
+        if single:
+            return np.asarray(unpacked[0][rest]) if rest else unpacked[0]
+        return np.asarray(unpacked[(slice(None), *rest)]) if rest else unpacked
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("packed samples cannot become an array without a copy")
+        return self._unpack(self._packed).astype(dtype or self.dtype, copy=False)
+
+    def take(self, index: Any) -> Rows:
+        """The samples of these numbers (or of this mask), still packed."""
+        return self._like(self._packed[np.asarray(index)])
+
+    def _unpack(self, packed: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _like(self, packed: np.ndarray) -> Rows:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, {self.nbytes / 1e6:.1f} MB packed)"
+
+
+class PackedBits(Rows):
+    """Samples of zeros and ones, eight to a byte as `numpy.packbits` lays them.
+
+    Parameters
+    ----------
+    packed : ndarray of uint8, shape (samples, ceil(size/8))
+        The packed bits.
+    sample_shape : tuple of int
+        Shape of a sample.
+    """
+
+    @property
+    def packed(self) -> np.ndarray:
+        """uint8 (samples, ceil(size/8))."""
+        return self._packed
+
+    def _unpack(self, packed: np.ndarray) -> np.ndarray:
+        size = int(np.prod(self._sample_shape))
+        bits = np.unpackbits(packed, axis=1, count=size)
+        return bits.reshape(len(packed), *self._sample_shape).astype(np.float32)
+
+    def _like(self, packed: np.ndarray) -> PackedBits:
+        return PackedBits(packed, self._sample_shape)
+
+
+class WordVectors(Rows):
+    """Texts as vectors of words, looked up in a table.
+
+    Parameters
+    ----------
+    numbers : ndarray of int32, shape (texts, words)
+        Rows of the table for the words of each text.
+    table : ndarray of float32, shape (vocabulary, dimension)
+        Vectors of the words; row 0 stands for "no word here".
+    """
+
+    def __init__(self, numbers: np.ndarray, table: np.ndarray) -> None:
+        super().__init__(numbers, (numbers.shape[1], table.shape[1]))
+        self.table = table
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """int32 (texts, words): rows of the table, 0 where there is no word."""
+        return self._packed
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._packed.nbytes + self.table.nbytes)
+
+    def _unpack(self, packed: np.ndarray) -> np.ndarray:
+        return np.take(self.table, packed, axis=0)
+
+    def _like(self, packed: np.ndarray) -> WordVectors:
+        return WordVectors(packed, self.table)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,8 +233,8 @@ class DataSet:
         """The samples of these numbers (or of this mask); large sets stay packed."""
         index = np.asarray(index)
         x = self.x.take(index) if isinstance(self.x, Rows) else self.x[index]
-        parts = {n: getattr(self, n)[index] for n in ("y", "groups", "fold", "items", "span")}
-        return replace(self, x=x, **parts)
+        fields = {n: getattr(self, n)[index] for n in ("y", "groups", "fold", "items", "span")}
+        return replace(self, x=x, **fields)
 
     def with_x(self, x: np.ndarray | Rows, dims: tuple[str, ...] | None = None) -> DataSet:
         """The same samples with other features; their shape may differ."""
@@ -118,22 +242,22 @@ class DataSet:
 
     def to_xarray(self) -> xr.Dataset:
         """x, y and what else belongs to a sample, labelled with dims, units and long names."""
+        # start-up: networks train on arrays, without xarray
         import xarray as xr
 
-        def label(dims: Any, data: Any, unit: str, text: str) -> Any:
-            return xr.Variable(dims, data, {"units": unit, "long_name": text})
+        from ddkbase.records import label
 
         return xr.Dataset(
             {
-                "x": label(("sample", *self.dims), np.asarray(self.x), "1", "input"),
-                "y": label("sample", self.y, "1", "class number"),
-                "group": label("sample", self.groups, "1", "what must not be parted"),
-                "fold": label("sample", self.fold, "1", "part prescribed by the source"),
-                "item": label("sample", self.items, "1", "object decided on together"),
-                "start": label("sample", self.span[:, 0], "s", "start within the recording"),
-                "end": label("sample", self.span[:, 1], "s", "end within the recording"),
+                "x": label(np.asarray(self.x), ("sample", *self.dims), "1", "input"),
+                "y": label(self.y, "sample", "1", "class number"),
+                "group": label(self.groups, "sample", "1", "what must not be parted"),
+                "fold": label(self.fold, "sample", "1", "part prescribed by the source"),
+                "item": label(self.items, "sample", "1", "object decided on together"),
+                "start": label(self.span[:, 0], "sample", "s", "start within the recording"),
+                "end": label(self.span[:, 1], "sample", "s", "end within the recording"),
             },
-            {"class": label("class", list(self.classes), "1", "name of the class")},
+            {"class": label(list(self.classes), "class", "1", "name of the class")},
             {"title": self.name, "source": self.source, "license": self.license},
         )
 

@@ -39,8 +39,8 @@ class Vocabulary:
         """int32 (texts, length): the first known words of each text, then zeros."""
         out = np.zeros((len(texts), length), dtype=np.int32)
         for row, text in zip(out, texts, strict=True):
-            known = [k for word in text if (k := self.number.get(word))][:length]
-            row[: len(known)] = known
+            indices = [k for word in text if (k := self.number.get(word))][:length]
+            row[: len(indices)] = indices
         return out
 
 
@@ -87,12 +87,12 @@ def embed(
         raise InputError(f"vectors of {dimension} numbers", "dimension")
     size = len(vocabulary.words)
     learnt = min(dimension, size) if way == "svd" else 0
-    parts = []
+    blocks = []
     if learnt:
-        parts.append(_leading(_association(vocabulary, texts, reach), learnt, seed))
+        blocks.append(_leading(_association(vocabulary, texts, reach), learnt, seed))
     if learnt < dimension:
-        parts.append(_hashed(vocabulary.words, dimension - learnt, seed))
-    vectors = np.concatenate(parts, axis=1)
+        blocks.append(_hashed(vocabulary.words, dimension - learnt, seed))
+    vectors = np.concatenate(blocks, axis=1)
     spread = vectors.std(axis=0)
     spread[spread == 0] = 1
     table = np.zeros((size + 1, dimension), dtype=np.float32)
@@ -102,15 +102,16 @@ def embed(
 
 def _association(vocabulary: Vocabulary, texts: Sequence[Sequence[str]], reach: int) -> object:
     """Positive pointwise mutual information, sparse and symmetric (words, words)."""
+    # start-up: hashed vectors need no SciPy
     from scipy.sparse import coo_array
 
     size = len(vocabulary.words)
     rows, columns = [], []
     for text in texts:
-        known = np.array([k - 1 for word in text if (k := vocabulary.number.get(word))], np.int32)
-        for distance in range(1, min(reach, len(known) - 1) + 1):
-            rows.append(known[:-distance])
-            columns.append(known[distance:])
+        indices = np.array([k - 1 for word in text if (k := vocabulary.number.get(word))], np.int32)
+        for distance in range(1, min(reach, len(indices) - 1) + 1):
+            rows.append(indices[:-distance])
+            columns.append(indices[distance:])
     first = np.concatenate(rows) if rows else np.empty(0, np.int32)
     second = np.concatenate(columns) if columns else np.empty(0, np.int32)
     pairs = np.concatenate([first, second]), np.concatenate([second, first])
@@ -121,8 +122,8 @@ def _association(vocabulary: Vocabulary, texts: Sequence[Sequence[str]], reach: 
     row, column = counts.coords
     value = np.log(counts.data / (total[row] * smooth[column]))
     keep = value > 0
-    kept = value[keep].astype(np.float32)
-    return coo_array((kept, (row[keep], column[keep])), shape=(size, size)).tocsr()
+    weights = value[keep].astype(np.float32)
+    return coo_array((weights, (row[keep], column[keep])), shape=(size, size)).tocsr()
 
 
 def _leading(matrix: object, count: int, seed: int) -> np.ndarray:
@@ -130,6 +131,8 @@ def _leading(matrix: object, count: int, seed: int) -> np.ndarray:
     size: int = matrix.shape[0]  # type: ignore[attr-defined]
     width = min(size, count + 20)
     basis = np.random.default_rng(seed).standard_normal((size, width), dtype=np.float32)
+    # Subspace iteration with 20 spare vectors: each round sharpens the leading ones by the ratio of
+    # singular values to the fourth power, so two rounds are enough for word vectors.
     for _ in range(2):
         # the matrix is symmetric: two products, one orthogonalisation
         basis, _ = np.linalg.qr(matrix @ (matrix @ basis))  # type: ignore[operator]

@@ -13,8 +13,18 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from ddkbase.errors import DDKError, StorageError, one_line
+from ddkbase.mat_file import mat_arrays
 
-__all__ = ["LARGEST", "broken", "folder", "missing", "open_bytes", "read_npz", "reading"]
+__all__ = [
+    "LARGEST",
+    "broken",
+    "folder",
+    "missing",
+    "open_bytes",
+    "read_mat",
+    "read_npz",
+    "reading",
+]
 
 #: bytes that one file may unpack to
 LARGEST = 4 << 30
@@ -35,16 +45,16 @@ def folder(root: str | os.PathLike[str] | None, name: str, whence: str) -> Path:
     Raises
     ------
     StorageError
-        No folder told, or it is not there.
+        No folder was given, or it is not there.
     """
-    told = root if root is not None else os.environ.get("DDK_DATA") or None
-    if told is None:
+    given = root if root is not None else os.environ.get("DDK_DATA") or None
+    if given is None:
         raise StorageError(
             "no folder of data was given",
             name,
             f"Pass root=... or set DDK_DATA to the folder that holds '{name}'. {whence}",
         )
-    path = Path(told).expanduser()
+    path = Path(given).expanduser()
     if (path / name).is_dir():
         return path / name
     if not path.is_dir():
@@ -150,3 +160,30 @@ def _array(member: IO[bytes], size: int, name: str) -> np.ndarray:
     if len(content) != count * dtype.itemsize or member.read(1):
         raise ValueError(f"array '{name}' has another length than its header says")
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.ndarray]:
+    """Numeric arrays by name, ``b`` or ``b.c`` for the fields of a structure.
+
+    Texts, cells, objects and sparse matrices are passed over.
+
+    Parameters
+    ----------
+    path : str or Path
+        Path of the file, of MATLAB's version 4 to 7.2.
+    whence : str, default ""
+        Where to get it, said if it is missing or damaged.
+
+    Raises
+    ------
+    StorageError
+        Not there, no MATLAB file of this version, damaged or too large.
+    """
+    path = Path(path)
+
+    def work() -> dict[str, np.ndarray]:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("it is too large")
+        return mat_arrays(path.read_bytes(), LARGEST)
+
+    return reading(path, "a MATLAB file of version 4 to 7.2", whence, work)

@@ -1,7 +1,8 @@
-"""Folders with one folder a class, at any depth below it."""
+"""Which files there are, and of which class: by a folder for each class, or by a list."""
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ddkbase.errors import StorageError
+from network.datasets.files import reading
 
-__all__ = ["SOUNDS", "check_name", "class_files", "holds"]
+__all__ = ["SOUNDS", "check_name", "class_files", "from_labels", "from_meta", "holds"]
 
 _Identity = tuple[int, int]  # device and number of a file
 
@@ -42,11 +44,11 @@ def class_files(
     for entry in _listed(path):
         if not entry.is_dir():
             continue
-        found = _once(_below(entry, endings, seen), entry, owner)
-        if found:
+        members = _once(_below(entry, endings, seen), entry, owner)
+        if members:
             check_name(entry, "class")
-            files += found
-            y += [len(classes)] * len(found)
+            files += members
+            y += [len(classes)] * len(members)
             classes.append(entry.name)
     if not files:
         loose = any(p.suffix.lower() in endings for p in _listed(path) if p.is_file())
@@ -98,25 +100,82 @@ def _below(path: Path, endings: Sequence[str], seen: set[_Identity]) -> Iterator
 
 def _once(files: Iterator[Path], folder: Path, owner: dict[_Identity, Path]) -> list[Path]:
     """Files of a class, each once; StorageError if one is in two classes."""
-    kept = []
+    unique = []
     for file in files:
         try:
             identity = _identity(file)
-        except OSError:  # a link to nowhere, which is told when the file is read
-            kept.append(file)
+        except OSError:  # a link to nowhere, an error once the file is read
+            unique.append(file)
             continue
         if identity not in owner:
             owner[identity] = folder
-            kept.append(file)
+            unique.append(file)
         elif owner[identity] is not folder:
             raise StorageError(
                 f"is the same file as one of class '{owner[identity].name}'",
                 str(file),
                 "Leave one out",
             )
-    return kept
+    return unique
 
 
 def _identity(path: Path) -> _Identity:
-    known = path.stat()
-    return known.st_dev, known.st_ino
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def from_meta(path: Path, listing: Path) -> tuple[list[Path], list[str]]:
+    """Speakers in the Wild: the first two columns are the file and the speaker."""
+    rows = [(n, line.split()) for n, line in _lines(listing)]
+    files, labels = [], []
+    for number, columns in rows:
+        if len(columns) < 2:
+            raise StorageError(f"line {number} has {len(columns)} columns, two or more are needed",
+                               str(listing))  # fmt: skip
+        name = columns[0] if "." in Path(columns[0]).name else f"{columns[0]}.flac"
+        file = path / name
+        file = file if file.exists() else path / "audio" / Path(name).name
+        files.append(_within(file, path, listing, number))
+        labels.append(columns[1])
+    return _unique(files, labels, listing)
+
+
+def from_labels(path: Path, listing: Path) -> tuple[list[Path], list[str]]:
+    """Lines ``file,class``; a heading is passed over, files outside of the folder are refused."""
+    files, labels = [], []
+    for number, line in _lines(listing):
+        columns = [w.strip() for w in next(csv.reader([line], skipinitialspace=True))]
+        if number == 1 and Path(columns[0]).suffix.lower() not in SOUNDS:
+            continue  # a heading
+        if len(columns) != 2 or not all(columns):
+            raise StorageError(
+                f"line {number} has {len(columns)} columns", str(listing), "Lines are file,class"
+            )
+        files.append(_within(path / columns[0], path, listing, number))
+        labels.append(columns[1])
+    return _unique(files, labels, listing)
+
+
+def _within(file: Path, path: Path, listing: Path, number: int) -> Path:
+    if not file.resolve().is_relative_to(path.resolve()):
+        raise StorageError(f"line {number} names a file outside of the folder", str(listing))
+    return file
+
+
+def _unique(files: list[Path], labels: list[str], listing: Path) -> tuple[list[Path], list[str]]:
+    """Each file once; StorageError if it is of two classes."""
+    classes: dict[Path, str] = {}
+    for file, label in zip(files, labels, strict=True):
+        if classes.setdefault(file, label) != label:
+            raise StorageError(
+                f"{file.name} is of class '{classes[file]}' and of class '{label}'", str(listing)
+            )
+    return list(classes), list(classes.values())
+
+
+def _lines(listing: Path) -> list[tuple[int, str]]:
+    text = reading(listing, "a list of files", "", lambda: listing.read_text(encoding="utf-8-sig"))
+    numbered = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not numbered:
+        raise StorageError("names no file", str(listing))
+    return numbered

@@ -1,18 +1,20 @@
-"""Images in IDX files: MNIST, Fashion-MNIST and whatever else is laid out like them."""
+"""Images: MNIST, Fashion-MNIST and other IDX files; the digits that come with scikit-learn."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import StorageError
+from ddkbase.errors import InstallationError, StorageError
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, folder, missing, open_bytes, reading
 
-__all__ = ["load_fashion", "load_mnist", "read_idx", "read_images"]
+__all__ = ["load_digits", "load_fashion", "load_mnist", "read_idx", "read_images"]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MNIST = (
@@ -106,8 +108,8 @@ def read_images(
         A file is missing or damaged, or images and labels do not belong together.
     """
     images, labels, folds = [], [], []
-    for part, fold in (("train", "train"), ("t10k", "test")):
-        where = _named(Path(path), f"{part}-images-idx3-ubyte", whence)
+    for prefix, fold in (("train", "train"), ("t10k", "test")):
+        where = _named(Path(path), f"{prefix}-images-idx3-ubyte", whence)
         pictures = read_idx(where, whence)
         if pictures.ndim != 3 or pictures.dtype != np.uint8:
             raise StorageError(f"holds {pictures.dtype} of shape {pictures.shape}, images of bytes "
@@ -115,7 +117,7 @@ def read_images(
         if not pictures.size:
             raise StorageError(f"holds {len(pictures)} images of {pictures.shape[1]} x "
                                f"{pictures.shape[2]} pixels", str(where), whence)  # fmt: skip
-        where = _named(Path(path), f"{part}-labels-idx1-ubyte", whence)
+        where = _named(Path(path), f"{prefix}-labels-idx1-ubyte", whence)
         numbers = read_idx(where, whence)
         if numbers.ndim != 1 or len(numbers) != len(pictures) or numbers.dtype.kind not in "iu":
             raise StorageError(f"holds {numbers.dtype} of shape {numbers.shape} for "
@@ -140,6 +142,36 @@ def _named(path: Path, name: str, whence: str) -> Path:
             if (path / (spelling + ending)).exists():
                 return path / (spelling + ending)
     raise missing(path / f"{name}.gz", "the IDX file", whence)
+
+
+def load_digits() -> DataSet:
+    """1,797 digits, x (1797, 8, 8) from 0 to 1, rows of 8 pixels as time.
+
+    Raises
+    ------
+    InstallationError
+        scikit-learn is not installed.
+    """
+    try:
+        bundled: Any = importlib.import_module("sklearn.datasets")
+    except ImportError:
+        raise InstallationError(
+            "the digits come with scikit-learn, which is not installed",
+            "data set 'digits'",
+            "Run pip install 'ddk-toolkit[sklearn]'",
+        ) from None
+    data = bundled.load_digits()
+    return DataSet(
+        name="digits",
+        x=(data.images / 16.0).astype(np.float32),
+        y=data.target,
+        classes=tuple(str(n) for n in range(10)),
+        dims=("row", "column"),
+        source="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine "
+        "Learning Repository, 1998 (its test part), as bundled with scikit-learn",
+        license="CC BY 4.0",
+        notes=("who wrote a digit is not known, so writers are in all parts of a split",),
+    )
 
 
 def load_mnist(root: str | os.PathLike[str] | None = None) -> DataSet:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ddkbase.errors import InputError, StorageError, closest
+from network.datasets.actions import VIDEOS, load_actions
 from network.datasets.dataset import DataSet
+from network.datasets.folders import SOUNDS, check_name, holds
+from network.datasets.images import load_digits, load_fashion, load_mnist
+from network.datasets.sound.sounds import load_sounds, load_speakers
+from network.datasets.sound.voices import load_voices
+from network.datasets.sound.whales import load_whales
+from network.datasets.text import load_ag_news
+from network.datasets.voxels import load_voxels
 
 __all__ = ["NAMES", "load"]
 
-_LOADERS = {
-    "actions": "actions",
-    "ag_news": "text",
-    "digits": "digits",
-    "fashion": "images",
-    "mnist": "images",
-    "speakers": "sounds",
-    "voices": "voices",
-    "voxels": "voxels",
-    "whales": "whales",
+_LOADERS: dict[str, Callable[..., DataSet]] = {
+    "actions": load_actions,
+    "ag_news": load_ag_news,
+    "digits": load_digits,
+    "fashion": load_fashion,
+    "mnist": load_mnist,
+    "speakers": load_speakers,
+    "voices": load_voices,
+    "voxels": load_voxels,
+    "whales": load_whales,
 }
 _NO_FILES = ("digits", "voices")
 
@@ -44,10 +52,10 @@ def load(
         Folder of the set, or of several sets; default: what the environment variable DDK_DATA
         names. "digits" and "voices" need none.
     **options : dict, optional
-        Options of the set: see `network.datasets.sounds.load_speakers`,
-        `network.datasets.whales.load_whales`, `network.datasets.actions.load_actions`,
+        Options of the set: see `network.datasets.sound.sounds.load_speakers`,
+        `network.datasets.sound.whales.load_whales`, `network.datasets.actions.load_actions`,
         `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
-        `network.datasets.voices.load_voices`.
+        `network.datasets.sound.voices.load_voices`.
 
     Returns
     -------
@@ -63,14 +71,9 @@ def load(
     InstallationError
         An optional package is missing; its extra is named.
     """
-    from network.datasets.folders import check_name
-
     text = os.fspath(name)
     if text in _LOADERS:
-        loader: Callable[..., DataSet] = getattr(
-            importlib.import_module(f"network.datasets.{_LOADERS[text]}"), f"load_{text}"
-        )
-        return _called(loader, text, () if text in _NO_FILES else (root,), options)
+        return _call(_LOADERS[text], text, () if text in _NO_FILES else (root,), options)
     path = Path(text).expanduser()
     if not path.exists():
         looks_like_path = any(sep in text for sep in ("/", os.sep)) or text.startswith(".")
@@ -83,19 +86,11 @@ def load(
         raise StorageError("is a file, a folder was expected", text)
     check_name(path.absolute(), "folder")
     loader, arguments = _of_folder(path)
-    return _called(loader, text, arguments, options)
+    return _call(loader, text, arguments, options)
 
 
 def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
     """Which loader reads a folder: by the files that it holds."""
-    from network.datasets.actions import VIDEOS, load_actions
-    from network.datasets.folders import SOUNDS, holds
-    from network.datasets.images import load_fashion, load_mnist
-    from network.datasets.sounds import load_sounds, load_speakers
-    from network.datasets.text import load_ag_news
-    from network.datasets.voxels import load_voxels
-    from network.datasets.whales import load_whales
-
     if any(path.glob("train-images*")):
         # the files have the same names: the folder's own tells which of the two it is
         return load_fashion if "fashion" in path.absolute().name.lower() else load_mnist, (path,)
@@ -119,18 +114,16 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
     )
 
 
-def _called(
+def _call(
     loader: Callable[..., DataSet], name: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> DataSet:
-    import inspect
-
-    known = inspect.signature(loader).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+    parameters = inspect.signature(loader).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for option in options:
-            if option not in known:
+            if option not in parameters:
                 raise InputError(
                     f"data set '{name}' has no option '{option}'",
                     "data",
-                    closest(option, [k for k in known if k != "root"]),
+                    closest(option, [k for k in parameters if k != "root"]),
                 )
     return loader(*arguments, **options)

@@ -59,16 +59,16 @@ def _read_off(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("a corner is not three numbers")
     triangles = []
     for line in lines[1 + corner_count : 1 + corner_count + face_count]:
-        words = line.split()
-        size = int(words[0])
-        face = [int(w) for w in words[1 : 1 + size]]
+        numbers = line.split()
+        size = int(numbers[0])
+        face = [int(w) for w in numbers[1 : 1 + size]]
         if size < 3 or len(face) != size:
             raise ValueError(f"a face of {size} corners names {len(face)}")
         triangles += [(face[0], face[k], face[k + 1]) for k in range(1, size - 1)]
-    found = np.array(triangles, dtype=np.int64)
-    if found.min() < 0 or found.max() >= corner_count:
+    faces = np.array(triangles, dtype=np.int64)
+    if faces.min() < 0 or faces.max() >= corner_count:
         raise ValueError("a face names a corner that is not there")
-    return corners, found
+    return corners, faces
 
 
 def voxelise(
@@ -120,17 +120,21 @@ def voxelise(
         np.maximum.reduce([((b - a) ** 2).sum(1), ((c - a) ** 2).sum(1), ((c - b) ** 2).sum(1)])
     )
     steps = np.maximum(1, np.ceil(2 * longest)).astype(np.int64)
+    # points at most half a voxel apart cover each triangle; those of equal steps go together
     for count in np.unique(steps):
-        chosen = np.flatnonzero(steps == count)
+        group = np.flatnonzero(steps == count)
         u, v = _barycentric(int(count))
-        for start in range(0, len(chosen), max(1, 2_000_000 // len(u))):
-            part = chosen[start : start + max(1, 2_000_000 // len(u))]
+        for start in range(0, len(group), max(1, 2_000_000 // len(u))):
+            batch = group[start : start + max(1, 2_000_000 // len(u))]
             points = (
-                a[part, None] + u[:, None] * (b - a)[part, None] + v[:, None] * (c - a)[part, None]
+                a[batch, None]
+                + u[:, None] * (b - a)[batch, None]
+                + v[:, None] * (c - a)[batch, None]
             )
             cells = np.clip(np.floor(points), pad, size - pad - 1).astype(np.int64)
             grid[tuple(cells.reshape(-1, 3).T)] = True
     if fill:
+        # start-up: surfaces that are not filled, and grids, need no SciPy
         from scipy.ndimage import binary_fill_holes
 
         grid = np.asarray(binary_fill_holes(grid))
@@ -166,13 +170,13 @@ def _read_binvox(path: Path) -> np.ndarray:
             raise ValueError("it does not begin with #binvox")
         size = 0
         for _ in range(16):
-            words = file.readline(256).split()
-            if words[:1] == [b"dim"]:
-                sizes = {int(n) for n in words[1:]}
-                if len(words) != 4 or len(sizes) != 1 or not 1 <= min(sizes) <= 1024:
-                    raise ValueError(f"odd dimensions {words[1:]}")
+            fields = file.readline(256).split()
+            if fields[:1] == [b"dim"]:
+                sizes = {int(n) for n in fields[1:]}
+                if len(fields) != 4 or len(sizes) != 1 or not 1 <= min(sizes) <= 1024:
+                    raise ValueError(f"odd dimensions {fields[1:]}")
                 size = sizes.pop()
-            if words[:1] == [b"data"]:
+            if fields[:1] == [b"data"]:
                 break
         else:
             raise ValueError("it has no data")

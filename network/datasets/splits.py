@@ -86,15 +86,15 @@ def split(
     rng = np.random.default_rng(seed)
     everything = np.arange(len(dataset))
     if by == "block":
-        parts = _by_block(dataset, everything, test, validation, rng, gap)
-        return _made(dataset, *parts)
+        samples = _by_block(dataset, everything, test, validation, rng, gap)
+        return _split_of(dataset, *samples)
     if by == "random":
         single = everything.astype(np.int64)
-        parts = _by_group(dataset, everything, single, (test, validation), rng)
-        return _made(dataset, *parts)
+        samples = _by_group(dataset, everything, single, (test, validation), rng)
+        return _split_of(dataset, *samples)
     if by == "group":
-        parts = _by_group(dataset, everything, dataset.groups, (test, validation), rng)
-        return _made(dataset, *parts)
+        samples = _by_group(dataset, everything, dataset.groups, (test, validation), rng)
+        return _split_of(dataset, *samples)
     if not (dataset.fold == "test").any() or not (dataset.fold == "train").any():
         raise InputError(
             "the source prescribes no training and test part",
@@ -102,8 +102,8 @@ def split(
             'Give it folders "train" and "test", or use by="group"',
         )
     rest = np.flatnonzero(dataset.fold == "train")
-    kept, held = _validation(dataset, rest, validation, rng)
-    return _made(dataset, kept, held, np.flatnonzero(dataset.fold == "test"))
+    train, held = _validation(dataset, rest, validation, rng)
+    return _split_of(dataset, train, held, np.flatnonzero(dataset.fold == "test"))
 
 
 def leave_one_out(
@@ -146,8 +146,8 @@ def leave_one_out(
     rng = np.random.default_rng(seed)
     for name in names:
         rest = np.flatnonzero(labels != name)
-        kept, held = _validation(dataset, rest, validation, rng)
-        yield str(name), _made(dataset, kept, held, np.flatnonzero(labels == name))
+        train, held = _validation(dataset, rest, validation, rng)
+        yield str(name), _split_of(dataset, train, held, np.flatnonzero(labels == name))
 
 
 def shared_groups(dataset: DataSet, one: np.ndarray, other: np.ndarray) -> list[str]:
@@ -159,13 +159,15 @@ def shared_groups(dataset: DataSet, one: np.ndarray, other: np.ndarray) -> list[
     return [str(group) for group in both]
 
 
-def _made(dataset: DataSet, train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Split:
-    parts = [np.sort(p).astype(np.int64) for p in (train, validation, test)]
-    if not len(parts[0]):
+def _split_of(
+    dataset: DataSet, train: np.ndarray, validation: np.ndarray, test: np.ndarray
+) -> Split:
+    samples = [np.sort(p).astype(np.int64) for p in (train, validation, test)]
+    if not len(samples[0]):
         raise InputError("nothing is left to train with", dataset.name, "Ask for smaller shares")
     used = np.zeros(len(dataset), dtype=bool)
-    used[np.concatenate(parts)] = True
-    return Split(parts[0], parts[1], parts[2], np.flatnonzero(~used))
+    used[np.concatenate(samples)] = True
+    return Split(samples[0], samples[1], samples[2], np.flatnonzero(~used))
 
 
 def _validation(
@@ -173,12 +175,12 @@ def _validation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What trains and what validates of ``among``: whole groups if there are enough."""
     try:
-        kept, _, held = _by_group(dataset, among, dataset.groups, (share, 0.0), rng)
+        train, _, held = _by_group(dataset, among, dataset.groups, (share, 0.0), rng)
     except InputError:
         if not np.isfinite(dataset.span).all():
             raise
-        kept, _, held = _by_block(dataset, among, share, 0.0, rng, None)
-    return kept, held
+        train, _, held = _by_block(dataset, among, share, 0.0, rng, None)
+    return train, held
 
 
 def _by_group(
@@ -196,15 +198,15 @@ def _by_group(
     role = np.zeros(len(names), dtype=np.int8)
     if (first[number] == y).all():
         pools = [np.flatnonzero(first == c) for c in np.unique(y)]
-        words = [f"class '{dataset.classes[c]}'" for c in np.unique(y)]
+        descriptions = [f"class '{dataset.classes[c]}'" for c in np.unique(y)]
     else:
-        pools, words = [np.arange(len(names))], ["the set"]
-    for pool, word in zip(pools, words, strict=True):
+        pools, descriptions = [np.arange(len(names))], ["the set"]
+    for pool, description in zip(pools, descriptions, strict=True):
         order = rng.permutation(pool)
         counts = [max(1, round(share * len(pool))) if share else 0 for share in shares]
         if sum(counts) >= len(pool):
             raise InputError(
-                f"{word} has {len(pool)} group{'s' if len(pool) != 1 else ''}, too few for "
+                f"{description} has {len(pool)} group{'s' if len(pool) != 1 else ''}, too few for "
                 f"{1 + sum(share > 0 for share in shares)} parts",
                 dataset.name,
                 "A group is a recording, a person, or a sample that stands alone; add some, ask "
@@ -212,8 +214,8 @@ def _by_group(
             )
         role[order[: counts[0]]] = 2
         role[order[counts[0] : sum(counts)]] = 1
-    part = role[number]
-    return among[part == 0], among[part == 1], among[part == 2]
+    roles = role[number]
+    return among[roles == 0], among[roles == 1], among[roles == 2]
 
 
 def _by_block(
@@ -236,7 +238,7 @@ def _by_block(
     distance = (dataset.seconds or 0.0) if gap is None else gap
     if not distance >= 0:
         raise InputError(f"a gap of {distance} s is negative", "gap")
-    chosen: tuple[list[np.ndarray], ...] = ([], [], [])
+    selected: tuple[list[np.ndarray], ...] = ([], [], [])
     for group in np.unique(dataset.groups[among]):
         index = among[dataset.groups[among] == group]
         index = index[np.argsort(span[index, 0], kind="stable")]
@@ -261,12 +263,12 @@ def _by_block(
         rest = index[_apart(span_, index, tested, distance)]
         before = rest[span_[rest, 0] < span_[tested[0], 0]] if long else rest
         held = before[len(before) - short :] if short else rest[:0]
-        chosen[2].append(tested)
-        chosen[1].append(held)
-        chosen[0].append(np.setdiff1d(rest[_apart(span_, rest, held, 0.0)], held))
-    train, held, tested = (np.concatenate(parts) for parts in chosen)
-    for share, part, name in ((test, tested, "test"), (validation, held, "validation")):
-        if share and not len(part):
+        selected[2].append(tested)
+        selected[1].append(held)
+        selected[0].append(np.setdiff1d(rest[_apart(span_, rest, held, 0.0)], held))
+    train, held, tested = (np.concatenate(pieces) for pieces in selected)
+    for share, samples, name in ((test, tested, "test"), (validation, held, "validation")):
+        if share and not len(samples):
             raise InputError(
                 f"the recordings are too short for a {name} part",
                 dataset.name,

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest
-from network.datasets.dataset import DataSet
+from network.datasets.dataset import DataSet, WordVectors
 from network.datasets.embedding import Vocabulary, embed
 from network.datasets.files import folder, missing, open_bytes, reading
-from network.datasets.rows import WordVectors
 
 __all__ = ["load_ag_news", "read_news", "tokenise"]
 
@@ -41,7 +40,7 @@ def tokenise(text: str) -> list[str]:
     Entities (also those that lost their ``&``, as in AG News), tags, backslashes and punctuation
     go; "don't", "do n't" and "do n t" give the same words.
     """
-    text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]};"), text)
+    text = _ENTITY.sub(lambda match: html.unescape(f"&{match[1]};"), text)
     text = _TAG.sub(" ", text.replace("\\", " ")).lower().replace("\u2019", "'")
     text = re.sub(r"n't\b", " n t", text)
     return _WORD.findall(text)
@@ -162,13 +161,13 @@ def load_ag_news(
     if drop_repeats:
         tested = {" ".join(t) for t in tests}
         keep = [" ".join(t) not in tested for t in texts]
-        texts, y = [t for t, kept in zip(texts, keep, strict=True) if kept], y[keep]
+        texts, y = [t for t, stays in zip(texts, keep, strict=True) if stays], y[keep]
     try:
-        known = Vocabulary.of(texts, vocabulary)
+        lexicon = Vocabulary.of(texts, vocabulary)
     except InputError as error:  # nothing can be learnt from these texts
         raise StorageError(error.what, str(_file(path, _TRAINING[training])), _WHENCE) from error
-    table = embed(known, texts, dimension, embedding, seed)
-    numbers = np.concatenate([known.numbers(texts, words), known.numbers(tests, words)])
+    table = embed(lexicon, texts, dimension, embedding, seed)
+    numbers = np.concatenate([lexicon.numbers(texts, words), lexicon.numbers(tests, words)])
     fold = np.repeat(["train", "test"], [len(texts), len(tests)])
     trained = {" ".join(t) for t in texts}
     repeated = sum(" ".join(t) in trained for t in tests)

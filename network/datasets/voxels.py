@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError
-from network.datasets.dataset import DataSet
+from network.datasets.dataset import DataSet, PackedBits
 from network.datasets.files import LARGEST, broken, folder, read_npz, reading
 from network.datasets.folders import class_files
 from network.datasets.meshes import read_binvox, read_off, voxelise
-from network.datasets.rows import PackedBits
 
 __all__ = ["load_voxels", "read_voxel_folder", "read_voxel_npz"]
 
@@ -46,29 +45,29 @@ def load_voxels(
     path = folder(root, "modelnet10", _WHENCE)
     packed = path / f"modelnet10_{size}_packed.npz"
     if packed.exists():
-        found = read_voxel_npz(packed)
+        voxels = read_voxel_npz(packed)
     elif stored := sorted(path.glob("*.npz")):
         names = ", ".join(p.name for p in stored[:4])
         raise StorageError(
             f"there is no grid of {size} voxels a side", str(packed), f"There are: {names}"
         )
     else:
-        found = read_voxel_folder(path, size)
+        voxels = read_voxel_folder(path, size)
     if not drop_repeats:
-        return found
-    assert isinstance(found.x, PackedBits)
-    tested = {row.tobytes() for row in found.x.packed[found.fold == "test"]}
+        return voxels
+    assert isinstance(voxels.x, PackedBits)
+    tested = {row.tobytes() for row in voxels.x.packed[voxels.fold == "test"]}
     keep = [
         fold == "test" or bool(row.any() and row.tobytes() not in tested)
-        for row, fold in zip(found.x.packed, found.fold, strict=True)
+        for row, fold in zip(voxels.x.packed, voxels.fold, strict=True)
     ]
-    kept = found.subset(np.array(keep, dtype=bool))
-    if not (kept.fold != "test").any():
+    distinct = voxels.subset(np.array(keep, dtype=bool))
+    if not (distinct.fold != "test").any():
         raise StorageError(
             "every training body is empty or equals one of the test part", str(path), _WHENCE
         )
-    assert isinstance(kept.x, PackedBits)
-    return replace(kept, notes=_flaws(kept.x.packed, kept.fold))
+    assert isinstance(distinct.x, PackedBits)
+    return replace(distinct, notes=_flaws(distinct.x.packed, distinct.fold))
 
 
 def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
@@ -87,28 +86,30 @@ def read_voxel_npz(path: str | os.PathLike[str]) -> DataSet:
     classes = tuple(str(c) for c in arrays["classes"].ravel())
     if len(set(classes)) != len(classes):
         raise broken(path, "an .npz file of voxels", "two classes have the same name")
-    parts, sizes = [], set()
-    for part in ("train", "test"):
-        x, y = arrays[f"X_{part}"], arrays[f"y_{part}"].ravel()
+    halves, sizes = [], set()
+    for fold_name in ("train", "test"):
+        x, y = arrays[f"X_{fold_name}"], arrays[f"y_{fold_name}"].ravel()
         if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise broken(path, "an .npz file of voxels", f"X_{part} holds NaN or infinity")
+            raise broken(path, "an .npz file of voxels", f"X_{fold_name} holds NaN or infinity")
         if not x.size:
-            raise broken(path, "an .npz file of voxels", f"X_{part} holds no body")
+            raise broken(path, "an .npz file of voxels", f"X_{fold_name} holds no body")
         bits = _bits(x)
         if bits is None or len(x) != len(y) or y.dtype.kind not in "iu":
-            raise broken(path, "an .npz file of voxels", f"X_{part} {x.shape}, y_{part} {y.shape}")
+            raise broken(
+                path, "an .npz file of voxels", f"X_{fold_name} {x.shape}, y_{fold_name} {y.shape}"
+            )
         if len(y) and not 0 <= int(y.min()) <= int(y.max()) < len(classes):
             raise broken(
-                path, "an .npz file of voxels", f"y_{part} names a class that is not there"
+                path, "an .npz file of voxels", f"y_{fold_name} names a class that is not there"
             )
         sizes.add(bits[1])
-        parts.append((bits[0], y.astype(np.int64)))
+        halves.append((bits[0], y.astype(np.int64)))
     if len(sizes) != 1:
         raise broken(path, "an .npz file of voxels", f"grids of {sorted(sizes)} voxels a side")
     size = sizes.pop()
-    fold = np.repeat(["train", "test"], [len(parts[0][1]), len(parts[1][1])])
-    packed = np.concatenate([p[0] for p in parts])
-    return _made(packed, size, np.concatenate([p[1] for p in parts]), classes, fold)
+    fold = np.repeat(["train", "test"], [len(halves[0][1]), len(halves[1][1])])
+    packed = np.concatenate([p[0] for p in halves])
+    return _data_set(packed, size, np.concatenate([p[1] for p in halves]), classes, fold)
 
 
 def _bits(x: np.ndarray) -> tuple[np.ndarray, int] | None:
@@ -155,7 +156,7 @@ def read_voxel_folder(path: str | os.PathLike[str], size: int = 32, fill: bool =
         inner = {p.lower() for p in file.relative_to(path).parts[:-1]}
         fold.append("train" if "train" in inner else "test" if "test" in inner else "")
     whole = np.array(fold) if set(fold) == {"train", "test"} else np.full(len(fold), "")
-    return _made(np.stack(rows), size, y, classes, whole)
+    return _data_set(np.stack(rows), size, y, classes, whole)
 
 
 def _grid(file: Path, size: int, fill: bool) -> np.ndarray:
@@ -179,7 +180,7 @@ def _grid(file: Path, size: int, fill: bool) -> np.ndarray:
     return reading(file, "a .npy grid", "", load)
 
 
-def _made(
+def _data_set(
     packed: np.ndarray, size: int, y: np.ndarray, classes: tuple[str, ...], fold: np.ndarray
 ) -> DataSet:
     return DataSet(
@@ -198,8 +199,8 @@ def _made(
 def _flaws(packed: np.ndarray, fold: np.ndarray) -> tuple[str, ...]:
     empty = int((~packed.any(axis=1)).sum())
     notes = [f"{empty} grids are empty"] if empty else []
-    known = {row.tobytes() for row in packed[fold == "train"]}
-    equal = sum(row.tobytes() in known for row in packed[fold == "test"])
+    training = {row.tobytes() for row in packed[fold == "train"]}
+    equal = sum(row.tobytes() in training for row in packed[fold == "test"])
     if equal:
         notes.append(f"{equal} test grids equal a training grid")
     return tuple(notes)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ddkbase.errors import InputError
 from network import datasets
-from network.datasets.audio import Recordings
 from network.datasets.dataset import DataSet
-from network.datasets.sounds import cut
+from network.datasets.sound.recordings import Recordings
+from network.datasets.sound.sounds import cut
 from network.datasets.splits import Split, leave_one_out, shared_groups, split
 from tests.network import data_files as files
 

@@ -11,10 +11,18 @@ import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.units import to_si
-from network.datasets.audio import SOUNDS, Recordings, read_packed_sounds, read_sounds, resample
 from network.datasets.dataset import DataSet
 from network.datasets.files import folder
-from network.datasets.folders import holds
+from network.datasets.folders import SOUNDS, holds
+from network.datasets.sound.recordings import (
+    Recordings,
+    read_packed_sounds,
+    read_sounds,
+    resample,
+)
+from network.features.cepstrum import mfcc
+from network.features.spectral import log_bands
+from network.features.waveform import normalise, pool_to, split_utterances
 
 __all__ = ["FRONTS", "cut", "load_sounds", "load_speakers"]
 
@@ -117,7 +125,7 @@ def cut(
     owners, begin = np.concatenate(owner), np.concatenate(start)
     x = np.concatenate(pieces)
     timed = _DIMS[front][-1] == "time"
-    part = length // utterances if front == "map" else length
+    part_length = length // utterances if front == "map" else length
     return DataSet(
         name,
         x,
@@ -131,7 +139,7 @@ def cut(
         items=owners,
         span=np.stack([begin, begin + length], axis=1) / recordings.rate,
         seconds=length / recordings.rate,
-        rate=recordings.rate * x.shape[-1] / part if timed else None,
+        rate=recordings.rate * x.shape[-1] / part_length if timed else None,
         **more,
     )
 
@@ -144,10 +152,6 @@ def _samples(length: str | int, rate: float, name: str) -> int:
 
 
 def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: float) -> np.ndarray:
-    from network.features.cepstrum import mfcc
-    from network.features.spectral import log_bands
-    from network.features.waveform import normalise, pool_to, split_utterances
-
     if front == "waveform":
         return normalise(views.astype(np.float32))
     if front == "pooled":
@@ -198,19 +202,28 @@ def load_speakers(
     path = path / "flac" if (path / "flac").is_dir() else path
     packed = path / "librispeech10_8k.npz"
     if packed.exists() and not holds(path, SOUNDS):
-        found = read_packed_sounds(packed, "speaker", "speaker_ids", _SPEAKERS)
+        recordings = read_packed_sounds(packed, "speaker", "speaker_ids", _SPEAKERS)
         if rate is not None:
-            wanted = hertz(rate)
-            waves = tuple(resample(w, found.rate, wanted) for w in found.waveforms)
-            found = replace(found, waveforms=waves, rate=wanted)
+            target = hertz(rate)
+            waves = tuple(resample(w, recordings.rate, target) for w in recordings.waveforms)
+            recordings = replace(recordings, waveforms=waves, rate=target)
     else:
-        found = read_sounds(path, None if rate is None else hertz(rate), _SPEAKERS)
+        recordings = read_sounds(path, None if rate is None else hertz(rate), _SPEAKERS)
     terms = "CC BY 4.0 (LibriSpeech)" if "librispeech" in str(path).lower() else "not stated"
     source = "V. Panayotov et al.: LibriSpeech" if "Libri" in terms else str(path.name)
     notes = ("the recordings of a speaker are mostly of one session: the voice is not told apart "
              "from room and microphone",)  # fmt: skip
-    return cut(found, front=front, utterance=utterance, quiet=quiet, name="speakers", notes=notes,
-               source=source, license=terms, **options)  # fmt: skip
+    return cut(
+        recordings,
+        front=front,
+        utterance=utterance,
+        quiet=quiet,
+        name="speakers",
+        notes=notes,
+        source=source,
+        license=terms,
+        **options,
+    )
 
 
 def load_sounds(
@@ -230,8 +243,10 @@ def load_sounds(
         No sounds, a single class, or a damaged file, which is named.
     """
     path = Path(root)
-    found = read_sounds(path, None if rate is None else hertz(rate))
-    return cut(found, front=front, utterance=utterance, name=path.name, source=path.name, **options)
+    recordings = read_sounds(path, None if rate is None else hertz(rate))
+    return cut(
+        recordings, front=front, utterance=utterance, name=path.name, source=path.name, **options
+    )
 
 
 def hertz(rate: str | float) -> float:

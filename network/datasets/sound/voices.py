@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from network.datasets.audio import Recordings
 from network.datasets.dataset import DataSet
-from network.datasets.sounds import cut
+from network.datasets.sound.recordings import Recordings
+from network.datasets.sound.sounds import cut
 
 __all__ = ["load_voices", "synthetic_voices"]
 
@@ -156,9 +156,9 @@ def load_voices(
     **options : dict, optional
         As for `cut`.
     """
-    found = synthetic_voices(speakers, recordings, recording, rate, seed)
+    drawn = synthetic_voices(speakers, recordings, recording, rate, seed)
     return cut(
-        found,
+        drawn,
         front=front,
         utterance=utterance,
         name="voices",

@@ -6,8 +6,10 @@ import importlib
 import itertools
 import math
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError
 from network.datasets.files import missing, read_npz, reading
-from network.datasets.folders import SOUNDS, class_files
-from network.datasets.listings import from_labels, from_meta
-from network.datasets.sound_file import decode
+from network.datasets.folders import SOUNDS, class_files, from_labels, from_meta
 
 __all__ = [
     "SOUNDS",
@@ -29,6 +29,9 @@ __all__ = [
     "resample",
 ]
 
+_MOST_VALUES = 500_000_000  # of one file: 2 GB
+_BLOCK = 1 << 18
+_LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
 _MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
 
 
@@ -108,13 +111,13 @@ def read_sound(
     library = _soundfile()
     if not path.exists():
         raise missing(path, "the sound file", whence)
-    wave, own = reading(path, "a sound file", whence, lambda: decode(library, path))
+    wave, own = reading(path, "a sound file", whence, lambda: _decode(library, path))
     if rate is None or rate == own:
         return wave, own
     return _to_rate(wave, own, rate, path), float(rate)
 
 
-def resample(wave: np.ndarray, rate: float, wanted: float) -> np.ndarray:
+def resample(wave: np.ndarray, rate: float, target: float) -> np.ndarray:
     """The waveform at another rate, low-pass filtered, float32.
 
     The ratio is rounded to one of whole numbers up to 1000: 44,099 Hz is taken as 44,100.
@@ -124,15 +127,14 @@ def resample(wave: np.ndarray, rate: float, wanted: float) -> np.ndarray:
     InputError
         A rate that is not positive.
     """
-    from fractions import Fraction
-
+    # start-up: sounds that have one rate need no SciPy
     from scipy.signal import resample_poly
 
-    if not (wanted > 0 and rate > 0 and math.isfinite(wanted)):
-        raise InputError(f"a rate of {wanted} Hz", "rate")
-    ratio = Fraction(wanted / rate).limit_denominator(1000)
+    if not (target > 0 and rate > 0 and math.isfinite(target)):
+        raise InputError(f"a rate of {target} Hz", "rate")
+    ratio = Fraction(target / rate).limit_denominator(1000)
     if not ratio:
-        raise InputError(f"from {rate} to {wanted} Hz is too far", "rate")
+        raise InputError(f"from {rate} to {target} Hz is too far", "rate")
     out = resample_poly(wave, ratio.numerator, ratio.denominator)
     return np.asarray(out, dtype=np.float32)
 
@@ -200,10 +202,10 @@ def read_sound_files(
     return Recordings(tuple(waves), common, np.asarray(y, np.int64), classes, names)
 
 
-def _to_rate(wave: np.ndarray, own: float, wanted: float, path: Path) -> np.ndarray:
-    if wanted > _MOST_STRETCHED * own:
-        raise StorageError(f"its rate is {own:g} Hz, and {wanted:g} Hz are needed", str(path))
-    return resample(wave, own, wanted)
+def _to_rate(wave: np.ndarray, own: float, target: float, path: Path) -> np.ndarray:
+    if target > _MOST_STRETCHED * own:
+        raise StorageError(f"its rate is {own:g} Hz, and {target:g} Hz are needed", str(path))
+    return resample(wave, own, target)
 
 
 def read_packed_sounds(
@@ -228,8 +230,8 @@ def read_packed_sounds(
         Not there, damaged, or the arrays do not belong together.
     """
     path = Path(path)
-    wanted = ("audio", "offsets", "fs", names, *([label] if label else []))
-    arrays = read_npz(path, wanted, "an .npz file of sounds", whence)
+    needed = ("audio", "offsets", "fs", names, *([label] if label else []))
+    arrays = read_npz(path, needed, "an .npz file of sounds", whence)
     audio, offsets = arrays["audio"], arrays["offsets"].astype(np.int64).ravel()
     classes = tuple(str(n) for n in arrays[names].ravel())
     y = arrays[label].astype(np.int64).ravel() if label else np.arange(len(classes))
@@ -256,6 +258,72 @@ def read_packed_sounds(
     waves = tuple(audio[a:b] * scale for a, b in itertools.pairwise(offsets))
     marks = tuple(f"{path.stem}/{k:04d}-{classes[c]}" for k, c in enumerate(y))
     return Recordings(waves, rate, y, classes, marks)
+
+
+def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
+    """The channels of a file averaged, float32 (samples,), and its rate [Hz], by soundfile.
+
+    ValueError for what libsndfile lets pass: damaged, cut off, empty, too long, samples that are no
+    numbers.
+    """
+    _check_wav(path)
+    blocks = []
+    try:
+        opened = library.SoundFile(os.fsencode(path))  # a name need not be UTF-8
+    except library.LibsndfileError as error:
+        reason = str(error.error_string)
+        if "does not exist" in reason:  # said of an MP3 without a single frame
+            reason = "no sound is found in it"
+        raise ValueError(reason) from error
+    with opened as file:
+        frames, channels, rate = file.frames, file.channels, float(file.samplerate)
+        # MP3 and OGG tell their length only roughly
+        exact = file.format not in ("MP3", "OGG")
+        if frames * channels > _MOST_VALUES and exact:
+            raise ValueError(f"{frames} frames of {channels} channels are too many")
+        done = 0
+        while True:
+            block = file.read(_BLOCK, dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            done += len(block)
+            if done * channels > _MOST_VALUES:
+                raise ValueError("it is too long")
+            largest = float(np.abs(block).max())
+            if not math.isfinite(largest):
+                raise ValueError("it holds NaN or infinity")
+            if largest > _LOUDEST:
+                raise ValueError(f"it holds samples of {largest:.3g}")
+            blocks.append(block.mean(axis=1, dtype=np.float32))
+    if not done:
+        raise ValueError("it holds no sample")
+    if exact and done < frames:
+        raise ValueError(f"it is cut off after {done} of {frames} samples")
+    if not rate > 0:
+        raise ValueError(f"a rate of {rate} Hz")
+    return np.concatenate(blocks), rate
+
+
+def _check_wav(path: Path) -> None:
+    """ValueError if a WAV file promises more data than it has: libsndfile says nothing of it."""
+    size = path.stat().st_size
+    if not size:
+        raise ValueError("it is empty")
+    with open(path, "rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return
+        at = 12
+        while at + 8 <= size:
+            file.seek(at)
+            kind, length = struct.unpack("<4sI", file.read(8))
+            if kind == b"data":
+                # a recorder that streams leaves the length open
+                if length not in (0xFFFFFFFF, 0) and at + 8 + length > size:
+                    raise ValueError(f"it is cut off: {size - at - 8} of {length} bytes of sound")
+                return
+            at += 8 + length + length % 2
+    raise ValueError("it is cut off before the sound begins")
 
 
 def _soundfile() -> Any:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError
-from network.datasets.audio import (
+from network.datasets.dataset import DataSet
+from network.datasets.files import folder
+from network.datasets.sound.recordings import (
     Recordings,
     read_packed_sounds,
     read_sound_files,
     read_sounds,
     resample,
 )
-from network.datasets.dataset import DataSet
-from network.datasets.files import folder
-from network.datasets.sounds import cut, hertz
+from network.datasets.sound.sounds import cut, hertz
 
 __all__ = ["load_whales"]
 
@@ -71,10 +71,10 @@ def load_whales(
     if sources not in ("both", "first", "second"):
         raise InputError(f"unknown source '{sources}'", "sources", "both, first or second")
     path = folder(root, "whales", _WHALES)
-    wanted = hertz(rate)
+    target = hertz(rate)
     packed = path / "whales4_mars_8k.npz"
     if not packed.exists():
-        found = read_sounds(path, wanted, _WHALES)
+        recordings = read_sounds(path, target, _WHALES)
     else:
         first = read_packed_sounds(packed, "", "species", _WHALES)
         if tuple(first.classes) != _SPECIES:
@@ -82,38 +82,38 @@ def load_whales(
         files = sorted((*path.glob("noaa_pmel/*.wav"), *path.glob("pamguard/*.wav")))
         y = [_species(file) for file in files]
         names = tuple(f"{f.parent.name}/{f.stem}" for f in files)
-        waves = tuple(resample(w, first.rate, wanted) if wanted != first.rate else w
+        waves = tuple(resample(w, first.rate, target) if target != first.rate else w
                       for w in first.waveforms)  # fmt: skip
         fold = ["train"] * len(waves)
         if files:
-            second = read_sound_files(files, np.array(y), _SPECIES, names, wanted, _WHALES)
+            second = read_sound_files(files, np.array(y), _SPECIES, names, target, _WHALES)
             waves += second.waveforms
             fold += ["test"] * len(files)
-        found = Recordings(
+        recordings = Recordings(
             waves,
-            wanted,
+            target,
             np.concatenate([first.y, np.array(y, dtype=np.int64)]),
             _SPECIES,
             (*(f"mars/{s}" for s in _SPECIES), *names),
             tuple(fold),
         )
         if sources != "both":
-            wanted_fold = "train" if sources == "first" else "test"
-            found = found.subset([k for k, f in enumerate(fold) if f == wanted_fold])
-            found = replace(found, fold=())
+            only = "train" if sources == "first" else "test"
+            recordings = recordings.subset([k for k, f in enumerate(fold) if f == only])
+            recordings = replace(recordings, fold=())
     notes = (
         "sources differ in playback speed (NOAA 10 times, MARS about 5 for blue and fin, not "
         "stated) and in bandwidth (PAMGuard's were recorded at 1, 2 and 4 kHz)",
     )
-    return cut(found, front=front, utterance=utterance, size=size, name="whales", notes=notes,
+    return cut(recordings, front=front, utterance=utterance, size=size, name="whales", notes=notes,
                source="Projet MARS; NOAA PMEL Acoustics Program; PAMGuard example sounds",
                license="MIT; public domain; GPL-3.0", **options)  # fmt: skip
 
 
 def _species(file: Path) -> int:
-    found = [k for k, name in enumerate(_SPECIES) if name in file.stem.lower()]
-    if len(found) != 1:
+    matches = [k for k, name in enumerate(_SPECIES) if name in file.stem.lower()]
+    if len(matches) != 1:
         raise StorageError(
             "its name does not tell the species", str(file), "Names: " + ", ".join(_SPECIES)
         )
-    return found[0]
+    return matches[0]

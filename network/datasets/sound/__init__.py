@@ -1,0 +1,1 @@
+"""Sets of sounds: recordings read, cut into utterances, made into samples."""
