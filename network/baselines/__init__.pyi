@@ -3,7 +3,7 @@ from .networks import SMALL as SMALL
 from .networks import arrange as arrange
 from .networks import build as build
 from .networks import count as count
-from .networks import count_model as count_model
 from .networks import sizes_for as sizes_for
-from .trained import Trained as Trained
+from .pytorch import count_model as count_model
+from .training import Trained as Trained
 from .training import train as train

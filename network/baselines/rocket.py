@@ -13,6 +13,11 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError
 from network.counting.count import Count
+from network.layers.plain import Dense, Layer
+from network.layers.standardise import Standardise
+from network.model.network import Network
+from network.model.optimisers import Adam
+from network.model.trainer import train
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -53,7 +58,7 @@ class MiniRocket:
             raise InputError(f"{features} features are fewer than {KERNELS} kernels", "MiniRocket")
         if classifier not in ("auto", "ridge", "softmax"):
             raise InputError(f"classifier {classifier!r}", "MiniRocket", "auto, ridge or softmax")
-        self._wanted, self.classifier, self.seed = features, classifier, int(seed)
+        self._number, self.classifier, self.seed = features, classifier, int(seed)
         self.features = 0
         self.count = Count()
         self._classes = 0
@@ -84,21 +89,21 @@ class MiniRocket:
         self._classes = int(labels.max()) + 1 if classes is None else int(classes)
         if len(np.unique(labels)) < 2 or labels.min() < 0 or labels.max() >= self._classes:
             raise InputError(f"labels are not of two or more of {self._classes} classes", "y")
-        wanted = self._wanted
-        if wanted is None:
-            wanted = min(9_996, max(KERNELS, _MEMORY // (4 * len(series))))
+        number = self._number
+        if number is None:
+            number = min(9_996, max(KERNELS, _MEMORY // (4 * len(series))))
         _, channels, steps = series.shape
         self._shape = (channels, steps)
-        self._transformer = _transformer(channels, wanted, self.seed)
+        self._transformer = _transformer(channels, number, self.seed)
         # sktime draws from NumPy's global generator; it is left as it was.
-        kept = np.random.get_state()  # noqa: NPY002
+        state = np.random.get_state()  # noqa: NPY002
         try:
             self._transformer.fit(series)
         finally:
-            np.random.set_state(kept)  # noqa: NPY002
-        found = self._transform(series)
-        self.features = found.shape[1]
-        self._train(found, labels)
+            np.random.set_state(state)  # noqa: NPY002
+        features = self._transform(series)
+        self.features = features.shape[1]
+        self._train(features, labels)
         transformation = _additions(self._transformer.parameters, channels, steps)
         dense = Count((self.features + 1) * self._classes, self.features * self._classes)
         self.count = dense + Count(0, transformation)
@@ -122,11 +127,11 @@ class MiniRocket:
         series = _series(x)
         if series.shape[1:] != self._shape:
             raise InputError(f"series of shape {series.shape[1:]} came for {self._shape}", "x")
-        parts = [
+        batches = [
             self._probabilities(self._transform(series[start : start + 2048]))
             for start in range(0, len(series), 2048)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(batches)
 
     def predict(self, x: Array) -> Array:
         """Classes, integers (samples,)."""
@@ -135,9 +140,9 @@ class MiniRocket:
     def _transform(self, series: Array) -> Array:
         return np.asarray(self._transformer.transform(series), np.float32)
 
-    def _train(self, found: Array, labels: Array) -> None:
+    def _train(self, features: Array, labels: Array) -> None:
         ridge = self.classifier == "ridge" or (
-            self.classifier == "auto" and len(found) <= _RIDGE_SAMPLES
+            self.classifier == "auto" and len(features) <= _RIDGE_SAMPLES
         )
         if ridge:
             try:
@@ -148,21 +153,15 @@ class MiniRocket:
                     "MiniRocket",
                     "Run pip install 'ddk-toolkit[sklearn]'",
                 ) from error
-            self._mean, self._deviation = found.mean(axis=0), found.std(axis=0) + 1e-6
+            self._mean, self._deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
             self._model = linear_model.RidgeClassifierCV(alphas=np.logspace(-3, 4, 15))
-            self._model.fit((found - self._mean) / self._deviation, labels)
+            self._model.fit((features - self._mean) / self._deviation, labels)
             return
-        from network.layers.plain import Dense, Layer
-        from network.layers.standardise import Standardise
-        from network.model.ddk_network import Network
-        from network.model.optimisers import Adam
-        from network.model.trainer import train
-
         layers: list[Layer] = [Standardise(), Dense(self._classes)]
-        self._model = Network(layers, (found.shape[1],), self._classes, seed=self.seed)
+        self._model = Network(layers, (features.shape[1],), self._classes, seed=self.seed)
         train(
             self._model,
-            found,
+            features,
             labels,
             epochs=20,
             batch_size=256,
@@ -171,28 +170,28 @@ class MiniRocket:
             seed=self.seed,
         )
 
-    def _probabilities(self, found: Array) -> Array:
+    def _probabilities(self, features: Array) -> Array:
         if not hasattr(self._model, "decision_function"):
-            return np.asarray(self._model.predict_proba(found))
-        distance = self._model.decision_function((found - self._mean) / self._deviation)
+            return np.asarray(self._model.predict_proba(features))
+        distance = self._model.decision_function((features - self._mean) / self._deviation)
         if distance.ndim == 1:
             distance = np.stack([-distance, distance], axis=1)
         # A class that no training sample has is never chosen.
-        logits = np.full((len(found), self._classes), -np.inf)
+        logits = np.full((len(features), self._classes), -np.inf)
         logits[:, self._model.classes_] = distance
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def _series(x: Array) -> Array:
-    found = np.asarray(x, np.float32)
-    if found.ndim < 2 or not found.size:
-        raise InputError(f"samples of shape {found.shape} are no series", "x")
-    found = found.reshape(len(found), -1, found.shape[-1])
-    missing = _SHORTEST - found.shape[-1]
+    series = np.asarray(x, np.float32)
+    if series.ndim < 2 or not series.size:
+        raise InputError(f"samples of shape {series.shape} are no series", "x")
+    series = series.reshape(len(series), -1, series.shape[-1])
+    missing = _SHORTEST - series.shape[-1]
     if missing > 0:
-        found = np.pad(found, ((0, 0), (0, 0), (0, missing)), mode="edge")
-    return np.ascontiguousarray(found)
+        series = np.pad(series, ((0, 0), (0, 0), (0, missing)), mode="edge")
+    return np.ascontiguousarray(series)
 
 
 def _transformer(channels: int, features: int, seed: int) -> Any:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from network.baselines.pytorch import nn, torch
+from network.baselines.pytorch import Product, nn, torch
 from network.counting.architectures import transformer
 
-__all__ = ["Attention", "BiLSTMRCNN", "Product", "Transformer"]
+__all__ = ["Attention", "BiLSTMRCNN", "Transformer"]
 
 
 class BiLSTMRCNN(nn.Module):
@@ -55,14 +55,6 @@ class BiLSTMRCNN(nn.Module):
         return self.classifier(self.drop(joined.amax(dim=1)))
 
 
-class Product(nn.Module):
-    """A product of two batches of matrices; a layer of its own so that it is counted."""
-
-    def forward(self, left: Any, right: Any) -> Any:
-        """left @ right."""
-        return left @ right
-
-
 class Attention(nn.Module):
     """Multi-head self-attention.
 
@@ -90,6 +82,7 @@ class Attention(nn.Module):
             layer(x).reshape(batch, words, self.heads, -1).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
         )
+        # products of unit variance in, products of unit variance out: hence the root of the length
         scores = self.scores(query, key.transpose(2, 3)) / (dimension / self.heads) ** 0.5
         mixed = self.mixture(torch.softmax(scores, dim=-1), value)
         return self.output(mixed.transpose(1, 2).reshape(batch, words, dimension))
@@ -111,7 +104,7 @@ class _Encoder(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Transformer encoder (Vaswani et al., NeurIPS 2017) with sines for the places of the words.
+    """Transformer encoder (Vaswani et al., NeurIPS 2017) with sines for the positions of the words.
 
     Parameters
     ----------
@@ -152,9 +145,9 @@ class Transformer(nn.Module):
         ]
         self.layers = nn.ModuleList(distinct * layers if shared else distinct)
         self.classifier = nn.Linear(words * dimension, classes)
-        place = torch.arange(words)[:, None]
+        position = torch.arange(words)[:, None]
         rate = 10000.0 ** (-2.0 * (torch.arange(dimension) // 2) / dimension)
-        angle = place * rate
+        angle = position * rate
         odd = torch.arange(dimension) % 2 == 1
         self.register_buffer("places", torch.where(odd, torch.cos(angle), torch.sin(angle)))
 

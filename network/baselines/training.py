@@ -1,24 +1,23 @@
-"""Training the networks of PyTorch on one thread, within a limit of time."""
+"""Training the networks of PyTorch on one thread, within a limit of time; what comes of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError
-from network import baselines
-from network.baselines.pytorch import nn, torch
-from network.baselines.trained import Scale, Threads, Trained, logits
+from ddkbase.records import label
+from network.baselines.networks import arrange, build, sizes_for
+from network.baselines.pytorch import count_model, nn, torch
+from network.counting.count import Count
+from network.model.trainer import EpochEvent, split_off
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from network.model.trainer import EpochEvent
-
-__all__ = ["train"]
+__all__ = ["Trained", "train"]
 
 _NAMES = {
     "loss": ("nat", "cross-entropy of the training batches"),
@@ -29,6 +28,172 @@ _NAMES = {
     "share": ("1", "share of the samples that the epoch saw"),
     "seconds": ("s", "time since the start of training"),
 }
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """(x - mean) / deviation, once for a training.
+
+    Parameters
+    ----------
+    mean : float or ndarray, default 0.0
+        What is taken off, a number, or an array over the last axis of a sample.
+    deviation : float or ndarray, default 1.0
+        What is divided by, likewise.
+    """
+
+    mean: Any = 0.0
+    deviation: Any = 1.0
+
+    @classmethod
+    def of(cls, name: str, x: np.ndarray) -> _Scale:
+        """From the training samples of a network.
+
+        Parameters
+        ----------
+        name : str
+            One of `baselines.NAMES`; for texts each dimension has its own numbers.
+        x : ndarray, shape `(samples, *sample)`
+            The samples.
+        """
+        axes = tuple(range(x.ndim - 1)) if name in ("lstm", "transformer") else None
+        mean = x.mean(axis=axes, dtype=np.float64)
+        # A dimension that never changes stays what it is: zero.
+        deviation = x.std(axis=axes, dtype=np.float64)
+        deviation = np.where(deviation > 1e-12, deviation, 1.0)
+        return cls(np.asarray(mean, np.float32), np.asarray(deviation, np.float32))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """x, shifted and scaled; a new array of float32."""
+        return np.asarray((x - self.mean) / self.deviation, np.float32)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `network.baselines.train` returns.
+
+    Attributes
+    ----------
+    name : str
+        Name of the network.
+    model : torch.nn.Module
+        The network as it is after the last step.
+    sizes : mapping
+        Sizes of its structure.
+    history : xarray.Dataset
+        Figures over ``epoch``: loss, accuracy, and validation_loss and validation_accuracy where
+        there was a validation set, rate, seconds. Loss and accuracy are means over the batches of
+        an epoch, while the network learns. Never a figure of a test set.
+    epochs : float
+        Whole epochs that were trained, and what was done of the next one (2.5: half of it).
+    stopped : {"epochs", "time limit"}
+        What ended the training.
+    seconds : float, s
+        Duration of the training.
+    count : Count
+        Parameters and MACs of one sample; a batch norm is folded into the layer before it.
+    classes : int
+        Number of classes.
+    scale : callable, optional
+        What is done to samples first.
+    """
+
+    name: str
+    model: Any
+    sizes: Mapping[str, Any]
+    history: xr.Dataset
+    epochs: float
+    stopped: str
+    seconds: float
+    count: Count
+    classes: int
+    scale: _Scale = field(default_factory=_Scale, repr=False)
+    threads: int = field(default=1, repr=False)
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        x : ndarray, shape `(batch, *sample)`
+            The samples, with the axes that the network takes.
+
+        Returns
+        -------
+        ndarray of float32, shape (batch, classes)
+            Probabilities of the classes.
+        """
+        with _Threads(self.threads):
+            shares = torch.softmax(
+                _logits(self.model, self.scale(np.asarray(x, np.float32))), dim=1
+            )
+        return np.asarray(shares.numpy())
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Classes, integers (batch,)."""
+        return np.asarray(self.predict_proba(x).argmax(axis=1))
+
+    def accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
+        """Share of samples whose class is found.
+
+        Parameters
+        ----------
+        x : ndarray, shape `(batch, *sample)`
+            The samples.
+        y : ndarray, shape (batch,)
+            Classes of the samples.
+        """
+        return float(np.mean(self.predict(x) == np.asarray(y)))
+
+
+class _Threads:
+    """PyTorch on so many threads within the block, and as before after it.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads of the operations.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def __enter__(self) -> None:
+        self.before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+
+    def __exit__(self, *error: object) -> None:
+        torch.set_num_threads(self.before)
+
+
+def _logits(model: Any, x: np.ndarray, batch: int = 256) -> Any:
+    """Outputs of a model that is not training.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A ``torch.nn.Module``.
+    x : ndarray, shape `(samples, *sample)`
+        The samples as float32.
+    batch : int, default 256
+        Samples that are computed at once.
+
+    Returns
+    -------
+    torch.Tensor, shape (samples, classes)
+        Logits of the samples.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            batches = [
+                model(torch.from_numpy(np.require(x[start : start + batch], None, ["C", "W"])))
+                for start in range(0, len(x), batch)
+            ]
+    finally:
+        model.train(training)
+    return torch.cat(batches)
 
 
 def train(
@@ -110,10 +275,8 @@ def train(
     if isinstance(validation, tuple):
         held = _checked(name, *validation, "validation", word_axis)
     elif validation is not None:
-        from network.model.trainer import split_off
-
-        kept, out = split_off(y, float(validation), rng)
-        held, x, y = (x[out], y[out]), x[kept], y[kept]
+        trained_on, out = split_off(y, float(validation), rng)
+        held, x, y = (x[out], y[out]), x[trained_on], y[trained_on]
     if epochs < 1 or batch_size < 1 or (time_limit is not None and not time_limit > 0):
         raise InputError(
             f"{epochs} epochs, batch size {batch_size}, time limit {time_limit} s", name
@@ -123,16 +286,16 @@ def train(
     number = int(y.max()) + 1 if classes is None else int(classes)
     if y.min() < 0 or y.max() >= number or (held is not None and held[1].max() >= number):
         raise InputError(f"labels are not all within 0..{number - 1}", "y")
-    scale = Scale.of(name, x) if standardise else Scale()
+    scale = _Scale.of(name, x) if standardise else _Scale()
     x = scale(x)
     held = None if held is None else (scale(held[0]), held[1])
-    all_sizes = {**baselines.sizes_for(name, x.shape[1:], number), **sizes}
-    with Threads(threads), torch.random.fork_rng(devices=[]):
-        model = baselines.build(name, seed=seed, **all_sizes)
+    all_sizes = {**sizes_for(name, x.shape[1:], number), **sizes}
+    with _Threads(threads), torch.random.fork_rng(devices=[]):
+        model = build(name, seed=seed, **all_sizes)
         torch.manual_seed(seed)
         run = _Run(model, x, y, held, rng, batch_size, rate, weight_decay, schedule == "cosine")
         done, stopped = _go(run, name, epochs, time_limit, progress)
-        count = baselines.count_model(model, x.shape[1:])
+        count = count_model(model, x.shape[1:])
     return Trained(
         name=name,
         model=model,
@@ -156,8 +319,6 @@ def _go(
     progress: Callable[[EpochEvent], Any] | None,
 ) -> tuple[float, str]:
     # How many epochs were trained, and why no more.
-    from network.model.trainer import EpochEvent
-
     for epoch in range(1, epochs + 1):
         try:
             row = run.epoch(epoch, epochs, limit)
@@ -225,34 +386,30 @@ class _Run:
             indices = torch.from_numpy(batch)
             target = self.y[indices]
             self.optimiser.zero_grad(set_to_none=True)
-            found = self.model(self.x[indices])
-            loss = nn.functional.cross_entropy(found, target)
+            scores = self.model(self.x[indices])
+            loss = nn.functional.cross_entropy(scores, target)
             loss.backward()
             self.optimiser.step()
             seen += len(batch)
             loss_sum += float(loss.detach()) * len(batch)
-            hits += int((found.detach().argmax(dim=1) == target).sum())
+            hits += int((scores.detach().argmax(dim=1) == target).sum())
         if not seen:
             return None
         row = {"loss": loss_sum / seen, "accuracy": hits / seen}
         if self.held is not None:
-            found = logits(self.model, self.held[0])
+            scores = _logits(self.model, self.held[0])
             target = torch.from_numpy(self.held[1])
-            row["validation_loss"] = float(nn.functional.cross_entropy(found, target))
-            row["validation_accuracy"] = float((found.argmax(dim=1) == target).double().mean())
+            row["validation_loss"] = float(nn.functional.cross_entropy(scores, target))
+            row["validation_accuracy"] = float((scores.argmax(dim=1) == target).double().mean())
         row |= {"rate": float(rate), "share": seen / len(self.x), "seconds": self.seconds}
         self.rows.append(row)
         return row
 
     def history(self) -> xr.Dataset:
         """What was gathered so far."""
-        import xarray as xr
-
-        from ddkbase.records import label
-
         variables = {
-            name: label([row[name] for row in self.rows], "epoch", *words)
-            for name, words in _NAMES.items()
+            name: label([row[name] for row in self.rows], "epoch", *unit_and_name)
+            for name, unit_and_name in _NAMES.items()
             if self.rows and name in self.rows[0]
         }
         numbers = label(np.arange(1, len(self.rows) + 1), "epoch", "1", "epoch")
@@ -262,13 +419,13 @@ class _Run:
 def _checked(
     name: str, x: np.ndarray, y: np.ndarray, where: str, word_axis: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = baselines.arrange(name, np.asarray(x), word_axis=word_axis)
+    samples = arrange(name, np.asarray(x), word_axis=word_axis)
     labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != len(found) or not len(labels):
-        raise InputError(f"{found.shape} samples and {labels.shape} labels do not fit", where)
+    if labels.ndim != 1 or len(labels) != len(samples) or not len(labels):
+        raise InputError(f"{samples.shape} samples and {labels.shape} labels do not fit", where)
     if labels.dtype.kind not in "iu":
         raise InputError(f"labels are {labels.dtype}, not whole numbers", where)
-    found = np.require(found, np.float32, ["C", "W"])  # as PyTorch shares the memory
-    if not np.isfinite(found).all():
+    samples = np.require(samples, np.float32, ["C", "W"])  # as PyTorch shares the memory
+    if not np.isfinite(samples).all():
         raise InputError("a sample holds a number that is not finite", where)
-    return found, labels.astype(np.int64)
+    return samples, labels.astype(np.int64)
