@@ -12,6 +12,7 @@ from .evaluation import evaluate_on_devices as evaluate_on_devices
 from .evaluation import pulse_settings as pulse_settings
 from .experiment import run as run
 from .experiment import run_in_mode as run_in_mode
+from .feature_maps import by_device as by_device
 from .feature_maps import make_maps as make_maps
 from .feature_maps import write_maps as write_maps
 from .folds import Fold as Fold

@@ -1,13 +1,13 @@
-"""From waveforms and other data to features: by the equation, by a table, by finite elements.
+"""From waveforms and other data to features: by the equation or by a table.
 
 >>> from network import features
 >>> x = features.inputs(waveform)                   # 8 utterances, pooled 1 x 60, each from 0 to 1
 >>> features.feature_map(waveform)                  # the equation
 >>> features.by_table(x, table, amplitude=("-1.6 V", "-2.2 V"))
->>> features.by_device(x, amplitude=("-1.6 V", "-2.2 V"))    # minutes: real pulses on a cell
 >>> features.mfcc(waveform, 8000)                   # what it is compared with; needs librosa
 
-A map is a dataset on (utterance, pulse), drawn by `network.plots.features`.
+A map is a dataset on (utterance, pulse), drawn by `network.plots.features`. By finite elements,
+with real pulses on a cell, `ddk.studies.feature_maps.by_device` makes it in minutes.
 """
 
 from ddkbase import lazy

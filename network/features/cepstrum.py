@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -58,11 +59,9 @@ def mfcc(
     if window is None:
         window = 1 << max(4, round(np.log2(0.064 * rate)))
     window = min(window, wave.shape[-1])
-    import warnings
-
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Empty filters detected")
-        found = library.feature.mfcc(
+        cepstrum = library.feature.mfcc(
             y=wave,
             sr=rate,
             n_mfcc=coefficients,
@@ -71,7 +70,7 @@ def mfcc(
             n_mels=bands,
             center=False,
         )
-    return np.asarray(found, dtype=np.float32)
+    return np.asarray(cepstrum, dtype=np.float32)
 
 
 def _librosa() -> Any:

@@ -54,15 +54,15 @@ def decompose(
     names = tuple(dims) if dims is not None else ()
     if names and len(names) != values.ndim - 1:
         raise InputError(f"names {names} for samples of shape {values.shape[1:]}", "dims")
-    wanted = [axis] if isinstance(axis, int | str) else list(axis)
-    chosen = [_number(one, values.ndim, names) for one in wanted]
-    if not chosen or len(set(chosen)) < len(chosen):
+    axes = [axis] if isinstance(axis, int | str) else list(axis)
+    selected = [_number(name, values.ndim, names) for name in axes]
+    if not selected or len(set(selected)) < len(selected):
         raise InputError("an axis is named twice, or none at all", "axis")
-    rest = [k for k in range(1, values.ndim) if k not in chosen]
-    moved = values.transpose(0, *rest, *chosen)
-    length = int(np.prod([values.shape[k] for k in chosen]))
-    kept = [values.shape[k] for k in rest]
-    lead = (int(np.prod(kept)),) if flatten else tuple(kept)
+    rest = [k for k in range(1, values.ndim) if k not in selected]
+    moved = values.transpose(0, *rest, *selected)
+    length = int(np.prod([values.shape[k] for k in selected]))
+    sizes = [values.shape[k] for k in rest]
+    lead = (int(np.prod(sizes)),) if flatten else tuple(sizes)
     return moved.reshape(values.shape[0], *lead, length)
 
 
@@ -83,9 +83,9 @@ def compose(
     """
     values = np.asarray(vectors)
     ndim = 1 + len(sample_shape)
-    chosen = [_number(a, ndim, ()) for a in ([axis] if isinstance(axis, int) else axis)]
-    rest = [k for k in range(1, ndim) if k not in chosen]
-    order = [0, *rest, *chosen]
+    selected = [_number(a, ndim, ()) for a in ([axis] if isinstance(axis, int) else axis)]
+    rest = [k for k in range(1, ndim) if k not in selected]
+    order = [0, *rest, *selected]
     shape = (values.shape[0], *sample_shape)
     moved = tuple(shape[k] for k in order)
     if values.size != int(np.prod(moved)):

@@ -95,13 +95,14 @@ def labelled(
     x: np.ndarray, more: dict[str, tuple[Any, str, str]], attrs: dict[str, Any]
 ) -> xr.Dataset:
     """A map as a dataset: the input, and further values on (utterance, pulse) or (utterance)."""
+    # start-up: inputs alone need no xarray
     import xarray as xr
 
     dims = ("utterance", "pulse")
     data = {"input": label(x, dims, "1", "input, 0 to 1")}
-    for name, (values, unit, words) in more.items():
+    for name, (values, unit, long_name) in more.items():
         values = np.asarray(values)
-        data[name] = label(values, dims[: values.ndim], unit, words)
+        data[name] = label(values, dims[: values.ndim], unit, long_name)
     coords = {
         "utterance": label(np.arange(1, len(x) + 1), "utterance", "1", "utterance"),
         "pulse": label(np.arange(1, x.shape[1] + 1), "pulse", "1", "pulse"),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ddkbase.errors import InputError
+from ddkbase.units import to_si
 
 __all__ = ["log_bands", "mel_filters"]
 
@@ -77,7 +78,7 @@ def log_bands(
     window : str or int, default "64 ms"
         Length of a window; shortened to the waveform if that is shorter.
     floor : float, default 1e-6
-        Share of the largest energy of a waveform below which nothing is told apart (-60 dB).
+        Share of the largest energy of a waveform below which nothing is resolved (-60 dB).
     average : bool, default True
         Whether the mean over the windows is taken (of the logarithms); otherwise time is the last
         axis.
@@ -92,8 +93,6 @@ def log_bands(
     InputError
         An empty waveform, or numbers out of range.
     """
-    from ddkbase.units import to_si
-
     wave = np.asarray(waveform, dtype=np.float32)
     if not wave.ndim or not wave.shape[-1] or not rate > 0:
         raise InputError(f"a waveform of shape {wave.shape} at {rate} Hz", "waveform, rate")
@@ -106,10 +105,11 @@ def log_bands(
     count = (flat.shape[1] - length) // step + 1
     out = np.empty((len(flat), bands, count), dtype=np.float32)
     for k in range(count):  # one window at a time: the spectra of all would not fit
-        part = flat[:, k * step : k * step + length]
-        spectrum = np.fft.rfft((part - part.mean(axis=1, keepdims=True)) * shape, axis=1)
+        frame = flat[:, k * step : k * step + length]
+        spectrum = np.fft.rfft((frame - frame.mean(axis=1, keepdims=True)) * shape, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         out[..., k] = power.astype(np.float32, copy=False) @ filters.T
+    # the floor keeps silence from deciding the range of a vector that is stretched to 0 to 1
     smallest = floor * out.max(axis=(1, 2), keepdims=True)
     np.log(np.maximum(out, np.maximum(smallest, np.finfo(np.float32).tiny)), out=out)
     result = out.mean(axis=-1) if average else out

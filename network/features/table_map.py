@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from compact.kinetics.equations import march
 from ddkbase.errors import InputError
+from ddkbase.records import label
 from ddkbase.units import exact_text
 from network.features.equation_map import labelled
 from network.features.voltage import AMPLITUDES, voltages
@@ -76,8 +77,8 @@ def by_table(
     method = integrator or str(table.dataset.attrs["integrator"])
     rows = []
     for row in heights:
-        one = table.sample(rng, kind) if rng is not None else table
-        grid, values = _curves(one, (float(heights.min()), float(heights.max())), width,
+        cell = table.sample(rng, kind) if rng is not None else table
+        grid, values = _curves(cell, (float(heights.min()), float(heights.max())), width,
                                initial_resistance)  # fmt: skip
         rows.append(np.stack([np.interp(row, grid, curve) for curve in values]))
     alpha, beta, low, high = np.stack(rows, axis=1)  # (utterances, pulses) each
@@ -110,10 +111,10 @@ def _curves(
     names = ("alpha", "beta", "conductance_min", "conductance_max")
     values = np.empty((len(names), len(grid)))
     for k, height in enumerate(grid):
-        told = {"width": width, "initial_resistance": initial_resistance}
+        setting = {"width": width, "initial_resistance": initial_resistance}
         if "amplitude" in table.varied or k == 0:
-            found = table.lookup(amplitude=exact_text(float(height), "V"), **told)
-        values[:, k] = [getattr(found, name) for name in names]
+            entry = table.lookup(amplitude=exact_text(float(height), "V"), **setting)
+        values[:, k] = [getattr(entry, name) for name in names]
     if not np.isfinite(values).all() or (values[3] <= values[2]).any():
         raise InputError("the table has no window of conductance at these settings", "table")
     return grid, values
@@ -129,6 +130,7 @@ def _walk(
     sign: int,
 ) -> np.ndarray:
     """Conductances after each pulse, (utterances, pulses)."""
+    # Every pulse has a window of its own: what is handed on is the conductance, not the state.
     now = start.copy()
     out = np.empty_like(alpha)
     for k in range(alpha.shape[1]):
@@ -174,26 +176,27 @@ def fitted(
     InputError
         An unknown drive or window.
     """
+    # start-up: a map by a table needs no fits
     from compact.table.table import AlphaBetaTable
 
     if drive not in ("voltage", "input"):
         raise InputError(f"unknown drive '{drive}'", "drive", "voltage or input")
     height = np.abs(ds["voltage"].values)
     x = height / height.max() if drive == "voltage" else ds["input"].values
-    way = "down" if float(ds["voltage"].values.flat[0]) < 0 else "up"
+    direction = "down" if float(ds["voltage"].values.flat[0]) < 0 else "up"
     trains = ds[["conductance", "initial_conductance"]].rename(utterance="train")
-    table = AlphaBetaTable.fit(trains, direction=way, window=window, integrator=integrator, x=x)
-    found = table.dataset.isel(amplitude=0, width=0, initial_resistance=0, device=0)
-    number = found["cycle"].values.astype(int)
+    table = AlphaBetaTable.fit(
+        trains, direction=direction, window=window, integrator=integrator, x=x
+    )
+    fit = table.dataset.isel(amplitude=0, width=0, initial_resistance=0, device=0)
+    number = fit["cycle"].values.astype(int)
     count, pulses = ds["conductance"].shape
     curve = np.full((count, pulses), np.nan)
-    curve[number] = found["fitted"].values[:, 1 : pulses + 1]
+    curve[number] = fit["fitted"].values[:, 1 : pulses + 1]
     names = {"alpha": "alpha", "beta": "beta", "residual": "R, sum of squared residuals"}
-    from ddkbase.records import label
-
     added = {"fitted": label(curve, ("utterance", "pulse"), "S", "conductance by Eq. (4)")}
-    for name, words in names.items():
+    for name, long_name in names.items():
         values = np.full(count, np.nan)
-        values[number] = found[name].values
-        added[name] = label(values, "utterance", "1", words)
+        values[number] = fit[name].values
+        added[name] = label(values, "utterance", "1", long_name)
     return ds.assign(added).assign_attrs(fit_drive=drive, fit_window=window)

@@ -32,11 +32,11 @@ def utterances(
     Raises
     ------
     InputError
-        Both or none told, or the waveform is too short.
+        Both or none given, or the waveform is too short.
     """
     wave = np.asarray(waveform)
     if (count is None) == (length is None):
-        raise InputError("tell the number of utterances or their length", "count, length")
+        raise InputError("give the number of utterances or their length", "count, length")
     size = wave.shape[-1] if wave.ndim else 0
     if count is not None:
         if not 1 <= count <= size:
@@ -66,8 +66,8 @@ def pool(x: ArrayLike, size: int) -> np.ndarray:
     InputError
         Fewer samples than ``size``.
     """
-    parts = utterances(_floats(x), length=size)
-    return parts.mean(axis=-1)
+    groups = utterances(_floats(x), length=size)
+    return groups.mean(axis=-1)
 
 
 def pool_to(x: ArrayLike, length: int) -> np.ndarray:
@@ -90,7 +90,7 @@ def pool_to(x: ArrayLike, length: int) -> np.ndarray:
     Raises
     ------
     InputError
-        Fewer samples than wanted.
+        Fewer samples than ``length``.
     """
     values = _floats(x)
     size = values.shape[-1] if values.ndim else 0

@@ -28,9 +28,9 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
     Parameters
     ----------
     maps : mapping of str to xarray.Dataset
-        Words for the way, and its dataset on (utterance, pulse) with ``input`` and ``feature`` or
-        ``conductance`` [S]: from `network.features.feature_map`, `by_table`, `by_device`. All of
-        the same input.
+        What made it, and its dataset on (utterance, pulse) with ``input`` and ``feature`` or
+        ``conductance`` [S]: from `network.features.feature_map` or `by_table`, or by real pulses from
+        `ddk.studies.feature_maps.by_device`. All of the same input.
     title : str, default ""
         Title above all panels.
 
@@ -54,7 +54,7 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
     figure = new_figure(9.6, 0.5 + 2.3 * rows)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     count, pulses = first["input"].shape
-    for ax, (name, values, words) in zip(axes.flat, panels, strict=False):
+    for ax, (name, values, quantity) in zip(axes.flat, panels, strict=False):
         wide = values.min() > 0 and values.max() > _DECADE * values.min()
         image = ax.imshow(
             values,
@@ -65,7 +65,7 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
             extent=(0.5, pulses + 0.5, count + 0.5, 0.5),
         )
         ax.set_title(name, fontsize=10, loc="left")
-        figure.colorbar(image, ax=ax, pad=0.02).set_label(words, fontsize=8)
+        figure.colorbar(image, ax=ax, pad=0.02).set_label(quantity, fontsize=8)
         ax.tick_params(labelsize=8)
         if count <= 12:
             ax.set_yticks(range(1, count + 1))
@@ -86,7 +86,7 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     Parameters
     ----------
     ds : xarray.Dataset
-        From `network.features.by_device`, with ``fitted``.
+        From `ddk.studies.feature_maps.by_device`, with ``fitted``.
 
     Raises
     ------
@@ -105,18 +105,16 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
         if k >= count:
             ax.set_visible(False)
             continue
-        one = ds.isel(utterance=k)
-        ax.plot(pulse, _MICRO * one["conductance"], "o", ms=2.6, color=BLUE, label="simulated")
-        alpha = float(one["alpha"])
+        train = ds.isel(utterance=k)
+        ax.plot(pulse, _MICRO * train["conductance"], "o", ms=2.6, color=BLUE, label="simulated")
+        alpha = float(train["alpha"])
         if np.isfinite(alpha):
-            ax.plot(pulse, _MICRO * one["fitted"], color=ORANGE, lw=1.8, label="Eq. (4)")
-            text = (
-                f"α = {alpha:.3g}\nβ = {float(one['beta']):.3g}\nR = {float(one['residual']):.2g}"
-            )
+            ax.plot(pulse, _MICRO * train["fitted"], color=ORANGE, lw=1.8, label="Eq. (4)")
+            text = f"α = {alpha:.3g}\nβ = {float(train['beta']):.3g}\nR = {float(train['residual']):.2g}"
         else:
             text = "not fitted"
-        _corner(ax, text, float(one["conductance"][-1]), ds)
-        ax.set_title(f"Utterance {int(one['utterance'])}", fontsize=9, loc="left")
+        _corner(ax, text, float(train["conductance"][-1]), ds)
+        ax.set_title(f"Utterance {int(train['utterance'])}", fontsize=9, loc="left")
         ax.tick_params(labelsize=8)
     for ax in axes[-1]:
         ax.set_xlabel("Pulse")
@@ -158,11 +156,11 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
     step = np.arange(1, maps.sizes["step"] + 1)
     for line, sample in enumerate(first):
         for row, ax in enumerate(axes[line]):
-            one = {"sample": sample, "row": row}
-            simulated = _MICRO * conductance.isel(one)
+            index = {"sample": sample, "row": row}
+            simulated = _MICRO * conductance.isel(index)
             (dots,) = ax.semilogy(step, simulated, "o", ms=2, color=BLUE)
-            (curve,) = ax.semilogy(step, _MICRO * maps["fitted"].isel(one), color=ORANGE, lw=1.6)
-            residual = float(maps["residual"].isel(one))
+            (curve,) = ax.semilogy(step, _MICRO * maps["fitted"].isel(index), color=ORANGE, lw=1.6)
+            residual = float(maps["residual"].isel(index))
             text = f"R = {residual:.2g}" if np.isfinite(residual) else "not fitted"
             ax.text(0.95, 0.93, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
             ax.tick_params(labelsize=8)
@@ -185,8 +183,8 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
 def _corner(ax: Axes, text: str, end: float, ds: xr.Dataset) -> None:
     """Write into the corner that a falling curve leaves free: above its end, or below its start."""
     middle = 0.5 * (float(ds["conductance"].min()) + float(ds["conductance"].max()))
-    place = (0.96, 0.95, "right", "top") if end < middle else (0.05, 0.07, "left", "bottom")
-    ax.text(*place[:2], text, transform=ax.transAxes, ha=place[2], va=place[3], fontsize=8)
+    corner = (0.96, 0.95, "right", "top") if end < middle else (0.05, 0.07, "left", "bottom")
+    ax.text(*corner[:2], text, transform=ax.transAxes, ha=corner[2], va=corner[3], fontsize=8)
 
 
 def _values(ds: xr.Dataset) -> tuple[np.ndarray, str]:

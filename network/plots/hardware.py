@@ -44,14 +44,14 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
     """
     if not costs:
         raise InputError("there is nothing to draw", "cost_figure")
-    parts = list(dict.fromkeys(p for c in costs.values() for p in c.parts))
+    names = list(dict.fromkeys(p for c in costs.values() for p in c.parts))
     looks = [*zip(AREAS, _HATCHES, strict=True), *_MORE]
     figure = new_figure(9.0, 1.2 + 0.5 * len(costs))
     axes = figure.subplots()
-    for k, (_, found) in enumerate(costs.items()):
+    for k, (_, cost) in enumerate(costs.items()):
         left = 0.0
-        for (colour, hatch), part in zip(looks, parts, strict=False):
-            share = 100 * found.parts.get(part, 0.0) / found.energy
+        for (colour, hatch), name in zip(looks, names, strict=False):
+            share = 100 * cost.parts.get(name, 0.0) / cost.energy
             axes.barh(
                 k,
                 share,
@@ -60,10 +60,10 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
                 hatch=hatch,
                 edgecolor="black",
                 linewidth=0.5,
-                label=part if k == 0 else None,
+                label=name if k == 0 else None,
             )
             left += share
-        axes.text(101, k, format_si(found.energy, "J", 3), va="center", fontsize=9)
+        axes.text(101, k, format_si(cost.energy, "J", 3), va="center", fontsize=9)
     axes.set_yticks(range(len(costs)), list(costs))
     axes.invert_yaxis()
     axes.set_xlim(0, 112)
@@ -74,7 +74,7 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
 
 
 def bars_figure(
-    found: Mapping[str, Mapping[int, float]], article: Mapping[str, float] | None = None
+    accuracies: Mapping[str, Mapping[int, float]], article: Mapping[str, float] | None = None
 ) -> Figure:
     """Draw accuracies by case as bars with every seed as a dot.
 
@@ -85,9 +85,9 @@ def bars_figure(
     article : mapping of str to float or None, optional
         Values to compare with by case, in per cent.
     """
-    figure = new_figure(max(6.0, 1.05 * len(found)), 4.2)
+    figure = new_figure(max(6.0, 1.05 * len(accuracies)), 4.2)
     axes = figure.subplots()
-    for k, (name, by_seed) in enumerate(found.items()):
+    for k, (name, by_seed) in enumerate(accuracies.items()):
         values = 100 * np.array(list(by_seed.values()))
         anew = name.endswith("+statistics")
         axes.bar(
@@ -103,8 +103,8 @@ def bars_figure(
         axes.text(k, values.max() + 1.2, f"{values.mean():.1f}", ha="center", fontsize=9)
         if article and name in article:
             axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=AREAS[5], linewidth=2)
-    names = [n.replace("+statistics", "\n+ statistics") for n in found]
-    axes.set_xticks(range(len(found)), names, rotation=30, ha="right", fontsize=8)
+    names = [n.replace("+statistics", "\n+ statistics") for n in accuracies]
+    axes.set_xticks(range(len(accuracies)), names, rotation=30, ha="right", fontsize=8)
     axes.set_ylabel("Accuracy on the test part (%)")
     axes.set_ylim(0, 106)
     if article:
@@ -163,13 +163,13 @@ def study_figure(ds: xr.Dataset) -> Figure:
     factor, shown = {"m": (1e9, "nm"), "s": (1e9, "ns")}.get(unit, (1.0, unit))
     x = factor * ds["value"].values
     label = f"{ds['value'].attrs['long_name']}" + (f" ({shown})" if shown != "1" else "")
-    told = (
+    panel_curves = (
         (panels[0], (("software", "in software"), ("chip", "on the chip, tuned")), 100.0),
         (panels[1], (("yielded", "cells"),), 100.0),
         (panels[2], (("energy", "pulses"),), 1e9),
     )
-    for axes, names, times in told:
-        for k, (name, words) in enumerate(names):
+    for axes, names, times in panel_curves:
+        for k, (name, legend) in enumerate(names):
             values = times * ds[name].values
             axes.plot(
                 x,
@@ -177,7 +177,7 @@ def study_figure(ds: xr.Dataset) -> Figure:
                 marker=_MARKERS[k],
                 color=AREAS[5 * k],
                 linestyle=("-", "--")[k],
-                label=words,
+                label=legend,
             )
         axes.set_xlabel(label)
         _open(axes)

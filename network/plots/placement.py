@@ -94,9 +94,9 @@ def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
     steps = [s for s in placement.schedule if s["tiles"]]
     end = max((float(s["end_s"]) for s in placement.schedule), default=0.0)
     unit, factor = ("ns", 1e9) if end < 1e-6 else ("us", 1e6) if end < 1e-3 else ("ms", 1e3)
-    for k, told in enumerate(steps):
-        index = layers.index(told["layer"])
-        start, stop = factor * float(told["start_s"]), factor * float(told["end_s"])
+    for k, step in enumerate(steps):
+        index = layers.index(step["layer"])
+        start, stop = factor * float(step["start_s"]), factor * float(step["end_s"])
         axes.barh(
             k,
             stop - start,
@@ -106,14 +106,14 @@ def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
             linewidth=0.6,
             hatch=_HATCHES[index % 8],
         )
-        uses = int(told["uses"])
-        words = f" {stop - start:.3g} {unit}, {uses} {'reads' if uses > 1 else 'read'}"
+        uses = int(step["uses"])
+        label = f" {stop - start:.3g} {unit}, {uses} {'reads' if uses > 1 else 'read'}"
         # beside the bar where there is room, on it where it is long
         right, left = stop < 0.75 * factor * end, start > 0.25 * factor * end
-        place = stop if right else start if left else (start + stop) / 2
+        x = stop if right else start if left else (start + stop) / 2
         side = "left" if right else "right" if left else "center"
         colour = "black" if right or left else "white"
-        axes.text(place, k, words + " ", va="center", ha=side, fontsize=8, color=colour)
+        axes.text(x, k, label + " ", va="center", ha=side, fontsize=8, color=colour)
     axes.set_yticks(range(len(steps)), [str(s["layer"]) for s in steps], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, factor * end * 1.02)

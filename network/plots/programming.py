@@ -106,8 +106,8 @@ def _errors(ax: Axes, programming: Programming) -> None:
 
 def _effort(ax: Axes, values: np.ndarray, done: np.ndarray, name: str, log: bool) -> None:
     """Distribution over all cells, failed ones included."""
-    for k, (part, label) in enumerate(((np.ones_like(done), "all cells"), (done, "written"))):
-        own = np.sort(values[part].ravel())
+    for k, (selected, label) in enumerate(((np.ones_like(done), "all cells"), (done, "written"))):
+        own = np.sort(values[selected].ravel())
         if not own.size or (k == 1 and done.all()):
             continue
         share = np.arange(1, own.size + 1) / own.size
@@ -123,8 +123,8 @@ def _effort(ax: Axes, values: np.ndarray, done: np.ndarray, name: str, log: bool
     ax.legend(frameon=False, fontsize=8.5, loc="lower right")
 
 
-def _product(ax: Axes, wanted: Any, found: Any) -> None:
-    x, y = np.ravel(wanted), np.ravel(found)
+def _product(ax: Axes, ideal: Any, measured: Any) -> None:
+    x, y = np.ravel(ideal), np.ravel(measured)
     ax.plot(x, y, ".", ms=2, color=_COLOURS[2], linestyle="none", rasterized=True)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
     ax.plot(ends, ends, color="0.3", linewidth=0.8)

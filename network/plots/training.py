@@ -40,10 +40,13 @@ def curves_figure(histories: History | Mapping[str, History]) -> Figure:
     for index, (name, history) in enumerate(named.items()):
         colour = SERIES[index % len(SERIES)]
         for axes, key, factor in ((left, "loss", 1.0), (right, "accuracy", 100.0)):
-            for which, words, dash in (("", "training", "-"), ("validation_", "validation", "--")):
+            for which, description, dash in (
+                ("", "training", "-"),
+                ("validation_", "validation", "--"),
+            ):
                 if f"{which}{key}" not in history.dataset:
                     continue
-                text = f"{name}, {words}" if name else words
+                text = f"{name}, {description}" if name else description
                 shade = colour if name or not which else SERIES[1]
                 values = factor * history.dataset[f"{which}{key}"]
                 _line(axes, history, values.values, text, shade, dash)
@@ -79,9 +82,9 @@ def trajectories_figure(history: History) -> Figure:
     ]
     with np.errstate(divide="ignore"):
         courses.append(courses[0] / courses[1] ** 2)
-    words = ("α per sample", "β per sample", "r = α / β² at a largest input of 1")
+    names = ("α per sample", "β per sample", "r = α / β² at a largest input of 1")
     panels = figure.subplots(1, 3)
-    for axes, values, text in zip(panels, courses, words, strict=True):
+    for axes, values, text in zip(panels, courses, names, strict=True):
         _draw_pairs(axes, epochs, values)
         _style(axes, text)
     stable = panels[2]
