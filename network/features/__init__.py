@@ -7,7 +7,7 @@
 >>> features.mfcc(waveform, 8000)                   # what it is compared with; needs librosa
 
 A map is a dataset on (utterance, pulse), drawn by `network.plots.features`. By finite elements,
-with real pulses on a cell, `ddk.studies.feature_maps.by_device` makes it in minutes.
+with real pulses on a cell, `ddk.studies.by_device` makes it in minutes.
 """
 
 from ddkbase import lazy

@@ -29,8 +29,8 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
     ----------
     maps : mapping of str to xarray.Dataset
         What made it, and its dataset on (utterance, pulse) with ``input`` and ``feature`` or
-        ``conductance`` [S]: from `network.features.feature_map` or `by_table`, or by real pulses from
-        `ddk.studies.feature_maps.by_device`. All of the same input.
+        ``conductance`` [S]: from `network.features.feature_map` or `by_table`, or from
+        `ddk.studies.by_device`, by real pulses. All of the same input.
     title : str, default ""
         Title above all panels.
 
@@ -86,7 +86,7 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     Parameters
     ----------
     ds : xarray.Dataset
-        From `ddk.studies.feature_maps.by_device`, with ``fitted``.
+        From `ddk.studies.by_device`, with ``fitted``.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
         alpha = float(train["alpha"])
         if np.isfinite(alpha):
             ax.plot(pulse, _MICRO * train["fitted"], color=ORANGE, lw=1.8, label="Eq. (4)")
-            text = f"α = {alpha:.3g}\nβ = {float(train['beta']):.3g}\nR = {float(train['residual']):.2g}"
+            beta, residual = float(train["beta"]), float(train["residual"])
+            text = f"α = {alpha:.3g}\nβ = {beta:.3g}\nR = {residual:.2g}"
         else:
             text = "not fitted"
         _corner(ax, text, float(train["conductance"][-1]), ds)
