@@ -125,7 +125,7 @@ def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
 
     Parameters
     ----------
-    told : mapping
+    given : mapping
         What the user said of conductance, resistance, current, voltage (a column or volts), pulse,
         train, direction (a column): a key for `find_column`, a list of keys, or None.
     wide : bool or None
@@ -134,7 +134,7 @@ def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
     Raises
     ------
     InputError
-        It cannot be told which columns hold the values.
+        It is not clear which columns hold the values.
     """
     roles, taken = _as_given(table, given)
     unused: list[Column] = []
@@ -180,14 +180,14 @@ def _as_given(table: Table, given: Mapping[str, Any]) -> tuple[Roles, set[int]]:
         ]
         for column in matches:
             if column.number in taken:
-                raise InputError(f"{column.title} is told to be two things", table.path)
+                raise InputError(f"{column.title} is named for two things", table.path)
             taken.add(column.number)
         return matches
 
     kinds = [kind for kind in VALUES if given.get(kind) is not None]
     if len(kinds) > 1:
         raise InputError(
-            f"both {kinds[0]} and {kinds[1]} are told", table.path, "Give only one of them"
+            f"both {kinds[0]} and {kinds[1]} are named", table.path, "Give only one of them"
         )
     for kind in kinds:
         roles.kind, roles.values = kind, columns(kind)
@@ -199,7 +199,7 @@ def _as_given(table: Table, given: Mapping[str, Any]) -> tuple[Roles, set[int]]:
     for name in ("pulse", "direction"):
         matches = columns(name)
         if len(matches) > 1:
-            raise InputError("is told to be several columns", f"{table.path}, {name}")
+            raise InputError("is named as several columns", f"{table.path}, {name}")
         setattr(roles, name, matches[0] if matches else None)
     roles.train = columns("train")
     return roles, taken

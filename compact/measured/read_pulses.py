@@ -97,7 +97,7 @@ def read_pulses(
     Parameters
     ----------
     path : str or Path
-        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF, told by the content.
+        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF; the content decides.
     conductance, resistance, current : str, int, sequence of str or int, or None, optional
         The column that holds the values, a heading or a number from 1; several columns are as many
         trains.
@@ -120,7 +120,7 @@ def read_pulses(
     variable : str or None, optional
         Variable of MAT, NPZ or NetCDF.
     delimiter, decimal : str or None, optional
-        Delimiter and decimal of text, where they cannot be found out.
+        Delimiter and decimal of text, where the text does not show them.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def read_pulses(
         given["direction"] = direction
     values = conductance or resistance or current
     if wide is False and isinstance(values, list | tuple) and len(values) > 1:
-        raise InputError("several columns of values are told, and wide=False", name)
+        raise InputError("several columns of values are named, and wide=False", name)
     roles = assign(table, given, wide)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
     if roles.guessed and unit == "1" and (direction is None or direction == "split"):

@@ -53,7 +53,7 @@ class FileOptions:
 
 @dataclass(eq=False)  # compared by identity: the cells may be an array
 class Column:
-    """One column: its heading, the unit of it ("1" is relative, "" none told), its cells."""
+    """One column: its heading, the unit of it ("1" is relative, "" not said), its cells."""
 
     name: str
     unit: str
@@ -127,7 +127,7 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
     Parameters
     ----------
     quantity : str
-        The unit wanted: "S", "ohm", "A", "V", "s"; "1" for plain numbers.
+        The unit asked for: "S", "ohm", "A", "V", "s"; "1" for plain numbers.
     unit : str or None, optional
         Unit of the numbers; None: the column's.
 

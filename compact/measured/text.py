@@ -219,7 +219,7 @@ def _filled(cells: list[Cell]) -> int:
 
 
 def split(line: str, delimiter: str, where: str) -> list[Cell]:
-    """The cells of a line; of one that cannot be split an error at ``place``, or none if that is
+    """The cells of a line; of one that cannot be split an error at ``where``, or none if that is
     empty."""
     if delimiter == " ":
         return list(line.split())

@@ -87,7 +87,7 @@ def build(
 
 
 def _directions(trains: Gathered, selected: str | None) -> np.ndarray:
-    """Direction of each train; with ``wanted``, trains of the other one are left out."""
+    """Direction of each train; with ``selected``, trains of the other one are left out."""
     if selected not in (None, "down", "up"):
         raise InputError(f"unknown direction '{selected}'", "direction", "Use down or up")
     if selected is not None:

@@ -87,7 +87,7 @@ def gather(source: Any, given: dict[str, str | None] | None = None) -> Gathered:
     source : str, Path, xarray.Dataset or sequence of xarray.Dataset
         A path; a campaign's dataset; a ``PulseTrace`` or a sequence of them; a dataset of
         `compact.read_pulses`.
-    told : dict of str to str or None, or None, optional
+    given : dict of str to str or None, or None, optional
         Amplitude, width, initial_resistance as text, for data that do not say them.
 
     Raises
