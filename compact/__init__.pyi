@@ -1,3 +1,4 @@
+from . import circuit as circuit
 from . import kinetics as kinetics
 from . import plots as plots
 from . import table as table

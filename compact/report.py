@@ -27,6 +27,20 @@ def write_report(
 ) -> Path:
     """Write the report of one or several tables.
 
+    Parameters
+    ----------
+    tables : AlphaBetaTable or sequence of AlphaBetaTable
+        The tables; of several, each axis is shown by the one in which least else varies.
+    path : str or Path
+        The HTML file to make.
+    overwrite : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     InputError

@@ -13,6 +13,7 @@ from compact.circuit.cell import cell_of
 from compact.circuit.spice import spice_text
 from compact.circuit.text import csv_text, dataset_of_csv, dataset_of_json, json_text, text_of
 from compact.circuit.verilog_a import verilog_text
+from ddkbase.files import write_bytes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,17 +30,22 @@ def to_spice(
 
     Parameters
     ----------
-    source : object
-        The fit or table, the one of the other polarity, and the arguments width, amplitude,
-        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
-    opposite : object, optional
-        The fit or table, the one of the other polarity, and the arguments width, amplitude,
-        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
-    **cell : dict, optional
-        The fit or table, the one of the other polarity, and the arguments width, amplitude,
-        initial_resistance, conductance_min, ... of `compact.circuit.cell.cell_of`.
+    source : AlphaBetaFit or AlphaBetaTable
+        The fit or table.
+    path : str or Path
+        The file to make.
+    opposite : AlphaBetaFit, AlphaBetaTable or None, optional
+        The fit or table of the other polarity.
     overwrite : bool, default False
         Replace an existing file.
+    **cell : dict, optional
+        Arguments of `compact.circuit.cell.cell_of`: width, amplitude, initial_resistance,
+        conductance_min, ...
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
@@ -61,6 +67,20 @@ def to_verilog_a(
 def to_csv(source: Any, path: PathLike, *, overwrite: bool = False) -> Path:
     """A fit or table as CSV, one row for each place; `from_csv` reads the same numbers back.
 
+    Parameters
+    ----------
+    source : AlphaBetaFit, AlphaBetaTable or xarray.Dataset
+        What to write.
+    path : str or Path
+        The file to make.
+    overwrite : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     InputError
@@ -72,12 +92,17 @@ def to_csv(source: Any, path: PathLike, *, overwrite: bool = False) -> Path:
 
 
 def to_json(source: Any, path: PathLike, *, overwrite: bool = False) -> Path:
-    """A fit or table as JSON; `from_json` reads the same dataset back. Raises as `to_csv`."""
+    """A fit or table as JSON; `from_json` reads the same dataset back; as `to_csv`."""
     return _write(json_text(source), path, overwrite)
 
 
 def from_csv(path: PathLike) -> xr.Dataset:
     """The dataset of a file of `to_csv`, without what did not fit into it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
 
     Raises
     ------
@@ -88,11 +113,9 @@ def from_csv(path: PathLike) -> xr.Dataset:
 
 
 def from_json(path: PathLike) -> xr.Dataset:
-    """The dataset of a file of `to_json`. Raises as `from_csv`."""
+    """The dataset of a file of `to_json`; as `from_csv`."""
     return dataset_of_json(text_of(Path(path)), str(path))
 
 
 def _write(text: str, path: PathLike, overwrite: bool) -> Path:
-    from ddkbase.files import write_bytes
-
     return write_bytes(path, text.encode("utf-8"), overwrite)

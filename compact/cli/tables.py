@@ -143,8 +143,6 @@ def export(
 
     Width and initial resistance choose a slice of the table, for circuit simulators.
     """
-    from compact.circuit import export as exports  # start-up: NumPy, xarray
-
     path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     options = given(
         width=width, initial_resistance=initial_resistance,
@@ -158,10 +156,10 @@ def export(
         if options:
             where = ", ".join(f"--{n.replace('_', '-')}" for n in options)
             raise InputError(f"{form.value} holds the whole table", where, "Leave it out")
-        to_text = exports.to_csv if form is Format.csv else exports.to_json
+        to_text = compact.circuit.to_csv if form is Format.csv else compact.circuit.to_json
         output.file(to_text(read, path, overwrite=overwrite))
         return
-    to_cell = exports.to_spice if form is Format.spice else exports.to_verilog_a
+    to_cell = compact.circuit.to_spice if form is Format.spice else compact.circuit.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
     output.file(to_cell(read, path, other, overwrite=overwrite, **options))
     if form is Format.spice:

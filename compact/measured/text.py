@@ -98,7 +98,7 @@ def from_rows(
     ----------
     rows : list of Row
         Number of the line and cells of each row that is not blank.
-    word : str
+    row : str
         What the file calls a row.
     commented : list of Row or None, optional
         Rows that stood behind a comment sign; the last before the numbers may be the headings.

@@ -50,7 +50,17 @@ class FittedTrain(Protocol):
 def fit_figure(fit: FittedTrain) -> Figure:
     """Draw a train with its curve (as Fig. 3c), and the residuals below, in per cent of the span.
 
-    Conductances in uS are drawn in uS, normalised ones as they are.
+    Conductances in S are drawn in uS, normalised ones as they are.
+
+    Parameters
+    ----------
+    fit : AlphaBetaFit
+        The fit.
+
+    Returns
+    -------
+    Figure
+        The picture.
     """
     factor, unit = (_MICRO, " (µS)") if fit.units == "S" else (1.0, " (normalised)")
     pulse = np.arange(fit.conductance.size)
@@ -77,7 +87,18 @@ def fit_figure(fit: FittedTrain) -> Figure:
 
 
 def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
-    """Draw Fig. S2: (a) alpha changes and beta stays, (b) the other way round."""
+    """Draw Fig. S2: (a) alpha changes and beta stays, (b) the other way round.
+
+    Parameters
+    ----------
+    curves : xarray.Dataset or None, optional
+        As `compact.simplified.alpha_beta_curves` returns them, which draws its own by default.
+
+    Returns
+    -------
+    Figure
+        The picture.
+    """
     curves = simplified.alpha_beta_curves() if curves is None else curves
     figure = new_figure(9, 3.8)
     axes = figure.subplots(1, 2, sharey=True)
@@ -107,7 +128,13 @@ def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
 
 def loops_figure() -> Figure:
     """Draw Figs. 1b, 1c and S1: state against time and current against voltage of three sweeps;
-    the stretches of negative differential resistance are red."""
+    the stretches of negative differential resistance are red.
+
+    Returns
+    -------
+    Figure
+        The picture.
+    """
     figure = new_figure(11, 6)
     axes = figure.subplots(2, 3)
     loops = (
@@ -131,7 +158,18 @@ def loops_figure() -> Figure:
 
 
 def patterns_figure(repeats: int = 4) -> Figure:
-    """Draw Figs. 1d, 1e: beats and the state that each meets; arrows where a pattern may begin."""
+    """Draw Figs. 1d, 1e: beats and the state that each meets; arrows where a pattern may begin.
+
+    Parameters
+    ----------
+    repeats : int, default 4
+        How often each pattern is played.
+
+    Returns
+    -------
+    Figure
+        The picture.
+    """
     figure = new_figure(9, 4.6)
     axes = figure.subplots(2, 2, sharex="col", height_ratios=[1, 2.4])
     examples: tuple[tuple[str, Sequence[int]], ...] = (

@@ -38,6 +38,16 @@ def trends_figure(tables: Sequence[Tabulated]) -> Figure:
     Dark: 95 % band of the mean, light: of one more cycle (dotted: of one more device). A cross: no
     cell is valid.
 
+    Parameters
+    ----------
+    tables : sequence of AlphaBetaTable
+        The tables.
+
+    Returns
+    -------
+    Figure
+        The picture.
+
     Raises
     ------
     InputError
@@ -138,6 +148,16 @@ def by_setting_figure(table: Tabulated) -> Figure:
     devices if there are several, else of single cycles; a line for each combination of the other
     axes that has valid cells, along the axis that has most.
 
+    Parameters
+    ----------
+    table : AlphaBetaTable
+        The table.
+
+    Returns
+    -------
+    Figure
+        The picture.
+
     Raises
     ------
     InputError
@@ -198,7 +218,20 @@ def by_setting_figure(table: Tabulated) -> Figure:
 
 def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figure:
     """Draw the pairs that the means reach (blue), their convex hull (dashed), single cells (dots),
-    and a wanted pair with the one that comes closest to it."""
+    and a wanted pair with the one that comes closest to it.
+
+    Parameters
+    ----------
+    table : AlphaBetaTable
+        The table.
+    inversion : Inversion or None, optional
+        What `compact.AlphaBetaTable.invert` answered.
+
+    Returns
+    -------
+    Figure
+        The picture.
+    """
     region = table.reachable()
     figure = new_figure(6.2, 4.8)
     ax = figure.subplots()
@@ -253,6 +286,18 @@ def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
 
 def trains_figure(table: Tabulated, count: int = 6) -> Figure:
     """Draw trains with their fits, ``count`` valid ones between the best and the worst residual.
+
+    Parameters
+    ----------
+    table : AlphaBetaTable
+        The table.
+    count : int, default 6
+        How many trains.
+
+    Returns
+    -------
+    Figure
+        The picture.
 
     Raises
     ------

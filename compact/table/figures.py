@@ -34,13 +34,24 @@ _ROWS = 60  # settings in the table of means for people
 
 
 def setting_units(ds: xr.Dataset) -> dict[str, str]:
-    """Unit symbols of the entries of this module: V, s, ohm, and S or 1 for conductances."""
+    """Unit symbols of the entries of this module: V, s, ohm, and S or 1 for conductances.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Dataset of a table, or its means.
+    """
     conductance = str(ds["conductance_min"].attrs["units"])
     return {**UNITS, "conductance_min": conductance, "conductance_max": conductance}
 
 
 def table_entries(ds: xr.Dataset) -> dict[str, Any]:
     """What there is to know at a glance: how many trains, how they were fitted, the axes.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Dataset of a table.
 
     Returns
     -------
@@ -104,7 +115,13 @@ def reasons(ds: xr.Dataset) -> list[tuple[str, int]]:
 
 
 def mean_entries(means: xr.Dataset) -> list[dict[str, Any]]:
-    """One mapping for each setting: where it is, how many valid trains, means, 95 % bands."""
+    """One mapping for each setting: where it is, how many valid trains, means, 95 % bands.
+
+    Parameters
+    ----------
+    means : xarray.Dataset
+        Means of a table.
+    """
     out = []
     for at in np.ndindex(*means["alpha"].shape):
         entry: dict[str, Any] = {
@@ -121,8 +138,20 @@ def mean_entries(means: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def mean_rows(means: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of texts of the first sixty `mean_entries`, without bands that nothing
-    has: those of cycles or devices if there is one of them only."""
+    """Headings and rows of texts of the first sixty `mean_entries`, for people.
+
+    Bands that nothing has are left out: those of cycles or devices if there is one of them only.
+
+    Parameters
+    ----------
+    means : xarray.Dataset
+        Means of a table.
+
+    Returns
+    -------
+    tuple of (list of str, list of list of str)
+        Headings, and a row for each setting.
+    """
     relative = means["conductance_min"].attrs["units"] == "1"
     factor, unit = (1.0, "") if relative else (1e6, " (uS)")
     columns = {axis: axis_text(axis) for axis in AXES} | {"trains": "valid"}
@@ -152,7 +181,13 @@ def _number(value: float) -> str:
 
 
 def trend_entries(trends: Iterable[Trend]) -> list[dict[str, Any]]:
-    """The article's statements: axis, claim, whether it holds (None: cannot be said), slope."""
+    """The article's statements: axis, claim, whether it holds (None: cannot be said), slope.
+
+    Parameters
+    ----------
+    trends : iterable of Trend
+        As `compact.AlphaBetaTable.trends` returns them.
+    """
     return [
         {**dataclasses.asdict(trend), "slope_unit": trend.unit, "verdict": trend.verdict}
         for trend in trends

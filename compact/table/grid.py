@@ -32,7 +32,20 @@ _BEST = 24  # places of the lattice that the search starts from
 class Lookup:
     """What a table says at one setting; NaN for a setting or a spread that is not known.
 
-    ``*_spread`` is the standard deviation of single cells.
+    Attributes
+    ----------
+    amplitude : float, V
+        Pulse amplitude.
+    width : float, s
+        Pulse width.
+    initial_resistance : float, ohm
+        Initial resistance, as wanted.
+    alpha, beta : float
+        Means over cells, per pulse.
+    conductance_min, conductance_max : float, S, or 1 of a relative table
+        Means over cells, at y = 0 and y = 1.
+    alpha_spread, beta_spread : float
+        Standard deviation of single cells.
     """
 
     amplitude: float
@@ -70,9 +83,18 @@ def _spread(value: float) -> str:
 class Inversion:
     """The setting that comes closest to a wanted pair, and by how much it misses.
 
-    ``alpha_error`` and ``beta_error`` are what the setting gives less what was wanted, ``distance``
-    the root of their relative squares, ``reached`` whether it is below 0.1 %. The spread of single
-    cells, in ``at``, comes on top.
+    Attributes
+    ----------
+    at : Lookup
+        The setting, and what the table says there; the spread of single cells comes on top.
+    alpha_wanted, beta_wanted : float
+        The pair.
+    alpha_error, beta_error : float
+        What the setting gives less what was wanted.
+    distance : float
+        Root of the squares of these errors, relative to the pair.
+    reached : bool
+        Whether the distance is below 0.1 %.
     """
 
     at: Lookup

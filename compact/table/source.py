@@ -270,6 +270,13 @@ def _provenance(sources: list[xr.Dataset]) -> dict[str, Any]:
 def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
     """A campaign's zarr store, a ``PulseTrace`` file, or any file of `compact.read_pulses`.
 
+    Parameters
+    ----------
+    path : str or Path
+        The store or the file.
+    **columns : dict, optional
+        Arguments of `compact.read_pulses`; a file to which they are given is read by it.
+
     Raises
     ------
     StorageError

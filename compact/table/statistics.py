@@ -46,13 +46,25 @@ def half_width(
 def summary(ds: xr.Dataset) -> xr.Dataset:
     """Statistics of a table's dataset on (amplitude, width, initial_resistance).
 
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Dataset of a table.
+
+    Returns
+    -------
+    xarray.Dataset
+        See below; NaN where there are too few entries.
+
+    Notes
+    -----
     For each of alpha, beta, conductance_min, conductance_max, over valid entries: ``NAME``, the
     mean over devices of the means over cycles; ``NAME_mean_band``, half the 95 % band of this mean
     (over devices if there are several, else over cycles); ``NAME_cycle_band`` and
     ``NAME_device_band``, half the 95 % band in which one more cycle of a device falls about the
     mean of its cycles, and the mean of one more device about the mean of all; ``NAME_spread``, the
     standard deviation of all.
-    ``count`` and ``share`` of valid entries. NaN: too few.
+    ``count`` and ``share`` of valid entries.
     """
     valid = ds["valid"].values
     shape = valid.shape[:3]

@@ -62,10 +62,6 @@ class Trend:
         Whether the statement holds; None: the table cannot say.
     reason : str
         Why, in words.
-    weak : bool
-        Whether the verdict rests on fewer than three cells.
-    verdict : str
-        The verdict in words: "holds", "does not hold (weak)" and the like.
     """
 
     parameter: str
@@ -81,14 +77,17 @@ class Trend:
 
     @property
     def unit(self) -> str:
+        """Unit of the slope."""
         return f"1/{_PER[self.axis]}"
 
     @property
     def weak(self) -> bool:
+        """Whether the verdict rests on fewer than three cells."""
         return self.holds is not None and self.cells < _FEW
 
     @property
     def verdict(self) -> str:
+        """The verdict in words: "holds", "does not hold (weak)" and the like."""
         word = {True: "holds", False: "does not hold", None: "cannot be told"}[self.holds]
         return f"{word} (weak)" if self.weak else word
 
