@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["attach"]
+from ddkbase.errors import InstallationError
+
+__all__ = ["attach", "check_not_shadowed"]
 
 
 def attach(
@@ -68,3 +70,27 @@ def _of_package(base: str, attribute: str, package: str) -> Any:
     if base != package and attribute in getattr(sys.modules[base], "__all__", ()):
         return getattr(sys.modules[base], attribute)
     return importlib.import_module(f"{base}.{attribute}")
+
+
+def check_not_shadowed(*packages: str) -> None:
+    """Look whether packages of the toolkit are found, and not files of the same name.
+
+    Python looks into the folder of a script or notebook first, so a file ``network.py`` there takes
+    the place of the package. Nothing is imported.
+
+    Raises
+    ------
+    InstallationError
+        Something else is found under the name; it is named.
+    """
+    root = Path(__file__).resolve().parent.parent
+    for package in packages:
+        module = sys.modules.get(package)
+        spec = importlib.util.find_spec(package) if module is None else module.__spec__
+        origin = getattr(module, "__file__", None) or (spec.origin if spec is not None else None)
+        if origin is not None and Path(origin).resolve().parent != root / package:
+            raise InstallationError(
+                f"'{package}' is this file and not the toolkit's package",
+                origin,
+                "Rename it, or work in another folder",
+            )

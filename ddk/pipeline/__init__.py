@@ -1,6 +1,6 @@
 """The whole chain from one file: device, loop, trains, table, network, controls, hardware, chip.
 
->>> from network import pipeline
+>>> from ddk import pipeline
 >>> pipeline.run("mine.yaml", "runs/mine")
 
 What was computed and still fits is kept, also over a kill; what a change of the file touches is

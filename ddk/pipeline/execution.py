@@ -7,77 +7,33 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ddk.pipeline.home import Home, Mark
-from ddk.pipeline.job import Found, Job, Place, cores, fingerprints
+from ddk.pipeline.file import read_chain
+from ddk.pipeline.folder import Mark, PipelineFolder
+from ddk.pipeline.job import (
+    Job,
+    Outcome,
+    PipelineRequest,
+    StepContext,
+    StepResult,
+    cores,
+    fingerprints,
+    minutes,
+)
+from ddk.pipeline.report import write_report
+from ddk.pipeline.steps import jobs_of
+from ddk.studies.result import versions
 from ddkbase.documents import differences
 from ddkbase.errors import DDKError, Interrupted
 
-__all__ = ["Asked", "Outcome", "carry_out", "plan", "planned", "run"]
+__all__ = ["Outcome", "carry_out", "plan", "planned", "run"]
 
 COMPUTED, KEPT, MISSING = "computed", "kept", "missing"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a pipeline was asked for, for its report.
-
-    Attributes
-    ----------
-    name : str
-        Name of the pipeline.
-    description : str, default ""
-        Description of the pipeline.
-    text : str, default ""
-        Text of its file.
-    command : str, default ""
-        The command that was typed.
-    """
-
-    name: str
-    description: str = ""
-    text: str = ""
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one step.
-
-    Attributes
-    ----------
-    job : Job
-        The step.
-    how : {"computed", "kept", "missing"}
-        "computed", "kept" from an earlier run, or "missing".
-    seconds : float, s, default 0.0
-        Time that it took, over all runs that worked on it.
-    found : Found or None, optional
-        Its result; None if it is missing.
-    error : str, default ""
-        Why it is missing; empty where it was not its turn yet.
-    """
-
-    job: Job
-    how: str
-    seconds: float = 0.0
-    found: Found | None = None
-    error: str = ""
-
-    def entries(self) -> dict[str, Any]:
-        """What scripts want to know of it: names and texts, ``seconds``."""
-        told: dict[str, Any] = {"step": self.job.name, "state": self.how, "seconds": self.seconds}
-        if self.found is not None:
-            told |= {"figures": self.found.figures, "warnings": self.found.warnings}
-            told["tables"] = [{"heads": t.heads, "rows": t.rows} for t in self.found.tables]
-        return told
-
-
 def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
-    """What a run in a folder would do, without doing it: name of each step, and words.
+    """What a run in a folder would do, without doing it: name of each step, and its state.
 
     Parameters
     ----------
@@ -91,19 +47,19 @@ def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
     StorageError
         It holds something else.
     """
-    home = Home(path.absolute())
-    home.check()
+    folder = PipelineFolder(path.absolute())
+    folder.check()
     marks = _marks(jobs)
-    return [(job.name, _words(home, job, marks[job.name])) for job in jobs]
+    return [(job.name, _state_text(folder, job, marks[job.name])) for job in jobs]
 
 
 def carry_out(
     jobs: Sequence[Job],
     path: Path,
-    asked: Asked,
+    request: PipelineRequest,
     *,
     workers: int | None = None,
-    say: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
     quiet: bool = False,
 ) -> list[Outcome]:
     """Do what is missing of a pipeline in its folder and write the report there.
@@ -114,12 +70,12 @@ def carry_out(
         The steps, each after those that it uses.
     path : Path
         The folder.
-    asked : Asked
+    request : PipelineRequest
         What was asked for, for the report.
     workers : int or None, optional
         Processes that a step may start.
-    say : callable or None, optional
-        Prints a line.
+    progress : callable or None, optional
+        Called with a line now and then.
     quiet : bool, default False
         Whether simulations keep their progress and tables to themselves.
 
@@ -138,71 +94,69 @@ def carry_out(
     StorageError
         Another pipeline is at work in the folder, or it holds something else.
     """
-    from ddk.pipeline.report import write_report
-
-    tell = say or (lambda _: None)
+    say = progress or (lambda _: None)
     marks = _marks(jobs)
-    with Home.open(path) as home:
-        words = {job.name: _words(home, job, marks[job.name]) for job in jobs}
-        for name in sorted(home.names() | set(marks)):
-            home.prepare(name, *marks.get(name, (None, None)))
+    with PipelineFolder.open(path) as folder:
+        states = {job.name: _state_text(folder, job, marks[job.name]) for job in jobs}
+        for name in sorted(folder.names() | set(marks)):
+            folder.prepare(name, *marks.get(name, (None, None)))
         outcomes = [Outcome(job, MISSING) for job in jobs]
         try:
             for k, job in enumerate(jobs):
                 head = f"[{k + 1}/{len(jobs)}] {job.name}: "
-                found = home.found(job.name, marks[job.name].fingerprint)
-                if found is not None:
-                    seconds = float((home.state(job.name) or {}).get("seconds", 0.0))
-                    outcomes[k] = Outcome(job, KEPT, seconds, found)
-                    tell(f"{head}kept")
+                result = folder.result(job.name, marks[job.name].fingerprint)
+                if result is not None:
+                    seconds = float((folder.state(job.name) or {}).get("seconds", 0.0))
+                    outcomes[k] = Outcome(job, KEPT, seconds, result)
+                    say(f"{head}kept")
                     continue
-                tell(f"{head}{words[job.name]}")
-                found, seconds = _one(home, job, marks[job.name], workers, tell, quiet)
-                outcomes[k] = Outcome(job, COMPUTED, seconds, found)
-                tell(f"{head}done in {minutes(seconds)}{f', {found.key}' if found.key else ''}")
+                say(f"{head}{states[job.name]}")
+                result, seconds = _do(folder, job, marks[job.name], workers, say, quiet)
+                outcomes[k] = Outcome(job, COMPUTED, seconds, result)
+                say(f"{head}done in {minutes(seconds)}{f', {result.key}' if result.key else ''}")
         except DDKError as error:
             outcomes[k] = Outcome(job, MISSING, error=str(error))
             with contextlib.suppress(DDKError):  # what went wrong first counts
-                write_report(home.path, asked, outcomes)
+                write_report(folder.path, request, outcomes)
             raise
-        write_report(home.path, asked, outcomes)
+        write_report(folder.path, request, outcomes)
         return outcomes
 
 
-def _one(
-    home: Home,
+def _do(
+    folder: PipelineFolder,
     job: Job,
     mark: Mark,
     workers: int | None,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
     quiet: bool,
-) -> tuple[Found, float]:
+) -> tuple[StepResult, float]:
     """Do one step; whatever goes wrong is an error of the toolkit with the step's name."""
-    spent = home.begin(job, mark)
+    spent = folder.begin(job, mark)
     start = time.monotonic()
-    above = {name: home.folder(name) for name in job.uses}
-    folder = home.folder(job.name)
-    place = Place(folder, above, lambda text: tell(f"  {text}"), workers, quiet)
+    inputs = {name: folder.folder(name) for name in job.uses}
+    own = folder.folder(job.name)
+    context = StepContext(own, inputs, lambda text: say(f"  {text}"), workers, quiet)
     try:
-        found = job.work(place)
+        result = job.work(context)
         seconds = spent + time.monotonic() - start
-        home.finish(job, mark, seconds, found)
-        return found, seconds
+        folder.finish(job, mark, seconds, result)
+        return result, seconds
     except (Exception, KeyboardInterrupt) as error:
-        told = _told(home, job, error)
-        home.stop(job, mark, spent + time.monotonic() - start, str(told))
-        raise told from error
+        of_step = _of_step(folder, job, error)
+        folder.stop(job, mark, spent + time.monotonic() - start, str(of_step))
+        raise of_step from error
 
 
-def _told(home: Home, job: Job, error: BaseException) -> DDKError:
+def _of_step(folder: PipelineFolder, job: Job, error: BaseException) -> DDKError:
     """The error as the step's."""
     step = f"step '{job.name}'"
     if isinstance(error, KeyboardInterrupt | Interrupted):
         what = f"{step}: {error.what}" if isinstance(error, Interrupted) else f"{step}: stopped"
-        return Interrupted(what, str(home.path), "The same command goes on from here")
+        return Interrupted(what, str(folder.path), "The same command goes on from here")
     if isinstance(error, DDKError):
         return type(error)(f"{step}: {error.what}", error.where, error.hint)
-    log = home.log(job.name)
+    log = folder.log(job.name)
     log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     text = " ".join(f"unexpected {type(error).__name__}: {error}".split()).rstrip(": ")
     return DDKError(f"{step}: {text}", hint=f"The traceback is in {log}")
@@ -211,35 +165,28 @@ def _told(home: Home, job: Job, error: BaseException) -> DDKError:
 def _marks(jobs: Sequence[Job]) -> dict[str, Mark]:
     version = toolkit_version()
     marks = fingerprints(list(jobs), version)
-    found = cores(list(jobs), version, marks)
-    return {name: Mark(mark, found[name]) for name, mark in marks.items()}
+    fixed = cores(list(jobs), version, marks)
+    return {name: Mark(mark, fixed[name]) for name, mark in marks.items()}
 
 
-def _words(home: Home, job: Job, mark: Mark) -> str:
-    known = home.state(job.name)
-    if known is None:
+def _state_text(folder: PipelineFolder, job: Job, mark: Mark) -> str:
+    noted = folder.state(job.name)
+    if noted is None:
         return "to do"
-    if known["fingerprint"] == mark.fingerprint:
-        if home.found(job.name, mark.fingerprint) is not None:
+    if noted["fingerprint"] == mark.fingerprint:
+        if folder.result(job.name, mark.fingerprint) is not None:
             return "kept"
-        return "goes on" if known["state"] == "begun" else "to do again, its files were changed"
-    head = "goes on" if known.get("core") == mark.core else "to do again"
-    changed = [key for key, *_ in differences(known["settings"], dict(job.settings))]
+        return "goes on" if noted["state"] == "begun" else "to do again, its files were changed"
+    head = "goes on" if noted.get("core") == mark.core else "to do again"
+    changed = [key for key, *_ in differences(noted["settings"], dict(job.settings))]
     if not changed:
         return f"{head}, for what it uses or the version of the toolkit changed"
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return f"{head}, changed: {', '.join(changed[:3])}{more}"
 
 
-def minutes(seconds: float) -> str:
-    """A time as one reads it."""
-    return f"{seconds:.1f}\u00a0s" if seconds < 90 else f"{seconds / 60:.1f}\u00a0min"
-
-
 def toolkit_version() -> str:
     """Version of the toolkit; empty where it was not installed but is only on the path."""
-    from ddk.studies.result import versions
-
     return versions().get("ddk-toolkit", "")
 
 
@@ -284,14 +231,11 @@ def run(
     DDKError
         A step failed, which is named; the results of the others stay.
     """
-    from ddk.pipeline.file import read_chain
-    from ddk.pipeline.steps import jobs_of
-
     source = os.fspath(name_or_path)
     chain = read_chain(source)
     jobs = jobs_of(chain, source)
-    asked = Asked(chain.name, chain.description, chain.text, command)
-    return carry_out(jobs, Path(folder), asked, workers=workers, say=progress, quiet=quiet)
+    request = PipelineRequest(chain.name, chain.description, chain.text, command)
+    return carry_out(jobs, Path(folder), request, workers=workers, progress=progress, quiet=quiet)
 
 
 def plan(
@@ -309,8 +253,5 @@ def plan(
     InputError
         The file makes no sense.
     """
-    from ddk.pipeline.file import read_chain
-    from ddk.pipeline.steps import jobs_of
-
     source = os.fspath(name_or_path)
     return planned(jobs_of(read_chain(source), source), Path(folder))

@@ -1,77 +1,376 @@
-"""Pipeline files: found by name or path, read safely, their keys checked."""
+"""Pipeline files: found by name or path, read safely, their keys and values checked."""
 
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ddk.pipeline.keys import Keys
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from ddkbase.descriptions import Description
 from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten
+from ddkbase.units import to_si
 
-__all__ = ["STEPS", "Chain", "example_text", "list_pipelines", "read_chain"]
+__all__ = ["STEPS", "Chain", "PipelineFile", "example_text", "list_pipelines", "read_chain"]
 
-#: keys of each step, in the order in which they are done
-STEPS: dict[str, tuple[str, ...]] = {
-    "loop": (
-        "device", "set", "preset", "loops", "reset_voltage", "set_voltage", "rate",
-    ),
-    "pulses": (
-        "device", "set", "preset", "amplitude", "width", "count", "rise", "fall", "period",
-        "read_voltage", "read_width", "read_edge", "initial_resistance",
-    ),
-    "campaign": (
-        "device", "set", "preset", "from", "pulses", "grid", "initial_resistance", "cycles",
-        "devices", "seed", "variability",
-    ),
-    "fit": (
-        "method", "integrator", "window", "loss", "seed", "direction", "mirror", "skip_missing",
-        "amplitude", "width", "initial_resistance", "columns",
-    ),
-    "network": (
-        "task", "models", "seed", "epochs", "quick", "hidden", "integrator", "per", "banks",
-        "readout", "states", "draws",
-    ),
-    "controls": ("task", "models", "seeds", "epochs", "quick"),
-    "hardware": ("model", "seeds", "noise", "chip", "cases"),
-    "compile": ("model", "chip", "layout", "largest_weight"),
-}  # fmt: skip
-TOP = ("name", "description", "device", "set", "preset", "trains", "table", "root", *STEPS)
 EXAMPLE = "example"
-_LARGEST = 100_000  # bytes
+_LARGEST_FILE = 100_000  # bytes
+_LARGEST = 10**9
+
+
+# kinds of values, each with an error that says what is to be written
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a text that is one of some; the error names the closest."""
+
+    options: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def check(self, value: object) -> object:
+        """The value; InputError if it is none of the options."""
+        if not isinstance(value, str) or value not in self.options:
+            raise InputError(
+                f"{shorten(value)} is no choice", hint=closest(str(value), self.options)
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Marks a text with a unit, which stays a text."""
+
+    unit: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def check(self, value: object) -> object:
+        """The text; InputError if it is no quantity of that unit."""
+        to_si(value, self.unit)
+        return _text(value)
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{shorten(value)} is no text", hint="Write it after the key")
+    return " ".join(value.split())
+
+
+def _whole(least: int) -> BeforeValidator:
+    def check(value: object) -> object:
+        if type(value) is not int or not least <= value <= _LARGEST:
+            hint = f"Write a whole number from {least} on"
+            raise InputError(f"{shorten(value)} is no such number", hint=hint)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
+        raise InputError(f"{shorten(value)} is no positive number")
+    return float(value)
+
+
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise InputError(f"{shorten(value)} is no switch", hint="Write 'true' or 'false'")
+    return value
+
+
+def _names(value: object) -> object:
+    """Different texts, a list or a single one."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names:
+        raise InputError(f"{shorten(value)} is no list", hint="Write e.g. [a, b]")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"{shorten(name)} is no name")
+        if names.count(name) > 1:
+            raise InputError(f"{shorten(name)} is there twice", hint="Give it once")
+    return tuple(name.strip() for name in names)
+
+
+def _widths(value: object) -> object:
+    """A list of whole numbers from 1 on, or a single one."""
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or any(type(n) is not int or not 1 <= n <= 99_999 for n in numbers):
+        raise InputError(f"{shorten(value)} are no such numbers", hint="Write e.g. [128, 64]")
+    return tuple(numbers)
+
+
+def _seeds(value: object) -> object:
+    """How many seeds, or a list of them."""
+    if type(value) is int and 1 <= value <= 10_000:
+        return tuple(range(value))
+    if (
+        not isinstance(value, list)
+        or not 0 < len(value) <= 10_000
+        or any(type(s) is not int or not 0 <= s <= _LARGEST for s in value)
+    ):
+        hint = "Write how many, e.g. 3, or which, e.g. [0, 5, 8]"
+        raise InputError(f"{shorten(value)} names no seeds", hint=hint)
+    if len(set(value)) < len(value):
+        raise InputError("a seed is there twice", hint="Give it once")
+    return tuple(value)
+
+
+def _readout(value: object) -> object:
+    if isinstance(value, str):
+        return OneOf(("all", "last")).check(value)
+    if type(value) is not int or not 1 <= value <= _LARGEST:
+        hint = "Write a whole number from 1 on"
+        raise InputError(f"{shorten(value)} is no such number", hint=hint)
+    return value
+
+
+def _mapping(value: object) -> object:
+    value = {} if value is None else value
+    if not isinstance(value, Mapping) or any(not isinstance(key, str) for key in value):
+        raise InputError(f"{shorten(value)} is not a mapping", hint="Write keys below it")
+    return dict(value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Whole = Annotated[int, _whole(0)]
+Count = Annotated[int, _whole(1)]
+Number = Annotated[float, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Widths = Annotated[tuple[int, ...], BeforeValidator(_widths)]
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
+Entries = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+Preset = Annotated[str, OneOf(("quick", "default", "fine"))]
+Voltage = Annotated[str, Quantity("V")]
+Time = Annotated[str, Quantity("s")]
+Resistance = Annotated[str, Quantity("ohm")]
+Integrator = Annotated[str, OneOf(("implicit", "explicit", "exact"))]
+
+
+# the steps, in the order in which they are done
+
+
+class Simulation(Description):
+    """Keys of every step that simulates; they go over those at the top."""
+
+    device: Text | None = None
+    set: Entries = Field(default_factory=dict)
+    preset: Preset | None = None
+
+
+class LoopStep(Simulation):
+    """The current-voltage loop of the device."""
+
+    loops: Count | None = None
+    reset_voltage: Voltage | None = None
+    set_voltage: Voltage | None = None
+    rate: Annotated[str, Quantity("V/s")] | None = None
+
+
+class PulsesStep(Simulation):
+    """One train of pulses."""
+
+    amplitude: Voltage | None = None
+    width: Time | None = None
+    count: Count | None = None
+    rise: Time | None = None
+    fall: Time | None = None
+    period: Time | None = None
+    read_voltage: Voltage | None = None
+    read_width: Time | None = None
+    read_edge: Time | None = None
+    initial_resistance: Resistance | None = None
+
+
+class CampaignStep(Simulation):
+    """Trains on a grid of settings; what stands in a campaign's own file is checked with it."""
+
+    source: Text | None = Field(None, alias="from")
+    pulses: Any = None
+    grid: Any = None
+    initial_resistance: Any = None
+    cycles: Count | None = None
+    devices: Count | None = None
+    seed: Whole | None = None
+    variability: Any = None
+
+
+class Columns(Description):
+    """Which columns of a file of measured trains hold what; see `compact.read_pulses`."""
+
+    conductance: Any = None
+    resistance: Any = None
+    current: Any = None
+    voltage: Any = None
+    pulse: Any = None
+    train: Any = None
+    units: Any = None
+    wide: Any = None
+    sheet: Any = None
+    variable: Any = None
+    delimiter: Any = None
+    decimal: Any = None
+    direction: Any = None
+
+
+class FitStep(Description):
+    """alpha and beta of the trains."""
+
+    method: Annotated[str, OneOf(("better", "article"))] | None = None
+    integrator: Integrator | None = None
+    window: Annotated[str, OneOf(("data", "free"))] | None = None
+    loss: Annotated[str, OneOf(("linear", "soft_l1", "huber"))] | None = None
+    direction: Annotated[str, OneOf(("down", "up"))] | None = None
+    seed: Whole | None = None
+    mirror: Flag | None = None
+    skip_missing: Flag | None = None
+    amplitude: Voltage | None = None
+    width: Time | None = None
+    initial_resistance: Resistance | None = None
+    columns: Columns = Columns()
+
+
+class NetworkStep(Description):
+    """Networks that keep alpha and beta where the table's pulses can put them."""
+
+    task: Text = "digits"
+    models: Names = ("ddk",)
+    seed: Whole = 0
+    epochs: Count | None = None
+    quick: Flag = False
+    hidden: Widths | None = None
+    integrator: Integrator | None = None
+    per: Annotated[str, OneOf(("network", "channel", "step", "channel-step"))] | None = None
+    banks: Count | None = None
+    readout: Annotated[int | str, BeforeValidator(_readout)] | None = None
+    states: Annotated[str, OneOf(("after", "before"))] | None = None
+    draws: Count = 10
+
+
+class ControlsStep(Description):
+    """The same task and splits with other layers; what is left out is as in the step "network"."""
+
+    task: Text | None = None
+    models: Names | None = None
+    seeds: Seeds = (0, 1, 2)
+    epochs: Count | None = None
+    quick: Flag | None = None
+
+
+class HardwareStep(Description):
+    """Training for imprecise chips."""
+
+    model: Text | None = None
+    seeds: Seeds = (0, 1, 2)
+    noise: Annotated[str, OneOf(("table", "article"))] | None = None
+    chip: Text | None = None
+    cases: Names | None = None
+
+
+class CompileStep(Description):
+    """The network on a chip."""
+
+    model: Text | None = None
+    chip: Text = "180nm"
+    layout: Annotated[str, OneOf(("separate", "packed", "joined", "compact"))] = "separate"
+    largest_weight: Number | None = None
+
+
+class PipelineFile(Description):
+    """All keys of a file; a step that is not there is None."""
+
+    name: Text | None = None
+    description: Text = ""
+    device: Text | None = None
+    set: Entries = Field(default_factory=dict)
+    preset: Preset | None = None
+    trains: Text | None = None
+    table: Text | None = None
+    root: Text | None = None
+    loop: LoopStep | None = None
+    pulses: PulsesStep | None = None
+    campaign: CampaignStep | None = None
+    fit: FitStep | None = None
+    network: NetworkStep | None = None
+    controls: ControlsStep | None = None
+    hardware: HardwareStep | None = None
+    compile: CompileStep | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_steps(cls, data: Any) -> Any:
+        """A step without keys is a step."""
+        if not isinstance(data, Mapping):
+            return data
+        return {k: {} if k in STEPS and v is None else v for k, v in data.items()}
+
+
+_STEP_CLASSES: dict[str, type[Description]] = {
+    "loop": LoopStep,
+    "pulses": PulsesStep,
+    "campaign": CampaignStep,
+    "fit": FitStep,
+    "network": NetworkStep,
+    "controls": ControlsStep,
+    "hardware": HardwareStep,
+    "compile": CompileStep,
+}
+STEPS: dict[str, tuple[str, ...]] = {
+    step: tuple(field.alias or name for name, field in keys.model_fields.items())
+    for step, keys in _STEP_CLASSES.items()
+}
+"""Keys of each step, in the order in which steps are done."""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A pipeline file, its keys known.
+    """A pipeline file, checked.
 
     Attributes
     ----------
     name : str
         Name of the pipeline.
-    description : str
-        Description of the pipeline.
     text : str
         Text of the file.
-    top : Keys
-        Its keys at the top.
-    steps : dict of str to Keys
-        Keys of the steps that it has, in the order in which they are done.
+    folder : Path or None
+        Folder from which its paths are meant; None: the working folder.
+    file : PipelineFile
+        What it says.
     """
 
     name: str
-    description: str
     text: str
-    top: Keys
-    steps: dict[str, Keys]
+    folder: Path | None
+    file: PipelineFile
 
-    def above(self, step: str, key: str) -> tuple[Keys, str]:
-        """Where a key of a step stands: in the step, or at the top."""
-        own = self.steps[step]
-        return (own, key) if key in own else (self.top, key)
+    @property
+    def description(self) -> str:
+        """Description of the pipeline."""
+        return self.file.description
+
+    @property
+    def steps(self) -> list[str]:
+        """Names of the steps that it has, in the order in which they are done."""
+        return [name for name in STEPS if getattr(self.file, name) is not None]
+
+    def beside(self, text: str) -> Path:
+        """The path that a text names, from the folder of the file."""
+        path = Path(text).expanduser()
+        return path if self.folder is None or path.is_absolute() else self.folder / path
 
 
 def list_pipelines() -> list[str]:
@@ -128,15 +427,10 @@ def parse_chain(text: str, where: str, folder: Path | None, name: str) -> Chain:
     try:
         if data is None:
             raise InputError("it is empty", "", "'ddk-network pipeline --example' prints one")
-        top = Keys(data, "", TOP, folder)
-        steps = {}
-        for step, known in STEPS.items():
-            if step in top:
-                steps[step] = Keys(top.raw(step), step, known, folder)
-        if not steps:
+        chain = Chain(name, text, folder, PipelineFile.from_mapping(data))
+        if not chain.steps:
             raise InputError("it has no step", "", f"Write one of {', '.join(STEPS)}")
-        title = top.text("name", name) or name
-        return Chain(title, top.text("description", "") or "", text, top, steps)
+        return replace(chain, name=chain.file.name or name)
     except InputError as error:
         raise located(error, where) from None
 
@@ -152,19 +446,19 @@ def _shipped() -> Any:
 
 def _read(path: Path) -> str:
     where = str(path)
-    known = closest(where, list_pipelines())
+    hint = closest(where, list_pipelines())
     try:
         if path.is_dir():
             raise InputError("is a folder, not a file", where, "Name the YAML file in it")
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
             raise InputError("is not a regular file", where, "Name a pipeline's YAML file")
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
             raise InputError("is too large for a pipeline", where, "Name a pipeline's YAML file")
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError("no such file", where, known) from None
+        raise InputError("no such file", where, hint) from None
     except UnicodeDecodeError:
         raise InputError("is not text", where, "Name a YAML file in UTF-8") from None
     except InputError:
@@ -173,3 +467,12 @@ def _read(path: Path) -> str:
         raise InputError(f"not a path: {error}", shorten(where)) from error
     except OSError as error:
         raise StorageError(error.strerror or "cannot be read", where) from error
+
+
+def in_file[T](make: Callable[[], T], where: str) -> T:
+    """What ``make`` gives; its errors say where in the file."""
+    try:
+        return make()
+    except InputError as error:
+        full = f"{where}: {error.where}" if error.where else where
+        raise InputError(error.what, full, error.hint) from None

@@ -7,13 +7,26 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Found", "Job", "Picture", "Place", "Rows", "cores", "fingerprints"]
+from ddkbase.records import fingerprint
+
+__all__ = [
+    "Job",
+    "Outcome",
+    "Picture",
+    "PipelineRequest",
+    "ResultTable",
+    "StepContext",
+    "StepResult",
+    "cores",
+    "fingerprints",
+    "minutes",
+]
 
 SCHEMA = 1  # of the folder and of what the steps leave in theirs
 
 
 @dataclass(frozen=True)
-class Place:
+class StepContext:
     """Where a step works.
 
     Attributes
@@ -21,7 +34,7 @@ class Place:
     folder : Path
         Folder of the step, made already; holds what an earlier run of the same step left
         unfinished.
-    above : mapping of str to Path
+    inputs : mapping of str to Path
         Folders of the steps that it uses, by name.
     say : callable
         Prints a line.
@@ -32,7 +45,7 @@ class Place:
     """
 
     folder: Path
-    above: Mapping[str, Path]
+    inputs: Mapping[str, Path]
     say: Callable[[str], None]
     workers: int | None = None
     quiet: bool = False
@@ -48,7 +61,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ResultTable:
     """A table: title, headings, rows of texts."""
 
     title: str
@@ -57,8 +70,8 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a step has to tell.
+class StepResult:
+    """What came out of a step.
 
     Attributes
     ----------
@@ -66,7 +79,7 @@ class Found:
         Names and texts, the ones that matter first.
     pictures : list of Picture, optional
         Pictures for the report.
-    tables : list of Rows, optional
+    tables : list of ResultTable, optional
         Tables for the report.
     links : dict of str to str, optional
         Files in the step's folder with what they are.
@@ -78,7 +91,7 @@ class Found:
 
     figures: dict[str, str] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
-    tables: list[Rows] = field(default_factory=list)
+    tables: list[ResultTable] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     key: str = ""
@@ -88,12 +101,11 @@ class Found:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Found:
+    def from_json(cls, stored: Mapping[str, Any]) -> StepResult:
         """What `to_json` gave. Raises TypeError or KeyError if it is damaged."""
-        parts: dict[str, Any] = dict(told)
-        parts["pictures"] = [Picture(**one) for one in told["pictures"]]
-        parts["tables"] = [Rows(**one) for one in told["tables"]]
-        return cls(**parts)
+        pictures = [Picture(**picture) for picture in stored["pictures"]]
+        tables = [ResultTable(**table) for table in stored["tables"]]
+        return cls(**{**stored, "pictures": pictures, "tables": tables})
 
 
 @dataclass(frozen=True)
@@ -120,8 +132,72 @@ class Job:
     title: str
     settings: Mapping[str, Any]
     uses: tuple[str, ...]
-    work: Callable[[Place], Found]
+    work: Callable[[StepContext], StepResult]
     grows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PipelineRequest:
+    """What a pipeline was asked for, for its report.
+
+    Attributes
+    ----------
+    name : str
+        Name of the pipeline.
+    description : str, default ""
+        Description of the pipeline.
+    text : str, default ""
+        Text of its file.
+    command : str, default ""
+        The command that was typed.
+    """
+
+    name: str
+    description: str = ""
+    text: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one step.
+
+    Attributes
+    ----------
+    job : Job
+        The step.
+    state : {"computed", "kept", "missing"}
+        "computed", "kept" from an earlier run, or "missing".
+    seconds : float, s, default 0.0
+        Time that it took, over all runs that worked on it.
+    result : StepResult or None, optional
+        Its result; None if it is missing.
+    error : str, default ""
+        Why it is missing; empty where it was not its turn yet.
+    """
+
+    job: Job
+    state: str
+    seconds: float = 0.0
+    result: StepResult | None = None
+    error: str = ""
+
+    def entries(self) -> dict[str, Any]:
+        """What scripts want to know of it: names and texts, ``seconds``."""
+        entries: dict[str, Any] = {
+            "step": self.job.name,
+            "state": self.state,
+            "seconds": self.seconds,
+        }
+        if self.result is not None:
+            entries |= {"figures": self.result.figures, "warnings": self.result.warnings}
+            entries["tables"] = [{"heads": t.heads, "rows": t.rows} for t in self.result.tables]
+        return entries
+
+
+def minutes(seconds: float) -> str:
+    """A time as one reads it."""
+    return f"{seconds:.1f}\u00a0s" if seconds < 90 else f"{seconds / 60:.1f}\u00a0min"
 
 
 def fingerprints(jobs: list[Job], version: str) -> dict[str, str]:
@@ -139,10 +215,10 @@ def fingerprints(jobs: list[Job], version: str) -> dict[str, str]:
     KeyError
         A step uses one that is not before it.
     """
-    found: dict[str, str] = {}
+    marks: dict[str, str] = {}
     for job in jobs:
-        found[job.name] = _mark(job, dict(job.settings), version, found)
-    return found
+        marks[job.name] = _mark(job, dict(job.settings), version, marks)
+    return marks
 
 
 def cores(jobs: list[Job], version: str, marks: Mapping[str, str]) -> dict[str, str]:
@@ -162,7 +238,4 @@ def cores(jobs: list[Job], version: str, marks: Mapping[str, str]) -> dict[str, 
 
 
 def _mark(job: Job, settings: dict[str, Any], version: str, marks: Mapping[str, str]) -> str:
-    from ddkbase.records import fingerprint
-
-    above = {name: marks[name] for name in job.uses}
-    return fingerprint(SCHEMA, version, job.name, settings, above)
+    return fingerprint(SCHEMA, version, job.name, settings, {n: marks[n] for n in job.uses})

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ddk.pipeline.file import Chain, located
 from ddk.pipeline.job import Job
+from ddk.pipeline.steps_device import campaign_job, loop_job, pulses_job
+from ddk.pipeline.steps_hardware import compile_job, hardware_job
+from ddk.pipeline.steps_network import Trainee, controls_job, network_job
+from ddk.pipeline.steps_table import TableSource, fit_job
 from ddkbase.errors import InputError
 
 __all__ = ["jobs_of"]
@@ -37,17 +41,11 @@ def jobs_of(chain: Chain, where: str = "") -> list[Job]:
 
 
 def _jobs(chain: Chain) -> list[Job]:
-    from ddk.pipeline.steps_controls import controls_job
-    from ddk.pipeline.steps_device import campaign_job, loop_job, pulses_job
-    from ddk.pipeline.steps_hardware import compile_job, hardware_job
-    from ddk.pipeline.steps_network import Trainee, network_job
-    from ddk.pipeline.steps_table import TableSource, fit_job
-
     _check(chain)
     steps = chain.steps
     jobs = []
-    made = {"loop": loop_job, "pulses": pulses_job, "campaign": campaign_job, "fit": fit_job}
-    for name, make in made.items():
+    independent = {"loop": loop_job, "pulses": pulses_job, "campaign": campaign_job, "fit": fit_job}
+    for name, make in independent.items():
         if name in steps:
             jobs.append(make(chain))
     table = TableSource(chain)
@@ -66,15 +64,14 @@ def _jobs(chain: Chain) -> list[Job]:
 
 def _check(chain: Chain) -> None:
     """Complain about steps and keys that nothing else goes with."""
+    steps, given = chain.steps, chain.file.model_fields_set
     for name in _NEEDS_NETWORK:
-        if name in chain.steps and "network" not in chain.steps:
+        if name in steps and "network" not in steps:
             raise InputError(f"'{name}' needs a network", name, "Add the step 'network'")
-    if "trains" in chain.top and "fit" not in chain.steps:
+    if "trains" in given and "fit" not in steps:
         raise InputError("nothing fits these trains", "trains", "Add the step 'fit'")
-    after = [name for name in ("network", "controls") if name in chain.steps]
-    if "table" in chain.top and not after:
+    if "table" in given and not {"network", "controls"} & {*steps}:
         raise InputError("nothing uses this table", "table", "Add the step 'network'")
-    simulated = [name for name in ("loop", "pulses", "campaign") if name in chain.steps]
     for key in ("device", "set", "preset"):
-        if key in chain.top and not simulated:
+        if key in given and not {"loop", "pulses", "campaign"} & {*steps}:
             raise InputError("nothing is simulated", key, "Leave it out, or add 'campaign'")

@@ -1,33 +1,50 @@
-"""The step that trains: networks that keep alpha and beta where the table's pulses can put them."""
+"""The steps that train: networks where the table's pulses can put them, and their controls."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ddk.pipeline.content import of_data
-from ddk.pipeline.file import Chain
-from ddk.pipeline.job import Found, Job, Picture, Place
+import numpy as np
+
+from compact.table.table import AlphaBetaTable
+from ddk.pipeline.file import Chain, ControlsStep, NetworkStep
+from ddk.pipeline.job import Job, Picture, ResultTable, StepContext, StepResult
 from ddk.pipeline.steps_table import TableSource
+from ddk.studies.comparison import (
+    best_control,
+    comparison_rows,
+    difference_note,
+    write_comparison,
+)
+from ddk.studies.evaluation import evaluate_on_devices, pulse_settings
+from ddk.studies.experiment import run
+from ddk.studies.folds import Material
+from ddk.studies.models import Model, get_model
+from ddk.studies.plots import maps_figure
+from ddk.studies.result import METRICS, Result, read_run, write_run
+from ddk.studies.runs import compare
+from ddk.studies.tasks import TASKS, Task, folder_task, get_task
+from ddkbase.documents import read_json
 from ddkbase.errors import InputError, StorageError
+from ddkbase.files import checksum
+from network import datasets
+from network.ddk.constraints import Reachable
+from network.plots.training import curves_figure, save
 
-if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable
-    from ddk.studies.folds import Material
-    from ddk.studies.models import Model
-    from ddk.studies.result import Result
-    from ddk.studies.tasks import Task
+__all__ = ["Trainee", "controls_job", "network_job", "task_settings"]
 
-__all__ = ["Trainee", "data_settings", "network_job", "on_table", "root_of", "task_of"]
-
-_TASK = "digits"
 _ON_DEVICES = {
     "table": "against the table",
     "devices drawn": "chips of the table's cells drawn",
     "with statistics taken anew": "accuracy on them with statistics taken anew",
 }
+ON_TABLE = "ddk-table"
+_ON_TABLE_TITLE = "DDK layer, alpha and beta where pulses of the table's cells can put them"
+_DDK_OPTIONS = ("integrator", "per", "banks", "readout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,35 +77,26 @@ class Trainee:
     @classmethod
     def of(cls, chain: Chain, table: TableSource) -> Trainee:
         """That of a file. Raises InputError: no such task or model, or options that do not fit."""
-        from ddk.studies.models import get_model
-
-        keys = chain.steps["network"]
-        task = task_of(chain, "network")
-        hidden = keys.numbers("hidden")
-        if hidden is not None:
-            task = dataclasses.replace(task, hidden=hidden)
-        options = {
-            "integrator": keys.choice("integrator", ("implicit", "explicit", "exact")),
-            "per": keys.choice("per", ("network", "channel", "step", "channel-step")),
-            "banks": keys.whole("banks", least=1),
-            "readout": _readout(chain),
-            "states": keys.choice("states", ("after", "before")),
-        }
-        options = {name: value for name, value in options.items() if value is not None}
+        step = chain.file.network
+        assert step is not None
+        task = _task(chain, step.task, step.quick, step.epochs, "network.task")
+        task = _changed(task, step)
+        given = {name: getattr(step, name) for name in _DDK_OPTIONS}
+        options = {name: value for name, value in given.items() if value is not None}
         models = []
-        for name in keys.names("models", ("ddk",)):
+        for name in step.models:
             model = get_model(name)
             if model.layer == "ddk" and options:
                 model = dataclasses.replace(model, options={**model.options, **options})
             models.append(model)
-        if options and not any(m.layer == "ddk" for m in models):
-            where = ", ".join(keys.place(name) for name in options)
+        unused = [*options, *(["states"] if step.states is not None else [])]
+        if unused and not any(m.layer == "ddk" for m in models):
+            where = ", ".join(f"network.{name}" for name in unused)
             raise InputError("no model has a DDK layer", where, "Leave it out")
-        root = root_of(chain)
-        seed = keys.whole("seed", 0) or 0
-        return cls(task, tuple(models), seed, root, of_data(task, root), table)
+        root = _root(chain)
+        return cls(task, tuple(models), step.seed, root, data_checksum(task, root), table)
 
-    def model(self, chain: Chain, step: str) -> Model:
+    def model(self, name: str | None, where: str) -> Model:
         """The model that a step behind takes: the one it names, or the first one.
 
         Raises
@@ -96,128 +104,56 @@ class Trainee:
         InputError
             It is none of the step "network", or leaves no network.
         """
-        keys = chain.steps[step]
-        names = [m.name for m in self.models]
-        model = self.models[names.index(keys.choice("model", names, names[0]) or names[0])]
+        by_name = {m.name: m for m in self.models}
+        if name is not None and name not in by_name:
+            hint = f"Use one of {', '.join(by_name)}"
+            raise InputError(f"the step 'network' has no model '{name}'", where, hint)
+        model = self.models[0] if name is None else by_name[name]
         if not model.trains_here:
-            raise InputError(f"model '{model.name}' leaves no network", keys.place("model"))
+            raise InputError(f"model '{model.name}' leaves no network", where)
         return model
 
     def settings(self) -> dict[str, Any]:
         """What a result depends on, as JSON can hold it."""
-        told = data_settings(self.task, self.data)
-        return {**told, "seed": self.seed, **self.table.settings()}
+        task = task_settings(self.task, self.data)
+        return {**task, "seed": self.seed, **self.table.settings()}
 
 
-def data_settings(task: Task, data: str) -> dict[str, Any]:
+def task_settings(task: Task, data: str) -> dict[str, Any]:
     """What a result depends on of a task and the checksum of its data, wherever they are."""
-    told = task.settings()
-    return {"task": {**told, "dataset": Path(told["dataset"]).name}, "data": data}
+    settings = task.settings()
+    # what does not say it is of versions whose default was "before", and is still kept
+    ddk = {k: v for k, v in settings["ddk"].items() if (k, v) != ("states", "before")}
+    return {"task": {**settings, "ddk": ddk, "dataset": Path(task.dataset).name}, "data": data}
 
 
-def network_job(chain: Chain, trainee: Trainee) -> Job:
-    """Train the models of the file, those with a DDK layer where the table's pulses can put it."""
-    draws = chain.steps["network"].whole("draws", 10, least=1) or 10
-    settings = {
-        **trainee.settings(),
-        "models": [m.settings() for m in trainee.models],
-        "draws": draws,
-    }
+def data_checksum(task: Task, root: str | None) -> str:
+    """SHA-256 of the data of a task; empty where the toolkit makes them itself.
 
-    def work(place: Place) -> Found:
-        from ddk.studies.folds import Material
+    Of a folder of the user's the files are taken, of a set that is known by name the samples, for
+    it may lie in a folder with other things.
 
-        table = trainee.table.read(place)
-        material = Material(trainee.task, trainee.root)
-        found = Found()
-        reached = [
-            _train(place, trainee, model, table if model.layer == "ddk" else None, draws, material)
-            for model in trainee.models
-        ]
-        for model, (_, more) in zip(trainee.models, reached, strict=True):
-            head = f"{model.name}: " if len(trainee.models) > 1 else ""
-            found.figures.update({f"{head}{key}": text for key, text in more.items()})
-            _show(found, place.folder, model.name)
-        key = f"{trainee.models[0].name} {100 * reached[0][0].accuracy:.1f} %"
-        return dataclasses.replace(found, key=key)
-
-    title = f"Network on {trainee.task.title}"
-    return Job("network", title, settings, trainee.table.uses(), work)
+    Raises
+    ------
+    StorageError
+        Files are missing or damaged.
+    """
+    if task.dataset in ("digits", "voices"):
+        return ""
+    if task.dataset not in datasets.NAMES:
+        return checksum(Path(task.dataset))
+    data = Material(task, root).dataset()
+    digest = hashlib.sha256()
+    for first in range(0, len(data), 1024):
+        piece = np.ascontiguousarray(data.x[np.arange(first, min(first + 1024, len(data)))])
+        digest.update(piece.tobytes())
+    digest.update(data.y.tobytes())
+    digest.update("\0".join([*data.groups.astype(str), *data.fold.astype(str)]).encode())
+    return digest.hexdigest()
 
 
-def _train(
-    place: Place,
-    trainee: Trainee,
-    model: Model,
-    table: AlphaBetaTable | None,
-    draws: int,
-    material: Material,
-) -> tuple[Result, dict[str, str]]:
-    """Train one model, unless an earlier run has done it; its result and figures."""
-    from ddk.studies.evaluation import evaluate_on_devices, pulse_settings
-    from ddk.studies.experiment import run
-    from ddk.studies.result import METRICS, Result, read_run, write_run
-    from ddkbase.documents import read_json
-
-    folder = place.folder / model.name
-    task, seed = trainee.task, trainee.seed
-    if not (folder / METRICS).exists():
-        place.say(f"{model.name} learns")
-        told = model if table is None else on_table(model, table)
-        result = run(task, told, seed, material=material)
-        more = {} if table is None else pulse_settings(table, result)
-        _draw(result, place.folder, model.name)
-        write_run(task, result, folder, more=more)
-    where = folder / METRICS
-    result = Result.from_json(read_json(where), str(where))
-    figures = _figures(result)
-    if table is not None:
-        trained = read_run(folder)
-        figures |= pulse_settings(table, dataclasses.replace(result, network=trained.network))
-        fold = list(material.folds(seed, model.data, model.cut))[-1]
-        on = evaluate_on_devices(trained, fold, table, draws, seed).texts()
-        figures |= {_ON_DEVICES.get(name, f"accuracy {name}"): text for name, text in on.items()}
-    return result, figures
-
-
-def on_table(model: Model, table: AlphaBetaTable, name: str = "") -> Model:
-    """A model whose alpha and beta stay where pulses of a table's cells can put them."""
-    from network.ddk.constraints import Reachable
-
-    options = {**model.options, "constraint": Reachable(table)}
-    return dataclasses.replace(model, name=name or model.name, options=options)
-
-
-def _draw(result: Result, folder: Path, name: str) -> None:
-    from ddk.studies.plots import maps_figure
-    from network.plots.training import curves_figure, save
-
-    if result.history is not None:
-        save(curves_figure(result.history), folder / f"{name}-training.png", True)
-    if result.network is not None and result.fold is not None:
-        save(maps_figure(result.network, result.fold), folder / f"{name}-maps.png", True)
-
-
-def _figures(result: Result) -> dict[str, str]:
-    """What matters of a result, its accuracy first."""
-    shown = result.texts()
-    for key in ("model", "features of one decision", "time", "task"):
-        shown.pop(key, None)
-    return {"test accuracy": f"{100 * result.accuracy:.1f} %", **shown}
-
-
-def _show(found: Found, folder: Path, name: str) -> None:
-    """Add pictures and links of one model."""
-    for file, words in (("maps", "inputs and features"), ("training", "loss and accuracy")):
-        if (folder / f"{name}-{file}.png").exists():
-            found.pictures.append(Picture(f"{name}-{file}.png", f"{words} of {name}", True))
-    found.links[f"{name}/report.html"] = f"report of {name}"
-    if (folder / name / "model.npz").exists():
-        found.links[f"{name}/model.npz"] = "the trained network"
-
-
-def task_of(chain: Chain, step: str) -> Task:
-    """The task that a step names, a folder from that of the file.
+def _task(chain: Chain, text: str, quick: bool, epochs: int | None, where: str) -> Task:
+    """The task of a name or of a folder, which is meant from that of the file.
 
     Raises
     ------
@@ -226,40 +162,202 @@ def task_of(chain: Chain, step: str) -> Task:
     StorageError
         The folder holds nothing that is known.
     """
-    from ddk.studies.tasks import TASKS, folder_task, get_task
-
-    keys = chain.steps[step]
-    text = keys.text("task", _TASK) or _TASK
-    folder = keys.beside(text)
-    quick = keys.flag("quick")
+    folder = chain.beside(text)
     if text in TASKS or not (os.sep in text or folder.is_dir()):
-        task = _placed_task(lambda: get_task(text, quick), keys.place("task"))
+        try:
+            task = get_task(text, quick)
+        except InputError as error:
+            raise InputError(error.what, where, error.hint) from None
     else:
         if not folder.is_dir():
-            raise StorageError("there is no such folder", str(folder), f"See {keys.place('task')}")
+            raise StorageError("there is no such folder", str(folder), f"See {where}")
         task = folder_task(folder)
         task = task.small() if quick else task
-    epochs = keys.whole("epochs", least=1)
     return task if epochs is None else task.with_epochs(epochs)
 
 
-def _placed_task(make: Any, where: str) -> Any:
-    try:
-        return make()
-    except InputError as error:
-        raise InputError(error.what, where, error.hint) from None
+def _changed(task: Task, step: NetworkStep) -> Task:
+    """The task with the widths and states that the step "network" gives it."""
+    if step.hidden is not None:
+        task = dataclasses.replace(task, hidden=step.hidden)
+    if step.states is not None:
+        task = dataclasses.replace(task, ddk={**task.ddk, "states": step.states})
+    return task
 
 
-def root_of(chain: Chain) -> str | None:
+def _root(chain: Chain) -> str | None:
     """The folder of the data; None takes that of DDK_DATA."""
-    path = chain.top.path("root")
-    return None if path is None else str(path)
+    return None if chain.file.root is None else str(chain.beside(chain.file.root))
 
 
-def _readout(chain: Chain) -> int | str | None:
-    keys = chain.steps["network"]
-    if "readout" not in keys:
-        return None
-    if isinstance(keys.raw("readout"), str):
-        return keys.choice("readout", ("all", "last"))
-    return keys.whole("readout", least=1)
+def network_job(chain: Chain, trainee: Trainee) -> Job:
+    """Train the models of the file, those with a DDK layer where the table's pulses can put it."""
+    step = chain.file.network
+    assert step is not None
+    draws = step.draws
+    settings = {
+        **trainee.settings(),
+        "models": [m.settings() for m in trainee.models],
+        "draws": draws,
+    }
+
+    def work(context: StepContext) -> StepResult:
+        table = trainee.table.read(context)
+        material = Material(trainee.task, trainee.root)
+        out = StepResult()
+        trained = [
+            _train(context, trainee, model, table if model.layer == "ddk" else None, draws,
+                   material)
+            for model in trainee.models
+        ]  # fmt: skip
+        for model, (_, figures) in zip(trainee.models, trained, strict=True):
+            head = f"{model.name}: " if len(trainee.models) > 1 else ""
+            out.figures.update({f"{head}{key}": text for key, text in figures.items()})
+            _add_files(out, context.folder, model.name)
+        key = f"{trainee.models[0].name} {100 * trained[0][0].accuracy:.1f} %"
+        return dataclasses.replace(out, key=key)
+
+    title = f"Network on {trainee.task.title}"
+    return Job("network", title, settings, trainee.table.uses(), work)
+
+
+def _train(
+    context: StepContext,
+    trainee: Trainee,
+    model: Model,
+    table: AlphaBetaTable | None,
+    draws: int,
+    material: Material,
+) -> tuple[Result, dict[str, str]]:
+    """Train one model, unless an earlier run has done it; its result and figures."""
+    folder = context.folder / model.name
+    task, seed = trainee.task, trainee.seed
+    if not (folder / METRICS).exists():
+        context.say(f"{model.name} learns")
+        confined = model if table is None else _on_table(model, table)
+        result = run(task, confined, seed, material=material)
+        more = {} if table is None else pulse_settings(table, result)
+        _draw(result, context.folder, model.name)
+        write_run(task, result, folder, more=more)
+    where = folder / METRICS
+    result = Result.from_json(read_json(where), str(where))
+    figures = result.texts()
+    for key in ("model", "features of one decision", "time", "task"):
+        figures.pop(key, None)
+    figures = {"test accuracy": f"{100 * result.accuracy:.1f} %", **figures}
+    if table is not None:
+        stored = read_run(folder)
+        figures |= pulse_settings(table, dataclasses.replace(result, network=stored.network))
+        fold = list(material.folds(seed, model.data, model.cut))[-1]
+        on_devices = evaluate_on_devices(stored, fold, table, draws, seed).texts()
+        figures |= {
+            _ON_DEVICES.get(name, f"accuracy {name}"): text for name, text in on_devices.items()
+        }
+    return result, figures
+
+
+def _on_table(model: Model, table: AlphaBetaTable) -> Model:
+    """A model whose alpha and beta stay where pulses of a table's cells can put them."""
+    options = {**model.options, "constraint": Reachable(table)}
+    return dataclasses.replace(model, options=options)
+
+
+def _draw(result: Result, folder: Path, name: str) -> None:
+    if result.history is not None:
+        save(curves_figure(result.history), folder / f"{name}-training.png", True)
+    if result.network is not None and result.fold is not None:
+        save(maps_figure(result.network, result.fold), folder / f"{name}-maps.png", True)
+
+
+def _add_files(out: StepResult, folder: Path, name: str) -> None:
+    """Add pictures and links of one model."""
+    for file, what in (("maps", "inputs and features"), ("training", "loss and accuracy")):
+        if (folder / f"{name}-{file}.png").exists():
+            out.pictures.append(Picture(f"{name}-{file}.png", f"{what} of {name}", True))
+    out.links[f"{name}/report.html"] = f"report of {name}"
+    if (folder / name / "model.npz").exists():
+        out.links[f"{name}/model.npz"] = "the trained network"
+
+
+def controls_job(chain: Chain, table: TableSource, trainee: Trainee | None) -> Job:
+    """Several models on the same splits, the network on the table among them.
+
+    Raises
+    ------
+    InputError
+        No such task or model, or the network on a table without a table.
+    """
+    step = chain.file.controls
+    assert step is not None
+    task, data, root = _controls_task(chain, step, trainee)
+    names = step.models or (*((ON_TABLE,) if table else ()), "ddk", "raw", "leaky", "random")
+    on_table = ON_TABLE in names
+    if on_table and not table:
+        raise InputError(f"'{ON_TABLE}' needs a table", "controls.models", "Add the step 'fit'")
+    models = [get_model("ddk" if name == ON_TABLE else name) for name in names]
+    settings = {
+        **task_settings(task, data),
+        "models": [[n, m.settings()] for n, m in zip(names, models, strict=True)],
+        "seeds": list(step.seeds),
+        **(table.settings() if on_table else {}),
+    }
+
+    def work(context: StepContext) -> StepResult:
+        cells = table.read(context) if on_table else None
+        compared = models
+        if cells is not None:
+            confined = dataclasses.replace(
+                _on_table(get_model("ddk"), cells), name=ON_TABLE, title=_ON_TABLE_TITLE
+            )
+            compared = [
+                confined if n == ON_TABLE else m for n, m in zip(names, models, strict=True)
+            ]
+        folder = context.folder / "comparison"
+        for name in ("comparison.nc", "comparison.md", "comparison.png", "report.html"):
+            (folder / name).unlink(missing_ok=True)  # of other models or seeds
+        comparison = compare(
+            task, compared, step.seeds, folder=folder, root=root, processes=context.workers or 1,
+            progress=lambda text: context.say(text.split("; r = ")[0]),
+        )  # fmt: skip
+        write_comparison(comparison, folder)
+        heads, rows = comparison_rows(comparison)
+        note = difference_note(comparison) if "ddk" in names else ""
+        accuracies = {row[0]: f"{row[0]} {row[1]} %" for row in rows}
+        control = best_control(comparison)
+        key = [accuracies[n] for n in (ON_TABLE, "ddk") if n in accuracies][:1]
+        key += [f"best control {accuracies[control]}"] if control is not None else []
+        return StepResult(
+            {},
+            [Picture("comparison/comparison.png", "accuracy of every seed")],
+            [ResultTable(note, heads, rows)],
+            {
+                "comparison/report.html": "report of the comparison",
+                "comparison/comparison.nc": "the numbers",
+            },
+            key=", ".join(key),
+        )
+
+    uses = table.uses() if on_table else ()
+    return Job("controls", "Controls", settings, uses, work, ("models", "seeds"))
+
+
+def _controls_task(
+    chain: Chain, step: ControlsStep, trainee: Trainee | None
+) -> tuple[Task, str, str | None]:
+    """Task, checksum of its data and their folder: those of the network where nothing else is said.
+
+    Another task starts from its own number of epochs and widths, and is not the small variant
+    unless the step says so.
+    """
+    root = _root(chain)
+    if step.task is not None or trainee is None:
+        text = step.task or NetworkStep.model_fields["task"].default
+        task = _task(chain, text, step.quick or False, step.epochs, "controls.task")
+        return task, data_checksum(task, root), root
+    network = chain.file.network
+    assert network is not None
+    quick = network.quick if step.quick is None else step.quick
+    epochs = network.epochs if step.epochs is None else step.epochs
+    task = _task(chain, network.task, quick, epochs, "network.task")
+    task = _changed(task, network)
+    return task, trainee.data if quick == network.quick else data_checksum(task, root), root

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from compact.plots import table as plots
+from compact.report import write_report
+from compact.table.source import open_source
+from compact.table.table import AlphaBetaTable
 from ddk.pipeline.file import Chain
-from ddk.pipeline.job import Found, Job, Picture, Place
+from ddk.pipeline.job import Job, Picture, StepContext, StepResult
 from ddk.pipeline.steps_device import STORE
 from ddkbase.errors import InputError
 from ddkbase.files import checksum
-
-if TYPE_CHECKING:
-    from compact.table.table import AlphaBetaTable
+from ddkbase.pictures import save_figure
 
 __all__ = ["TABLE", "TableSource", "fit_job"]
 
 TABLE = "table.nc"
-_CHOICES = {
-    "method": ("better", "article"),
-    "integrator": ("implicit", "explicit", "exact"),
-    "window": ("data", "free"),
-    "loss": ("linear", "soft_l1", "huber"),
-    "direction": ("down", "up"),
-}
-_COLUMNS = (
-    "conductance", "resistance", "current", "voltage", "pulse", "train", "units", "wide", "sheet",
-    "variable", "delimiter", "decimal", "direction",
-)  # fmt: skip
 
 
 class TableSource:
@@ -50,34 +42,33 @@ class TableSource:
     """
 
     def __init__(self, chain: Chain) -> None:
-        self.path: Path | None = chain.top.path("table")
+        text = chain.file.table
+        self.path: Path | None = None if text is None else chain.beside(text)
         self.fitted = "fit" in chain.steps
         if self.path is not None and self.fitted:
             raise InputError("a table is given, and one is to be fitted", "table, fit", "Leave one")
-        self._sum = ""
+        self._checksum = ""
         if self.path is not None:
             self.read(None)
-            self._sum = checksum(self.path)
+            self._checksum = checksum(self.path)
 
     def __bool__(self) -> bool:
         return self.fitted or self.path is not None
 
     def settings(self) -> dict[str, Any]:
         """What a step's result depends on, if the table is a file."""
-        return {"table": self._sum} if self.path is not None else {}
+        return {"table": self._checksum} if self.path is not None else {}
 
     def uses(self) -> tuple[str, ...]:
         """The step that makes the table, if one does."""
         return ("fit",) if self.fitted else ()
 
-    def read(self, place: Place | None) -> AlphaBetaTable | None:
+    def read(self, context: StepContext | None) -> AlphaBetaTable | None:
         """The table, None if there is none. Raises StorageError if it cannot be read."""
-        from compact.table.table import AlphaBetaTable
-
         if self.path is not None:
             return AlphaBetaTable.read(self.path)
-        if self.fitted and place is not None:
-            return AlphaBetaTable.read(place.above["fit"] / TABLE)
+        if self.fitted and context is not None:
+            return AlphaBetaTable.read(context.inputs["fit"] / TABLE)
         return None
 
 
@@ -91,58 +82,45 @@ def fit_job(chain: Chain) -> Job:
     StorageError
         The file of trains is missing.
     """
-    keys = chain.steps["fit"]
-    trains = chain.top.path("trains")
-    made = [name for name in ("campaign", "pulses") if name in chain.steps]
-    if trains is not None and "campaign" in made:
+    step = chain.file.fit
+    assert step is not None
+    trains = None if chain.file.trains is None else chain.beside(chain.file.trains)
+    simulated = [name for name in ("campaign", "pulses") if name in chain.steps]
+    if trains is not None and "campaign" in simulated:
         hint = "Leave one out"
         raise InputError("trains are given, and a campaign simulates others", "trains", hint)
-    if trains is None and not made:
+    if trains is None and not simulated:
         hint = "Add the step 'campaign', or 'trains: measured.csv'"
         raise InputError("there are no trains to fit", "fit", hint)
-    options: dict[str, Any] = {k: keys.choice(k, v) for k, v in _CHOICES.items()}
-    options["seed"] = keys.whole("seed")
-    for name in ("mirror", "skip_missing"):
-        options[name] = keys.flag(name) or None
-    for name, unit in (("amplitude", "V"), ("width", "s"), ("initial_resistance", "ohm")):
-        options[name] = keys.quantity(name, unit)
-    options = {name: value for name, value in options.items() if value is not None}
-    columns = keys.mapping("columns")
-    type(keys)(columns, keys.place("columns"), _COLUMNS)
+    given = step.model_dump(exclude={"columns"}, exclude_none=True)
+    options = {name: value for name, value in given.items() if value is not False}
+    columns = step.columns.model_dump(exclude_unset=True)
     if columns and trains is None:
-        raise InputError("simulated trains have no columns to choose", keys.place("columns"))
+        raise InputError("simulated trains have no columns to choose", "fit.columns")
     settings: dict[str, Any] = {"options": options, "columns": columns}
     if trains is not None:
         settings["trains"] = checksum(trains)
 
-    def work(place: Place) -> Found:
-        from compact.table.table import AlphaBetaTable
-
+    def work(context: StepContext) -> StepResult:
         if trains is not None:
-            opened: Any = importlib.import_module("compact.table.source").open_source
-            source: Any = opened(trains, **columns)
-        elif made[0] == "campaign":
-            source = place.above["campaign"] / STORE
+            source: Any = open_source(trains, **columns)
+        elif simulated[0] == "campaign":
+            source = context.inputs["campaign"] / STORE
         else:
-            source = place.above["pulses"] / "pulses.nc"
+            source = context.inputs["pulses"] / "pulses.nc"
         table = AlphaBetaTable.fit(source, **options)
         if not table.dataset["valid"].values.any():
             raise InputError(f"no train could be fitted: {table.reasons()[0][0]}", "fit")
-        table.write(place.folder / TABLE, overwrite=True)
-        importlib.import_module("compact.report").write_report(
-            table, place.folder / "report.html", overwrite=True
-        )
-        return _found(table, place.folder)
+        table.write(context.folder / TABLE, overwrite=True)
+        write_report(table, context.folder / "report.html", overwrite=True)
+        return _result(table, context.folder)
 
-    uses = (made[0],) if trains is None else ()
+    uses = (simulated[0],) if trains is None else ()
     return Job("fit", "Table of alpha and beta", settings, uses, work)
 
 
-def _found(table: AlphaBetaTable, folder: Path) -> Found:
+def _result(table: AlphaBetaTable, folder: Path) -> StepResult:
     """Figures of a table, and pictures of it in the folder."""
-    plots: Any = importlib.import_module("compact.plots.table")
-    from ddkbase.pictures import save_figure as save
-
     ds = table.dataset
     valid = ds["valid"].values
     shares = explained(ds["conductance"].values[valid], ds["fitted"].values[valid])
@@ -153,7 +131,9 @@ def _found(table: AlphaBetaTable, folder: Path) -> Found:
     figures["R²"] = f"median {np.median(shares):.3f}, smallest {shares.min():.3f}"
     figures |= {k: v for k, v in table.figures().items() if k != "title"}
     warnings = [f"{count} trains not fitted: {reason}" for reason, count in table.reasons()]
-    drawn = {"trains.png": ("trains and their fits", lambda: plots.trains_figure(table))}
+    drawn: dict[str, tuple[str, Callable[[], Figure]]] = {
+        "trains.png": ("trains and their fits", lambda: plots.trains_figure(table))
+    }
     if len(table.varied) > 1:
         drawn["settings.png"] = (
             "alpha and beta by setting",
@@ -161,16 +141,16 @@ def _found(table: AlphaBetaTable, folder: Path) -> Found:
         )
     drawn["region.png"] = ("pairs that pulses reach", lambda: plots.region_figure(table))
     pictures = []
-    for file, (words, draw) in drawn.items():
+    for file, (what, draw) in drawn.items():
         try:
-            save(draw(), folder / file, True)
+            save_figure(draw(), folder / file, True)
         except InputError as error:  # nothing to draw
-            warnings.append(f"no picture '{words}': {error}")
+            warnings.append(f"no picture '{what}': {error}")
             continue
-        pictures.append(Picture(file, words, file != "region.png"))
+        pictures.append(Picture(file, what, file != "region.png"))
     links = {"report.html": "report of the table", TABLE: "the table (AlphaBetaTable)"}
     key = f"alpha {figures['alpha']}, beta {figures['beta']}, R² {np.median(shares):.2f}"
-    return Found(figures, pictures, links=links, warnings=warnings, key=key)
+    return StepResult(figures, pictures, links=links, warnings=warnings, key=key)
 
 
 def explained(measured: np.ndarray, fitted: np.ndarray) -> np.ndarray:

@@ -216,7 +216,7 @@ def _describes(node: ast.expr, value: Any) -> bool:
     return bool(ast.literal_eval(node) == value)
 
 
-def _same(path: Path, asked: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+def _same(path: Path, asked: dict[str, Any], request: Mapping[str, Any]) -> None:
     if not (path / REQUEST).is_file():
         names = {p.name for p in path.iterdir()}
         if names <= {RUNS} and not any((path / RUNS).iterdir()):
@@ -225,8 +225,9 @@ def _same(path: Path, asked: Mapping[str, Any], request: Mapping[str, Any]) -> N
             "the folder holds something else", str(path), "Choose another name after --out"
         )
     stored = read_json(path / REQUEST, "Choose another name after --out")
-    if isinstance(stored.get("task"), dict):
-        stored["task"] = with_states(stored["task"])
+    for settings in (stored, asked):
+        if isinstance(settings.get("task"), dict):
+            settings["task"] = with_states(settings["task"])
     for key, value in request.items():
         # earlier versions stored the text of an object in Python
         if isinstance(stored.get(key), str) and _is_text_of(stored[key], value):

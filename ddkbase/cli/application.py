@@ -228,7 +228,7 @@ def in_options(exc: DDKError, options: Mapping[str, str]) -> str:
 def program(module: str) -> str:
     """Return the program to which a module belongs, e.g. "ddk-device"."""
     package = module.partition(".")[0]
-    return f"ddk-{package.removesuffix('phys')}"
+    return "ddk-network" if package == "ddk" else f"ddk-{package.removesuffix('phys')}"
 
 
 def end(message: str, code: int) -> NoReturn:

@@ -11,27 +11,29 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ddk.pipeline.execution import Asked, Outcome, carry_out
-from ddk.pipeline.job import Found, Job, Picture, Place
+from ddk.pipeline.execution import carry_out
+from ddk.pipeline.job import Job, Outcome, Picture, PipelineRequest, StepContext, StepResult
 
 #: the smallest PNG file there is: one grey point
 DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
 )
-ASKED = Asked("fake", "three steps", "one: {}\n", "typed")
+ASKED = PipelineRequest("fake", "three steps", "one: {}\n", "typed")
 
 
-def writes(name: str, done: list[str], value: int = 0) -> Callable[[Place], Found]:
+def writes(name: str, done: list[str], value: int = 0) -> Callable[[StepContext], StepResult]:
     """A step that notes that it was done and leaves a text and a picture."""
 
-    def work(place: Place) -> Found:
+    def work(context: StepContext) -> StepResult:
         done.append(name)
-        above = [(folder / "out.txt").read_text() for folder in place.above.values()]
-        (place.folder / "out.txt").write_text(f"{name} {value} of {above}")
-        (place.folder / "dot.png").write_bytes(DOT)
+        above = [(folder / "out.txt").read_text() for folder in context.inputs.values()]
+        (context.folder / "out.txt").write_text(f"{name} {value} of {above}")
+        (context.folder / "dot.png").write_bytes(DOT)
         pictures = [Picture("dot.png", f"dot of {name}")]
-        return Found({"name": name}, pictures, links={"out.txt": "what it says"}, key=f"got {name}")
+        return StepResult(
+            {"name": name}, pictures, links={"out.txt": "what it says"}, key=f"got {name}"
+        )
 
     return work
 
@@ -50,17 +52,17 @@ def run(folder: Path, jobs: list[Job]) -> list[Outcome]:
     return carry_out(jobs, folder, ASKED)
 
 
-def slow(seconds: float) -> Callable[[Place], Found]:
+def slow(seconds: float) -> Callable[[StepContext], StepResult]:
     """A step that goes on where it was."""
 
-    def work(place: Place) -> Found:
+    def work(context: StepContext) -> StepResult:
         for number in range(10):
-            path = place.folder / f"{number}.txt"
+            path = context.folder / f"{number}.txt"
             if not path.exists():
                 path.write_text(str(time.monotonic_ns()))
                 print(f"at {number}", flush=True)
                 time.sleep(seconds)
-        return Found({"files": "10"})
+        return StepResult({"files": "10"})
 
     return work
 
@@ -72,7 +74,7 @@ def main() -> None:
     second = Job("two", "Two", {"value": 0}, ("one",), slow(seconds))
     (third,) = [Job("three", "Three", {}, (), third.work)]
     for outcome in run(folder, [first, second, third]):
-        print(outcome.job.name, outcome.how, flush=True)
+        print(outcome.job.name, outcome.state, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ddk.pipeline.execution import carry_out, planned
-from ddk.pipeline.home import Home
-from ddk.pipeline.job import Found, Job, Place, fingerprints
+from ddk.pipeline.folder import PipelineFolder
+from ddk.pipeline.job import Job, StepContext, StepResult, fingerprints
 from ddkbase.errors import DDKError, InputError, Interrupted, SolverError, StorageError
 from tests.ddk.fake_chain import ASKED, chain, run
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def hows(outcomes: list) -> list[str]:
-    return [outcome.how for outcome in outcomes]
+    return [outcome.state for outcome in outcomes]
 
 
 def state(folder: Path, name: str) -> dict:
@@ -32,8 +32,8 @@ def state(folder: Path, name: str) -> dict:
 
 
 def failing(error: BaseException) -> Job:
-    def work(place: Place) -> Found:
-        (place.folder / "half.txt").write_text("half")
+    def work(context: StepContext) -> StepResult:
+        (context.folder / "half.txt").write_text("half")
         raise error
 
     return Job("two", "Two", {"value": 0}, ("one",), work)
@@ -65,7 +65,7 @@ def test_a_change_makes_again_what_it_touches_and_nothing_else(
     done: list[str] = []
     outcomes = run(tmp_path / "p", chain(done, **{changed: 1}))
     assert done == again
-    assert [o.job.name for o in outcomes if o.how == "computed"] == again
+    assert [o.job.name for o in outcomes if o.state == "computed"] == again
     for path, time in before.items():
         assert (path.stat().st_mtime_ns == time) == (path.parent.name not in again)
 
@@ -82,13 +82,13 @@ def test_a_change_that_is_taken_back_brings_the_earlier_results_back(tmp_path: P
 def growing(done: list[str], seeds: int, value: int = 0) -> Job:
     """A step that keeps each of its runs by itself, as a comparison."""
 
-    def work(place: Place) -> Found:
+    def work(context: StepContext) -> StepResult:
         for seed in range(seeds):
-            path = place.folder / f"{seed}.txt"
+            path = context.folder / f"{seed}.txt"
             if not path.exists():
                 done.append(str(seed))
                 path.write_text("run")
-        return Found()
+        return StepResult()
 
     return Job("grow", "Grow", {"seeds": seeds, "value": value}, (), work, ("seeds",))
 
@@ -208,7 +208,7 @@ def test_seconds_of_a_stopped_step_are_counted(tmp_path: Path) -> None:
 
 def test_two_pipelines_do_not_share_a_folder(tmp_path: Path) -> None:
     busy = pytest.raises(StorageError, match="another pipeline is at work")
-    with Home.open(tmp_path / "p"), busy:
+    with PipelineFolder.open(tmp_path / "p"), busy:
         run(tmp_path / "p", chain([]))
     assert hows(run(tmp_path / "p", chain([]))) == ["computed"] * 4
 
@@ -251,8 +251,8 @@ def test_the_report_links_to_what_the_steps_left(tmp_path: Path) -> None:
 def test_texts_of_somebody_else_are_no_markup(tmp_path: Path) -> None:
     told = "<script>alert(1)</script>"
 
-    def work(place: Place) -> Found:
-        return Found({told: told}, warnings=[told], key=told)
+    def work(context: StepContext) -> StepResult:
+        return StepResult({told: told}, warnings=[told], key=told)
 
     asked = dataclasses.replace(ASKED, name=told, description=told, text=told, command=told)
     carry_out([Job("one", told, {}, (), work)], tmp_path / "p", asked)

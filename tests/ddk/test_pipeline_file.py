@@ -387,3 +387,21 @@ def test_a_fit_of_nothing_fails_with_the_steps_name(tmp_path: Path) -> None:
     assert "step 'fit'" in result.stderr and len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "o" / "fit" / "table.nc").exists()
     assert issubclass(InputError, DDKError)
+
+
+def settings_of(told: dict[str, Any], step: str) -> dict[str, Any]:
+    (job,) = (job for job in jobs(told) if job.name == step)
+    return dict(job.settings)
+
+
+def test_controls_take_from_the_network_what_they_do_not_say(tmp_path: Path) -> None:
+    network = {"task": "voices", "quick": True, "hidden": [5]}
+    for own, epochs in (({}, 40), ({"epochs": 5}, 5), ({"quick": False}, 200)):
+        task = settings_of({"network": network, "controls": {**own, "models": ["raw"]}}, "controls")
+        assert task["task"]["name"] == "voices" and task["task"]["hidden"] == [5]
+        assert task["task"]["training"]["epochs"] == epochs
+    told = {"network": {**network, "epochs": 7}, "controls": {"quick": False, "models": ["raw"]}}
+    assert settings_of(told, "controls")["task"]["training"]["epochs"] == 7
+    other = settings_of({"network": network, "controls": {"task": "digits"}}, "controls")["task"]
+    assert other["name"] == "digits" and other["hidden"] == [32]
+    assert other["training"]["epochs"] == 60

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from ddk.pipeline.job import Found, Job
+from ddk.pipeline.job import Job, StepResult
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import StorageError
 from ddkbase.files import checksum, files_below, storage_errors
 from ddkbase.folders import ClaimedFolder, lock
 
-__all__ = ["Home", "Mark"]
+__all__ = ["Mark", "PipelineFolder"]
 
 STATE, EARLIER = ".pipeline", "earlier"
 BEGUN, DONE = "begun", "done"
@@ -32,7 +32,7 @@ class Mark(NamedTuple):
     core: str
 
 
-class Home(ClaimedFolder):
+class PipelineFolder(ClaimedFolder):
     """The folder of a pipeline, locked for this process if it is from `open`.
 
     Attributes
@@ -95,9 +95,9 @@ class Home(ClaimedFolder):
         """Steps of which something is known."""
         return {p.stem for p in (self.path / STATE).glob("*.json")}
 
-    def found(self, name: str, fingerprint: str) -> Found | None:
+    def result(self, name: str, fingerprint: str) -> StepResult | None:
         """The result of a step if it is that of the fingerprint and whole, else None."""
-        return _found(self.state(name), self.folder(name), fingerprint)
+        return _result(self.state(name), self.folder(name), fingerprint)
 
     def prepare(self, name: str, fingerprint: str | None, core: str | None = None) -> None:
         """Leave of a step only what has the fingerprint; an earlier result of it is taken back.
@@ -118,15 +118,15 @@ class Home(ClaimedFolder):
             The folder cannot be written.
         """
         live, spare = self.path / STATE, self.path / STATE / EARLIER
-        known = self.state(name)
-        if _of_use(known, self.folder(name), fingerprint):
+        noted = self.state(name)
+        if _of_use(noted, self.folder(name), fingerprint):
             return
-        if known is not None and known["fingerprint"] == fingerprint:
+        if noted is not None and noted["fingerprint"] == fingerprint:
             # changed since: it is no result of this fingerprint any more
             (live / f"{name}.json").unlink(missing_ok=True)
-        elif known is not None and core is not None and known.get("core") == core:
-            told = {**known, "fingerprint": fingerprint, "state": BEGUN}
-            write_json(told, live / f"{name}.json", overwrite=True)
+        elif noted is not None and core is not None and noted.get("core") == core:
+            entry = {**noted, "fingerprint": fingerprint, "state": BEGUN}
+            write_json(entry, live / f"{name}.json", overwrite=True)
             return
         swap = live / "swap"
         try:
@@ -157,15 +157,15 @@ class Home(ClaimedFolder):
         """Note for how long a step worked that did not come to its end, and why."""
         self._note(job, mark, BEGUN, seconds, error=error)
 
-    def finish(self, job: Job, mark: Mark, seconds: float, found: Found) -> None:
+    def finish(self, job: Job, mark: Mark, seconds: float, result: StepResult) -> None:
         """Note that a step is done, with the checksum of every file it left."""
         folder = self.folder(job.name)
         sums = {p.relative_to(folder).as_posix(): checksum(p) for p in files_below(folder)}
         self.log(job.name).unlink(missing_ok=True)
-        self._note(job, mark, DONE, seconds, files=sums, found=found.to_json())
+        self._note(job, mark, DONE, seconds, files=sums, found=result.to_json())
 
     def _note(self, job: Job, mark: Mark, state: str, seconds: float, **more: Any) -> None:
-        told = {
+        entry = {
             "step": job.name,
             "fingerprint": mark.fingerprint,
             "core": mark.core,
@@ -176,40 +176,40 @@ class Home(ClaimedFolder):
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             **more,
         }
-        write_json(told, self.path / STATE / f"{job.name}.json", overwrite=True)
+        write_json(entry, self.path / STATE / f"{job.name}.json", overwrite=True)
 
 
-def _found(known: dict[str, Any] | None, folder: Path, fingerprint: str) -> Found | None:
-    if known is None or known["state"] != DONE or known["fingerprint"] != fingerprint:
+def _result(noted: dict[str, Any] | None, folder: Path, fingerprint: str) -> StepResult | None:
+    if noted is None or noted["state"] != DONE or noted["fingerprint"] != fingerprint:
         return None
     try:
-        if any(checksum(folder / file) != was for file, was in known["files"].items()):
+        if any(checksum(folder / file) != was for file, was in noted["files"].items()):
             return None
-        return Found.from_json(known["found"])
+        return StepResult.from_json(noted["found"])
     except (StorageError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _of_use(known: dict[str, Any] | None, folder: Path, fingerprint: str | None) -> bool:
+def _of_use(noted: dict[str, Any] | None, folder: Path, fingerprint: str | None) -> bool:
     """Whether what is in a folder is whole, or begun, with the fingerprint."""
-    if known is None or fingerprint is None or known["fingerprint"] != fingerprint:
+    if noted is None or fingerprint is None or noted["fingerprint"] != fingerprint:
         return False
-    return known["state"] == BEGUN or _found(known, folder, fingerprint) is not None
+    return noted["state"] == BEGUN or _result(noted, folder, fingerprint) is not None
 
 
 def _state(path: Path) -> dict[str, Any] | None:
     try:
-        found = read_json(path)
+        entry = read_json(path)
     except StorageError:
         return None
-    good = isinstance(found.get("fingerprint"), str) and found.get("state") in (BEGUN, DONE)
-    return found if good and isinstance(found.get("settings"), dict) else None
+    good = isinstance(entry.get("fingerprint"), str) and entry.get("state") in (BEGUN, DONE)
+    return entry if good and isinstance(entry.get("settings"), dict) else None
 
 
-def _move(name: str, place: Path, state: Path, to: Path, to_state: Path) -> None:
+def _move(name: str, source: Path, state: Path, to: Path, to_state: Path) -> None:
     """Move folder and state of a step. Killed in between, the state has no folder: not whole."""
-    if (place / name).exists():
-        (place / name).rename(to / name)
+    if (source / name).exists():
+        (source / name).rename(to / name)
     if (state / f"{name}.json").exists():
         (state / f"{name}.json").rename(to_state / f"{name}.json")
 
