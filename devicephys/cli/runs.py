@@ -191,7 +191,7 @@ def plot(
 def compare(
     output: Output,
     folders: Annotated[
-        list[str], typer.Argument(metavar="DIR...", help="Folders of loops, or of trains.")
+        list[str], typer.Argument(metavar="DIR...", help="Folders of loops, trains or scans.")
     ],
 ) -> None:
     """Print the figures of several runs side by side, and in what they were asked to differ."""

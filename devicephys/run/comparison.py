@@ -9,11 +9,9 @@ from typing import Any
 
 import xarray as xr
 
-from ddkbase import records
-from ddkbase.errors import StorageError, similar_file
 from devicephys.plots.style import device_of
 from devicephys.run.figures import entries, figures_of
-from devicephys.run.folder import PULSE_RECORD, RECORD
+from devicephys.run.pictures import read_records
 
 __all__ = ["compare_runs"]
 
@@ -28,7 +26,7 @@ def compare_runs(
     Parameters
     ----------
     folders : sequence of str or Path
-        Folders of loops, or of trains; the first is the one that the others are held against.
+        Folders of loops, trains or scans; the first is the one that the others are held against.
 
     Returns
     -------
@@ -42,30 +40,16 @@ def compare_runs(
     Raises
     ------
     StorageError
-        No such folder, no record of a loop or a train in it, or a damaged one.
+        No such folder, no record of a run in it, or a damaged one.
     """
     requests, figures, documents = [], [], []
     for folder in folders:
-        ds = _record(Path(folder))
+        ds = read_records(Path(folder))[0]
         figures.append({f.name: f.text for f in figures_of(ds) if f.name and not f.numerical})
         documents.append(entries(ds))
         requests.append(_request(ds))
     differences = [row for row in _side_by_side(requests) if len(set(row[1:])) > 1]
     return differences, _side_by_side(figures), documents
-
-
-def _record(folder: Path) -> xr.Dataset:
-    if not folder.is_dir():
-        hint = similar_file(folder, "Name the folder that followed --out")
-        raise StorageError("there is no such folder", str(folder), hint)
-    for name, schema in ((RECORD, "IVTrace"), (PULSE_RECORD, "PulseTrace")):
-        if (folder / name).exists():
-            return records.read(folder / name, schema)
-    raise StorageError(
-        f"there is no such file: {RECORD} or {PULSE_RECORD}",
-        str(folder),
-        "Name the folder that followed --out",
-    )
 
 
 def _request(ds: xr.Dataset) -> dict[str, str]:

@@ -28,10 +28,11 @@ from devicephys.run.folder import RunFolder
 from devicephys.run.kinds import Run, run_of
 from devicephys.run.pictures import draw, read_records
 from devicephys.run.progress import Recorder
+from devicephys.run.ranks import agree
 from devicephys.run.request import Request
 from devicephys.simulation.checkpoint import CHECKPOINT, Checkpoint
 
-__all__ = ["Outcome", "RankError", "resume", "start"]
+__all__ = ["Outcome", "resume", "start"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,14 +64,6 @@ class Outcome:
     pictures: list[Path] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     computed: bool = True
-
-
-class RankError(DDKError):
-    """An error of another rank, which ends this one as well."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class _Listener:
@@ -201,7 +194,10 @@ def _on_all_ranks(
     *,
     solver_first: bool,
 ) -> Outcome:
-    """Carry out what ``prepare`` makes of the folder on rank 0; an Outcome leaves nothing to do."""
+    """Carry out what ``prepare`` makes of the folder on rank 0; an Outcome leaves nothing to do.
+
+    The other ranks get the request from rank 0, as a text that is empty if nothing is to do.
+    """
     world = installation.world()
     prepared: tuple[RunFolder, Request] | Outcome | None = None
     error: BaseException | None = None
@@ -218,7 +214,12 @@ def _on_all_ranks(
             raise
         error, prepared = exc, None
     if world is not None:
-        text = _agree(world, prepared, error)
+        text = prepared[1].to_json() if isinstance(prepared, tuple) else ""
+        try:
+            text = agree(world, text, error)
+        except DDKError:
+            _give_back(prepared)
+            raise
         if prepared is None:
             return _assist(path, text)
     if isinstance(prepared, Outcome):
@@ -231,36 +232,6 @@ def _on_all_ranks(
 def _give_back(prepared: tuple[RunFolder, Request] | Outcome | None) -> None:
     if isinstance(prepared, tuple):
         prepared[0].release()
-
-
-def _agree(
-    world: Any, prepared: tuple[RunFolder, Request] | Outcome | None, error: BaseException | None
-) -> str:
-    """The request of rank 0 as text, empty if there is nothing to do. Collective.
-
-    Who computes without the others would wait for them for ever, so if one rank has an error all
-    raise it, that of the lowest rank.
-    """
-    message, code = ("", 0) if error is None else _message_and_code(error)
-    text = prepared[1].to_json() if isinstance(prepared, tuple) else ""
-    answers = world.allgather((message, code, text))
-    failed = [answer for answer in answers if answer[1]]
-    if not failed:
-        return str(answers[0][2])
-    _give_back(prepared)
-    if isinstance(error, DDKError) and failed[0][0] == message:
-        raise error
-    raise RankError(*failed[0][:2]) from error
-
-
-def _message_and_code(error: BaseException) -> tuple[str, int]:
-    if isinstance(error, DDKError):
-        return str(error), error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped", Interrupted.exit_code
-    where = keep_traceback(error, "ddk-device")
-    reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-    return f"{reason}. The traceback is in {where}", DDKError.exit_code
 
 
 def _assist(path: Path, text: str) -> Outcome:

@@ -60,10 +60,10 @@ class Table:
 
 
 def figures_of(ds: xr.Dataset) -> list[Figure]:
-    """The figures of an IVTrace or a PulseTrace."""
+    """The figures of an IVTrace, a PulseTrace or a SwitchingTime."""
     if ds.attrs["schema"] == "IVTrace":
         return loop_figures(json.loads(ds.attrs["headline_json"]))
-    return train_figures(ds)
+    return train_figures(ds) if ds.attrs["schema"] == "PulseTrace" else scan_figures(ds)
 
 
 def table(ds: xr.Dataset) -> Table:
@@ -292,12 +292,32 @@ _COLUMNS = {
     "local_slope": _Column("Decades/V", lambda slope: f"{slope:.1f}"),
     "steps": _Column("Steps", lambda n: f"{n:.0f}"),
 }
-#: units of the figures of one polarity, `devicephys.simulation.switching_record.slope_figures`
-_SLOPE_UNITS = {
-    **dict.fromkeys(("mv_per_decade", "steepest_mv", "flattest_mv"), "mV"),
-    "span_volts": "V",
-    "activation_energy_ev": "eV",
+#: name, unit and digits of the figures of one polarity, as
+#: `devicephys.simulation.switching_record.slope_figures` gives them
+_SLOPES = {
+    "decades": ("decades of time", "", ".2f"),
+    "span_volts": ("span", "V", ".3g"),
+    "mv_per_decade": ("voltage per decade", "mV", ".0f"),
+    "steepest_mv": ("steepest", "mV", ".0f"),
+    "flattest_mv": ("flattest", "mV", ".0f"),
+    "activation_energy_ev": ("activation energy", "eV", ".2f"),
 }
+
+
+def scan_figures(ds: xr.Dataset) -> list[Figure]:
+    """The figures of a SwitchingTime: of each polarity, then the time at each voltage."""
+    figures = []
+    for polarity, values in json.loads(ds.attrs["headline_json"]).items():
+        name = polarity.upper()
+        text = f"{values['switched']} of {values['voltages']} voltages"
+        figures.append(Figure(f"{name}, switched", text))
+        for key, (title, unit, digits) in _SLOPES.items():
+            if values.get(key) is not None:
+                text = f"{values[key]:{digits}} {unit}".rstrip()
+                figures.append(Figure(f"{name}, {title}", text))
+    for voltage, time, *_, reason in _scan_table(ds).rows:
+        figures.append(Figure(f"Switching time at {voltage}", reason or time))
+    return figures
 
 
 def _points(ds: xr.Dataset) -> list[xr.Dataset]:
@@ -348,5 +368,6 @@ def _scan_entries(ds: xr.Dataset) -> dict[str, Any]:
                 **{name: v if math.isfinite(v) else None for name, v in values.items()},
             }
         )
-    units = {name: _unit(ds, name) for name in _COLUMNS if name != "steps"} | _SLOPE_UNITS
+    units = {name: _unit(ds, name) for name in _COLUMNS if name != "steps"}
+    units |= {key: unit for key, (_, unit, _) in _SLOPES.items() if unit}
     return {"points": points, "figures": json.loads(ds.attrs["headline_json"]), "units": units}

@@ -166,3 +166,17 @@ def test_units_of_figures_are_those_of_the_record() -> None:
     # a name that sounds like a voltage is none
     assert not {"voltage_ratio", "range_of_kings"} & entries["units"].keys()
     assert entries["units"]["reset_gradual_range"] == "V"
+
+
+def test_scans_are_compared_as_loops_and_trains_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "simulate_switching_times", scanned)
+    for name, voltages in (("a", "1 V:1.4 V:3"), ("b", "1 V, 1.2 V")):
+        run.start(tmp_path / name, request(SwitchingScan(voltages, "reset")))
+    differences, figures, documents = run.compare_runs([tmp_path / "a", tmp_path / "b"])
+    assert [row[0] for row in differences] == ["protocol.voltages"]
+    assert ["RESET, switched", "3 of 3 voltages", "2 of 2 voltages"] in figures
+    assert ["Switching time at -1 V", "1 us", "1 us"] in figures
+    assert ["Switching time at -1.4 V", "714.3 ns", "–"] in figures
+    assert [len(document["points"]) for document in documents] == [3, 2]
