@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from network.hardware.chip.cost import Cost
 
 __all__ = [
+    "accuracy_figure",
     "bars_figure",
     "cost_figure",
-    "curves_figure",
     "endurance_figure",
     "save",
     "study_figure",
@@ -114,7 +114,7 @@ def bars_figure(
     return figure
 
 
-def curves_figure(
+def accuracy_figure(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]],
     x_labels: Mapping[str, str],
 ) -> Figure:

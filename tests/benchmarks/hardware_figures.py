@@ -20,7 +20,7 @@ from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost
 from network.hardware.harden import MODES
 from network.model.ddk_network import ddk_network
-from network.plots.hardware import bars_figure, cost_figure, curves_figure, save
+from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, save
 from network.plots.placement import placement_figure
 
 ARTICLE = dict(zip(MODES, (94.8, 15.5, 91.2, 92.8, 92.5), strict=True))
@@ -109,7 +109,7 @@ def main(runs: Path, docs: Path) -> None:
     if found:
         text, these, of = noise(found)
         print(f"\nnoise\n\n{text}")
-        save(curves_figure(these, of), docs / "hardware_noise.png", True)
+        save(accuracy_figure(these, of), docs / "hardware_noise.png", True)
     found = read(runs / "quantisation-speakers")
     if found:
         bits = sorted({int(n.split("-")[1].split(".")[0]) for n in found if "-" in n})
@@ -139,7 +139,7 @@ def main(runs: Path, docs: Path) -> None:
         }
         labels["failed cells"] = "Share of failed cells (%)"
     for title, label in labels.items():
-        picture = curves_figure({title: panels[title]}, {title: label})
+        picture = accuracy_figure({title: panels[title]}, {title: label})
         save(picture, docs / f"hardware_{title.replace(' ', '_')}.png", True)
     costs = {
         f"{task}, {chip}": cost(ddk_loads(task), load_chip(chip))

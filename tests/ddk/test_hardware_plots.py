@@ -16,7 +16,7 @@ from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost
 from network.hardware.chip.layouts import LAYOUTS
 from network.model.ddk_network import ddk_network
-from network.plots.hardware import bars_figure, cost_figure, curves_figure, save, study_figure
+from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, save, study_figure
 from network.plots.placement import placement_figure
 
 
@@ -60,7 +60,7 @@ def test_bars_start_at_zero_and_show_every_seed(tmp_path: Path) -> None:
 
 def test_curves_have_their_own_axis_each() -> None:
     panel = {"hybrid": ([0, 1], [90.0, 80.0], [1.0, 2.0])}
-    figure = curves_figure({"a": panel, "b": panel}, {"a": "Bits", "b": "Share (%)"})
+    figure = accuracy_figure({"a": panel, "b": panel}, {"a": "Bits", "b": "Share (%)"})
     assert "Bits" in texts(figure) and "Share (%)" in texts(figure)
 
 

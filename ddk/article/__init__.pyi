@@ -1,0 +1,9 @@
+from .costs import CostFigure as CostFigure
+from .costs import article_figures as article_figures
+from .costs import ddk_loads as ddk_loads
+from .costs import ratio_rows as ratio_rows
+from .counts import ARTICLE_NETWORKS as ARTICLE_NETWORKS
+from .counts import Comparison as Comparison
+from .counts import CountFigure as CountFigure
+from .counts import article_table as article_table
+from .counts import differential_mapping as differential_mapping
