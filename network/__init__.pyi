@@ -1,7 +1,9 @@
+from . import baselines as baselines
 from . import datasets as datasets
 from . import ddk as ddk
 from . import features as features
 from . import hardware as hardware
+from . import plots as plots
 from .counting.count import Count as Count
 from .ddk.layer import DDKLayer as DDKLayer
 from .estimator import DDKClassifier as DDKClassifier
@@ -15,8 +17,10 @@ from .layers.plain import Mean as Mean
 from .layers.realisation import Ideal as Ideal
 from .layers.realisation import Realisation as Realisation
 from .layers.standardise import Standardise as Standardise
+from .model import metrics as metrics
 from .model.ddk_network import Network as Network
 from .model.ddk_network import ddk_network as ddk_network
+from .model.files import copy_network as copy_network
 from .model.files import load_network as load_network
 from .model.history import History as History
 from .model.history import read_history as read_history

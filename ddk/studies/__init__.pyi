@@ -1,3 +1,4 @@
+from .comparison import best_control as best_control
 from .comparison import comparison_rows as comparison_rows
 from .comparison import markdown as markdown
 from .comparison import read_comparison as read_comparison
@@ -28,6 +29,10 @@ from .models import OTHERS as OTHERS
 from .models import Model as Model
 from .models import build as build
 from .models import get_model as get_model
+from .plots import comparison_figure as comparison_figure
+from .plots import confusion_figure as confusion_figure
+from .plots import maps_figure as maps_figure
+from .plots import samples_figure as samples_figure
 from .result import Result as Result
 from .result import StoredRun as StoredRun
 from .result import read_run as read_run

@@ -28,8 +28,12 @@ from .chip.chip import load_chip as load_chip
 from .chip.compiler import compile_network as compile_network
 from .chip.compiler import placement_cost as placement_cost
 from .chip.cost import Cost as Cost
+from .chip.cost import cost_rows as cost_rows
 from .chip.placement import Placement as Placement
 from .chip.placement import read_placement as read_placement
+from .harden import MODES as MODES
+from .harden import Tuning as Tuning
+from .harden import harden as harden
 from .realisation import HardwareRealisation as HardwareRealisation
 from .settings import Hardware as Hardware
 from .settings import article as article
