@@ -121,7 +121,7 @@ def test_outside_a_run_the_traceback_goes_to_a_temporary_file(
     def fail(_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("devicephys.device.load_device", fail)
+    monkeypatch.setattr("devicephys.load_device", fail)
     line = error_line(call("show-device"), 1)
     kept = Path(line.split("The traceback is in ")[1])
     assert "RuntimeError: broken" in kept.read_text()
