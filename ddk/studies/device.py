@@ -30,8 +30,8 @@ from ddkbase.records import label
 from ddkbase.units import to_si
 from devicephys import campaign as campaigns
 from network.hardware.cells.kinetics_noise import TableKinetics
-from network.hardware.harden import Tuning, harden
 from network.hardware.settings import Hardware, article
+from network.hardware.training import Tuning, harden
 from network.model.files import copy_network
 
 __all__ = ["PARAMETERS", "Plan", "device_study", "simulated_table"]

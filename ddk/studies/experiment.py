@@ -27,8 +27,8 @@ from ddk.studies.result_store import identity
 from ddk.studies.tasks import Task, get_task
 from ddkbase.errors import InputError, SolverError, closest, shorten
 from network.hardware.chip.chip import load_chip
-from network.hardware.harden import MODES, harden
 from network.hardware.settings import Hardware, article
+from network.hardware.training import MODES, harden
 from network.model import metrics
 from network.model.ddk_network import Network
 from network.model.files import copy_network
@@ -294,7 +294,7 @@ def run_in_mode(
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Result, dict[str, str]]:
-    """Train a network in one of the modes of `network.hardware.harden`, test it, and keep it.
+    """Train a network in one of the modes of `network.hardware.MODES`, test it, and keep it.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ def run_in_mode(
     seed : int
         As in `run`; it draws the chip as well.
     mode : str
-        One of `network.hardware.harden.MODES`.
+        One of `network.hardware.MODES`.
     hardware : Hardware or None, optional
         What the chip is like; default: the article's.
     table : AlphaBetaTable or None, optional
@@ -328,11 +328,11 @@ def run_in_mode(
     Raises
     ------
     InputError
-        As `run` and `network.hardware.harden.harden`.
+        As `run` and `network.hardware.harden`.
     StorageError
-        As `run` and `network.hardware.harden.harden`.
+        As `run` and `network.hardware.harden`.
     SolverError
-        As `run` and `network.hardware.harden.harden`.
+        As `run` and `network.hardware.harden`.
     """
     check_mode(mode, model)
     hardware = hardware_of(None, table) if hardware is None else hardware

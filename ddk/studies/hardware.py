@@ -24,8 +24,8 @@ from ddkbase.errors import InputError, closest
 from network.hardware.cells.kinetics_noise import KineticsNoise
 from network.hardware.cells.noise import Faults, WriteError
 from network.hardware.cells.quantisation import Quantisation, post_training
-from network.hardware.harden import MODES, Tuning, harden
 from network.hardware.settings import Hardware, article
+from network.hardware.training import MODES, Tuning, harden
 from network.model.ddk_network import Network
 from network.model.files import copy_network
 from network.model.optimisers import Adam

@@ -4,9 +4,10 @@
 >>> y = Crossbar(weights) @ x                                  # an ideal array
 >>> chip = HardwareRealisation(article(), seed=1)              # the article's imprecision
 >>> network.predict(x, realise=chip)
+>>> harden(network, x, y, mode="hybrid", hardware=article())   # trained for hardware
+>>> cost(network_loads(network), load_chip("180nm"))           # energy, latency, area
 
-Everything here is loaded on first use. The cost of a network on a chip is
-`network.hardware.chip.cost.cost`, and of a compiled one `placement_cost`.
+Everything here is loaded on first use.
 """
 
 from ddkbase import lazy

@@ -23,8 +23,8 @@ from ddk.studies.folds import Fold, Material
 from ddk.studies.models import build, get_model
 from ddk.studies.tasks import Task, get_task
 from network.hardware import Hardware, HardwareRealisation, WriteError, article
-from network.hardware.harden import Tuning, harden, on_arrays
 from network.hardware.in_situ import PinnedChip, before_classifier
+from network.hardware.training import Tuning, harden, on_arrays
 from network.layers.plain import Activation, Dense
 from network.model.ddk_network import Network
 from network.model.files import copy_network

@@ -18,7 +18,7 @@ from ddk.article.costs import ddk_loads
 from network.hardware.chip.chip import load_chip, presets
 from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost
-from network.hardware.harden import MODES
+from network.hardware.training import MODES
 from network.model.ddk_network import ddk_network
 from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, save
 from network.plots.placement import placement_figure

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from ddk.cli.commands import app
 from ddk.studies.hardware import KINDS, hardware_study, table_rows
 from ddk.studies.tasks import SplitPlan, Task, Training, get_task
-from network.hardware.harden import Tuning
+from network.hardware.training import Tuning
 
 
 def call(*arguments: object) -> Result:

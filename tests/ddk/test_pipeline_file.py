@@ -338,7 +338,7 @@ def kinetics(out: Path) -> tuple[float, float]:
 def test_comparison_and_modes_go_on_where_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from network.hardware.harden import harden
+    from network.hardware.training import harden
 
     (tmp_path / "mine.yaml").write_text(
         "network: {quick: true, epochs: 1}\nhardware: {seeds: 1, cases: [software, imprecise]}\n"

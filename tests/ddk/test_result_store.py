@@ -11,8 +11,8 @@ import pytest
 from ddk.studies.result_store import ResultStore, identity
 from ddkbase.errors import InputError, StorageError
 from network.hardware.cells.noise import WriteError
-from network.hardware.harden import Tuning
 from network.hardware.settings import Hardware, article
+from network.hardware.training import Tuning
 
 
 def test_a_run_is_kept_and_found_again(tmp_path: Path) -> None:

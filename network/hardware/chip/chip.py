@@ -233,10 +233,10 @@ class Chip(Description):
         return CellMapping(scheme=self.scheme, window=window)
 
     def hardware(self, **changes: Any) -> Hardware:
-        """Its imprecision, for `HardwareRealisation` and `network.hardware.harden.harden`.
+        """Its imprecision, for `HardwareRealisation` and `network.hardware.harden`.
 
         Write error, scatter of alpha and beta, read noise; converters and lines come with
-        ``arrays=True`` (`network.hardware.harden.on_arrays`). ``changes`` are fields of `Hardware`.
+        ``arrays=True`` (`network.hardware.on_arrays`). ``changes`` are fields of `Hardware`.
         """
         read = self.value("read_noise")
         fields: dict[str, Any] = {

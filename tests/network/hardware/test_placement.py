@@ -127,7 +127,7 @@ def test_pulses_are_one_line_for_each_thing_done(tmp_path: Path) -> None:
 
 
 def test_a_table_says_which_pulses_give_alpha_and_beta() -> None:
-    from network.hardware.harden import confine
+    from network.hardware.training import confine
 
     network = net()
     confine(network, table())
@@ -142,7 +142,7 @@ def test_a_table_says_which_pulses_give_alpha_and_beta() -> None:
 
 
 def test_pulses_of_a_pair_for_each_step_follow_the_steps() -> None:
-    from network.hardware.harden import confine
+    from network.hardware.training import confine
 
     network = net(ddk={"per": "step", "spread": 0.3})
     confine(network, table())

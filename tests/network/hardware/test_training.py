@@ -10,8 +10,8 @@ import pytest
 from ddkbase.errors import InputError
 from network.ddk.layer import DDKLayer
 from network.hardware import Faults, Hardware, KineticsNoise, ReadNoise, WriteError, article
-from network.hardware.harden import MODES, confine, harden, on_arrays
 from network.hardware.in_situ import Frozen, PinnedChip, Tuning, before_classifier, tune
+from network.hardware.training import MODES, confine, harden, on_arrays
 from network.layers.plain import Dense
 from network.model.ddk_network import Network, ddk_network
 from network.model.files import copy_network
