@@ -25,6 +25,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from ddkbase.errors import InstallationError
+
 PACKAGES = ("ddkbase", "devicephys", "compact", "network", "ddk")
 #: the toolkit's errors; the last stands for all
 ERRORS = (
@@ -70,7 +72,11 @@ def public(package: str) -> Iterator[tuple[str, Any, Any]]:
         if isinstance(found, ModuleType):
             yield f"{package}.{name}", found, None
             for inner in getattr(found, "__all__", ()):
-                yield from _with_members(f"{package}.{name}.{inner}", getattr(found, inner))
+                try:
+                    member = getattr(found, inner)
+                except InstallationError:
+                    continue  # of an optional package that is not installed here
+                yield from _with_members(f"{package}.{name}.{inner}", member)
         else:
             yield from _with_members(f"{package}.{name}", found)
 

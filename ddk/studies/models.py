@@ -293,7 +293,7 @@ def feature_layer(
         _check_options(model, controls.CONTROLS[model.layer], options)
     if model.layer in ("random", "echo", "leaky"):
         options["rng"] = rng
-    return controls.make(model.layer, steps, channels or None, **options)
+    return controls.make_control(model.layer, steps, channels or None, **options)
 
 
 def _check_options(model: Model, layer: type, options: Mapping[str, Any]) -> None:

@@ -19,6 +19,9 @@ Which state belongs to which sample
     ``states="before"``, the authors' convention: y[0] is the first state, y[k] has seen x[k-1], and
     the last sample is never used.
 
+`Positive`, `Clamp`, `Stable` and `Reachable` are the constraints that `network.DDKLayer` can put on
+alpha and beta.
+
 Everything broadcasts: alpha and beta may be numbers, one pair a channel, one a step, both, or have
 leading axes of their own (banks). float32 stays float32, float16 becomes it, all else is computed
 in float64.

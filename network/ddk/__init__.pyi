@@ -1,3 +1,7 @@
+from .constraints import Clamp as Clamp
+from .constraints import Positive as Positive
+from .constraints import Reachable as Reachable
+from .constraints import Stable as Stable
 from .kinetics import BACKENDS as BACKENDS
 from .kinetics import FORMS as FORMS
 from .kinetics import STATES as STATES

@@ -89,7 +89,7 @@ class Positive:
         return _diagonal(_logistic(np.asarray(raw, float)))
 
     def raw(self, value: np.ndarray) -> np.ndarray:
-        """Inverse of softplus; what is not positive becomes just so."""
+        """Inverse of softplus of ``value``; what is not positive becomes just so."""
         return _softplus_inverse(np.asarray(value, float))
 
     def settle(self, raw: np.ndarray) -> None:
@@ -116,22 +116,22 @@ class Clamp:
             raise InputError(f"[{self.low}, {self.high}] is no range from 0 up", "Clamp")
 
     def value(self, raw: np.ndarray) -> np.ndarray:
-        """Cut off at both ends."""
+        """The pair of ``raw``, cut off at both ends."""
         return np.clip(np.asarray(raw, float), self.low, self.high)
 
     def slope(self, raw: np.ndarray) -> np.ndarray:
-        """One inside and at the ends, zero outside."""
+        """Derivatives at ``raw``: one inside and at the ends, zero outside."""
         raw = np.asarray(raw, float)
         # a raw float32 at an end lies a rounding outside of it
         slack = 1e-6 * self.high
         return _diagonal(((raw >= self.low - slack) & (raw <= self.high + slack)).astype(float))
 
     def raw(self, value: np.ndarray) -> np.ndarray:
-        """The same numbers, cut off."""
+        """The numbers of ``value``, cut off."""
         return self.value(value)
 
     def settle(self, raw: np.ndarray) -> None:
-        """Cut off in place."""
+        """Cut off ``raw`` in place."""
         np.clip(raw, self.low, self.high, out=raw)
 
     def config(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class Stable:
         return full
 
     def raw(self, value: np.ndarray) -> np.ndarray:
-        """Raw numbers; a beta beyond 95 % of its limit is brought there, where it still learns."""
+        """Raw numbers of ``value``; beyond 95 % of its limit beta is put there, where it learns."""
         value = np.asarray(value, float)
         alpha = np.maximum(value[0], _TINY)
         share = np.clip(value[1] / self._limit(alpha), _TINY, 0.95)
@@ -242,25 +242,25 @@ class Reachable:
         self._radii = np.linalg.norm(self._corners - self._centres[:, None], axis=2).max(1)
 
     def value(self, raw: np.ndarray) -> np.ndarray:
-        """The pair itself where it is reached, else the nearest that is."""
+        """The pair ``raw`` itself where it is reached, else the nearest that is."""
         raw = np.asarray(raw, float)
         points = raw.reshape(2, -1).T / self._scale
         out = np.array([self._nearest(point) for point in points])
         return (out * self._scale).T.reshape(raw.shape)
 
     def slope(self, raw: np.ndarray) -> np.ndarray:
-        """One: the gradient passes straight, and `settle` projects."""
+        """One at every ``raw``: the gradient passes straight, and `settle` projects."""
         raw = np.asarray(raw)
         full = np.zeros((2, *raw.shape))
         full[0, 0] = full[1, 1] = 1
         return full
 
     def raw(self, value: np.ndarray) -> np.ndarray:
-        """The nearest pair that is reached."""
+        """The pair nearest to ``value`` that is reached."""
         return self.value(value)
 
     def settle(self, raw: np.ndarray) -> None:
-        """Project in place."""
+        """Project ``raw`` in place."""
         raw[...] = self.value(raw)
 
     def config(self) -> dict[str, Any]:

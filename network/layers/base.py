@@ -121,7 +121,13 @@ class Layer(Protocol):
 
 
 class BaseLayer:
-    """What a layer has that neither trains nor computes; inherit and add."""
+    """What a layer has that neither trains nor computes; inherit and add.
+
+    Parameters
+    ----------
+    name : str, default ""
+        Name in its network, which chooses one where it is empty.
+    """
 
     kind: ClassVar[str] = "layer"
 
@@ -136,11 +142,25 @@ class BaseLayer:
         self._kept: Any = None
 
     def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
-        """Nothing to make."""
+        """Nothing to make; only the shape is checked.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one sample.
+        rng : numpy.random.Generator
+            Draws nothing here.
+        """
         self.output_shape(input_shape)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape is kept."""
+        """The shape is kept.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one sample.
+        """
         return input_shape
 
     def config(self) -> dict[str, Any]:
@@ -148,7 +168,13 @@ class BaseLayer:
         return {"name": self.name}
 
     def count(self, input_shape: tuple[int, ...]) -> Count:
-        """No parameter, no multiplication."""
+        """No parameter, no multiplication.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Shape of one sample.
+        """
         return Count(0, 0)
 
     def release(self) -> None:

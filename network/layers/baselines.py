@@ -48,7 +48,7 @@ __all__ = [
     "RandomDDK",
     "Raw",
     "RunningSum",
-    "make",
+    "make_control",
 ]
 
 
@@ -93,12 +93,16 @@ class AveragePooling(FeatureLayer):
     moving average; at the start the window holds the samples that there are. Of several banks each
     has a window twice as long as the one before it.
 
-    The other parameters are those of `FeatureLayer`.
-
     Parameters
     ----------
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis.
     size : int or None, optional
         Samples of the (first) window; by default n of the readout, all for "last", 4 for "all".
+    **options
+        Further parameters of `FeatureLayer`.
     """
 
     kind = "pooling"
@@ -150,15 +154,30 @@ class LeakyIntegrator(FeatureLayer):
 
     leak, between 0 and 1, is a sigmoid of the trained number; drive, positive, its softplus.
 
-    The other parameters are those of `FeatureLayer`; leak and drive take the place of gain and
-    offset.
+    leak and drive take the place of gain and offset.
 
     Parameters
     ----------
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis.
     leak, drive : float, default 0.3
         Where both start; of several banks each has half the leak of the one before it.
+    per : str, default "network"
+        For what leak and drive are learnt apart; as for `FeatureLayer`.
+    banks : int, default 1
+        How many series of features.
+    readout : int or {"all", "last"}, default "all"
+        Which steps are read.
+    rate : float, default 0.1
+        Factor on the learning rate of leak and drive.
     spread : float, default 0.0
         Standard deviation of a random start about that, of the trained numbers.
+    rng : numpy.random.Generator or None, optional
+        Draws the start when the layer is built, in place of the network's generator.
+    name : str, default ""
+        Name in its network.
     """
 
     kind = "leaky"
@@ -270,14 +289,14 @@ class LeakyIntegrator(FeatureLayer):
         return 2 * self.steps * self.banks * self._channel_count
 
 
-#: The controls by the names under which `make` knows them; each is the `kind` of its layer.
+#: The controls by the names under which `make_control` knows them; each is the `kind` of its layer.
 CONTROLS: dict[str, type[FeatureLayer]] = {
     layer.kind: layer
     for layer in (Raw, LeakyIntegrator, RunningSum, AveragePooling, RandomDDK, EchoState)
 }
 
 
-def make(
+def make_control(
     name: str, /, steps: int, channels: int | Sequence[int] | None = None, **options: Any
 ) -> FeatureLayer:
     """A control by its short name.

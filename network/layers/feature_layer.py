@@ -223,6 +223,11 @@ class FeatureLayer(BaseLayer):
         ----------
         gradient : ndarray
             Derivative by the features of the last forward pass, of their shape.
+
+        Raises
+        ------
+        InputError
+            There was no forward pass with ``training``.
         """
         if self._plain is None:
             raise InputError("backward needs a forward pass before it", self.name or self.kind)

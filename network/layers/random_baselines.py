@@ -22,12 +22,28 @@ class RandomDDK(FeatureLayer):
     What it lacks against `DDKLayer` is what starting from chosen numbers and training them is worth
     together; training alone is told by a `DDKLayer` with ``rate=0``, which keeps its start.
 
-    The other parameters are those of `FeatureLayer`.
-
     Parameters
     ----------
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis.
     ddk : dict or None, optional
         Further options of `DDKLayer` (integrator, form, states, ...).
+    per : str, default "network"
+        What has a pair of its own, and a gain and an offset.
+    banks : int, default 1
+        How many pairs read each series.
+    readout : int or {"all", "last"}, default "all"
+        Which steps are read.
+    affine : bool, default True
+        Whether gain and offset are there.
+    rate : float, default 0.1
+        Factor on the learning rate of gain and offset.
+    rng : numpy.random.Generator or None, optional
+        Draws what is random when the layer is built, in place of the network's generator.
+    name : str, default ""
+        Name in its network.
     """
 
     kind = "random"
@@ -64,7 +80,14 @@ class RandomDDK(FeatureLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RandomDDK:
-        """The layer of a file; those that do not say which states are read read those before."""
+        """The layer of a file.
+
+        Parameters
+        ----------
+        config : dict
+            What `config` gave. One that does not say which states are read is of a version that
+            read those before each sample.
+        """
         return cls(**{**config, "ddk": {"states": "before", **(config.get("ddk") or {})}})
 
     def build(self, input_shape: tuple[int, ...], rng: np.random.Generator) -> None:
@@ -109,10 +132,12 @@ class EchoState(FeatureLayer):
     as often as it takes to give as many features as the DDK layer of the same `banks`, `channels`
     and `readout`; what is too many of the first read is left out.
 
-    The other parameters are those of `FeatureLayer`.
-
     Parameters
     ----------
+    steps : int
+        Samples along the time axis, the last one.
+    channels : int, sequence of int or None, optional
+        The axes before the time axis.
     units : int or None, optional
         States of the reservoir; by default as many as the DDK layer has (banks times channels), but
         not fewer than 32 or all features.
@@ -124,6 +149,18 @@ class EchoState(FeatureLayer):
         Largest weight of V times the square root of the number of channels.
     bias : float, default 0.1
         Largest bias.
+    banks : int, default 1
+        How many series of features.
+    readout : int or {"all", "last"}, default "all"
+        Which steps are read.
+    affine : bool, default True
+        Whether gain and offset are there.
+    rate : float, default 0.1
+        Factor on the learning rate of gain and offset.
+    rng : numpy.random.Generator or None, optional
+        Draws what is random when the layer is built, in place of the network's generator.
+    name : str, default ""
+        Name in its network.
 
     Raises
     ------

@@ -227,6 +227,11 @@ def difference(first: ArrayLike, second: ArrayLike, *, overlap: float = 0.0) -> 
         mean: its variance is that of the differences times (1/n + overlap), not 1/n (C. Nadeau, Y.
         Bengio, Machine Learning 52, 239 (2003)). 0 where the test part is given.
 
+    Returns
+    -------
+    Difference
+        First minus second.
+
     Raises
     ------
     InputError

@@ -19,7 +19,7 @@ PER = ["network", "channel", "step", "channel-step"]
 
 
 def built(name, steps, channels=None, **options):
-    layer = controls.make(name, steps, channels, **options)
+    layer = controls.make_control(name, steps, channels, **options)
     shape = (*layer.channels, steps)
     layer.build(shape, np.random.default_rng(3))
     return layer, RNG.random((4, *shape))
@@ -92,7 +92,7 @@ def test_shape_and_parameters_are_those_of_the_ddk_layer(name):
 @pytest.mark.parametrize("name", ALL)
 def test_configuration_and_arrays_make_the_layer_anew(name):
     layer, x = built(name, 9, 2, readout=2)
-    again = controls.make(name, **json.loads(json.dumps(layer.config())))
+    again = controls.make_control(name, **json.loads(json.dumps(layer.config())))
     again.build((2, 9), np.random.default_rng(99))
     again.parameters = {key: array.copy() for key, array in layer.parameters.items()}
     again.buffers = {key: array.copy() for key, array in layer.buffers.items()}
@@ -111,7 +111,7 @@ def test_a_network_trains_behind_it_and_is_saved(name, tmp_path):
     y = np.arange(60) % 2
     x = 0.6 * np.random.default_rng(1).random((60, 2, 12)) + 0.4 * y[:, None, None]
     x = x.astype(np.float32)
-    layers = [controls.make(name, 12, 2, readout=3), Flatten(), Standardise(), Dense(2)]
+    layers = [controls.make_control(name, 12, 2, readout=3), Flatten(), Standardise(), Dense(2)]
     model = Network(layers, (2, 12), 2, seed=0)
     start = {key: array.copy() for key, array in model.layers[0].buffers.items()}
     train(model, x[:40], y[:40], epochs=40, seed=0)
@@ -146,7 +146,7 @@ def test_leaky_integrator_is_the_recursion():
 def test_banks_of_leaky_integrators_and_windows_differ():
     layer, _ = built("leaky", 6, leak=0.4, banks=3)
     np.testing.assert_allclose(layer.leak.ravel(), [0.4, 0.2, 0.1])
-    assert controls.make("pooling", 10, banks=3, size=2).sizes == [2, 4, 8]
+    assert controls.make_control("pooling", 10, banks=3, size=2).sizes == [2, 4, 8]
 
 
 def test_pooling_by_n_is_average_pooling():
@@ -165,7 +165,7 @@ def test_random_ddk_learns_nothing_of_its_kinetics():
     layer.backward(np.ones((4, 2, 8)))
     np.testing.assert_array_equal(layer.alpha, alpha)
     np.testing.assert_array_equal(layer.beta, beta)
-    other = controls.make("random", 8, 2)
+    other = controls.make_control("random", 8, 2)
     other.build((2, 8), np.random.default_rng(4))
     assert not np.allclose(other.alpha, alpha)
 
@@ -213,7 +213,7 @@ def test_readout_takes_the_last_of_each_n():
 )
 def test_wrong_input_is_named(name, steps, options, words):
     with pytest.raises(InputError, match=words):
-        controls.make(name, steps, **options)
+        controls.make_control(name, steps, **options)
 
 
 def test_samples_of_another_shape_are_refused():
