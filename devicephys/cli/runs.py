@@ -49,10 +49,11 @@ def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
     action : callable
         Gets ``progress``, ``warn`` and ``pictures``.
     """
-    with aborting(), devicephys.run.Display(output.console(), "preparing the solver") as display:
-        outcome = action(progress=display, warn=_warn, pictures=pictures.value)
-    if installation.parallel_rank() == 0:  # of many ranks one speaks
-        tell(outcome, output)
+    with aborting():
+        with devicephys.run.Display(output.console(), "preparing the solver") as display:
+            outcome = action(progress=display, warn=_warn, pictures=pictures.value)
+        if installation.parallel_rank() == 0:  # of many ranks one speaks
+            tell(outcome, output)
 
 
 def _warn(text: str) -> None:
