@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ddkbase.descriptions import Parameter
-from ddkbase.errors import InputError, one_line, shorten
+from ddkbase.errors import InputError, closest, one_line, shorten
 from devicephys.device.quantity import (
     Concentration,
     Conductivity,
@@ -29,7 +29,6 @@ from devicephys.device.quantity import (
     Voltage,
 )
 from devicephys.device.series import NoSeries, Series
-from devicephys.device.tree import changed_tree, to_tree, to_yaml
 
 # A dot would make the dotted paths of the command line ambiguous.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[\w+-]+$")]
@@ -252,7 +251,7 @@ class Device(Description):
 
     def _check_filament(self) -> None:
         filament = self.filament
-        layer = next((one for one in self.layers if one.name == filament.layer), None)
+        layer = next((layer for layer in self.layers if layer.name == filament.layer), None)
         if layer is None or isinstance(self.materials[layer.material], Conductor):
             oxides = [x.name for x in self.layers if isinstance(self.materials[x.material], Oxide)]
             raise InputError(
@@ -312,10 +311,11 @@ class Device(Description):
     @property
     def provenance(self) -> dict[str, Provenance]:
         """Dotted path of every parameter, e.g. "filament.radius" -> its Provenance."""
-        found: dict[str, Provenance] = {}
-        for path, part in self.parts():
-            found.update({path + name: origin for name, origin in part._provenance.items()})
-        return found
+        return {
+            prefix + name: origin
+            for prefix, description in self.parts()
+            for name, origin in description._provenance.items()
+        }
 
     def parts(self) -> Iterator[tuple[str, Description]]:
         """The device and its parts, each with the prefix of its dotted paths."""
@@ -360,12 +360,75 @@ class Device(Description):
         if changes is not None and not isinstance(changes, Mapping):
             hint = "Write e.g. {'filament.radius': '8 nm'}"
             raise InputError(f"{shorten(changes)} is not a mapping", "with_", hint)
-        return Device.from_mapping(changed_tree(self, {**(changes or {}), **more}))
+        return Device.from_mapping(self._changed_tree({**(changes or {}), **more}))
 
-    def to_tree(self) -> dict[str, Any]:
-        """Nested plain mappings and lists, from which `Device.from_mapping` makes an equal one."""
-        return to_tree(self)
+    def _changed_tree(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The tree of the device with the entries at the dotted paths of `changes` replaced."""
+        for path in changes:
+            if not isinstance(path, str):
+                hint = "Write e.g. 'filament.radius'"
+                raise InputError(f"{shorten(path)} is not a key", self.name, hint)
+        tree = self.to_tree()
+        # The series element first: it decides which other keys exist.
+        tree["series"] = _changed_series(tree["series"], changes)
+        paths = {*self.provenance, *_TEXT_PATHS, "series", "series.kind"}
+        paths |= {f"layers.{layer.name}.material" for layer in self.layers}
+        kind = tree["series"].get("kind")
+        if isinstance(kind, str) and kind in _SERIES_KINDS:
+            paths = {path for path in paths if not path.startswith("series.")}
+            paths |= {f"series.{name}" for name in _SERIES_KINDS[kind].model_fields}
+        for path, value in changes.items():
+            if path not in paths:
+                raise InputError(f"unknown key '{path}'", self.name, _closest_path(path, paths))
+            if path in ("series", "series.kind"):
+                continue
+            *parents, key = path.split(".")
+            entry: Any = tree
+            for name in parents:
+                entry = _child(entry, name)
+            entry[key] = value if path in _TEXT_PATHS or key == "material" else _origin(value)
+        return tree
 
-    def to_yaml(self) -> str:
-        """YAML text, from which `device_from_yaml` makes an equal device."""
-        return to_yaml(self.to_tree())
+
+_SERIES_KINDS = {kind.model_fields["kind"].default: kind for kind in get_args(Series)}
+_TEXT_PATHS = ("name", "description", "voltage_reference", "filament.layer")
+
+
+def _changed_series(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree of the series element, of another kind where `changes` say so."""
+    if "series" in changes:
+        series = changes["series"]
+        if isinstance(series, str):
+            series = {"kind": series}
+        if isinstance(series, Description):
+            series = series.to_tree()
+        if not isinstance(series, Mapping):
+            hint = "Write e.g. {'kind': 'none'}"
+            raise InputError(f"{shorten(series)} is not a mapping", "series", hint)
+        tree = dict(series)
+    if "series.kind" in changes:
+        kind = changes["series.kind"]
+        if not isinstance(kind, str) or kind not in _SERIES_KINDS:
+            hint = closest(str(kind), _SERIES_KINDS)
+            raise InputError(f"unknown kind {shorten(kind)}", "series.kind", hint)
+        if tree.get("kind") != kind:
+            tree = {"kind": kind}
+    return tree
+
+
+def _closest_path(path: str, paths: set[str]) -> str:
+    # "radius" alone is closest to "filament.radius", whatever the edit distance says.
+    ends = sorted(candidate for candidate in paths if candidate.endswith("." + path))
+    return f"Did you mean '{ends[0]}'?" if ends else closest(path, paths)
+
+
+def _child(tree: Any, name: str) -> Any:
+    if isinstance(tree, list):
+        return next(item for item in tree if item["name"] == name)
+    return tree[name]
+
+
+def _origin(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value
+    return {"value": value, "mark": "assumed", "source": "set by user"}

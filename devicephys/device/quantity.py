@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
+import yaml
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from ddkbase import descriptions
@@ -93,6 +94,48 @@ class Description(descriptions.Description):
                 mark, source = ("assumed", "default of the model")
             model._provenance[name] = Provenance(text, parameter.unit, mark, source)
         return model
+
+    def to_tree(self) -> dict[str, Any]:
+        """Nested plain mappings and lists, every parameter with value, mark and source.
+
+        ``from_mapping`` makes an equal description from it.
+        """
+        return {name: self._entry(name) for name in type(self).model_fields}
+
+    def _entry(self, name: str) -> Any:
+        value = getattr(self, name)
+        if name in self._provenance:
+            origin = self._provenance[name]
+            plain = origin.value_text if origin.unit else value
+            return _FlowMapping(value=plain, mark=origin.mark, source=origin.source)
+        if isinstance(value, Description):
+            return value.to_tree()
+        if isinstance(value, tuple):
+            return [item.to_tree() for item in value]
+        if isinstance(value, Mapping):
+            return {key: item.to_tree() for key, item in value.items()}
+        return value
+
+    def to_yaml(self) -> str:
+        """YAML text of ``to_tree``; one line per parameter."""
+        return yaml.dump(
+            self.to_tree(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000
+        )
+
+
+class _FlowMapping(dict[str, Any]):
+    """A mapping that YAML writes on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+def _represent_flow(dumper: yaml.SafeDumper, data: _FlowMapping) -> yaml.MappingNode:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
+
+
+_Dumper.add_representer(_FlowMapping, _represent_flow)
 
 
 def _split(entry: Mapping[str, Any], name: str) -> tuple[Any, str, str]:
