@@ -144,7 +144,8 @@ def _problem(details: Any, data: object) -> InputError:
     kind, given = details["type"], details["input"]
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
-        where = ".".join(x for x in (where, cause.where) if x)
+        dot = "" if not where or cause.where.startswith(("[", ":")) else "."
+        where = f"{where}{dot}{cause.where}" if cause.where else where
         return InputError(cause.what, where, cause.hint)
     if kind == "missing":
         parent, _, key = where.rpartition(".")

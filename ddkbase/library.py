@@ -57,7 +57,8 @@ class Library:
         """
         given = os.fspath(name_or_path)
         if not isinstance(given, str) or not given.strip():
-            raise InputError(f"{shorten(given)} is not a {self.kind}", hint=self.hint())
+            what = f"{shorten(given)} is not a {self.kind}, no {self.kind} has this name"
+            raise InputError(what, hint=self.hint())
         if given in self.names():
             text = (self._folder() / f"{given}.yaml").read_text(encoding="utf-8")
             return Source(text, given, None)

@@ -124,8 +124,8 @@ class Cluster:
 
 
 async def _start_missing(cluster: LocalCluster) -> None:
-    known = {worker["name"] for worker in cluster.scheduler_info["workers"].values()}
-    for name in [name for name in cluster.workers if name not in known]:
+    present = {worker["name"] for worker in cluster.scheduler_info["workers"].values()}
+    for name in [name for name in cluster.workers if name not in present]:
         with contextlib.suppress(Exception):  # whatever it died of
             await cluster.workers[name].close(timeout=_GRACE)
         cluster.workers.pop(name, None)

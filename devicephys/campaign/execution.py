@@ -67,17 +67,17 @@ class CampaignResult:
     seconds: float
 
 
-class Run:
-    """Computes ``points`` into the store ``home``; ``progress`` is told about it."""
+class _Run:
+    """Computes ``points`` into the store; ``progress`` is called with how far it is."""
 
     def __init__(
         self,
-        home: CampaignStore,
+        store: CampaignStore,
         points: Sequence[Point],
         progress: Callable[[State], None] | None,
         simulate: Simulate | None,
     ) -> None:
-        self._home, self._points = home, points
+        self._store, self._points = store, points
         self._progress, self._simulate = progress, simulate
         self._computed, self._workers = 0, 0
         self._begun = self._working = time.monotonic()
@@ -105,12 +105,12 @@ class Run:
         while True:
             for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
                 key = "-".join([prefix, *map(str, point)])
-                arguments = task(self._home.campaign, point), self._simulate
+                arguments = task(self._store.campaign, point), self._simulate
                 future = client.submit(compute, *arguments, key=key, pure=False)
                 out[key] = point, future
                 future.add_done_callback(finished.put)
             self._workers = cluster.threads()
-            self.tell()
+            self.report()
             if not out:
                 return
             with contextlib.suppress(queue.Empty):
@@ -119,31 +119,31 @@ class Run:
                 self._keep(point, future)
 
     def _keep(self, point: Point, future: Future) -> None:
-        found = result(future)
-        if "refused" in found:
-            raise InstallationError(f"a worker cannot compute: {found['refused']}")
-        if "arrays" in found:
+        answer = result(future)
+        if "refused" in answer:
+            raise InstallationError(f"a worker cannot compute: {answer['refused']}")
+        if "arrays" in answer:
             with deferred():  # what is computed is not thrown away
-                self._home.write(point, found["arrays"])
+                self._store.write(point, answer["arrays"])
         else:
-            self._home.fail(point, found["failed"])
+            self._store.fail(point, answer["failed"])
         self._computed += 1
 
     def _warm_up(self, cluster: Cluster) -> None:
         key = f"warm-up-{secrets.token_hex(4)}"
-        arguments = task(self._home.campaign, self._points[0])
+        arguments = task(self._store.campaign, self._points[0])
         future = cluster.client.submit(warm_up, arguments, key=key, pure=False)
         finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
         future.add_done_callback(finished.put)
         while True:  # a cluster may take hours to give the first worker
             with contextlib.suppress(queue.Empty):
-                found = result(finished.get(timeout=_TICK))
+                answer = result(finished.get(timeout=_TICK))
                 break
             self._workers = cluster.threads()
-            self.tell(starting=True)
-        if "refused" in found:
-            raise InstallationError(f"a worker cannot compute: {found['refused']}")
-        began, now = self._home.versions, found["versions"]
+            self.report(starting=True)
+        if "refused" in answer:
+            raise InstallationError(f"a worker cannot compute: {answer['refused']}")
+        began, now = self._store.versions, answer["versions"]
         differ = [
             f"{name} {version}, not {began.get(name, 'any')}"
             for name, version in now.items()
@@ -155,16 +155,16 @@ class Run:
                 "; ".join(differ),
             )
 
-    def tell(self, starting: bool = False) -> None:
+    def report(self, starting: bool = False) -> None:
         """Report how far the campaign is."""
         if self._progress is None:
             return
-        done, failed, _ = self._home.counts()
+        done, failed, _ = self._store.counts()
         left = len(self._points) - self._computed
         since = self._begun if starting else self._working
         self._progress(
             State(
-                self._home.campaign.size,
+                self._store.campaign.size,
                 done,
                 failed,
                 left,
@@ -177,11 +177,11 @@ class Run:
 
     def outcome(self) -> CampaignResult:
         """What the store holds now."""
-        done, failed, missing = self._home.counts()
+        done, failed, missing = self._store.counts()
         seconds = time.monotonic() - self._begun
-        reasons = tuple(self._home.reasons())
+        reasons = tuple(self._store.reasons())
         return CampaignResult(
-            self._home.path, done, failed, missing, reasons, self._computed, seconds
+            self._store.path, done, failed, missing, reasons, self._computed, seconds
         )
 
 
@@ -200,7 +200,7 @@ def result(future: Future) -> dict[str, Any]:
     if future.cancelled():
         raise lost()
     try:
-        found: dict[str, Any] = future.result(timeout=60)
+        answer: dict[str, Any] = future.result(timeout=60)
     except KilledWorker:
         # its own words name an address, which is another one each time
         return {"failed": KILLED}
@@ -214,7 +214,7 @@ def result(future: Future) -> dict[str, Any]:
             "",
             "Install this version of the toolkit where the workers run",
         ) from error
-    return found
+    return answer
 
 
 def run(
@@ -275,20 +275,20 @@ def run(
     check_workers(workers)
     if simulate is None and scheduler is None:
         require_solver()
-    with CampaignStore.open(store, campaign) as home:
-        points = home.missing(retry_failed)
-        this = Run(home, points, progress, simulate)
+    with CampaignStore.open(store, campaign) as opened:
+        points = opened.missing(retry_failed)
+        this = _Run(opened, points, progress, simulate)
         try:
             if points:
-                this.tell(starting=True)
+                this.report(starting=True)
                 count = min(workers or physical_cores(), len(points))
                 with remote_cluster(scheduler) if scheduler else local_cluster(count) as cluster:
                     this.compute_on(cluster)
         except KeyboardInterrupt:
-            done, failed, _ = home.counts()
+            done, failed, _ = opened.counts()
             raise Interrupted(
                 f"stopped, {done + failed} of {campaign.size} points are finished",
-                str(home.path),
+                str(opened.path),
                 "The same command goes on from here",
             ) from None
         return this.outcome()

@@ -15,8 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import StorageError
-from devicephys.campaign.description import Campaign
-from devicephys.campaign.grid import AXES
+from devicephys.campaign.description import AXES, Campaign
 
 SCHEMA, VERSION = "PulseCampaign", 1
 POINT_DIMS = ("amplitude", "width", "initial_resistance", "cycle", "device")
@@ -74,7 +73,7 @@ def point_variables() -> dict[str, Variable]:
 def coordinates(campaign: Campaign) -> dict[str, tuple[np.ndarray, str, str]]:
     """Values, units and long name of every coordinate; "as it is" is NaN."""
     values = (campaign.amplitudes, campaign.widths, campaign.initial_resistances)
-    found = {
+    axes = {
         axis.name: (
             np.array([np.nan if v is None else v for v in of], dtype=float),
             axis.unit,
@@ -87,7 +86,7 @@ def coordinates(campaign: Campaign) -> dict[str, tuple[np.ndarray, str, str]]:
         "device": np.arange(campaign.devices),
         "pulse": np.arange(1, campaign.pulse_count + 1),
     }
-    return found | {name: (array, "1", _LONG_NAMES[name]) for name, array in counts.items()}
+    return axes | {name: (array, "1", _LONG_NAMES[name]) for name, array in counts.items()}
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -145,8 +144,8 @@ def check(ds: xr.Dataset, where: str) -> None:
         name = str(key)
         if not array.attrs.get("units") or not array.attrs.get("long_name"):
             raise StorageError(f"variable '{name}' has no units or no long_name", where)
-        known = point_variables().get(name)
-        if known is not None and array.attrs["units"] != known.units:
+        spec = point_variables().get(name)
+        if spec is not None and array.attrs["units"] != spec.units:
             raise StorageError(f"variable '{name}' is in '{array.attrs['units']}'", where)
     for name in (*POINT_DIMS, "pulse"):
         if name not in ds.coords:

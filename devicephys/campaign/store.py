@@ -1,9 +1,9 @@
 """The zarr store of a campaign: made whole, filled point by point, taken up again.
 
-Only the process that runs the campaign writes, under a lock; workers hand
-their arrays back. A point is one chunk file of every variable, each written under a temporary
-name, synced and moved; ``status`` comes last. So a process that is killed leaves every point
-either whole or missing, and nothing of when or how often that happened gets into the arrays.
+Only the process that runs the campaign writes, under a lock; workers hand their arrays back. A
+point is one chunk file of every variable, each written under a temporary name, synced and moved;
+``status`` comes last. So a process that is killed leaves every point either whole or missing, and
+nothing of when or how often that happened gets into the arrays.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from typing import Any, Self
 import numpy as np
 import zarr
 
-from ddkbase.errors import StorageError, one_line
+from ddkbase import installation
+from ddkbase.documents import parse_yaml
+from ddkbase.errors import InputError, StorageError, one_line, shorten
 from ddkbase.files import storage_errors, sweep
 from ddkbase.folders import lock, new_folder
-from devicephys.campaign.compare import difference
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import (
     DONE,
@@ -42,6 +43,8 @@ from devicephys.campaign.layout import (
 
 _UNWRITABLE = "the store cannot be written"
 _MAKE_ROOM = "Make room, or choose a folder you may write to; finished points are kept"
+_FREE = ("description", "mark", "source")  # may be reworded
+_NOWHERE = object()
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -90,8 +93,8 @@ class CampaignStore:
 
     def missing(self, retry_failed: bool) -> list[Point]:
         """Points still to be computed, in order; with ``retry_failed`` those that failed, too."""
-        wanted = (MISSING, FAILED) if retry_failed else (MISSING,)
-        return [point for point in self.campaign.points() if self.status[point] in wanted]
+        open_ = (MISSING, FAILED) if retry_failed else (MISSING,)
+        return [point for point in self.campaign.points() if self.status[point] in open_]
 
     def write(self, point: Point, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep the result of a point: shape (pulse,) for each per-pulse variable, else ().
@@ -121,13 +124,13 @@ class CampaignStore:
 
         Reasons that differ in numbers only count as one; the first of them is given.
         """
-        failed = [Point(*map(int, place)) for place in np.argwhere(self.status == FAILED)]
+        failed = [Point(*map(int, indices)) for indices in np.argwhere(self.status == FAILED)]
         texts = [str(self._arrays["reason"][point]) for point in failed]
         first: dict[str, str] = {}
         for text in texts:
             first.setdefault(_NUMBERS.sub("#", text), text)
-        found = Counter(_NUMBERS.sub("#", text) for text in texts)
-        return [(first[kind], count) for kind, count in found.most_common()]
+        counts = Counter(_NUMBERS.sub("#", text) for text in texts)
+        return [(first[kind], count) for kind, count in counts.most_common()]
 
     def _put(
         self, point: Point, arrays: Mapping[str, np.ndarray], reason: str, status: int
@@ -161,8 +164,8 @@ class CampaignStore:
                     os.unlink(entry.path)
                 elif entry.stat().st_size > 0:
                     there[name].add(entry.name)
-        for place in np.argwhere(self.status != MISSING):
-            point = Point(*map(int, place))
+        for indices in np.argwhere(self.status != MISSING):
+            point = Point(*map(int, indices))
             if any(
                 _chunk(point, variable.per_pulse) not in there[name]
                 for name, variable in point_variables().items()
@@ -218,8 +221,6 @@ def _chunks_of_one_value_too() -> Iterator[None]:
 
 def _make(path: Path, campaign: Campaign) -> None:
     """Build an empty store under a temporary name, then move it."""
-    from ddkbase.installation import versions
-
     attributes: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": VERSION,
@@ -228,7 +229,7 @@ def _make(path: Path, campaign: Campaign) -> None:
         "campaign_json": json.dumps(campaign.to_dict()),
         "device_yaml": campaign.device.to_yaml(),
         "settings_json": json.dumps(campaign.settings.to_dict()),
-        "versions_json": json.dumps(versions()),
+        "versions_json": json.dumps(installation.versions()),
         "voltage_reference": campaign.device.voltage_reference,
         "seed": campaign.seed,
         "source_checksum": campaign.source_checksum,
@@ -285,7 +286,7 @@ def _open(path: Path, campaign: Campaign) -> zarr.Group:
     except Exception as error:  # JSON, zarr and the system each have their own family
         raise StorageError(f"the store is damaged [{_first(error)}]", str(path)) from error
     check_schema(group.attrs, str(path))
-    difference(group.attrs, campaign, str(path))
+    check_campaign(group.attrs, campaign, str(path))
     return group
 
 
@@ -307,3 +308,59 @@ def _unwritable(error: OSError, path: Path) -> StorageError:
 def _first(error: Exception) -> str:
     text = str(error)
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def check_campaign(attrs: Mapping[str, Any], campaign: Campaign, where: str) -> None:
+    """Does a store belong to a campaign?
+
+    Raises
+    ------
+    InputError
+        They differ; the first key that does is named with both values.
+    StorageError
+        The attributes are damaged.
+    """
+    try:
+        stored = json.loads(attrs["campaign_json"])
+        device = parse_yaml(attrs["device_yaml"])
+        settings = json.loads(attrs["settings_json"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"the store is damaged: {shorten(str(error))}", where) from error
+    for prefix, old, new in (
+        ("", stored, campaign.to_dict()),
+        ("device.", device, parse_yaml(campaign.device.to_yaml())),
+        ("settings.", settings, campaign.settings.to_dict()),
+    ):
+        first = _first_difference(old, new, "")
+        if first is None:
+            continue
+        key, was, now = first
+        raise InputError(
+            f"'{prefix}{key}' is {_text(now)} here, but {_text(was)} in the store",
+            where,
+            "Choose another --out, or give the campaign that began this store",
+        )
+
+
+def _first_difference(old: Any, new: Any, path: str) -> tuple[str, Any, Any] | None:
+    """Key and both values of the first difference between two trees, or None."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*new, *(k for k in old if k not in new)]:
+            if key in _FREE:
+                continue
+            below = f"{path}.{key}" if path else str(key)
+            first = _first_difference(old.get(key, _NOWHERE), new.get(key, _NOWHERE), below)
+            if first is not None:
+                return first
+        return None
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (was, now) in enumerate(zip(old, new, strict=True)):
+            first = _first_difference(was, now, f"{path}[{i}]")
+            if first is not None:
+                return first
+        return None
+    return None if old == new else (path, old, new)
+
+
+def _text(value: Any) -> str:
+    return "absent" if value is _NOWHERE else shorten(value)

@@ -31,7 +31,7 @@ def task(campaign: Campaign, point: Point) -> dict[str, Any]:
         "device_yaml": campaign.device.to_yaml(),
         "settings": campaign.settings.to_dict(),
         "train": campaign.train(point.amplitude, point.width).to_dict(),
-        "initial_resistance": campaign.wanted_resistance(point.initial_resistance),
+        "initial_resistance": campaign.target_resistance(point.initial_resistance),
         "variability": None if campaign.variability is None else campaign.variability.to_dict(),
         "seed": campaign.seed,
         "cycle": point.cycle,

@@ -52,8 +52,8 @@ def campaign(
     Started again with the same --out, it computes what is missing.
     """
     from ddkbase import installation
-    from devicephys.campaign import progress as campaign_progress
     from devicephys.campaign.description import Campaign
+    from devicephys.cli import campaign_progress
 
     planned = Campaign.from_file(source)
     if workers is not None and scheduler is not None:
@@ -102,9 +102,9 @@ def campaign(
 
 def _plan(planned: Campaign, workers: int | None, output: Output) -> None:
     """Tell the grid and what it will cost."""
-    from devicephys.campaign import progress as campaign_progress
     from devicephys.campaign.cluster import physical_cores
     from devicephys.campaign.layout import point_variables
+    from devicephys.cli import campaign_progress
 
     count = workers or physical_cores()
     seconds = planned.seconds(planned.size, count)
@@ -138,7 +138,7 @@ def _plan(planned: Campaign, workers: int | None, output: Output) -> None:
 def list_campaigns(output: Output) -> None:
     """Print the campaigns that ship with the toolkit, their points and what they are for."""
     from devicephys.campaign.description import Campaign
-    from devicephys.campaign.file import list_campaigns as names
+    from devicephys.campaign.description import list_campaigns as names
 
     found = []
     for name in names():

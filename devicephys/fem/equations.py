@@ -35,9 +35,11 @@ from devicephys.fem.timing import Stopwatch
 
 #: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
 CONCENTRATION = 1e27
-#: the potential equation is divided by this conductivity, S/m
+#: the potential equation is divided by this conductivity, S/m: its rows are then about as large as
+#: those of the heat equation (k of a few W/m/K), and the LU needs no scaling of its own
 SIGMA_SCALE = 1e4
 
+# -ffast-math is not among them: a NaN has to stay one, so that the stepper sees it.
 JIT_OPTIONS = {"cffi_extra_compile_args": ["-O3", "-fno-math-errno"]}
 
 
@@ -101,6 +103,9 @@ class CellProblem:
         self.watch = Stopwatch()
         self.mesh = build_mesh(comm, grid)
         cell = self.mesh.basix_cell()
+        # V and T share one blocked space, so that the two rows of a node stay together in the
+        # factors. n is one value a cell: drift fronts are sharper than any cell, continuous n rings
+        # at them, and cell values with fitted face fluxes stay positive and keep the inventory.
         self.U = fem.functionspace(self.mesh, basix.ufl.element("Lagrange", cell, 1, shape=(2,)))
         self.C = fem.functionspace(self.mesh, ("DG", 0))
         self.u, self.u_hist = fem.Function(self.U), fem.Function(self.U)
@@ -175,10 +180,13 @@ class CellProblem:
 
     def _write_forms(self, terms: Terms, sources) -> None:
         device, mesh = self.device, self.mesh
+        # Two Gauss points an axis are exact for the flux of bilinear fields, the weight r included;
+        # manufactured sources get more, so that their quadrature does not show in the orders.
         degree = 4 if sources else 2
         dx = ufl.Measure(
             "dx", mesh, subdomain_data=self._cell_tags, metadata={"quadrature_degree": degree}
         )
+        # One point in the middle of a face: r there times its length is the face's area over 2 pi.
         dS = ufl.Measure(
             "dS", mesh, subdomain_data=self._facet_tags, metadata={"quadrature_degree": 1}
         )
@@ -204,6 +212,7 @@ class CellProblem:
             if isinstance(material, Conductor):
                 sigma = number(material.electrical_conductivity)
                 k = number(material.thermal_conductivity)
+                # never read: the measure dS(1) below knows faces between oxide cells only
                 prefactors.append(1.0)
                 activations.append(1.0)
             else:
@@ -249,6 +258,7 @@ class CellProblem:
             else None,
         )
         flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
+        # n lives in the electrodes, too, where no face carries a flux and the row says n = n_h.
         residual_n = (n - self.n_hist) * q * r * dx
         residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(1)
         for i, source in enumerate(sources):
@@ -262,6 +272,8 @@ class CellProblem:
         du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
         options = {"jit_options": JIT_OPTIONS}
         self.residual_forms = [fem.form(residual_u, **options), fem.form(residual_n, **options)]
+        # Differentiated by UFL from the residual itself, so that no coupling is forgotten
+        # (d sigma/dn, dD/dT, dN/dV): Newton stays quadratic where a filament snaps.
         self.jacobian_forms = [
             [
                 fem.form(ufl.derivative(residual_u, self.u, du), **options),
@@ -291,6 +303,7 @@ class CellProblem:
         )
 
     def _allocate(self) -> None:
+        # One plain matrix over all fields; a nested one could not be given to a direct solver.
         self.matrix = fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
         self._bu = fem.create_vector(self.U)
         self._bn = fem.create_vector(self.C)
@@ -306,6 +319,7 @@ class CellProblem:
     def _owned(self, form, vector, count: int) -> np.ndarray:
         vector.array[:] = 0.0
         fem.assemble_vector(vector.array, form)
+        # A node on the border of two ranks gets a share of its row from cells of both.
         if self.comm.size > 1:
             vector.scatter_reverse(InsertMode.add)
         return vector.array[:count].copy()
@@ -377,6 +391,8 @@ class CellProblem:
             self.matrix.zeroEntries()
             fem_petsc.assemble_matrix(self.matrix, self.jacobian_forms)
             self.matrix.assemble()
+            # Rows only: the increments of boundary values are not zero where the load line moves
+            # the contact, and their columns carry them to the inside. LU needs no symmetry.
             self.matrix.zeroRowsLocal(self.fixed, 1.0)
 
     # -- global sums ------------------------------------------------------------------------
@@ -389,6 +405,7 @@ class CellProblem:
 
     def maximum(self, *values: float) -> tuple[float, ...]:
         """Maxima over the ranks (NaN counts as infinity). Collective."""
+        # MPI.MAX may lose a NaN, depending on the order in which ranks are compared.
         clean = [v if np.isfinite(v) else np.inf for v in map(float, values)]
         if self.comm.size == 1:
             return tuple(clean)
@@ -432,6 +449,8 @@ def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
     index = [layer.name for layer in device.layers].index(filament.layer)
     in_layer = grid.layer == index
     floor = sum(layer.thickness for layer in device.layers[:index])
+    # A cell that the filament's end or wall cuts gets the share of its volume that lies inside, so
+    # the inventory does not depend on where the lines of the mesh fall.
     reach = np.clip(floor + filament.height - grid.z[:-1], 0.0, np.diff(grid.z)) / np.diff(grid.z)
     if filament.wall_width > 0.0:
         x = (grid.r_centre - filament.radius) / (filament.wall_width / 4.0)

@@ -26,6 +26,7 @@ def clip(temperature):
 
 def ramp(n, low, high, saturation):
     """Property that goes linearly from ``low`` at n = 0 to ``high`` at ``saturation``."""
+    # cut below, too: an iterate of Newton's method may be negative, a conductivity must not
     share = ufl.max_value(ufl.min_value(n / saturation, 1.0), 0.0)
     return low + (high - low) * share
 
@@ -71,13 +72,16 @@ class OxideLaws:
 
 def bernoulli(x):
     """B(x) = x / (exp(x) - 1), by its series near zero, the argument limited to +-300."""
+    # exp(300) squared, as it stands in the derivative, is still a finite double
     x = ufl.max_value(ufl.min_value(x, 300.0), -300.0)
+    # the quotient loses digits as 1/x; at 0.01 the first term left out, x^6/30240, is below 1e-16
     series = 1.0 - x / 2.0 + x**2 / 12.0 - x**4 / 720.0
     return ufl.conditional(ufl.lt(abs(x), 1e-2), series, x / (ufl.exp(x) - 1.0))
 
 
 def sinh_ratio(x):
     """sinh(x)/x, by its series near zero, the argument limited to +-30."""
+    # beyond, a hop would gain 60 kB T: only an iterate gets there, and its exp would overflow
     x = ufl.max_value(ufl.min_value(x, 30.0), -30.0)
     series = 1.0 + x**2 / 6.0 + x**4 / 120.0
     plain = (ufl.exp(x) - ufl.exp(-x)) / (2.0 * x)
@@ -119,8 +123,10 @@ class VacancyTransport:
         d_plus = abs(ufl.dot(self.extent("+"), normal("+")))
         d_minus = abs(ufl.dot(self.extent("-"), normal("+")))
         distance = 0.5 * (d_plus + d_minus)
-        t_face = clip(temperature("+"))
+        t_face = clip(temperature("+"))  # continuous, so either side's value is the face's
 
+        # The difference between the two cell centres, half a cell with the gradient of each side:
+        # V and T have a kink in the face where the materials differ, and are known on nodes only.
         def centre_difference(u):
             gradient_plus = ufl.dot(ufl.grad(u)("+"), normal("+"))
             gradient_minus = ufl.dot(ufl.grad(u)("-"), normal("+"))
@@ -136,14 +142,19 @@ class VacancyTransport:
                 / (2.0 * distance * KB_EV * t_face)
             )
             reduced = reduced * sinh_ratio(per_hop)
+        # Soret and drift share the exponent: at rest the profile follows from both together, and
+        # neither needs a choice of the upwind side.
         activation = 0.5 * (self.activation("+") + self.activation("-"))
         soret = -self.soret_sign * activation / (KB_EV * t_face**2)
         reduced = reduced + soret * centre_difference(temperature)
 
+        # Two half cells in series: where D jumps by orders of magnitude between two oxides, the
+        # slower one decides. An arithmetic mean would let vacancies through a barrier.
         conductance = 1.0 / (
             0.5 * d_plus / self.diffusivity(t_face, "+")
             + 0.5 * d_minus / self.diffusivity(t_face, "-")
         )
+        # A hop needs an occupied place on this side and a free one on the other.
         forward, backward = n("+"), n("-")
         if self.site_limit is not None:
             forward = n("+") * (1.0 - n("-") / self.site_limit)

@@ -80,12 +80,15 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
             # a layer much thicker than its cells at the ends: look closely there
             inward = np.geomspace(finest / 4, (b - a) / 2, 1001)
             x = np.concatenate([[a], a + inward, (b - inward)[-2::-1], [b]])
+        # Cells a unit length is 1/size; equal steps of its integral are nodes of a line whose cells
+        # follow the size, and halving the steps keeps all nodes: meshes of a series are nested.
         density = 1.0 / size(x)
         count = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
+        # an integral of 12.0000000001 is 12 cells whose rounding went up
         cells = max(1, int(np.ceil(count[-1] - 1e-9))) * split
         targets = np.linspace(0.0, count[-1], cells + 1)[1:]
         inner = np.interp(targets, count, x)
-        inner[-1] = b
+        inner[-1] = b  # to the last bit: layers are told apart by their edges
         nodes.extend(inner)
     return np.array(nodes)
 
@@ -121,6 +124,8 @@ def make_grid(
         in_electrode = size + 2.0 * growth * np.where(z < bottom, distance, z - zone_top)
         return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
 
+    # Outwards of the wall hardly more than heat flows, and cells may grow fast; inwards lies the
+    # conducting core, in which all fields vary.
     radius = device.filament.radius
     wall = RADIAL_SIZE * coarseness
 

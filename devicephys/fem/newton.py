@@ -36,7 +36,7 @@ FRUGAL_RISE, FAST, NEAR = 1e-3, 0.3, 5000.0
 class NewtonReport:
     """What one nonlinear solve did: iterations, factorisations, why it ended.
 
-    ``field`` and ``place`` (r, z in m) tell where the last increment of a failed solve was largest.
+    ``field`` and ``position`` (r, z in m) say where the last increment of a failed solve was largest.
     """
 
     converged: bool = False
@@ -44,7 +44,7 @@ class NewtonReport:
     factorisations: int = 0
     reason: str = ""
     field: str = ""
-    place: tuple[float, float] | None = None
+    position: tuple[float, float] | None = None
     increments: list[float] = with_default(default_factory=list)
     raw: np.ndarray | None = None
     reused: bool = False
@@ -150,6 +150,9 @@ class NewtonSolver:
         if series.kind == "none":
             state.contact = applied
         problem.load(state)
+        # The residual after an increment is needed for the balance, and is the right-hand side of
+        # the next one: one residual an iteration. There is no line search: a time step in which full
+        # increments do not converge is repeated with a quarter of its length, which is cheaper.
         raw = problem.raw_residual()
         increment = None
         name = ""
@@ -173,6 +176,8 @@ class NewtonSolver:
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
                     return self._failed(report, "the residual is not finite", name, increment)
+                # Two witnesses: the fields hardly move any more, and the power that goes in comes out
+                # as heat. The second costs two dot products and is the balance that users are shown.
                 small = self._expected_error(report, renew) <= self.tolerance
                 if small and self._balanced(raw, state, power_floor):
                     report.converged, report.reason = True, "converged"
@@ -181,6 +186,7 @@ class NewtonSolver:
                 if report.iterations >= self.max_iterations:
                     return self._failed(report, "too many Newton iterations", name, increment)
                 slow = report.iterations > 1 and size > FAST * report.increments[-2]
+                # With fresh factors increments shrink fast or not at all.
                 if renew and report.iterations > 2 and size > 0.8 * report.increments[-2]:
                     return self._failed(report, "Newton's method diverges", name, increment)
                 renew = not self.frugal or slow or size > NEAR
@@ -196,6 +202,9 @@ class NewtonSolver:
 
     def _balanced(self, raw: np.ndarray, state: State, power_floor: float) -> bool:
         """Whether the heat equation, summed over the cell, holds to ``BALANCE``. Collective."""
+        # The sum of the heat rows is the test with s = 1: conduction drops out but for the flux
+        # through the boundary, which is the residual of the rows held at T0. Testing the potential
+        # rows with V gives the Joule heat, less the power that enters at the contacts.
         problem = self.problem
         potential = raw[0 : problem.nu : 2] @ state.u[0::2]
         at_contacts = raw[problem.top_v] @ state.u[problem.top_v]
@@ -213,6 +222,7 @@ class NewtonSolver:
         """Estimated error after the last increment, in units of the convergence test."""
         size = report.increments[-1]
         if report.iterations == 1:
+            # twice the prediction, because the curvature was met in another step
             if self.frugal and renewed and self.curvature > 0.0:
                 return min(size, 2.0 * self.curvature * size**2)
             return size
@@ -221,6 +231,7 @@ class NewtonSolver:
             self.curvature = max(0.5 * self.curvature, ratio / report.increments[0])
         if renewed:  # quadratic convergence
             return min(size, size * ratio**2)
+        # with old factors it is linear: what is left is a geometric series, size ratio/(1 - ratio)
         return 2.0 * size * ratio if ratio < FAST else size
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
@@ -240,10 +251,13 @@ class NewtonSolver:
                 problem.current_vector @ particular[:nu],
                 problem.current_vector @ sensitivity[:nu],
             )
+            # Newton on I_cell(Vc) = I_series(V - Vc); the response of the whole cell to its contact,
+            # heat and vacancies included, is in ``sensitivity``
             drop = applied - state.contact
             slope = across + series.conductance(drop)
             d_contact = (series.current(drop) - flow - along) / slope
             particular = particular + sensitivity * d_contact
+        # Both back-substitutions have the same factors, so the load line costs no second LU.
         return State(particular[: problem.nu], particular[problem.nu :], d_contact)
 
     def _measure(self, increment: State, state: State) -> tuple[float, str]:
@@ -267,8 +281,8 @@ class NewtonSolver:
     def _failed(
         self, report: NewtonReport, reason: str, name: str, increment: State | None = None
     ) -> NewtonReport:
-        self.linear.reset()
+        self.linear.reset()  # a NaN in the factors would outlive a retry
         report.converged, report.reason, report.field = False, reason, name
         if increment is not None and name:
-            report.place = self.problem.place_of_largest(increment, name)
+            report.position = self.problem.place_of_largest(increment, name)
         return report

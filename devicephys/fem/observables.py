@@ -67,9 +67,12 @@ class Observer:
         problem, state, raw = self.problem, step.state, step.report.raw
         assert raw is not None
         circumference = 2 * np.pi * LENGTH
+        # The rate is that of the time formula, not (T - T_old)/h: with any other one the balance
+        # would show an error that the solved equations do not have.
         u_change = (state.u - step.u_hist)[1::2] / step.gamma_dt
         inflow, outflow, heat_out, stored, joule, inventory = problem.sum(
             problem.current_vector @ state.u,
+            # residuals of rows whose value is held are the fluxes that hold it
             -circumference * SIGMA_SCALE * raw[problem.bottom_v].sum(),
             -circumference * raw[problem.cold_t].sum(),
             problem.heat_capacity_vector[1::2] @ u_change,
@@ -110,6 +113,7 @@ class _AxisGap:
         self.problem = problem
 
     def gap(self, state: State) -> float:
+        # cells of the axis, not one connected gap: a filament may open in two places
         empty = state.n[self.cells] < self.half
         return self.problem.sum(float(self.heights[empty].sum()))[0]
 

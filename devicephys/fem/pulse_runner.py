@@ -77,11 +77,13 @@ class PulseRunner:
         power, energy, last, peak = 0.0, 0.0, 0.0, POWER_FLOOR
         # the edges of the read may be stepped over; write flanks, both tops and the rests not
         for step in self.stepper.run_pulse(state, waveform, soft=(corners[5], corners[7])):
+            # after the pulse heat decays without power: its balance is relative to what went in
             floor = peak if step.applied == 0.0 else POWER_FLOOR
             seen = self.observer.observe(step, floor)
             all_seen.append(seen)
             state = step.state
             peak = max(peak, abs(seen.voltage * seen.current))
+            # trapezoids over the accepted steps, up to the end of the write pulse
             if step.time <= corners[3]:
                 now = seen.voltage * seen.current
                 energy += 0.5 * (power + now) * (step.time - last)
@@ -117,6 +119,7 @@ class PulseRunner:
         """Conductance [S] as a read of ``train`` measures it, without a pulse. Collective."""
         edge, width, height = train.read_edge, train.read_width, train.read_voltage
         times = [0.0, edge, edge + width, 2 * edge + width, 20 * edge + 2 * width]
+        # The read leaves no trace in the memory: it is no step of the train.
         waveform = Waveform.from_si(times, [0.0, height, height, 0.0, 0.0])
         memory, self.stepper.memory = self.stepper.memory, Memory()
         conductance, state = 0.0, self.state
@@ -143,7 +146,7 @@ class PulseRunner:
         arrays["landmark_keys"] = np.array(list(landmarks), dtype=int).reshape(-1, 2)
         arrays["landmark_figures"] = np.array(
             [
-                [m.end, m.wanted, m.limit, m.applied, m.contact, m.contact_change]
+                [m.end, m.length, m.limit, m.applied, m.contact, m.contact_change]
                 for m in landmarks.values()
             ]
         ).reshape(-1, 6)
@@ -167,10 +170,10 @@ class PulseRunner:
             for k, (key, figures) in enumerate(
                 zip(arrays["landmark_keys"], arrays["landmark_figures"], strict=True)
             ):
-                end, wanted, limit, applied, contact, change = map(float, figures)
+                end, length, limit, applied, contact, change = map(float, figures)
                 landmarks[int(key[0]), int(key[1])] = Landmark(
                     end=end,
-                    wanted=wanted,
+                    length=length,
                     limit=limit,
                     applied=applied,
                     u=spread_nodes(problem, arrays[f"landmark_u_{k}"]),
@@ -188,4 +191,4 @@ class PulseRunner:
 
 
 def _largest(seen: list[Observation], name: str) -> Any:
-    return max(getattr(one, name) for one in seen)
+    return max(getattr(observation, name) for observation in seen)

@@ -58,7 +58,7 @@ class Landmark:
     changed from the pulse before (0: not known)."""
 
     end: float
-    wanted: float
+    length: float
     limit: float
     applied: float
     u: np.ndarray
@@ -98,6 +98,7 @@ class PulseStepper(Stepper):
     def __init__(self, problem: CellProblem, solver: NewtonSolver, limits: StepLimits):
         super().__init__(problem, solver, limits)
         self.memory = Memory()
+        # the highest barrier reacts most to a wrong temperature: an estimate from above
         oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
         self._activation = max(oxide.diffusion_activation for oxide in oxides)
         self._corner = self._since = 0
@@ -112,6 +113,7 @@ class PulseStepper(Stepper):
 
         Raises SolverError as ``Stepper.run`` does.
         """
+        # Factors are not carried over, so that a run continued from a checkpoint is the same run.
         self.solver.forget()
         self.solver.curvature = self.memory.curvature
         corners = waveform.corners
@@ -145,6 +147,7 @@ class PulseStepper(Stepper):
                     yield result
                     continue
                 factor, rejection, report = result
+                # what the pulse before did is no guide any more, and corners stepped over count
                 self.statistics.reject(rejection)
                 self._use_memory = False
                 inside = [t for t in optional if past[0][0] < t < ahead[0]]
@@ -175,17 +178,18 @@ class PulseStepper(Stepper):
 
     def _first_step(self, length: float, before: float) -> float:
         """Length of the first step towards a corner that lies ``length`` ahead (s)."""
-        known = self.memory.landmarks.get((self._corner, 0))
-        if known is not None:
-            return known.wanted
+        mark = self.memory.landmarks.get((self._corner, 0))
+        if mark is not None:
+            return mark.length
+        # a cold cell at no voltage: nothing happens until the next corner
         if self._cold and self._applied == 0.0 and before:
             return length
         return before or FIRST_SHARE * length
 
     def _end(self, time: float, step: float, corner: float) -> float:
-        known = self.memory.landmarks.get((self._corner, self._since))
-        if known is not None and self._since:
-            step = min(step, known.limit)
+        mark = self.memory.landmarks.get((self._corner, self._since))
+        if mark is not None and self._since:
+            step = min(step, mark.limit)
         remaining = corner - time
         if remaining <= step * (1 + 1e-9):
             return corner
@@ -229,7 +233,7 @@ class PulseStepper(Stepper):
         fits = float(np.clip(SAFETY / max(result.error, NO_ERROR), 0.3, 1.0 if whole else 1.2))
         self.memory.landmarks[key] = Landmark(
             end=result.time,
-            wanted=result.step_size * fits,
+            length=result.step_size * fits,
             limit=RELAX * (before.limit if before and self._use_memory else result.step_size)
             if before or not self._use_memory
             else np.inf,
@@ -252,18 +256,20 @@ class PulseStepper(Stepper):
         self, past, predicted: State, applied: tuple[float, float], end: float, kink: bool
     ) -> State:
         old = past[0][1]
-        known = self.memory.near(self._corner, self._since, end, end - past[0][0])
+        mark = self.memory.near(self._corner, self._since, end, end - past[0][0])
+        # without a voltage the potential is known exactly
         if applied[1] == 0.0:
             predicted.u[0::2], predicted.contact = 0.0, 0.0
             predicted.u[1::2] = old.u[1::2]
-        elif known is not None and self._fits(known, applied[1]):
-            ratio = applied[1] / known.applied
-            trend = 1.0 if known.end == end else 0.0
+        elif mark is not None and self._fits(mark, applied[1]):
+            ratio = applied[1] / mark.applied
+            trend = 1.0 if mark.end == end else 0.0
             ambient = self.problem.device.ambient_temperature
-            u = known.u + trend * known.u_change
+            u = mark.u + trend * mark.u_change
+            # V scales with the applied voltage and, at a fixed resistance, dT with its square
             predicted.u[0::2] = u[0::2] * ratio
             predicted.u[1::2] = ambient + (u[1::2] - ambient) * ratio**2
-            predicted.contact = (known.contact + trend * known.contact_change) * ratio
+            predicted.contact = (mark.contact + trend * mark.contact_change) * ratio
         elif kink or len(past) == 1:
             ratio = applied[1] / applied[0] if applied[0] else 0.0
             predicted.u[0::2], predicted.contact = old.u[0::2] * ratio, old.contact * ratio
@@ -277,12 +283,12 @@ class PulseStepper(Stepper):
             predicted.contact = old.contact + share * (old.contact - older.contact)
         return predicted
 
-    def _fits(self, known: Landmark, applied: float) -> bool:
+    def _fits(self, mark: Landmark, applied: float) -> bool:
         """Whether a remembered step is like the one to be made, and better than extrapolation."""
         # along a flat top the history predicts better, but for its first steps
-        if not self._use_memory or known.applied == 0.0 or self._since >= EARLY:
+        if not self._use_memory or mark.applied == 0.0 or self._since >= EARLY:
             return False
-        return 1 / SIMILAR < applied / known.applied < SIMILAR
+        return 1 / SIMILAR < applied / mark.applied < SIMILAR
 
     def _solve(self, guess: State, applied: float) -> NewtonReport:
         if applied == 0.0:

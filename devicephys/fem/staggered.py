@@ -27,17 +27,17 @@ CONVERGED = (("potential and temperature", (0, 1)), ("vacancy concentration", No
 class _Block:
     """Unknowns solved together: their part of the assembled matrix, with its factors.
 
-    ``part`` is (offset, stride) into the interleaved (V, T) values, None for the vacancies.
+    ``pairs`` is (offset, stride) into the interleaved (V, T) values, None for the vacancies.
     """
 
-    def __init__(self, name: str, part: tuple[int, int] | None, problem: CellProblem):
-        self.name, self.part, self.problem = name, part, problem
-        self.form = problem.jacobian_forms[1][1] if part is None else problem.jacobian_forms[0][0]
+    def __init__(self, name: str, pairs: tuple[int, int] | None, problem: CellProblem):
+        self.name, self.pairs, self.problem = name, pairs, problem
+        self.form = problem.jacobian_forms[1][1] if pairs is None else problem.jacobian_forms[0][0]
         self.matrix = fem_petsc.create_matrix(self.form)
         self.index: PETSc.IS | None = None
         self.linear: LinearSolver | None = None
         nu, nc = problem.nu, problem.nc
-        self.where = np.arange(nu, nu + nc) if part is None else np.arange(part[0], nu, part[1])
+        self.where = np.arange(nu, nu + nc) if pairs is None else np.arange(pairs[0], nu, pairs[1])
         units = np.concatenate([np.tile(UNITS[:2], nu // 2), np.full(nc, UNITS[2])])
         self.units = units[self.where]
 
@@ -48,9 +48,10 @@ class _Block:
             self.matrix.zeroEntries()
             fem_petsc.assemble_matrix(self.matrix, self.form)
             self.matrix.assemble()
-            if self.part is not None:
+            if self.pairs is not None:
                 self.matrix.zeroRowsLocal(self.problem.fixed, 1.0)
-        if self.part in (None, (0, 1)):
+        # (V, T) and n are matrices of their own; V alone and T alone are cut out of the first
+        if self.pairs in (None, (0, 1)):
             if self.linear is None:
                 self.linear = LinearSolver(self.matrix)
         else:
@@ -85,7 +86,7 @@ class StaggeredSolver:
         # One pass from extrapolated fields amplifies the lag between them until it oscillates.
         self.extrapolates = not one_pass
         groups = ONE_PASS if one_pass else CONVERGED
-        self.blocks = [_Block(name, part, problem) for name, part in groups]
+        self.blocks = [_Block(name, pairs, problem) for name, pairs in groups]
 
     def solve(self, state: State, applied: float) -> NewtonReport:
         """Solve the step from and into ``state``; see ``NewtonSolver.solve``."""
@@ -101,6 +102,8 @@ class StaggeredSolver:
                         report.field = block.name
                         return self._failed(report, "Newton's method of one field failed")
                 change = self._change(before, state)
+                # Rounds converge linearly. What is left is a geometric series, change rate/(1 - rate);
+                # one lucky round must not count for more than a tenth.
                 rate = min(change / previous, 0.95) if np.isfinite(previous) else 0.5
                 previous = change
                 if self.one_pass or change * max(rate / (1 - rate), 0.1) <= self.tolerance:
@@ -119,7 +122,7 @@ class StaggeredSolver:
     ) -> bool:
         """Newton's method for one block, the rest held; False where it does not converge."""
         problem = self.problem
-        holds_potential = block.part is not None and block.part[0] == 0
+        holds_potential = block.pairs is not None and block.pairs[0] == 0
         sizes: list[float] = []
         for _ in range(self.inner):
             problem.load(state)
@@ -130,10 +133,11 @@ class StaggeredSolver:
             report.iterations += 1
             with problem.watch.part("back-substitution"):
                 increment = block.linear.solve(right)
+            # The load line closes with the block that holds V; heat and vacancies answer later.
             if holds_potential and problem.device.series.kind != "none":
                 lift = block.linear.solve(problem.top_indicator[block.where])
                 increment = increment + lift * self._contact(block, state, increment, lift, applied)
-            if block.part is None:
+            if block.pairs is None:
                 state.n += increment
             else:
                 state.u[block.where] += increment
@@ -142,6 +146,7 @@ class StaggeredSolver:
             sizes.append(size)
             if not np.isfinite(size):
                 return False
+            # the next increment, if convergence is quadratic
             quadratic = size if len(sizes) < 2 else size * (size / sizes[-2]) ** 2
             if min(size, quadratic) <= self.tolerance:
                 return True
@@ -152,9 +157,9 @@ class StaggeredSolver:
     ) -> float:
         """Step of the contact voltage on the load line; moves ``state.contact`` by it."""
         problem, series = self.problem, self.problem.device.series
-        part = problem.current_vector[block.where]
+        weights = problem.current_vector[block.where]
         flow, particular, across = problem.sum(
-            problem.current_vector @ state.u, part @ along, part @ lift
+            problem.current_vector @ state.u, weights @ along, weights @ lift
         )
         drop = applied - state.contact
         step = (series.current(drop) - flow - particular) / (across + series.conductance(drop))

@@ -142,6 +142,8 @@ class Stepper:
                 step = min(step, self._voltage_limit(voltage, time, corner))
                 if remaining <= step * (1 + 1e-9):
                     end, planned = float(corner), step
+                # two equal steps to the corner instead of a full one and a crumb: BDF2 dislikes
+                # steps that change suddenly
                 elif limits.fixed is None and remaining < 2 * step:
                     end, planned = time + remaining / 2, step
                 else:
@@ -155,6 +157,7 @@ class Stepper:
                     grown = self._next_size(result.error, result.order, result.report)
                     if caution:
                         grown = min(grown, CAUTIOUS_GROWTH)
+                    # a step cut short by the corner does not shorten the next
                     step = (
                         max(planned, (end - time) * grown) if grown >= 1 else (end - time) * grown
                     )
@@ -164,6 +167,7 @@ class Stepper:
                     yield result
                     continue
                 factor, rejection, report = result
+                # where Newton failed, steps grow slowly for a while, or it fails at every other
                 if not report.converged:
                     caution = CAUTION
                 self.statistics.reject(rejection)
@@ -187,6 +191,8 @@ class Stepper:
         start, old = past[0]
         if len(past) == 1:
             return h, old.u, old.n, 0.0
+        # BDF2 on unequal steps, w = h/h1: u_h = u1 + b (u1 - u0) and g = h - b h1 with
+        # b = w^2/(1 + 2 w). Every share of b gives a formula that is exact for linear u.
         h1 = start - past[1][0]
         ratio = h / h1
         b = ratio**2 / (1 + 2 * ratio)
@@ -197,6 +203,7 @@ class Stepper:
             room = vacancy.site_limit / CONCENTRATION - old.n
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             reach = np.where(trend < 0, (old.n + FILL) / -trend, (room + FILL) / trend)
+        # the smallest reach of all cells, on all ranks, is the share that all of them take
         reach = reach[np.isfinite(reach)]
         (negative,) = self.problem.maximum(-reach.min() if reach.size else -1.0)
         share = float(np.clip(-negative, 0.0, 1.0))
@@ -209,6 +216,8 @@ class Stepper:
         """``n`` cut to 0 ... n_max, what that adds taken from all cells alike. Collective."""
         vacancy, volume = self.problem.device.vacancy, self.problem.cell_volume
         top = vacancy.site_limit / CONCENTRATION if vacancy.site_exclusion else np.inf
+        # One factor for all cells: at most FILL is filled up, and that in a few cells of many, so
+        # the others lose far less than the time error, and the inventory stays exact.
         cut = np.clip(n, 0.0, top)
         added, total = self.problem.sum(volume @ (cut - n), volume @ cut)
         return cut * (1.0 - added / total) if added else cut
@@ -257,7 +266,7 @@ class Stepper:
                 report.field = which
                 change = State(np.zeros_like(guess.u), guess.n - predicted.n, 0.0)
                 change.u[1::2] = (guess.u - predicted.u)[1::2]
-                report.place = problem.place_of_largest(change, which)
+                report.position = problem.place_of_largest(change, which)
                 return factor, Rejection(start, h, f"time error too large ({which})"), report
         return Step(
             time=end,
@@ -279,6 +288,8 @@ class Stepper:
         if not self.solver.extrapolates:
             return State(old.u.copy(), predicted.n, old.contact)
         if kink:
+            # Behind a corner the slope of V is another one: V follows the applied voltage, and T,
+            # whose rate is not known yet, stays.
             scale = applied[1] / applied[0] if applied[0] else 0.0
             predicted.u[0::2] = old.u[0::2] * scale
             predicted.contact = old.contact * scale
@@ -293,6 +304,7 @@ class Stepper:
         self, error: float, past, new: State, applied: tuple[float, float], h: float, kink: bool
     ) -> float:
         """Estimated error of the temperature (K) in units of what is allowed. Collective."""
+        # behind a corner the extrapolated temperature is no prediction to compare with
         return 0.0 if kink else error / self.limits.temperature
 
     def _predict(self, past, end: float) -> tuple[State, float]:
@@ -301,11 +313,13 @@ class Stepper:
         h = end - start
         if len(past) == 1:
             return old.copy(), 0.5
+        # Milne's device: prediction and solution miss the true value on opposite sides by known
+        # multiples of one derivative, so their distance tells the share that the solution misses.
         h1 = start - past[1][0]
         if len(past) == 2:
             x = h / h1
             weights = (1 + x, -x)
-            # exact for implicit Euler, a safe over-estimate for BDF2
+            # h (h + h1)/2 u'' against h^2/2 u'': exact for Euler, a safe over-estimate for BDF2
             constant = h / (2 * h + h1)
         else:
             h2 = past[1][0] - past[2][0]
@@ -313,6 +327,7 @@ class Stepper:
             weights = tuple(
                 np.prod([(h - t[j]) / (t[i] - t[j]) for j in range(3) if j != i]) for i in range(3)
             )
+            # h (h + h1) (h + h1 + h2)/6 u''' of the parabola against c h (h + h1)/6 u''' of BDF2
             c = h * (h + h1) / (2 * h + h1)
             constant = c / (h + h1 + h2 + c)
         states = [entry[1] for entry in past[: len(weights)]]
@@ -327,6 +342,7 @@ class Stepper:
 
     def _next_size(self, error: float, order: int, report: NewtonReport) -> float:
         grown = LARGEST_GROWTH if error == 0.0 else SAFETY * error ** (-1.0 / (order + 1))
+        # many iterations announce that the next longer step would fail
         if report.iterations > 6:
             grown = min(grown, 1.0)
         return float(np.clip(grown, 0.3, LARGEST_GROWTH))
@@ -334,8 +350,8 @@ class Stepper:
     def _give_up(self, rejection: Rejection, report: NewtonReport, state: State) -> SolverError:
         (hottest,) = self.problem.maximum(state.u[1::2].max() if state.u.size else 0.0)
         where = f"t = {rejection.time:.6g} s, step {rejection.step_size:.3g} s"
-        if report.place is not None:
-            r, z = (1e9 * x for x in report.place)
+        if report.position is not None:
+            r, z = (1e9 * x for x in report.position)
             where += f", {report.field} at r = {r:.2f} nm, z = {z:.2f} nm"
         return SolverError(
             f"no time step succeeds: {rejection.reason}",
@@ -343,7 +359,7 @@ class Stepper:
             hint="Try a lower voltage, a slower sweep, a finer mesh or a larger series resistance",
             diagnosis={
                 "field": report.field,
-                "place": report.place,
+                "place": report.position,
                 "time": rejection.time,
                 "step_size": rejection.step_size,
                 "reason": rejection.reason,

@@ -74,19 +74,19 @@ class SweepCheckpoint:
         StorageError
             The checkpoint is damaged, of another run or of another mesh.
         """
-        found = load(self.checkpoint, self.comm, self.fingerprint)
-        if found is None:
+        saved = load(self.checkpoint, self.comm, self.fingerprint)
+        if saved is None:
             return None
         problem, trace, statistics = self.trace.problem, self.trace, stepper.statistics
         try:
             shape = (2, len(problem.grid.z), len(problem.grid.r))
-            if found["u"].shape[1:] != shape:
-                raise IndexError(f"fields of shape {found['u'].shape[2:]}")
+            if saved["u"].shape[1:] != shape:
+                raise IndexError(f"fields of shape {saved['u'].shape[2:]}")
             trace.states[:] = [
                 State(spread_nodes(problem, u), spread_cells(problem, n), float(contact))
-                for u, n, contact in zip(found["u"], found["n"], found["contact"], strict=True)
+                for u, n, contact in zip(saved["u"], saved["n"], saved["contact"], strict=True)
             ]
-            columns = {k: found[f"row_{k}"].tolist() for k in _ROW}
+            columns = {k: saved[f"row_{k}"].tolist() for k in _ROW}
             trace.rows[:] = [
                 Observation(**dict(zip(columns, values, strict=True)))
                 for values in zip(*columns.values(), strict=True)
@@ -94,25 +94,26 @@ class SweepCheckpoint:
             statistics.rejections[:] = [
                 Rejection(float(t), float(h), str(reason))
                 for t, h, reason in zip(
-                    found["rejected_time"],
-                    found["rejected_step"],
-                    found["rejected_reason"],
+                    saved["rejected_time"],
+                    saved["rejected_step"],
+                    saved["rejected_reason"],
                     strict=True,
                 )
             ]
-            corner, step, caution = found["position"]
-            counts = [int(count) for count in found["counts"]]
-            trace.observer.inventory = float(found["inventory"])
+            corner, step, caution = saved["position"]
+            counts = [int(count) for count in saved["counts"]]
+            trace.observer.inventory = float(saved["inventory"])
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise StorageError(
                 f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"
             ) from error
         if self.comm.rank == 0:
-            self._fields = list(zip(found["u"], found["n"], strict=True))
+            self._fields = list(zip(saved["u"], saved["n"], strict=True))
         else:
             self._fields = [(np.empty(0), np.empty(0))] * len(trace.states)
         statistics.steps, statistics.newton_iterations, statistics.factorisations = counts
         statistics.rejected = len(statistics.rejections)
+        # the error estimate of a step looks back over three states
         latest = range(len(trace.rows) - 1, max(len(trace.rows) - 4, -1), -1)
         past = [(trace.rows[k].time, trace.states[k]) for k in latest]
         return past, Position(int(corner), float(step), int(caution))
@@ -126,20 +127,21 @@ def load(checkpoint: Checkpoint | None, comm: Any, fingerprint: str) -> dict[str
     StorageError
         It is damaged, or belongs to another run.
     """
-    found: Any = None
+    saved: Any = None
     if comm.rank == 0 and checkpoint is not None:
         try:
-            found = checkpoint.load()
-            if found is not None and found[1].get("fingerprint") != fingerprint:
+            saved = checkpoint.load()
+            if saved is not None and saved[1].get("fingerprint") != fingerprint:
                 raise StorageError(
                     "the checkpoint belongs to another run",
                     "checkpoint",
                     "Resume with the device, protocol and settings it was started with",
                 )
         except StorageError as error:
-            found = error
+            saved = error
     if comm.size > 1:
-        found = comm.bcast(found)
-    if isinstance(found, StorageError):
-        raise found
-    return None if found is None else {**found[1], **found[0]}
+        # the error too: a rank that goes on alone would wait for the others for ever
+        saved = comm.bcast(saved)
+    if isinstance(saved, StorageError):
+        raise saved
+    return None if saved is None else {**saved[1], **saved[0]}

@@ -10,16 +10,15 @@ many processes cells are drawn, and changing one spread leaves all other draws a
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import numbers
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from scipy import special
 
-from ddkbase.errors import InputError, closest, shorten
-from ddkbase.units import exact_text, to_si
+from ddkbase.descriptions import Description, Parameter
+from ddkbase.errors import InputError, shorten
+from ddkbase.units import exact_text
 from devicephys.device import Device, Oxide, Transistor
 from devicephys.population.occupation import OccupationNoise, generator
 
@@ -83,8 +82,12 @@ _DEVICE, _CYCLE = 1, 2  # which stream of random numbers
 _MOST = 2**32 - 1  # a larger number in a spawn key could stand for two smaller ones
 
 
-@dataclasses.dataclass(frozen=True, init=False)
-class Variability:
+_Share = Annotated[float, Parameter("1", at_least=0)]
+_Barrier = Annotated[float, Parameter("eV", at_least=0)]
+_Threshold = Annotated[float, Parameter("V", at_least=0)]
+
+
+class Variability(Description):
     """The spreads of a population of cells; compared by value.
 
     Parameters
@@ -110,42 +113,19 @@ class Variability:
         No unit, wrong dimension, a negative or infinite spread.
     """
 
-    filament_radius: float
-    activation_energy: float
-    threshold_voltage: float
-    filament_radius_cycle: float
-    activation_energy_cycle: float
-    occupation: float
-
-    def __init__(
-        self,
-        filament_radius: object = 0.05,
-        activation_energy: object = "10 meV",
-        threshold_voltage: object = "12 mV",
-        filament_radius_cycle: object = 0.02,
-        activation_energy_cycle: object = "3 meV",
-        occupation: object = 1.0,
-    ) -> None:
-        given = {
-            "filament_radius": filament_radius,
-            "activation_energy": activation_energy,
-            "threshold_voltage": threshold_voltage,
-            "filament_radius_cycle": filament_radius_cycle,
-            "activation_energy_cycle": activation_energy_cycle,
-            "occupation": occupation,
-        }
-        for name, value in given.items():
-            number = to_si(value, SPREADS[name].unit, f"variability.{name}")
-            if number < 0:
-                raise InputError(
-                    f"{shorten(value)} is negative", f"variability.{name}", "A spread is 0 or more"
-                )
-            object.__setattr__(self, name, number)
+    filament_radius: _Share = SPREADS["filament_radius"].default
+    activation_energy: _Barrier = SPREADS["activation_energy"].default
+    threshold_voltage: _Threshold = SPREADS["threshold_voltage"].default
+    filament_radius_cycle: _Share = SPREADS["filament_radius_cycle"].default
+    activation_energy_cycle: _Barrier = SPREADS["activation_energy_cycle"].default
+    occupation: _Share = SPREADS["occupation"].default
 
     @classmethod
     def none(cls) -> Self:
         """No spread at all: every cell is the device itself."""
-        return cls(**{name: f"0 {s.unit}" if s.unit != "1" else 0 for name, s in SPREADS.items()})
+        return cls.from_mapping(
+            {name: "0" if s.unit == "1" else f"0 {s.unit}" for name, s in SPREADS.items()}
+        )
 
     @classmethod
     def from_mapping(cls, data: object) -> Self:
@@ -156,14 +136,11 @@ class Variability:
         InputError
             Not a mapping, an unknown key (the closest is named), or a bad value.
         """
-        if not isinstance(data, Mapping):
-            hint = "Write 'filament_radius: 0.05' and the like"
-            raise InputError(f"{shorten(data)} is not a mapping", "variability", hint)
-        for key in data:
-            if key not in SPREADS:
-                hint = closest(str(key), SPREADS)
-                raise InputError(f"unknown spread {shorten(key)}", "variability", hint)
-        return cls(**data)
+        try:
+            return super().from_mapping(data)
+        except InputError as error:
+            where = ".".join(x for x in ("variability", error.where) if x)
+            raise InputError(error.what, where, error.hint) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain mapping of texts, from which ``from_mapping`` makes an equal description."""
@@ -209,7 +186,7 @@ def draw_cell(
     between = generator(seed, _DEVICE, device_number).random(2 + len(oxides))
     within = generator(seed, _CYCLE, device_number, cycle).random(1 + len(oxides))
     spread = variability
-    wanted: dict[str, tuple[float, float, str]] = {}
+    drawn: dict[str, tuple[float, float, str]] = {}
 
     radius = device.filament.radius
     widest = max(radius, (1.0 - ROOM_OUTSIDE) * device.outer_radius)
@@ -219,7 +196,7 @@ def draw_cell(
     )
     jitter = spread.filament_radius_cycle * new
     new = _cut_normal(new, jitter, within[0], "filament_radius_cycle", limits)
-    wanted["filament.radius"] = radius, new, "m"
+    drawn["filament.radius"] = radius, new, "m"
 
     for i, name in enumerate(oxides):
         material = device.materials[name]
@@ -229,17 +206,17 @@ def draw_cell(
         new = _cut_normal(barrier, sd, between[2 + i], "activation_energy", limits)
         sd = spread.activation_energy_cycle
         new = _cut_normal(new, sd, within[1 + i], "activation_energy_cycle", limits)
-        wanted[f"materials.{name}.diffusion_activation"] = barrier, new, "eV"
+        drawn[f"materials.{name}.diffusion_activation"] = barrier, new, "eV"
 
     if isinstance(device.series, Transistor):
         threshold, overdrive = device.series.threshold_voltage, device.series.overdrive
         limits = -math.inf, threshold + (1.0 - OVERDRIVE_LEFT) * overdrive
         sd = spread.threshold_voltage
         new = _cut_normal(threshold, sd, between[1], "threshold_voltage", limits)
-        wanted["series.threshold_voltage"] = threshold, new, "V"
+        drawn["series.threshold_voltage"] = threshold, new, "V"
 
     origin, changes = device.provenance, {}
-    for path, (old, new, unit) in wanted.items():
+    for path, (old, new, unit) in drawn.items():
         if new != old:
             old_text, mark = origin[path].value_text, origin[path].mark
             who = f"drawn: seed {seed}, device {device_number}, cycle {cycle}"

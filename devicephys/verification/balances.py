@@ -79,12 +79,14 @@ def scaling() -> dict[str, float]:
 
     device = load_device(SHIPPED).with_({"series": {"kind": "none"}})
     sweep = IVSweep.from_device(device)
+    # Without a load line: the element does not scale, and would give the cell another voltage.
     corner = sweep.corners[:3]
     protocol = Waveform.from_si(list(corner), [0.8 * sweep.voltage(t) for t in corner])
     one, two = (
         simulate(d, protocol, Settings.preset("quick"), comm=MPI.COMM_SELF)
         for d in (device, scaled(device, 2.0))
     )
+    # rounding moves the steps a little, so the two runs share no times but corners
     other = {
         name: np.interp(one.time, two.time, two[name]) for name in ("temperature_max", "current")
     }

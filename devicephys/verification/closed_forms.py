@@ -47,6 +47,7 @@ def coaxial_heat(size: float = 0.5) -> float:
     """Error of the temperature rise across a tall cylinder; radial cells of ``size`` nm."""
     device = cell({"side_wall": "isothermal"}, _FROZEN, _STACK, 8.0)
     out = run(device, uniform_grid(device, 1.5, size), (0.0, 1.0), 0.2, fixed=1.0)
+    # half-way up a stack of seven diameters the cold ends are not felt
     middle = int(np.argmin(np.abs(out.z - out.z[-1] / 2)))
     r = out.problem.grid.r
     rise = SIGMA * (0.2 / out.z[-1]) ** 2 * (r[-1] ** 2 - r**2) / (4.0 * K)
@@ -118,6 +119,7 @@ def _at_rest(changes: dict[str, object], voltage: float, terms: Terms, size: flo
         4.0,
     )
     diffusivity = 1e-7 * np.exp(-0.3 / (KB * device.ambient_temperature))
+    # adaptive steps: one of a thousand diffusion times would ask Newton for the whole way at once
     end = 1e3 * (54e-9) ** 2 / diffusivity
     return run(device, uniform_grid(device, size, 2.0), (0.0, end), voltage, terms=terms)
 

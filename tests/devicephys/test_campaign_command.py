@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from devicephys.campaign.execution import State
 from devicephys.campaign.layout import open_store
-from devicephys.campaign.progress import duration, line
+from devicephys.cli.campaign_progress import duration, line
 from devicephys.cli.commands import app
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ import pytest
 
 from ddkbase.errors import InputError
 from ddkbase.units import to_si
+from devicephys.campaign import list_campaigns
 from devicephys.campaign.description import Campaign
-from devicephys.campaign.file import list_campaigns
 from devicephys.device import load_device
 from devicephys.population.variability import Variability
 
@@ -63,7 +63,7 @@ def test_what_is_left_out() -> None:
     assert campaign.amplitudes == (-2.0,) and campaign.widths == (1e-7,)
     assert campaign.initial_resistances == (None,) and campaign.pulse_count == 100
     assert campaign.variability == Variability() and campaign.settings.name == "default"
-    assert campaign.wanted_resistance(0) is None
+    assert campaign.target_resistance(0) is None
 
 
 def test_a_list_of_heights_is_one_train() -> None:
