@@ -52,7 +52,7 @@ _DIGITS = 4  # of a drawn value
 
 def ranges_of(device: Device) -> dict[str, Range]:
     """Dotted path of every numeric parameter of a device -> its range, roles replaced by names."""
-    found: dict[str, Range] = {}
+    result: dict[str, Range] = {}
     have = device.provenance
     for entry in RANGES:
         for role, name in _names(device, entry.path):
@@ -61,18 +61,18 @@ def ranges_of(device: Device) -> dict[str, Range]:
             of = of.replace("{filament}", device.filament.layer)
             below = entry.below.replace(role, name) if role in entry.below else entry.below
             if path in have:
-                found[path] = entry._replace(path=path, of=of, below=below)
-    return found
+                result[path] = entry._replace(path=path, of=of, below=below)
+    return result
 
 
 def bounds(device: Device) -> dict[str, tuple[float, float]]:
     """Path of every numeric parameter -> its bounds in the unit of the model, shares worked out."""
-    found = {}
+    result = {}
     for path, entry in ranges_of(device).items():
         whole = _value(device, entry.of) if entry.of else 1.0
         most = _value(device, entry.below) if entry.below else math.inf
-        found[path] = entry.lower * whole, min(entry.upper * whole, most)
-    return found
+        result[path] = entry.lower * whole, min(entry.upper * whole, most)
+    return result
 
 
 def outside(device: Device) -> list[str]:
@@ -101,8 +101,8 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
     base = load_device(DEFAULT) if base is None else base
     if not isinstance(base, Device):
         raise InputError("no device", "random_device, base", "Give a Device, from load_device(...)")
-    chosen = {path: _choice(rng, odds) for path, odds in CHOICES.items()}
-    kind = chosen.pop("series.kind")
+    choices = {path: _choice(rng, odds) for path, odds in CHOICES.items()}
+    kind = choices.pop("series.kind")
     start = base.with_({"series": _PLAIN_SERIES[kind]})
     table = ranges_of(start)
     shares = {path: _share(entry, rng.random()) for path, entry in table.items()}
@@ -125,7 +125,7 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
         path: {"value": exact_text(value(path), units[path]), "mark": "assumed", "source": source}
         for path in table
     }
-    for path, text in {**chosen, "sweep.loops": "1"}.items():
+    for path, text in {**choices, "sweep.loops": "1"}.items():
         changes[path] = {"value": text, "mark": "assumed", "source": source}
     changes["name"] = "random"
     changes["description"] = f"Drawn at random; layers and materials as in {base.name}."
@@ -157,7 +157,7 @@ def _names(device: Device, path: str) -> list[tuple[str, str]]:
     if not role:
         return [("", "")]
     ends = device.layers[0], device.layers[-1]
-    chosen = {
+    choices = {
         "{electrode}": ends,
         "{oxide}": device.layers[1:-1],
         "{filament}": (device.filament_layer,),
@@ -168,15 +168,15 @@ def _names(device: Device, path: str) -> list[tuple[str, str]]:
             and (path.startswith("layers") or layer.material != device.filament_layer.material)
         ),
     }[role]
-    names = [layer.name if path.startswith("layers") else layer.material for layer in chosen]
+    names = [layer.name if path.startswith("layers") else layer.material for layer in choices]
     return [(role, name) for name in dict.fromkeys(names)]
 
 
 def _value(device: Device, path: str) -> float:
     """The number at a dotted path, in the unit of the model."""
     *parents, key = path.split(".")
-    part: Any = dict(device.parts())["".join(f"{name}." for name in parents)]
-    return float(getattr(part, key))
+    description: Any = dict(device.parts())["".join(f"{name}." for name in parents)]
+    return float(getattr(description, key))
 
 
 def _share(entry: Range, u: float) -> float:

@@ -197,9 +197,7 @@ class CellProblem:
         ambient = device.ambient_temperature
 
         def number(value):
-            # One Constant a parameter, equal values or not: the compiled forms then serve every
-            # device with the same kinds of layers.
-            return fem.Constant(mesh, float(value))
+            return constant(mesh, value)
 
         joule = number(terms.joule)
         residual_u = 0
@@ -432,6 +430,15 @@ class CellProblem:
         if self.comm.size > 1:
             best = max(self.comm.allgather(best))
         return best[1], best[2]
+
+
+def constant(mesh: dmesh.Mesh, value: float) -> fem.Constant:
+    """A number in a form that may differ from device to device.
+
+    One Constant a parameter, equal values or not: the compiled forms then serve every device with
+    the same kinds of layers.
+    """
+    return fem.Constant(mesh, float(value))
 
 
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:

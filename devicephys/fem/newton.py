@@ -36,7 +36,7 @@ FRUGAL_RISE, FAST, NEAR = 1e-3, 0.3, 5000.0
 class NewtonReport:
     """What one nonlinear solve did: iterations, factorisations, why it ended.
 
-    ``field`` and ``position`` (r, z in m) say where the last increment of a failed solve was largest.
+    ``field`` and ``position`` (r, z in m) say where a failed solve's last increment was largest.
     """
 
     converged: bool = False
@@ -151,8 +151,8 @@ class NewtonSolver:
             state.contact = applied
         problem.load(state)
         # The residual after an increment is needed for the balance, and is the right-hand side of
-        # the next one: one residual an iteration. There is no line search: a time step in which full
-        # increments do not converge is repeated with a quarter of its length, which is cheaper.
+        # the next one: one residual an iteration. There is no line search: a time step in which
+        # full increments do not converge is repeated, four times shorter, which is cheaper.
         raw = problem.raw_residual()
         increment = None
         name = ""
@@ -176,8 +176,8 @@ class NewtonSolver:
                 finite = problem.maximum(float(not np.isfinite(raw).all()))[0] == 0.0
                 if not finite:
                     return self._failed(report, "the residual is not finite", name, increment)
-                # Two witnesses: the fields hardly move any more, and the power that goes in comes out
-                # as heat. The second costs two dot products and is the balance that users are shown.
+                # Two witnesses: the fields hardly move any more, and the power that goes in comes
+                # out as heat. The second costs two dot products; users are shown this balance.
                 small = self._expected_error(report, renew) <= self.tolerance
                 if small and self._balanced(raw, state, power_floor):
                     report.converged, report.reason = True, "converged"
@@ -251,7 +251,7 @@ class NewtonSolver:
                 problem.current_vector @ particular[:nu],
                 problem.current_vector @ sensitivity[:nu],
             )
-            # Newton on I_cell(Vc) = I_series(V - Vc); the response of the whole cell to its contact,
+            # Newton on I_cell(Vc) = I_series(V - Vc); how the whole cell answers to its contact,
             # heat and vacancies included, is in ``sensitivity``
             drop = applied - state.contact
             slope = across + series.conductance(drop)

@@ -102,8 +102,8 @@ class StaggeredSolver:
                         report.field = block.name
                         return self._failed(report, "Newton's method of one field failed")
                 change = self._change(before, state)
-                # Rounds converge linearly. What is left is a geometric series, change rate/(1 - rate);
-                # one lucky round must not count for more than a tenth.
+                # Rounds converge linearly. What is left is a geometric series,
+                # change rate/(1 - rate), of which one lucky round takes off nine tenths at most.
                 rate = min(change / previous, 0.95) if np.isfinite(previous) else 0.5
                 previous = change
                 if self.one_pass or change * max(rate / (1 - rate), 0.1) <= self.tolerance:

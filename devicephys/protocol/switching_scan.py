@@ -68,8 +68,8 @@ class SwitchingScan:
         read_voltage: object = "0.1 V",
         loops_before: int = 0,
     ) -> None:
-        _word(polarity, (*POLARITIES, "both"), "polarity")
-        _word(criterion, CRITERIA, "criterion")
+        _choice(polarity, (*POLARITIES, "both"), "polarity")
+        _choice(criterion, CRITERIA, "criterion")
         whole = isinstance(loops_before, numbers.Integral) and not isinstance(loops_before, bool)
         if not whole or not 0 <= loops_before <= MOST_VOLTAGES:
             raise InputError(
@@ -115,22 +115,22 @@ def parse_voltages(given: object) -> tuple[float, ...]:
     """
     where = "voltages"
     if isinstance(given, str):
-        parts = [part.strip() for part in given.split(":")]
-        if len(parts) == 3:
-            ends = [_positive(part, "V", where) for part in parts[:2]]
-            if not parts[2].isascii() or not parts[2].isdigit():
+        fields = [text.strip() for text in given.split(":")]
+        if len(fields) == 3:
+            ends = [_positive(text, "V", where) for text in fields[:2]]
+            if not fields[2].isascii() or not fields[2].isdigit():
                 raise InputError(
-                    f"{shorten(parts[2])} is no number of voltages", where, "Write '0.8 V:2 V:13'"
+                    f"{shorten(fields[2])} is no number of voltages", where, "Write '0.8 V:2 V:13'"
                 )
-            count = int(parts[2]) if len(parts[2]) < 9 else MOST_VOLTAGES + 1
+            count = int(fields[2]) if len(fields[2]) < 9 else MOST_VOLTAGES + 1
             if not 2 <= count <= MOST_VOLTAGES:
                 raise InputError(
-                    f"a range of {parts[2][:9]} voltages", where, f"Give 2 to {MOST_VOLTAGES}"
+                    f"a range of {fields[2][:9]} voltages", where, f"Give 2 to {MOST_VOLTAGES}"
                 )
             if ends[0] == ends[1]:
                 raise InputError("both ends of the range are the same", where, "Give two voltages")
             return tuple(sorted(float(f"{v:.12g}") for v in np.linspace(ends[0], ends[1], count)))
-        if len(parts) != 1:
+        if len(fields) != 1:
             raise InputError(
                 f"{shorten(given)} is neither a range nor a list",
                 where,
@@ -139,16 +139,16 @@ def parse_voltages(given: object) -> tuple[float, ...]:
         given = given.split(",")
     if not isinstance(given, list | tuple):
         raise InputError(f"{shorten(given)} is no list of voltages", where, "Write '0.8 V, 1 V'")
-    found = sorted({_positive(value, "V", where) for value in given})
-    if not found or len(found) > MOST_VOLTAGES:
-        raise InputError(f"{len(found)} voltages", where, f"Give 1 to {MOST_VOLTAGES}")
-    return tuple(found)
+    voltages = sorted({_positive(value, "V", where) for value in given})
+    if not voltages or len(voltages) > MOST_VOLTAGES:
+        raise InputError(f"{len(voltages)} voltages", where, f"Give 1 to {MOST_VOLTAGES}")
+    return tuple(voltages)
 
 
-def _word(given: object, known: tuple[str, ...], where: str) -> None:
-    """InputError if ``given`` is not one of the words ``known``."""
-    if not isinstance(given, str) or given not in known:
-        raise InputError(f"unknown {where} {shorten(given)}", where, closest(str(given), known))
+def _choice(given: object, choices: tuple[str, ...], where: str) -> None:
+    """InputError if ``given`` is not one of the ``choices``."""
+    if not isinstance(given, str) or given not in choices:
+        raise InputError(f"unknown {where} {shorten(given)}", where, closest(str(given), choices))
 
 
 def _positive(value: object, unit: str, where: str) -> float:

@@ -231,8 +231,8 @@ def reset_points(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
     return np.array([a, b, c, d])
 
 
-def _nearest(values: np.ndarray, wanted: float) -> int:
-    return int(np.argmin(np.abs(values - wanted)))
+def _nearest(values: np.ndarray, value: float) -> int:
+    return int(np.argmin(np.abs(values - value)))
 
 
 def _points(

@@ -66,7 +66,7 @@ class _Drive:
 def program_and_verify(
     cell: Cell,
     conductance: float,
-    wanted: float,
+    target_resistance: float,
     train: PulseTrain,
     progress: Callable[[int, float, object], None] | None = None,
 ) -> tuple[float, int]:
@@ -78,7 +78,7 @@ def program_and_verify(
         Applies pulses and reads them.
     conductance : float, S
         What the last read gave.
-    wanted : float, ohm
+    target_resistance : float, ohm
         Resistance to reach.
     train : PulseTrain
         Pulses are as wide, as steep and as far apart as this train's first one, but no wider than
@@ -100,7 +100,7 @@ def program_and_verify(
     SolverError
         A pulse cannot be simulated.
     """
-    target, share, count, still = 1.0 / wanted, SHARE, 0, 0
+    target, share, count, still = 1.0 / target_resistance, SHARE, 0, 0
     reset, set_ = _Drive(-1.0), _Drive(1.0)
     closest, last = conductance, 0.0
     while abs(target / conductance - 1.0) > TOLERANCE:
@@ -109,7 +109,7 @@ def program_and_verify(
             closest = conductance
         drive = reset if conductance > target else set_
         if count >= MOST_PULSES or still >= PATIENCE:
-            raise _refused(wanted, closest, conductance, count, drive)
+            raise _refused(target_resistance, closest, conductance, count, drive)
         if last and drive.sign != last:
             # it went too far: come back more carefully, from both sides
             share = max(0.7 * share, SMALLEST_SHARE)
@@ -146,12 +146,12 @@ _TIMES = ("rise", "fall", "period", "read_width", "read_edge")
 
 
 def _refused(
-    wanted: float, closest: float, conductance: float, count: int, drive: _Drive
+    target_resistance: float, closest: float, conductance: float, count: int, drive: _Drive
 ) -> InputError:
     kind = "SET" if drive.sign > 0 else "RESET"
     return InputError(
-        f"the cell cannot be brought to {format_si(wanted, 'ohm')}: after {count} pulses, the last "
-        f"a {kind} pulse of {drive.sign * drive.height:.3g} V, it reads "
+        f"the cell cannot be brought to {format_si(target_resistance, 'ohm')}: after {count} "
+        f"pulses, the last a {kind} pulse of {drive.sign * drive.height:.3g} V, it reads "
         f"{format_si(1 / conductance, 'ohm')} and came no closer than "
         f"{format_si(1 / closest, 'ohm')}",
         "initial_resistance",

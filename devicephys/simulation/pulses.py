@@ -108,7 +108,7 @@ def simulate_pulses(
     started = time.perf_counter()
     settings = settings if settings is not None else Settings.preset()
     variability = _check(device, train, settings, variability, seed, (cycle, device_number))
-    wanted = _wanted(initial_resistance)
+    target = _target_resistance(initial_resistance)
     drawn, noise = device, None
     if variability is not None and seed is not None:
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
@@ -116,11 +116,11 @@ def simulate_pulses(
     from devicephys.fem.pulse_runner import PulseRunner
 
     runner = PulseRunner(drawn, settings, comm, noise)
-    run = _Run(runner, train, wanted, progress, started)
+    run = _Run(runner, train, target, progress, started)
     spreads = variability.to_dict() if variability is not None else None
     origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
     run.fingerprint = fingerprint(
-        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin.numbers(), wanted, spreads
+        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin.numbers(), target, spreads
     )
     try:
         run.begin(checkpoint)
@@ -146,11 +146,11 @@ class _Run:
         self,
         runner: PulseRunner,
         train: PulseTrain,
-        wanted: float | None,
+        target_resistance: float | None,
         progress: Callable[[PulseEvent], None] | None,
         started: float,
     ) -> None:
-        self.runner, self.train, self.wanted = runner, train, wanted
+        self.runner, self.train, self.target_resistance = runner, train, target_resistance
         self.progress, self.started = progress, started
         self.ready = time.perf_counter()
         # one array for all: ten thousand objects of floats would be felt
@@ -166,17 +166,17 @@ class _Run:
         from devicephys.fem.sweep_checkpoint import load
 
         comm = self.runner.problem.comm
-        found = load(checkpoint, comm, self.fingerprint)
+        saved = load(checkpoint, comm, self.fingerprint)
         self.every = checkpoint.every if checkpoint is not None else 0
         if comm.size > 1:
             self.every = comm.bcast(self.every)
-        if found is not None:
-            self._resume(found)
+        if saved is not None:
+            self._resume(saved)
             return
         conductance = self.runner.read(self.train)
-        if self.wanted is not None:
+        if self.target_resistance is not None:
             conductance, self.preparation_pulses = program_and_verify(
-                self.runner, conductance, self.wanted, self.train, self._tell_preparation
+                self.runner, conductance, self.target_resistance, self.train, self._tell_preparation
             )
             self.runner.forget()
         self.initial_conductance = conductance
@@ -226,9 +226,9 @@ class _Run:
                 },
             )
 
-    def _resume(self, found: dict[str, Any]) -> None:
-        self.runner.restore(found)
-        figures = found.get("figures", np.empty(0))
+    def _resume(self, saved: dict[str, Any]) -> None:
+        self.runner.restore(saved)
+        figures = saved.get("figures", np.empty(0))
         self.done = len(figures)
         if figures.shape[1:] != self.figures.shape[1:] or self.done > self.train.count:
             raise StorageError(
@@ -236,8 +236,8 @@ class _Run:
                 hint="Start the run anew",
             )
         self.figures[: self.done] = figures
-        self.initial_conductance = float.fromhex(found["initial_conductance"])
-        self.preparation_pulses = int(found["preparation_pulses"])
+        self.initial_conductance = float.fromhex(saved["initial_conductance"])
+        self.preparation_pulses = int(saved["preparation_pulses"])
 
     # -- result -----------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class _Run:
             self.train,
             origin,
             initial_conductance=self.initial_conductance,
-            wanted_resistance=self.wanted,
+            wanted_resistance=self.target_resistance,
             preparation_pulses=self.preparation_pulses,
             counts={"unknowns": problem.unknowns, "ranks": problem.comm.size},
             seconds=seconds,
@@ -304,12 +304,12 @@ def _check(
     return variability if variability is not None else Variability()
 
 
-def _wanted(initial_resistance: object) -> float | None:
+def _target_resistance(initial_resistance: object) -> float | None:
     if initial_resistance is None:
         return None
-    wanted = to_si(initial_resistance, "ohm", "initial_resistance")
-    if not wanted > 0:
+    target = to_si(initial_resistance, "ohm", "initial_resistance")
+    if not target > 0:
         raise InputError(
-            f"{format_si(wanted, 'ohm')} is not positive", "initial_resistance", "Give e.g. 5 kohm"
+            f"{format_si(target, 'ohm')} is not positive", "initial_resistance", "Give e.g. 5 kohm"
         )
-    return wanted
+    return target

@@ -130,7 +130,7 @@ class Settings:
 def _positive(value: object, whole: bool, name: str) -> float:
     """`value` as int if `whole`, else as float; InputError if it is no positive number."""
     kind = numbers.Integral if whole else numbers.Real
-    wanted = "whole number from 1 up" if whole else "number"
+    expected = "whole number from 1 up" if whole else "number"
     if isinstance(value, kind) and not isinstance(value, bool):
         try:
             number = float(value)
@@ -139,7 +139,7 @@ def _positive(value: object, whole: bool, name: str) -> float:
         if math.isfinite(number) and number > 0:
             return int(number) if whole else number
     raise InputError(
-        f"{shorten(value)} is not a positive number", f"settings.{name}", f"Give a {wanted}"
+        f"{shorten(value)} is not a positive number", f"settings.{name}", f"Give a {expected}"
     )
 
 

@@ -82,18 +82,19 @@ def scaling() -> dict[str, float]:
     # Without a load line: the element does not scale, and would give the cell another voltage.
     corner = sweep.corners[:3]
     protocol = Waveform.from_si(list(corner), [0.8 * sweep.voltage(t) for t in corner])
-    one, two = (
+    single, double = (
         simulate(d, protocol, Settings.preset("quick"), comm=MPI.COMM_SELF)
         for d in (device, scaled(device, 2.0))
     )
     # rounding moves the steps a little, so the two runs share no times but corners
     other = {
-        name: np.interp(one.time, two.time, two[name]) for name in ("temperature_max", "current")
+        name: np.interp(single.time, double.time, double[name])
+        for name in ("temperature_max", "current")
     }
-    n = [d.vacancy_concentration.values[-1] for d in (one, two)]
-    current = one.current.values
+    n = [d.vacancy_concentration.values[-1] for d in (single, double)]
+    current = single.current.values
     return {
-        "temperature": _largest(other["temperature_max"] / one.temperature_max.values - 1.0),
+        "temperature": _largest(other["temperature_max"] / single.temperature_max.values - 1.0),
         "concentration": _largest(n[1] - n[0]) / float(np.nanmax(n[0])),
         "current": _largest(0.5 * other["current"] - current) / _largest(current),
     }

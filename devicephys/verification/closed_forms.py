@@ -181,7 +181,7 @@ def _relative(measured: np.ndarray, exact: np.ndarray) -> float:
 def rows() -> list[Row]:
     """All closed forms, each to within 0.5 %."""
     current, power = resistance()
-    found = {
+    errors = {
         "slab heat, T - T0; 1 nm cells": slab_heat(),
         "coaxial heat, T - T0; 0.5 nm cells": coaxial_heat(),
         "resistance of a layered cell": current,
@@ -195,4 +195,4 @@ def rows() -> list[Row]:
         "zero flux, Soret hot, n ~ exp(-Ea/kT); 1 nm cells": soret("hot"),
         "zero flux, Soret cold, n ~ exp(Ea/kT); 1 nm cells": soret("cold"),
     }
-    return [at_most("Closed form", name, CLOSED_FORM, error) for name, error in found.items()]
+    return [at_most("Closed form", name, CLOSED_FORM, error) for name, error in errors.items()]

@@ -30,7 +30,7 @@ import numpy as np
 import ufl
 
 from devicephys.device import Device
-from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State, Terms
+from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State, Terms, constant
 from devicephys.verification.cells import RADIUS, THICKNESS, Outcome, cell, run, uniform_grid
 from devicephys.verification.table import Row, at_least
 
@@ -194,7 +194,7 @@ class Fields:
                     k = _ramp(number, "thermal_conductivity", n)
                     k = k * (1.0 + number["thermal_coefficient"] * (T - AMBIENT))
                 heat = number["volumetric_heat_capacity"] * 1e-18 * dT - div(k * grad(T))
-                joule = _constant(mesh, terms.joule)
+                joule = constant(mesh, terms.joule)
                 source = {
                     "potential": -div(sigma * grad(V)) / SIGMA_SCALE,
                     "temperature": heat - joule * sigma * ufl.dot(grad(V), grad(V)),
@@ -215,7 +215,7 @@ class Fields:
         diffusivity = number["diffusion_prefactor"] * 1e18 * ufl.exp(-activation / (KB * T))
         free = n
         if vacancy.site_exclusion:
-            free = n * (1.0 - n / _constant(mesh, vacancy.site_limit / 1e27))
+            free = n * (1.0 - n / constant(mesh, vacancy.site_limit / 1e27))
         field_ = ufl.grad(V)
         drift = vacancy.charge_number / (KB * T) * field_
         if vacancy.field_enhanced_drift:
@@ -223,8 +223,8 @@ class Fields:
             x = [vacancy.charge_number * hop * field_[i] / (2.0 * KB * T) for i in range(2)]
             drift = ufl.as_vector([2.0 / hop * ufl.sinh(x[i]) for i in range(2)])
         sign = {"hot": -1.0, "cold": 1.0, "off": 0.0}[vacancy.soret]
-        soret = _constant(mesh, sign) * activation / (KB * T**2) * ufl.grad(T)
-        flux = -diffusivity * free * (_constant(mesh, terms.drift) * drift + soret)
+        soret = constant(mesh, sign) * activation / (KB * T**2) * ufl.grad(T)
+        flux = -diffusivity * free * (constant(mesh, terms.drift) * drift + soret)
         return flux - diffusivity * ufl.grad(n) if terms.fick else flux
 
 
@@ -232,15 +232,9 @@ def _bump(m: Any, z: Any) -> Any:
     return 0.5 * (1.0 - m.cos(2.0 * np.pi * z / PITCH))
 
 
-def _constant(mesh: Any, value: float) -> Any:
-    from dolfinx import fem
-
-    return fem.Constant(mesh, float(value))
-
-
 def _constants(mesh: Any, material: Any) -> dict[str, Any]:
     return {
-        name: _constant(mesh, value)
+        name: constant(mesh, value)
         for name, value in material.model_dump().items()
         if isinstance(value, float)
     }
@@ -310,16 +304,16 @@ TIME_TARGETS = {"T": 1.8, "n": 1.8}
 
 def space_orders(variant: Variant, splits: Sequence[int] = (1, 2, 4)) -> dict[str, float]:
     """Observed order of each field between the two finest of a sequence of halved meshes."""
-    found = [errors(solve(variant, False, split, variant.steps)) for split in splits]
-    return {key: float(np.log2(found[-2][key] / found[-1][key])) for key in SPACE_TARGETS}
+    results = [errors(solve(variant, False, split, variant.steps)) for split in splits]
+    return {key: float(np.log2(results[-2][key] / results[-1][key])) for key in SPACE_TARGETS}
 
 
 def time_orders(variant: Variant, steps: Sequence[int] = (64, 128, 256)) -> dict[str, float]:
     """Observed order from the differences of runs with halved fixed steps, at the end."""
     runs = [solve(variant, True, 1, count) for count in steps]
     fields = {
-        "T": [one.temperature for one in runs],
-        "n": [one.concentration[one.oxide] for one in runs],
+        "T": [outcome.temperature for outcome in runs],
+        "n": [outcome.concentration[outcome.oxide] for outcome in runs],
     }
     return {
         key: float(np.log2(np.abs(x[-2] - x[-3]).max() / np.abs(x[-1] - x[-2]).max()))
