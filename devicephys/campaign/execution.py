@@ -31,7 +31,7 @@ KILLED = "its worker process was killed every time, e.g. for lack of memory"
 
 
 @dataclasses.dataclass(frozen=True)
-class State:
+class CampaignState:
     """How far a campaign is, for a display of its progress.
 
     Of ``size`` points ``done``, ``failed`` and ``left``; ``computed`` of them in this run, for
@@ -74,7 +74,7 @@ class _Run:
         self,
         store: CampaignStore,
         points: Sequence[Point],
-        progress: Callable[[State], None] | None,
+        progress: Callable[[CampaignState], None] | None,
         simulate: Simulate | None,
     ) -> None:
         self._store, self._points = store, points
@@ -163,7 +163,7 @@ class _Run:
         left = len(self._points) - self._computed
         since = self._begun if starting else self._working
         self._progress(
-            State(
+            CampaignState(
                 self._store.campaign.size,
                 done,
                 failed,
@@ -224,7 +224,7 @@ def run(
     workers: int | None = None,
     scheduler: str | None = None,
     retry_failed: bool = False,
-    progress: Callable[[State], None] | None = None,
+    progress: Callable[[CampaignState], None] | None = None,
     simulate: Simulate | None = None,
 ) -> CampaignResult:
     """Compute every point of a campaign that its store does not hold yet.
@@ -244,7 +244,7 @@ def run(
     retry_failed : bool, default False
         Compute points that failed in an earlier run again.
     progress : callable or None, optional
-        Called with a ``State`` after each point, and about every second.
+        Called with a ``CampaignState`` after each point, and about every second.
     simulate : callable or None, optional
         A function of a module, in place of ``simulate_pulses``.
 

@@ -13,7 +13,7 @@ from ddkbase.units import format_si
 
 if TYPE_CHECKING:
     from devicephys.campaign.description import Campaign
-    from devicephys.campaign.execution import CampaignResult, State
+    from devicephys.campaign.execution import CampaignResult, CampaignState
 
 _PLAIN_SHARE = 1 / 16  # of the points, between two lines where there is no terminal
 _PLAIN_PAUSE = 300.0  # s, after which there is a line in any case
@@ -35,7 +35,7 @@ def duration(seconds: float | None) -> str:
 
 
 class Display:
-    """Shows a ``State`` whenever it is called with one; use it as a context."""
+    """Shows a ``CampaignState`` whenever it is called with one; use it as a context."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -67,7 +67,7 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, state: State) -> None:
+    def __call__(self, state: CampaignState) -> None:
         """Take notice of how far the campaign is."""
         text = line(state)
         if self._bar is not None and self._task is not None:
@@ -84,7 +84,7 @@ class Display:
             self._phase, self._printed, self._next = phase, now, share + _PLAIN_SHARE
 
 
-def line(state: State) -> str:
+def line(state: CampaignState) -> str:
     """One line on how far a campaign is."""
     finished = f"{state.done} of {state.size} points done"
     failed = f", {state.failed} failed" if state.failed else ""

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from devicephys.campaign.execution import State
+from devicephys.campaign.execution import CampaignState
 from devicephys.campaign.layout import open_store
 from devicephys.cli.campaign_progress import duration, line
 from devicephys.cli.commands import app
@@ -314,12 +314,12 @@ def test_what_is_refused(arguments: list[str], words: str) -> None:
 
 
 def test_words_for_the_progress() -> None:
-    state = State(24, 3, 1, 20, 4, 40.0, 2, False)
+    state = CampaignState(24, 3, 1, 20, 4, 40.0, 2, False)
     assert line(state) == "3 of 24 points done, 1 failed, 20 left, to go: 3 min"
     assert state.seconds_left == 200
-    assert "to go: unknown" in line(State(24, 0, 0, 24, 0, 1.0, 2, False))
-    assert "waiting for a worker" in line(State(24, 0, 0, 24, 0, 1.0, 0, False))
-    assert "starting the workers" in line(State(24, 0, 0, 24, 0, 1.0, 0, True))
+    assert "to go: unknown" in line(CampaignState(24, 0, 0, 24, 0, 1.0, 2, False))
+    assert "waiting for a worker" in line(CampaignState(24, 0, 0, 24, 0, 1.0, 0, False))
+    assert "starting the workers" in line(CampaignState(24, 0, 0, 24, 0, 1.0, 0, True))
     times = (40, 600, 12_000, 3e5)
     assert [duration(t) for t in times] == ["40 s", "10 min", "3 h 20 min", "3 days 11 h"]
 

@@ -20,7 +20,7 @@ from ddkbase import installation
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted
 from ddkbase.signals import deferred
 from devicephys import campaign as campaigns
-from devicephys.campaign import Campaign, CampaignResult, State, open_store
+from devicephys.campaign import Campaign, CampaignResult, CampaignState, open_store
 from devicephys.campaign import cluster as campaign_cluster
 from devicephys.campaign.cluster import physical_cores
 from devicephys.campaign.execution import KILLED
@@ -107,7 +107,7 @@ def test_a_worker_of_another_version_refuses() -> None:
 def test_a_campaign_and_its_continuation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "begun"))
     campaign, store = described(), tmp_path / "c.zarr"
-    states: list[State] = []
+    states: list[CampaignState] = []
     outcome = run(campaign, store, workers=2, progress=states.append)
     assert (outcome.done, outcome.failed, outcome.missing, outcome.computed) == (16, 0, 0, 16)
     assert begun(tmp_path) == 16
@@ -229,7 +229,7 @@ def test_an_interrupt_keeps_what_is_finished(
 ) -> None:
     monkeypatch.setenv("FAKE_SLEEP", "0.3")
 
-    def stop_after_three(state: State) -> None:
+    def stop_after_three(state: CampaignState) -> None:
         if state.computed == 3:
             raise KeyboardInterrupt
 
@@ -330,7 +330,7 @@ def test_no_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_scheduler_that_is_lost(tmp_path: Path) -> None:
     with Elsewhere() as other:
 
-        def stop(state: State) -> None:
+        def stop(state: CampaignState) -> None:
             if state.computed == 2:
                 other.process.kill()
 
