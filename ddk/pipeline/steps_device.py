@@ -5,7 +5,6 @@ The finite-element solver is loaded when a step is done, not when it is planned.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from ddkbase.progress import Display
 from ddkbase.units import format_si
 from devicephys import campaign as campaigns
 from devicephys import run as runs
-from devicephys.campaign.progress import Display as CampaignDisplay
+from devicephys.cli.campaign_progress import Display as CampaignDisplay
 from devicephys.run.folder import DEVICE, LOG, REQUEST
 
 __all__ = ["STORE", "campaign_job", "loop_job", "pulses_job"]
@@ -160,7 +159,7 @@ def _campaign(chain: Chain) -> campaigns.Campaign:
     preset = _preset(chain, step)
     if preset is not None:
         replaced["settings"] = devicephys.Settings.preset(preset)
-    return dataclasses.replace(plan, **replaced)
+    return plan.model_copy(update=replaced)
 
 
 def _campaign_result(
