@@ -150,13 +150,18 @@ class ClaimedFolder:
     def give_back(self, names: Iterable[str]) -> None:
         """Remove the entries of these names, then the folders that were made for them.
 
-        Folders that hold anything else stay, and what others put there.
+        The latter stay where others put something into them meanwhile.
+
+        Raises
+        ------
+        OSError
+            One of the entries is a folder and not empty; those after it are not touched.
         """
         # Before the lock goes: whoever waits for it must find that nothing is here any more.
         for name in names:
             path = self.path / name
             if path.is_dir():
-                _remove_empty(path)
+                path.rmdir()  # before any file that says what the folder is for
             else:
                 path.unlink(missing_ok=True)
         for folder in self._created or ():

@@ -1,305 +1,45 @@
-"""Is everything here that a simulation needs: versions, and the health of the installation.
-
-The finite-element stack compiles its forms when it first meets them, so besides the Python
-packages it needs a C compiler, Python's headers and a folder for what it compiled.
-"""
+"""This process and what it runs on: versions, its command line, its rank among many."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import shlex
-import shutil
 import sys
-import sysconfig
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from ddkbase.errors import DDKError, InstallationError
+from ddkbase import __version__
 
-_STACK_HINT = (
-    "On Linux x86-64 run 'pip install dolfinx-solver-real'; elsewhere make the conda-forge"
-    " environment of environment.yml (conda env create -f environment.yml)."
-)
-_COMPILER_HINT = "Install one (Debian: apt install gcc; conda: c-compiler), or name it in CC."
-_CACHE_HINT = "Make this folder writable, or set XDG_CACHE_HOME to one that is."
-_FORSAKEN = 10.0  # s without a change after which ffcx, too, thinks that a compilation is dead
+__all__ = ["command_line", "has_launcher", "parallel_rank", "versions"]
+
 _RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "xarray",
-    "h5py",
-    "h5netcdf",
-    "matplotlib",
-    "pillow",
-    "pint",
-    "pydantic",
-    "PyYAML",
-    "typer",
-    "rich",
-    "zarr",
-    "dask",
-    "distributed",
-    "mpi4py",
-    "fenics-ufl",
-    "fenics-ffcx",
-    "fenics-basix",
-)
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of `health`: what was looked at, whether it is well, what was found.
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the toolkit, of Python and of those ``packages`` that are installed.
 
-    ``remedy`` says what to install or change; it is empty where all is well.
+    The packages are not imported for it.
     """
+    from importlib import metadata  # start-up: a fiftieth of a second of each command
 
-    name: str
-    passed: bool
-    detail: str
-    remedy: str = ""
-
-
-def find_compiler() -> str:
-    """Return the path of the C compiler that will be used.
-
-    ``CC`` comes first, then the compiler that built this Python, then cc, gcc and clang.
-
-    Raises
-    ------
-    InstallationError
-        There is none, or ``CC`` names one that does not exist.
-    """
-    asked = shlex.split(os.environ.get("CC", ""))
-    if asked:
-        found = shutil.which(asked[0])
-        if found is None:
-            raise InstallationError(
-                f"the C compiler '{asked[0]}', which the variable CC names, was not found",
-                hint="Correct CC, or unset it.",
-            )
-        return found
-    for name in (*_compiler_of_python(), "cc", "gcc", "clang"):
-        found = shutil.which(name)
-        if found is not None:
-            return found
-    raise InstallationError("no C compiler was found (cc, gcc, clang)", hint=_COMPILER_HINT)
-
-
-def _compiler_of_python() -> list[str]:
-    return shlex.split(sysconfig.get_config_var("CC") or "")[:1]
-
-
-def require_solver() -> None:
-    """Make sure a simulation can start, before anything is written.
-
-    If this Python was built by a compiler that is not on this machine, ``CC`` is set to the one
-    that is, because the form compiler would otherwise look for the absent one.
-
-    Raises
-    ------
-    InstallationError
-        The finite-element stack, the C compiler or Python's headers are missing, or the folder for
-        compiled forms cannot be written.
-    """
-    if not _is_installed("dolfinx"):
-        raise InstallationError(
-            "the finite-element stack (dolfinx) is not installed", hint=_STACK_HINT
-        )
-    compiler = find_compiler()
-    if not os.environ.get("CC") and not any(shutil.which(c) for c in _compiler_of_python()):
-        os.environ["CC"] = compiler
-    _python_headers()
-    _prepare_cache()
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ImportError:  # an import hook may refuse instead of finding nothing
-        return False
-
-
-def _python_headers() -> Path:
-    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    if not header.is_file():
-        raise InstallationError(
-            f"Python's C headers are missing ({header})",
-            hint="Install them (Debian: apt install python3-dev).",
-        )
-    return header
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of all that computes, by name; what is absent is "not installed".
-
-    The finite-element stack is imported for it, if it is there.
-    """
-    from ddkbase import __version__
-
-    found = {
-        "ddk-toolkit": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
-    for package in _PACKAGES:
+    result = {"ddk-toolkit": __version__, "python": platform.python_version()}
+    for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    import h5py
-
-    found["HDF5 (h5py)"] = h5py.version.hdf5_version
-    for name, read in (
-        ("dolfinx", lambda: _module("dolfinx").__version__),
-        ("PETSc", lambda: ".".join(map(str, _module("petsc4py.PETSc").Sys.getVersion()))),
-        ("MPI", lambda: _module("mpi4py.MPI").Get_library_version().split("\n")[0].strip()),
-    ):
-        try:
-            found[name] = read()
-        except ImportError:
-            found[name] = "not installed"
-    return found
+            result[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return result
 
 
-def _module(name: str) -> Any:
-    # By name and only here: this module must import where no finite-element stack is.  The folder
-    # fem initialises MPI and PETSc. If one rank did so in another order, they would end in another
-    # order, too, and wait for each other for ever.
-    if name.startswith(("dolfinx", "petsc4py")):
-        importlib.import_module("devicephys.fem")
-    return importlib.import_module(name)
+def command_line() -> str:
+    """Return the command that is running, as one could type it again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def health() -> Iterator[Check]:
-    """Look at one thing after the other and report each; nothing is raised.
-
-    The NetCDF test writes to a temporary folder after PETSc was loaded, because two HDF5
-    libraries in one process are what breaks it.
-    """
-    yield _check(
-        "finite elements",
-        lambda: f"dolfinx {_module('dolfinx.fem.petsc') and _module('dolfinx').__version__}",
-        _STACK_HINT,
-    )
-    yield _check("C compiler", find_compiler, _COMPILER_HINT)
-    yield _check("Python headers", lambda: str(_python_headers()), "")
-    yield _check("compiled forms", _cache_folder, _CACHE_HINT)
-    yield _check(
-        "NetCDF after PETSc",
-        _write_netcdf,
-        "Reinstall h5py and h5netcdf; import devicephys before petsc4py in your own scripts.",
-    )
-    yield _check(
-        "MPI", lambda: f"{_module('mpi4py.MPI').COMM_WORLD.size} rank(s)", "Install mpi4py."
-    )
-
-
-def _check(name: str, look: Callable[[], str], remedy: str) -> Check:
-    try:
-        return Check(name, True, look())
-    except DDKError as exc:
-        return Check(name, False, exc.what, exc.hint or remedy)
-    except Exception as exc:  # a broken installation can fail in any way; it is reported as such
-        first = str(exc).splitlines()[0] if str(exc) else ""
-        return Check(name, False, f"{type(exc).__name__}: {first}", remedy)
-
-
-def _cache_path() -> Path:
-    return Path(_module("dolfinx.jit").get_options()["cache_dir"]).expanduser()
-
-
-def _cache_folder() -> str:
-    folder = _cache_path()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        return str(folder)
-
-
-def _prepare_cache() -> None:
-    """Make sure that compiled forms can be stored; remove what killed compilations left there."""
-    try:
-        folder = Path(_cache_folder())
-        if parallel_rank() == 0:
-            remove_forsaken(folder)
-    except OSError as exc:
-        raise InstallationError(
-            f"compiled forms cannot be stored: {exc.strerror or exc}",
-            where=str(_cache_path()),
-            hint=_CACHE_HINT,
-        ) from exc
-
-
-def remove_forsaken(folder: Path) -> None:
-    """Delete the forms in ``folder`` whose compilation was killed: ffcx would wait for them.
-
-    One that changed less than ten seconds ago may be in the making, so it is waited for.  If
-    another process is doing this already, nothing is done.
-    """
-    import fcntl
-
-    with (folder / "ddk-device.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # held by another process, or a file system without locks
-            return
-        for source in folder.glob("libffcx_*.c"):
-            while not source.with_suffix(".c.cached").exists():
-                files = list(folder.glob(f"{source.stem}.*"))
-                changes = [0.0]
-                for file in files:
-                    with contextlib.suppress(FileNotFoundError):
-                        changes.append(file.stat().st_mtime)
-                if not files or abs(time.time() - max(changes)) > _FORSAKEN:
-                    for file in files:
-                        file.unlink(missing_ok=True)
-                    break
-                time.sleep(0.1)
-
-
-def compilation_error(exc: BaseException) -> InstallationError | None:
-    """Return what to say of an exception of the form compiler; None if ``exc`` is not one."""
-    text = " ".join(str(exc).split())
-    ours = type(exc).__name__ in ("CompileError", "LinkError", "VerificationError") or (
-        isinstance(exc, RuntimeError | TimeoutError) and "JIT c" in text
-    )
-    if not ours:
-        return None
-    folder = _cache_path()
-    if "timed out" in text:
-        return InstallationError(
-            "the compilation of a form, begun by another process, does not end",
-            where=str(folder),
-            hint="If no other simulation is running, delete this folder.",
-        )
-    text = text.removeprefix("Failed JIT compilation of form: ")
-    text = text if len(text) <= 160 else text[:157] + "..."
-    return InstallationError(
-        f"the C compiler failed: {text}", hint="Correct CC, or unset it; see 'ddk-device info'."
-    )
-
-
-def _write_netcdf() -> str:
-    import xarray as xr
-
-    if _is_installed("petsc4py"):
-        _module("petsc4py.PETSc")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "test.nc"
-        xr.Dataset({"a": ("x", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
-        with xr.open_dataset(path, engine="h5netcdf") as ds:
-            if ds["a"].values.tolist() != [1.0, 2.0]:
-                raise OSError("what was read back differs from what was written")
-    return "written and read back"
+def has_launcher() -> bool:
+    """Whether an MPI launcher started this process, maybe as one of many."""
+    return _rank() is not None
 
 
 def parallel_rank() -> int:
@@ -307,28 +47,9 @@ def parallel_rank() -> int:
 
     It is read from the launcher's environment variables, so that no MPI library is loaded.
     """
-    for name in _RANKS:
-        value = os.environ.get(name, "")
-        if value.isdigit():
-            return int(value)
-    return 0
+    return _rank() or 0
 
 
-def world() -> Any:
-    """Return the communicator of all ranks, or None if there is only this one.
-
-    MPI is loaded only where a launcher started this process.
-    """
-    if not any(os.environ.get(name, "").isdigit() for name in _RANKS):
-        return None
-    try:
-        _module("petsc4py.PETSc")  # on all ranks at once, see `_module`
-        comm = _module("mpi4py.MPI").COMM_WORLD
-    except ImportError:  # `require_solver` says so
-        return None
-    return comm if comm.size > 1 else None
-
-
-def command_line() -> str:
-    """Return the command that is running, as one could type it again."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+def _rank() -> int | None:
+    values = (os.environ.get(name, "") for name in _RANKS)
+    return next((int(value) for value in values if value.isdigit()), None)

@@ -4,14 +4,8 @@ A record is an ``xarray.Dataset`` in a NetCDF-4 file.  Every variable carries ``
 ``long_name``; every file carries ``schema`` and ``schema_version`` and whatever else its schema
 asks for (the resolved device, the settings, the versions of what computed it).
 
-The schemas themselves (``IVTrace``, ``PulseTrace``) are in `ddkbase.schemas`.
-
-Where NaN may stand, everything else being finite:
-
-* the vacancy fields in the electrodes (the same whole rows ``z`` in every map), because a metal
-  holds no oxygen vacancies;
-* ``resistance`` where ``|voltage| < 1 mV``, because 0 V / 0 A says nothing;
-* ``wanted_resistance`` of a pulse train that starts from the cell as it is.
+`ddkbase.schemas` knows where the schema of each record stands, so that any record can be read
+without importing the package that writes it.
 
 This module does not need the finite-element stack.
 """
@@ -30,49 +24,28 @@ import xarray as xr
 
 from ddkbase.errors import StorageError, similar_file
 from ddkbase.files import write_bytes
-from ddkbase.schemas import ANYWHERE, NEAR_ZERO_VOLT, NEVER, POINTS, SCHEMAS, Schema, VariableSpec
-from devicephys.simulation import switching_schema as kinetics_schema  # noqa: F401  (adds its schema)
+from ddkbase.schemas import (
+    ANYWHERE,
+    NEVER,
+    SCHEMAS,
+    Schema,
+    VariableSpec,
+    find_schema,
+    label,
+    labelled,
+)
 
 __all__ = [
-    "POINTS",
-    "RESISTANCE_VOLTAGE_FLOOR",
-    "SCHEMAS",
     "Schema",
     "VariableSpec",
     "fingerprint",
     "label",
+    "labelled",
     "read",
     "validate",
     "write",
     "write_bytes",
 ]
-
-RESISTANCE_VOLTAGE_FLOOR = 1e-3
-"""Voltage [V] below which ``resistance`` may be NaN."""
-
-
-def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -> xr.Variable:
-    """Return ``array`` as a variable with dimensions, units and a name for axes.
-
-    Parameters
-    ----------
-    array : array_like
-        Anything NumPy turns into an array with ``len(dims)`` axes.
-    dims : str or tuple of str
-        Dimension names; a single text names one dimension.
-    units : str
-        SI unit as text ("V", "1/m^3"); "1" for a pure number or for text.
-    long_name : str
-        What a plot writes on its axis, without the unit.
-
-    Raises
-    ------
-    ValueError
-        If the number of dimensions differs, or a text is empty.
-    """
-    if not units or not long_name:
-        raise ValueError("a variable needs both units and a long name")
-    return xr.Variable(dims, np.asarray(array), {"units": units, "long_name": long_name})
 
 
 def fingerprint(*described: Any) -> str:
@@ -80,15 +53,16 @@ def fingerprint(*described: Any) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
-def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset") -> None:
+def validate(ds: xr.Dataset, schema: str | Schema | None = None, *, where: str = "dataset") -> None:
     """Check a dataset against the schema it names.
 
     Parameters
     ----------
     ds : xarray.Dataset
         The dataset; ``ds.attrs`` names ``schema`` and ``schema_version``.
-    schema : str or None, optional
-        The schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+    schema : str, Schema or None, optional
+        The schema that is expected, e.g. "IVTrace", or one of your own; ``None`` accepts any that
+        `ddkbase.schemas.find_schema` knows.
     where : str, default "dataset"
         What the message calls the dataset, usually the file's path.
 
@@ -99,25 +73,28 @@ def validate(ds: xr.Dataset, schema: str | None = None, *, where: str = "dataset
         attribute, wrong dimensions, wrong or missing ``units``, a missing ``long_name``, infinity,
         or NaN where none may be (see the head of this module).
     """
-    found = ds.attrs.get("schema")
-    version = ds.attrs.get("schema_version")
-    if found is None or version is None:
+    name, version = ds.attrs.get("schema"), ds.attrs.get("schema_version")
+    if name is None or version is None:
         raise StorageError(
             "it names no schema and version", where, "Name a file that this toolkit wrote"
         )
-    if schema is not None and found != schema:
-        raise StorageError(f"a record '{schema}' was expected, it is a '{found}'", where=where)
-    known = SCHEMAS.get((str(found), int(version) if str(version).isdigit() else -1))
-    if known is None:
-        names = ", ".join(f"{name} v{number}" for name, number in SCHEMAS)
+    expected = schema.name if isinstance(schema, Schema) else schema
+    if expected is not None and name != expected:
+        raise StorageError(f"a record '{expected}' was expected, it is a '{name}'", where=where)
+    if isinstance(schema, Schema) and str(schema.version) == str(version):
+        rules: Schema | None = schema
+    else:
+        rules = find_schema(str(name), version)
+    if rules is None:
+        names = ", ".join(f"{known} v{number}" for known, number in SCHEMAS)
         raise StorageError(
-            f"unknown record '{found}' version {version}",
+            f"unknown record '{name}' version {version}",
             where=where,
             hint=f"This version reads {names}; a newer version of the toolkit may read it.",
         )
-    complaint = _complaint(ds, known)
+    complaint = _complaint(ds, rules)
     if complaint is not None:
-        raise StorageError(f"not a valid {found} v{version}: {complaint}", where=where)
+        raise StorageError(f"not a valid {name} v{version}: {complaint}", where=where)
 
 
 def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
@@ -136,14 +113,14 @@ def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
             return f"variable '{required}' is missing"
     for name, variable in ds.variables.items():
         spec = schema.variables.get(str(name))
-        problem = _variable_complaint(ds, variable, spec)
+        problem = _variable_complaint(ds, variable, spec, schema)
         if problem is not None:
             return f"variable '{name}' {problem}"
     return schema.check(ds)
 
 
 def _variable_complaint(
-    ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None
+    ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None, schema: Schema
 ) -> str | None:
     """Return what is wrong with one variable; a variable the schema does not list needs units,
     a long name and finite values."""
@@ -172,17 +149,16 @@ def _variable_complaint(
         return "holds NaN"
     if policy == ANYWHERE:
         return None
-    if policy == NEAR_ZERO_VOLT:
-        if np.any(np.abs(ds["voltage"].values[nan]) >= RESISTANCE_VOLTAGE_FLOOR):
-            return f"holds NaN where |voltage| >= {RESISTANCE_VOLTAGE_FLOOR:g} V"
-        return None
-    rows = nan.all(axis=(0, 2))
-    if not np.array_equal(nan, np.broadcast_to(rows[None, :, None], nan.shape)) or rows.all():
-        return "holds NaN outside the electrodes"
-    return None
+    return schema.nan_rules[policy](ds, nan)
 
 
-def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write(
+    ds: xr.Dataset,
+    path: str | os.PathLike[str],
+    *,
+    schema: Schema | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write a dataset to a NetCDF-4 file, whole or not at all.
 
     The file is built in memory, written beside its destination under a temporary name, synced to
@@ -194,6 +170,8 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
         A dataset that passes `validate`.
     path : str or Path
         The file to make.
+    schema : Schema or None, optional
+        The schema of a record of your own.
     overwrite : bool, default False
         Replace an existing file.
 
@@ -209,7 +187,7 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
         folder is missing or may not be written. No file is left behind.
     """
     path = Path(path)
-    validate(ds, where=str(path))
+    validate(ds, schema, where=str(path))
     encoding: dict[str, dict[str, Any]] = {}
     for name, variable in ds.variables.items():
         if variable.ndim >= 3 and variable.size and variable.dtype.kind == "f":
@@ -227,15 +205,16 @@ def write(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = Fal
     return write_bytes(path, clean.to_netcdf(engine="h5netcdf", encoding=encoding), overwrite)
 
 
-def read(path: str | os.PathLike[str], schema: str | None = None) -> xr.Dataset:
+def read(path: str | os.PathLike[str], schema: str | Schema | None = None) -> xr.Dataset:
     """Read a record into memory and check it.
 
     Parameters
     ----------
     path : str or Path
         A file made by `write`.
-    schema : str or None, optional
-        The schema that is expected, e.g. "IVTrace"; ``None`` accepts any known one.
+    schema : str, Schema or None, optional
+        The schema that is expected, e.g. "IVTrace", or one of your own; ``None`` accepts any that
+        `ddkbase.schemas.find_schema` knows.
 
     Returns
     -------

@@ -1,30 +1,67 @@
 """What each kind of record must hold: its variables, their units, and where NaN may stand.
 
-``IVTrace`` version 1 is one or several current-voltage loops of one cell, ``PulseTrace`` version 1
-one train of pulses with a read after each.
+A schema is the one table of its record: dimensions, unit, kind of number and long name of each
+variable. The schemas themselves stand in the packages whose records they describe; `find_schema`
+knows where, so that any record can be read without importing its package first.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-POINTS = ("A", "B", "C", "D", "E", "F", "G", "H")
-"""Marked points of one loop: before, at the edge of, during, after RESET (A-D) and SET (E-H)."""
+__all__ = [
+    "ANYWHERE",
+    "FLOAT",
+    "INT",
+    "NEVER",
+    "SCHEMAS",
+    "TEXT",
+    "TRUTH",
+    "Schema",
+    "VariableSpec",
+    "find_schema",
+    "label",
+    "labelled",
+]
 
-NEVER, ANYWHERE, ELECTRODES, NEAR_ZERO_VOLT = "never", "anywhere", "electrodes", "near 0 V"
-FLOAT, INT, TEXT = "f", "iu", "OUT"  # NumPy dtype kinds
+NEVER, ANYWHERE = "never", "anywhere"
+FLOAT, INT, TEXT, TRUTH = "f", "iu", "OUT", "b"  # NumPy dtype kinds
+
+#: where the schema of each record and version of this toolkit stands; read on demand
+SCHEMAS: Mapping[tuple[str, int], str] = {
+    ("IVTrace", 1): "devicephys.simulation.schemas:IV_TRACE",
+    ("PulseTrace", 1): "devicephys.simulation.schemas:PULSE_TRACE",
+    ("SwitchingTime", 1): "devicephys.simulation.schemas:SWITCHING_TIME",
+    ("AlphaBetaTable", 1): "compact.table.schema:ALPHA_BETA_TABLE",
+    ("AlphaBetaTableRelative", 1): "compact.table.schema:ALPHA_BETA_TABLE_RELATIVE",
+    ("NetworkComparison", 1): "ddk.studies.comparison_schema:NETWORK_COMPARISON",
+}
+#: group of entry points under which a package of a user's names its own, "NAME = module:ATTRIBUTE"
+ENTRY_POINTS = "ddk.records"
 
 
 @dataclass(frozen=True)
 class VariableSpec:
-    """What a schema asks of one variable: dimensions, units, kind of number, where NaN may be.
+    """What a schema says of one variable.
 
-    ``kind`` is `FLOAT`, `INT` or `TEXT`; ``nan`` is `NEVER`, `ANYWHERE`, `ELECTRODES` or
-    `NEAR_ZERO_VOLT`. ``long_name`` is what its writer calls it; a reader takes any.
+    Parameters
+    ----------
+    dims : tuple of str
+        Dimensions.
+    units : str
+        SI unit; "1" for a pure number or text.
+    kind : str, default FLOAT
+        Kind of number: `FLOAT`, `INT`, `TEXT` or `TRUTH`.
+    nan : str, default NEVER
+        Where NaN may stand: `NEVER`, `ANYWHERE`, or a rule of the schema's ``nan_rules``.
+    long_name : str, default ""
+        What a plot writes on its axis, without the unit; empty where the writer says it.
     """
 
     dims: tuple[str, ...]
@@ -36,10 +73,25 @@ class VariableSpec:
 
 @dataclass(frozen=True)
 class Schema:
-    """Name, version, variables and attributes of one kind of record.
+    """One kind of record.
 
-    ``json_attrs`` are attributes that must parse as JSON objects; ``attrs`` must only be there;
-    ``check`` looks at what the table of variables cannot say and returns a complaint or ``None``.
+    Parameters
+    ----------
+    name : str
+        What the attribute ``schema`` of a file says.
+    version : int
+        What its attribute ``schema_version`` says.
+    variables : mapping of str to VariableSpec
+        Every variable that must be there; others may be.
+    attrs : tuple of str, default ()
+        Attributes that must be there.
+    json_attrs : tuple of str, default ()
+        Attributes that must parse as JSON objects.
+    check : callable, optional
+        Looks at what the table of variables cannot say; returns a complaint or None.
+    nan_rules : mapping of str to callable, optional
+        For each further value of `VariableSpec.nan`, what looks at a dataset and at where a
+        variable of it is NaN; returns a complaint or None.
     """
 
     name: str
@@ -48,139 +100,86 @@ class Schema:
     attrs: tuple[str, ...] = ()
     json_attrs: tuple[str, ...] = ()
     check: Callable[[xr.Dataset], str | None] = field(default=lambda ds: None)
-
-
-def _iv_trace_schema() -> Schema:
-    node_map = ("z_node", "r_node")
-    cell_map = ("z", "r")
-    v = VariableSpec
-    per_step = {
-        "voltage": "V",
-        "device_voltage": "V",
-        "series_voltage": "V",
-        "current": "A",
-        "temperature_max": "K",
-        "filament_gap": "m",
-        "vacancy_total": "1",
-        "vacancy_imbalance": "1",
-        "current_imbalance": "1",
-        "energy_imbalance": "1",
-        "step_size": "s",
-        "joule_power": "W",
-    }
-    variables = {name: v(("time",), units) for name, units in per_step.items()}
-    variables |= {
-        "time": v(("time",), "s"),
-        "r": v(("r",), "m"),
-        "z": v(("z",), "m"),
-        "r_node": v(("r_node",), "m"),
-        "z_node": v(("z_node",), "m"),
-        "point": v(("point",), "1", TEXT),
-        "time_point": v(("point",), "s"),
-        "time_frame": v(("frame",), "s"),
-        "resistance": v(("time",), "ohm", nan=NEAR_ZERO_VOLT),
-        "newton_iterations": v(("time",), "1", INT),
-        "loop": v(("time",), "1", INT),
-        "rejected_time": v(("rejected",), "s"),
-        "rejected_step_size": v(("rejected",), "s"),
-        "rejected_reason": v(("rejected",), "1", TEXT),
-        "vacancy_concentration": v(("point", *cell_map), "1/m^3", nan=ELECTRODES),
-        "temperature": v(("point", *node_map), "K"),
-        "potential": v(("point", *node_map), "V"),
-        "vacancy_concentration_frame": v(("frame", *cell_map), "1/m^3", nan=ELECTRODES),
-        "temperature_frame": v(("frame", *node_map), "K"),
-        "potential_frame": v(("frame", *node_map), "V"),
-    }
-    return Schema(
-        name="IVTrace",
-        version=1,
-        variables=variables,
-        attrs=("device_yaml", "created", "voltage_reference", "method", "loops"),
-        json_attrs=("settings_json", "protocol_json", "versions_json", "headline_json"),
-        check=_check_iv_trace,
+    nan_rules: Mapping[str, Callable[[xr.Dataset, np.ndarray], str | None]] = field(
+        default_factory=dict
     )
 
 
-def _check_iv_trace(ds: xr.Dataset) -> str | None:
-    """Return what is wrong with the axes of an IVTrace, or ``None``."""
-    if ds.sizes["time"] == 0:
-        return "there is no time step in it"
-    for name in ("time", "r", "z", "r_node", "z_node"):
-        if np.any(np.diff(ds[name].values) <= 0):
-            return f"'{name}' does not increase strictly"
-    for axis in ("r", "z"):
-        nodes, centres = ds[f"{axis}_node"].values, ds[axis].values
-        if nodes.size != centres.size + 1:
-            return f"{centres.size} cells along '{axis}' need {centres.size + 1} nodes"
-        if np.any(centres <= nodes[:-1]) or np.any(centres >= nodes[1:]):
-            return f"a cell centre '{axis}' lies outside its two nodes"
-    labels = [str(p) for p in ds["point"].values]
-    if labels != [p for p in POINTS if p in labels]:
-        return f"the marked points must be among {POINTS[0]} to {POINTS[-1]}, in order"
+def find_schema(name: str, version: object) -> Schema | None:
+    """The schema of a record, from this toolkit or from an installed package that declares it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the record, e.g. "AlphaBetaTable".
+    version : object
+        Its version, a whole number or the text of one.
+
+    Returns
+    -------
+    Schema or None
+        None if nobody knows it.
+    """
+    number = int(str(version)) if str(version).isdigit() else -1
+    if (name, number) in SCHEMAS:
+        module, _, attribute = SCHEMAS[name, number].partition(":")
+        schema: Schema = getattr(importlib.import_module(module), attribute)
+        return schema
+    from importlib import metadata  # start-up: only records of somebody else need it
+
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        schema = entry.load()
+        if (schema.name, schema.version) == (name, number):
+            return schema
     return None
 
 
-def _pulse_trace_schema() -> Schema:
-    v = VariableSpec
-    per_pulse = {
-        "conductance": "S",
-        "read_current": "A",
-        "voltage": "V",
-        "device_voltage": "V",
-        "current": "A",
-        "temperature_max": "K",
-        "filament_gap": "m",
-        "energy": "J",
-        "amplitude": "V",
-        "width": "s",
-        "vacancy_imbalance": "1",
-        "current_imbalance": "1",
-        "energy_imbalance": "1",
-    }
-    counts = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
-    variables = {name: v(("pulse",), units) for name, units in per_pulse.items()}
-    variables |= {name: v(("pulse",), "1", INT) for name in ("pulse", *counts)}
-    variables |= {
-        "initial_resistance": v((), "ohm"),
-        "initial_conductance": v((), "S"),
-        "wanted_resistance": v((), "ohm", nan=ANYWHERE),
-        "preparation_pulses": v((), "1", INT),
-    }
-    return Schema(
-        name="PulseTrace",
-        version=1,
-        variables=variables,
-        attrs=(
-            "title",
-            "device_yaml",
-            "created",
-            "voltage_reference",
-            "method",
-            "ranks",
-            "seed",
-            "cycle",
-            "device_number",
-            "complete",
-            "source_checksum",
-        ),
-        json_attrs=("settings_json", "protocol_json", "versions_json", "headline_json"),
-        check=_check_pulse_trace,
-    )
+def label(array: Any, dims: str | tuple[str, ...], units: str, long_name: str) -> xr.Variable:
+    """Return ``array`` as a variable with dimensions, units and a name for axes.
+
+    Parameters
+    ----------
+    array : array_like
+        Anything NumPy turns into an array with ``len(dims)`` axes.
+    dims : str or tuple of str
+        Dimension names; a single text names one dimension.
+    units : str
+        SI unit as text ("V", "1/m^3"); "1" for a pure number or for text.
+    long_name : str
+        What a plot writes on its axis, without the unit.
+
+    Raises
+    ------
+    ValueError
+        If the number of dimensions differs, or a text is empty.
+    """
+    if not units or not long_name:
+        raise ValueError("a variable needs both units and a long name")
+    return xr.Variable(dims, np.asarray(array), {"units": units, "long_name": long_name})
 
 
-def _check_pulse_trace(ds: xr.Dataset) -> str | None:
-    """Return what is wrong with the axis or the widths of a PulseTrace, or ``None``."""
-    count = ds.sizes["pulse"]
-    if count == 0:
-        return "there is no pulse in it"
-    if not np.array_equal(ds["pulse"].values, np.arange(1, count + 1)):
-        return f"'pulse' does not count from 1 to {count}"
-    if np.any(ds["width"].values <= 0):
-        return "a 'width' is not positive"
-    return None
+def labelled(schema: Schema, arrays: Mapping[str, Any]) -> dict[str, xr.Variable]:
+    """Arrays as the variables of a record: dimensions, units and long names of its schema.
 
+    Parameters
+    ----------
+    schema : Schema
+        The record.
+    arrays : mapping of str to array_like
+        Variables of the record, by name; text and truth values are stored as the schema says.
 
-SCHEMAS: dict[tuple[str, int], Schema] = {
-    (schema.name, schema.version): schema for schema in (_iv_trace_schema(), _pulse_trace_schema())
-}
-"""Every schema this version reads and writes, by name and version."""
+    Raises
+    ------
+    KeyError
+        A name that the schema does not have.
+    ValueError
+        The number of dimensions differs, or the schema has no long name for it.
+    """
+    variables = {}
+    for name, array in arrays.items():
+        spec = schema.variables[name]
+        values = np.asarray(array)
+        if spec.kind == TEXT:
+            values = values.astype(object)
+        variables[name] = label(values, spec.dims, spec.units, spec.long_name)
+    return variables

@@ -17,7 +17,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command needs of the solver is drawn; what it changes is put back."""
-    from ddkbase import installation
+    from devicephys import installation
     from devicephys.run import kinds
     from tests import fake_solver
 

@@ -98,8 +98,7 @@ def trace(train: Any, given: dict[str, np.ndarray], resistance: float) -> xr.Dat
 
 def main() -> None:
     """The command line with this module's ``simulate``."""
-    from ddkbase import installation
-    from devicephys import campaign, cli
+    from devicephys import campaign, cli, installation
     from tests import fake_pulses  # this module is __main__, which no worker can import
 
     if "FAKE_HOLD_STORE" in os.environ:

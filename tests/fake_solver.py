@@ -167,7 +167,7 @@ def install(behaviour: str) -> None:
 
 
 if __name__ == "__main__":
-    from ddkbase import installation
+    from devicephys import installation
     from devicephys.cli import main
 
     install(sys.argv.pop(1))

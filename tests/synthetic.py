@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.records import POINTS, label
+from ddkbase.records import label
 from devicephys.device import load_device
+from devicephys.simulation.schemas import POINTS
 
 AMBIENT = 293.15
 RESET_ONSET, SET, STOP, RATE = -1.25, 1.40, 1.7, 100.0

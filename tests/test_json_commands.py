@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from ddkbase import installation
-from devicephys import load_device
+from devicephys import installation, load_device
 from tests import cli_tools
 from tests.compact.table_data import campaign
 from tests.compact.trains import falling

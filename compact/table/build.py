@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
-import platform
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from compact.fitting.fit import fit_many
 from compact.table.schema import POINT, RELATIVE, TABLE, VARIABLES, labelled
 from compact.table.source import Gathered, gather
 from ddkbase.errors import InputError
+from ddkbase.installation import versions
 
 __all__ = ["build"]
 
@@ -80,7 +79,7 @@ def build(
         "source_checksum": trains.checksum(),
         "seed": used["seed"],
         "fit_json": json.dumps({k: used[k] for k in sorted(used)}),
-        "versions_json": json.dumps(_versions()),
+        "versions_json": json.dumps(versions(("numpy", "scipy", "xarray"))),
         "provenance_json": json.dumps(trains.provenance),
     }
     return ds.assign_attrs(attrs)
@@ -158,13 +157,3 @@ def _dataset(
         {name: labelled(name, array, trains.unit) for name, array in values.items()},
         {name: labelled(name, array) for name, array in coords.items()},
     )
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in ("ddk-toolkit", "numpy", "scipy", "xarray"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "unknown"
-    return versions

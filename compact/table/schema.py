@@ -1,8 +1,8 @@
 """The record ``AlphaBetaTable`` version 1: alpha and beta at every pulse setting, cycle and device.
 
-``AlphaBetaTableRelative`` is the same for conductances without a unit. Importing this module makes
-both known to `ddkbase.records`. NaN stands where nothing was fitted (``valid`` False), in the
-errors of parameters that were not fitted, and in a coordinate that is not known.
+``AlphaBetaTableRelative`` is the same for conductances without a unit. NaN stands where nothing
+was fitted (``valid`` False), in the errors of parameters that were not fitted, and in a coordinate
+that is not known.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from ddkbase.records import SCHEMAS, Schema, VariableSpec, label
-from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT
+from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, TRUTH, Schema, VariableSpec, label
 
 __all__ = [
+    "ALPHA_BETA_TABLE",
+    "ALPHA_BETA_TABLE_RELATIVE",
     "AXES",
     "POINT",
     "RELATIVE",
@@ -31,7 +32,6 @@ TABLE, RELATIVE = "AlphaBetaTable", "AlphaBetaTableRelative"
 AXES = ("amplitude", "width", "initial_resistance")
 POINT = (*AXES, "cycle", "device")
 VALUES = ("alpha", "beta", "conductance_min", "conductance_max")
-_FLAG = "b"  # NumPy dtype kind
 
 
 def _variable(
@@ -68,13 +68,13 @@ VARIABLES = {
     "conductance_max_stderr": _variable(POINT, "S", "standard error of conductance at y = 1"),
     "conductance": _variable((*POINT, "sample"), "S", "conductance"),
     "fitted": _variable((*POINT, "sample"), "S", "fitted conductance"),
-    "valid": _variable(POINT, "1", "whether the train was fitted", _FLAG),
-    "determined": _variable(POINT, "1", "whether the train determines both alpha and beta", _FLAG),
+    "valid": _variable(POINT, "1", "whether the train was fitted", TRUTH),
+    "determined": _variable(POINT, "1", "whether the train determines both alpha and beta", TRUTH),
     "reason": _variable(POINT, "1", "why there are no numbers", TEXT),
     "note": _variable(POINT, "1", "why alpha and beta are not determined", TEXT),
     "direction": _variable(POINT, "1", "which way the conductance goes", TEXT),
     "n_pulses": _variable(POINT, "1", "number of pulses", INT),
-    "at_bound": _variable((*POINT, "parameter"), "1", "whether the optimum is at a bound", _FLAG),
+    "at_bound": _variable((*POINT, "parameter"), "1", "whether the optimum is at a bound", TRUTH),
     "covariance": _variable((*POINT, "parameter", "parameter_2"), "1", "covariance, in SI units"),
     "measured_initial_resistance": _variable(
         POINT, "ohm", "resistance read before the first pulse"
@@ -148,5 +148,5 @@ def _check(ds: xr.Dataset) -> str | None:
     return None
 
 
-for _name, _unit in ((TABLE, "S"), (RELATIVE, "1")):
-    SCHEMAS[_name, 1] = _schema(_name, _unit)
+ALPHA_BETA_TABLE = _schema(TABLE, "S")
+ALPHA_BETA_TABLE_RELATIVE = _schema(RELATIVE, "1")

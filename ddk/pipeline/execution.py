@@ -23,7 +23,8 @@ from ddk.pipeline.job import (
 )
 from ddk.pipeline.report import write_report
 from ddk.pipeline.steps import jobs_of
-from ddk.studies.result import versions
+from ddk.studies.result import PACKAGES
+from ddkbase.installation import versions
 from ddkbase.documents import differences
 from ddkbase.errors import DDKError, Interrupted
 
@@ -187,7 +188,7 @@ def _state_text(folder: PipelineFolder, job: Job, mark: Mark) -> str:
 
 def toolkit_version() -> str:
     """Version of the toolkit; empty where it was not installed but is only on the path."""
-    return versions().get("ddk-toolkit", "")
+    return versions(PACKAGES).get("ddk-toolkit", "")
 
 
 def run(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddk.pipeline.job import Job, Outcome, PipelineRequest, StepResult, minutes
-from ddk.studies.result import versions
+from ddk.studies.result import PACKAGES
+from ddkbase.installation import versions
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
@@ -118,7 +119,7 @@ def _links(job: Job, result: StepResult) -> Html:
 
 def _origin(request: PipelineRequest) -> Html:
     origin: dict[str, object] = {"command": html.code(request.command)} if request.command else {}
-    origin["versions"] = ", ".join(f"{name} {text}" for name, text in versions().items())
+    origin["versions"] = ", ".join(f"{name} {text}" for name, text in versions(PACKAGES).items())
     origin["file"] = Html(
         f"{html.link(FILE, FILE)}, a copy; its paths are meant from where the file itself is"
     )

@@ -23,11 +23,11 @@ from ddk.studies.tasks import SplitPlan, Task
 from ddkbase import html, records
 from ddkbase.errors import DDKError
 from ddkbase.files import write_bytes
-from ddkbase.records import SCHEMAS, Schema, VariableSpec
+from ddkbase.schemas import ANYWHERE, FLOAT, INT, TEXT, Schema, VariableSpec, labelled
 from network.model import metrics
 
 __all__ = [
-    "COMPARISON",
+    "NETWORK_COMPARISON",
     "best_control",
     "comparison_rows",
     "difference_note",
@@ -42,26 +42,37 @@ __all__ = [
     "write_comparison",
 ]
 
-COMPARISON = "NetworkComparison"
-
 _RUN, _MODEL = ("model", "seed"), ("model",)
-#: of each run: unit and long name
+
+
+def _per_run(units: str, long_name: str) -> VariableSpec:
+    return VariableSpec(_RUN, units, FLOAT, ANYWHERE, long_name)
+
+
+def _per_model(long_name: str) -> VariableSpec:
+    return VariableSpec(_MODEL, "1", INT, long_name=long_name)
+
+
+#: figures of every run
 _PER_RUN = {
-    "accuracy": ("1", "accuracy on the test part"),
-    "decision_accuracy": ("1", "accuracy of single decisions on the test part"),
-    "vote_accuracy": ("1", "accuracy of votes on the test part"),
-    "validation_accuracy": ("1", "accuracy on the validation part"),
-    "validation_cross_entropy": ("nat", "cross-entropy of single decisions on the validation part"),
-    "train_accuracy": ("1", "accuracy of single decisions on the training part"),
-    "macro_f1": ("1", "mean F1 of the classes on the test part"),
-    "cross_entropy": ("nat", "cross-entropy of the decisions on the test part"),
-    "r": ("1", "smallest alpha/(beta x_max)^2"),
-    "seconds": ("s", "time of training and testing"),
+    "accuracy": _per_run("1", "accuracy on the test part"),
+    "decision_accuracy": _per_run("1", "accuracy of single decisions on the test part"),
+    "vote_accuracy": _per_run("1", "accuracy of votes on the test part"),
+    "validation_accuracy": _per_run("1", "accuracy on the validation part"),
+    "validation_cross_entropy": _per_run(
+        "nat", "cross-entropy of single decisions on the validation part"
+    ),
+    "train_accuracy": _per_run("1", "accuracy of single decisions on the training part"),
+    "macro_f1": _per_run("1", "mean F1 of the classes on the test part"),
+    "cross_entropy": _per_run("nat", "cross-entropy of the decisions on the test part"),
+    "r": _per_run("1", "smallest alpha/(beta x_max)^2"),
+    "seconds": _per_run("s", "time of training and testing"),
 }
+#: sizes of every model
 _PER_MODEL = {
-    "parameters": "trained parameters",
-    "macs": "multiply-accumulate operations of one decision",
-    "features": "features of one decision",
+    "parameters": _per_model("trained parameters"),
+    "macs": _per_model("multiply-accumulate operations of one decision"),
+    "features": _per_model("features of one decision"),
 }
 
 
@@ -72,19 +83,16 @@ def _check(ds: xr.Dataset) -> str | None:
     return None
 
 
-SCHEMAS[COMPARISON, 1] = Schema(
-    name=COMPARISON,
+NETWORK_COMPARISON = Schema(
+    name="NetworkComparison",
     version=1,
     variables={
-        "model": VariableSpec(_MODEL, "1", "OUT"),
-        "seed": VariableSpec(("seed",), "1", "iu"),
-        "model_title": VariableSpec(_MODEL, "1", "OUT"),
-        "failed": VariableSpec(_RUN, "1", "OUT"),
-        **{
-            name: VariableSpec(_RUN, units, "f", "anywhere")
-            for name, (units, _) in _PER_RUN.items()
-        },
-        **{n: VariableSpec(_MODEL, "1", "iu") for n in _PER_MODEL},
+        "model": VariableSpec(_MODEL, "1", TEXT, long_name="model"),
+        "seed": VariableSpec(("seed",), "1", INT, long_name="seed"),
+        "model_title": VariableSpec(_MODEL, "1", TEXT, long_name="model in words"),
+        "failed": VariableSpec(_RUN, "1", TEXT, long_name="why a run failed"),
+        **_PER_RUN,
+        **_PER_MODEL,
     },
     attrs=("title", "task", "vote", "headline", "protocol", "article"),
     json_attrs=("task_json", "models_json"),
@@ -136,22 +144,12 @@ def tabulate(
                 values[name][i, j] = value
             for name in _PER_MODEL:
                 sizes[name][i] = getattr(result, name)
-    label = records.label
-    variables: dict[str, Any] = {
-        name: label(values[name], _RUN, units, long_name)
-        for name, (units, long_name) in _PER_RUN.items()
-    }
-    variables |= {n: label(sizes[n], "model", "1", long) for n, long in _PER_MODEL.items()}
-    variables["failed"] = label(failed.astype(str), _RUN, "1", "why a run failed")
-    titles = np.array([m.title for m in models])
-    variables["model_title"] = label(titles, "model", "1", "model in words")
-    coords = {
-        "model": label(np.array([m.name for m in models]), "model", "1", "model"),
-        "seed": label(np.asarray(seeds, dtype=np.int64), "seed", "1", "seed"),
-    }
+    titles = [m.title for m in models]
+    names = {"model": [m.name for m in models], "seed": np.asarray(seeds, dtype=np.int64)}
+    variables = {**values, **sizes, "failed": failed.astype(str), "model_title": titles}
     attrs = {
-        "schema": COMPARISON,
-        "schema_version": 1,
+        "schema": NETWORK_COMPARISON.name,
+        "schema_version": NETWORK_COMPARISON.version,
         "title": task.title,
         "task": task.name,
         "vote": task.vote,
@@ -161,7 +159,9 @@ def tabulate(
         "task_json": json.dumps(task.settings()),
         "models_json": json.dumps({m.name: m.settings() for m in models}),
     }
-    return xr.Dataset(variables, coords, attrs)
+    return xr.Dataset(
+        labelled(NETWORK_COMPARISON, variables), labelled(NETWORK_COMPARISON, names), attrs
+    )
 
 
 def _figures(result: Result) -> dict[str, float]:
@@ -193,7 +193,7 @@ def overlap(ds: xr.Dataset) -> float:
 
 def read_comparison(path: str | os.PathLike[str]) -> xr.Dataset:
     """Read a comparison that `write_comparison` wrote. Raises StorageError."""
-    return records.read(path, COMPARISON)
+    return records.read(path, NETWORK_COMPARISON)
 
 
 def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.files import write_bytes
 from ddkbase.folders import check_new_folder, new_folder
+from ddkbase.installation import versions
 from network.model import metrics
 from network.model.ddk_network import Network
 from network.model.files import load_network, save_network
@@ -43,7 +42,6 @@ __all__ = [
     "check_free",
     "read_run",
     "report_text",
-    "versions",
     "write_run",
 ]
 
@@ -52,6 +50,8 @@ HEAVY = frozenset({"network", "history", "fold"})
 
 MODEL, METRICS, HISTORY, REPORT = "model.npz", "metrics.json", "history.nc", "report.html"
 TABLE = "table.nc"
+#: packages besides Python whose versions a result names
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "torch")
 _FILES = {MODEL, METRICS, HISTORY, REPORT, TABLE}
 _SCHEMA = "NetworkResult"
 
@@ -359,7 +359,7 @@ def write_run(
             notes = {"task": task.name, "seed": result.seed, "classes": list(result.classes)}
             save_network(result.network, scratch / MODEL, notes=notes)
         head = {"schema": _SCHEMA, "schema_version": 1}
-        write_json({**head, **result.to_json(), "versions": versions()}, scratch / METRICS)
+        write_json({**head, **result.to_json(), "versions": versions(PACKAGES)}, scratch / METRICS)
         if result.history is not None:
             result.history.save(scratch / HISTORY)
         if table is not None:
@@ -395,17 +395,6 @@ def read_run(path: Path) -> StoredRun:
     if not (path / MODEL).exists():
         raise StorageError(f"model '{result.model}' leaves no network", str(path))
     return StoredRun(load_network(path / MODEL), task, result)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed a result, by name."""
-    out = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in ("ddk-toolkit", "numpy", "scipy", "numba", "scikit-learn", "torch"):
-        try:
-            out[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return out
 
 
 def _is_result(path: Path) -> bool:

@@ -24,6 +24,8 @@ import typer.core
 
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, StorageError, closest
+from ddkbase.files import keep_traceback
+from ddkbase.installation import parallel_rank
 
 __all__ = ["application", "command", "end", "examples", "in_options", "message_and_code"]
 
@@ -233,9 +235,7 @@ def program(module: str) -> str:
 
 def end(message: str, code: int) -> NoReturn:
     """Print one line on the error stream, of many ranks one, and end with ``code``."""
-    from ddkbase import installation
-
-    if installation.parallel_rank() == 0:  # of many ranks one speaks
+    if parallel_rank() == 0:  # of many ranks one speaks
         typer.echo(f"error: {message}", err=True)
     raise typer.Exit(code)
 
@@ -245,17 +245,12 @@ def message_and_code(exc: BaseException, name: str = "ddk-device") -> tuple[str,
 
     The traceback of one that nobody expected goes to a temporary file that begins with ``name``.
     """
-    from ddkbase import installation
-    from ddkbase.files import keep_traceback
-
     if isinstance(exc, DDKError):
         return str(exc), exc.exit_code
     if isinstance(exc, KeyboardInterrupt):
         return "stopped", 130
     if isinstance(exc, MemoryError):
         return "the memory is too small for this. Take a smaller task, or a coarser preset", 1
-    if error := installation.compilation_error(exc):
-        return str(error), error.exit_code
     if isinstance(exc, OSError):  # a path that the system refuses: permission, length, links
         where = f" ({exc.filename})" if exc.filename else ""
         return f"{exc.strerror or exc}{where}", StorageError.exit_code

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from ddkbase.installation import parallel_rank
+
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
@@ -117,9 +119,7 @@ class Output:
 
     def finish(self) -> None:
         """Print the document if one was asked for, once, and of many ranks by one."""
-        from ddkbase import installation
-
-        if not self.as_json or installation.parallel_rank() != 0:
+        if not self.as_json or parallel_rank() != 0:
             return
         found = dict(self._found)
         if self._files:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted, shorten
-from ddkbase.installation import require_solver
 from ddkbase.signals import deferred
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.store import CampaignStore
 from devicephys.campaign.worker import Simulate, compute, task, warm_up
+from devicephys.installation import require_solver
 
 if TYPE_CHECKING:
     from distributed import Future

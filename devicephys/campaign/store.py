@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 import zarr
 
-from ddkbase import installation
+from devicephys import installation
 from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, one_line, shorten
 from ddkbase.files import storage_errors, sweep

@@ -58,15 +58,11 @@ def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[s
     """
     if task["version"] != __version__:
         return {"refused": f"a worker runs version {__version__}, not {task['version']}"}
-    from ddkbase.installation import compilation_error
-
     try:
         return {"arrays": arrays_of(_simulate(task, simulate))}
     except InstallationError as error:
         return {"refused": str(error)}
     except Exception as error:  # one point that fails in any way must not stop the others
-        if (compiler := compilation_error(error)) is not None:
-            return {"refused": str(compiler)}
         return {"failed": one_line(f"{type(error).__name__}: {error}")}
 
 
@@ -107,7 +103,7 @@ def warm_up(task: Mapping[str, Any]) -> dict[str, Any]:
     Returns ``versions`` of what computes on this worker, or ``refused``. What fails here for a
     reason of its own fails again at its point.
     """
-    from ddkbase.installation import versions
+    from devicephys.installation import versions
 
     train = {**task["train"], "count": 1}
     for name in ("amplitude", "width"):

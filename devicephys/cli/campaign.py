@@ -51,7 +51,7 @@ def campaign(
 
     Started again with the same --out, it computes what is missing.
     """
-    from ddkbase import installation
+    from devicephys import installation
     from devicephys.campaign.description import Campaign
     from devicephys.cli import campaign_progress
 

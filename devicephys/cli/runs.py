@@ -11,7 +11,8 @@ from typing import Annotated, Any, Protocol
 import typer
 
 import devicephys
-from ddkbase import installation
+from ddkbase.installation import parallel_rank
+from devicephys import installation
 from ddkbase.cli.application import command, examples, message_and_code
 from ddkbase.cli.options import given
 from ddkbase.cli.output import Output
@@ -52,7 +53,7 @@ def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
     with aborting():
         with devicephys.run.Display(output.console(), "preparing the solver") as display:
             outcome = action(progress=display, warn=_warn, pictures=pictures.value)
-        if installation.parallel_rank() == 0:  # of many ranks one speaks
+        if parallel_rank() == 0:  # of many ranks one speaks
             tell(outcome, output)
 
 
@@ -86,7 +87,7 @@ def aborting() -> Iterator[None]:
     except Exception as exc:
         world = installation.world()
         common = isinstance(exc, DDKError) and type(exc) is not DDKError
-        if world is None or common or installation.compilation_error(exc):
+        if world is None or common:
             raise
         message, code = message_and_code(exc)
         sys.stderr.write(f"error: {message}\n")

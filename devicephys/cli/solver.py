@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 import devicephys
-from ddkbase import installation
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.output import Output
 from ddkbase.errors import InstallationError, SolverError
+from devicephys import installation
 from devicephys.cli.options import app, output_folder
 
 

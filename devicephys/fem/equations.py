@@ -32,6 +32,7 @@ from devicephys.device import Conductor, Device
 from devicephys.fem.fluxes import OxideLaws, VacancyTransport
 from devicephys.fem.mesh import LENGTH, Grid, build_mesh
 from devicephys.fem.timing import Stopwatch
+from devicephys.installation import compiling
 
 #: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
 CONCENTRATION = 1e27
@@ -91,6 +92,7 @@ class CellProblem:
     in the scaled units above.
     """
 
+    @compiling()
     def __init__(
         self,
         device: Device,

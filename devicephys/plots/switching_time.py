@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ddkbase.units import to_si
 from devicephys.plots import style
-from devicephys.simulation.switching_schema import FAILED, NOT_SWITCHED
+from devicephys.simulation.schemas import FAILED, NOT_SWITCHED
 
 #: slope of switching time against voltage of filamentary HfOx and TaOx cells in mV per decade,
 #: rounded; recalled, not re-read: Menzel et al., Adv. Funct. Mater. 25, 6306 (2015); Ielmini, Nardi

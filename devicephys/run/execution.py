@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ddkbase import installation, records
+from ddkbase import records
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
 from ddkbase.files import keep_traceback, write_bytes
+from ddkbase.installation import command_line
 from ddkbase.progress import State
 from ddkbase.signals import undisturbed
+from devicephys import installation
 from devicephys.run import folder as names
 from devicephys.run.figures import table
 from devicephys.run.folder import RunFolder
@@ -251,7 +253,7 @@ def _begin(folder: RunFolder, request: Request) -> None:
     try:
         write_bytes(folder.path / names.REQUEST, request.to_json().encode())
         write_bytes(folder.path / names.DEVICE, request.device.to_yaml().encode())
-        folder.log(installation.command_line(), stamp=True)
+        folder.log(command_line(), stamp=True)
         folder.log(f"protocol: {json.dumps(request.protocol.to_dict())}")
         folder.log(f"settings: {json.dumps(request.settings.to_dict())}")
         for name in ("initial_resistance", "seed", "cycle", "device_number", "variability"):
@@ -290,7 +292,7 @@ def _take_up(path: Path, listener: _Listener, pictures: str) -> tuple[RunFolder,
         where = "from its checkpoint" if resumed else "from the start: there is no checkpoint"
         listener.remark(f"{path}: the {run.noun} goes on {where}")
         folder.log()
-        folder.log(f"{installation.command_line()}: {where}", stamp=True)
+        folder.log(f"{command_line()}: {where}", stamp=True)
         _log_versions(folder)
         _write_device(folder, request)
     except BaseException:
@@ -324,7 +326,7 @@ def _draw_missing(folder: RunFolder, run: Run, ds: xr.Dataset, pictures: str) ->
     if all((path / name).exists() for name in run.files):
         return []
     _write_device(folder, run.request)
-    folder.log(f"{installation.command_line()}: draws what was missing", stamp=True)
+    folder.log(f"{command_line()}: draws what was missing", stamp=True)
     paths = draw(path, ds, overwrite=True, pictures=pictures)
     folder.log("done", stamp=True)
     return paths
@@ -373,9 +375,6 @@ def _carry_out(folder: RunFolder, run: Run, listener: _Listener, pictures: str) 
         folder.release()
         raise
     except Exception as exc:
-        if compilation := installation.compilation_error(exc):
-            folder.release()
-            raise compilation from exc
         raise _unexpected(folder, exc, idle=recorder.idle) from exc
     ds = ds.assign_attrs(complete=ds.attrs.get("complete", 1))
     try:

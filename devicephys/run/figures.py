@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.units import format_si
-from devicephys.simulation.switching_schema import SWITCHED
+from devicephys.simulation.schemas import SWITCHED
 
 __all__ = ["Figure", "Table", "entries", "figures_of", "loop_figures", "table", "train_figures"]
 

@@ -9,7 +9,7 @@ from ddkbase.progress import State
 from ddkbase.units import format_si
 from devicephys.run.figures import CELSIUS_ZERO
 from devicephys.simulation.iv_record import ProgressEvent
-from devicephys.simulation.switching_schema import SWITCHED
+from devicephys.simulation.schemas import SWITCHED
 from devicephys.simulation.switching_time import Results
 
 __all__ = ["Description", "Recorder", "pulse_state", "step_state", "voltage_state"]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.installation import versions
-from ddkbase.records import label
+from ddkbase.schemas import labelled
 from devicephys.device import Device
+from devicephys.installation import versions
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation import figures_of_merit as analysis
+from devicephys.simulation.schemas import IV_TRACE, POINTS, RESISTANCE_VOLTAGE_FLOOR
 from devicephys.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,42 +123,38 @@ class Trace:
         }
         voltage, current = column["voltage"], column["current"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            resistance = np.where(np.abs(voltage) >= 1e-3, voltage / current, np.nan)
+            resistance = np.where(
+                np.abs(voltage) >= RESISTANCE_VOLTAGE_FLOOR, voltage / current, np.nan
+            )
         loop, figures, points = self._loops(column)
-        data: dict[str, Any] = {
-            name: label(column[name], "time", units, text)
-            for name, (units, text) in COLUMNS.items()
-        }
-        data["series_voltage"] = label(
-            voltage - column["device_voltage"], "time", "V", "Voltage across the series element"
-        )
-        data["resistance"] = label(resistance, "time", "ohm", "Resistance of cell and series")
-        data["loop"] = label(loop, "time", "1", "Loop")
         rejections = statistics.rejections
-        data["rejected_time"] = label(
-            np.array([r.time for r in rejections]), "rejected", "s", "Start of a rejected step"
-        )
-        data["rejected_step_size"] = label(
-            np.array([r.step_size for r in rejections]), "rejected", "s", "Its length"
-        )
-        data["rejected_reason"] = label(
-            np.array([r.reason for r in rejections], dtype=object), "rejected", "1", "Reason"
-        )
-        frames = _frames(column)
-        self._fields(data, points, "point", "")
-        self._fields(data, frames, "frame", "_frame")
-        names = np.array(analysis.LABELS[: len(points)], dtype=object)
-        coords = {
-            "time": label(column["time"], "time", "s", "Time"),
-            "r": label(grid.r_centre, "r", "m", "Radius"),
-            "z": label(grid.z_centre, "z", "m", "Height"),
-            "r_node": label(grid.r, "r_node", "m", "Radius"),
-            "z_node": label(grid.z, "z_node", "m", "Height"),
-            "point": label(names, "point", "1", "Marked point"),
-            "time_point": label(column["time"][points], "point", "s", "Time of a marked point"),
-            "time_frame": label(column["time"][frames], "frame", "s", "Time of a frame"),
+        arrays: dict[str, Any] = {
+            **{name: column[name] for name in column if name != "time"},
+            "series_voltage": voltage - column["device_voltage"],
+            "resistance": resistance,
+            "loop": loop,
+            "rejected_time": np.array([r.time for r in rejections]),
+            "rejected_step_size": np.array([r.step_size for r in rejections]),
+            "rejected_reason": np.array([r.reason for r in rejections], dtype=object),
         }
-        return xr.Dataset(data, coords, self._attrs(statistics, figures, complete))
+        frames = _frames(column)
+        arrays |= self._fields(points, "")
+        arrays |= self._fields(frames, "_frame")
+        coords = {
+            "time": column["time"],
+            "r": grid.r_centre,
+            "z": grid.z_centre,
+            "r_node": grid.r,
+            "z_node": grid.z,
+            "point": np.array(POINTS[: len(points)], dtype=object),
+            "time_point": column["time"][points],
+            "time_frame": column["time"][frames],
+        }
+        return xr.Dataset(
+            labelled(IV_TRACE, arrays),
+            labelled(IV_TRACE, coords),
+            self._attrs(statistics, figures, complete),
+        )
 
     def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
         """Loop number of each step, figures of each complete loop, indices of A-H of the first.
@@ -190,17 +187,17 @@ class Trace:
                 points = analysis.reset_points(column["voltage"][ramp], column["current"][ramp])
         return loop, figures, points
 
-    def _fields(self, data: dict[str, Any], indices: np.ndarray, dim: str, suffix: str) -> None:
+    def _fields(self, indices: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
+        """The maps at some steps, by name; of the frames, which are many, in single precision."""
         from devicephys.fem.observables import gather_fields
 
         fields = [gather_fields(self.problem, self.states[k]) for k in indices]
-        n, t, v = (np.array(field) for field in zip(*fields, strict=True))
-        if suffix:
-            n, t, v = (field.astype(np.float32) for field in (n, t, v))
-        cells, nodes = (dim, "z", "r"), (dim, "z_node", "r_node")
-        data["vacancy_concentration" + suffix] = label(n, cells, "1/m^3", "Vacancy concentration")
-        data["temperature" + suffix] = label(t, nodes, "K", "Temperature")
-        data["potential" + suffix] = label(v, nodes, "V", "Potential")
+        names = ("vacancy_concentration", "temperature", "potential")
+        kind = np.float32 if suffix else np.float64
+        return {
+            name + suffix: np.array(field).astype(kind)
+            for name, field in zip(names, zip(*fields, strict=True), strict=True)
+        }
 
     def _attrs(
         self, statistics: Statistics, figures: list[analysis.LoopFigures], complete: bool
@@ -253,22 +250,6 @@ class Trace:
         rest = solving - sum(parts.values())
         parts |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
         return {name: round(seconds, 4) for name, seconds in parts.items()}
-
-
-COLUMNS = {
-    "voltage": ("V", "Applied voltage"),
-    "device_voltage": ("V", "Voltage across the memristor"),
-    "current": ("A", "Current"),
-    "temperature_max": ("K", "Peak temperature"),
-    "filament_gap": ("m", "Filament gap"),
-    "vacancy_total": ("1", "Vacancies in the cell"),
-    "vacancy_imbalance": ("1", "Relative change of the vacancy inventory"),
-    "current_imbalance": ("1", "Relative difference of current in and out"),
-    "energy_imbalance": ("1", "Relative imbalance of electric power, heat out and stored heat"),
-    "step_size": ("s", "Step size"),
-    "newton_iterations": ("1", "Newton iterations"),
-    "joule_power": ("W", "Joule power"),
-}
 
 
 def _frames(column: Columns) -> np.ndarray:

@@ -11,36 +11,33 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.installation import versions
-from ddkbase.records import label
+from ddkbase.schemas import labelled
 from devicephys.device import Device
+from devicephys.installation import versions
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import HOTTEST
+from devicephys.simulation.schemas import PULSE_TRACE
 from devicephys.simulation.settings import Settings
 
-#: variables on ``pulse``: unit and what a plot writes on its axis
-COLUMNS = {
-    "conductance": ("S", "Conductance"),
-    "read_current": ("A", "Current of the read"),
-    "voltage": ("V", "Voltage at the end of the flat top"),
-    "device_voltage": ("V", "Voltage across the memristor"),
-    "current": ("A", "Current at the end of the flat top"),
-    "temperature_max": ("K", "Peak temperature"),
-    "filament_gap": ("m", "Filament gap"),
-    "energy": ("J", "Electric energy of the write pulse"),
-    "amplitude": ("V", "Pulse amplitude"),
-    "width": ("s", "Pulse width"),
-    "accepted_steps": ("1", "Accepted steps"),
-    "rejected_steps": ("1", "Rejected steps"),
-    "newton_iterations": ("1", "Newton iterations"),
-    "factorisations": ("1", "Factorisations"),
-    "vacancy_imbalance": ("1", "Largest relative change of the vacancy inventory"),
-    "current_imbalance": ("1", "Largest relative difference of current in and out"),
-    "energy_imbalance": ("1", "Largest relative imbalance of electric power and heat"),
-}
-
-#: those of them that count something
+#: variables on ``pulse`` that count something
 COUNTS = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
+#: variables on ``pulse`` in the order in which they are collected and kept in a checkpoint
+COLUMNS = (
+    "conductance",
+    "read_current",
+    "voltage",
+    "device_voltage",
+    "current",
+    "temperature_max",
+    "filament_gap",
+    "energy",
+    "amplitude",
+    "width",
+    *COUNTS,
+    "vacancy_imbalance",
+    "current_imbalance",
+    "energy_imbalance",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,19 +81,12 @@ def pulse_dataset(
         name: figures[:, k].astype(int if name in COUNTS else float)
         for k, name in enumerate(COLUMNS)
     }
-    data: dict[str, Any] = {
-        name: label(columns[name], "pulse", units, text) for name, (units, text) in COLUMNS.items()
-    }
-    wanted = np.nan if wanted_resistance is None else wanted_resistance
     scalars = {
-        "initial_conductance": (initial_conductance, "S", "Conductance before the train"),
-        "initial_resistance": (1.0 / initial_conductance, "ohm", "Resistance before the train"),
-        "wanted_resistance": (wanted, "ohm", "Resistance asked for"),
-        "preparation_pulses": (preparation_pulses, "1", "Pulses to bring it there"),
+        "initial_conductance": initial_conductance,
+        "initial_resistance": 1.0 / initial_conductance,
+        "wanted_resistance": np.nan if wanted_resistance is None else wanted_resistance,
+        "preparation_pulses": preparation_pulses,
     }
-    for name, (value, units, text) in scalars.items():
-        data[name] = label(np.array(value), (), units, text)
-    number = label(np.arange(1, len(figures) + 1), "pulse", "1", "Pulse")
     headline = {
         "pulses": len(figures),
         "conductance_first": initial_conductance,
@@ -134,4 +124,7 @@ def pulse_dataset(
             f"the peak temperature reached {hottest:.0f} K: "
             "there the oxides melt and the material laws do not hold"
         )
-    return xr.Dataset(data, {"pulse": number}, attrs)
+    number = {"pulse": np.arange(1, len(figures) + 1)}
+    return xr.Dataset(
+        labelled(PULSE_TRACE, {**columns, **scalars}), labelled(PULSE_TRACE, number), attrs
+    )

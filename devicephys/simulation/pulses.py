@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError, StorageError, shorten
-from ddkbase.installation import require_solver
 from ddkbase.records import fingerprint
 from ddkbase.units import format_si, to_si
 from devicephys.device import Device
+from devicephys.installation import require_solver
 from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.preparation import program_and_verify

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError, shorten
-from ddkbase.installation import require_solver
 from ddkbase.records import fingerprint
 from devicephys.device import Device
+from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan

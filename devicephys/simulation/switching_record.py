@@ -6,17 +6,16 @@ import datetime
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ddkbase.installation import versions
-from ddkbase.records import label
+from ddkbase.schemas import TEXT, labelled
 from devicephys.device import Device
+from devicephys.installation import versions
 from devicephys.protocol.switching_scan import SwitchingScan
+from devicephys.simulation.schemas import GRID, SWITCHING_TIME
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_schema import COUNTS, GRID, QUANTITIES, TEXTS
 from devicephys.simulation.switching_time import Point
 
 #: Boltzmann's constant, eV/K
@@ -46,8 +45,8 @@ def dataset(
         table[where] = point
     columns = {
         name: np.array([[getattr(point, name) for point in row] for row in table])
-        for name in (*QUANTITIES, *COUNTS, *TEXTS)
-        if name not in ("applied_voltage", "local_slope")
+        for name, spec in SWITCHING_TIME.variables.items()
+        if spec.dims == GRID and name not in ("applied_voltage", "local_slope")
     }
     voltages = np.array(scan.voltages)
     sign = np.array([-1.0 if polarity == "reset" else 1.0 for polarity in scan.polarities])
@@ -55,18 +54,12 @@ def dataset(
     columns["local_slope"] = np.array(
         [local_slope(voltages, row) for row in columns["switching_time"]]
     )
-    data: dict[str, Any] = {
-        name: label(columns[name], GRID, units, text) for name, (units, text) in QUANTITIES.items()
-    }
-    data |= {name: label(columns[name], GRID, "1", text) for name, text in COUNTS.items()}
-    data |= {
-        name: label(columns[name].astype(object), GRID, "1", text) for name, text in TEXTS.items()
-    }
-    names = np.array(scan.polarities, dtype=object)
-    coords = {
-        "polarity": label(names, "polarity", "1", "Polarity"),
-        "voltage": label(voltages, "voltage", "V", "Size of the applied voltage"),
-    }
+    data = labelled(SWITCHING_TIME, columns)
+    for name, variable in data.items():  # text of any length
+        if SWITCHING_TIME.variables[name].kind == TEXT:
+            data[name] = variable.astype(object)
+    polarities = np.array(scan.polarities, dtype=object)
+    coords = labelled(SWITCHING_TIME, {"polarity": polarities, "voltage": voltages})
     figures = {
         polarity: slope_figures(voltages, columns["switching_time"][i])
         | {

@@ -28,7 +28,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, Interrupted, SolverError
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.simulation.switching_schema import (
+from devicephys.simulation.schemas import (
     FAILED,
     NOT_COMPUTED,
     NOT_SWITCHED,
@@ -144,7 +144,7 @@ def simulate_switching_times(
     InstallationError
         No finite-element stack or no C compiler.
     """
-    from ddkbase.installation import require_solver
+    from devicephys.installation import require_solver
     from devicephys.simulation.settings import Settings
     from devicephys.simulation.switching_record import dataset
 

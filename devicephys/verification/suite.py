@@ -20,7 +20,7 @@ def run(quick: bool = False) -> list[Row]:
     SolverError
         The solver gave up on one of the problems.
     """
-    from ddkbase.installation import require_solver
+    from devicephys.installation import require_solver
 
     require_solver()
     from devicephys.verification import balances, burgers, closed_forms, manufactured

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from ddkbase import records
 from ddkbase.errors import StorageError
+from ddkbase.schemas import SCHEMAS, Schema, VariableSpec, find_schema, labelled
 from tests.synthetic import iv_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,3 +230,56 @@ def test_label_wants_units_and_a_name() -> None:
             records.label([1.0], "time", units, name)
     with pytest.raises(ValueError, match="dimension"):
         records.label([[1.0]], "time", "V", "Voltage")
+
+
+@pytest.mark.parametrize(("name", "version"), list(SCHEMAS))
+def test_every_record_of_the_toolkit_is_found_by_name(name: str, version: int) -> None:
+    schema = find_schema(name, str(version))
+    assert schema is not None
+    assert (schema.name, schema.version) == (name, version)
+
+
+def test_any_record_can_be_read_with_nothing_else_imported() -> None:
+    code = (
+        "import sys\n"
+        "from ddkbase import records\n"
+        "print(records.read(sys.argv[1]).attrs['schema'])\n"
+    )
+    for path in ("table.nc", "kinetics/kinetics.nc", "compare/comparison.nc", "iv/iv.nc"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(ROOT / "tests" / "records" / path)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def own_record() -> tuple[Schema, xr.Dataset]:
+    schema = Schema("Mine", 3, {"x": VariableSpec(("k",), "V", long_name="my voltage")})
+    attrs = {"schema": "Mine", "schema_version": 3}
+    return schema, xr.Dataset(labelled(schema, {"x": [1.0, 2.0]}), attrs=attrs)
+
+
+def test_a_record_of_ones_own(tmp_path: Path) -> None:
+    schema, ds = own_record()
+    path = records.write(ds, tmp_path / "mine.nc", schema=schema)
+    assert records.read(path, schema)["x"].attrs == {"units": "V", "long_name": "my voltage"}
+    with pytest.raises(StorageError, match="unknown record 'Mine' version 3"):
+        records.read(path)
+    with pytest.raises(StorageError, match="a record 'Mine' was expected, it is a 'IVTrace'"):
+        records.read(ROOT / "tests" / "records" / "iv" / "iv.nc", schema)
+
+
+def test_an_installed_package_declares_its_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema, ds = own_record()
+    path = records.write(ds, tmp_path / "mine.nc", schema=schema)
+
+    class Entry:
+        def load(self) -> Schema:
+            return schema
+
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [Entry()])
+    assert records.read(path).identical(ds)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import xarray as xr
 
-from ddkbase import installation
+from devicephys import installation
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted
 from ddkbase.signals import deferred
 from devicephys import campaign as campaigns

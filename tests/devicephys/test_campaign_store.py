@@ -16,12 +16,12 @@ import pytest
 import xarray as xr
 import zarr
 
-from ddkbase import installation
 from ddkbase.errors import InputError, StorageError
-from ddkbase.schemas import SCHEMAS
+from devicephys import installation
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import POINT_DIMS, VARIABLES, check, open_store, point_variables
 from devicephys.campaign.store import CampaignStore, locked
+from devicephys.simulation.schemas import PULSE_TRACE
 
 ROOT = Path(__file__).resolve().parents[2]
 PULSES = 5
@@ -67,7 +67,7 @@ def fill(path: Path, campaign: Campaign) -> list[Point]:
 
 
 def test_units_are_those_of_the_pulse_trace() -> None:
-    schema = SCHEMAS["PulseTrace", 1].variables
+    schema = PULSE_TRACE.variables
     for name, variable in VARIABLES.items():
         known = schema[variable.source or name]
         assert variable.units == known.units, name

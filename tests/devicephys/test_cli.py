@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ddkbase import installation
 from ddkbase.errors import InstallationError
+from devicephys import installation
 from devicephys.device import load_device
 from tests.cli_tools import ROOT, call, error_line, names
 

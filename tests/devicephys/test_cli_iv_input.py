@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ddkbase import installation
+from devicephys import installation
 from devicephys.device import load_device
 from devicephys.protocol.waveform import IVSweep
 from devicephys.run.request import Request

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ddkbase import installation, records
+from ddkbase import records
+from devicephys import installation
 from devicephys.device import load_device
 from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddkbase.errors import InputError
-from devicephys.simulation import figures_of_merit as analysis
 from devicephys.simulation.figures_of_merit import (
     gradual_range,
     loop_figures,
@@ -16,6 +15,7 @@ from devicephys.simulation.figures_of_merit import (
     reset_trend,
     steepest_rise,
 )
+from devicephys.simulation.schemas import POINTS
 
 STOP = 1.6
 #: conductance without RESET: ohmic, self-heating, series element (S, S/V, S/V^2)
@@ -230,7 +230,7 @@ def test_figures_of_a_loop() -> None:
     assert figures.resistance_ratio == pytest.approx(
         figures.high_resistance / figures.low_resistance_before
     )
-    marked = dict(zip(analysis.LABELS, voltage[points], strict=True))
+    marked = dict(zip(POINTS, voltage[points], strict=True))
     step = STOP / 160
     wanted = {"A": -0.61, "B": -1.225, "D": -1.6, "E": 0.7, "F": 1.4, "H": 0.0}
     for name, value in wanted.items():

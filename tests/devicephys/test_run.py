@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from ddkbase import installation
+from devicephys import installation
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
 from devicephys import IVSweep, PulseTrain, Settings, SwitchingScan, load_device, run
 from devicephys.run import kinds

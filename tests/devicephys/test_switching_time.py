@@ -13,27 +13,28 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
-from ddkbase import installation, records
+from ddkbase import records
 from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
+from devicephys import installation
 from devicephys.cli.commands import app
 from devicephys.device import load_device
 from devicephys.plots.switching_time import switching_figure
 from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
 from devicephys.run import kinds
 from devicephys.simulation import switching_time
+from devicephys.simulation.schemas import (
+    FAILED,
+    NOT_COMPUTED,
+    NOT_SWITCHED,
+    SWITCHED,
+    TOO_FAST,
+)
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_record import (
     activation_energy,
     dataset,
     local_slope,
     slope_figures,
-)
-from devicephys.simulation.switching_schema import (
-    FAILED,
-    NOT_COMPUTED,
-    NOT_SWITCHED,
-    SWITCHED,
-    TOO_FAST,
 )
 from devicephys.simulation.switching_time import Moment, Point, Results, crossing, measure
 

@@ -17,8 +17,8 @@ from PIL import Image
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
-from ddkbase import installation, records
-from devicephys import InstallationError, load_device
+from ddkbase import records
+from devicephys import InstallationError, installation, load_device
 from devicephys.run import folder as runfolder
 from devicephys.verification.balances import find_mpiexec
 
