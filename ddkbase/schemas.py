@@ -40,7 +40,7 @@ SCHEMAS: Mapping[tuple[str, int], str] = {
     ("SwitchingTime", 1): "devicephys.simulation.schemas:SWITCHING_TIME",
     ("AlphaBetaTable", 1): "compact.table.schema:ALPHA_BETA_TABLE",
     ("AlphaBetaTableRelative", 1): "compact.table.schema:ALPHA_BETA_TABLE_RELATIVE",
-    ("NetworkComparison", 1): "ddk.studies.comparison_schema:NETWORK_COMPARISON",
+    ("NetworkComparison", 1): "ddk.studies.comparison:NETWORK_COMPARISON",
 }
 #: group of entry points under which a package of a user's names its own, "NAME = module:ATTRIBUTE"
 ENTRY_POINTS = "ddk.records"
