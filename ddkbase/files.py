@@ -110,20 +110,26 @@ def write_bytes(
     path = Path(path)
     scratch = temporary_path(path)
     created = False
-    hint = "Choose a folder you may write to, on a disk with room."
     try:
-        with storage_errors("the file cannot be written", path, hint):
-            # os.open instead of tempfile: the file gets the permissions that the umask asks for
-            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            created = True
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if overwrite:
-                scratch.replace(path)
-            else:
-                _move_to_free_name(scratch, path)
+        # os.open instead of tempfile: the file gets the permissions that the umask asks for
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        created = True
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            scratch.replace(path)
+        else:
+            _move_to_free_name(scratch, path)
+    except StorageError:
+        raise
+    except OSError as exc:
+        raise StorageError(
+            f"the file cannot be written: {exc.strerror or exc}",
+            str(path),
+            "Choose a folder you may write to, on a disk with room.",
+        ) from exc
     finally:
         if created:
             scratch.unlink(missing_ok=True)
