@@ -24,9 +24,9 @@ from ddk.pipeline.job import (
 from ddk.pipeline.report import write_report
 from ddk.pipeline.steps import jobs_of
 from ddk.studies.result import PACKAGES
-from ddkbase.installation import versions
 from ddkbase.documents import differences
 from ddkbase.errors import DDKError, Interrupted
+from ddkbase.installation import versions
 
 __all__ = ["Outcome", "carry_out", "plan", "planned", "run"]
 

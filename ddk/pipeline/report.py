@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ddk.pipeline.job import Job, Outcome, PipelineRequest, StepResult, minutes
 from ddk.studies.result import PACKAGES
-from ddkbase.installation import versions
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
+from ddkbase.installation import versions
 
 __all__ = ["REPORT", "report_text", "write_report"]
 

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from devicephys import installation
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
-from devicephys import IVSweep, PulseTrain, Settings, SwitchingScan, load_device, run
+from devicephys import IVSweep, PulseTrain, Settings, SwitchingScan, installation, load_device, run
 from devicephys.run import kinds
 from devicephys.simulation.switching_record import dataset
 from devicephys.simulation.switching_time import Point, Results
