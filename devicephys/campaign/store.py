@@ -21,11 +21,11 @@ from typing import Any, Self
 import numpy as np
 import zarr
 
-from devicephys import installation
 from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, one_line, shorten
 from ddkbase.files import storage_errors, sweep
 from ddkbase.folders import lock, new_folder
+from devicephys import installation
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import (
     DONE,

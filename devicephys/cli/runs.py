@@ -11,13 +11,13 @@ from typing import Annotated, Any, Protocol
 import typer
 
 import devicephys
-from ddkbase.installation import parallel_rank
-from devicephys import installation
 from ddkbase.cli.application import command, examples, message_and_code
 from ddkbase.cli.options import given
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, InputError
+from ddkbase.installation import parallel_rank
 from ddkbase.picture_names import Pictures
+from devicephys import installation
 from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,

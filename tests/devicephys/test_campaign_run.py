@@ -16,10 +16,10 @@ import psutil
 import pytest
 import xarray as xr
 
-from devicephys import installation
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted
 from ddkbase.signals import deferred
 from devicephys import campaign as campaigns
+from devicephys import installation
 from devicephys.campaign import Campaign, CampaignResult, CampaignState, open_store
 from devicephys.campaign import cluster as campaign_cluster
 from devicephys.campaign.cluster import physical_cores
