@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ddk import studies
 from ddk.cli.options import (
     FolderOption,
     ProcessesOption,
@@ -60,29 +61,27 @@ def compare(
     Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
     more models and seeds may be asked for.
     """
-    from ddk.cli.entries import comparison_entries
-    from ddk.studies.comparison import comparison_rows, difference_note, write_comparison
-    from ddk.studies.runs import compare as run
+    from ddk.cli.entries import comparison_entries  # start-up
 
     folder = folder_to_make(out)
-    chosen, names = seeds_of(seeds), names_of(models, "--models")
-    told = task_of(task, quick, states)
-    told = told if epochs is None else told.with_epochs(epochs)
-    found = run(
-        told,
+    numbers, names = seeds_of(seeds), names_of(models, "--models")
+    described = task_of(task, quick, states)
+    described = described if epochs is None else described.with_epochs(epochs)
+    comparison = studies.compare(
+        described,
         names,
-        chosen,
+        numbers,
         folder=folder,
         root=root,
         processes=processes,
         progress=output.say,
     )
-    made = write_comparison(found, folder)
-    output.rows(*comparison_rows(found), str(found.attrs["title"]))
-    if "ddk" in found["model"].values:
-        output.line(difference_note(found))
-    output.add(**comparison_entries(found), folder=folder)
-    output.file(*(path for path in made if path.name == "report.html"))
+    files = studies.write_comparison(comparison, folder)
+    output.rows(*studies.comparison_rows(comparison), str(comparison.attrs["title"]))
+    if "ddk" in comparison["model"].values:
+        output.line(studies.difference_note(comparison))
+    output.add(**comparison_entries(comparison), folder=folder)
+    output.file(*(path for path in files if path.name == "report.html"))
 
 
 @app.command(
@@ -110,15 +109,13 @@ def search(
 
     All are ranked by the validation part; the two best meet on fresh seeds. Goes on as 'compare'.
     """
-    from ddk.cli.entries import search_entries
-    from ddk.studies.model_search import search as run
-    from ddk.studies.model_search import search_rows, write_search
+    from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    told = task_of(task, quick, states)
-    told = told if epochs is None else told.with_epochs(epochs)
-    found = run(
-        told,
+    described = task_of(task, quick, states)
+    described = described if epochs is None else described.with_epochs(epochs)
+    result = studies.search(
+        described,
         seeds=seeds_of(seeds),
         confirm=confirm,
         folder=folder,
@@ -126,9 +123,9 @@ def search(
         processes=processes,
         progress=output.say,
     )
-    made = write_search(found, folder)
-    output.rows(*search_rows(found), str(found.selection.attrs["title"]))
-    for line in found.words:
+    files = studies.write_search(result, folder)
+    output.rows(*studies.search_rows(result), str(result.selection.attrs["title"]))
+    for line in result.finding:
         output.line(line)
-    output.add(**search_entries(found), folder=folder)
-    output.file(*(path for path in made if path.name == "report.html"))
+    output.add(**search_entries(result), folder=folder)
+    output.file(*(path for path in files if path.name == "report.html"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from ddk.studies.evaluation import DeviceEvaluation
-    from ddk.studies.model_search import SearchResult
-    from ddk.studies.result import Result
-    from network.hardware.chip.cost import Cost
+from ddk.studies.comparison import overlap
+from ddk.studies.evaluation import DeviceEvaluation
+from ddk.studies.model_search import SearchResult
+from ddk.studies.result import Result
+from ddkbase.errors import DDKError
+from network.hardware.chip.cost import Cost
+from network.model import metrics
 
 __all__ = [
     "COST_UNITS",
@@ -72,13 +73,13 @@ def result_entries(result: Result) -> dict[str, Any]:
     }
 
 
-def device_entries(found: DeviceEvaluation) -> dict[str, Any]:
+def device_entries(devices: DeviceEvaluation) -> dict[str, Any]:
     """Accuracies on drawn devices: each, and `spread` as trained and with statistics anew."""
     return {
-        "draws": len(found.plain),
-        "accuracy": {**spread(found.plain), "each": found.plain},
-        "accuracy_with_statistics_anew": {**spread(found.anew), "each": found.anew},
-        "missed": found.missed,
+        "draws": len(devices.plain),
+        "accuracy": {**spread(devices.plain), "each": devices.plain},
+        "accuracy_with_statistics_anew": {**spread(devices.anew), "each": devices.anew},
+        "missed": devices.missed,
     }
 
 
@@ -91,20 +92,20 @@ def comparison_entries(ds: xr.Dataset) -> dict[str, Any]:
     ours = ds["accuracy"].sel(model="ddk").values if "ddk" in ds["model"].values else None
     models = []
     for name in map(str, ds["model"].values):
-        one = ds.sel(model=name)
-        reached = one["accuracy"].values
+        runs = ds.sel(model=name)
+        reached = runs["accuracy"].values
         models.append(
             {
                 "model": name,
-                "title": str(one["model_title"].values),
+                "title": str(runs["model_title"].values),
                 "accuracy": {**spread(reached), "each": reached},
-                "vote_accuracy": spread(one["vote_accuracy"].values),
-                "decision_accuracy": spread(one["decision_accuracy"].values),
-                "validation_accuracy": spread(one["validation_accuracy"].values),
-                "failed": int(np.sum(one["failed"].values != "")),
+                "vote_accuracy": spread(runs["vote_accuracy"].values),
+                "decision_accuracy": spread(runs["decision_accuracy"].values),
+                "validation_accuracy": spread(runs["validation_accuracy"].values),
+                "failed": int(np.sum(runs["failed"].values != "")),
                 "ddk_minus_it": None if ours is None or name == "ddk" else _less(ours, reached, ds),
-                **{key: int(one[key]) for key in ("parameters", "macs", "features")},
-                "seconds": spread(one["seconds"].values)["mean"],
+                **{key: int(runs[key]) for key in ("parameters", "macs", "features")},
+                "seconds": spread(runs["seconds"].values)["mean"],
             }
         )
     return {
@@ -117,23 +118,19 @@ def comparison_entries(ds: xr.Dataset) -> dict[str, Any]:
 
 
 def _less(ours: np.ndarray, other: np.ndarray, ds: xr.Dataset) -> dict[str, Any] | None:
-    from ddk.studies.comparison import overlap
-    from ddkbase.errors import DDKError
-    from network.model import metrics
-
     try:
-        found = metrics.difference(ours, other, overlap=overlap(ds))
+        difference = metrics.difference(ours, other, overlap=overlap(ds))
     except DDKError:
         return None
-    return {"mean": found.mean, "error": found.error, "clear": found.clear}
+    return {"mean": difference.mean, "error": difference.error, "clear": difference.clear}
 
 
-def search_entries(found: SearchResult) -> dict[str, Any]:
+def search_entries(result: SearchResult) -> dict[str, Any]:
     """A search: the two best, their difference on fresh seeds, both comparisons, the finding."""
-    difference = found.difference
+    difference = result.difference
     return {
-        "best": found.best,
-        "control": found.control,
+        "best": result.best,
+        "control": result.control,
         "difference": {
             "mean": difference.mean,
             "error": difference.error,
@@ -142,14 +139,14 @@ def search_entries(found: SearchResult) -> dict[str, Any]:
             "equal": difference.equal,
             "worse": difference.worse,
         },
-        "words": found.words,
-        "selection": comparison_entries(found.selection)["models"],
-        "confirmation": comparison_entries(found.confirmation)["models"],
+        "words": result.finding,
+        "selection": comparison_entries(result.selection)["models"],
+        "confirmation": comparison_entries(result.confirmation)["models"],
         "units": {"seconds": "s"},
     }
 
 
-def cost_entries(found: Cost) -> dict[str, Any]:
+def cost_entries(cost: Cost) -> dict[str, Any]:
     """Cost of one inference: the whole, by part and by layer [J, s, m^2]."""
     layers = [
         {
@@ -163,15 +160,15 @@ def cost_entries(found: Cost) -> dict[str, Any]:
             "latency": x.latency,
             "parts": x.energy,
         }
-        for x in found.layers
+        for x in cost.layers
     ]
     names = ("macs", "tiles", "devices", "conversions", "energy", "latency", "area")
-    whole: Mapping[str, Any] = {name: getattr(found, name) for name in names}
+    whole: Mapping[str, Any] = {name: getattr(cost, name) for name in names}
     return {
-        "chip": found.chip,
+        "chip": cost.chip,
         **whole,
-        "tops_per_watt": found.tops_per_watt,
-        "parts": found.parts,
+        "tops_per_watt": cost.tops_per_watt,
+        "parts": cost.parts,
         "layers": layers,
         "units": COST_UNITS,
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from ddk import studies
 from ddk.cli.options import (
     DataOption,
     FileOption,
@@ -65,48 +67,43 @@ def count(
 
 
 def _article_rows(output: Output) -> tuple[list[str], list[list[str]]]:
-    import dataclasses
-
-    from ddk.article.counts import article_table
+    from ddk.article.counts import article_table  # start-up
 
     heads = ["task", "network", "quantity", "given", "computed", "like for like", "", "note"]
-    rows, found = [], []
+    rows, figures = [], []
     for figure in article_table():
-        found.append({**dataclasses.asdict(figure), "reproduced": figure.reproduced})
-        told = [_number(v, figure.given) for v in (figure.computed, figure.like_for_like)]
+        figures.append({**dataclasses.asdict(figure), "reproduced": figure.reproduced})
+        numbers = [_number(v, figure.given) for v in (figure.computed, figure.like_for_like)]
         mark = "" if figure.reproduced else "not reproduced"
         source = "" if figure.source == "article" else f" ({figure.source})"
         rows.append(
-            [figure.task, figure.network, figure.quantity, figure.given + source, *told, mark,
+            [figure.task, figure.network, figure.quantity, figure.given + source, *numbers, mark,
              figure.note]
         )  # fmt: skip
-    output.add(figures=found)
+    output.add(figures=figures)
     return heads, rows
 
 
 def _task_rows(name: str, output: Output) -> tuple[list[str], list[list[str]]]:
-    from ddk.studies.models import LAYERS, build
-    from ddk.studies.tasks import get_task
-
-    task = get_task(name)
+    task = studies.get_task(name)
     shape, classes = task.shape, task.classes
     rows, counts = [], []
-    for model in LAYERS.values():
+    for model in studies.LAYERS.values():
         if model.data:
             continue
-        network = build(task, model, shape, classes, 0)
-        found = network.count()
+        network = studies.build(task, model, shape, classes, 0)
+        total = network.count()
         first = network.layers[0].count(shape)
-        share = first.macs / found.macs if found.macs else 0.0
+        share = first.macs / total.macs if total.macs else 0.0
         rows.append(
-            [model.name, model.title, f"{found.parameters:,}", f"{found.macs:,}", f"{share:.2%}"]
+            [model.name, model.title, f"{total.parameters:,}", f"{total.macs:,}", f"{share:.2%}"]
         )
         counts.append(
             {
                 "model": model.name,
                 "title": model.title,
-                "parameters": found.parameters,
-                "macs": found.macs,
+                "parameters": total.parameters,
+                "macs": total.macs,
                 "feature_layer_macs": first.macs,
             }
         )
@@ -161,8 +158,6 @@ def features(
 
     The suffix of --out chooses: .png, .svg or .pdf for a picture, .nc for the numbers.
     """
-    from ddk.studies.feature_maps import make_maps, write_fits, write_maps
-
     check_suffix(path_of(out, "--out"), (*PICTURES, ".nc"))
     path = free_path(out, overwrite)
     drawing = None if fits is None else picture_path(fits, overwrite, option="--fits")
@@ -171,7 +166,7 @@ def features(
         raise InputError(f"'{amplitude}' are not two amplitudes", "--amplitude", "Write LOW,HIGH")
     if ends is not None and how is How.algorithm:
         raise InputError("the algorithm has no pulses", "--amplitude", "Leave it out")
-    maps = make_maps(
+    maps = studies.make_maps(
         task_of(data, quick),
         how.value,
         read_table(table) if table is not None else None,
@@ -182,6 +177,6 @@ def features(
         fit=drawing is not None,
         progress=output.say,
     )
-    output.file(write_maps(maps, path, overwrite))
+    output.file(studies.write_maps(maps, path, overwrite))
     if drawing is not None:
-        output.file(write_fits(maps, drawing, overwrite))
+        output.file(studies.write_fits(maps, drawing, overwrite))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddk import studies
 from ddk.cli.options import (
     FolderOption,
     OverwriteOption,
@@ -24,6 +25,7 @@ from ddkbase.cli.options import path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.picture_names import Pictures
+from ddkbase.units import format_si
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 
@@ -61,7 +63,7 @@ def compile_(
     pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR."""
-    from ddk.cli.entries import cost_entries
+    from ddk.cli.entries import cost_entries  # start-up
     from network.hardware.chip.chip import load_chip
     from network.hardware.chip.compiler import compile_network, placement_cost
     from network.hardware.chip.cost import cost_rows, writing
@@ -71,28 +73,26 @@ def compile_(
     path = folder_to_make(out)
     check_free(path, overwrite)
     network = _network(model)
-    found = compile_network(
+    placement = compile_network(
         network,
         load_chip(chip),
         layout=layout,
         largest_weight=largest_weight,
         table=None if table is None else read_table(table),
     )
-    whole = placement_cost(found)
-    output.rows(*cost_rows(whole), title=f"{found.chip.title}, layout '{layout}'")
-    energy, seconds = writing(network_loads(network), found.chip)
-    from ddkbase.units import format_si
-
+    whole = placement_cost(placement)
+    output.rows(*cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
+    energy, seconds = writing(network_loads(network), placement.chip)
     output.pairs(
         {
-            "tiles": f"{found.tiles} of {found.chip.count('tiles')}",
+            "tiles": f"{placement.tiles} of {placement.chip.count('tiles')}",
             "writing once": f"{format_si(energy, 'J', 3)}, {format_si(seconds, 's', 3)} row by row",
         }
     )
-    written = write_folder(found, path, overwrite, pictures.value)
+    written = write_folder(placement, path, overwrite, pictures.value)
     output.add(
         **cost_entries(whole),
-        tiles_of_chip=found.chip.count("tiles"),
+        tiles_of_chip=placement.chip.count("tiles"),
         writing={"energy": energy, "latency": seconds},
         layout=layout,
         folder=written,
@@ -119,17 +119,16 @@ def simulate(
     ] = 3,
 ) -> None:
     """Run a compiled network from its placement file alone, on the test part of its task."""
-    import numpy as np
+    import numpy as np  # start-up
 
-    from ddk.studies.folds import Material
     from network.hardware.chip.placement import read_placement
 
-    found = read_placement(path_of(placement, "FILE"))
-    network = found.network()
-    task, seed = found.notes.get("task"), int(found.notes.get("seed", 0))
+    compiled = read_placement(path_of(placement, "FILE"))
+    network = compiled.network()
+    task, seed = compiled.notes.get("task"), int(compiled.notes.get("seed", 0))
     if not isinstance(task, str):
         raise InputError("it does not say of which task it is", placement, "Train by 'train'")
-    fold = next(iter(Material(task_of(task, False), root).folds(seed)))
+    fold = next(iter(studies.Material(task_of(task, False), root).folds(seed)))
     x, y = fold.test.x, fold.test.y
     answers = network.predict(x)
     pairs = {"accuracy, from the cells": f"{100 * np.mean(answers == y):.2f} % of {len(y)}"}
@@ -142,7 +141,7 @@ def simulate(
         right = []
         for number in range(chips):
             rng = np.random.default_rng([number, 5])
-            chip = found.realise(number)
+            chip = compiled.realise(number)
             right.append(100 * float(np.mean(network.predict(x, realise=chip, rng=rng) == y)))
         pairs[f"accuracy on {chips} imprecise chips"] = f"{np.mean(right):.2f} %"
         output.add(imprecise_chips=[share / 100 for share in right])
@@ -175,8 +174,8 @@ def cost(
     ] = False,
 ) -> None:
     """Energy, latency, area and TOPS/W of one inference on a chip."""
-    from ddk.article.costs import article_figures, ratio_rows
-    from ddk.cli.entries import cost_entries
+    from ddk.article.costs import article_figures, ratio_rows  # start-up
+    from ddk.cli.entries import cost_entries  # start-up
     from network.hardware.chip.chip import load_chip
     from network.hardware.chip.cost import cost as cost_of
     from network.hardware.chip.cost import cost_rows
@@ -199,19 +198,19 @@ def cost(
         output.add(article=[dict(zip(FIGURE_KEYS, row, strict=True)) for row in rows])
     if model is not None:
         loads = compared_loads(model) if model in COMPARED else network_loads(_network(model))
-        found = cost_of(loads, described, layout=layout)
-        output.add(**cost_entries(found), layout=layout)
-        output.rows(*cost_rows(found), title=f"{described.title}, layout '{layout}'")
+        total = cost_of(loads, described, layout=layout)
+        output.add(**cost_entries(total), layout=layout)
+        output.rows(*cost_rows(total), title=f"{described.title}, layout '{layout}'")
 
 
 def _network(text: str) -> Network:
     """The network of a folder of 'train' or of a file, with its notes."""
-    from ddk.studies.result import MODEL
+    from ddk.studies.result import MODEL  # start-up
     from network.model.files import load_network
 
     path = path_of(text, "MODEL")
     if not path.exists():
-        from network.hardware.chip.loads import COMPARED
+        from network.hardware.chip.loads import COMPARED  # start-up
 
         hint = f"Name a folder of 'train'. {closest(text, COMPARED)}"
         raise StorageError("there is no such file or folder", text, hint)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ddk import studies
 from ddkbase.cli.application import application
 from ddkbase.cli.application import command as _command
 from ddkbase.cli.options import path_of
@@ -124,7 +125,7 @@ def command(
 
 def read_table(text: str) -> AlphaBetaTable:
     """The table of a file. Raises StorageError."""
-    from compact.table.table import AlphaBetaTable
+    from compact.table.table import AlphaBetaTable  # start-up
 
     return AlphaBetaTable.read(path_of(text, "--table"))
 
@@ -137,13 +138,11 @@ def task_of(data: str, quick: bool, states: States = States.after) -> Task:
     InputError
         No such task, and no folder of that name.
     """
-    from ddk.studies.tasks import TASKS, folder_task, get_task
-
     text = str(path_of(data, "--data"))
-    if text in TASKS or not (os.sep in data or Path(text).is_dir()):
-        task = get_task(text, quick)
+    if text in studies.TASKS or not (os.sep in data or Path(text).is_dir()):
+        task = studies.get_task(text, quick)
     else:
-        task = folder_task(Path(text))
+        task = studies.folder_task(Path(text))
         task = task.small() if quick else task
     return dataclasses.replace(task, ddk={**task.ddk, "states": states.value})
 
@@ -158,12 +157,12 @@ def seeds_of(text: str) -> list[int]:
     InputError
         It is none of the three, there is none, or there are more than 10,000.
     """
-    told = text.strip()
-    single = told.isdigit()
-    found: list[int] = []
-    for part in told.split(","):
-        first, dash, last = (p.strip() for p in part.partition("-"))
-        if not part.strip() and not single and found:
+    entries = text.strip()
+    single = entries.isdigit()
+    seeds: list[int] = []
+    for entry in entries.split(","):
+        first, dash, last = (p.strip() for p in entry.partition("-"))
+        if not entry.strip() and not single and seeds:
             continue  # a comma at the end
         if not (first.isascii() and first.isdigit()) or (dash and not last.isdigit()):
             raise InputError(f"'{text}' names no seeds", "--seeds", "Write '10', '3,5,8' or '0-4'")
@@ -171,20 +170,20 @@ def seeds_of(text: str) -> list[int]:
         stop = int(first[:9]) - 1 if single else int(last[:9]) if dash else begin
         if stop - begin >= 10_000 or len(first) > 9 or len(last) > 9:
             raise InputError(f"'{text}' are too many seeds", "--seeds", "Take up to 10,000")
-        found += range(begin, stop + 1)
-    if not found:
+        seeds += range(begin, stop + 1)
+    if not seeds:
         raise InputError(f"'{text}' names no seeds", "--seeds", "Write '10', '3,5,8' or '0-4'")
-    return found
+    return seeds
 
 
 def names_of(text: str | None, option: str) -> list[str] | None:
     """Names parted by commas; None if none were given. Raises InputError: an empty name."""
     if text is None:
         return None
-    found = [name.strip() for name in text.split(",")]
-    if not all(found):
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
         raise InputError(f"'{text}' holds an empty name", option, "Write e.g. 'ddk,raw,leaky'")
-    return found
+    return names
 
 
 def folder_to_make(text: str) -> Path:

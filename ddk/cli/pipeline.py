@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ddk import pipeline as chain
 from ddk.cli.options import app, command
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import path_of
@@ -51,8 +52,6 @@ def pipeline(
     Started again with the same DIR, it computes what is missing and what a change of the file
     touches, and keeps the rest.
     """
-    from ddk import pipeline as chain
-
     if example:
         if source is not None:
             raise InputError("an example is no run", "--example", "Leave the file out")
@@ -66,9 +65,9 @@ def pipeline(
     folder = Path(Path(source).stem) if out is None else path_of(out, "--out", "folder")
     output.add(folder=folder)
     if dry_run:
-        found = chain.plan(source, folder)
-        output.rows(["step", f"in {folder}"], [list(row) for row in found])
-        output.add(steps=[{"step": name, "state": words} for name, words in found])
+        planned = chain.plan(source, folder)
+        output.rows(["step", f"in {folder}"], [list(row) for row in planned])
+        output.add(steps=[{"step": name, "state": state} for name, state in planned])
         return
     outcomes = chain.run(
         source,
@@ -78,5 +77,5 @@ def pipeline(
         progress=None if output.quiet else output.say,
         quiet=output.quiet or output.as_json,
     )
-    output.add(steps=[one.entries() for one in outcomes], units={"seconds": "s"})
+    output.add(steps=[outcome.entries() for outcome in outcomes], units={"seconds": "s"})
     output.file(folder / "report.html")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ddk import studies
 from ddk.cli.options import (
     FolderOption,
     PicturesOption,
@@ -24,8 +25,11 @@ from ddk.cli.options import (
 )
 from ddkbase.cli.application import end, examples
 from ddkbase.cli.output import Output, entries_of, units_of
+from ddkbase.documents import write_json
 from ddkbase.errors import InputError, SolverError, closest
+from ddkbase.files import write_bytes
 from ddkbase.picture_names import Pictures, as_format
+from network import hardware
 
 TaskOption = Annotated[str, typer.Option("--task", metavar="TASK|FOLDER", help="A named task.")]
 
@@ -71,40 +75,39 @@ def harden(
     Every finished number is kept in DIR. Started again with the same DIR, only what is missing is
     run.
     """
-    from ddk.cli.entries import spread
-    from ddk.studies.hardware import KINDS, hardware_study, table_rows
-    from ddkbase.documents import write_json
-    from network.hardware.chip.chip import load_chip
+    from ddk.cli.entries import spread  # start-up
     from network.plots.hardware import bars_figure, save
 
     folder = folder_to_make(out)
-    if kind not in KINDS:
-        raise InputError(f"there is nothing called '{kind}'", "--kind", closest(kind, KINDS))
-    found = hardware_study(
+    if kind not in studies.HARDWARE_KINDS:
+        raise InputError(
+            f"there is nothing called '{kind}'", "--kind", closest(kind, studies.HARDWARE_KINDS)
+        )
+    accuracies = studies.hardware_study(
         kind,
         task_of(task, quick, states),
         seeds_of(seeds),
         folder,
         model=model,
-        hardware=None if chip is None else load_chip(chip).hardware(),
+        hardware=None if chip is None else hardware.load_chip(chip).hardware(),
         root=root,
         only=names_of(cases, "--cases"),
         progress=output.say,
     )
-    heads, rows = table_rows(found)
+    heads, rows = studies.hardware_rows(accuracies)
     output.rows(heads, rows, f"{task}, {kind}")
     table: dict[str, Any] = {"heads": heads, "rows": rows}
     write_json(table, folder / "table.json", overwrite=True)
     output.add(
         task=task,
         kind=kind,
-        cases={name: spread(list(by_seed.values())) for name, by_seed in found.items()},
+        cases={name: spread(list(by_seed.values())) for name, by_seed in accuracies.items()},
         folder=folder,
     )
     output.file(folder / "table.json")
     if kind == "modes":
         for name in dict.fromkeys(("bars.png", as_format("bars.png", pictures.value))):
-            output.file(save(bars_figure(found), folder / name, True))
+            output.file(save(bars_figure(accuracies), folder / name, True))
 
 
 @app.command(
@@ -151,18 +154,16 @@ def study(
     Pulse trains are simulated by finite elements on Dask, alpha and beta fitted, and a network is
     trained where that cell can put it. Goes on where it was stopped.
     """
-    from ddk.studies.device import Plan, device_study
-    from ddkbase.files import write_bytes
-    from network.plots.hardware import save, study_figure
+    from network.plots.hardware import save, study_figure  # start-up
 
     folder = folder_to_make(out)
-    found = device_study(
+    ds = studies.device_study(
         parameter,
         names_of(values, "VALUES") or [],
         task_of(task, quick, states),
         folder,
         seeds=seeds_of(seeds),
-        plan=Plan(
+        plan=studies.DevicePlan(
             devices=devices, pulses=pulses, preset=preset.value, initial_resistance=resistance
         ),
         root=root,
@@ -170,14 +171,14 @@ def study(
         scheduler=scheduler,
         progress=output.say,
     )
-    frame = found.drop_vars(["text", "reason"]).to_dataframe()
+    frame = ds.drop_vars(["text", "reason"]).to_dataframe()
     output.file(write_bytes(folder / "study.csv", frame.to_csv().encode("utf-8"), True))
-    numbers = found.drop_vars([n for n in found.data_vars if found[n].dims != ("value", "seed")])
+    numbers = ds.drop_vars([n for n in ds.data_vars if ds[n].dims != ("value", "seed")])
     output.add(parameter=parameter, points=entries_of(numbers), folder=folder)
-    output.add(reasons=found["reason"].values, units=units_of(numbers))
+    output.add(reasons=ds["reason"].values, units=units_of(numbers))
     for name in dict.fromkeys(("study.png", as_format("study.png", pictures.value))):
-        output.file(save(study_figure(found), folder / name, True))
-    reasons = [str(text) for text in found["reason"].values if str(text)]
-    if len(reasons) == found.sizes["value"]:  # nothing came of it
+        output.file(save(study_figure(ds), folder / name, True))
+    reasons = [str(text) for text in ds["reason"].values if str(text)]
+    if len(reasons) == ds.sizes["value"]:  # nothing came of it
         output.finish()
         end(f"no value gave a network: {reasons[0]}", SolverError.exit_code)

@@ -6,10 +6,12 @@ the commands, so that ``--help`` is quick.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
+from ddk import studies
 from ddk.cli.options import (
     Constraint,
     DataOption,
@@ -99,23 +101,20 @@ def train(
     With a table, alpha and beta are kept where pulses of its cell can put them. With a mode, the
     network is trained for imprecise hardware; what the chip makes of it is said besides.
     """
-    import dataclasses
-
-    from ddk.cli.entries import result_entries
-    from ddk.studies.experiment import check_mode, hardware_of, run, run_in_mode
-    from ddk.studies.result import check_free, write_run
+    from ddk.cli.entries import result_entries  # start-up
+    from network.ddk.constraints import Reachable
 
     path = folder_to_make(out)
-    check_free(path, overwrite)
+    studies.check_free(path, overwrite)
     options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
     if readout is not None:
         options["readout"] = _readout(readout)
     _check_device(device, table, model, options)
     if mode is not None:
-        check_mode(mode, model)
+        studies.check_mode(mode, model)
     elif chip is not None:
         raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
-    found = read_table(table) if table is not None else None
+    cells = read_table(table) if table is not None else None
     task = task_of(data, quick, states)
     if epochs is not None:
         task = task.with_epochs(epochs)
@@ -125,35 +124,29 @@ def train(
         names = ", ".join(f"--{n}" for n in options)
         raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
     if device is not None:
-        from ddk.studies.device import simulated_table
-
-        found = simulated_table(progress=output.say)
+        cells = studies.simulated_table(progress=output.say)
     more: dict[str, str] = {}
-    if found is not None:
-        from network.ddk.constraints import Reachable
-
-        options["constraint"] = Reachable(found)
+    if cells is not None:
+        options["constraint"] = Reachable(cells)
     if mode is None:
-        result = run(task, model, seed, root=root, options=options, progress=output.say)
+        result = studies.run(task, model, seed, root=root, options=options, progress=output.say)
     else:
-        result, more = run_in_mode(
+        result, more = studies.run_in_mode(
             task,
             model,
             seed,
             mode,
-            hardware=hardware_of(chip, found),
-            table=found,
+            hardware=studies.hardware_of(chip, cells),
+            table=cells,
             root=root,
             options=options,
             progress=output.say,
         )
-    if found is not None:
-        from ddk.studies.evaluation import pulse_settings
-
-        more |= pulse_settings(found, result)
+    if cells is not None:
+        more |= studies.pulse_settings(cells, result)
     output.pairs({**result.texts(), **more})
-    written = write_run(
-        task, result, path, overwrite=overwrite, more=more, table=found if device else None
+    written = studies.write_run(
+        task, result, path, overwrite=overwrite, more=more, table=cells if device else None
     )
     output.add(**result_entries(result), folder=written, units={"seconds": "s"})
     output.note(str(written))
@@ -181,25 +174,22 @@ def evaluate(
     On devices it is tested as it is, and with the statistics of its features taken anew on each
     device, which needs no labels.
     """
-    from ddk.cli.entries import device_entries
-    from ddk.studies.evaluation import evaluate as run
-    from ddk.studies.evaluation import evaluate_on_devices
-    from ddk.studies.result import read_run
+    from ddk.cli.entries import device_entries  # start-up
 
-    trained = read_run(path_of(model, "DIR", "folder"))
-    found = read_table(table) if table is not None else None
-    again = run(trained, root)
-    pairs = again.texts()
+    stored = studies.read_run(path_of(model, "DIR", "folder"))
+    cells = read_table(table) if table is not None else None
+    evaluation = studies.evaluate(stored, root)
+    pairs = evaluation.texts()
     output.add(
-        task=trained.task.name,
-        model=trained.result.model,
-        seed=trained.result.seed,
-        accuracy=again.accuracy,
-        as_trained=again.same,
-        held_out=again.fold.held_out,
+        task=stored.task.name,
+        model=stored.result.model,
+        seed=stored.result.seed,
+        accuracy=evaluation.accuracy,
+        as_trained=evaluation.same,
+        held_out=evaluation.fold.held_out,
     )
-    if found is not None:
-        drawn = evaluate_on_devices(trained, again.fold, found, draws, seed)
+    if cells is not None:
+        drawn = studies.evaluate_on_devices(stored, evaluation.fold, cells, draws, seed)
         pairs |= drawn.texts()
         output.add(on_devices=device_entries(drawn))
     output.pairs(pairs)
@@ -224,18 +214,18 @@ def _check_device(
 
 
 def _readout(text: str) -> int | str:
-    told = text.strip()
-    if told in ("all", "last"):
-        return told
-    if told.isascii() and told.isdigit() and 0 < len(told) < 8 and int(told):
-        return int(told)
+    value = text.strip()
+    if value in ("all", "last"):
+        return value
+    if value.isascii() and value.isdigit() and 0 < len(value) < 8 and int(value):
+        return int(value)
     raise InputError(f"'{text}' is no readout", "--readout", "Write 'all', 'last' or a number")
 
 
 def _widths(text: str) -> tuple[int, ...]:
-    found = []
+    widths = []
     for name in names_of(text, "--hidden") or []:
         if not (name.isascii() and name.isdigit() and 0 < len(name) < 6 and int(name)):
             raise InputError(f"'{name}' is no width", "--hidden", "Write e.g. '48' or '128,128'")
-        found.append(int(name))
-    return tuple(found)
+        widths.append(int(name))
+    return tuple(widths)

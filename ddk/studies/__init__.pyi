@@ -1,6 +1,8 @@
 from .comparison import best_control as best_control
 from .comparison import comparison_rows as comparison_rows
+from .comparison import difference_note as difference_note
 from .comparison import markdown as markdown
+from .comparison import overlap as overlap
 from .comparison import read_comparison as read_comparison
 from .comparison import write_comparison as write_comparison
 from .device import device_study as device_study
@@ -11,10 +13,13 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .evaluation import evaluate_on_devices as evaluate_on_devices
 from .evaluation import pulse_settings as pulse_settings
+from .experiment import check_mode as check_mode
+from .experiment import hardware_of as hardware_of
 from .experiment import run as run
 from .experiment import run_in_mode as run_in_mode
 from .feature_maps import by_device as by_device
 from .feature_maps import make_maps as make_maps
+from .feature_maps import write_fits as write_fits
 from .feature_maps import write_maps as write_maps
 from .folds import Fold as Fold
 from .folds import Material as Material
@@ -22,6 +27,7 @@ from .folds import Part as Part
 from .hardware import hardware_study as hardware_study
 from .model_search import SearchResult as SearchResult
 from .model_search import search as search
+from .model_search import search_rows as search_rows
 from .model_search import write_search as write_search
 from .models import ARRANGEMENTS as ARRANGEMENTS
 from .models import LAYERS as LAYERS
@@ -35,6 +41,7 @@ from .plots import maps_figure as maps_figure
 from .plots import samples_figure as samples_figure
 from .result import Result as Result
 from .result import StoredRun as StoredRun
+from .result import check_free as check_free
 from .result import read_run as read_run
 from .result import write_run as write_run
 from .runs import compare as compare

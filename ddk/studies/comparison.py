@@ -268,8 +268,8 @@ def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     zero is within the 95 % interval; see `difference_note`.
     """
     voted, single = bool(ds.attrs["vote"]), ds.attrs["headline"] == "decision"
-    told = f"vote over {ds.attrs['vote']}s"
-    other = f"with {told}" if single else "without vote"
+    over = f"vote over {ds.attrs['vote']}s"
+    other = f"with {over}" if single else "without vote"
     second = "vote_accuracy" if single else "decision_accuracy"
     heads = ["model", "accuracy (%)", "worst", "validation"]
     heads += [other] if voted else []
@@ -281,22 +281,22 @@ def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     if "ddk" in ds["model"].values:
         ours = {key: ds[key].sel(model="ddk").values for key in shown}
     for name in map(str, ds["model"].values):
-        one = ds.sel(model=name)
-        reached = one["accuracy"].values
-        lost = int(np.sum(one["failed"].values != ""))
+        runs = ds.sel(model=name)
+        reached = runs["accuracy"].values
+        lost = int(np.sum(runs["failed"].values != ""))
         row = [
             name,
             _spread(reached) + (f", {lost} failed" if lost else ""),
             percent(np.nanmin(reached)) if np.isfinite(reached).any() else "–",
-            percent(_mean(one["validation_accuracy"].values)),
+            percent(_mean(runs["validation_accuracy"].values)),
         ]
         if voted:
-            row.append(_spread(one[second].values))
+            row.append(_spread(runs[second].values))
         for key in shown:
             alone = not ours or name == "ddk"
-            row.append("" if alone else _against(ours[key], one[key].values, overlap(ds)))
-        row += [f"{int(one[n]):,}" if int(one[n]) else "–" for n in _SIZES]
-        rows.append([*row, _seconds(_mean(one["seconds"].values))])
+            row.append("" if alone else _against(ours[key], runs[key].values, overlap(ds)))
+        row += [f"{int(runs[n]):,}" if int(runs[n]) else "–" for n in _SIZES]
+        rows.append([*row, _seconds(_mean(runs["seconds"].values))])
     return heads, rows
 
 
@@ -305,12 +305,12 @@ def markdown(ds: xr.Dataset) -> str:
     heads, rows = comparison_rows(ds)
     lines = markdown_table(heads, rows)
     seeds = ds.sizes["seed"]
-    words = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, last epoch, mean ± "
-    words += f"standard deviation. {ds.attrs['protocol']}"
+    note = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, last epoch, mean ± "
+    note += f"standard deviation. {ds.attrs['protocol']}"
     if ds.attrs["article"]:
-        words += f" The article: {ds.attrs['article']}."
-    told = [difference_note(ds), ""] if "ddk" in ds["model"].values else []
-    return "\n".join([*lines, "", words, "", *told])
+        note += f" The article: {ds.attrs['article']}."
+    differences = [difference_note(ds), ""] if "ddk" in ds["model"].values else []
+    return "\n".join([*lines, "", note, "", *differences])
 
 
 def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -321,16 +321,16 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
 
 def difference_note(ds: xr.Dataset) -> str:
     """What "DDK minus it" and "=" in the table mean, and what the interval covers."""
-    words = (
+    note = (
         "“DDK minus it”: mean of the differences within the seeds ± its standard error; “=” where "
         "zero is within the 95 % interval (Student's t"
     )
     if overlap(ds):
-        return words + (
+        return note + (
             "; the seeds draw their parts from one set, so the error has the correction of Nadeau "
             "and Bengio for parts that overlap)."
         )
-    return words + (
+    return note + (
         "). The test part is given: the interval covers the start, the batches and the validation "
         "part, not the choice of the test samples."
     )
@@ -359,11 +359,11 @@ def _seconds(value: float) -> str:
 
 def _against(ours: np.ndarray, other: np.ndarray, shared: float) -> str:
     try:
-        found = metrics.difference(ours, other, overlap=shared)
+        difference = metrics.difference(ours, other, overlap=shared)
     except DDKError:
         return "–"
-    mean = f"{round(100 * found.mean, 1) + 0.0:+.1f}"  # no -0.0
-    if not np.isfinite(found.error):
+    mean = f"{round(100 * difference.mean, 1) + 0.0:+.1f}"  # no -0.0
+    if not np.isfinite(difference.error):
         return mean
-    sign = "" if found.clear else " ="
-    return f"{mean} ± {100 * found.error:.1f}{sign}"
+    sign = "" if difference.clear else " ="
+    return f"{mean} ± {100 * difference.error:.1f}{sign}"

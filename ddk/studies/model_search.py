@@ -50,7 +50,7 @@ class SearchResult:
         Names of the best arrangement and of the best control.
     difference : Difference
         Difference of the test accuracies on the fresh seeds, arrangement minus control.
-    words : tuple of str
+    finding : tuple of str
         The finding, a line each.
     """
 
@@ -59,7 +59,7 @@ class SearchResult:
     best: str
     control: str
     difference: metrics.Difference
-    words: tuple[str, ...]
+    finding: tuple[str, ...]
 
 
 def arrangements(task: Task, shape: tuple[int, ...]) -> list[Model]:
@@ -160,9 +160,9 @@ def write_search(result: SearchResult, folder: str | os.PathLike[str]) -> list[P
         for name, ds in (("selection", result.selection), ("confirmation", result.confirmation))
     ]
     heads, rows = search_rows(result)
-    text = "\n".join([*markdown_table(heads, rows), "", *(f"{line}\n" for line in result.words)])
+    text = "\n".join([*markdown_table(heads, rows), "", *(f"{line}\n" for line in result.finding)])
     title = f"Search: {result.selection.attrs['title']}"
-    page = html.page(title, [*result.words, html.table(heads, rows, numbers=True)])
+    page = html.page(title, [*result.finding, html.table(heads, rows, numbers=True)])
     for name, content in (("search.md", text), ("report.html", page)):
         paths.append(write_bytes(folder / name, content.encode("utf-8"), overwrite=True))
     return paths

@@ -142,10 +142,10 @@ class Result:
         """On the validation part, of what counts first."""
         return float(self.first("validation")["accuracy"])
 
-    def first(self, part: str) -> Mapping[str, float]:
+    def first(self, subset: str) -> Mapping[str, float]:
         """`metrics.scores` of a part, of what counts first: "test" or "validation"."""
-        votes: Mapping[str, float] = getattr(self, f"{part}_vote")
-        single: Mapping[str, float] = getattr(self, part)
+        votes: Mapping[str, float] = getattr(self, f"{subset}_vote")
+        single: Mapping[str, float] = getattr(self, subset)
         return votes if votes and self.headline == "vote" else single
 
     def texts(self) -> dict[str, str]:
