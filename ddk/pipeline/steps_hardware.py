@@ -7,7 +7,7 @@ import dataclasses
 from ddk.pipeline.file import Chain, in_file
 from ddk.pipeline.job import Job, Picture, ResultTable, StepContext, StepResult
 from ddk.pipeline.steps_network import Trainee, task_settings
-from ddk.studies.hardware import ANEW, MODE_CASES, run_cases, table_rows
+from ddk.studies.hardware import ANEW, MODE_CASES, hardware_rows, run_cases
 from ddk.studies.result import MODEL
 from ddkbase.documents import write_json
 from ddkbase.errors import InputError, closest
@@ -79,7 +79,7 @@ def hardware_job(chain: Chain, trainee: Trainee) -> Job:
             root=trainee.root,
             progress=context.say,
         )
-        heads, rows = table_rows(accuracies)
+        heads, rows = hardware_rows(accuracies)
         write_json({"heads": heads, "rows": rows}, context.folder / "table.json", overwrite=True)
         save(bars_figure(accuracies), context.folder / "bars.png", True)
         means = {row[0]: f"{float(row[1]):.1f} %" for row in rows}

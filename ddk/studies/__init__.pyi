@@ -5,6 +5,8 @@ from .comparison import markdown as markdown
 from .comparison import overlap as overlap
 from .comparison import read_comparison as read_comparison
 from .comparison import write_comparison as write_comparison
+from .device import DEVICE_PARAMETERS as DEVICE_PARAMETERS
+from .device import DevicePlan as DevicePlan
 from .device import device_study as device_study
 from .device import simulated_table as simulated_table
 from .evaluation import DeviceEvaluation as DeviceEvaluation
@@ -24,6 +26,8 @@ from .feature_maps import write_maps as write_maps
 from .folds import Fold as Fold
 from .folds import Material as Material
 from .folds import Part as Part
+from .hardware import HARDWARE_KINDS as HARDWARE_KINDS
+from .hardware import hardware_rows as hardware_rows
 from .hardware import hardware_study as hardware_study
 from .model_search import SearchResult as SearchResult
 from .model_search import search as search

@@ -34,9 +34,9 @@ from network.hardware.settings import Hardware, article
 from network.hardware.training import Tuning, harden
 from network.model.files import copy_network
 
-__all__ = ["PARAMETERS", "Plan", "device_study", "simulated_table"]
+__all__ = ["DEVICE_PARAMETERS", "DevicePlan", "device_study", "simulated_table"]
 
-PARAMETERS: dict[str, tuple[tuple[str, ...], str, str]] = {
+DEVICE_PARAMETERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "thickness": (("layers.HfOx.thickness", "filament.height"), "m", "HfOx thickness"),
     "activation-energy": (
         ("materials.HfOx.diffusion_activation", "materials.TaOx.diffusion_activation"),
@@ -65,7 +65,7 @@ WIDTHS = ("20 ns", "50 ns", "100 ns")
 
 
 @dataclass(frozen=True)
-class Plan:
+class DevicePlan:
     """What is simulated for each value.
 
     Attributes
@@ -138,7 +138,7 @@ def device_study(
     folder: str | os.PathLike[str],
     *,
     seeds: Sequence[int] = (0,),
-    plan: Plan | None = None,
+    plan: DevicePlan | None = None,
     hardware: Hardware | None = None,
     root: str | None = None,
     workers: int | None = None,
@@ -151,7 +151,7 @@ def device_study(
     Parameters
     ----------
     parameter : str
-        One of `PARAMETERS`, or a dotted path of the device.
+        One of `DEVICE_PARAMETERS`, or a dotted path of the device.
     values : sequence of str
         Texts with units.
     task : Task
@@ -160,7 +160,7 @@ def device_study(
         Folder for stores, tables and results.
     seeds : sequence of int, default (0,)
         Seeds of split, start and chip.
-    plan : Plan or None, optional
+    plan : DevicePlan or None, optional
         What is simulated.
     hardware : Hardware or None, optional
         Hardware of the classifier; the article's write error if None. The cells' scatter comes from
@@ -191,7 +191,7 @@ def device_study(
     StorageError
         The folder belongs to another study.
     """
-    plan = plan or Plan()
+    plan = plan or DevicePlan()
     _, unit, title = _parameter(parameter)
     numbers = [to_si(v, unit, parameter) if unit else float(k) for k, v in enumerate(values)]
     if not numbers or len(set(numbers)) != len(numbers):
@@ -236,14 +236,15 @@ def device_study(
 
 
 def _parameter(name: str) -> tuple[tuple[str, ...], str, str]:
-    if name in PARAMETERS:
-        return PARAMETERS[name]
+    if name in DEVICE_PARAMETERS:
+        return DEVICE_PARAMETERS[name]
     if "." in name:
         return (name,), "", name
     raise InputError(
         f"there is no parameter {shorten(name)}",
         "parameter",
-        f"Use {', '.join(PARAMETERS)}, or a dotted path such as materials.HfOx.diffusion_prefactor",
+        f"Use {', '.join(DEVICE_PARAMETERS)}, or a dotted path such as "
+        "materials.HfOx.diffusion_prefactor",
     )
 
 

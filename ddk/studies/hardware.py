@@ -31,7 +31,7 @@ from network.model.files import copy_network
 from network.model.optimisers import Adam
 from network.model.trainer import train
 
-__all__ = ["KINDS", "MODE_CASES", "Bench", "hardware_study", "run_cases", "table_rows"]
+__all__ = ["HARDWARE_KINDS", "MODE_CASES", "Bench", "hardware_rows", "hardware_study", "run_cases"]
 
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 SYNAPSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
@@ -179,7 +179,7 @@ def _stuck(bench: Bench) -> Iterator[Case]:
             yield f"{100 * share:g}.{mode}", partial(bench.score, mode, True, hardware, share)
 
 
-KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
+HARDWARE_KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "modes": _modes,
     "noise": _noise,
     "quantisation": _bits,
@@ -206,7 +206,7 @@ def hardware_study(
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        One of `HARDWARE_KINDS`.
     task : Task
         Data, structure and training.
     seeds : sequence of int
@@ -233,8 +233,8 @@ def hardware_study(
     StorageError
         The folder is of something else; files of the data are missing.
     """
-    if kind not in KINDS:
-        raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, KINDS))
+    if kind not in HARDWARE_KINDS:
+        raise InputError(f"there is nothing called '{kind}'", "kind", closest(kind, HARDWARE_KINDS))
     hardware = article() if hardware is None else hardware
     names, contender = _names(kind, hardware, only), get_model(model)
     if not contender.trains_here:
@@ -253,7 +253,7 @@ def hardware_study(
     def cases(seed: int) -> Mapping[str, Callable[[], float]]:
         fold = next(iter(material.folds(seed)))
         how = tuning or _tuning(len(fold.train))
-        return dict(KINDS[kind](Bench(task, contender, fold, seed, hardware, how)))
+        return dict(HARDWARE_KINDS[kind](Bench(task, contender, fold, seed, hardware, how)))
 
     return _accuracies(names, seeds, folder, request, cases, progress)
 
@@ -347,7 +347,7 @@ def _tuning(samples: int) -> Tuning:
 
 def _names(kind: str, hardware: Hardware, only: Sequence[str] | None) -> list[str]:
     blank: Any = _Blank(hardware)
-    names = [name for name, _ in KINDS[kind](blank)]
+    names = [name for name, _ in HARDWARE_KINDS[kind](blank)]
     if only is None:
         return names
     selected = [n for n in names if any(n.startswith(o) for o in only)]
@@ -367,7 +367,7 @@ class _Blank:
         return float("nan")
 
 
-def table_rows(accuracies: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
+def hardware_rows(accuracies: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows in per cent: case, mean, deviation, worst, seeds."""
     rows = []
     for name, by_seed in accuracies.items():

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ddk.cli.commands import app
-from ddk.studies.hardware import KINDS, hardware_study, table_rows
+from ddk.studies.hardware import HARDWARE_KINDS, hardware_rows, hardware_study
 from ddk.studies.tasks import SplitPlan, Task, Training, get_task
 from network.hardware.training import Tuning
 
@@ -101,7 +101,7 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
     told.clear()
     again = hardware_study("modes", small(), [0], tmp_path / "r", tuning=how, progress=told.append)
     assert again == both and not told
-    heads, rows = table_rows(both)
+    heads, rows = hardware_rows(both)
     assert {len(r) for r in rows} == {len(heads)} and rows[0][2] == "-"
 
 
@@ -114,7 +114,7 @@ def test_runs_go_on_where_they_stopped(tmp_path: Path) -> None:
     ],
 )
 def test_every_kind_runs(kind: str, only: list[str], tmp_path: Path) -> None:
-    assert kind in KINDS
+    assert kind in HARDWARE_KINDS
     found = hardware_study(
         kind, small(), [1], tmp_path / "r", tuning=Tuning(epochs=1, batch_size=512), only=only
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddk.studies.device import PARAMETERS, Plan, device_study
+from ddk.studies.device import DEVICE_PARAMETERS, DevicePlan, device_study
 from ddk.studies.tasks import SplitPlan, Task, Training
 from ddkbase.errors import InputError, StorageError
 from tests import fake_pulses
 
-PLAN = Plan(amplitudes=("-1 V", "-3 V"), widths=("50 ns", "200 ns"), devices=2, pulses=20)
+PLAN = DevicePlan(amplitudes=("-1 V", "-3 V"), widths=("50 ns", "200 ns"), devices=2, pulses=20)
 
 
 def task() -> Task:
@@ -36,7 +36,7 @@ def test_every_parameter_makes_a_campaign() -> None:
         "filament-radius": "7 nm",
         "pulse-width": "80 ns",
     }
-    assert set(values) == set(PARAMETERS)
+    assert set(values) == set(DEVICE_PARAMETERS)
     for name, value in values.items():
         found = Campaign.from_mapping(PLAN.campaign(name, value))
         assert found.size == 2 * (1 if name == "pulse-width" else 2) * 2
