@@ -25,7 +25,6 @@ from ddkbase.cli.options import path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.picture_names import Pictures
-from ddkbase.units import format_si
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 
@@ -64,6 +63,7 @@ def compile_(
 ) -> None:
     """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR."""
     from ddk.cli.entries import cost_entries  # start-up
+    from ddkbase.units import format_si
     from network.hardware.chip.chip import load_chip
     from network.hardware.chip.compiler import compile_network, placement_cost
     from network.hardware.chip.cost import cost_rows, writing

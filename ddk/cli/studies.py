@@ -25,9 +25,7 @@ from ddk.cli.options import (
 )
 from ddkbase.cli.application import end, examples
 from ddkbase.cli.output import Output, entries_of, units_of
-from ddkbase.documents import write_json
 from ddkbase.errors import InputError, SolverError, closest
-from ddkbase.files import write_bytes
 from ddkbase.picture_names import Pictures, as_format
 from network import hardware
 
@@ -76,6 +74,7 @@ def harden(
     run.
     """
     from ddk.cli.entries import spread  # start-up
+    from ddkbase.documents import write_json
     from network.plots.hardware import bars_figure, save
 
     folder = folder_to_make(out)
@@ -154,7 +153,8 @@ def study(
     Pulse trains are simulated by finite elements on Dask, alpha and beta fitted, and a network is
     trained where that cell can put it. Goes on where it was stopped.
     """
-    from network.plots.hardware import save, study_figure  # start-up
+    from ddkbase.files import write_bytes  # start-up
+    from network.plots.hardware import save, study_figure
 
     folder = folder_to_make(out)
     ds = studies.device_study(
