@@ -120,10 +120,12 @@ def exact_derivatives(
 def _inverse_integral(y0: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """S, the integral of dt/y over the step."""
     u, u0 = b * y / a, b * y0 / a
+    # dt/y = (du/b)/(1 - u) along the path, which integrates to the logarithm
     by_log = np.log((u0 - 1) / (u - 1)) / b
     # away from the fixed point the sum is a difference of large numbers, the logarithm is not
     s = np.where(((u.real > 1.5) | (u.real < 0)) & np.isfinite(by_log), by_log, (b + y - y0) / a)
     s = np.where(a == 0, np.log(y0 / y) / b, s)
+    # a state that hardly moves: the mean of both ends is closer than any difference of them
     close = np.abs(y - y0) <= 0.2 * np.abs(y + y0)
     s = np.where(close, 2 / (y0 + y), s)
     for _ in range(_POLISH):
@@ -167,9 +169,9 @@ def _near_zero(z: np.ndarray, form: np.ndarray, series: tuple[float, ...]) -> np
     for coefficient in series[-2::-1]:
         total *= v
         total += coefficient
-    found = np.array(form)
-    found[weak] = total
-    return found
+    values = np.array(form)
+    values[weak] = total
+    return values
 
 
 def _h(u: np.ndarray) -> np.ndarray:
@@ -188,6 +190,7 @@ def _psi(u: np.ndarray) -> np.ndarray:
 
 def _weak_drift(y0: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     target = y0 * y0 * _psi(b * y0 / a) + 2 * a
+    # starts from pure diffusion, psi = 1; |u| <= 0.1 keeps Newton's method quadratic from there
     y = np.sqrt(y0 * y0 + 2 * a)
     for _ in range(_NEWTON):
         u = b * y / a
@@ -196,7 +199,7 @@ def _weak_drift(y0: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _near_or_above(y0: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    from scipy.special import wrightomega
+    from scipy.special import wrightomega  # start-up: the other two steps need no SciPy
 
     u0, tau = b * y0 / a, b * b / a
     d0, tau_real = u0.real - 1, tau.real
@@ -218,6 +221,8 @@ def _near_or_above(y0: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _below(y0: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     u0 = b * y0 / a
     target = _h(u0) + b * b / a
+    # Where to start: near the fixed point's branch point the series of Lambert's function in the
+    # root of its distance, far below it the asymptote u -> 1 - exp(-1 - H), for SET -H - sqrt(2 H).
     q = target.real
     root = np.sqrt(-2 * np.expm1(-q))
     series = root * (1 - root * (1 / 3 - root * (11 / 72 - root * (43 / 540 - root * 0.0445))))

@@ -112,11 +112,11 @@ def _implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no
 @compiled
 def _explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
     """As the implicit one; y is the state before the step here."""
-    one = y.dtype.type(1)
+    unit = y.dtype.type(1)
     for j in range(g.size):
-        inverse = one / y[j]
+        inverse = unit / y[j]
         total = g[j] + carry[j]
-        carry[j] = (one - a[j] * inverse * inverse) * total
+        carry[j] = (unit - a[j] * inverse * inverse) * total
         sum_a[j] += inverse * total
         sum_b[j] -= total * x[j]
         by_x[j] = -b[j] * total

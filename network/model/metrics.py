@@ -209,7 +209,7 @@ class Difference:
         seeds = self.better + self.equal + self.worse
         if seeds < 2 or not np.isfinite(self.error):
             return False
-        from scipy.special import stdtrit
+        from scipy.special import stdtrit  # start-up: a network that only answers needs none of it
 
         return bool(abs(self.mean) > float(stdtrit(seeds - 1, 0.975)) * self.error)
 
