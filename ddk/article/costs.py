@@ -61,7 +61,18 @@ class CostFigure:
 
 
 def ddk_loads(task: str) -> list[Load]:
-    """The work of the article's DDK network for a task of `TASKS`."""
+    """The work of the article's DDK network for a task.
+
+    Parameters
+    ----------
+    task : str
+        A key of `TASKS`.
+
+    Returns
+    -------
+    list of Load
+        Its layers' work for one inference.
+    """
     if task.startswith("texts"):
         length, size = 64, 300  # words of a text, numbers of a word
         return [
@@ -82,7 +93,18 @@ def ddk_loads(task: str) -> list[Load]:
 
 
 def article_figures(chip: Chip) -> list[CostFigure]:
-    """Every figure of the article's benchmark, on the speaker network."""
+    """Every figure of the article's benchmark, on the speaker network.
+
+    Parameters
+    ----------
+    chip : Chip
+        What the figures are computed with.
+
+    Returns
+    -------
+    list of CostFigure
+        The article's figures, each beside the one of this chip.
+    """
     v = chip.value
     step = ddk_step(chip)
     pulse_energy, pulse_time = step["pulse"]
@@ -193,7 +215,20 @@ def article_figures(chip: Chip) -> list[CostFigure]:
 
 
 def ratio_rows(chip: Chip) -> tuple[list[str], list[list[str]]]:
-    """Networks and those they are compared with on the same chip, as texts."""
+    """Networks and those they are compared with on the same chip, as texts.
+
+    Parameters
+    ----------
+    chip : Chip
+        What they run on.
+
+    Returns
+    -------
+    heads : list of str
+        Names of the columns.
+    rows : list of list of str
+        Two rows a task: the DDK network, and what it is compared with.
+    """
     heads = ["task", "network", "energy", "latency", "area", "cells", "TOPS/W"]
     heads += ["energy, times", "area, times"]
     rows = []

@@ -1,7 +1,8 @@
 """PyTorch, or one clear line where it is missing; and its models counted while they run.
 
-The modules beside this one take ``torch`` and ``nn`` from here, so that each of them can be
-imported wherever PyTorch is, and nothing else in the package needs it.
+The modules beside this one take ``torch`` and ``nn`` from here. Those of the networks, whose
+classes inherit from PyTorch's, can be imported only where it is installed; nothing else needs it
+before use.
 """
 
 from __future__ import annotations
@@ -16,14 +17,25 @@ from network.counting.count import Count
 
 __all__ = ["Product", "count_model", "nn", "torch"]
 
-try:
-    torch: Any = importlib.import_module("torch")
-except ImportError as error:
-    raise InstallationError(
-        "PyTorch is not installed", "network.baselines", "Run pip install 'ddk-toolkit[torch]'"
-    ) from error
 
-nn: Any = torch.nn
+class _Missing:
+    """Stands for PyTorch where it is not installed; whatever is asked of it is one clear line."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise InstallationError(
+            "PyTorch is not installed", "network.baselines", "Run pip install 'ddk-toolkit[torch]'"
+        )
+
+
+torch: Any
+nn: Any
+try:
+    torch = importlib.import_module("torch")
+    nn = torch.nn
+except ImportError:
+    torch = nn = _Missing()
 
 
 class Product(nn.Module):

@@ -87,7 +87,15 @@ class Outcome:
     seconds: tuple[float, float] = (0.0, 0.0)
 
     def accuracy(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> float:
-        """Share of right answers on samples, on the chip; ``rng`` draws what changes by the run."""
+        """Share of right answers on samples, on the chip; ``rng`` draws what changes by the run.
+
+        Parameters
+        ----------
+        x, y : ndarray
+            Samples and their classes.
+        rng : numpy.random.Generator
+            Draws what changes by the run.
+        """
         return float(np.mean(self.network.predict(x, realise=self.realise, rng=rng) == y))
 
 
@@ -147,6 +155,11 @@ def harden(
         Seed of the order of samples and of all that changes from pass to pass.
     progress : callable or None, optional
         Called with "training" or "tuning", and the event, after each epoch.
+
+    Returns
+    -------
+    Outcome
+        The network and the chip that it was made for.
 
     Raises
     ------
@@ -241,6 +254,13 @@ def on_arrays(hardware: Hardware, **changes: Any) -> Hardware:
 
 def confine(network: Network, table: AlphaBetaTable) -> None:
     """Keep alpha and beta of all DDK layers where pulses of a table can put them.
+
+    Parameters
+    ----------
+    network : Network
+        What learns, changed in place.
+    table : AlphaBetaTable
+        Says which pairs pulses reach.
 
     Raises
     ------

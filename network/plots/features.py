@@ -34,6 +34,11 @@ def comparison_figure(maps: Mapping[str, xr.Dataset], title: str = "") -> Figure
     title : str, default ""
         Title above all panels.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
     Raises
     ------
     InputError
@@ -87,6 +92,13 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     ----------
     ds : xarray.Dataset
         From `ddk.studies.by_device`, with ``fitted``.
+    title : str, default ""
+        Title above all panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
@@ -140,6 +152,11 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
     ----------
     maps : xarray.Dataset
         From `ddk.studies.feature_maps.make_maps` with ``fit``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------

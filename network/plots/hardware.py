@@ -37,6 +37,16 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 def cost_figure(costs: Mapping[str, Cost]) -> Figure:
     """Draw shares of the energy of one inference by part, a bar for each network or chip.
 
+    Parameters
+    ----------
+    costs : mapping of str to Cost
+        Costs by the names of networks or chips.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
     Raises
     ------
     InputError
@@ -80,10 +90,15 @@ def bars_figure(
 
     Parameters
     ----------
-    found : mapping of str to mapping of int to float
+    accuracies : mapping of str to mapping of int to float
         Accuracies (0 to 1) by case and seed, of `ddk.studies.hardware.hardware_study`.
     article : mapping of str to float or None, optional
         Values to compare with by case, in per cent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
     """
     figure = new_figure(max(6.0, 1.05 * len(accuracies)), 4.2)
     axes = figure.subplots()
@@ -126,6 +141,11 @@ def accuracy_figure(
         By title, curves by name: places, means and standard deviations in per cent.
     x_labels : mapping of str to str
         Labels of the axes by title, with the unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
     """
     figure = new_figure(4.3 * len(panels), 3.9)
     every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
@@ -156,7 +176,18 @@ def accuracy_figure(
 
 
 def study_figure(ds: xr.Dataset) -> Figure:
-    """Draw accuracy, yield and energy of a `ddk.studies.device_study` against its parameter."""
+    """Draw accuracy, yield and energy of a `ddk.studies.device_study` against its parameter.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        What the study gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+    """
     figure = new_figure(12.0, 3.8)
     panels = figure.subplots(1, 3)
     unit = str(ds["value"].attrs["units"])
@@ -191,7 +222,18 @@ def study_figure(ds: xr.Dataset) -> Figure:
 
 
 def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
-    """Window and accuracy against cycles; one course of `against_cycles` for each name."""
+    """Window and accuracy against cycles; one course of `against_cycles` for each name.
+
+    Parameters
+    ----------
+    courses : dict of str to xarray.Dataset
+        Datasets of `against_cycles` by name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+    """
     figure = new_figure(8.4, 3.4)
     left, right = figure.subplots(1, 2)
     colours, dashes, marks = (

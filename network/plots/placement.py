@@ -28,6 +28,16 @@ def placement_figure(placement: Placement) -> Figure:
     """Draw which cells of which tile a layer takes, and what happens when in one inference.
 
     The first 24 tiles are drawn.
+
+    Parameters
+    ----------
+    placement : Placement
+        What `compile_network` or `read_placement` gives.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
     """
     shown = min(placement.tiles, _MOST_TILES)
     across = min(shown, 6)

@@ -31,6 +31,11 @@ def programming_figure(programming: Programming, product: tuple[Any, Any] | None
         What `write_and_verify` returned.
     product : pair of array_like or None, optional
         Outputs wanted and as the written array gives them, of the same shape, in any unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
     """
     figure = new_figure(10.5, 6.2)
     axes = figure.subplots(2, 3).ravel()

@@ -33,6 +33,11 @@ def curves_figure(histories: History | Mapping[str, History]) -> Figure:
     ----------
     histories : History or mapping of str to History
         One run, or several under their names, e.g. of the network and its controls.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
     """
     named = _named(histories)
     figure = new_figure(9, 3.8)
@@ -65,6 +70,16 @@ def trajectories_figure(history: History) -> Figure:
     """Draw alpha and beta against the epoch, and r = alpha / (beta x_max)^2 at x_max = 1.
 
     Up to 12 pairs are drawn one by one; of more, the median and the middle 80 %.
+
+    Parameters
+    ----------
+    history : History
+        Course of the training.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------

@@ -264,7 +264,20 @@ def _digital(load: Load, chip: Chip, layout: str) -> LayerCost:
 
 
 def cost_rows(cost: Cost) -> tuple[list[str], list[list[str]]]:
-    """A table by layer, as texts, with the whole in the last row."""
+    """A table by layer, as texts, with the whole in the last row.
+
+    Parameters
+    ----------
+    cost : Cost
+        What is tabled.
+
+    Returns
+    -------
+    heads : list of str
+        Names of the columns.
+    rows : list of list of str
+        A row for each layer, then the whole inference.
+    """
     heads = ["layer", "MACs", "tiles", "cells", "conversions", "energy", "latency", "most of it"]
     rows = []
     for x in cost.layers:
