@@ -10,7 +10,7 @@ from ddkbase.units import format_si
 from devicephys.run.figures import CELSIUS_ZERO
 from devicephys.simulation.iv_record import ProgressEvent
 from devicephys.simulation.schemas import SWITCHED
-from devicephys.simulation.switching_time import Results
+from devicephys.simulation.switching_record import Results
 
 __all__ = ["Description", "Recorder", "pulse_state", "step_state", "voltage_state"]
 
@@ -107,8 +107,8 @@ def voltage_state(results: Results) -> Description:
     outcome = point.reason or point.status
     if point.status == SWITCHED:
         outcome = f"switched after {format_si(point.switching_time, 's')}"
-    count = f"{len(results.points)}/{results.wanted}"
+    count = f"{len(results.points)}/{results.total}"
     voltage = f"{point.polarity.upper():5}  {sign}{point.voltage:.4g} V"
     line = f"{count}  {voltage}  {outcome}  ({point.steps} steps)"
-    share = len(results.points) / results.wanted
+    share = len(results.points) / results.total
     return State(share, line, f"{count}  {voltage}", result=True), line, voltage

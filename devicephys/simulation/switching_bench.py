@@ -1,9 +1,10 @@
-"""The solver as the bench of switching times: start states, reads, holds."""
+"""The bench that measures switching times, and the solver as one: start states, reads, holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from devicephys.device import Device
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_time import Moment
 
 #: length of a read, s: far below the thermal time of a cell, so that it is read at the ambient
 #: temperature, and long enough for the heat balance to hold to rounding
@@ -21,7 +21,35 @@ READ_STEP = 1e-13
 FIRST_STEP = 1e-2
 
 
-class SolverBench:
+@dataclass(frozen=True)
+class Moment:
+    """An accepted step of a hold: time since the rise began [s], applied voltage [V], its current
+    [A] and peak temperature [K], and the state, whatever the bench reads."""
+
+    time: float
+    voltage: float
+    current: float
+    temperature: float
+    state: Any
+
+
+class Bench(Protocol):
+    """What carries out a scan: the solver, or a stand-in in tests."""
+
+    def start(self, polarity: str) -> Any:
+        """The state RESET or SET starts from."""
+
+    def read(self, state: Any) -> float:
+        """Conductance [S] that a read of the cold cell in this state finds."""
+
+    def hold(self, state: Any, voltage: float) -> Iterator[Moment]:
+        """The steps of a rise to and a hold of a voltage [V], from ``rise`` on to ``limit``."""
+
+    def counts(self) -> tuple[int, int]:
+        """Accepted steps and Newton iterations so far."""
+
+
+class SolverBench(Bench):
     """One cell on one mesh, brought to its start states and held at voltages.
 
     ``ranks`` is the number of processes that compute.
@@ -30,6 +58,7 @@ class SolverBench:
     def __init__(
         self, device: Device, settings: Settings, scan: SwitchingScan, comm: Any = None
     ) -> None:
+        # start-up: the finite-element stack takes seconds, and is not on every machine
         from devicephys.fem.assembly import prepare
         from devicephys.fem.observables import Observer
 
@@ -93,7 +122,7 @@ class SolverBench:
         return current / voltage
 
     def hold(self, state: Any, voltage: float) -> Iterator[Moment]:
-        """The accepted steps from the end of the rise on; see ``switching_time.Bench``.
+        """The accepted steps from the end of the rise on; see ``Bench``.
 
         Raises
         ------

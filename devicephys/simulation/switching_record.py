@@ -1,4 +1,4 @@
-"""The dataset ``SwitchingTime`` of a scan, and the slopes of switching time against voltage."""
+"""What a scan measured, its dataset ``SwitchingTime``, and slopes of switching time over voltage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -14,9 +15,8 @@ from ddkbase.schemas import TEXT, labelled
 from devicephys.device import Device
 from devicephys.installation import versions
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.simulation.schemas import GRID, SWITCHING_TIME
+from devicephys.simulation.schemas import GRID, NOT_COMPUTED, SWITCHING_TIME
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_time import Point
 
 #: Boltzmann's constant, eV/K
 BOLTZMANN_EV = 8.617333262e-5
@@ -26,6 +26,31 @@ CRITERION_TEXT = {
     "applied": "at the applied voltage, RESET to half of the start's conductance, SET to ten times"
     " what a read of the start finds",
 }
+
+
+@dataclass
+class Point:
+    """Result for one polarity and voltage; times in s, conductances in S, NaN where unknown."""
+
+    polarity: str
+    voltage: float
+    status: str = NOT_COMPUTED
+    reason: str = ""
+    switching_time: float = math.nan
+    temperature_half: float = math.nan
+    start_conductance: float = math.nan
+    target_conductance: float = math.nan
+    end_conductance: float = math.nan
+    steps: int = 0
+    newton_iterations: int = 0
+
+
+@dataclass
+class Results:
+    """Points of a scan in the order in which they were measured, and how many there will be."""
+
+    total: int
+    points: list[Point] = field(default_factory=list)
 
 
 def dataset(
@@ -109,24 +134,24 @@ def local_slope(voltage: np.ndarray, time: np.ndarray) -> np.ndarray:
 def activation_energy(temperature: np.ndarray, time: np.ndarray) -> float | None:
     """Activation energy [eV] of a straight line through log time against 1/(kB T); None if fewer
     than three voltages switched."""
-    found = np.isfinite(time) & np.isfinite(temperature)
-    inverse = 1.0 / (BOLTZMANN_EV * temperature[found])
-    if found.sum() < 3 or np.ptp(inverse) == 0.0:
+    valid = np.isfinite(time) & np.isfinite(temperature)
+    inverse = 1.0 / (BOLTZMANN_EV * temperature[valid])
+    if valid.sum() < 3 or np.ptp(inverse) == 0.0:
         return None
-    return float(np.polynomial.Polynomial.fit(inverse, np.log(time[found]), 1).convert().coef[1])
+    return float(np.polynomial.Polynomial.fit(inverse, np.log(time[valid]), 1).convert().coef[1])
 
 
 def slope_figures(voltage: np.ndarray, time: np.ndarray) -> dict[str, float | int | None]:
     """Headline figures of one polarity: how many voltages switched, the decades of time between
     the slowest and the fastest, the volts they span, and the quotient in mV per decade, over all
     and where it is smallest and largest between neighbours. None where there is nothing."""
-    found = np.flatnonzero(np.isfinite(time))
-    figures: dict[str, float | int | None] = {"switched": len(found), "voltages": len(voltage)}
+    switched = np.flatnonzero(np.isfinite(time))
+    figures: dict[str, float | int | None] = {"switched": len(switched), "voltages": len(voltage)}
     names = ("decades", "span_volts", "mv_per_decade", "steepest_mv", "flattest_mv")
-    if len(found) < 2:
+    if len(switched) < 2:
         return figures | dict.fromkeys(names)
-    decades = -np.diff(np.log10(time[found]))
-    volts = np.diff(voltage[found])
+    decades = -np.diff(np.log10(time[switched]))
+    volts = np.diff(voltage[switched])
     with np.errstate(divide="ignore"):
         pieces = 1e3 * volts / decades
     total = float(decades.sum())
@@ -137,5 +162,5 @@ def slope_figures(voltage: np.ndarray, time: np.ndarray) -> dict[str, float | in
         float(pieces.min()),
         float(pieces.max()),
     )
-    kept = {n: (v if math.isfinite(v) else None) for n, v in zip(names, values, strict=True)}
-    return figures | kept
+    finite = {n: (v if math.isfinite(v) else None) for n, v in zip(names, values, strict=True)}
+    return figures | finite

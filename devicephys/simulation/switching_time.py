@@ -20,27 +20,20 @@ times in the high-resistance state; "read" does not see that, "applied" does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError
+from devicephys.device import Device
+from devicephys.installation import require_solver
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.simulation.schemas import (
-    FAILED,
-    NOT_COMPUTED,
-    NOT_SWITCHED,
-    SWITCHED,
-    TOO_FAST,
-)
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from devicephys.device import Device
-    from devicephys.simulation.settings import Settings
+from devicephys.simulation.schemas import FAILED, NOT_SWITCHED, SWITCHED, TOO_FAST
+from devicephys.simulation.settings import Settings
+from devicephys.simulation.switching_bench import Bench, SolverBench
+from devicephys.simulation.switching_record import Point, Results, dataset
 
 #: share of the conductance that is left when RESET counts as done, both criteria
 RESET_SHARE = 0.5
@@ -48,59 +41,6 @@ RESET_SHARE = 0.5
 SET_RISE = 10.0
 #: low- and high-resistance state must differ by this factor, or there is no SET to time
 SMALLEST_WINDOW = 2.0
-
-
-@dataclass(frozen=True)
-class Moment:
-    """An accepted step of a hold: time since the rise began [s], applied voltage [V], its current
-    [A] and peak temperature [K], and the state, whatever the bench reads."""
-
-    time: float
-    voltage: float
-    current: float
-    temperature: float
-    state: Any
-
-
-class Bench(Protocol):
-    """What carries out a scan: the solver, or a stand-in in tests."""
-
-    def start(self, polarity: str) -> Any:
-        """The state RESET or SET starts from."""
-
-    def read(self, state: Any) -> float:
-        """Conductance [S] that a read of the cold cell in this state finds."""
-
-    def hold(self, state: Any, voltage: float) -> Iterator[Moment]:
-        """The steps of a rise to and a hold of a voltage [V], from ``rise`` on to ``limit``."""
-
-    def counts(self) -> tuple[int, int]:
-        """Accepted steps and Newton iterations so far."""
-
-
-@dataclass
-class Point:
-    """Result for one polarity and voltage; times in s, conductances in S, NaN where unknown."""
-
-    polarity: str
-    voltage: float
-    status: str = NOT_COMPUTED
-    reason: str = ""
-    switching_time: float = math.nan
-    temperature_half: float = math.nan
-    start_conductance: float = math.nan
-    target_conductance: float = math.nan
-    end_conductance: float = math.nan
-    steps: int = 0
-    newton_iterations: int = 0
-
-
-@dataclass
-class Results:
-    """Points of a scan in the order in which they were measured, and how many are wanted."""
-
-    wanted: int
-    points: list[Point] = field(default_factory=list)
 
 
 def simulate_switching_times(
@@ -144,13 +84,7 @@ def simulate_switching_times(
     InstallationError
         No finite-element stack or no C compiler.
     """
-    from devicephys.installation import require_solver
-    from devicephys.simulation.settings import Settings
-    from devicephys.simulation.switching_record import dataset
-
     require_solver()
-    from devicephys.simulation.switching_bench import SolverBench
-
     scan = scan if scan is not None else SwitchingScan()
     settings = settings if settings is not None else Settings.preset()
     bench = SolverBench(device, settings, scan, comm)
@@ -164,7 +98,7 @@ def simulate_switching_times(
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted",
-            f"after {len(results.points)} of {results.wanted} voltages",
+            f"after {len(results.points)} of {results.total} voltages",
             partial=partial(False),
         ) from None
     except SolverError as error:

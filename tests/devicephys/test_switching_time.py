@@ -30,13 +30,16 @@ from devicephys.simulation.schemas import (
     TOO_FAST,
 )
 from devicephys.simulation.settings import Settings
+from devicephys.simulation.switching_bench import Moment
 from devicephys.simulation.switching_record import (
+    Point,
+    Results,
     activation_energy,
     dataset,
     local_slope,
     slope_figures,
 )
-from devicephys.simulation.switching_time import Moment, Point, Results, crossing, measure
+from devicephys.simulation.switching_time import crossing, measure
 
 LOW, HIGH = 200e-6, 10e-6  # conductances of the two states, S
 BASE, SLOPE = 1e-3, 7.0  # time constant at 1 V [s] and decades won per volt
