@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +11,9 @@ import xarray as xr
 
 from ddkbase.schemas import labelled
 from devicephys.device import Device
-from devicephys.installation import versions
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation import figures_of_merit as analysis
+from devicephys.simulation.provenance import hot_warning, provenance
 from devicephys.simulation.schemas import IV_TRACE, POINTS, RESISTANCE_VOLTAGE_FLOOR
 from devicephys.simulation.settings import Settings
 
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
 #: most instants kept for the animation
 FRAMES = 60
-
-#: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
-HOTTEST = 2140.0
 
 ONE_PASS_WARNING = (
     "one-pass staggering: the fields of a step do not agree with each other; "
@@ -170,15 +165,14 @@ class Trace:
         for i in range(self.protocol.loops):
             start, end = self.protocol.loop_times(i)
             slack = 1e-9 * (end - start)
-            part = np.flatnonzero((time >= start - slack) & (time <= end + slack))
+            inside = np.flatnonzero((time >= start - slack) & (time <= end + slack))
             loop[(time > start + slack) & (time <= end + slack)] = i
-            if not len(part) or time[-1] < end - slack or self.protocol.first != "reset":
+            if not len(inside) or time[-1] < end - slack or self.protocol.first != "reset":
                 break
-            found, marked = analysis.loop_figures(
-                column["voltage"][part], column["current"][part], column["temperature_max"][part]
-            )
-            figures.append(found)
-            points = part[0] + marked if points is None else points
+            names = ("voltage", "current", "temperature_max")
+            result, marked = analysis.loop_figures(*(column[name][inside] for name in names))
+            figures.append(result)
+            points = inside[0] + marked if points is None else points
         if points is None:
             stop = self.protocol.corners[1] * (1 + 1e-9)
             ramp = np.flatnonzero(time <= stop)
@@ -215,41 +209,28 @@ class Trace:
             "cells": self.problem.grid.cell_count,
             "seconds": self._seconds(),
         }
-        attrs = {
-            "schema": "IVTrace",
-            "schema_version": 1,
-            "title": f"Current-voltage loop of {self.device.name}",
-            "device_yaml": self.device.to_yaml(),
-            "settings_json": json.dumps(self.settings.to_dict()),
-            "protocol_json": json.dumps(self.protocol.to_dict()),
-            "versions_json": json.dumps(versions()),
-            "headline_json": json.dumps(headline),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "voltage_reference": self.device.voltage_reference,
-            "method": self.settings.scheme,
-            "loops": int(getattr(self.protocol, "loops", 0)),
-            "ranks": self.problem.comm.size,
-            "seed": "none: the simulation draws no random numbers",
-            "source_checksum": "none: computed from the device in device_yaml",
-            "complete": int(complete),
-        }
-        hottest = max(row.temperature_max for row in self.rows)
+        attrs = provenance(
+            IV_TRACE,
+            f"Current-voltage loop of {self.device.name}",
+            self.device,
+            self.settings,
+            self.protocol.to_dict(),
+            headline,
+            ranks=self.problem.comm.size,
+            complete=complete,
+        )
+        attrs["loops"] = int(getattr(self.protocol, "loops", 0))
         if self.settings.scheme == "one-pass":
-            attrs["warning"] = ONE_PASS_WARNING
-        elif hottest > HOTTEST:
-            attrs["warning"] = (
-                f"the peak temperature reached {hottest:.0f} K: "
-                "there the oxides melt and the material laws do not hold"
-            )
-        return attrs
+            return attrs | {"warning": ONE_PASS_WARNING}
+        return attrs | hot_warning(max(row.temperature_max for row in self.rows))
 
     def _seconds(self) -> dict[str, float]:
         """Wall-clock seconds by part of the run; "solving" is all of the time stepping."""
         solving = self.solved - self.problem_ready
-        parts = dict(self.problem.watch.seconds)
-        rest = solving - sum(parts.values())
-        parts |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
-        return {name: round(seconds, 4) for name, seconds in parts.items()}
+        shares = dict(self.problem.watch.seconds)
+        rest = solving - sum(shares.values())
+        shares |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
+        return {name: round(seconds, 4) for name, seconds in shares.items()}
 
 
 def _frames(column: Columns) -> np.ndarray:
@@ -261,8 +242,8 @@ def _frames(column: Columns) -> np.ndarray:
         + np.abs(np.diff(column["temperature_max"])) / 20.0
     )
     path = np.concatenate([[0.0], np.cumsum(pace)])
-    wanted = np.linspace(0.0, path[-1], FRAMES)
-    return np.unique(np.clip(np.searchsorted(path, wanted), 0, len(path) - 1))
+    positions = np.linspace(0.0, path[-1], FRAMES)
+    return np.unique(np.clip(np.searchsorted(path, positions), 0, len(path) - 1))
 
 
 def _finite(figures: dict[str, float]) -> dict[str, float | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +12,8 @@ import xarray as xr
 
 from ddkbase.schemas import labelled
 from devicephys.device import Device
-from devicephys.installation import versions
 from devicephys.protocol.pulse_train import PulseTrain
-from devicephys.simulation.iv_record import HOTTEST
+from devicephys.simulation.provenance import hot_warning, provenance
 from devicephys.simulation.schemas import PULSE_TRACE
 from devicephys.simulation.settings import Settings
 
@@ -97,33 +95,23 @@ def pulse_dataset(
         "unknowns": counts["unknowns"],
         "seconds": {name: round(spent, 4) for name, spent in seconds.items()},
     }
-    device = origin.device
-    attrs = {
-        "schema": "PulseTrace",
-        "schema_version": 1,
-        "title": f"Pulse train on {device.name}",
-        "device_yaml": device.to_yaml(),
-        "settings_json": json.dumps(origin.settings.to_dict()),
-        "protocol_json": json.dumps(train.to_dict()),
-        "versions_json": json.dumps(versions()),
-        "headline_json": json.dumps(headline),
+    attrs = provenance(
+        PULSE_TRACE,
+        f"Pulse train on {origin.device.name}",
+        origin.device,
+        origin.settings,
+        train.to_dict(),
+        headline,
+        ranks=counts["ranks"],
+        complete=complete,
+        seed=origin.seed if origin.seed is not None else "none: the cell is the one described",
+    )
+    attrs |= {
         "variability_json": json.dumps(origin.spreads or {}),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "voltage_reference": device.voltage_reference,
-        "method": origin.settings.scheme,
-        "ranks": counts["ranks"],
-        "seed": origin.seed if origin.seed is not None else "none: the cell is the one described",
         "cycle": origin.cycle,
         "device_number": origin.device_number,
-        "complete": int(complete),
-        "source_checksum": "none: computed from the device in device_yaml",
+        **hot_warning(float(columns["temperature_max"].max())),
     }
-    hottest = float(columns["temperature_max"].max())
-    if hottest > HOTTEST:
-        attrs["warning"] = (
-            f"the peak temperature reached {hottest:.0f} K: "
-            "there the oxides melt and the material laws do not hold"
-        )
     number = {"pulse": np.arange(1, len(figures) + 1)}
     return xr.Dataset(
         labelled(PULSE_TRACE, {**columns, **scalars}), labelled(PULSE_TRACE, number), attrs

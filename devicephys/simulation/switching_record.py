@@ -1,9 +1,7 @@
-"""What a scan measured, its dataset ``SwitchingTime``, and slopes of switching time over voltage."""
+"""What a scan measured, its dataset ``SwitchingTime``, and slopes of time over voltage."""
 
 from __future__ import annotations
 
-import datetime
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +11,8 @@ import xarray as xr
 
 from ddkbase.schemas import TEXT, labelled
 from devicephys.device import Device
-from devicephys.installation import versions
 from devicephys.protocol.switching_scan import SwitchingScan
+from devicephys.simulation.provenance import provenance
 from devicephys.simulation.schemas import GRID, NOT_COMPUTED, SWITCHING_TIME
 from devicephys.simulation.settings import Settings
 
@@ -94,24 +92,17 @@ def dataset(
         }
         for i, polarity in enumerate(scan.polarities)
     }
-    attrs = {
-        "schema": "SwitchingTime",
-        "schema_version": 1,
-        "title": f"Switching time of {device.name}",
-        "device_yaml": device.to_yaml(),
-        "settings_json": json.dumps(settings.to_dict()),
-        "protocol_json": json.dumps(scan.to_dict()),
-        "versions_json": json.dumps(versions()),
-        "headline_json": json.dumps(figures),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "voltage_reference": device.voltage_reference,
-        "method": settings.scheme,
-        "criterion": f"{scan.criterion}: {CRITERION_TEXT[scan.criterion]}",
-        "ranks": ranks,
-        "seed": "none: the simulation draws no random numbers",
-        "source_checksum": "none: computed from the device in device_yaml",
-        "complete": int(complete),
-    }
+    attrs = provenance(
+        SWITCHING_TIME,
+        f"Switching time of {device.name}",
+        device,
+        settings,
+        scan.to_dict(),
+        figures,
+        ranks=ranks,
+        complete=complete,
+    )
+    attrs["criterion"] = f"{scan.criterion}: {CRITERION_TEXT[scan.criterion]}"
     return xr.Dataset(data, coords, attrs)
 
 

@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from markdown import table
 
-from devicephys.simulation.iv_record import HOTTEST
+from devicephys.simulation.provenance import HOTTEST
 
 OUTCOMES = {
     "finished": "finished",

@@ -1,0 +1,60 @@
+"""Where a record of a simulated cell comes from: the attributes that all of them have."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ddkbase.schemas import Schema
+from devicephys.device import Device
+from devicephys.installation import versions
+from devicephys.simulation.settings import Settings
+
+__all__ = ["hot_warning", "provenance"]
+
+#: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
+HOTTEST = 2140.0
+
+
+def provenance(
+    schema: Schema,
+    title: str,
+    device: Device,
+    settings: Settings,
+    protocol: Mapping[str, Any],
+    headline: Mapping[str, Any],
+    *,
+    ranks: int,
+    complete: bool,
+    seed: int | str = "none: the simulation draws no random numbers",
+) -> dict[str, Any]:
+    """Attributes of a record: its schema, what was asked for, what computed it and when."""
+    return {
+        "schema": schema.name,
+        "schema_version": schema.version,
+        "title": title,
+        "device_yaml": device.to_yaml(),
+        "settings_json": json.dumps(settings.to_dict()),
+        "protocol_json": json.dumps(protocol),
+        "versions_json": json.dumps(versions()),
+        "headline_json": json.dumps(headline),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "voltage_reference": device.voltage_reference,
+        "method": settings.scheme,
+        "ranks": ranks,
+        "seed": seed,
+        "source_checksum": "none: computed from the device in device_yaml",
+        "complete": int(complete),
+    }
+
+
+def hot_warning(kelvin: float) -> dict[str, str]:
+    """The attribute ``warning`` of a record with this peak temperature; empty if it is none."""
+    if kelvin <= HOTTEST:
+        return {}
+    return {
+        "warning": f"the peak temperature reached {kelvin:.0f} K: "
+        "there the oxides melt and the material laws do not hold"
+    }
