@@ -61,9 +61,12 @@ class Fitted:
 
 
 def noise_of(trains: Trains) -> np.ndarray:
-    """Noise of each train on its scale, from the median step between neighbours, (N,)."""
-    pairs = (trains.weights[1:] * trains.weights[:-1]) > 0
-    steps = np.where(pairs, np.abs(np.diff(trains.values, axis=0)), np.nan)
+    """Noise of each train on its scale, from the median step from read to read, (N,)."""
+    read = trains.weights > 0
+    row = np.arange(len(read))[:, None]
+    last = np.maximum.accumulate(np.where(read, row, 0))[:-1]  # the read before, across any gap
+    before = np.take_along_axis(trains.values, last, axis=0)
+    steps = np.where(read[1:], np.abs(trains.values[1:] - before), np.nan)
     # 1.4826: from a median deviation to a standard one; sqrt(2): from a difference to one read
     return np.maximum(1.4826 / np.sqrt(2) * np.nanmedian(steps, axis=0), 1e-4)
 
@@ -117,7 +120,7 @@ def _starts(reduced: ReducedModel, options: Options) -> np.ndarray:
     shared = model.trains.x.shape[1] == 1
     count = max(_CANDIDATES if shared else _CANDIDATES_OWN_INPUTS, options.starts)
     rng = np.random.default_rng(options.seed)
-    pairs = candidates(model.sign, model.trains.x.shape[0], count, rng)
+    pairs = candidates(model.sign, model.pulses, count, rng)
     first = screen(model, pairs, reduced.lower, reduced.upper, options.starts)
     return np.stack([reduced.reduce(theta) for theta in first])
 
@@ -217,7 +220,7 @@ def fit_pooled(trains: Trains, sign: int, options: Options) -> Fitted:
     lower, upper = model.bounds(options.window, options.limit)
     pooled = _PooledModel(model, lower, upper)
     rng = np.random.default_rng(options.seed)
-    pairs = candidates(sign, trains.x.shape[0], max(_CANDIDATES // 4, options.starts), rng)
+    pairs = candidates(sign, model.pulses, max(_CANDIDATES // 4, options.starts), rng)
     total = costs(model, pairs, lower, upper)[2].sum(0)
     limits = np.zeros(2), np.full(2, options.limit)
     ends = [

@@ -64,6 +64,11 @@ class TrainModel:
         return 1.0 if self.sign < 0 else 0.0
 
     @property
+    def pulses(self) -> int:
+        """How many pulses the trains have, for the range of the starts."""
+        return len(self.trains.x)
+
+    @property
     def fastest(self) -> np.ndarray:
         """The beta, (N,) or (1,), that takes a falling state from 1 to 0 between two reads."""
         return np.asarray(1 / self.trains.x.max(0))

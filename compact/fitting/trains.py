@@ -69,6 +69,12 @@ class Trains:
             self.reasons[index],
         )
 
+    def oriented(self, up: bool, mirror: bool) -> tuple[Trains, int]:
+        """The trains as they are fitted, and the sign of their equation: -1 for Eq. (4)."""
+        if up and mirror:
+            return self.mirrored(), -1
+        return self, 1 if up else -1
+
     def mirrored(self) -> Trains:
         """The trains upside down, so that what rises falls by Eq. (4).
 
