@@ -52,9 +52,9 @@ def fit(
     window: Annotated[
         Window,
         typer.Option(
-            "--window", help="data: each train spans 0 to 1, as in the article; free: fitted, too."
+            "--window", help="free: fitted, too; data: each train spans 0 to 1, as in the article."
         ),
-    ] = Window.data,
+    ] = Window.free,
     loss: Annotated[Loss, typer.Option("--loss", help="The last two forgive outliers.")] = (
         Loss.linear
     ),

@@ -55,7 +55,7 @@ def laws(
     if not entries:
         end(f"no train could be compared ({source})", InputError.exit_code)
     output.note(
-        "All fit the window too, as 'fit --window free'. held out: the error that counts, of reads "
+        "All fit the window too, as 'fit' does. held out: the error that counts, of reads "
         "that the fit had not seen. AIC: less the smallest; it takes misfits for noise."
     )
     output.add(laws=entries)

@@ -167,11 +167,8 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         seed = 0 if self.random_state is None else self.random_state
         options = Options(self.integrator_, self.loss, self.window, self.starts, seed, limit)
         check_options("better", options)
-        self._fit_train(self._train(count, reads, whole), None if whole else count / unit, options)
-        per_unit = np.array([1 / unit, 1 / unit, 1.0, 1.0])
-        self.alpha_, self.beta_ = self.alpha_ / unit, self.beta_ / unit
-        self.covariance_ = self.covariance_ * np.outer(per_unit, per_unit)
-        self.alpha_stderr_, self.beta_stderr_ = np.sqrt(np.diag(self.covariance_))[:2].tolist()
+        time = None if whole else count / unit
+        self._fit_train(self._train(count, reads, whole), time, unit, options)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -220,8 +217,10 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
             np.array([""], dtype=object),
         )
 
-    def _fit_train(self, train: Trains, time: np.ndarray | None, options: Options) -> None:
-        """Fit one train, read at ``time`` or after each pulse, and keep what is found."""
+    def _fit_train(
+        self, train: Trains, time: np.ndarray | None, unit: float, options: Options
+    ) -> None:
+        """Fit one train, read at ``time`` [``unit`` of X] or after each pulse."""
         self.rising_ = bool(train.up[0])
         self._mirrored = self.rising_ and self.mirror
         oriented, self._sign = train.oriented(self.rising_, self.mirror)
@@ -234,9 +233,11 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         fits = fit_model(model, options)
         columns = Columns(train, options.integrator)
         columns.put(np.array([0]), oriented, fits, self._mirrored)
-        self.alpha_, self.beta_ = columns.theta[0, :2].tolist()
+        self.alpha_, self.beta_ = (columns.theta[0, :2] / unit).tolist()
         self.conductance_min_, self.conductance_max_ = columns.theta[0, 2:].tolist()
-        self.covariance_, self.at_bound_ = columns.covariance[0], columns.at_bound[0]
+        per_unit = np.array([1 / unit, 1 / unit, 1.0, 1.0])
+        self.covariance_ = columns.covariance[0] * np.outer(per_unit, per_unit)
+        self.at_bound_ = columns.at_bound[0]
         self.n_iter_ = int(columns.steps[0])
         self.note_ = str(columns.notes[0] or columns.reasons[0])
         below = PLATEAU if on_plateau(model, fits.theta[:, :2])[0] else ""
@@ -245,6 +246,7 @@ class AlphaBetaRegressor(RegressorMixin, BaseEstimator):
         if below:
             self.note_ = below
             self.covariance_ = np.full((4, 4), np.nan)
+        self.alpha_stderr_, self.beta_stderr_ = np.sqrt(np.diag(self.covariance_))[:2].tolist()
         self.determined_ = not self.note_
 
     def _state(self, time: np.ndarray) -> np.ndarray:

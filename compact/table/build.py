@@ -17,7 +17,6 @@ from ddkbase.installation import versions
 
 __all__ = ["build"]
 
-_STARTS = 8  # of two, up to nine of forty exact fits of steep trains miss the best optimum
 _OWN = ("reason", "direction", "measured_initial_resistance")  # also where no train is
 _FROM_FITS = [n for n, v in VARIABLES.items() if v.dims[: len(POINT)] == POINT and n not in _OWN]
 
@@ -42,7 +41,7 @@ def build(
     amplitude, width, initial_resistance : str or None, optional
         The setting as text with a unit, where the data do not say it.
     **options : dict, optional
-        Options of `compact.fit_many`; eight starts by default.
+        Options of `compact.fit_many`.
 
     Raises
     ------
@@ -51,8 +50,6 @@ def build(
     StorageError
         The source cannot be read.
     """
-    if options.get("method", "better") == "better":
-        options.setdefault("starts", _STARTS)
     trains = gather(
         source,
         {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance},

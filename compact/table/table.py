@@ -51,7 +51,7 @@ class AlphaBetaTable:
         cls,
         source: Any,
         *,
-        window: str | None = None,
+        window: str = "free",
         direction: str | None = None,
         amplitude: str | None = None,
         width: str | None = None,
@@ -65,16 +65,15 @@ class AlphaBetaTable:
         source : str, Path, xarray.Dataset or sequence of xarray.Dataset
             Path of a campaign's store, of a ``PulseTrace`` or of a file that `compact.read_pulses`
             understands; or the dataset of any of them; or a list of ``PulseTrace``.
-        window : {"data", "free"} or None, optional
-            "data" (as the article: every train spans 0 to 1, so that alpha and beta of different
-            settings compare) or "free". By default "data"; the article's method has no other.
+        window : {"free", "data"}, default "free"
+            Whether the ends of the conductance window are fitted, too, as by `compact.fit_many`,
+            or are the smallest and largest read of each train, as in the article.
         direction : {"down", "up"} or None, optional
             Take only these trains.
         amplitude, width, initial_resistance : str or None, optional
             The setting as text with a unit, where the data do not say it.
         **options : dict, optional
-            Options of `compact.fit_many`: method, integrator, loss, seed, ...; eight starts by
-            default.
+            Options of `compact.fit_many`: method, integrator, loss, starts, seed, ...
 
         Raises
         ------
@@ -86,7 +85,7 @@ class AlphaBetaTable:
         return cls(
             build(
                 source,
-                window=window if window is not None else "data",
+                window=window,
                 direction=direction,
                 amplitude=amplitude,
                 width=width,

@@ -232,7 +232,7 @@ class FitStep(Description):
 
     method: Annotated[str, OneOf(("better", "article"))] | None = None
     integrator: Integrator | None = None
-    window: Annotated[str, OneOf(("data", "free"))] | None = None
+    window: Annotated[str, OneOf(("free", "data"))] | None = None
     loss: Annotated[str, OneOf(("linear", "soft_l1", "huber"))] | None = None
     direction: Annotated[str, OneOf(("down", "up"))] | None = None
     seed: Whole | None = None

@@ -259,7 +259,7 @@ def _table(
         campaigns.Campaign.from_mapping(campaign), path, simulate=simulate, **options
     )
     say(f"{path.name}: {outcome.done} trains simulated, {outcome.failed} failed")
-    table = AlphaBetaTable.fit(path, integrator="implicit")
+    table = AlphaBetaTable.fit(path, integrator="implicit", window="data")  # as in the article
     with campaigns.open_store(path) as ds:
         energy = ds["energy"].mean([d for d in ds["energy"].dims if d in _ALONG]).load()
     table.write(path.with_suffix(".table.nc"), overwrite=True)
@@ -424,4 +424,4 @@ def simulated_table(
         if progress is not None:
             which = f"{amplitude}, {width}, cell {cycle}"
             progress(f"[{number + 1}/{len(trains)}] {pulses} pulses of {which} simulated")
-    return AlphaBetaTable.fit(traces, integrator="implicit")
+    return AlphaBetaTable.fit(traces, integrator="implicit", window="data")  # as in the article

@@ -28,7 +28,7 @@ def test_check_estimator(estimator, check) -> None:  # type: ignore[no-untyped-d
 
 
 def test_it_finds_what_the_fit_finds() -> None:
-    found = AlphaBetaRegressor().fit(PULSE, DATA)
+    found = AlphaBetaRegressor(integrator="exact").fit(PULSE, DATA)
     expected = fit(DATA, integrator="exact", direction="down")
     assert found.alpha_ == pytest.approx(expected.alpha, rel=1e-3)
     assert found.beta_ == pytest.approx(expected.beta, rel=1e-3)
@@ -42,14 +42,18 @@ def test_order_and_unit_of_the_pulses_do_not_matter() -> None:
     first = AlphaBetaRegressor().fit(PULSE, DATA)
     shuffled = AlphaBetaRegressor().fit(PULSE[order], DATA[order])
     assert shuffled.alpha_ == pytest.approx(first.alpha_, rel=1e-6)
+    exact = AlphaBetaRegressor(integrator="exact").fit(PULSE, DATA)
     seconds = AlphaBetaRegressor().fit(1e-7 * PULSE, DATA)
-    assert seconds.alpha_ == pytest.approx(1e7 * first.alpha_, rel=1e-5)
-    np.testing.assert_allclose(seconds.predict(1e-7 * PULSE), first.predict(PULSE), rtol=1e-6)
+    assert (first.integrator_, seconds.integrator_) == ("implicit", "exact")
+    assert seconds.alpha_ == pytest.approx(1e7 * exact.alpha_, rel=1e-5)
+    np.testing.assert_allclose(seconds.predict(1e-7 * PULSE), exact.predict(PULSE), rtol=1e-6)
+    with pytest.raises(InputError, match="does not count whole pulses"):
+        AlphaBetaRegressor(integrator="implicit").fit(1e-7 * PULSE, DATA)
 
 
 def test_a_rising_train_is_the_mirror_image() -> None:
-    down = AlphaBetaRegressor().fit(PULSE, DATA)
-    up = AlphaBetaRegressor().fit(PULSE, 3e-4 - DATA)
+    down = AlphaBetaRegressor(normalised=True).fit(PULSE, DATA)
+    up = AlphaBetaRegressor(mirror=True).fit(PULSE, 3e-4 - DATA)
     assert up.alpha_ == pytest.approx(down.alpha_, rel=1e-6)
     assert up.conductance_max_ == pytest.approx(3e-4 - down.conductance_min_, rel=1e-6)
     np.testing.assert_allclose(up.covariance_[0, 3], -down.covariance_[0, 2], rtol=1e-4)
@@ -59,6 +63,25 @@ def test_before_the_first_pulse_nothing_has_changed() -> None:
     found = AlphaBetaRegressor().fit(PULSE + 10, DATA)
     assert found.origin_ == 10
     np.testing.assert_allclose(found.predict([[0.0], [10.0]]), found.conductance_max_)
+
+
+@pytest.mark.parametrize("integrator", ["implicit", "exact"])
+@pytest.mark.parametrize("data", [DATA, 3e-4 - DATA], ids=["down", "up"])
+def test_between_two_pulses_the_prediction_goes_on_steadily(
+    data: np.ndarray, integrator: str
+) -> None:
+    model = AlphaBetaRegressor(integrator=integrator).fit(PULSE, data)
+    fine = np.linspace(0, 130, 1301)[:, None]
+    curve = model.predict(fine)
+    np.testing.assert_allclose(curve[::10], model.predict(np.arange(131.0)[:, None]), rtol=1e-9)
+    steps = np.diff(curve) * np.sign(data[-1] - data[0])
+    assert steps.min() > -1e-12 and steps.max() < 1e-5
+
+
+def test_reads_at_the_same_number_of_pulses_count_as_their_mean() -> None:
+    twice = np.concatenate([DATA + 1e-6, DATA - 1e-6])
+    both = AlphaBetaRegressor().fit(np.concatenate([PULSE, PULSE]), twice)
+    assert both.alpha_ == pytest.approx(AlphaBetaRegressor().fit(PULSE, DATA).alpha_, rel=1e-6)
 
 
 def test_a_column_of_several() -> None:

@@ -130,7 +130,7 @@ def test_table_and_single_fit_agree() -> None:
             source["conductance"].values[0, 0, 0, 0, 0],
         ]
     )
-    one = fit_many(train, window="data").isel(train=0)
+    one = fit_many(train).isel(train=0)
     assert str(table["reason"].values) == str(one["reason"].values) == ONE_PULSE
     assert float(table["residual"]) == pytest.approx(float(one["residual"]), rel=1e-9)
 

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import compact
 from compact.table.statistics import half_width, misfit, misfit_text, summary
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
@@ -253,11 +254,12 @@ def test_article_method_and_repr() -> None:
     assert "alpha and beta of made up" in repr(table) and "valid: 2 of 2 trains" in repr(table)
 
 
-def test_tables_follow_more_starts_than_single_fits() -> None:
+def test_tables_follow_as_many_starts_as_single_fits() -> None:
     source = campaign((-2.0,), cycles=2)
     kept = [json.loads(AlphaBetaTable.fit(source, **o).dataset.attrs["fit_json"])["starts"]
             for o in ({}, {"starts": 3})]  # fmt: skip
     assert kept == [8, 3]
+    assert compact.fit_many(falling(0.01, 0.1)).attrs["starts"] == 8
 
 
 def test_misfit_is_the_root_mean_square_in_spans_of_the_train() -> None:
