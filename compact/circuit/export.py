@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import xarray as xr
 
 from compact.circuit.cell import cell_of
 from compact.circuit.spice import spice_text
 from compact.circuit.text import csv_text, dataset_of_csv, dataset_of_json, json_text, text_of
 from compact.circuit.verilog_a import verilog_text
 from ddkbase.files import write_bytes
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["from_csv", "from_json", "to_csv", "to_json", "to_spice", "to_verilog_a"]
 

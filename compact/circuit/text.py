@@ -14,14 +14,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["as_dataset", "csv_text", "dataset_of_csv", "dataset_of_json", "json_text"]
 
@@ -38,8 +36,6 @@ def as_dataset(source: Any) -> xr.Dataset:
     InputError
         Something else, or a variable that is neither number nor text.
     """
-    import xarray as xr
-
     table = source if isinstance(source, xr.Dataset) else getattr(source, "dataset", None)
     if not isinstance(table, xr.Dataset):
         if not is_dataclass(source) or isinstance(source, type) or not hasattr(source, "alpha"):
@@ -59,8 +55,6 @@ def as_dataset(source: Any) -> xr.Dataset:
 
 
 def _of_fit(fit: Any) -> xr.Dataset:
-    import xarray as xr
-
     units = str(getattr(fit, "units", "S"))
     data: dict[str, Any] = {}
     for item in fields(fit):
@@ -107,16 +101,16 @@ def dataset_of_json(text: str, path: str) -> xr.Dataset:
     StorageError
         Something else, or damaged.
     """
-    import xarray as xr
-
     document = _json(text, path)
 
-    def variable(part: Mapping[str, Any]) -> tuple[list[str], np.ndarray, dict[str, Any]]:
-        dtype = np.dtype(part["dtype"])
+    def variable(entry: Mapping[str, Any]) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+        dtype = np.dtype(entry["dtype"])
         if dtype.kind not in _KINDS:
             raise ValueError(f"type {dtype}")
-        data = np.array(_numbers(part["data"]) if dtype.kind == "f" else part["data"], dtype=dtype)
-        return part["dims"], data, part["attrs"]
+        data = np.array(
+            _numbers(entry["data"]) if dtype.kind == "f" else entry["data"], dtype=dtype
+        )
+        return entry["dims"], data, entry["attrs"]
 
     try:
         return xr.Dataset(
@@ -173,8 +167,6 @@ def dataset_of_csv(text: str, path: str) -> xr.Dataset:
     StorageError
         Something else, or damaged.
     """
-    import xarray as xr
-
     first, _, rest = text.partition("\n")
     if not first.startswith("# {"):
         raise StorageError("is no CSV file of the toolkit", path, "read_pulses reads other files")
@@ -186,17 +178,17 @@ def dataset_of_csv(text: str, path: str) -> xr.Dataset:
             raise ValueError(f"{len(rows)} rows instead of {math.prod(sizes)}")
         variables = {}
         columns = list(zip(*rows, strict=True)) or [()] * len(meta["variables"])
-        for (name, part), cells in zip(meta["variables"].items(), columns, strict=True):
-            dtype = np.dtype(part["dtype"])
+        for (name, entry), cells in zip(meta["variables"].items(), columns, strict=True):
+            dtype = np.dtype(entry["dtype"])
             if dtype.kind == "b":
                 values = np.array([{"True": True, "False": False}[c] for c in cells], dtype=dtype)
             else:
                 values = np.array(cells).astype(dtype)
-            keep = tuple(slice(None) if d in part["dims"] else 0 for d in dims)
+            keep = tuple(slice(None) if d in entry["dims"] else 0 for d in dims)
             array = xr.Variable(
-                [d for d in dims if d in part["dims"]], values.reshape(sizes)[keep], part["attrs"]
+                [d for d in dims if d in entry["dims"]], values.reshape(sizes)[keep], entry["attrs"]
             )
-            variables[name] = array.transpose(*part["dims"])
+            variables[name] = array.transpose(*entry["dims"])
         coords = {n: variables.pop(n) for n in meta["coords"]}
         return xr.Dataset(variables, coords, meta["attrs"])
     except (KeyError, TypeError, ValueError, OverflowError, IndexError, csv.Error) as error:
@@ -222,8 +214,8 @@ def text_of(path: Path) -> str:
 
 
 def _spread(array: xr.DataArray, dims: list[str], ds: xr.Dataset) -> list[Any]:
-    place = {d: ds.sizes[d] for d in dims}
-    values = array.variable.set_dims(place).transpose(*dims).values
+    sizes = {d: ds.sizes[d] for d in dims}
+    values = array.variable.set_dims(sizes).transpose(*dims).values
     return list(values.ravel().tolist())
 
 

@@ -1,1 +1,10 @@
-"""Other laws of the update, held against Eqs. (3) and (4) on the same trains."""
+"""Laws of a cell and its pulses beside Eqs. (3) and (4), a module for each group.
+
+====================================  ===========================================================
+`compact.laws.linear_ion_drift`       conduction, Eq. (1), and motion of the border of the doped
+                                      region, Eq. (2): the article's simplified memristor
+`compact.laws.update_laws`            how much a pulse changes a conductance: alpha/beta, soft
+                                      bound, power law, sinh rate, linear, fitted to one train and
+                                      compared. A new one is an entry of its table ``LAWS``
+====================================  ===========================================================
+"""

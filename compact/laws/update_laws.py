@@ -2,7 +2,8 @@
 
 Each law gives the share phi of the window that is left after k pulses, phi(0) = 1, and the
 conductance is linear in it: G = A + (B - A) phi. All are fitted by the same back-end with A and B
-eliminated, from the best of a grid of starts.
+eliminated, from the best of a grid of starts. A new law is a function of the pulses and its
+parameters that returns phi and its derivatives, and an entry of `LAWS`.
 
 ==============  ==============================  ==================================================
 law             phi(k)                          from
@@ -32,25 +33,91 @@ Up trains are mirrored (phi counts from the top), for alpha/beta too, so that al
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from compact.fitting.least_squares import solve
 from compact.fitting.model import TrainModel, eliminate, shared_sums, windows
 from compact.fitting.trains import Trains, prepare, read_trains
-from compact.laws.update_curves import LAWS, Law
+from compact.kinetics.equations import march
 from ddkbase.errors import InputError, closest
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ddkbase.records import label
 
 __all__ = ["LAWS", "Law", "compare_laws", "laws_table"]
 
 _GRID = 12  # starts along each parameter
 _ERRORS = ("rmse", "cross_validated_rmse", "forecast_rmse")
+#: pulses (n, 1), parameters (N, q) -> phi (n, N), derivatives (q, n, N)
+Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law: its curve and, for n pulses, the lower and upper bounds of its parameters."""
+
+    name: str
+    curve: Curve
+    bounds: Callable[[int], tuple[tuple[float, ...], tuple[float, ...]]]
+
+
+def _linear(k: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    phi = np.broadcast_to(1 - k / k[-1], (len(k), len(theta)))
+    return phi.copy(), np.zeros((0, *phi.shape))
+
+
+def _soft_bound(k: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    exponent = np.exp(theta[:, 0]) * k
+    phi = np.exp(-exponent)
+    return phi, (-exponent * phi)[None]
+
+
+def _power(k: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    grown, q = np.exp(theta[:, 0]) * k, np.exp(theta[:, 1])
+    phi = np.exp(-q * np.log1p(grown))
+    return phi, np.stack([-q * grown / (1 + grown) * phi, -q * np.log1p(grown) * phi])
+
+
+def _sinh(k: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    s = np.exp(theta[:, 1])
+    exponent = np.exp(theta[:, 0]) * k
+    # z = tanh(s/2) exp(-r k); 1 - z without the cancellation near k = 0
+    decay, one_less = np.exp(-exponent), -np.expm1(-exponent)
+    t, rest = np.tanh(s / 2), 2 / (np.exp(s) + 1)
+    z, short = t * decay, rest * decay + one_less
+    phi = (np.log1p(z) - np.log(short)) / s
+    by_z = 2 / (s * short * (1 + z))
+    by_s = by_z * 0.5 * rest * (1 + t) * decay - phi / s
+    return phi, np.stack([-by_z * z * exponent, s * by_s])
+
+
+def _alpha_beta(k: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    beta, share = np.exp(theta[:, 0]), theta[:, 1]
+    x = np.ones((len(k) - 1, 1))
+    y, (by_alpha, by_beta) = march("implicit", beta * share, beta, x, 1.0, derivatives="ab")
+    return y, np.stack([beta * (by_alpha * share + by_beta), by_alpha * beta])
+
+
+def _rates(n: int) -> tuple[float, float]:
+    return float(np.log(0.01 / n)), float(np.log(10.0))
+
+
+LAWS: dict[str, Law] = {
+    "linear": Law("linear", _linear, lambda n: ((), ())),
+    "soft bound": Law("soft bound", _soft_bound, lambda n: ((_rates(n)[0],), (_rates(n)[1],))),
+    "power law": Law(
+        "power law", _power, lambda n: ((_rates(n)[0], np.log(0.05)), (_rates(n)[1], np.log(20.0)))
+    ),
+    "sinh rate": Law(
+        "sinh rate", _sinh, lambda n: ((_rates(n)[0], np.log(0.05)), (_rates(n)[1], np.log(60.0)))
+    ),
+    "alpha/beta": Law(
+        "alpha/beta", _alpha_beta, lambda n: ((_rates(n)[0], 0.0), (_rates(n)[1], 1.0))
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -121,10 +188,6 @@ def compare_laws(
     the residuals for independent and normal, which those of a law with the wrong shape are not:
     differences are then too large. The errors of cross-validation do not.
     """
-    import xarray as xr
-
-    from ddkbase.records import label
-
     names = list(LAWS) if laws is None else list(laws)
     for name in names:
         if name not in LAWS:
@@ -141,23 +204,23 @@ def compare_laws(
         )
     number = trains.low.size
     shape = (number, len(names))
-    found = {key: np.full(shape, np.nan) for key in (*_ERRORS, "aic", "bic")}
+    columns = {key: np.full(shape, np.nan) for key in (*_ERRORS, "aic", "bic")}
     counts = np.array([len(LAWS[name].bounds(10)[0]) + 2 for name in names])
     if usable.size:
-        part = _falling(trains.part(usable))
-        samples = part.weights.sum(0)
-        for column, name in enumerate(names):
-            squares, _ = _fit_law(LAWS[name], part)
-            held = _held_out(LAWS[name], part, range(blocks), blocks, False)
-            late = _held_out(LAWS[name], part, range(blocks // 2, blocks), blocks, True)
+        falling = _falling(trains.part(usable))
+        samples = falling.weights.sum(0)
+        for k, name in enumerate(names):
+            squares, _ = _fit_law(LAWS[name], falling)
+            held = _held_out(LAWS[name], falling, range(blocks), blocks, False)
+            late = _held_out(LAWS[name], falling, range(blocks // 2, blocks), blocks, True)
             likelihood = samples * np.log(np.maximum(squares, 1e-300) / samples)
-            found["rmse"][usable, column] = np.sqrt(squares / samples)
-            found["cross_validated_rmse"][usable, column] = held
-            found["forecast_rmse"][usable, column] = late
-            found["aic"][usable, column] = likelihood + 2 * (counts[column] + 1)
-            found["bic"][usable, column] = likelihood + np.log(samples) * (counts[column] + 1)
+            columns["rmse"][usable, k] = np.sqrt(squares / samples)
+            columns["cross_validated_rmse"][usable, k] = held
+            columns["forecast_rmse"][usable, k] = late
+            columns["aic"][usable, k] = likelihood + 2 * (counts[k] + 1)
+            columns["bic"][usable, k] = likelihood + np.log(samples) * (counts[k] + 1)
         for key in ("aic", "bic"):
-            found[key] -= found[key].min(axis=1, keepdims=True)
+            columns[key] -= columns[key].min(axis=1, keepdims=True)
     texts = {
         "rmse": "root mean square of the residuals, in spans of the train",
         "cross_validated_rmse": "root mean square error of blocks held out, in spans of the train",
@@ -165,7 +228,7 @@ def compare_laws(
         "aic": "Akaike's criterion less the smallest",
         "bic": "Bayesian criterion less the smallest",
     }
-    data = {key: label(found[key], ("train", "law"), "1", text) for key, text in texts.items()}
+    data = {key: label(columns[key], ("train", "law"), "1", text) for key, text in texts.items()}
     data["parameters"] = label(counts, "law", "1", "number of parameters")
     data["valid"] = label(trains.reasons == "", "train", "1", "whether the train was fitted")
     data["reason"] = label(trains.reasons.astype(str), "train", "1", "why it was not")
@@ -178,19 +241,19 @@ def compare_laws(
 
 def laws_table(ds: xr.Dataset) -> str:
     """Markdown table of ``ds`` of `compare_laws`: medians over the trains, the best law first."""
-    chosen = ds.isel(train=np.flatnonzero(ds["valid"].values))
-    order = np.argsort(chosen["cross_validated_rmse"].median("train").values)
-    best = chosen["cross_validated_rmse"].values.argmin(axis=1)
+    valid = ds.isel(train=np.flatnonzero(ds["valid"].values))
+    order = np.argsort(valid["cross_validated_rmse"].median("train").values)
+    best = valid["cross_validated_rmse"].values.argmin(axis=1)
     rows = [
         "| law | parameters | RMSE, % of span | held-out RMSE, % | forecast RMSE, % | AIC | BIC | "
         "best on |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for k in order:
-        one = chosen.isel(law=int(k))
-        medians = [float(one[key].median()) for key in (*_ERRORS, "aic", "bic")]
+        law = valid.isel(law=int(k))
+        medians = [float(law[key].median()) for key in (*_ERRORS, "aic", "bic")]
         rows.append(
-            f"| {one['law'].item()} | {int(one['parameters'])} | {100 * medians[0]:.2f} | "
+            f"| {law['law'].item()} | {int(law['parameters'])} | {100 * medians[0]:.2f} | "
             f"{100 * medians[1]:.2f} | {100 * medians[2]:.2f} | {medians[3]:.0f} | "
             f"{medians[4]:.0f} | "
             f"{np.count_nonzero(best == k)} of {len(best)} |"
@@ -204,12 +267,12 @@ def _falling(trains: Trains) -> Trains:
     return replace(trains, values=values)
 
 
-def _held_out(law: Law, trains: Trains, chosen: range, blocks: int, forecast: bool) -> np.ndarray:
+def _held_out(law: Law, trains: Trains, held: range, blocks: int, forecast: bool) -> np.ndarray:
     """Root mean square error, (N,), of blocks that the fit has not seen; with ``forecast`` it has
     not seen what comes after them either."""
     squares, count = np.zeros((2, trains.low.size))
     position = np.arange(len(trains.values))[:, None]
-    for block in chosen:
+    for block in held:
         ends = 1 + (trains.lengths[None, :] * np.array([[block], [block + 1]])) // blocks
         tested = trains.weights * ((position >= ends[0]) & (position < ends[1]))
         hidden = trains.weights * (position >= ends[0]) if forecast else tested

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from compact.kinetics import patterns
-from compact.laws import simplified
+from compact.laws import linear_ion_drift
 from ddkbase.pictures import BLUE, GREY, SERIES, VERMILLION, WARNING, new_figure, style_axes
 
 __all__ = ["FittedTrain", "alpha_beta_figure", "fit_figure", "loops_figure", "patterns_figure"]
@@ -99,7 +99,7 @@ def alpha_beta_figure(curves: xr.Dataset | None = None) -> Figure:
     Figure
         The picture.
     """
-    curves = simplified.alpha_beta_curves() if curves is None else curves
+    curves = linear_ion_drift.alpha_beta_curves() if curves is None else curves
     figure = new_figure(9, 3.8)
     axes = figure.subplots(1, 2, sharey=True)
     for ax, tag, varied, fixed in (
@@ -138,9 +138,9 @@ def loops_figure() -> Figure:
     figure = new_figure(11, 6)
     axes = figure.subplots(2, 3)
     loops = (
-        ("hysteresis", simplified.hysteresis()),
-        ("abrupt switching", simplified.abrupt_switching()),
-        ("negative differential resistance", simplified.negative_differential_resistance()),
+        ("hysteresis", linear_ion_drift.hysteresis()),
+        ("abrupt switching", linear_ion_drift.abrupt_switching()),
+        ("negative differential resistance", linear_ion_drift.negative_differential_resistance()),
     )
     for column, (name, loop) in enumerate(loops):
         top, bottom = axes[:, column]
@@ -150,7 +150,7 @@ def loops_figure() -> Figure:
         top.set_title(f"{'abc'[column]}   {name}", loc="left", fontsize=10)
         voltage, current = loop["voltage"].values, loop["current"].values * 1e3
         bottom.plot(voltage, current, color=BLUE, linewidth=1.2)
-        falling = simplified.voltage_falls_while_current_rises(loop)
+        falling = linear_ion_drift.voltage_falls_while_current_rises(loop)
         red = np.where(np.append(falling, False) | np.append(False, falling), current, np.nan)
         bottom.plot(voltage, red, color=VERMILLION, linewidth=2)
         style_axes(bottom, "Voltage (V)", "Current (mA)" if column == 0 else "")

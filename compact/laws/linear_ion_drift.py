@@ -1,4 +1,6 @@
-"""The simplified model of the article, Eqs. (1) and (2): a doped region of length w in a film L.
+"""Linear ion drift with diffusion, Eqs. (1) and (2): a doped region of length w in a film L.
+
+The simplified model of the article, and the model of Strukov et al. (2008) but for D/w.
 
 ::
 
@@ -20,17 +22,15 @@ ends at a tenth of the film: D L/(mu v) = 6 nm.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from compact.kinetics.equations import integrate
 from compact.kinetics.exact import exact_step
 from ddkbase.errors import InputError, shorten
+from ddkbase.records import label
 from ddkbase.units import to_si
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = [
     "SimplifiedMemristor",
@@ -100,10 +100,6 @@ class SimplifiedMemristor:
         InputError
             Instants that do not rise, lengths that differ, a start outside (0, 1].
         """
-        import xarray as xr
-
-        from ddkbase.records import label
-
         time, voltage = np.asarray(time, float), np.asarray(voltage, float)
         if time.ndim != 1 or time.shape != voltage.shape or time.size < 2:
             raise InputError("time and voltage must be equally long lists", "time, voltage")
@@ -232,10 +228,6 @@ def alpha_beta_curves(
     xarray.Dataset
         Dataset on (alpha, beta, pulse): state y, pulse 0 being the start.
     """
-    import xarray as xr
-
-    from ddkbase.records import label
-
     alpha, beta = np.array(alphas)[:, None], np.array(betas)[None, :]
     y = integrate(integrator, alpha, beta, np.ones(pulses))
     y = np.concatenate([np.ones((*y.shape[:2], 1)), y], axis=-1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compact.kinetics.equations import exact_step
-from compact.laws.simplified import (
+from compact.laws.linear_ion_drift import (
     SimplifiedMemristor,
     abrupt_switching,
     alpha_beta_curves,
