@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from compact.table.table import AlphaBetaTable
 from ddk.cli.commands import app
-from ddk.pipeline import example_text, list_pipelines
+from ddk.pipeline import example_text, list_pipelines, plan
 from ddk.pipeline.file import STEPS, parse_chain, read_chain
 from ddk.pipeline.job import fingerprints
 from ddk.pipeline.steps import jobs_of
@@ -405,3 +406,18 @@ def test_controls_take_from_the_network_what_they_do_not_say(tmp_path: Path) -> 
     other = settings_of({"network": network, "controls": {"task": "digits"}}, "controls")["task"]
     assert other["name"] == "digits" and other["hidden"] == [32]
     assert other["training"]["epochs"] == 60
+
+
+def test_a_folder_of_an_old_version_is_kept_where_its_states_are_asked_for(tmp_path: Path) -> None:
+    """Old folders hold states before the pulse; their controls had the task's own widths."""
+    records = Path(__file__).parents[1] / "records"
+    text = (
+        (records / "pipeline.yaml")
+        .read_text()
+        .replace("  task: digits\n", "  task: digits\n  states: before\n")
+    )
+    (tmp_path / "pipeline.yaml").write_text(text)
+    shutil.copy(records / "table.nc", tmp_path / "table.nc")
+    states = dict(plan(tmp_path / "pipeline.yaml", records / "pipeline"))
+    assert [states[name] for name in ("network", "hardware", "compile")] == ["kept"] * 3
+    assert states["controls"] == "to do again, changed: task.hidden"
