@@ -21,9 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-import xarray as xr
-
 import ddkbase.installation
 from ddkbase.errors import DDKError, InstallationError, StorageError
 from ddkbase.folders import lock
@@ -159,6 +156,8 @@ def versions() -> dict[str, str]:
 
     The finite-element stack is imported for it, if it is there.
     """
+    import h5py  # start-up: commands import this module
+
     result = ddkbase.installation.versions(_PACKAGES)
     result["platform"] = platform.platform()
     result |= {package: _ABSENT for package in _PACKAGES if package not in result}
@@ -303,6 +302,8 @@ def compiling() -> Iterator[None]:
 
 
 def _write_netcdf() -> str:
+    import xarray as xr  # start-up: commands import this module
+
     if _is_installed("petsc4py"):
         _module("petsc4py.PETSc")
     with tempfile.TemporaryDirectory() as folder:

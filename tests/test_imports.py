@@ -10,6 +10,7 @@ import all of them. Only `devicephys/fem` imports dolfinx, so that `import compa
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,18 @@ def imports(source: str, name: str, is_package: bool) -> set[str]:
     return found
 
 
+def imports_by_string(source: str) -> set[str]:
+    """Literal names that a module hands to import_module or __import__."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and node.args:
+            function = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            text = ast.unparse(node.args[0])
+            if function in ("import_module", "__import__") and re.search(r"['\"]", text):
+                names.add(text)
+    return names
+
+
 def imports_of(path: Path) -> set[str]:
     parts = list(path.relative_to(ROOT).with_suffix("").parts)
     is_package = parts[-1] == "__init__"
@@ -79,6 +92,31 @@ def test_packages_import_only_what_they_may(package: str) -> None:
     assert offences == []
 
 
+def test_no_module_of_ours_is_imported_by_string() -> None:
+    # ddkbase.schemas names the modules of the records' schemas in one table, which a test resolves.
+    assert imports_by_string("importlib.import_module(f'devicephys.{name}')") != set()
+    offences = [
+        f"{path.relative_to(ROOT)} imports {text} by string"
+        for package in PACKAGES
+        for path in modules(package)
+        for text in imports_by_string(path.read_text(encoding="utf-8"))
+        if any(re.search(rf"\b{name}\b", text) for name in PACKAGES)
+    ]
+    assert offences == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_loads_only_what_it_may(package: str) -> None:
+    code = (
+        f"import sys, {package}\n"
+        f"packages = {PACKAGES!r}\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules} & set(packages)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert set(done.stdout.split()) <= ALLOWED[package], done.stderr
+    assert package in done.stdout.split(), done.stderr
+
+
 def test_only_fem_imports_the_finite_element_stack() -> None:
     # The verification is a numerical part of its own and may reach for the stack.
     may = {ROOT / "devicephys" / "fem", ROOT / "devicephys" / "verification"}
@@ -101,6 +139,39 @@ def test_pint_is_touched_by_units_alone() -> None:
         if any(name.split(".")[0] == "pint" for name in imports_of(path))
     ]
     assert users == ["ddkbase/units.py"]
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that reach each other."""
+    reach = {name: {name} for name in edges}
+    changed = True
+    while changed:
+        changed = False
+        for name, targets in edges.items():
+            more = set().union(*(reach[target] for target in targets)) - reach[name]
+            if more:
+                reach[name] |= more
+                changed = True
+    groups = {(*sorted(b for b in reach[a] if a in reach[b]),) for a in edges}
+    return [list(group) for group in groups if len(group) > 1]
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    # Imports for types alone and those inside functions count; what a package's __init__ names
+    # lazily does not.
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for package in PACKAGES
+        for path in modules(package)
+        if path.stem != "__init__"
+    }
+    edges: dict[str, set[str]] = {}
+    for name, path in names.items():
+        targets = imports_of(path)
+        targets |= {target.rpartition(".")[0] for target in targets}
+        edges[name] = {target for target in targets if target in names and target != name}
+    assert circles({"a": {"b"}, "b": {"a"}, "c": {"a"}}) != []
+    assert circles(edges) == []
 
 
 def run_without_stack(code: str) -> subprocess.CompletedProcess[str]:
