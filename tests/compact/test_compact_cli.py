@@ -186,7 +186,7 @@ def test_the_unexpected_leaves_its_traceback(
 def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time, compact.cli as c, compact.table.build as b\n"
-        "def slow(*a, **k):\n    print('begun', flush=True)\n    time.sleep(60)\n"
+        "def slow(*a, **k):\n    print('begun', flush=True)\n    time.sleep(3600)\n"
         "b.gather = slow\nsys.argv[0] = 'ddk-compact'\nc.main()\n"
     )
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -197,9 +197,9 @@ def test_ctrl_c_and_sigterm_end_with_130(csv: Path, tmp_path: Path) -> None:
         assert job.stdout is not None and "begun\n" in iter(job.stdout.readline, "")
         os.kill(job.pid, number)
         begun = time.monotonic()
-        _, errors = job.communicate(timeout=30)
+        _, errors = job.communicate(timeout=300)
         assert job.returncode == 130 and errors == "error: stopped\n"
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 300  # and not after an hour
 
 
 def test_ctrl_c_while_the_commands_load_is_one_line() -> None:

@@ -73,10 +73,10 @@ def test_stopped_by_a_signal_it_says_so(tmp_path: Path) -> None:
     job = start(tmp_path / "c", seeds=2000)
     wait_for_runs(job, 1)
     second = start(tmp_path / "c")
-    assert "another process is at work" in second.communicate(timeout=120)[1]
+    assert "another process is at work" in second.communicate(timeout=300)[1]
     assert second.returncode == 4
     job.send_signal(signal.SIGTERM)
-    _, errors = job.communicate(timeout=120)
+    _, errors = job.communicate(timeout=300)
     assert job.returncode == 130
     (line,) = errors.splitlines()
     assert line.startswith("error: ") and "stopped" in line
@@ -125,7 +125,7 @@ def test_two_workers_end_at_once_when_all_are_interrupted(tmp_path: Path) -> Non
     workers = _workers(job)
     time.sleep(3)
     os.killpg(job.pid, signal.SIGINT)
-    _, errors = job.communicate(timeout=15)
+    _, errors = job.communicate(timeout=300)
     assert (job.returncode, errors) == (130, "error: stopped\n")
     assert not any(_alive(pid) for pid in workers)
     assert not (tmp_path / "c").exists()  # made for nothing: no run was finished
@@ -137,7 +137,7 @@ def test_a_killed_worker_ends_the_command_with_one_line(tmp_path: Path) -> None:
     workers = _workers(job)
     time.sleep(3)
     os.kill(workers[0], signal.SIGKILL)
-    _, errors = job.communicate(timeout=15)
+    _, errors = job.communicate(timeout=300)
     assert job.returncode == 2 and errors.count("\n") == 1
     assert errors.startswith("error: a worker process ended")
 

@@ -84,7 +84,7 @@ def test_stopped_killed_and_changed_it_does_what_is_missing(tmp_path: Path) -> N
     job = start(source, out)
     wait(job, lambda: (out / "loop" / "checkpoint.npz").exists())
     job.send_signal(signal.SIGTERM)
-    _, errors = job.communicate(timeout=120)
+    _, errors = job.communicate(timeout=300)
     assert job.returncode == 130, errors
     last = errors.splitlines()[-1]
     assert last.startswith("error: step 'loop': interrupted") and "The same command goes on" in last

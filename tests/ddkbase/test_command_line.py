@@ -166,7 +166,7 @@ def test_ctrl_c_of_the_started_program_shows_no_traceback() -> None:
     assert job.stdout is not None
     assert [job.stdout.readline() for _ in range(2)] == ["[]\n", "loading\n"]
     job.send_signal(signal.SIGINT)
-    _, errors = job.communicate(timeout=60)
+    _, errors = job.communicate(timeout=300)
     assert (job.returncode, errors) == (130, "error: stopped\n")
 
 

@@ -195,7 +195,7 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Pat
         assert job.stdout.readline() == "started\n"
         time.sleep(rng.uniform(0.0, 0.05))
         job.send_signal(signal.SIGKILL)
-        job.communicate(timeout=60)
+        job.communicate(timeout=300)
         arrays, meta = load(tmp_path)
         assert meta["k"] > last
         last = meta["k"]

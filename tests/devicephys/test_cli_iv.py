@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_is_code_4(tmp_path: Path) -> None:
 def test_of_two_runs_into_one_folder_one_succeeds(tmp_path: Path) -> None:
     out = tmp_path / "run"
     jobs = [process("iv", "--out", out) for _ in range(2)]
-    ends = [(job.communicate(timeout=120)[1], job.returncode) for job in jobs]
+    ends = [(job.communicate(timeout=300)[1], job.returncode) for job in jobs]
     assert sorted(code for _, code in ends) == [0, 4]
     loser = next(stderr for stderr, code in ends if code == 4)
     assert loser.startswith("error: the folder already holds a run")
@@ -123,7 +123,7 @@ def test_a_full_disk_is_code_4_and_leaves_no_half_file(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    _, stderr = job.communicate(timeout=120)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 4
     last = stderr.splitlines()[-1]
     assert last.startswith("error: the file cannot be written: File too large")
@@ -143,7 +143,7 @@ def test_a_log_that_cannot_be_written_does_not_cost_the_result(tmp_path: Path) -
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    _, stderr = job.communicate(timeout=120)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 3  # the solver's own end, not that of the log
     assert stderr.count("run.log cannot be written") == 1
 
@@ -194,7 +194,7 @@ def test_ctrl_c_and_sigterm_keep_what_was_computed(number: int, tmp_path: Path) 
     assert job.stdout is not None
     assert job.stdout.readline() == "at 1\n"
     job.send_signal(number)
-    _, stderr = job.communicate(timeout=60)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 130, stderr
     last = stderr.splitlines()[-1]
     assert last == f"error: stopped by the user. Kept up to 40.8 ms, +0.680 V in {out / 'iv.nc'}"
@@ -209,7 +209,7 @@ def test_ctrl_c_before_the_first_step_gives_the_folder_back(tmp_path: Path) -> N
     assert job.stdout is not None
     assert job.stdout.readline() == "started\n"
     job.send_signal(signal.SIGINT)
-    _, stderr = job.communicate(timeout=60)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 130
     assert stderr.splitlines()[-1].startswith("error: stopped before the first time step")
     assert list(tmp_path.iterdir()) == []

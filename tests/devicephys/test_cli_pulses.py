@@ -163,7 +163,7 @@ def test_ctrl_c_and_sigterm_keep_what_was_computed(number: int, tmp_path: Path) 
     job = process("pulses", "--out", out, *OPTIONS, behaviour="slow")
     wait_for(job, 2)
     job.send_signal(number)
-    _, stderr = job.communicate(timeout=60)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 130, stderr
     last = stderr.splitlines()[-1]
     assert last == f"error: stopped by the user. Kept 16 pulses in {out / 'pulses.nc'}"
@@ -176,7 +176,7 @@ def test_ctrl_c_before_the_first_pulse_gives_the_folder_back(tmp_path: Path) -> 
     assert job.stdout is not None
     assert job.stdout.readline() == "started\n"
     job.send_signal(signal.SIGINT)
-    _, stderr = job.communicate(timeout=60)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 130
     assert stderr.splitlines()[-1].startswith("error: stopped before the first time step")
     assert list(tmp_path.iterdir()) == []

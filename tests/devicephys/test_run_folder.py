@@ -50,7 +50,7 @@ def test_of_many_claims_on_one_folder_one_succeeds(tmp_path: Path) -> None:
         job.stdin.write("go\n")
         job.stdin.flush()
     for job in jobs:
-        won += job.communicate(timeout=60)[0].split()
+        won += job.communicate(timeout=300)[0].split()
         assert job.returncode == 0
     assert sorted(won, key=int) == [str(k) for k in range(40)]
 
@@ -73,7 +73,7 @@ folder = getattr(RunFolder, sys.argv[2])(pathlib.Path(sys.argv[1]))
 (folder.path / "request.json").write_text("{}")
 folder.log("held")
 print("held", flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 
 
@@ -92,7 +92,7 @@ def test_a_folder_is_held_for_the_life_of_a_process(way: str, tmp_path: Path) ->
     with pytest.raises(StorageError, match="another process is still at work"):
         RunFolder.reopen(tmp_path)
     job.send_signal(signal.SIGKILL)
-    job.communicate(timeout=60)
+    job.communicate(timeout=300)
     with RunFolder.reopen(tmp_path) as folder:
         assert folder.reopened
         folder.log("taken over")

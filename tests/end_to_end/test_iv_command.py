@@ -116,7 +116,7 @@ def test_a_stopped_process_keeps_its_part(number: int, tmp_path: Path) -> None:
     assert job.stderr is not None
     first = job.stderr.readline()  # a line of progress: the solver is at work
     job.send_signal(number)
-    _, stderr = job.communicate(timeout=120)
+    _, stderr = job.communicate(timeout=300)
     assert "%" in first, first + stderr
     assert job.returncode == 130, stderr
     last = stderr.splitlines()[-1]

@@ -64,7 +64,7 @@ def kill_after(job: subprocess.Popen[str], out: Path, pulses: int) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     job.send_signal(signal.SIGKILL)
-    job.communicate(timeout=60)
+    job.communicate(timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_stopped_train_keeps_its_part_and_goes_on(
         assert job.poll() is None, job.communicate()[1]
         time.sleep(0.01)
     job.send_signal(signal.SIGTERM)
-    _, stderr = job.communicate(timeout=60)
+    _, stderr = job.communicate(timeout=300)
     assert job.returncode == 130, stderr
     part = records.read(out / runfolder.PULSE_RECORD, "PulseTrace")
     assert part.attrs["complete"] == 0
@@ -131,7 +131,7 @@ def test_a_killed_loop_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
         assert job.poll() is None, job.communicate()[1]
         time.sleep(0.01)
     job.send_signal(signal.SIGKILL)
-    job.communicate(timeout=60)
+    job.communicate(timeout=300)
     assert not (out / runfolder.RECORD).exists()
     finish(start("resume", out))
     assert ": from its checkpoint\n" in (out / runfolder.LOG).read_text()
