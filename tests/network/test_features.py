@@ -12,8 +12,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import devicephys
 from compact.kinetics.equations import integrate
 from compact.table.table import AlphaBetaTable
+from ddk.studies.feature_maps import by_device
 from ddkbase.errors import InputError, InstallationError
 from network import features
 from tests.network import data_files as files
@@ -264,15 +266,13 @@ def fake_physics(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         data = {k: ("pulse", v) for k, v in values.items()}
         return xr.Dataset({**data, "initial_conductance": ((), 2e-4)})
 
-    import devicephys
-
     module = types.SimpleNamespace(
         load_device=lambda name: types.SimpleNamespace(name=name),
         Settings=types.SimpleNamespace(preset=lambda name: name),
         PulseTrain=devicephys.PulseTrain,
         simulate_pulses=simulate,
     )
-    monkeypatch.setitem(sys.modules, "devicephys", module)
+    monkeypatch.setattr("ddk.studies.feature_maps.devicephys", module)
     return asked
 
 
@@ -283,7 +283,7 @@ def test_map_by_device_asks_for_the_pulses_and_fits_each_utterance(
     x = np.random.default_rng(0).random((3, 40))
     x[:, 0] = 1  # the largest amplitude is there, so that the drive is the formula's
     told = []
-    ds = features.by_device(x, seed=5, progress=lambda k, n: told.append((k, n)))
+    ds = by_device(x, seed=5, progress=lambda k, n: told.append((k, n)))
     check_labels(ds)
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [a["cycle"] for a in asked] == [0, 1, 2] and asked[0]["seed"] == 5
@@ -297,7 +297,7 @@ def test_map_by_device_asks_for_the_pulses_and_fits_each_utterance(
 
 def test_utterance_that_cannot_be_fitted_has_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_physics(monkeypatch)
-    ds = features.by_device(np.ones((2, 30)), fit=False)
+    ds = by_device(np.ones((2, 30)), fit=False)
     ds["conductance"][1] = 2e-6  # ends with its first pulse
     fit = features.fitted(ds)
     assert np.isfinite(fit["alpha"][0]) and np.isnan(fit["alpha"][1])
@@ -310,13 +310,13 @@ def test_real_pulses_move_a_real_cell() -> None:
     pytest.importorskip("mpi4py.MPI")  # before dolfinx
     pytest.importorskip("dolfinx")
     x = features.inputs(np.random.default_rng(0).standard_normal(8 * 6), utterances=2, pool=4)
-    ds = features.by_device(x, amplitude=("-1.6 V", "-2 V"), fit=False)
+    ds = by_device(x, amplitude=("-1.6 V", "-2 V"), fit=False)
     assert ds["conductance"].shape == (2, 6)
     start = ds["initial_conductance"].values[:, None]
     assert 1 / start == pytest.approx(5e3, rel=0.03)
     curve = np.c_[start, ds["conductance"].values]
     assert (np.diff(curve) < 0).all()  # every RESET pulse takes it down
-    again = features.by_device(x[:1], amplitude=("-1.6 V", "-2 V"), fit=False)
+    again = by_device(x[:1], amplitude=("-1.6 V", "-2 V"), fit=False)
     assert np.array_equal(again["conductance"][0], ds["conductance"][0])  # a fresh cell each
 
 
@@ -329,7 +329,7 @@ def test_pictures_of_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = {
         "Equation": features.feature_map(wave),
         "Table": features.by_table(x, table(), amplitude=("-1 V", "-2 V")),
-        "Cell": features.by_device(x),
+        "Cell": by_device(x),
     }
     figure = comparison_figure(maps, "a title")
     images = [ax for ax in figure.axes if ax.images]
