@@ -234,7 +234,6 @@ def test_features_are_written(tmp_path: Path) -> None:
 def test_pulses_of_the_simulated_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple, expected: tuple
 ) -> None:
-    from network import features
 
     class Asked(InputError):
         pass
@@ -243,7 +242,7 @@ def test_pulses_of_the_simulated_cell(
         assert rows.shape == (80, 8) and more["fit"] is False
         raise Asked(f"pulses {amplitude}")
 
-    monkeypatch.setattr(features, "by_device", by_device)
+    monkeypatch.setattr("ddk.studies.feature_maps.by_device", by_device)
     out = tmp_path / "f.nc"
     line = error_line(
         call("features", "--data", "digits", "--how", "device", *given, "--out", out), 2
@@ -257,8 +256,6 @@ def test_pulses_of_the_simulated_cell(
 def test_maps_side_by_side_with_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import xarray as xr
 
-    from network import features
-
     def by_device(rows: np.ndarray, *, fit: bool, **_: object) -> xr.Dataset:
         assert fit
         curve = 1e-4 * np.exp(-np.cumsum(rows, axis=1))
@@ -268,7 +265,7 @@ def test_maps_side_by_side_with_fits(tmp_path: Path, monkeypatch: pytest.MonkeyP
         by_row = dict.fromkeys(("alpha", "beta", "residual"), ("utterance", rows[:, 0] + 1, one))
         return xr.Dataset({**found, **by_row}, attrs={"method": "finite elements"})
 
-    monkeypatch.setattr(features, "by_device", by_device)
+    monkeypatch.setattr("ddk.studies.feature_maps.by_device", by_device)
     pictures = tmp_path / "all.png", tmp_path / "fits.png"
     how = ("features", "--data", "digits", "--how", "all")
     result = call(*how, "--out", pictures[0], "--fits", pictures[1])
