@@ -23,9 +23,13 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import DDKError, InputError, StorageError
+from ddkbase.files import write_bytes
 from ddkbase.units import from_si
-from devicephys.device import Device
+from devicephys.device import Device, load_device
+from devicephys.device.library import device_from_yaml
+from devicephys.protocol.waveform import IVSweep
 from devicephys.simulation.settings import Settings
+from devicephys.simulation.simulate import simulate
 
 #: headline figures by name; None where the loop does not show the event
 Figures = dict[str, float | None]
@@ -109,9 +113,6 @@ def figures_of(device: Device, settings: Settings) -> Figures:
 
     Empty where the solver refused.
     """
-    from devicephys.protocol.waveform import IVSweep
-    from devicephys.simulation.simulate import simulate
-
     try:
         sweep = IVSweep.from_device(device.with_({"sweep.loops": str(LOOPS)}))
         loop = simulate(device, sweep, settings)
@@ -128,8 +129,6 @@ def figures_of(device: Device, settings: Settings) -> Figures:
 
 
 def _worker(task: tuple[str, dict[str, Any]]) -> Figures:
-    from devicephys.device.library import device_from_yaml
-
     text, settings = task
     return figures_of(device_from_yaml(text), Settings(**settings))
 
@@ -279,9 +278,6 @@ def main(
     ``calibration.log`` (every simulation). Raises StorageError where the folder cannot be written
     or already holds an outcome, before anything is computed.
     """
-    from ddkbase.files import write_bytes
-    from devicephys.device import load_device
-
     target, log = out / "tin-taox-hfox-tin.yaml", out / "calibration.log"
     try:
         out.mkdir(parents=True, exist_ok=True)

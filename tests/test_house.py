@@ -17,7 +17,7 @@ IMPORTS = (ast.Import, ast.ImportFrom)
 def late_imports(source: str) -> Iterator[tuple[int, bool]]:
     """Line of each import inside a function, and whether a comment says why it is there.
 
-    The comment stands on a line of the block of imports or directly above it.
+    The comment stands on a line of the block of imports, blank lines included, or directly above.
     """
     lines = source.splitlines()
     inside = {
@@ -28,6 +28,7 @@ def late_imports(source: str) -> Iterator[tuple[int, bool]]:
         if isinstance(node, IMPORTS)
     }
     imported = {n for first, last in inside.items() for n in range(first, last + 1)}
+    imported |= {n for n in range(1, len(lines)) if n - 1 in imported and not lines[n - 1].strip()}
     for first in inside:
         top, bottom = first, first
         while top - 1 in imported:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ddk import article as article_data
 from ddk import studies
 from ddk.cli.options import (
     FolderOption,
@@ -25,6 +26,7 @@ from ddkbase.cli.options import path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.picture_names import Pictures
+from network import hardware
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 
@@ -64,25 +66,21 @@ def compile_(
     """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR."""
     from ddk.cli.entries import cost_entries  # start-up
     from ddkbase.units import format_si
-    from network.hardware.chip.chip import load_chip
-    from network.hardware.chip.compiler import compile_network, placement_cost
-    from network.hardware.chip.cost import cost_rows, writing
     from network.hardware.chip.folder import check_free, write_folder
-    from network.hardware.chip.loads import network_loads
 
     path = folder_to_make(out)
     check_free(path, overwrite)
     network = _network(model)
-    placement = compile_network(
+    placement = hardware.compile_network(
         network,
-        load_chip(chip),
+        hardware.load_chip(chip),
         layout=layout,
         largest_weight=largest_weight,
         table=None if table is None else read_table(table),
     )
-    whole = placement_cost(placement)
-    output.rows(*cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
-    energy, seconds = writing(network_loads(network), placement.chip)
+    whole = hardware.placement_cost(placement)
+    output.rows(*hardware.cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
+    energy, seconds = hardware.writing(hardware.network_loads(network), placement.chip)
     output.pairs(
         {
             "tiles": f"{placement.tiles} of {placement.chip.count('tiles')}",
@@ -121,9 +119,7 @@ def simulate(
     """Run a compiled network from its placement file alone, on the test part of its task."""
     import numpy as np  # start-up
 
-    from network.hardware.chip.placement import read_placement
-
-    compiled = read_placement(path_of(placement, "FILE"))
+    compiled = hardware.read_placement(path_of(placement, "FILE"))
     network = compiled.network()
     task, seed = compiled.notes.get("task"), int(compiled.notes.get("seed", 0))
     if not isinstance(task, str):
@@ -174,14 +170,9 @@ def cost(
     ] = False,
 ) -> None:
     """Energy, latency, area and TOPS/W of one inference on a chip."""
-    from ddk.article.costs import article_figures, ratio_rows  # start-up
     from ddk.cli.entries import cost_entries  # start-up
-    from network.hardware.chip.chip import load_chip
-    from network.hardware.chip.cost import cost as cost_of
-    from network.hardware.chip.cost import cost_rows
-    from network.hardware.chip.loads import COMPARED, compared_loads, network_loads
 
-    described = load_chip(chip)
+    described = hardware.load_chip(chip)
     if model is None and not show and not article:
         raise InputError("nothing is asked for", "MODEL", "Name a model, or --show, or --article")
     if show:
@@ -190,28 +181,29 @@ def cost(
     if article:
         rows = [
             [f.what, f.of, f.article, f.here, f.follows, f.because]
-            for f in article_figures(described)
+            for f in article_data.article_figures(described)
         ]
         heads = ["figure", "of one", "article", "here", "follows", "what decides it"]
         output.rows(heads, rows, described.title)
-        output.rows(*ratio_rows(described), title="Whole inferences on the same chip")
+        output.rows(*article_data.ratio_rows(described), title="Whole inferences on the same chip")
         output.add(article=[dict(zip(FIGURE_KEYS, row, strict=True)) for row in rows])
     if model is not None:
-        loads = compared_loads(model) if model in COMPARED else network_loads(_network(model))
-        total = cost_of(loads, described, layout=layout)
+        if model in hardware.COMPARED:
+            loads = hardware.compared_loads(model)
+        else:
+            loads = hardware.network_loads(_network(model))
+        total = hardware.cost(loads, described, layout=layout)
         output.add(**cost_entries(total), layout=layout)
-        output.rows(*cost_rows(total), title=f"{described.title}, layout '{layout}'")
+        output.rows(*hardware.cost_rows(total), title=f"{described.title}, layout '{layout}'")
 
 
 def _network(text: str) -> Network:
     """The network of a folder of 'train' or of a file, with its notes."""
     from ddk.studies.result import MODEL  # start-up
-    from network.model.files import load_network
+    from network import load_network
 
     path = path_of(text, "MODEL")
     if not path.exists():
-        from network.hardware.chip.loads import COMPARED  # start-up
-
-        hint = f"Name a folder of 'train'. {closest(text, COMPARED)}"
+        hint = f"Name a folder of 'train'. {closest(text, hardware.COMPARED)}"
         raise StorageError("there is no such file or folder", text, hint)
     return load_network(path / MODEL if Path(path).is_dir() else path)

@@ -9,6 +9,7 @@ import typer
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, SolverError
+from devicephys import campaign as campaigns
 from devicephys.cli.options import app, output_folder
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def campaign(
 
     Started again with the same --out, it computes what is missing.
     """
+    # start-up: what a campaign and its display need is loaded when one is asked for
     from devicephys import installation
-    from devicephys.campaign.description import Campaign
     from devicephys.cli import campaign_progress
 
-    planned = Campaign.from_file(source)
+    planned = campaigns.Campaign.from_file(source)
     if workers is not None and scheduler is not None:
         raise InputError(
             "a scheduler has its own workers", "--workers and --scheduler", "Give one of the two"
@@ -70,8 +71,6 @@ def campaign(
         raise InputError(
             "a campaign is one process that starts its own workers", "mpirun", "Start it without"
         )
-    from devicephys import campaign as campaigns
-
     with campaign_progress.Display(output.console(errors=False)) as display:
         outcome = campaigns.run(
             planned,
@@ -102,6 +101,7 @@ def campaign(
 
 def _plan(planned: Campaign, workers: int | None, output: Output) -> None:
     """Tell the grid and what it will cost."""
+    # start-up
     from devicephys.campaign.cluster import physical_cores
     from devicephys.campaign.layout import point_variables
     from devicephys.cli import campaign_progress
@@ -137,21 +137,18 @@ def _plan(planned: Campaign, workers: int | None, output: Output) -> None:
 @command(answers=True)
 def list_campaigns(output: Output) -> None:
     """Print the campaigns that ship with the toolkit, their points and what they are for."""
-    from devicephys.campaign.description import Campaign
-    from devicephys.campaign.description import list_campaigns as names
-
-    found = []
-    for name in names():
-        one = Campaign.from_file(name)
-        found.append(
+    shipped = []
+    for name in campaigns.list_campaigns():
+        described = campaigns.Campaign.from_file(name)
+        shipped.append(
             {
                 "name": name,
-                "points": one.size,
-                "pulses": one.pulse_count,
-                "preset": one.settings.name,
-                "description": one.description,
+                "points": described.size,
+                "pulses": described.pulse_count,
+                "preset": described.settings.name,
+                "description": described.description,
             }
         )
     heads = ["Campaign", "Points", "Pulses", "Preset", "For"]
-    output.rows(heads, [[*map(str, one.values())] for one in found])
-    output.add(campaigns=found)
+    output.rows(heads, [[*map(str, entry.values())] for entry in shipped])
+    output.add(campaigns=shipped)

@@ -31,6 +31,8 @@ from .chip.compiler import placement_cost as placement_cost
 from .chip.cost import Cost as Cost
 from .chip.cost import cost as cost
 from .chip.cost import cost_rows as cost_rows
+from .chip.cost import writing as writing
+from .chip.loads import COMPARED as COMPARED
 from .chip.loads import compared_loads as compared_loads
 from .chip.loads import network_loads as network_loads
 from .chip.placement import Placement as Placement
