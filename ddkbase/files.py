@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, their checksums, and errors of the system as one line."""
+"""Files that appear whole or not at all, and signals kept from them while they are written."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any
 
 from ddkbase.errors import StorageError
 
 __all__ = [
     "checksum",
+    "children_without_ctrl_c",
+    "deferred",
     "files_below",
     "keep_traceback",
     "storage_errors",
     "sweep",
     "temporary_path",
+    "undisturbed",
     "write_bytes",
 ]
 
@@ -193,3 +200,72 @@ def keep_traceback(exc: BaseException, program: str) -> Path:
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         traceback.print_exception(exc, file=stream)
     return Path(name)
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, Any], Any] | signal.Handlers) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM go to ``handler``; only the main thread gets them.
+
+    To put a signal off, a handler of Python's must be there; what is left to the system, or is
+    ignored, stays so then.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {
+        number: before
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(before := signal.getsignal(number))
+        or (handler is signal.SIG_IGN and before is not None)
+    }
+    for number in previous:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM while a result is written, which takes a moment."""
+    with _handled_by(signal.SIG_IGN):
+        yield
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM wait until the context is closed; a second does not wait.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When the context is closed, if a signal came.
+    """
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    with _handled_by(note):
+        yield
+    if received:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def children_without_ctrl_c() -> Iterator[None]:
+    """Processes and threads started in the context never see Ctrl-C, nor do theirs.
+
+    A terminal sends it to all of them at once, but it is for the main process to end the others.
+    """
+    # Started later, it would be in one of these threads, and take the mask off that thread again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

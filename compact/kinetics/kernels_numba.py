@@ -23,7 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from compact.kinetics import kernels_numpy
-from ddkbase.signals import deferred
+from ddkbase.files import deferred
 
 __all__ = ["backward", "forward"]
 

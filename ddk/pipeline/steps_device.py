@@ -16,8 +16,8 @@ from rich.console import Console
 import devicephys
 from ddk.pipeline.file import Chain, Simulation, in_file
 from ddk.pipeline.job import Job, Picture, StepContext, StepResult
+from ddkbase.cli.progress import Display
 from ddkbase.errors import InputError, SolverError
-from ddkbase.progress import Display
 from ddkbase.units import format_si
 from devicephys import campaign as campaigns
 from devicephys import run as runs

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
 from ddkbase.errors import DDKError, InputError
-from ddkbase.signals import children_without_ctrl_c, deferred
+from ddkbase.files import children_without_ctrl_c, deferred
 
 #: how often a point may lose its worker before it counts as failed
 LOSSES = 3

@@ -25,9 +25,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from ddkbase.descriptions import Description, as_input_error
-from ddkbase.documents import parse_yaml
+from ddkbase.documents import Library, located, looks_like_path, parse_yaml
 from ddkbase.errors import InputError, closest, shorten
-from ddkbase.library import Library, located, looks_like_path
 from ddkbase.units import exact_text, to_si
 from devicephys.device import Device, list_devices, load_device
 from devicephys.device.quantity import Resistance

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted, shorten
-from ddkbase.signals import deferred
+from ddkbase.files import deferred
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.store import CampaignStore
 from devicephys.campaign.worker import Simulate, compute, task, warm_up

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ddkbase.documents import parse_yaml
+from ddkbase.documents import Library, located, parse_yaml
 from ddkbase.errors import InputError, shorten
-from ddkbase.library import Library, located
 from devicephys.device.model import Device
 
 _LIBRARY = Library("devicephys.device", "device")

@@ -1,5 +1,5 @@
-from ddkbase.progress import Display as Display
-from ddkbase.progress import State as State
+from ddkbase.cli.progress import Display as Display
+from ddkbase.cli.progress import State as State
 
 from .comparison import compare_runs as compare_runs
 from .execution import Outcome as Outcome

@@ -18,11 +18,10 @@ import numpy as np
 import xarray as xr
 
 from ddkbase import records
+from ddkbase.cli.progress import State
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
-from ddkbase.files import keep_traceback, write_bytes
+from ddkbase.files import keep_traceback, undisturbed, write_bytes
 from ddkbase.installation import command_line
-from ddkbase.progress import State
-from ddkbase.signals import undisturbed
 from devicephys import installation
 from devicephys.run import folder as names
 from devicephys.run.figures import table

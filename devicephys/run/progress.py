@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ddkbase.progress import State
+from ddkbase.cli.progress import State
 from ddkbase.units import format_si
 from devicephys.run.figures import CELSIUS_ZERO
 from devicephys.simulation.iv_record import ProgressEvent

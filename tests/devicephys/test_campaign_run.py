@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 
 from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted
-from ddkbase.signals import deferred
+from ddkbase.files import deferred
 from devicephys import campaign as campaigns
 from devicephys import installation
 from devicephys.campaign import Campaign, CampaignResult, CampaignState, open_store

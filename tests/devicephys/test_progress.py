@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ddkbase.progress import Display
+from ddkbase.cli.progress import Display
 from devicephys.run.figures import loop_figures
 from devicephys.run.progress import Recorder, pulse_state, step_state
 from tests import fake_solver

@@ -11,7 +11,7 @@ import pytest
 
 from compact.kinetics import kernels_numpy
 from ddkbase.errors import InstallationError
-from ddkbase.signals import deferred
+from ddkbase.files import deferred
 from network.ddk import kinetics as ddk
 
 SHAPES: list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]] = [
