@@ -3,10 +3,10 @@
 It knows nothing of devices, fits or networks, and importing it loads nothing heavy.
 """
 
-from ddkbase import hdf5_order, lazy
+from ddkbase import lazy
 
 __version__ = "0.1.0"
 
-hdf5_order.watch()
+lazy.watch()
 
 __getattr__, __dir__, __all__ = lazy.attach(__name__, __file__)

@@ -1,7 +1,13 @@
-"""Names of a package that are loaded on first use.
+"""What is loaded when: public names on first use, and h5py before PETSc.
 
 A package's public names stand once, in the stub ``__init__.pyi`` beside its ``__init__.py``, where
 type checkers and editors read them; `attach` reads the same file when the package is imported.
+
+h5py brings an HDF5 library of its own, and PETSc another; of two in one process the first that is
+loaded serves both. If PETSc's comes first, every later write of a NetCDF file fails with "Not a
+datatype". So ``import ddkbase`` leaves a finder behind (`watch`) that loads h5py as soon as
+anything reaches for PETSc, and not before: h5py and NumPy take a tenth of a second, which
+``ddk-device --help`` does not need.
 """
 
 from __future__ import annotations
@@ -11,8 +17,9 @@ import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ddkbase.errors import InstallationError
@@ -94,3 +101,22 @@ def check_not_shadowed(*packages: str) -> None:
                 origin,
                 "Rename it, or work in another folder",
             )
+
+
+_WITH_HDF5 = {"dolfinx", "petsc4py", "slepc4py"}
+
+
+class _H5pyFirst:
+    """Finds nothing itself."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> None:
+        if name in _WITH_HDF5 and "h5py" not in sys.modules:
+            importlib.import_module("h5py")
+
+
+def watch() -> None:
+    """Load h5py before the first import of a package that brings another HDF5 library."""
+    if "h5py" not in sys.modules and not any(isinstance(f, _H5pyFirst) for f in sys.meta_path):
+        sys.meta_path.insert(0, _H5pyFirst())

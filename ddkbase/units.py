@@ -21,7 +21,7 @@ import numpy as np
 from ddkbase.errors import InputError, shorten
 
 if TYPE_CHECKING:
-    import pint
+    import pint  # start-up: a quarter of a second
 
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$", re.DOTALL)
 _NOT_FINITE = re.compile(r"^\s*[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
@@ -109,7 +109,7 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
         As `to_si`, for the first offending entry.
     """
     if _is_quantity(values):
-        import pint
+        import pint  # start-up: a quarter of a second
 
         given = cast(Any, values)
         entries: Sequence[Any] = [
@@ -184,7 +184,7 @@ def _is_quantity(value: object) -> bool:
 
 @functools.cache
 def _registry() -> pint.UnitRegistry[Any]:
-    import pint
+    import pint  # start-up: a quarter of a second
 
     return pint.UnitRegistry()
 
@@ -229,7 +229,7 @@ def _rounded(value: float) -> float:
 
 
 def _parse(text: str, unit: str, name: str, difference: bool = False) -> float:
-    import pint
+    import pint  # start-up: a quarter of a second
 
     text = text.strip()
     if len(text) > _LONGEST:
@@ -263,7 +263,7 @@ def _parse(text: str, unit: str, name: str, difference: bool = False) -> float:
 
 
 def _from_quantity(value: Any, unit: str, name: str) -> float:
-    import pint
+    import pint  # start-up: a quarter of a second
 
     try:
         number = float(value.to("" if unit == "1" else unit).magnitude)

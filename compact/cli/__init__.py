@@ -10,6 +10,6 @@ __all__ = ["main"]
 def main() -> None:
     """Entry point of the console script; the commands load inside, so Ctrl-C ends them well."""
     with one_line_if_stopped():
-        from compact.cli.commands import app
+        from compact.cli.commands import app  # start-up: inside, see above
 
         app()

@@ -21,7 +21,7 @@ from ddkbase.installation import parallel_rank
 
 if TYPE_CHECKING:
     import xarray as xr
-    from rich.console import Console
+    from rich.console import Console  # start-up
 
 __all__ = ["Output", "entries_of", "plain", "print_pairs", "print_rows", "units_of"]
 
@@ -64,7 +64,7 @@ class Output:
 
     def console(self, *, errors: bool = True) -> Console:
         """The console for a bar or lines of progress: the error stream or the output."""
-        from rich.console import Console
+        from rich.console import Console  # start-up
 
         if self.quiet:
             return Console(quiet=True, stderr=True)
@@ -163,7 +163,7 @@ def plain(value: Any) -> Any:
 
 def wide_console() -> Console:
     """A console that does not fold tables to 80 columns when its output goes to a file."""
-    from rich.console import Console
+    from rich.console import Console  # start-up
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return Console() if terminal else Console(width=160)
@@ -186,7 +186,7 @@ def print_rows(
     A terminal too narrow for the longest words of all columns gets a list instead: a table would
     lose its numbers.
     """
-    from rich.console import Console
+    from rich.console import Console  # start-up
     from rich.table import Table
     from rich.text import Text
 
@@ -212,7 +212,7 @@ def entries_of(ds: xr.Dataset) -> list[dict[str, Any]]:
 
     Each holds the coordinates along these dimensions and the variables, by name.
     """
-    import numpy as np
+    import numpy as np  # start-up
 
     dims = next(iter(ds.data_vars.values())).dims
     found = []

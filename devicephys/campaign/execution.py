@@ -193,7 +193,7 @@ def result(future: Future) -> dict[str, Any]:
     DDKError
         The scheduler was lost, or the workers cannot even begin.
     """
-    from distributed import KilledWorker
+    from distributed import KilledWorker  # start-up: Dask
 
     from devicephys.campaign.cluster import lost
 

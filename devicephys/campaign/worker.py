@@ -68,7 +68,9 @@ def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[s
 
 def _simulate(task: Mapping[str, Any], simulate: Simulate | None) -> xr.Dataset:
     if simulate is None:
-        from devicephys.simulation.simulate import simulate_pulses
+        from devicephys.simulation.simulate import (
+            simulate_pulses,  # start-up: the solver, only on a worker that computes
+        )
 
         simulate = simulate_pulses
     arguments = {key: value for key, value in task["train"].items() if key != "kind"}
@@ -103,7 +105,7 @@ def warm_up(task: Mapping[str, Any]) -> dict[str, Any]:
     Returns ``versions`` of what computes on this worker, or ``refused``. What fails here for a
     reason of its own fails again at its point.
     """
-    from devicephys.installation import versions
+    from devicephys.installation import versions  # start-up
 
     train = {**task["train"], "count": 1}
     for name in ("amplitude", "width"):

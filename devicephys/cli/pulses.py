@@ -15,7 +15,6 @@ from ddkbase.cli.options import given
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
-from devicephys.cli.input_files import read_amplitudes, read_spreads
 from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
@@ -139,6 +138,8 @@ def _train(options: dict[str, Any], file: str | None) -> devicephys.PulseTrain:
             raise InputError(
                 "heights are given twice", "--amplitude and --amplitudes", "Give one of the two"
             )
+        from devicephys.cli.input_files import read_amplitudes  # start-up: NumPy
+
         options["amplitude"] = read_amplitudes(Path(file))
     try:
         return devicephys.PulseTrain(**options)
@@ -161,5 +162,7 @@ def _spreads(
                 raise InputError("nothing is drawn without a seed", option, "Give --seed as well")
         return None
     if file is not None:
+        from devicephys.cli.input_files import read_spreads  # start-up: YAML
+
         return read_spreads(Path(file))
     return devicephys.Variability().to_dict()

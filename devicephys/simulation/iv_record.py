@@ -67,7 +67,7 @@ class Trace:
 
     def start(self, initial: State) -> None:
         """Record the initial state: no voltage, no current, ambient temperature."""
-        from devicephys.fem.observables import Observation
+        from devicephys.fem.observables import Observation  # optional: the finite-element stack
 
         self.states.append(initial)
         self.rows.append(
@@ -183,7 +183,7 @@ class Trace:
 
     def _fields(self, indices: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
         """The maps at some steps, by name; of the frames, which are many, in single precision."""
-        from devicephys.fem.observables import gather_fields
+        from devicephys.fem.observables import gather_fields  # optional: the finite-element stack
 
         fields = [gather_fields(self.problem, self.states[k]) for k in indices]
         names = ("vacancy_concentration", "temperature", "potential")

@@ -113,7 +113,7 @@ def simulate_pulses(
     if variability is not None and seed is not None:
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
     require_solver()
-    from devicephys.fem.pulse_runner import PulseRunner
+    from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
 
     runner = PulseRunner(drawn, settings, comm, noise)
     run = _Run(runner, train, target, progress, started)
@@ -163,7 +163,7 @@ class _Run:
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
-        from devicephys.fem.sweep_checkpoint import load
+        from devicephys.fem.sweep_checkpoint import load  # optional: the finite-element stack
 
         comm = self.runner.problem.comm
         saved = load(checkpoint, comm, self.fingerprint)

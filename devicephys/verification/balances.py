@@ -37,7 +37,7 @@ PATIENCE = 120.0
 
 @functools.cache
 def _loop(preset: str) -> xr.Dataset:
-    from mpi4py import MPI
+    from mpi4py import MPI  # optional: the finite-element stack
 
     return simulate(load_device(SHIPPED), settings=Settings.preset(preset), comm=MPI.COMM_SELF)
 
@@ -75,7 +75,7 @@ def scaling() -> dict[str, float]:
     of its maximum), ``current`` of half the scaled current (in units of its maximum). The two
     runs are compared at the times of the first, by interpolation where steps differ.
     """
-    from mpi4py import MPI
+    from mpi4py import MPI  # optional: the finite-element stack
 
     device = load_device(SHIPPED).with_({"series": {"kind": "none"}})
     sweep = IVSweep.from_device(device)
@@ -111,7 +111,7 @@ _COMPARED = ("time", "current", "temperature_max", "vacancy_concentration", "tem
 
 def write_loop(path: str) -> None:
     """Loop of the shipped device on all ranks of this process; rank 0 writes ``path`` (npz)."""
-    from mpi4py import MPI
+    from mpi4py import MPI  # optional: the finite-element stack
 
     try:
         trace = simulate(load_device(SHIPPED), settings=Settings.preset("quick"))

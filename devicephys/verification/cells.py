@@ -134,7 +134,7 @@ def run(
     ``accuracy`` (in 1e21 cm^-3); ``tolerance`` as for ``NewtonSolver``; ``initial`` makes the
     initial state, by default that of the device.
     """
-    from mpi4py import MPI
+    from mpi4py import MPI  # optional: the finite-element stack
 
     problem = CellProblem(device, grid, MPI.COMM_SELF, terms or Terms(), sources)
     limits = StepLimits(

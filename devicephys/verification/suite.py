@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devicephys.installation import require_solver
 from devicephys.verification.table import Row
 
 __all__ = ["run"]
@@ -20,10 +21,13 @@ def run(quick: bool = False) -> list[Row]:
     SolverError
         The solver gave up on one of the problems.
     """
-    from devicephys.installation import require_solver
-
     require_solver()
-    from devicephys.verification import balances, burgers, closed_forms, manufactured
+    from devicephys.verification import (  # optional: the finite-element stack
+        balances,
+        burgers,
+        closed_forms,
+        manufactured,
+    )
 
     return [
         *manufactured.rows(quick),
