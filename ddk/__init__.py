@@ -1,4 +1,4 @@
-"""Chains and comparisons across the three packages, and the article's own figures.
+"""Chains and comparisons across the packages below it, and the article's own figures.
 
 >>> from ddk import pipeline, studies
 >>> pipeline.run("mine.yaml", "runs/mine")

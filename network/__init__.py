@@ -8,7 +8,8 @@ The DDK layer of Shi et al., Nat. Commun. 16, 913 (2025), in networks that train
 >>> network.DDKClassifier(hidden=(16,)).fit(X, y).score(X, y)
 
 Everything here is loaded on first use: the package needs no finite-element stack and no PyTorch,
-and its import takes no time.
+and its import takes no time. The commands of ``ddk-network`` are in `ddk.cli`, since some of them
+need simulations, too.
 """
 
 from ddkbase import lazy

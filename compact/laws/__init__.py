@@ -1,5 +1,7 @@
 """Laws of a cell and its pulses beside Eqs. (3) and (4), a module for each group.
 
+How the oxide of a simulated cell conducts is in `devicephys.fem.fluxes`, `OxideLaws`.
+
 ====================================  ===========================================================
 `compact.laws.linear_ion_drift`       conduction, Eq. (1), and motion of the border of the doped
                                       region, Eq. (2): the article's simplified memristor

@@ -18,5 +18,6 @@ module            what it does
 ================  ========================================================================
 
 A new reader is a function ``(content, path, options) -> Table`` and one line in
-`compact.measured.read_pulses.FORMATS`.
+`compact.measured.read_pulses.FORMATS`: by the first bytes of its files (``signatures``) or, for a
+text that has none, by its suffix (``unsigned=True``).
 """

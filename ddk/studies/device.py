@@ -1,4 +1,4 @@
-"""From a parameter of the cell to the accuracy of a network, through all three packages.
+"""From a parameter of the cell to the accuracy of a network, through all packages.
 
 For each value of the parameter a campaign of pulse trains is simulated on Dask (`devicephys`),
 alpha and beta are fitted to it (`compact`), and a network is trained where pulses of that cell can

@@ -1,5 +1,7 @@
 """The networks that the article compares with, in PyTorch: built, counted and trained.
 
+Layers that are compared with the DDK layer at the same size are in `network.layers.baselines`.
+
 >>> from network import baselines
 >>> trained = baselines.train("lenet5", x, y, validation=0.1, seed=0, epochs=10, time_limit=300)
 >>> trained.accuracy(x_test, y_test), trained.history, trained.count

@@ -26,7 +26,7 @@ _PER = ("network", "channel", "step", "channel-step")
 
 
 class DDKLayer(BaseLayer):
-    """Drift-diffusion kinetics as a layer; meets the protocol `network.layers.Layer`.
+    """Drift-diffusion kinetics as a layer; meets the protocol `network.Layer`.
 
     >>> layer = DDKLayer(28, 28)                    # rows of 28 samples, one pair for all
     >>> features = layer.forward(images)            # (batch, 28, 28) in [0, 1] -> the same shape

@@ -44,7 +44,7 @@ def read_steps(steps: int, readout: int | str) -> slice:
 
 
 class FeatureLayer(BaseLayer):
-    """A layer of features with the shapes of `DDKLayer`; meets the protocol `layers.Layer`.
+    """A layer of features with the shapes of `DDKLayer`; meets the protocol `network.Layer`.
 
     Input `(batch, *channels, steps)`, output `(batch, [banks,] *channels, steps_read)`: the axis of
     the banks is there if there are more than one.

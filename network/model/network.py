@@ -48,7 +48,7 @@ class Network:
     Parameters
     ----------
     layers : sequence of Layer
-        Objects that follow `network.layers.Layer`; those without a name get one, and all are built
+        Objects that follow `network.Layer`; those without a name get one, and all are built
         here.
     input_shape : sequence of int
         Shape of one sample.
