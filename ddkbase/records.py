@@ -49,7 +49,19 @@ __all__ = [
 
 
 def fingerprint(*described: Any) -> str:
-    """SHA-256, as hexadecimal digits, of what describes a run: texts, numbers, plain mappings."""
+    """SHA-256, as hexadecimal digits, of what describes a run.
+
+    Parameters
+    ----------
+    *described : str, float, list, dict or None
+        What the run depends on, as values that JSON can hold; their order counts, that of the keys
+        of a mapping does not.
+
+    Returns
+    -------
+    str
+        The 64 hexadecimal digits.
+    """
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

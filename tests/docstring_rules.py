@@ -164,7 +164,9 @@ def _names(function: Any) -> list[str]:
 
 
 def _own_arguments(found: type) -> list[str]:
-    if dataclasses.is_dataclass(found) and "__init__" not in vars(found):
+    # what pydantic puts in a dataclass as its __init__ takes (*args, **kwargs)
+    by_fields = "__init__" not in vars(found) or "__pydantic_fields__" in vars(found)
+    if dataclasses.is_dataclass(found) and by_fields:
         return [f.name for f in dataclasses.fields(found) if not f.name.startswith("_")]
     if getattr(found, "_is_protocol", False):
         return []

@@ -192,12 +192,40 @@ def overlap(ds: xr.Dataset) -> float:
 
 
 def read_comparison(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Read a comparison that `write_comparison` wrote. Raises StorageError."""
+    """Read a comparison that `write_comparison` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, comparison.nc.
+
+    Returns
+    -------
+    xarray.Dataset
+        The comparison, on (model, seed).
+
+    Raises
+    ------
+    StorageError
+        The file is missing or damaged, or holds something else.
+    """
     return records.read(path, NETWORK_COMPARISON)
 
 
 def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:
     """Write comparison.nc, .md, .png and report.html into the folder, each whole or not at all.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A comparison, from `ddk.studies.runs.compare`.
+    folder : str or Path
+        Folder of the files; those of an earlier comparison are replaced.
+
+    Returns
+    -------
+    list of Path
+        The paths written.
 
     Raises
     ------
@@ -254,7 +282,18 @@ _SIZES = ("parameters", "macs", "features")
 
 
 def best_control(ds: xr.Dataset) -> str | None:
-    """The control (same classifier, another layer) with the highest mean accuracy, or None."""
+    """The control (same classifier, another layer) with the highest mean accuracy, or None.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A comparison, from `ddk.studies.runs.compare`.
+
+    Returns
+    -------
+    str or None
+        Name of the model; None where no control has a finite accuracy.
+    """
     names = [str(n) for n in ds["model"].values if n in LAYERS and not str(n).startswith(_OURS)]
     means = {n: _mean(ds["accuracy"].sel(model=n).values) for n in names}
     means = {n: m for n, m in means.items() if np.isfinite(m)}
@@ -301,7 +340,18 @@ def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown(ds: xr.Dataset) -> str:
-    """The table of `comparison_rows` in Markdown, below it the protocol and what "=" means."""
+    """The table of `comparison_rows` in Markdown, below it the protocol and what "=" means.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A comparison, from `ddk.studies.runs.compare`.
+
+    Returns
+    -------
+    str
+        The text in Markdown.
+    """
     heads, rows = comparison_rows(ds)
     lines = markdown_table(heads, rows)
     seeds = ds.sizes["seed"]
@@ -320,7 +370,18 @@ def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[
 
 
 def difference_note(ds: xr.Dataset) -> str:
-    """What "DDK minus it" and "=" in the table mean, and what the interval covers."""
+    """What "DDK minus it" and "=" in the table mean, and what the interval covers.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A comparison, from `ddk.studies.runs.compare`.
+
+    Returns
+    -------
+    str
+        The note, one paragraph.
+    """
     note = (
         "“DDK minus it”: mean of the differences within the seeds ± its standard error; “=” where "
         "zero is within the 95 % interval (Student's t"

@@ -400,6 +400,11 @@ def simulated_table(
     progress : callable or None, optional
         Called with a line of text for each train.
 
+    Returns
+    -------
+    AlphaBetaTable
+        Alpha and beta over amplitude and width of the pulses.
+
     Raises
     ------
     InputError

@@ -58,7 +58,24 @@ class DrawnDevices(Ideal):
         shape: tuple[int, ...],
         rng: np.random.Generator | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """alpha and beta of the drawn devices, cycle by cycle."""
+        """alpha and beta of the drawn devices, cycle by cycle.
+
+        Parameters
+        ----------
+        layer_name : str
+            Name of the layer; its devices are drawn once and kept under it.
+        alpha, beta : ndarray
+            The wanted alpha and beta, which broadcast to ``shape``.
+        shape : tuple of int
+            Shape of all states, (batch, banks, ..., steps).
+        rng : numpy.random.Generator or None
+            Draws the cycles; None draws them from the seed of the devices.
+
+        Returns
+        -------
+        alpha, beta : ndarray
+            What the devices have in each cycle, which broadcasts to ``shape``.
+        """
         pair = np.asarray(alpha, float)[None], np.asarray(beta, float)[None]
         if layer_name not in self._drawn:
             drawn = np.random.default_rng([self._seed, len(self._drawn)])
@@ -120,6 +137,18 @@ class Evaluation:
 def evaluate(trained: StoredRun, root: str | None = None) -> Evaluation:
     """Test on the held-out part again and say whether the same comes out.
 
+    Parameters
+    ----------
+    trained : StoredRun
+        The run, as `ddk.studies.result.read_run` gives it.
+    root : str or None, optional
+        Folder of the data; None takes that of DDK_DATA.
+
+    Returns
+    -------
+    Evaluation
+        The accuracy now and after the training, and the data of the last fold.
+
     Raises
     ------
     StorageError
@@ -145,6 +174,8 @@ class DeviceEvaluation:
 
     Attributes
     ----------
+    task : Task
+        The task that the network was trained on.
     plain : tuple of float
         Accuracy on each chip, as trained, shares of 1.
     anew : tuple of float
@@ -175,10 +206,21 @@ def evaluate_on_devices(
 
     Parameters
     ----------
+    trained : StoredRun
+        The run, as `ddk.studies.result.read_run` gives it.
+    fold : Fold
+        The data: statistics are taken from the training part, the test part is scored.
+    table : AlphaBetaTable
+        Table of the devices, with their scatter.
     draws : int
         How many chips are drawn.
     seed : int
         Seed of the devices and cycles.
+
+    Returns
+    -------
+    DeviceEvaluation
+        The accuracies on every chip, and what the table misses by.
 
     Raises
     ------
@@ -232,6 +274,18 @@ def pulse_settings(table: AlphaBetaTable, result: Result) -> dict[str, str]:
     """The pulse settings that realise the alpha and beta of a network, as texts.
 
     One line for one pair; the range of settings, and of what they miss by, for several.
+
+    Parameters
+    ----------
+    table : AlphaBetaTable
+        Table of alpha and beta over the pulse settings of a device.
+    result : Result
+        Result of a training; one without a network has no settings.
+
+    Returns
+    -------
+    dict of str to str
+        A text for each DDK layer, under a heading that names the layer.
     """
     if result.network is None:
         return {}

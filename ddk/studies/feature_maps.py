@@ -189,6 +189,20 @@ def _middle(table: AlphaBetaTable) -> dict[str, str]:
 def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
     """Write maps as a picture (.png, .svg, .pdf) or as NetCDF (.nc), whole or not at all.
 
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Maps, from `ddk.studies.feature_maps.make_maps`.
+    path : Path
+        File to write; its ending says the format.
+    overwrite : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The path written.
+
     Raises
     ------
     InputError
@@ -204,6 +218,20 @@ def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
 
 def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
     """Draw the fits of `make_maps` to the first sample of each class, as Fig. 3c.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Maps, from `ddk.studies.feature_maps.make_maps`.
+    path : Path
+        Picture to write; its ending says the format.
+    overwrite : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The path written.
 
     Raises
     ------

@@ -368,7 +368,20 @@ class _Blank:
 
 
 def hardware_rows(accuracies: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows in per cent: case, mean, deviation, worst, seeds."""
+    """Heads and rows in per cent: case, mean, deviation, worst, seeds.
+
+    Parameters
+    ----------
+    accuracies : dict
+        Accuracies by case and seed, shares of 1, as `run_cases` gives them.
+
+    Returns
+    -------
+    heads : list of str
+        Heads of the columns.
+    rows : list of list of str
+        Texts, a row for each case.
+    """
     rows = []
     for name, by_seed in accuracies.items():
         values = 100 * np.array(list(by_seed.values()))

@@ -153,7 +153,20 @@ def search(
 
 
 def write_search(result: SearchResult, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write selection.nc, confirmation.nc, search.md and report.html, each whole or not at all."""
+    """Write selection.nc, confirmation.nc, search.md and report.html, each whole or not at all.
+
+    Parameters
+    ----------
+    result : SearchResult
+        What the search gave.
+    folder : str or Path
+        Folder of the files; those of an earlier search are replaced.
+
+    Returns
+    -------
+    list of Path
+        The paths written.
+    """
     folder = Path(folder)
     paths = [
         records.write(ds, folder / f"{name}.nc", overwrite=True)
@@ -169,7 +182,20 @@ def write_search(result: SearchResult, folder: str | os.PathLike[str]) -> list[P
 
 
 def search_rows(result: SearchResult) -> tuple[list[str], list[list[str]]]:
-    """All models, best validation accuracy first, then the two of the second stage."""
+    """All models, best validation accuracy first, then the two of the second stage.
+
+    Parameters
+    ----------
+    result : SearchResult
+        What the search gave.
+
+    Returns
+    -------
+    heads : list of str
+        Headings, those of `comparison_rows`.
+    rows : list of list of str
+        Texts, a row for each model.
+    """
     heads, rows = comparison_rows(result.selection)
     order = np.argsort(_ranks(result.selection))
     _, later = comparison_rows(result.confirmation)

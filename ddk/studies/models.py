@@ -241,10 +241,21 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
 
     Parameters
     ----------
+    task : Task
+        The task, which says the classifier and the options of the layer.
+    model : Model
+        The model, which says the layer before the classifier, and may say its hidden layers.
     shape : tuple of int
         Shape of one sample, `(*channels, steps)`.
     classes : int
         Number of classes.
+    seed : int
+        Seed of the start.
+
+    Returns
+    -------
+    Network
+        The network, not trained yet.
 
     Raises
     ------

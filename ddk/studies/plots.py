@@ -26,6 +26,11 @@ def confusion_figure(table: xr.DataArray) -> Figure:
     ----------
     table : xarray.DataArray
         From `network.model.metrics.confusion`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, with the share that is right above it.
     """
     counts = table.values
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -58,6 +63,11 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     ----------
     ds : xarray.Dataset
         From `ddk.studies.runs.compare`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, a row for each model.
     """
     names = [str(v) for v in ds["model"].values]
     figure = new_figure(7.2, 1.5 + 0.42 * len(names))
@@ -106,6 +116,11 @@ def maps_figure(
         The data; one sample of each of the first classes is drawn.
     dims : pair of str, default ("step", "channel")
         Names of the axes of a map.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, inputs in the upper row and features in the lower.
     """
     of_class = [np.flatnonzero(fold.test.y == k) for k in range(len(fold.classes))]
     index = [int(members[0]) for members in of_class if members.size][:_MAPS]
@@ -149,6 +164,11 @@ def samples_figure(maps: xr.Dataset) -> Figure:
     ----------
     maps : xarray.Dataset
         From `ddk.studies.feature_maps.make_maps`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure, at most ten samples wide.
     """
     columns = min(maps.sizes["sample"], 10)
     names = [n for n in ("input", "feature", "algorithm", "table", "device") if n in maps]

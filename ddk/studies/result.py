@@ -143,7 +143,18 @@ class Result:
         return float(self.first("validation")["accuracy"])
 
     def first(self, subset: str) -> Mapping[str, float]:
-        """`metrics.scores` of a part, of what counts first: "test" or "validation"."""
+        """`metrics.scores` of a part, of what counts first: "test" or "validation".
+
+        Parameters
+        ----------
+        subset : {"test", "validation"}
+            The part that is asked for.
+
+        Returns
+        -------
+        mapping of str to float
+            The scores of the votes where votes count first, else those of single decisions.
+        """
         votes: Mapping[str, float] = getattr(self, f"{subset}_vote")
         single: Mapping[str, float] = getattr(self, subset)
         return votes if votes and self.headline == "vote" else single
@@ -304,6 +315,13 @@ class StoredRun:
 def check_free(path: Path, overwrite: bool) -> None:
     """Tell before the work is done whether a result can be written there.
 
+    Parameters
+    ----------
+    path : Path
+        Folder that the result is to be written to.
+    overwrite : bool
+        Whether an earlier result in it may be replaced.
+
     Raises
     ------
     StorageError
@@ -370,6 +388,16 @@ def write_run(
 
 def read_run(path: Path) -> StoredRun:
     """Read the folder of a run that `write_run` made.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the run, or the file of the network in it.
+
+    Returns
+    -------
+    StoredRun
+        The trained network, its task and its result.
 
     Raises
     ------

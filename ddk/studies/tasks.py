@@ -288,6 +288,18 @@ TASKS: Mapping[str, Task] = MappingProxyType(_named())
 def get_task(name: str, quick: bool = False) -> Task:
     """A task by its name, or its small variant.
 
+    Parameters
+    ----------
+    name : str
+        Name of the task, one of `TASKS`.
+    quick : bool, default False
+        Take the small variant.
+
+    Returns
+    -------
+    Task
+        The task.
+
     Raises
     ------
     InputError
@@ -304,6 +316,16 @@ def folder_task(path: Path) -> Task:
     A known set in a folder is that task; a folder of labelled sounds becomes a task like
     "speakers", with recordings held out whole where there are three or more of each class, and
     else one stretch of every recording.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the data.
+
+    Returns
+    -------
+    Task
+        The task; its data set is the folder.
 
     Raises
     ------

@@ -232,10 +232,10 @@ class Campaign(Description):
         What the campaign is for.
     device : Device or str, default "tin-taox-hfox-tin"
         The cell; a library device or a YAML file. The attribute has the changes of ``set``.
-    set : mapping, optional
-        Changes of the device by dotted path.
-    preset : Settings or str, default "default"
-        How every point is solved; the attribute ``settings``.
+    changes : mapping, optional
+        Changes of the device by dotted path; ``set`` in a file.
+    settings : Settings or str, default "default"
+        How every point is solved; ``preset`` in a file.
     pulses : Pulses or mapping, optional
         Arguments of ``PulseTrain`` that are the same at every point.
     grid : Grid or mapping, optional
@@ -274,6 +274,16 @@ class Campaign(Description):
     def from_file(cls, name_or_path: str | os.PathLike[str]) -> Self:
         """A campaign that ships with the toolkit by its name, or one from a YAML file.
 
+        Parameters
+        ----------
+        name_or_path : str or Path
+            Name of a campaign of the toolkit, or path of a YAML file.
+
+        Returns
+        -------
+        Campaign
+            The campaign.
+
         Raises
         ------
         InputError
@@ -293,6 +303,18 @@ class Campaign(Description):
     @classmethod
     def from_mapping(cls, data: object, folder: str | os.PathLike[str] | None = None) -> Self:
         """A campaign from the keys of a YAML file; the path of a device is meant from ``folder``.
+
+        Parameters
+        ----------
+        data : mapping
+            The keys and values of the file; ``name`` must be among them.
+        folder : str, Path or None, optional
+            Folder from which the path of a device file is meant; ``None`` is the working directory.
+
+        Returns
+        -------
+        Campaign
+            The campaign.
 
         Raises
         ------

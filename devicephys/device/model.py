@@ -35,7 +35,17 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^
 
 
 class StackLayer(Description):
-    """One layer of the stack; `thickness` in m."""
+    """One layer of the stack.
+
+    Parameters
+    ----------
+    name : str
+        What the layer is called; letters, digits, "_", "+" and "-".
+    material : str
+        Name of its material among those of the device.
+    thickness : float, m
+        How thick the layer is.
+    """
 
     name: Name
     material: Name
@@ -57,7 +67,19 @@ class Filament(Description):
 
 
 class Conductor(Description):
-    """A metal or nitride electrode: constant properties, no vacancies."""
+    """A metal or nitride electrode: constant properties, no vacancies.
+
+    Parameters
+    ----------
+    kind : {"conductor"}, default "conductor"
+        Tells a conductor from an oxide.
+    electrical_conductivity : float, S/m
+        Electrical conductivity.
+    thermal_conductivity : float, W/m/K
+        Thermal conductivity.
+    volumetric_heat_capacity : float, J/m^3/K
+        Heat capacity of a volume.
+    """
 
     kind: Literal["conductor"] = "conductor"
     electrical_conductivity: Conductivity
@@ -70,10 +92,42 @@ class Oxide(Description):
 
     Electrical conductivity (Eq. 8): sigma0(n) exp(-E_AC(n) / (kB T)), sigma0 linear from
     `conductivity_low` at n = 0 to `conductivity_high` at `conductivity_saturation`, constant
-    above; E_AC likewise (`conduction_activation_*`, in eV).
+    above; E_AC likewise (`conduction_activation_*`).
     Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise.
     Diffusivity (Eq. 10): diffusion_prefactor exp(-diffusion_activation / (kB T)).
-    `initial_concentration` [1/m^3] is n outside the filament before the first sweep.
+
+    Parameters
+    ----------
+    kind : {"oxide"}, default "oxide"
+        Tells an oxide from a conductor.
+    conductivity_low : float, S/m
+        Prefactor sigma0 of the electrical conductivity without vacancies.
+    conductivity_high : float, S/m
+        Prefactor sigma0 at `conductivity_saturation` and above.
+    conductivity_saturation : float, 1/m^3
+        Concentration at which sigma0 becomes constant.
+    conduction_activation_low : float, eV
+        Activation energy E_AC of conduction without vacancies.
+    conduction_activation_high : float, eV
+        Activation energy E_AC at `conduction_activation_saturation` and above.
+    conduction_activation_saturation : float, 1/m^3
+        Concentration at which E_AC becomes constant.
+    thermal_conductivity_low : float, W/m/K
+        Thermal conductivity k0 at T0 without vacancies.
+    thermal_conductivity_high : float, W/m/K
+        Thermal conductivity k0 at T0 at `thermal_conductivity_saturation` and above.
+    thermal_conductivity_saturation : float, 1/m^3
+        Concentration at which k0 becomes constant.
+    thermal_coefficient : float, 1/K, default 0.0
+        Relative rise of the thermal conductivity with the temperature.
+    volumetric_heat_capacity : float, J/m^3/K
+        Heat capacity of a volume.
+    diffusion_prefactor : float, m^2/s
+        Diffusivity of the vacancies in the limit of high temperature.
+    diffusion_activation : float, eV
+        Activation energy of the motion of vacancies.
+    initial_concentration : float, 1/m^3
+        Concentration n outside the filament before the first sweep.
     """
 
     kind: Literal["oxide"] = "oxide"
@@ -111,7 +165,19 @@ class Vacancy(Description):
 
 
 class SweepSpec(Description):
-    """The current-voltage sweep that a device is meant for: stops [V], rate [V/s], loops."""
+    """The current-voltage sweep that a device is meant for.
+
+    Parameters
+    ----------
+    reset_voltage : float, V
+        Where the negative half of a loop turns back; negative.
+    set_voltage : float, V
+        Where the positive half of a loop turns back; positive.
+    rate : float, V/s
+        How fast the voltage changes, as a magnitude.
+    loops : int, default 1
+        How often the loop is run.
+    """
 
     reset_voltage: Voltage
     set_voltage: Voltage

@@ -22,6 +22,17 @@ class Transistor(Description):
     overdrive grows with `|v|`, and the current never saturates. Both are one formula::
 
         I = K (Vov v - v^2 / 2)   for v < Vov,     K Vov^2 / 2   above;     Vov = Vg - Vth
+
+    Parameters
+    ----------
+    kind : {"transistor"}, default "transistor"
+        Tells a transistor from the other series elements.
+    gate_voltage : float, V
+        Voltage Vg of the gate against ground; above the threshold.
+    threshold_voltage : float, V
+        Threshold voltage Vth.
+    transconductance : float, A/V^2
+        Transconductance parameter K of the square law.
     """
 
     kind: Literal["transistor"] = "transistor"
@@ -46,27 +57,79 @@ class Transistor(Description):
         return self.gate_voltage - self.threshold_voltage
 
     def current(self, v: float) -> float:
-        """Current [A] at the voltage `v` [V] across the transistor."""
+        """Current at a voltage across the transistor.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage across the transistor.
+
+        Returns
+        -------
+        float
+            The current [A], positive towards ground.
+        """
         v = min(v, self.overdrive)
         return self.transconductance * (self.overdrive * v - 0.5 * v * v)
 
     def conductance(self, v: float) -> float:
-        """dI/dv [S] at the voltage `v` [V] across the transistor."""
+        """Differential conductance dI/dv at a voltage across the transistor.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage across the transistor.
+
+        Returns
+        -------
+        float
+            The conductance [S].
+        """
         return self.transconductance * (self.overdrive - min(v, self.overdrive))
 
 
 class Resistor(Description):
-    """Ohmic resistor."""
+    """Ohmic resistor.
+
+    Parameters
+    ----------
+    kind : {"resistor"}, default "resistor"
+        Tells a resistor from the other series elements.
+    resistance : float, ohm
+        Its resistance.
+    """
 
     kind: Literal["resistor"] = "resistor"
     resistance: Resistance
 
     def current(self, v: float) -> float:
-        """Current [A] at the voltage `v` [V] across the resistor."""
+        """Current at a voltage across the resistor.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage across the resistor.
+
+        Returns
+        -------
+        float
+            The current [A], positive towards ground.
+        """
         return v / self.resistance
 
     def conductance(self, v: float) -> float:
-        """dI/dv [S]; the same at every `v`."""
+        """Differential conductance dI/dv, the same at every voltage.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage across the resistor.
+
+        Returns
+        -------
+        float
+            The conductance [S].
+        """
         return 1.0 / self.resistance
 
 
@@ -74,16 +137,53 @@ class NoSeries(Description):
     """The memristor alone: its bottom electrode is grounded, the voltage is imposed on it.
 
     A short has no current-voltage law, so asking for its current is an error.
+
+    Parameters
+    ----------
+    kind : {"none"}, default "none"
+        Tells the absence of an element from the series elements.
     """
 
     kind: Literal["none"] = "none"
 
     def current(self, v: float) -> float:
-        """Not defined for a short; raises InputError."""
+        """Not defined for a short.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage; it is not looked at.
+
+        Returns
+        -------
+        float
+            Nothing ever comes back.
+
+        Raises
+        ------
+        InputError
+            Always: there is no series element.
+        """
         raise _no_law()
 
     def conductance(self, v: float) -> float:
-        """Not defined for a short; raises InputError."""
+        """Not defined for a short.
+
+        Parameters
+        ----------
+        v : float, V
+            Voltage; it is not looked at.
+
+        Returns
+        -------
+        float
+            Nothing ever comes back.
+
+        Raises
+        ------
+        InputError
+            Always: there is no series element.
+        """
         raise _no_law()
 
 

@@ -131,6 +131,16 @@ class Variability(Description):
     def from_mapping(cls, data: object) -> Self:
         """Spreads from a mapping, as read from YAML; what is left out has its default.
 
+        Parameters
+        ----------
+        data : mapping
+            Spreads by the names of the parameters: plain numbers or texts with a unit.
+
+        Returns
+        -------
+        Variability
+            The spreads.
+
         Raises
         ------
         InputError
@@ -165,6 +175,24 @@ def draw_cell(
 
     The device comes back as it is where no spread concerns it; drawn values are marked as such in
     its provenance. Whatever is drawn is a valid device.
+
+    Parameters
+    ----------
+    device : Device
+        The cell around which is drawn.
+    variability : Variability
+        The spreads from device to device and from cycle to cycle.
+    seed : int
+        Number of the population; the same seed always draws the same cells.
+    cycle : int, default 0
+        Number of the cycle of the cell.
+    device_number : int, default 0
+        Number of the cell in its population.
+
+    Returns
+    -------
+    Drawn
+        The device and the noise of its initial occupation, None without such noise.
 
     Raises
     ------

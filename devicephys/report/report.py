@@ -148,6 +148,11 @@ def write_report(
     overwrite : bool, default False
         Replace an existing report.
 
+    Returns
+    -------
+    Path
+        The file that was written.
+
     Raises
     ------
     InputError

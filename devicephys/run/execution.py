@@ -138,6 +138,7 @@ def start(
 
     def prepare() -> tuple[RunFolder, Request]:
         claimed = RunFolder.claim(path)
+        claimed.warn = listener.warn
         _begin(claimed, request)
         return claimed, request
 

@@ -51,7 +51,19 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Figures for people: headings, rows of texts, columns that are flush right, lines below."""
+    """Figures for people, as texts.
+
+    Parameters
+    ----------
+    heads : sequence of str
+        Headings of the columns.
+    rows : sequence of sequence of str
+        Texts of each row, one for each column.
+    right : sequence of int, default ()
+        Indices of the columns that are flush right.
+    notes : sequence of str, default ()
+        Lines below the table.
+    """
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -60,14 +72,37 @@ class Table:
 
 
 def figures_of(ds: xr.Dataset) -> list[Figure]:
-    """The figures of an IVTrace, a PulseTrace or a SwitchingTime."""
+    """The figures of an IVTrace, a PulseTrace or a SwitchingTime.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An IVTrace, PulseTrace or SwitchingTime.
+
+    Returns
+    -------
+    list of Figure
+        The figures, in the order in which they are shown.
+    """
     if ds.attrs["schema"] == "IVTrace":
         return loop_figures(json.loads(ds.attrs["headline_json"]))
     return train_figures(ds) if ds.attrs["schema"] == "PulseTrace" else scan_figures(ds)
 
 
 def table(ds: xr.Dataset) -> Table:
-    """The figures of an IVTrace, PulseTrace or SwitchingTime as texts."""
+    """The figures of an IVTrace, PulseTrace or SwitchingTime as texts.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An IVTrace, PulseTrace or SwitchingTime.
+
+    Returns
+    -------
+    Table
+        The figures with their units, one row for each quantity; of a SwitchingTime one row for
+        each polarity and voltage.
+    """
     if ds.attrs["schema"] == "SwitchingTime":
         return _scan_table(ds)
     rows = [(figure.name, figure.text) for figure in figures_of(ds) if figure.name]
@@ -76,6 +111,11 @@ def table(ds: xr.Dataset) -> Table:
 
 def entries(ds: xr.Dataset) -> dict[str, Any]:
     """The figures of an IVTrace, PulseTrace or SwitchingTime as names and numbers in SI units.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An IVTrace, PulseTrace or SwitchingTime.
 
     Returns
     -------

@@ -26,8 +26,28 @@ LABELS = tuple("ABCDEFGH")
 class LoopFigures:
     """Headline figures of one loop; NaN where the loop does not show the event.
 
-    Voltages in V (signed), resistances in ohm at 0.1 V, temperatures in K, ``*_index`` positions
-    in the arrays the figures came from.
+    Attributes
+    ----------
+    reset_onset_voltage : float, V
+        Voltage at which RESET begins, negative: see ``reset_onset``.
+    reset_gradual_range : float, V
+        Span of the falling branch around the onset over which the resistance rises at every step.
+    set_voltage : float, V
+        Voltage of the steepest rise of the current in the positive half.
+    temperature_reset_edge : float, K
+        Peak temperature at the onset of RESET.
+    temperature_set_edge : float, K
+        Peak temperature at the SET voltage.
+    temperature_max : float, K
+        Highest temperature of the whole loop.
+    low_resistance_before : float, ohm
+        Resistance before RESET, read at -0.1 V on the way down.
+    low_resistance_after : float, ohm
+        Resistance after SET, read at 0.1 V on the way back to zero.
+    high_resistance : float, ohm
+        Resistance between RESET and SET, read at 0.1 V on the way up.
+    resistance_ratio : float, 1
+        The high resistance over the low resistance before RESET.
     """
 
     reset_onset_voltage: float
@@ -106,6 +126,18 @@ def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
     """Voltage in V at which the conductance has fallen 5 % below ``reset_trend``; NaN if never.
 
     Of a ramp that goes there and back only the way there is looked at.
+
+    Parameters
+    ----------
+    voltage : ndarray of shape (steps,), V
+        Applied voltage of the branch, from 0 to the reset voltage.
+    current : ndarray of shape (steps,), A
+        Current at each voltage, of the same sign as the voltage.
+
+    Returns
+    -------
+    float
+        The voltage of the onset [V], interpolated between two steps.
     """
     if len(voltage):
         magnitude = np.abs(voltage)
@@ -170,13 +202,31 @@ def loop_figures(
 ) -> tuple[LoopFigures, np.ndarray]:
     """Headline figures of one loop and the indices of its eight marked instants A-H.
 
-    Arrays of shape (steps,): applied voltage V, current A, peak temperature K. The instants:
-    A before RESET (half its onset voltage), B the edge of RESET, C during (the geometric mean of
-    the resistance), D the end of the negative half's ramp, E before SET (half its voltage), F the
-    edge of SET, G just after the jump (80 % of the rise done), H back at zero.
+    The instants: A before RESET (half its onset voltage), B the edge of RESET, C during (the
+    geometric mean of the resistance), D the end of the negative half's ramp, E before SET (half
+    its voltage), F the edge of SET, G just after the jump (80 % of the rise done), H back at zero.
 
-    Raises InputError for a loop without points, of arrays of unequal length, or that does not
-    start with its RESET half.
+    Parameters
+    ----------
+    voltage : ndarray of shape (steps,), V
+        Applied voltage of the loop, its negative half first.
+    current : ndarray of shape (steps,), A
+        Current at each step.
+    temperature_max : ndarray of shape (steps,), K
+        Highest temperature in the cell at each step.
+
+    Returns
+    -------
+    figures : LoopFigures
+        The headline figures.
+    points : ndarray of int, shape (8,)
+        Indices of the instants A-H in the arrays.
+
+    Raises
+    ------
+    InputError
+        The loop has no points, its arrays differ in length, or it does not start with its RESET
+        half.
     """
     if not len(voltage):
         raise InputError("the loop has no points", "loop")

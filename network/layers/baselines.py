@@ -101,7 +101,7 @@ class AveragePooling(FeatureLayer):
         The axes before the time axis.
     size : int or None, optional
         Samples of the (first) window; by default n of the readout, all for "last", 4 for "all".
-    **options
+    **options : object
         Further parameters of `FeatureLayer`.
     """
 

@@ -26,7 +26,7 @@ from ddkbase.errors import InputError, StorageError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"ddk-device": "devicephys", "ddk-compact": "compact", "ddk-network": "ddk"}
-MOMENTS = ("typer", "ddkbase.errors", "cli.options", "typer.rich_utils", "rich.panel")
+MOMENTS = ("typer", "ddkbase.cli.output", "cli.options", "typer.rich_utils", "rich.panel")
 
 
 def app_of(program: str) -> typer.Typer:

@@ -187,7 +187,22 @@ def ddk_step(chip: Chip) -> dict[str, tuple[float, float]]:
 
 
 def writing(loads: Sequence[Load], chip: Chip) -> tuple[float, float]:
-    """Energy [J] and time [s], row by row, of writing all matrices once."""
+    """Energy [J] and time [s], row by row, of writing all matrices once.
+
+    Parameters
+    ----------
+    loads : sequence of Load
+        Loads of the layers; only those of kind "matrix" have cells to write.
+    chip : Chip
+        The chip with its voltages, times and energies.
+
+    Returns
+    -------
+    energy : float, J
+        Energy of writing and verifying all cells.
+    time : float, s
+        Time of writing them, a row of cells at once and one row after the other.
+    """
     v = chip.value
     middle = (v("conductance_low") + v("conductance_high")) / 2
     pulse = v("write_voltage") ** 2 * middle * v("write_time") + v("driver_energy")
