@@ -85,7 +85,7 @@ PARALLEL = """
 import sys
 from pathlib import Path
 from mpi4py import MPI
-from tests import test_resumed_simulation as part
+from tests.devicephys import test_resumed_simulation as part
 kind, folder, out = sys.argv[1:]
 here = MPI.COMM_WORLD.rank == 0
 checkpoint = part.Checkpoint(Path(folder), 2 if kind == "pulses" else 15) if here else None
