@@ -234,9 +234,14 @@ def _simulated(
     options = os.environ.get("PETSC_OPTIONS", "")
     if "-no_signal_handler" not in options:  # SIGTERM is to end like Ctrl-C
         os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
-    with Display(Console(stderr=True, quiet=context.quiet), step) as display:
+    console = Console(stderr=True, quiet=context.quiet)
+
+    def remark(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    with Display(console, step) as display:
         if (folder / REQUEST).exists():
-            outcome = runs.resume(folder, progress=display, remark=context.say, warn=context.say)
+            outcome = runs.resume(folder, progress=display, remark=remark, warn=remark)
         else:
             for name in (LOG, DEVICE):  # killed before the request was written
                 (folder / name).unlink(missing_ok=True)
@@ -247,7 +252,7 @@ def _simulated(
                 _CHECKPOINT_EVERY[step],
                 initial_resistance=initial_resistance,
             )
-            outcome = runs.start(folder, request, progress=display, warn=context.say)
+            outcome = runs.start(folder, request, progress=display, warn=remark)
     return outcome.dataset
 
 

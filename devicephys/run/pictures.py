@@ -11,9 +11,7 @@ import xarray as xr
 from ddkbase import records
 from ddkbase.errors import StorageError, similar_file
 from ddkbase.picture_names import as_format
-from devicephys.plots import iv, paraview, pulses, switching_time
-from devicephys.plots.style import save_figure
-from devicephys.report.report import write_report
+from devicephys import plots, report
 from devicephys.run import folder as names
 from devicephys.run.kinds import KINDS
 
@@ -40,26 +38,26 @@ def draw(
     stills: dict[str, Callable[[xr.Dataset], Figure]]
     films: dict[str, Callable[[Path], Path]] = {}
     if ds.attrs["schema"] == "IVTrace":
-        stills = {names.CURVES: iv.iv_figure, names.MAPS: iv.fields_figure}
+        stills = {names.CURVES: plots.iv_figure, names.MAPS: plots.fields_figure}
         films = {
-            names.FILM: lambda path: iv.loop_animation(ds, path, overwrite=overwrite),
-            names.PARAVIEW: lambda path: paraview.write_vtkhdf(ds, path, overwrite=overwrite),
+            names.FILM: lambda path: plots.loop_animation(ds, path, overwrite=overwrite),
+            names.PARAVIEW: lambda path: plots.write_vtkhdf(ds, path, overwrite=overwrite),
         }
     elif ds.attrs["schema"] == "PulseTrace":
-        stills = {names.PULSE_CURVES: pulses.pulses_figure}
+        stills = {names.PULSE_CURVES: plots.pulses_figure}
     else:
-        stills = {names.SCAN_CURVES: switching_time.switching_figure}
+        stills = {names.SCAN_CURVES: plots.switching_figure}
     paths: list[Path] = []
 
     def still(make: Callable[[xr.Dataset], Figure]) -> Callable[[Path], Path]:
-        return lambda path: save_figure(make(ds), path, overwrite=overwrite)
+        return lambda path: plots.save_figure(make(ds), path, overwrite=overwrite)
 
     jobs: dict[str, Callable[[Path], Path]] = {
         **{name: still(make) for name, make in stills.items()},
         **{as_format(name, pictures): still(make) for name, make in stills.items()},
         **films,
         # the last: it shows the pictures
-        names.REPORT: lambda _: write_report(folder, ds, paths, overwrite=overwrite),
+        names.REPORT: lambda _: report.write_report(folder, ds, paths, overwrite=overwrite),
     }
     errors = []
     for name, make in jobs.items():
