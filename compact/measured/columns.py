@@ -6,14 +6,14 @@ A new spelling of a heading goes into `HEADINGS`, one of a direction into `UP` o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from compact.measured.table import Cell, Column, Table, is_empty, looks_numeric
-from compact.measured.units import is_relative, quantity_of, split_unit
 from ddkbase.errors import InputError, closest, shorten
+from ddkbase.tables.table import Cell, Column, Table, is_empty, looks_numeric
+from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
 __all__ = [
     "QUANTITY",
@@ -24,6 +24,7 @@ __all__ = [
     "direction_of",
     "find_column",
     "is_known",
+    "is_value",
     "role_of",
 ]
 
@@ -325,13 +326,14 @@ def direction_of(cell: Cell) -> str | None:
     return "up" if text in UP else "down" if text in DOWN else None
 
 
-def is_known(cells: Sequence[Cell]) -> bool:
-    """Whether a row has a heading whose name or unit is known."""
-    for cell in cells:
-        name, unit = split_unit(str(cell or ""))
-        if unit or role_of(_without_number(name)) or direction_in(name):
-            return True
-    return False
+def is_known(name: str) -> bool:
+    """Whether a heading without its unit has a role or names a direction."""
+    return bool(role_of(_without_number(name)) or direction_in(name))
+
+
+def is_value(name: str) -> bool:
+    """Whether a heading without its unit names conductance, resistance or current."""
+    return role_of(name) in VALUES
 
 
 def _without_number(name: str) -> str:

@@ -14,9 +14,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from compact.measured.table import Table
 from compact.measured.trains import Train
 from ddkbase.errors import InputError, shorten
+from ddkbase.tables.table import Table
 
 __all__ = ["DIRECTIONS", "directed", "refuse_loops", "trend", "turning_points"]
 

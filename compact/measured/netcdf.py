@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from compact.measured.binary import attempt, which_variable
 from compact.measured.columns import VALUES, role_of
-from compact.measured.table import LARGEST, Column, FileOptions, Table
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import validate
+from ddkbase.tables.binary import attempt, which_variable
+from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 
 __all__ = ["probe_hdf5", "read_netcdf"]
 
@@ -30,7 +30,7 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
     StorageError
         A record of the toolkit that is not valid.
     """
-    pulse = str(options.pulse) if options.pulse else None
+    pulse = options.dimension
     engine = "scipy" if content[:3] == b"CDF" else "h5netcdf"
 
     def load() -> xr.Dataset:

@@ -8,70 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from compact.measured.binary import read_mat, read_npz, read_xlsx, refuse_xls
-from compact.measured.columns import QUANTITY, assign, find_column
+from compact.measured.columns import QUANTITY, assign, find_column, is_known, is_value
 from compact.measured.directions import DIRECTIONS, directed, refuse_loops
 from compact.measured.netcdf import read_netcdf
-from compact.measured.table import LARGEST, Column, FileOptions, Table
-from compact.measured.text import read_text
 from compact.measured.trains import Train, build
-from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
+from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
+from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 from ddkbase.units import to_si
 
-__all__ = ["FORMATS", "Format", "read_pulses"]
+__all__ = ["read_pulses"]
 
 Key = str | int
 
 
-@dataclass(frozen=True)
-class Format:
-    """A kind of file and its reader.
-
-    Attributes
-    ----------
-    read : callable
-        The reader: bytes, path (for errors) and `FileOptions` to a `Table`.
-    signatures : tuple of bytes
-        A file of this kind begins with one of them.
-    suffixes : tuple of str
-        Suffixes of its names. Content that no reader takes is refused as damaged under them.
-    marker : bytes
-        Bytes within the content that tell it from another kind with the same signature, where the
-        suffix does not.
-    unsigned : bool
-        Whether there are files of this kind without a signature, so that the suffix decides.
-    """
-
-    read: Callable[[bytes, str, FileOptions], Table]
-    signatures: tuple[bytes, ...]
-    suffixes: tuple[str, ...] = ()
-    marker: bytes = b""
-    unsigned: bool = False
-
-    def fits(self, content: bytes, suffix: str) -> bool:
-        """Whether this reader takes a file."""
-        if content.startswith(self.signatures):
-            return suffix in self.suffixes or self.marker in content
-        return self.unsigned and suffix in self.suffixes
-
-
-#: the first that fits reads the file; what fits none is text
-FORMATS = (
-    Format(read_xlsx, (b"PK",), (".xlsx", ".xlsm"), marker=b"[Content_Types]"),
-    Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
-    Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
-    Format(read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5")),
-    Format(refuse_xls, (b"\xd0\xcf\x11\xe0",)),  # many a text is called .xls
+NETCDF = Format(
+    read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5")
 )
 
 
@@ -139,13 +99,16 @@ def read_pulses(
     StorageError
         The file cannot be read.
     """
-    content = _content(path)
+    content = file_content(path)
     name = str(path)
     given: dict[str, Any] = {
         "conductance": conductance, "resistance": resistance, "current": current, "pulse": pulse,
         "train": train,
     }  # fmt: skip
-    table = _table(content, name, FileOptions(sheet, variable, pulse, delimiter, decimal))
+    options = FileOptions(
+        sheet, variable, str(pulse) if pulse else None, delimiter, decimal, is_known, is_value
+    )
+    table = table_of(content, name, options, (*FORMATS, NETCDF))
     if table.row == "value":  # NetCDF: the dimensions say what `pulse` and `train` would
         given["pulse"] = "pulse"
         given["train"] = [c.number for c in table.columns[_position(table) + 1 :]] or None
@@ -161,39 +124,6 @@ def read_pulses(
         refuse_loops(table, trains, split=direction == "split")
     trains = directed(table, trains, direction)
     return _dataset(table, trains, unit, content)
-
-
-def _content(path: str | os.PathLike[str]) -> bytes:
-    try:
-        file_path = Path(path)
-        mode = file_path.stat().st_mode  # before it is opened: a pipe would wait for its writer
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise InputError("is not a regular file", str(path))
-        with file_path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise InputError("no such file", str(path), similar_file(path)) from None
-    except IsADirectoryError:
-        raise InputError("is a folder, not a file", str(path)) from None
-    except InputError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise InputError(f"not a path: {error}", shorten(path)) from error
-    except OSError as error:
-        raise StorageError(error.strerror or "cannot be read", str(path)) from error
-    if len(content) > LARGEST:
-        raise InputError(f"is larger than {LARGEST} bytes", str(path))
-    return content
-
-
-def _table(content: bytes, path: str, options: FileOptions) -> Table:
-    suffix = Path(path).suffix.lower()
-    for format_ in FORMATS:
-        if format_.fits(content, suffix):
-            return format_.read(content, path, options)
-    if any(suffix in format_.suffixes for format_ in FORMATS):
-        raise InputError(f"is damaged, or not what its name says ({suffix})", path)
-    return read_text(content, path, options)
 
 
 def _position(table: Table) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compact.measured.columns import QUANTITY, Roles, direction_in, direction_of
-from compact.measured.table import (
+from ddkbase.errors import InputError, shorten
+from ddkbase.tables.table import (
     Column,
     Table,
     has_units_in_cells,
@@ -16,8 +17,7 @@ from compact.measured.table import (
     numbers,
     printable,
 )
-from compact.measured.units import is_relative
-from ddkbase.errors import InputError, shorten
+from ddkbase.tables.units import is_relative
 
 __all__ = ["Train", "build"]
 

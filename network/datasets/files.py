@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from ddkbase.errors import DDKError, StorageError, one_line
-from ddkbase.mat_file import mat_arrays
+from ddkbase.tables.mat_file import mat_arrays
 
 __all__ = [
     "LARGEST",

@@ -14,7 +14,7 @@ import xarray as xr
 from compact.measured.read_pulses import read_pulses
 from ddkbase import records
 from ddkbase.errors import InputError
-from ddkbase.mat_file import mat_arrays
+from ddkbase.tables.mat_file import mat_arrays
 from tests import synthetic
 
 G = np.array([[10.0, 8.0, 5.0], [1.0, 2.0, 3.0]])

@@ -10,10 +10,11 @@ import codecs
 import csv
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
-from compact.measured.columns import is_known
-from compact.measured.table import (
+from ddkbase.errors import InputError, shorten
+from ddkbase.tables.table import (
     Cell,
     Column,
     FileOptions,
@@ -22,8 +23,7 @@ from compact.measured.table import (
     looks_numeric,
     uses_comma,
 )
-from compact.measured.units import is_relative, quantity_of, split_unit
-from ddkbase.errors import InputError, shorten
+from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
 __all__ = ["from_rows", "read_text"]
 
@@ -81,7 +81,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         delimiter = delimiter_of(lines, path, decimal, assumptions)
     rows = [(number, split(line, delimiter, f"{path}, line {number}")) for number, line in lines]
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
-    return from_rows(rows, path, "line", assumptions, commented, decimal)
+    return from_rows(rows, path, "line", assumptions, options, commented)
 
 
 def from_rows(
@@ -89,8 +89,8 @@ def from_rows(
     path: str,
     row: str,
     assumptions: list[str],
+    options: FileOptions,
     commented: list[Row] | None = None,
-    decimal: str | None = None,
 ) -> Table:
     """A table from rows of cells: finds headings, units and preamble.
 
@@ -100,13 +100,17 @@ def from_rows(
         Number of the line and cells of each row that is not blank.
     row : str
         What the file calls a row.
+    assumptions : list of str
+        Gets what was taken for what.
+    options : FileOptions
+        Its decimal sign and the headings that are known.
     commented : list of Row or None, optional
         Rows that stood behind a comment sign; the last before the numbers may be the headings.
     """
     first = next((i for i, (_, cells) in enumerate(rows) if _is_data(rows, i)), None)
     if first is None:
         raise InputError("holds no row of numbers", path, "A table of numbers is expected")
-    first, units, names, head = _headings(rows, first)
+    first, units, names, head = _headings(rows, first, options.known)
     width = max(len(cells) for _, cells in rows[first:])
     while width > 1 and all(
         is_empty(cells[width - 1]) for _, cells in rows[first:] if len(cells) == width
@@ -145,7 +149,7 @@ def from_rows(
             unit = str(units[k]).strip("[]() ") or "1"
         column = [cells[k] if k < len(cells) else None for _, cells in rows[first:]]
         table.columns.append(Column(name, unit, column, k + 1))
-    settle_decimal(table, decimal)
+    settle_decimal(table, options.decimal)
     return table
 
 
@@ -181,7 +185,9 @@ def _is_data(rows: list[Row], i: int) -> bool:
     return share >= min(0.99, 0.8 * later) and (2 * len(filled) > usual or len(cells) == usual)
 
 
-def _headings(rows: list[Row], first: int) -> tuple[int, list[Cell], list[Cell], int]:
+def _headings(
+    rows: list[Row], first: int, known: Callable[[str], bool]
+) -> tuple[int, list[Cell], list[Cell], int]:
     """First row of numbers, cells with units, cells with names, rows before these.
 
     A row of words directly before the numbers holds the headings, unless one further up has words
@@ -190,7 +196,7 @@ def _headings(rows: list[Row], first: int) -> tuple[int, list[Cell], list[Cell],
     width = len(rows[first][1])
     named = [i for i in range(first) if _are_names(rows[i][1], width)]
     units = [i for i in named if _are_units(rows[i][1])]
-    recognised = [i for i in named if i not in units and is_known(rows[i][1])]
+    recognised = [i for i in named if i not in units and _is_known(rows[i][1], known)]
     plain = [i for i in named if i not in units]
     if recognised:
         at = recognised[-1]
@@ -202,6 +208,11 @@ def _headings(rows: list[Row], first: int) -> tuple[int, list[Cell], list[Cell],
         return first, [], [], first
     has_units = at + 1 in units
     return at + 1 + has_units, rows[at + 1][1] if has_units else [], rows[at][1], at
+
+
+def _is_known(cells: list[Cell], known: Callable[[str], bool]) -> bool:
+    """Whether a row has a heading whose name or unit is known."""
+    return any(unit or known(name) for name, unit in (split_unit(str(c or "")) for c in cells))
 
 
 def _are_units(cells: list[Cell]) -> bool:

@@ -12,12 +12,11 @@ from typing import Any, NoReturn
 import h5py
 import numpy as np
 
-from compact.measured.columns import VALUES, role_of
-from compact.measured.table import LARGEST, Cell, Column, FileOptions, Table, printable
-from compact.measured.text import from_rows
-from compact.measured.units import split_unit
 from ddkbase.errors import InputError, closest, one_line, shorten
-from ddkbase.mat_file import mat_arrays
+from ddkbase.tables.mat_file import mat_arrays
+from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, printable
+from ddkbase.tables.text import from_rows
+from ddkbase.tables.units import split_unit
 
 __all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
 
@@ -82,7 +81,7 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
                     f"{where}, row {number}, column {k + 1}",
                     "Open the file in a spreadsheet program and save it, or save it as CSV",
                 )
-    return from_rows(sheets[title], where, "row", [])
+    return from_rows(sheets[title], where, "row", [], options)
 
 
 def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
@@ -126,7 +125,7 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
         arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
-    return _from_arrays(arrays, path, options.variable)
+    return _from_arrays(arrays, path, options)
 
 
 def read_npz(content: bytes, path: str, options: FileOptions) -> Table:
@@ -140,11 +139,12 @@ def read_npz(content: bytes, path: str, options: FileOptions) -> Table:
             return {"array": loaded}
         return {name: loaded[name] for name in loaded.files}
 
-    return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, options.variable)
+    return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, options)
 
 
-def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Table:
+def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Table:
     """Columns from named arrays: one matrix, or vectors of one length."""
+    variable = options.variable
     # a damaged file has odd names
     arrays = {printable(name) or "?": value for name, value in arrays.items()}
     usable: dict[str, np.ndarray] = {}
@@ -167,12 +167,14 @@ def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Tab
     if not usable:
         raise InputError("holds no array of numbers", path)
     lengths = {array.shape for array in usable.values()}
-    recognised = {n: a for n, a in usable.items() if a.ndim == 1 and role_of(split_unit(n)[0])}
+    recognised = {
+        n: a for n, a in usable.items() if a.ndim == 1 and options.known(split_unit(n)[0])
+    }
     if len(usable) == 1:
         name, array = next(iter(usable.items()))
-        return _from_matrix(name, array, path)
+        return _from_matrix(name, array, path, options.known)
     if len({a.shape for a in recognised.values()}) == 1 and any(
-        role_of(split_unit(n)[0]) in VALUES for n in recognised
+        options.wanted(split_unit(n)[0]) for n in recognised
     ):
         columns = recognised
     elif len(lengths) == 1 and next(iter(usable.values())).ndim == 1:
@@ -190,7 +192,7 @@ def _from_arrays(arrays: dict[str, Any], path: str, variable: str | None) -> Tab
     return table
 
 
-def _from_matrix(name: str, array: np.ndarray, path: str) -> Table:
+def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str], bool]) -> Table:
     heading, unit = split_unit(name)
     if array.ndim == 1:
         array = array[:, None]
@@ -202,7 +204,7 @@ def _from_matrix(name: str, array: np.ndarray, path: str) -> Table:
     several = array.shape[1] > 1
     for k in range(array.shape[1]):
         # columns of one matrix share its unit; a number tells them apart
-        title = f"{heading} {k + 1}" if several and (unit or role_of(heading)) else ""
+        title = f"{heading} {k + 1}" if several and (unit or known(heading)) else ""
         title = title if several else heading
         table.columns.append(Column(title, unit, array[:, k].astype(float), k + 1))
     return table

@@ -1,15 +1,15 @@
-"""A table as a laboratory wrote it: named columns of cells, each with its place in the file."""
+"""A table as someone wrote it: named columns of cells, each with its place in the file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from compact.measured.units import is_unit, unit_factor
 from ddkbase.errors import InputError, shorten
+from ddkbase.tables.units import is_unit, unit_factor
 
 __all__ = [
     "LARGEST",
@@ -37,18 +37,37 @@ _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
 
 
+def _nothing(name: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class FileOptions:
-    """What a user says of a file that its content leaves open; a reader takes what concerns it.
+    """What is known of a file that its content leaves open; a reader takes what concerns it.
 
-    See the arguments of the same names of `compact.read_pulses`.
+    Attributes
+    ----------
+    sheet : str, int or None
+        Sheet of a workbook, its name or its number from 1.
+    variable : str or None
+        Variable of a file of arrays.
+    dimension : str or None
+        Dimension of an array along which rows are counted.
+    delimiter, decimal : str or None
+        Delimiter and decimal sign of a text.
+    known : callable
+        Whether a name without its unit is one that the caller knows as a heading.
+    wanted : callable
+        Whether it names what the caller is looking for.
     """
 
     sheet: str | int | None = None
     variable: str | None = None
-    pulse: str | int | None = None
+    dimension: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    known: Callable[[str], bool] = _nothing
+    wanted: Callable[[str], bool] = _nothing
 
 
 @dataclass(eq=False)  # compared by identity: the cells may be an array

@@ -1,0 +1,134 @@
+"""The door of the readers: a file, by its first bytes or its suffix, to its table."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
+from ddkbase.tables.table import LARGEST, FileOptions, Table
+from ddkbase.tables.text import read_text
+
+__all__ = ["FORMATS", "Format", "file_content", "table_of"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file and its reader.
+
+    Attributes
+    ----------
+    read : callable
+        The reader: bytes, path (for errors) and `FileOptions` to a `Table`.
+    signatures : tuple of bytes
+        A file of this kind begins with one of them.
+    suffixes : tuple of str
+        Suffixes of its names. Content that no reader takes is refused as damaged under them.
+    marker : bytes
+        Bytes within the content that tell it from another kind with the same signature, where the
+        suffix does not.
+    unsigned : bool
+        Whether there are files of this kind without a signature, so that the suffix decides.
+    """
+
+    read: Callable[[bytes, str, FileOptions], Table]
+    signatures: tuple[bytes, ...]
+    suffixes: tuple[str, ...] = ()
+    marker: bytes = b""
+    unsigned: bool = False
+
+    def fits(self, content: bytes, suffix: str) -> bool:
+        """Whether this reader takes a file."""
+        if content.startswith(self.signatures):
+            return suffix in self.suffixes or self.marker in content
+        return self.unsigned and suffix in self.suffixes
+
+
+#: the first that fits reads the file; what fits none is text
+FORMATS = (
+    Format(read_xlsx, (b"PK",), (".xlsx", ".xlsm"), marker=b"[Content_Types]"),
+    Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
+    Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
+    Format(refuse_xls, (b"\xd0\xcf\x11\xe0",)),  # many a text is called .xls
+)
+
+
+def file_content(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    bytes
+        All of them, at most `ddkbase.tables.table.LARGEST`.
+
+    Raises
+    ------
+    InputError
+        No such file, a folder, a pipe, a file that is too large.
+    StorageError
+        The file cannot be read.
+    """
+    try:
+        file_path = Path(path)
+        mode = file_path.stat().st_mode  # before it is opened: a pipe would wait for its writer
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError("is not a regular file", str(path))
+        with file_path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise InputError("no such file", str(path), similar_file(path)) from None
+    except IsADirectoryError:
+        raise InputError("is a folder, not a file", str(path)) from None
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise InputError(f"not a path: {error}", shorten(path)) from error
+    except OSError as error:
+        raise StorageError(error.strerror or "cannot be read", str(path)) from error
+    if len(content) > LARGEST:
+        raise InputError(f"is larger than {LARGEST} bytes", str(path))
+    return content
+
+
+def table_of(
+    content: bytes, path: str, options: FileOptions, formats: Sequence[Format] = FORMATS
+) -> Table:
+    """The table of a file.
+
+    Parameters
+    ----------
+    content : bytes
+        What is in the file.
+    path : str
+        Its path, for its suffix and for errors.
+    options : FileOptions
+        What is known of it.
+    formats : sequence of Format
+        The kinds of files that are read; text besides.
+
+    Returns
+    -------
+    Table
+        Its columns, as they stand there.
+
+    Raises
+    ------
+    InputError
+        Whatever of the file cannot be understood.
+    """
+    suffix = Path(path).suffix.lower()
+    for format_ in formats:
+        if format_.fits(content, suffix):
+            return format_.read(content, path, options)
+    if any(suffix in format_.suffixes for format_ in formats):
+        raise InputError(f"is damaged, or not what its name says ({suffix})", path)
+    return read_text(content, path, options)
