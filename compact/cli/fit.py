@@ -76,7 +76,7 @@ def fit(
 
     Amplitude, width and initial resistance are for files that do not say them.
     """
-    path = free_path(out, overwrite, source)
+    path = free_path(out, overwrite, *source)
     trains = open_trains(output, source, reading)
     setting = given(
         amplitude=amplitude, width=width, initial_resistance=initial_resistance,

@@ -33,7 +33,9 @@ def laws(
     """
     trains = open_trains(output, source, reading)
     if "pulse" not in trains.dims or "conductance" not in trains or "train" not in trains.dims:
-        raise InputError("it holds no trains side by side", source, "Give a file of a lab")
+        raise InputError(
+            "it holds no trains side by side", ", ".join(source), "Give a file of a lab"
+        )
     directions = trains["direction"].values.astype(str)
     entries: dict[str, Any] = {}
     for way in ("down", "up") if direction is None else (direction.value,):
@@ -53,7 +55,7 @@ def laws(
         )
         entries[way] = entries_of(ds[[n for n in ds.data_vars if ds[n].dims == ("train", "law")]])
     if not entries:
-        end(f"no train could be compared ({source})", InputError.exit_code)
+        end(f"no train could be compared ({', '.join(source)})", InputError.exit_code)
     output.note(
         "All fit the window too, as 'fit' does. held out: the error that counts, of reads "
         "that the fit had not seen. AIC: less the smallest; it takes misfits for noise."

@@ -7,6 +7,8 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,10 +94,10 @@ ResistanceOption = Annotated[
 
 
 SourceArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="STORE|FILE",
-        help="A campaign's zarr store, pulses.nc, or a CSV, XLSX, MAT or NetCDF file.",
+        metavar="STORE|FILE...",
+        help="A campaign's zarr store, pulses.nc, or CSV, XLSX, MAT or NetCDF files, or a folder.",
     ),
 ]
 DirectionOption = Annotated[
@@ -157,6 +159,10 @@ class ReadingOptions:
     decimal: Annotated[
         str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
     ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="Of a text, e.g. gb18030 or shift_jis."),
+    ] = None
 
     def arguments(self) -> dict[str, Any]:
         """Those that were given, as arguments of `compact.read_pulses`.
@@ -181,15 +187,15 @@ class ReadingOptions:
         return options
 
 
-def open_trains(output: Output, source: str, reading: ReadingOptions) -> xr.Dataset:
-    """Open a campaign's store or a file, and print what was taken for what in it.
+def open_trains(output: Output, source: Sequence[str], reading: ReadingOptions) -> xr.Dataset:
+    """Open a campaign's store or files, and print what was taken for what in it.
 
     Parameters
     ----------
     output : Output
         Gets the assumptions.
-    source : str
-        A campaign's store, or a file.
+    source : sequence of str
+        A campaign's store, a folder, or files.
     reading : ReadingOptions
         How to read it.
 
@@ -201,21 +207,28 @@ def open_trains(output: Output, source: str, reading: ReadingOptions) -> xr.Data
         As `compact.table.open_source`.
     """
     options = reading.arguments()
-    where = path_of(source, "STORE|FILE")
-    if not where.exists():
-        raise StorageError("there is no such file or folder", str(where), similar_file(where))
-    if where.is_dir() and options:
+    places = [path_of(one, "STORE|FILE") for one in source]
+    for where in places:
+        if not where.exists():
+            raise StorageError("there is no such file or folder", str(where), similar_file(where))
+    if (places[0] / "zarr.json").exists() and options:
         raise InputError("a store has no columns to choose", ", ".join(f"--{c}" for c in options))
-    trains = compact.table.open_source(where, **options)
+    trains = compact.table.open_source(places, **options)
     assumptions = str(trains.attrs.get("assumptions", "")).splitlines()
     if assumptions:
         output.note("how the file was read:")
     for line in assumptions[:_SHOWN]:
-        output.note("  " + line.replace("pass units='uS'", "pass --units uS"))
+        output.note("  " + _in_options(line))
     if len(assumptions) > _SHOWN:
         output.note(f"  and {len(assumptions) - _SHOWN} more, see --json")
     output.add(assumptions=assumptions)
     return trains
+
+
+def _in_options(line: str) -> str:
+    """A remark of `compact.read_pulses` in the words of the command line."""
+    line = re.sub(r"pass (\w+)='([^']*)'", r"pass --\1 '\2'", line)
+    return re.sub(r"pass (\w+)=\.\.\.", r"pass --\1", line)
 
 
 def read_table(text: str) -> compact.AlphaBetaTable:

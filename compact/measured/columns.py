@@ -1,72 +1,38 @@
 """What the columns of a measured table are: as the user says, else by their headings.
 
-A new spelling of a heading goes into `HEADINGS`, one of a direction into `UP` or `DOWN`.
+A column is taken as conductance if its heading says so by name or unit. Without any heading it is,
+if nothing else can be meant; a heading that is there and not understood is not guessed at.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
+from compact.measured.headings import (
+    BESIDE,
+    QUANTITY,
+    VALUES,
+    direction_in,
+    role_of,
+    without_number,
+)
 from ddkbase.errors import InputError, closest, shorten
-from ddkbase.tables.table import Cell, Column, Table, is_empty, looks_numeric
+from ddkbase.tables.table import Column, Table, is_empty, looks_numeric
 from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
-__all__ = [
-    "QUANTITY",
-    "VALUES",
-    "Roles",
-    "assign",
-    "direction_in",
-    "direction_of",
-    "find_column",
-    "is_known",
-    "is_value",
-    "role_of",
-]
+__all__ = ["Roles", "assign", "find_column"]
 
-QUANTITY = {
-    "conductance": "S",
-    "resistance": "ohm",
-    "current": "A",
-    "voltage": "V",
-    "amplitude": "V",
-    "width": "s",
-}
-VALUES = ("conductance", "resistance", "current")
-HEADINGS: dict[str, set[str]] = {
-    "conductance": {"g", "cond", "conductance", "gread", "conductivity", "g read", "read g"},
-    "resistance": {"r", "res", "resistance", "rread", "r read", "read r"},
-    "current": {"i", "current", "iread", "i read", "read i"},
-    "voltage": {"v", "u", "voltage", "vread", "v read", "read v"},
-    "amplitude": {
-        "amplitude", "amp", "pulse amplitude", "pulse voltage", "pulse height", "write voltage",
-        "v pulse", "vpulse", "v write", "vwrite", "v p", "voltage amplitude", "v amp",
-    },
-    "width": {
-        "width", "pulse width", "duration", "pulse duration", "pulse length", "t pulse", "pw",
-        "t width", "write width",
-    },
-    "pulse": {
-        "pulse", "pulses", "pulse number", "pulse no", "pulse no.", "pulse nr", "pulse index",
-        "pulse count", "pulse id", "n", "no", "no.", "nr", "nr.", "#", "number", "index", "idx",
-        "n pulse", "n pulses", "number of pulses", "pulse #", "#pulse", "step", "pulsenumber",
-    },
-    "train": {
-        "train", "cycle", "device", "cell", "run", "sweep", "trace", "series", "sample", "loop",
-        "train number", "cycle number", "device number", "dev", "cycle no", "device id", "cell id",
-        "cycle index", "utterance",
-    },
-    "direction": {
-        "direction", "dir", "polarity", "operation", "op", "up/down", "set/reset", "mode", "ltp/ltd"
-    },
-}  # fmt: skip
-UP = {"up", "set", "pot", "potentiation", "ltp", "increase", "+", "+1", "1", "p"}
-DOWN = {"down", "reset", "dep", "depression", "ltd", "decrease", "-", "-1", "d"}
 _LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log")
+_SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
+_ALIKE = 30  # times by which columns of one kind may differ in size
+_EVEN = 1e-6  # of a step, by which an axis may be uneven
+_SHOWN = 8  # columns that a message names
 
 
 @dataclass
@@ -81,6 +47,8 @@ class Roles:
     width: Column | None = None
     train: list[Column] = field(default_factory=list)
     direction: Column | None = None
+    spread: list[Column] = field(default_factory=list)  # standard deviations beside the values
+    time: Column | None = None
     guessed: bool = False  # nobody called the values conductances
 
 
@@ -107,6 +75,9 @@ def find_column(table: Table, key: object, name: str) -> Column:
     spelling = split_unit(key)[0].lower()
     hits = [c for c in table.columns if key.strip() == c.name]
     hits = hits or [c for c in table.columns if c.name and c.name.lower() == spelling]
+    hits = hits or [c for c in table.columns if c.heading and c.heading == key.strip()]
+    if not hits and key.strip().isdigit():
+        return find_column(table, int(key), name)
     if len(hits) == 1:
         return hits[0]
     if hits:
@@ -121,7 +92,9 @@ def find_column(table: Table, key: object, name: str) -> Column:
     raise InputError(f"there is no column {shorten(key)}", f"{table.path}, {name}", hint)
 
 
-def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
+def assign(
+    table: Table, given: Mapping[str, Any], wide: bool | None, quantity: str | None = None
+) -> Roles:
     """The role of each column.
 
     Parameters
@@ -131,21 +104,33 @@ def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
         train, direction (a column): a key for `find_column`, a list of keys, or None.
     wide : bool or None
         Whether each value column is a train; None: find out.
+    quantity : str or None, optional
+        What the values measure by the unit that the user gave: "S", "ohm" or "A".
 
     Raises
     ------
     InputError
         It is not clear which columns hold the values.
     """
+    for column in table.columns:
+        _single_unit(column)
     roles, taken = _as_given(table, given)
     unused: list[Column] = []
+    beside: list[Column] = []
     candidates: dict[str, list[Column]] = {kind: [] for kind in VALUES}
     others: list[Column] = []
     for column in table.columns:
-        if column.number in taken or all(is_empty(c) for c in column.cells):
+        role = None  # of a heading that is a unit and nothing else
+        if column.name != column.unit or not column.name:
+            role = role_of(column.name) or _by_number(table, column)
+        if column.number in taken:
             continue
-        role = role_of(column.name) or _by_number(table, column)
-        if role in ("pulse", "direction", "amplitude", "width", "voltage"):
+        if all(is_empty(c) for c in column.cells):
+            continue
+        measures = quantity_of(column.unit) if column.unit else None
+        if role is None or (role == "other" and measures in ("S", "ohm")):
+            role = {"V": "voltage", "s": "time"}.get(measures or "", role)
+        if role in ("pulse", "direction", "amplitude", "width", "voltage", "time"):
             if getattr(roles, role) is None and _suits(column, role):
                 setattr(roles, role, column)
             else:
@@ -154,17 +139,32 @@ def assign(table: Table, given: Mapping[str, Any], wide: bool | None) -> Roles:
             roles.train.append(column)
         elif role in VALUES:
             candidates[role].append(column)
+        elif role in BESIDE:
+            (roles.spread if role == "spread" else beside).append(column)
         else:
             others.append(column)
+    for column in roles.train:  # what tells trains apart may be a setting, too
+        role = role_of(column.name)
+        if role in ("amplitude", "width") and getattr(roles, role) is None:
+            setattr(roles, role, column)
     if given.get("train") is not None:
         unused += [c for c in roles.train if c.number not in taken]
         roles.train = [c for c in roles.train if c.number in taken]
     if roles.values:
         unused += others + [c for group in candidates.values() for c in group]
     else:
-        unused += _choose_values(table, roles, candidates, others, wide)
-    _note(table, roles, unused)
+        unused += _choose_values(table, roles, candidates, others, wide, quantity)
+    _note(table, roles, unused + beside)
     return roles
+
+
+def _single_unit(column: Column) -> None:
+    """The unit of "Id_mean_A" or "Vd_read_V", if what stands before measures just that."""
+    match = _SINGLE_UNIT.fullmatch(column.name)
+    if match and not column.unit:
+        role = role_of(match["name"]) or ""
+        if QUANTITY.get(role) == match["unit"] and len(match["name"]) > 1:
+            column.name, column.unit = match["name"], match["unit"]
 
 
 def _as_given(table: Table, given: Mapping[str, Any]) -> tuple[Roles, set[int]]:
@@ -212,12 +212,13 @@ def _choose_values(
     candidates: dict[str, list[Column]],
     others: list[Column],
     wide: bool | None,
+    quantity: str | None,
 ) -> list[Column]:
     """Set ``roles.kind`` and ``roles.values``; return the columns that have no part."""
     for column in others:
-        quantity = quantity_of(column.unit) if column.unit else None
+        measured = quantity_of(column.unit) if column.unit else None
         for kind in VALUES:
-            if quantity == QUANTITY[kind]:
+            if measured == QUANTITY[kind]:
                 candidates[kind].append(column)
     others = [c for c in others if not any(c in group for group in candidates.values())]
     plain = [
@@ -228,21 +229,10 @@ def _choose_values(
     ]
     for kind in VALUES:
         if candidates[kind]:
-            roles.kind, roles.values = kind, sorted(candidates[kind], key=lambda c: c.number)
+            roles.kind, roles.values = kind, _of_reads(candidates[kind])
             break
     else:
-        if not plain:
-            raise InputError(
-                "no column with conductance, resistance or current is found",
-                table.path,
-                "Pass conductance='...', resistance='...' or current='...': a heading or a number",
-            )
-        roles.kind, roles.values, roles.guessed = "conductance", plain, True
-        table.assume(
-            ", ".join(c.title for c in plain[:4])
-            + (", ..." if len(plain) > 4 else "")
-            + " taken as conductance"
-        )
+        _without_names(table, roles, plain, quantity)
     for column in roles.values:
         if _LOGARITHM.search(column.name):
             raise InputError(
@@ -260,6 +250,127 @@ def _choose_values(
     ]
 
 
+def _of_reads(columns: list[Column]) -> list[Column]:
+    """Those that hold reads after pulses: after goes before "before", a mean before its parts."""
+
+    def without(words: set[str], only: set[str] | None = None) -> list[Column]:
+        split = {c.number: set(re.split(r"[\W_]+", c.name.lower())) for c in columns}
+        if only is not None and not any(split[c.number] & only for c in columns):
+            return columns
+        return [c for c in columns if not split[c.number] & words] or columns
+
+    columns = without({"before", "initial", "init", "pre", "start", "previous"})
+    columns = without({"median"}, {"mean", "avg", "average"})
+    means = [c for c in columns if re.search(r"(?i)mean|avg|average", c.name)]
+    if len(means) == 1 and len(columns) > 1:
+        columns = means
+    return sorted(columns, key=lambda c: c.number)
+
+
+def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: str | None) -> None:
+    """Values in columns whose headings name no quantity, or that have none."""
+    logarithms = next((c for c in plain if _LOGARITHM.search(c.name)), None)
+    if logarithms is not None:
+        raise InputError(
+            "holds logarithms", table.where(logarithms), "Convert them to plain values first"
+        )
+    told = next((kind for kind in VALUES if QUANTITY[kind] == quantity), None)
+    bare = [c for c in plain if not c.name]
+    named = [c for c in plain if c.name]
+    if not named and len(bare) > 1 and _is_axis(bare[0]):
+        table.assume(f"{bare[0].title} rises evenly: taken as an axis, no train")
+        bare = bare[1:]
+    ways = [direction_in(c.name) for c in named]
+    # "LTP", "LTD": they speak of conductance, if the values do as they say
+    follow = all(ways) and all(_goes(c) == way for c, way in zip(named, ways, strict=True))
+    if named and not bare and (told or follow):
+        series = all(ways) or len({without_number(c.name).lower() for c in named}) == 1
+        if len(named) == 1 or series:
+            roles.kind, roles.values = told or "conductance", named
+            said = f"by its unit taken as {told}" if told else "taken as conductance"
+            table.assume(f"{_titles(named)} {said}")
+            return
+    if not named and bare and (len(bare) == 1 or _alike(bare) or all(map(_swings, bare))):
+        roles.kind, roles.values = told or "conductance", bare
+        roles.guessed = told is None
+        table.assume(f"{_titles(bare)} taken as {roles.kind}")
+        if roles.guessed:
+            table.assume(
+                "nothing says that these are conductances: if they are resistances, "
+                "pass resistance=..., for all directions are the other way round"
+            )
+        return
+    hint = "Pass conductance='...', resistance='...' or current='...': a heading or a number"
+    if not plain:
+        raise InputError(
+            "no column with conductance, resistance or current is found", table.path, hint
+        )
+    if not named:
+        raise InputError(
+            f"{len(bare)} columns without headings differ in kind: it is not said which holds "
+            "the values",
+            table.path,
+            hint,
+        )
+    raise InputError(
+        "no heading says which column holds conductance, resistance or current: "
+        + ", ".join(c.title for c in table.columns[:_SHOWN])
+        + (", ..." if len(table.columns) > _SHOWN else ""),
+        table.path,
+        hint,
+    )
+
+
+def _titles(columns: Sequence[Column]) -> str:
+    return ", ".join(c.title for c in columns[:4]) + (", ..." if len(columns) > 4 else "")
+
+
+def _plain_numbers(column: Column) -> np.ndarray:
+    """The numbers of a column without units, NaN where there is none."""
+
+    def number(cell: object) -> float:
+        try:
+            return float(str(cell).replace(",", "."))
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(c) for c in column.cells])
+
+
+def _is_axis(column: Column) -> bool:
+    """Whether a column rises by equal steps."""
+    steps = np.diff(_plain_numbers(column))
+    if steps.size < 4 or not (steps > 0).all():
+        return False
+    return bool(np.ptp(steps) <= _EVEN * max(float(steps.mean()), 1e-300) + 1e-9)
+
+
+def _alike(columns: Sequence[Column]) -> bool:
+    """Whether columns may be trains of one quantity: of one size, none constant, none an axis."""
+    arrays = [_plain_numbers(c) for c in columns]
+    arrays = [a[np.isfinite(a)] for a in arrays]
+    if any(a.size < 2 or np.ptp(a) == 0 for a in arrays) or any(map(_is_axis, columns[1:])):
+        return False
+    sizes = np.array([np.abs(a).max() for a in arrays])
+    return bool(sizes.min() > 0 and sizes.max() < _ALIKE * sizes.min())
+
+
+def _swings(column: Column) -> bool:
+    """Whether there are numbers of both signs: what a loop has (`directions.refuse_loops`)."""
+    values = _plain_numbers(column)
+    return bool((values < 0).any() and (values > 0).any())
+
+
+def _goes(column: Column) -> str | None:
+    values = _plain_numbers(column)
+    values = values[np.isfinite(values)]
+    if values.size < 2:
+        return None
+    tenth = max(values.size // 10, 1)
+    ends = values[-tenth:].mean() - values[:tenth].mean()
+    return "up" if ends > 0 else "down" if ends < 0 else None
+
+
 def _suits(column: Column, role: str) -> bool:
     quantity = QUANTITY.get(role)
     if quantity is None or not column.unit:
@@ -271,11 +382,11 @@ def _by_number(table: Table, column: Column) -> str | None:
     """Role of a heading with a number behind it ("G1", "cycle 2"), or of an unnamed first column
     that counts."""
     if column.name:
-        base = _without_number(column.name)
+        base = without_number(column.name)
         role = role_of(base)
         if role is None and direction_in(base):
             bare = re.sub(r"(?i)[_\s-]*\b(up|down|set|reset|pot|dep|ltp|ltd)\b[_\s-]*", " ", base)
-            role = role_of(_without_number(re.sub(r"(?i)_(up|down|set|reset)", " ", bare)))
+            role = role_of(without_number(re.sub(r"(?i)_(up|down|set|reset)", " ", bare)))
         return role if role in VALUES else None
     if column.number != 1 or len(table.columns) == 1 or any(c.name for c in table.columns):
         return None
@@ -293,49 +404,15 @@ def _by_number(table: Table, column: Column) -> str | None:
 def _note(table: Table, roles: Roles, unused: list[Column]) -> None:
     if roles.kind != "current" and isinstance(roles.voltage, Column):
         unused.append(roles.voltage)
+    if roles.time is not None:
+        unused.append(roles.time)
+        if roles.pulse is None:
+            table.assume(
+                f"no column counts pulses, but {roles.time.title} is a time: reads over time "
+                "(retention) are no reads after pulses"
+            )
     if unused:
-        titles = ", ".join(c.title for c in sorted(unused, key=lambda c: c.number)[:8])
-        table.assume(f"not used: {titles}" + (", ..." if len(unused) > 8 else ""))
-
-
-def role_of(heading: str) -> str | None:
-    """The role that a heading without its unit names; None if it is not known."""
-    text = re.sub(r"[_\s]+", " ", heading.strip().lower()).strip(" :")
-    for role, spellings in HEADINGS.items():
-        if text in spellings:
-            return role
-    if text.startswith("read ") or text.endswith(" read"):
-        return role_of(text.removeprefix("read ").removesuffix(" read"))
-    return None
-
-
-def direction_in(heading: str) -> str | None:
-    """The direction that a word of a heading names: "up", "down" or None."""
-    tokens = set(re.split(r"[_\s,;:()-]+", heading.strip().lower())) - {""}
-    longer = {w for w in tokens if len(w) > 1 and not w.lstrip("+-").isdigit()}
-    up, down = bool(longer & UP), bool(longer & DOWN)
-    return None if up == down else "up" if up else "down"
-
-
-def direction_of(cell: Cell) -> str | None:
-    """The direction that a cell names ("up", "RESET", "-1"); None if it names none."""
-    if isinstance(cell, float):
-        cell = f"{cell:g}"
-    text = str(cell or "").strip().lower()
-    text = text.removesuffix(".0")
-    return "up" if text in UP else "down" if text in DOWN else None
-
-
-def is_known(name: str) -> bool:
-    """Whether a heading without its unit has a role or names a direction."""
-    return bool(role_of(_without_number(name)) or direction_in(name))
-
-
-def is_value(name: str) -> bool:
-    """Whether a heading without its unit names conductance, resistance or current."""
-    return role_of(name) in VALUES
-
-
-def _without_number(name: str) -> str:
-    """A heading without the number behind it: "G" for "G 12"."""
-    return re.sub(r"[\s_.#-]*\d+$", "", name)
+        titles = ", ".join(c.title for c in sorted(unused, key=lambda c: c.number)[:_SHOWN])
+        table.assume(f"not used: {titles}" + (", ..." if len(unused) > _SHOWN else ""))
+    if roles.spread:
+        table.assume(f"{_titles(roles.spread)}: spread of the values, no train; not used")

@@ -92,6 +92,9 @@ def _cut(table: Table, train: Train, turns: list[int]) -> list[Train]:
                 values,
                 initial=train.values[start - 1] if start else train.initial,
                 extra={name: array[start:stop] for name, array in train.extra.items()},
+                cycle=train.cycle,
+                device=train.device,
+                varied=train.varied,
             )
         )
     return pieces

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from compact.measured.columns import VALUES, role_of
+from compact.measured.headings import VALUES, role_of
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import validate
 from ddkbase.tables.binary import attempt, which_variable

@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.columns import QUANTITY, assign, find_column, is_known, is_value
+from compact.measured.columns import assign, find_column
 from compact.measured.directions import DIRECTIONS, directed, refuse_loops
+from compact.measured.headings import QUANTITY, is_known, is_value
+from compact.measured.merge import side_by_side
 from compact.measured.netcdf import read_netcdf
 from compact.measured.trains import Train, build
 from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
 from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
+from ddkbase.tables.units import quantity_of
 from ddkbase.units import to_si
 
-__all__ = ["read_pulses"]
+__all__ = ["read_pulses", "tables_in"]
 
 Key = str | int
 
@@ -33,10 +36,12 @@ Key = str | int
 NETCDF = Format(
     read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5")
 )
+_TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".prn")
+_SUFFIXES = (*_TEXTS, *(suffix for format_ in (*FORMATS, NETCDF) for suffix in format_.suffixes))
 
 
 def read_pulses(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     conductance: Key | Sequence[Key] | None = None,
     resistance: Key | Sequence[Key] | None = None,
@@ -51,13 +56,15 @@ def read_pulses(
     variable: str | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
+    encoding: str | None = None,
 ) -> xr.Dataset:
-    """Pulse trains from a file of a laboratory.
+    """Pulse trains from a file of a laboratory, or from several.
 
     Parameters
     ----------
-    path : str or Path
-        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF; the content decides.
+    path : str, Path, or sequence of str or Path
+        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF; the content decides. A folder stands
+        for the files of these kinds in it, in the order of their names.
     conductance, resistance, current : str, int, sequence of str or int, or None, optional
         The column that holds the values, a heading or a number from 1; several columns are as many
         trains.
@@ -81,6 +88,8 @@ def read_pulses(
         Variable of MAT, NPZ or NetCDF.
     delimiter, decimal : str or None, optional
         Delimiter and decimal of text, where the text does not show them.
+    encoding : str or None, optional
+        Coding of text that is neither UTF-8 nor Windows-1252: "gb18030", "shift_jis", ...
 
     Returns
     -------
@@ -89,8 +98,10 @@ def read_pulses(
         where a pulse is missing and behind the end of shorter trains; ``length`` (train), number of
         the last pulse; ``direction`` (train), "up", "down" or "unknown"; ``initial_conductance``
         (train), before the first pulse, NaN if not known; ``source`` (train); ``amplitude`` [V] and
-        ``width`` [s] (train, pulse) if the file has them with units. Attributes: ``assumptions``,
-        ``source_file``, ``source_checksum``.
+        ``width`` [s] (train, pulse) if the file has them with units; ``cycle`` and ``device``
+        (train) if its columns number them; ``varied`` (train), which setting of the pulses is not
+        the same throughout the train, empty if none. Attributes: ``assumptions``, ``source_file``,
+        ``source_checksum``.
 
     Raises
     ------
@@ -99,6 +110,16 @@ def read_pulses(
     StorageError
         The file cannot be read.
     """
+    several = _several(path)
+    if several is not None:
+        told: dict[str, Any] = {
+            "conductance": conductance, "resistance": resistance, "current": current,
+            "voltage": voltage, "pulse": pulse, "train": train, "direction": direction,
+            "units": units, "wide": wide, "sheet": sheet, "variable": variable,
+            "delimiter": delimiter, "decimal": decimal, "encoding": encoding,
+        }  # fmt: skip
+        return side_by_side([read_pulses(file, **told) for file in several], str(path))
+    assert isinstance(path, str | os.PathLike)
     content = file_content(path)
     name = str(path)
     given: dict[str, Any] = {
@@ -106,8 +127,9 @@ def read_pulses(
         "train": train,
     }  # fmt: skip
     options = FileOptions(
-        sheet, variable, str(pulse) if pulse else None, delimiter, decimal, is_known, is_value
-    )
+        sheet, variable, str(pulse) if pulse else None, delimiter, decimal, encoding,
+        is_known, is_value,
+    )  # fmt: skip
     table = table_of(content, name, options, (*FORMATS, NETCDF))
     if table.row == "value":  # NetCDF: the dimensions say what `pulse` and `train` would
         given["pulse"] = "pulse"
@@ -118,12 +140,35 @@ def read_pulses(
     values = conductance or resistance or current
     if wide is False and isinstance(values, list | tuple) and len(values) > 1:
         raise InputError("several columns of values are named, and wide=False", name)
-    roles = assign(table, given, wide)
+    told = units if isinstance(units, str) else None
+    roles = assign(table, given, wide, quantity_of(told) if told else None)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
     if roles.guessed and unit == "1" and (direction is None or direction == "split"):
         refuse_loops(table, trains, split=direction == "split")
     trains = directed(table, trains, direction)
     return _dataset(table, trains, unit, content)
+
+
+def _several(path: Any) -> list[Path] | None:
+    """The files of a folder or of a list; None for one file."""
+    if isinstance(path, Sequence) and not isinstance(path, str | bytes):
+        if not path:
+            raise InputError("no file is named", "path")
+        return [f for one in path for f in (_several(one) or [Path(one)])]
+    if not (isinstance(path, str | os.PathLike) and Path(path).is_dir()):
+        return None
+    files = tables_in(path)
+    if not files:
+        raise InputError(
+            "is a folder, and no file in it is a table", str(path), "Known: " + ", ".join(_SUFFIXES)
+        )
+    return files
+
+
+def tables_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """The files of a folder whose suffix is that of a table, by name."""
+    files = sorted(Path(folder).iterdir())
+    return [f for f in files if f.suffix.lower() in _SUFFIXES and f.is_file()]
 
 
 def _position(table: Table) -> int:
@@ -198,6 +243,13 @@ def _dataset(table: Table, trains: list[Train], unit: str, content: bytes) -> xr
             data[name] = label(
                 padded([t.extra[name] for t in trains]), both, QUANTITY[name], long_name
             )
+    if all(t.cycle is not None for t in trains):
+        data["cycle"] = label([t.cycle or 0 for t in trains], "train", "1", "cycle")
+    if all(t.device for t in trains):
+        data["device"] = label([t.device for t in trains], "train", "1", "device")
+    data["varied"] = label(
+        [t.varied for t in trains], "train", "1", "setting that is not the same throughout"
+    )
     coordinates = {
         "train": label([t.label for t in trains], "train", "1", "train"),
         "pulse": label(np.arange(1, count + 1), "pulse", "1", "pulse number"),

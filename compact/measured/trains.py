@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compact.measured.columns import QUANTITY, Roles, direction_in, direction_of
+from compact.measured.columns import Roles
+from compact.measured.groups import Settings, group_rows, label_of, read_settings
+from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
     Column,
@@ -15,12 +17,16 @@ from ddkbase.tables.table import (
     has_units_in_cells,
     is_empty,
     numbers,
-    printable,
 )
-from ddkbase.tables.units import is_relative
+from ddkbase.tables.units import is_relative, read_voltage
+from ddkbase.units import to_si
 
 __all__ = ["Train", "build"]
 
+_RANGE = (1e-15, 1.0)  # S, of memristors
+_OHMS = 100.0  # from which bare numbers are more likely resistances than conductances
+_CYCLES = ("cycle", "zyklus", "run", "sweep", "loop")
+_DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
 _WHOLE = 1e-6  # how far from a whole number a pulse number may lie
 
 
@@ -35,6 +41,9 @@ class Train:
     initial: float = np.nan
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     order: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # numbers in the file
+    cycle: int | None = None
+    device: str = ""
+    varied: str = ""  # which setting of the pulses is not the same throughout
 
 
 def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Train], str]:
@@ -45,42 +54,53 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     InputError
         A cell that is no number, a pulse that stands twice, a conductance that cannot be.
     """
-    extra = {
-        name: numbers(table, column, QUANTITY[name], units.get(name))
-        for name in ("amplitude", "width")
-        if (column := getattr(roles, name)) is not None and _has_unit(table, column, name, units)
-    }
+    settings = read_settings(table, roles, dict(units))
     pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
     if pulses is None:
         table.assume(f"pulses counted from 1 in the order of the {table.row}s")
-    keys = [[_label(c) for c in column.cells] for column in roles.train]
+    keys = [[label_of(c) for c in column.cells] for column in roles.train]
     if roles.direction is not None:
         keys.append(_directions(table, roles.direction))
     trains: list[Train] = []
     relative: set[bool] = set()
+    groups = group_rows(table, keys, pulses, settings, len(table.lines))
     for column in roles.values:
         values, plain = _conductance(table, roles, column, units)
         relative.add(plain)
         if len(relative) > 1:
             raise InputError("has no unit where others have one", table.where(column))
-        for group, rows in _groups(keys, len(values)):
-            train = _train(table, roles, column, group, rows, values, pulses, extra)
+        for group, more, rows in groups:
+            train = _train(table, roles, column, group, more, rows, values, pulses, settings)
             if train is not None:
                 trains.append(train)
     if not trains:
         raise InputError("holds no reading after a pulse", table.path)
     _at_pulse_numbers(table, trains)
     _unique_labels(trains)
+    _remark(table, trains, relative == {True})
     return trains, "1" if relative == {True} else "S"
 
 
-def _groups(keys: list[list[str]], count: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
-    if not keys:
-        return [((), np.arange(count))]
-    rows_of: dict[tuple[str, ...], list[int]] = {}
-    for row, key in enumerate(zip(*keys, strict=True)):
-        rows_of.setdefault(key, []).append(row)
-    return [(key, np.array(rows)) for key, rows in rows_of.items()]
+def _remark(table: Table, trains: list[Train], relative: bool) -> None:
+    """Say what is odd about the values: no memristor has them, or the pulses differ."""
+    values = np.concatenate([t.values for t in trains])
+    values = values[np.isfinite(values)]
+    outside = (values < _RANGE[0]) | (values > _RANGE[1])
+    if not relative and outside.any():
+        table.assume(
+            f"conductances from {values.min():.3g} to {values.max():.3g} S: no memristor lies "
+            f"outside of {_RANGE[0]:g} to {_RANGE[1]:g} S. Is the unit right? (mohm is milliohm)"
+        )
+    if relative and values.size and np.median(np.abs(values)) > _OHMS:
+        table.assume(
+            f"values from {values.min():.4g} to {values.max():.4g} without a unit look like ohms: "
+            "if they are, pass resistance=..., for all directions are the other way round"
+        )
+    for train in trains:
+        if train.varied:
+            table.assume_of(
+                train.label, f"{train.varied}: not equal pulses, which alpha and beta are of"
+            )
 
 
 def _train(
@@ -88,10 +108,11 @@ def _train(
     roles: Roles,
     column: Column,
     group: tuple[str, ...],
+    more: str,
     rows: np.ndarray,
     values: np.ndarray,
     pulses: np.ndarray | None,
-    extra: dict[str, np.ndarray],
+    settings: Settings,
 ) -> Train | None:
     """One group of rows as a train, sorted by pulse number, gaps not open yet; None if empty."""
     direction = ""
@@ -105,6 +126,7 @@ def _train(
     group_text = ", ".join(
         f"{c.name or c.title} {label}" for c, label in zip(roles.train, group, strict=True)
     )
+    group_text = ", ".join(t for t in (group_text, more) if t)
     label = group_text or name
     if group_text and len(roles.values) > 1:
         label = f"{name}, {group_text}"
@@ -138,12 +160,19 @@ def _train(
         label, f"{table.path}, {column.title}" + (f", {group_text}" if group_text else "")
     )
     train.direction = direction
+    for c, text in zip(roles.train, group, strict=True):
+        role = without_number(c.name.strip().lower()).split(" ")[0]
+        if role in _CYCLES and text.isdigit():
+            train.cycle = int(text)
+        elif role in _DEVICES:
+            train.device = text
+    train.varied = settings.varied(rows)
     if first == 0:
         table.assume("pulse 0 taken as the reading before the first pulse")
         train.initial = float(values[rows[0]])
         order, rows = order[1:], rows[1:]
     train.order, train.values = order, values[rows]
-    train.extra = {name: array[rows] for name, array in extra.items()}
+    train.extra = {name: array[rows] for name, array in settings.known.items()}
     if not np.isfinite(train.values).any():
         table.assume_of(label, "empty, left out")
         return None
@@ -191,7 +220,11 @@ def _unique_labels(trains: list[Train]) -> None:
 
 def _pulse_numbers(table: Table, column: Column) -> np.ndarray:
     values = numbers(table, column, "1", "")
-    for row, value in enumerate(values):
+    with np.errstate(invalid="ignore"):
+        odd = ~(np.isfinite(values) & (np.abs(values - np.rint(values)) <= _WHOLE))
+        odd |= (values < 0) | (values > 1e15)
+    for row in np.flatnonzero(odd).tolist():
+        value = values[row]
         if not np.isfinite(value):
             filled = any(not is_empty(c.cells[row]) for c in table.columns if c is not column)
             if not filled:
@@ -201,12 +234,11 @@ def _pulse_numbers(table: Table, column: Column) -> np.ndarray:
                 table.where(column, row),
                 "Give the number, or remove the row",
             )
-        if abs(value - round(value)) > _WHOLE or value < 0 or value > 1e15:
-            raise InputError(
-                f"{value:g} is not a pulse number",
-                table.where(column, row),
-                "Whole numbers from 0 or 1 are expected; pass pulse='...' if another column counts",
-            )
+        raise InputError(
+            f"{value:g} is not a pulse number",
+            table.where(column, row),
+            "Whole numbers from 0 or 1 are expected; pass pulse='...' if another column counts",
+        )
     # a row with nothing in it takes a number of its own behind all others
     missing = ~np.isfinite(values)
     if missing.any():
@@ -226,20 +258,6 @@ def _directions(table: Table, column: Column) -> list[str]:
             )
         directions.append(direction)
     return directions
-
-
-def _label(cell: str | float | None) -> str:
-    if is_empty(cell):
-        return "without a name"
-    return f"{cell:g}" if isinstance(cell, float) else printable(str(cell))
-
-
-def _has_unit(table: Table, column: Column, name: str, units: Mapping[str, str]) -> bool:
-    """Whether the numbers of a column have a unit; noted if not."""
-    if column.unit or units.get(name) or has_units_in_cells(column):
-        return True
-    table.assume(f"{column.title} has no unit: not used")
-    return False
 
 
 def _conductance(
@@ -289,6 +307,9 @@ def _conductance(
 def _read_voltage(
     table: Table, roles: Roles, column: Column, units: Mapping[str, str]
 ) -> np.ndarray | float:
+    if roles.voltage is None and read_voltage(column.heading):
+        table.assume(f"{column.title}: read at {read_voltage(column.heading)}, by its heading")
+        return to_si(read_voltage(column.heading), "V", table.where(column))
     if roles.voltage is None:
         raise InputError(
             "a current says nothing without its read voltage",

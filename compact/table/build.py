@@ -50,9 +50,12 @@ def build(
     StorageError
         The source cannot be read.
     """
+    if direction not in (None, "down", "up"):
+        raise InputError(f"unknown direction '{direction}'", "direction", "Use down or up")
     trains = gather(
         source,
         {"amplitude": amplitude, "width": width, "initial_resistance": initial_resistance},
+        direction,
     )
     directions = _directions(trains, direction)
     shape = trains.reasons.shape  # after the trains of the other direction are gone
@@ -84,8 +87,6 @@ def build(
 
 def _directions(trains: Gathered, selected: str | None) -> np.ndarray:
     """Direction of each train; with ``selected``, trains of the other one are left out."""
-    if selected not in (None, "down", "up"):
-        raise InputError(f"unknown direction '{selected}'", "direction", "Use down or up")
     if selected is not None:
         other = (trains.direction != "") & (trains.direction != selected)
         trains.reasons[other] = f"does not go {selected}"

@@ -19,14 +19,15 @@ import numpy as np
 import xarray as xr
 
 from compact.measured.netcdf import probe_hdf5
-from compact.measured.read_pulses import read_pulses
-from compact.table.schema import AXES, UNITS
+from compact.measured.read_pulses import read_pulses, tables_in
+from compact.table.schema import AXES, RELATIVE, TABLE, UNITS
 from ddkbase.errors import InputError, StorageError, one_line, shorten
 from ddkbase.records import read
-from ddkbase.units import to_si
+from ddkbase.units import format_si, to_si
 
 __all__ = ["Gathered", "gather", "open_source"]
 
+_EQUAL = 0.01  # share by which a setting may scatter within a train
 _DONE, _FAILED = 1, 2  # status of a point of a campaign
 _KEPT = ("campaign_json", "device_yaml", "settings_json", "protocol_json", "versions_json", "seed")
 
@@ -79,7 +80,9 @@ class _Train:
     direction: str
 
 
-def gather(source: Any, given: dict[str, str | None] | None = None) -> Gathered:
+def gather(
+    source: Any, given: dict[str, str | None] | None = None, direction: str | None = None
+) -> Gathered:
     """Lay out trains on the grid of their settings.
 
     Parameters
@@ -89,11 +92,14 @@ def gather(source: Any, given: dict[str, str | None] | None = None) -> Gathered:
         `compact.read_pulses`.
     given : dict of str to str or None, or None, optional
         Amplitude, width, initial_resistance as text, for data that do not say them.
+    direction : {"down", "up"} or None, optional
+        Leave out trains of a file or trace that go the other way.
 
     Raises
     ------
     InputError
-        Something else; a setting that the data say themselves; no train.
+        Something else; a setting that the data say themselves; no train; a train whose pulses are
+        not equal.
     StorageError
         As `open_source`.
     """
@@ -114,7 +120,16 @@ def gather(source: Any, given: dict[str, str | None] | None = None) -> Gathered:
             "source",
             "Give a path, a dataset, or a list of datasets of pulse trains",
         )
-    trains = [train for ds in traces for train in _trains_of(ds)]
+    trains = [
+        train
+        for ds in traces
+        for train in _trains_of(ds)
+        if direction is None or train.direction in ("", direction)
+    ]
+    if not trains:
+        raise InputError(
+            "no train goes this way", str(traces[0].attrs.get("source_file", "source"))
+        )
     units = {str(ds["conductance"].attrs.get("units", "1")) for ds in traces}
     if len(units) > 1:
         raise InputError("some conductances have a unit and others have none", "source")
@@ -186,8 +201,10 @@ def _trains_of(ds: xr.Dataset) -> list[_Train]:
     if "train" not in ds.dims:
         ds = ds.expand_dims("train")
     trains = []
+    devices = _numbers_of(ds["device"].values) if "device" in ds and ds["device"].ndim else None
     for k in range(ds.sizes["train"]):
         trace = ds.isel(train=k)
+        _refuse_unequal(trace)
         length = int(trace["length"]) if "length" in trace else trace.sizes["pulse"]
         values = trace["conductance"].values.astype(float)[:length]
         first = np.nan
@@ -203,20 +220,52 @@ def _trains_of(ds: xr.Dataset) -> list[_Train]:
         measured = (
             1 / first if ds["conductance"].attrs.get("units") == "S" and first > 0 else np.nan
         )
-        cycle = ds.attrs.get("cycle")
-        number = None if cycle is None or ds.sizes["train"] > 1 else int(cycle)
-        device = int(ds.attrs.get("device_number", 0))
+        cycle = ds.attrs.get("cycle") if ds.sizes["train"] == 1 else None
+        if "cycle" in ds.variables and ds["cycle"].dims == ("train",):
+            cycle = trace["cycle"].item()
+        number = None if cycle is None else int(cycle)
+        device = int(ds.attrs.get("device_number", 0)) if devices is None else devices[k]
         trains.append(_Train(setting, number, device, values, measured, word))
     return trains
 
 
+def _numbers_of(names: np.ndarray) -> list[int]:
+    """Numbers of devices: their own if all names are numbers, else in order of appearance."""
+    texts = [str(name) for name in names]
+    if all(text.isdigit() for text in texts):
+        return [int(text) for text in texts]
+    order = list(dict.fromkeys(texts))
+    return [order.index(text) for text in texts]
+
+
+def _refuse_unequal(trace: xr.Dataset) -> None:
+    """Raise InputError for a train of pulses that differ: alpha and beta are of equal pulses."""
+    varied = str(trace["varied"].item()) if "varied" in trace.variables else ""
+    for name in ("amplitude", "width"):
+        if not varied and name in trace.variables and trace[name].dims == ("pulse",):
+            values = trace[name].values
+            values = values[np.isfinite(values)]
+            if values.size and np.ptp(values) > _EQUAL * np.abs(values).max():
+                first, last = (format_si(float(v), UNITS[name]) for v in values[[0, -1]])
+                varied = f"{name} from {first} to {last}"
+    if varied:
+        raise InputError(
+            f"the pulses of a train are not equal ({varied}): alpha and beta are of equal pulses",
+            str(trace["source"].item()) if "source" in trace.variables else "source",
+            "Fit each pulse on its own: ddk-compact updates, compact.fit_updates",
+        )
+
+
 def _single(ds: xr.Dataset, name: str) -> float:
-    """The one value of all pulses; NaN if there are several, or none."""
+    """The value of all pulses, which may scatter a little; NaN if there is none."""
     if name not in ds.variables:
         return np.nan
-    values = np.unique(np.asarray(ds[name].values, float))
+    values = np.asarray(ds[name].values, float)
     values = values[~np.isnan(values)]
-    return float(values[0]) if values.size == 1 else np.nan
+    if not values.size:
+        return np.nan
+    exact = float(np.median(values))
+    return exact if (values == values[0]).all() else float(f"{exact:.3g}")
 
 
 def _laid_out(trains: list[_Train], unit: str, sources: list[xr.Dataset]) -> Gathered:
@@ -267,13 +316,15 @@ def _provenance(sources: list[xr.Dataset]) -> dict[str, Any]:
     return json.loads(json.dumps(origin, default=str))
 
 
-def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
-    """A campaign's zarr store, a ``PulseTrace`` file, or any file of `compact.read_pulses`.
+def open_source(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], **columns: Any
+) -> xr.Dataset:
+    """A campaign's zarr store, a ``PulseTrace`` file, or any files of `compact.read_pulses`.
 
     Parameters
     ----------
-    path : str or Path
-        The store or the file.
+    path : str, Path, or sequence of str or Path
+        The store, the file, the folder of files, or several files.
     **columns : dict, optional
         Arguments of `compact.read_pulses`; a file to which they are given is read by it.
 
@@ -282,10 +333,16 @@ def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
     StorageError
         A store that is damaged or of another version.
     InputError
-        What `compact.read_pulses` cannot understand.
+        What `compact.read_pulses` cannot understand; a table of alpha and beta.
     """
+    if isinstance(path, Sequence) and not isinstance(path, str | bytes):
+        if len(path) != 1:
+            return read_pulses(path, **columns)
+        path = path[0]
     where = Path(path)
     if where.is_dir():
+        if not (where / "zarr.json").exists() and where.suffix != ".zarr" and tables_in(where):
+            return read_pulses(where, **columns)
         return _open_store(where)
     if where.suffix.lower() in (".nc", ".nc4") and where.is_file() and not columns:
         try:
@@ -294,6 +351,12 @@ def open_source(path: str | os.PathLike[str], **columns: Any) -> xr.Dataset:
                 schema = handle.attrs.get("schema")
         except Exception:  # read_pulses says what is wrong with it
             schema = None
+        if schema in (TABLE, RELATIVE):
+            raise InputError(
+                "is a table of alpha and beta already, no pulse trains",
+                str(where),
+                "Use it: ddk-compact show, lookup, export or report",
+            )
         if schema == "PulseTrace":
             ds = read(where, "PulseTrace")
             return ds.assign_attrs(source_file=str(where), source_file_checksum=_sha256(where))

@@ -31,6 +31,12 @@ LARGEST = 200_000_000
 Cell = str | float | None
 
 _EMPTY = {"", "nan", "n/a", "na", "#n/a", "#na", "null", "none", "-", "--", "---", "missing", "nil"}
+#: what instruments write for a reading out of their range
+_OVERFLOWS = {
+    "overflow", "ovfl", "ovld", "ovl", "ol", "o.l", "o.l.", "overload", "over", "overrange",
+    "over range", "over-range", "+overflow", "-overflow", "+ovld", "-ovld", "+ol", "-ol", "+over",
+    "-over", "out of range", "compliance", "cmpl", "compl", "****", "*****",
+}  # fmt: skip
 _OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and "no reading"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
@@ -53,8 +59,8 @@ class FileOptions:
         Variable of a file of arrays.
     dimension : str or None
         Dimension of an array along which rows are counted.
-    delimiter, decimal : str or None
-        Delimiter and decimal sign of a text.
+    delimiter, decimal, encoding : str or None
+        Delimiter, decimal sign and coding of a text.
     known : callable
         Whether a name without its unit is one that the caller knows as a heading.
     wanted : callable
@@ -66,6 +72,7 @@ class FileOptions:
     dimension: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    encoding: str | None = None
     known: Callable[[str], bool] = _nothing
     wanted: Callable[[str], bool] = _nothing
 
@@ -78,6 +85,7 @@ class Column:
     unit: str
     cells: Sequence[Cell] | np.ndarray
     number: int  # counted from 1, as a person counts
+    heading: str = ""  # as it stands in the file, with all its rows
 
     def __post_init__(self) -> None:
         self.name = printable(self.name)
@@ -169,7 +177,7 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
         if np.abs(values).max() < _OVERFLOW:
             return values if factor is None else values * factor
     values = np.full(len(column.cells), np.nan)
-    overflow = 0
+    overflow = sum(isinstance(c, str) and c.strip().lower() in _OVERFLOWS for c in column.cells)
     for row, cell in enumerate(column.cells):
         value, own = _number(table, column, row, cell)
         if own:
@@ -187,7 +195,7 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
         values[row] = value
     if overflow:
         table.assume(
-            f"{column.title}: {overflow} readings of 9.9e37 or more (overflow) taken as gaps"
+            f"{column.title}: {overflow} readings beyond the range (overflow) taken as gaps"
         )
     return values
 
@@ -205,7 +213,8 @@ def has_units_in_cells(column: Column) -> bool:
 def is_empty(cell: Cell) -> bool:
     """Whether a cell says that there is no value."""
     if isinstance(cell, str):
-        return cell.strip().lower() in _EMPTY
+        text = cell.strip().lower()
+        return text in _EMPTY or text in _OVERFLOWS
     return cell is None or cell != cell
 
 

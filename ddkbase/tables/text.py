@@ -6,7 +6,6 @@ understood. What was taken for what stands in `Table.assumptions`.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ddkbase.errors import InputError, shorten
+from ddkbase.tables.codings import decoded
 from ddkbase.tables.table import (
     Cell,
     Column,
@@ -23,7 +23,7 @@ from ddkbase.tables.table import (
     looks_numeric,
     uses_comma,
 )
-from ddkbase.tables.units import is_relative, quantity_of, split_unit
+from ddkbase.tables.units import quantity_of, split_unit, unit_alone
 
 __all__ = ["from_rows", "read_text"]
 
@@ -31,13 +31,7 @@ DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "spa
 # "1,000" and "-12,500,000" (with "uS" behind), not "0,125", "1,25" or "1,000e3"
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,eEdD])")
 _COMMENTS = ("#", "%", "//", "!")
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
+_COUNT = re.compile(r"\s*#\s*[,;\t|]")  # a first cell "#": it counts, and is no comment
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 
 
@@ -63,11 +57,11 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     if delimiter == "," and decimal == ",":
         raise InputError("the comma cannot be both delimiter and decimal sign", "delimiter")
     assumptions: list[str] = []
-    text = _decode(content, path, assumptions)
+    text = decoded(content, path, options.encoding, assumptions)
     lines, comments = [], {}
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.rstrip("\0")
-        if line.lstrip().startswith(_COMMENTS):
+        if line.lstrip().startswith(_COMMENTS) and not _COUNT.match(line):
             comments[number] = line.strip().lstrip("#%/! ")
         elif number == 1 and line[:4].lower() == "sep=" and len(line.strip()) == 5:
             delimiter = delimiter or line.strip()[4]
@@ -80,6 +74,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     if delimiter is None:
         delimiter = delimiter_of(lines, path, decimal, assumptions)
     rows = [(number, split(line, delimiter, f"{path}, line {number}")) for number, line in lines]
+    _realign(rows, dict(lines), delimiter)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
     return from_rows(rows, path, "line", assumptions, options, commented)
 
@@ -110,7 +105,8 @@ def from_rows(
     first = next((i for i, (_, cells) in enumerate(rows) if _is_data(rows, i)), None)
     if first is None:
         raise InputError("holds no row of numbers", path, "A table of numbers is expected")
-    first, units, names, head = _headings(rows, first, options.known)
+    first, units, names, unread = _headings(rows, first, options.known)
+    rows, blocks = _blocks(rows, first, names, row, assumptions)
     width = max(len(cells) for _, cells in rows[first:])
     while width > 1 and all(
         is_empty(cells[width - 1]) for _, cells in rows[first:] if len(cells) == width
@@ -118,14 +114,14 @@ def from_rows(
         if any(len(cells) == width and not is_empty(cells[-1]) for _, cells in rows[:first]):
             break
         width -= 1  # a delimiter at the end of each line
-    if head == 0 and not names and commented:
+    if not unread and not names and commented:
         before = [cells for number, cells in commented if number < rows[first][0]]
         if before and _are_names(before[-1], width):
             names = before[-1]
             assumptions.append(f"the comment before {row} {rows[first][0]} holds the headings")
-    if head > 0:
-        skipped = ", ".join(str(number) for number, _ in rows[:head][:5])
-        more = ", ..." if head > 5 else ""
+    if unread:
+        skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
+        more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
@@ -136,6 +132,7 @@ def from_rows(
         )
     width = max(width, _filled(names))
     table = Table(path, [], [number for number, _ in rows[first:]], row, None, assumptions)
+    names, units = _without_labels(names, units)
     short = [number for number, cells in rows[first:] if len(cells) < width]
     if short:
         table.assume(
@@ -145,28 +142,33 @@ def from_rows(
     for k in range(width):
         heading = str(names[k] or "").strip() if k < len(names) else ""
         name, unit = split_unit(heading)
-        if k < len(units) and not unit and not is_empty(units[k]):
-            unit = str(units[k]).strip("[]() ") or "1"
+        below = str(units[k] or "") if k < len(units) else ""
+        if not unit and not is_empty(below):
+            unit = unit_alone(below) or "1"
         column = [cells[k] if k < len(cells) else None for _, cells in rows[first:]]
-        table.columns.append(Column(name, unit, column, k + 1))
+        table.columns.append(Column(name, unit, column, k + 1, f"{heading} {below}".strip()))
+    if blocks is not None:
+        title, cells = blocks
+        table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
     settle_decimal(table, options.decimal)
     return table
 
 
-def _decode(content: bytes, path: str, assumptions: list[str]) -> str:
-    for mark, encoding in _BOMS:
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding)
-            except UnicodeError:
-                raise InputError(f"is not text in {encoding}", path) from None
-    if b"\0" in content:
-        raise InputError("is not text", path, "CSV, TSV, XLSX, MAT, NPZ or NetCDF is expected")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        assumptions.append("text taken as Windows-1252, it is not UTF-8")
-        return content.decode("cp1252", errors="replace")
+def _realign(rows: list[Row], lines: dict[int, str], delimiter: str) -> None:
+    """Split headings that are parted by another sign than the numbers below them."""
+    first = next((i for i in range(len(rows)) if _is_data(rows, i)), 0)
+    width = len(rows[first][1]) if rows else 0
+    for i in range(first):
+        number, cells = rows[i]
+        if len(cells) == width or width < 2:
+            continue
+        for sign in ("\t", ";", "|", r"\s{2,}", ",", r"\s+"):
+            if sign == delimiter:
+                continue
+            parts = [p.strip().strip('"') for p in re.split(sign, lines[number].strip())]
+            if len(parts) == width and all(parts):
+                rows[i] = (number, list(parts))
+                break
 
 
 def _is_data(rows: list[Row], i: int) -> bool:
@@ -187,37 +189,120 @@ def _is_data(rows: list[Row], i: int) -> bool:
 
 def _headings(
     rows: list[Row], first: int, known: Callable[[str], bool]
-) -> tuple[int, list[Cell], list[Cell], int]:
-    """First row of numbers, cells with units, cells with names, rows before these.
+) -> tuple[int, list[Cell], list[Cell], list[int]]:
+    """First row of the table, cells with units, cells with names, rows that are none of these.
 
-    A row of words directly before the numbers holds the headings, unless one further up has words
-    or units that are known: what follows that one belongs to the table, however odd.
+    Of the rows of words before the numbers the one holds the headings that has the most names and
+    units which are known, the one above a row of units before others, the last before others: what
+    follows it belongs to the table, however odd. Where none is known it is the row directly before
+    the numbers.
     """
     width = len(rows[first][1])
-    named = [i for i in range(first) if _are_names(rows[i][1], width)]
+    named = [i for i in range(first) if _are_names(rows[i][1], width) or _label(rows[i][1])]
     units = [i for i in named if _are_units(rows[i][1])]
-    recognised = [i for i in named if i not in units and _is_known(rows[i][1], known)]
-    plain = [i for i in named if i not in units]
-    if recognised:
-        at = recognised[-1]
+    plain = [i for i in named if i not in units and _label(rows[i][1]) not in ("units", "comments")]
+    scores = {i: _known_cells(rows[i][1], known) for i in plain}
+    long_names = [i for i in plain if _label(rows[i][1]) == "long name"]
+    if long_names:
+        at = long_names[-1]
+    elif any(scores.values()):
+        over_units = {i for i in plain if i + 1 in units}
+        at = max(plain, key=lambda i: (scores[i] and (i in over_units), scores[i], i))
     elif plain and plain[-1] >= first - 1 - (first - 1 in units):
         at = plain[-1]
-    elif first - 1 in units:
-        return first, rows[first - 1][1], [], first - 1
+    elif units:
+        return first, rows[units[-1]][1], [], [i for i in range(first) if i != units[-1]]
     else:
-        return first, [], [], first
-    has_units = at + 1 in units
-    return at + 1 + has_units, rows[at + 1][1] if has_units else [], rows[at][1], at
+        return first, [], [], list(range(first))
+    names, groups = rows[at][1], at - 1
+    if groups in plain and _repeated(names) and len(rows[groups][1]) >= len(names) - 1:
+        names = _joined(rows[groups][1], names)
+    else:
+        groups = at
+    below = next((i for i in units if i > at), at)
+    words = [
+        i
+        for i in range(at + 1, first)
+        if len(rows[i][1]) > 1 and not any(map(looks_numeric, rows[i][1]))
+    ]
+    start = next((i for i in range(at + 1, first) if i not in words), first)
+    unread = [i for i in (*range(groups), *range(at + 1, start)) if i != below]
+    return start, rows[below][1] if below > at else [], names, unread
 
 
-def _is_known(cells: list[Cell], known: Callable[[str], bool]) -> bool:
-    """Whether a row has a heading whose name or unit is known."""
-    return any(unit or known(name) for name, unit in (split_unit(str(c or "")) for c in cells))
+def _repeated(names: list[Cell]) -> bool:
+    filled = [str(n).strip() for n in names if not is_empty(n)]
+    return len(set(filled)) < len(filled)
+
+
+def _joined(groups: list[Cell], names: list[Cell]) -> list[Cell]:
+    """Headings of two rows: the upper one names groups, each from its cell to the next."""
+    out, group = [], ""
+    for k, name in enumerate(names):
+        if k < len(groups) and not is_empty(groups[k]):
+            group = str(groups[k]).strip()
+        out.append(f"{name or ''} {group}".strip())
+    return list(out)
+
+
+_LABELS = {
+    "long name": "long name", "longname": "long name", "name": "long name", "units": "units",
+    "unit": "units", "comments": "comments", "comment": "comments", "f(x)=": "comments",
+    "f(x)": "comments", "sparklines": "comments", "designation": "comments",
+    "sampling interval": "comments", "filter": "comments", "notes": "comments",
+}  # fmt: skip
+
+
+def _label(cells: list[Cell]) -> str:
+    """What a row is whose first cell says so, as in Origin: "long name", "units", "comments"."""
+    return _LABELS.get(str(cells[0] or "").strip().lower().rstrip(":"), "") if cells else ""
+
+
+def _without_labels(names: list[Cell], units: list[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """Headings and units without the words in the first column that say which row is which."""
+    if names and _label(names) == "long name" and (not units or _label(units) == "units"):
+        return ["row label", *names[1:]], ["", *units[1:]]
+    if units and _label(units) == "units":
+        return names, ["", *units[1:]]
+    return names, units
+
+
+def _known_cells(cells: list[Cell], known: Callable[[str], bool]) -> int:
+    split = (split_unit(str(c or "")) for c in cells)
+    return sum(bool((unit and quantity_of(unit)) or known(name)) for name, unit in split)
+
+
+def _blocks(
+    rows: list[Row], first: int, names: list[Cell], row: str, assumptions: list[str]
+) -> tuple[list[Row], tuple[str, list[Cell]] | None]:
+    """Rows without headings that are repeated, and which block each row of numbers belongs to."""
+    again = [i for i in range(first, len(rows)) if names and rows[i][1] == names]
+    if not again:
+        return rows, None
+    edges = [first, *again, len(rows)]
+    kept, labels = rows[:first], []
+    for k, (start, stop) in enumerate(pairwise(edges)):
+        inside = [i for i in range(start, stop) if any(map(looks_numeric, rows[i][1]))]
+        title = _block_title(rows[inside[0] - 2][1] if inside and inside[0] > 1 else [])
+        numeric = [i for i in inside if len(rows[i][1]) > 1 or len(names) == 1]
+        kept += [rows[i] for i in numeric]
+        labels += [title or ("", str(k + 1))] * len(numeric)
+    said = {name for name, _ in labels if name}
+    same = len(said) == 1 and all(name for name, _ in labels)
+    assumptions.append(f"the headings stand {len(again) + 1} times: as many blocks of {row}s")
+    return kept, (said.pop() if same else "block", [number for _, number in labels])
+
+
+def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
+    """ "Cycle 3" above a block as what it counts and its number."""
+    filled = [str(c).strip() for c in cells if not is_empty(c)]
+    match = re.fullmatch(r"([^\W\d]+)\s*[:=#]?\s*(\d+)", " ".join(filled))
+    return (match[1].lower(), match[2]) if match else None
 
 
 def _are_units(cells: list[Cell]) -> bool:
-    filled = [str(c).strip("[]() ") for c in cells if not is_empty(c)]
-    return bool(filled) and all(quantity_of(c) or is_relative(c) for c in filled)
+    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip()]
+    return bool(filled) and all(map(unit_alone, filled))
 
 
 def _are_names(cells: list[Cell], width: int) -> bool:

@@ -8,13 +8,25 @@ import re
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
 
-__all__ = ["is_relative", "is_unit", "quantity_of", "spelled", "split_unit", "unit_factor"]
+__all__ = [
+    "is_relative",
+    "is_unit",
+    "quantity_of",
+    "read_voltage",
+    "spelled",
+    "split_unit",
+    "unit_alone",
+    "unit_factor",
+]
 
 _RELATIVE = {
     "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
-    "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless",
+    "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless", "#", "count",
+    "counts",
 }  # fmt: skip
 _SPELLINGS = (
+    (re.compile(r"(?i)\bkilo?[\s-]?ohms?\b"), "kohm"),
+    (re.compile(r"(?i)\bmeg(?:a[\s-]?)?[\s-]?ohms?\b"), "Mohm"),
     (re.compile(r"(?i)ohms?\b"), "ohm"),
     (re.compile(r"[\u03a9\u2126]"), "ohm"),
     (re.compile(r"(?i)\bsiemens\b"), "S"),
@@ -22,11 +34,25 @@ _SPELLINGS = (
     (re.compile(r"(?i)\bamp(?:ere)?s?\b"), "A"),
     (re.compile(r"(?i)\bsec(?:onds?)?\b"), "s"),
     (re.compile("[\u00b5\u03bc]"), "u"),
+    (re.compile(r"^K(?=(?:ohm|V|S)$)"), "k"),  # no kelvin stands before these
 )
+_OHM = r"(?:[Oo]hms?|OHMS?|[\u03a9\u2126])"
 _PREFIXED = re.compile(
-    r"(?:[kMGmu\u00b5\u03bcnpf]?(?:[Oo]hms?|[\u03a9\u2126])|[kMGmu\u00b5\u03bcnpf][SAVs])"
+    rf"[kKMGmu\u00b5\u03bcnpf]?{_OHM}|(?i:kilo?ohms?|mega?ohms?)|[kMGmu\u00b5\u03bcnpf][SAVs]"
 )
-_BRACKETED = re.compile(r"^(?P<name>.*?)\s*[\[({]\s*(?P<unit>[^\[\](){}]*?)\s*[\])}]\s*$")
+_BRACKETED = re.compile(r"\s*[\[({]\s*(?P<unit>[^\[\](){}]*?)\s*[\])}]")
+# "RkOhm", "GuS", "InA": a unit that nothing parts from its name
+_GLUED = re.compile(
+    rf"(?P<name>[A-Za-z][A-Za-z_]*?)(?P<unit>[kKMGmu\u00b5\u03bcnp]{_OHM})"
+    r"|(?P<symbol>[GIRVU][a-z]{0,5}?)(?P<short>[mu\u00b5\u03bcnpk][SAV])"
+)
+#: what stands behind a unit and says where it was read: "@ 0.1 V"
+_READ_AT = re.compile(
+    r"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?(?P<volts>[+-]?\d[\d.]*\s*[mu\u00b5]?V)\b", re.IGNORECASE
+)
+_SCALED = re.compile(
+    r"[x\u00d7*]?\s*(?:1[eE]|10\s*(?:\^|\*\*)\s*)([+-]?\d{1,2})\s*[*\u00b7\u00d7]?\s*(.+)"
+)
 _QUANTITIES = ("S", "ohm", "A", "V", "s")
 
 
@@ -42,6 +68,10 @@ def unit_factor(text: str, quantity: str, where: str) -> float | None:
     """
     if is_relative(text):
         return None
+    scaled = _SCALED.fullmatch(text.strip())
+    if scaled and is_unit(scaled[2]):
+        factor = unit_factor(scaled[2], quantity, where)
+        return None if factor is None else factor * 10.0 ** int(scaled[1])
     if quantity == "1":
         raise InputError(f"has the unit {shorten(text)}, a plain number is expected", where)
     try:
@@ -74,7 +104,15 @@ def spelled(text: str) -> str:
 @functools.lru_cache(maxsize=512)
 def quantity_of(unit: str) -> str | None:
     """Which quantity a unit measures: "S", "ohm", "A", "V", "s"; None if none of them."""
+    scaled = _SCALED.fullmatch(unit.strip())
+    unit = scaled[2] if scaled else unit
     return next((q for q in _QUANTITIES if _fits(unit, q)), None)
+
+
+def read_voltage(heading: str) -> str:
+    """The voltage of "I (nA) @ 0.1 V", as a text with its unit; empty if none is named."""
+    match = _READ_AT.search(heading)
+    return match["volts"] if match else ""
 
 
 def _fits(text: str, quantity: str) -> bool:
@@ -86,20 +124,40 @@ def _fits(text: str, quantity: str) -> bool:
 
 
 def split_unit(heading: str) -> tuple[str, str]:
-    """Name and unit of a heading such as "G (uS)", "R [kOhm]", "Conductance/S", "I_nA"."""
+    """Name and unit of a heading such as "G (uS)", "R [kOhm] mean", "Conductance/S", "I_nA".
+
+    Where it was read ("@ 0.1 V") belongs to neither; `read_voltage` finds it.
+    """
     heading = " ".join(heading.strip().split())
-    match = _BRACKETED.match(heading)
-    if match and (is_relative(match["unit"]) or is_unit(match["unit"])):
-        return match["name"].strip(), match["unit"] or "1"
-    for sign in ("/", " in ", ",", "_", " "):
-        name, separator, unit = heading.rpartition(sign)
+    plain = _READ_AT.sub("", heading).strip()
+    for match in reversed(list(_BRACKETED.finditer(plain))):
+        unit = match["unit"].split(",")[0].split(";")[0].strip()
+        if is_relative(unit) or is_unit(unit):
+            rest = [plain[: match.start()].strip(), plain[match.end() :].strip(" _")]
+            return " ".join(r for r in rest if r), unit or "1"
+    for sign in ("/", " in ", ",", "_", " ", "-", ":", "."):
+        name, separator, unit = plain.rpartition(sign)
         unit = unit.strip()
         # "R_min" is no resistance in minutes, "I_V" no current in volts: elsewhere than after a
         # stroke only a prefixed unit counts
         counts = is_unit(unit) if sign in ("/", " in ") else _PREFIXED.fullmatch(unit)
         if separator and name.strip() and counts:
             return name.strip(), unit
-    return heading, ""
+    words = re.split(r"([\s_,;-]+)", plain)
+    for k in range(2, len(words) - 1, 2):  # "R_kOhm_mean"
+        if _PREFIXED.fullmatch(words[k]):
+            return "".join(words[: k - 1] + words[k + 1 :]), words[k]
+    glued = _GLUED.fullmatch(plain)
+    if glued:
+        name, unit = glued["name"] or glued["symbol"], glued["unit"] or glued["short"]
+        return name.strip("_ "), unit
+    return plain, plain if _PREFIXED.fullmatch(plain) else ""
+
+
+def unit_alone(cell: str) -> str:
+    """The unit that a cell is, as in "(uA @ 0.2 V)" or "-"; empty if it is none, or is empty."""
+    text = _READ_AT.sub("", cell.strip().strip("[](){}").strip()).strip()
+    return text if text and (is_relative(text) or is_unit(text)) else ""
 
 
 def is_unit(text: str) -> bool:

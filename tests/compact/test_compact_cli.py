@@ -83,7 +83,7 @@ def test_fit_of_a_file(csv: Path, tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (("fit", "nothing.csv", "--out", "t.nc"), 4, "no such file or folder"),
-        (("fit", ".", "--out", "t.nc"), 4, "no zarr store"),
+        (("fit", "..", "--out", "t.nc"), 4, "no zarr store"),
         (("fit", "lab.csv", "--out", "no/t.nc"), 4, "no such folder"),
         (("fit", "lab.csv", "--out", ""), 2, "name of the file is empty"),
         (("fit", "lab.csv", "--out", "t.nc", "--amplitude", "2 ohm"), 2, "wrong dimension"),

@@ -189,11 +189,9 @@ def test_noisy_cycles_are_cut_at_their_turns(tmp_path: Path) -> None:
 
 def test_direction_told_for_each(tmp_path: Path) -> None:
     text = "a,b\n1,1\n2,2\n3,3\n"
-    assert read(tmp_path, text, direction=["up", "down"]).direction.values.tolist() == [
-        "up",
-        "down",
-    ]
-    ds = read(tmp_path, text, direction={"b": "down"})
+    both = read(tmp_path, text, conductance=["a", "b"], direction=["up", "down"])
+    assert both.direction.values.tolist() == ["up", "down"]
+    ds = read(tmp_path, text, conductance=["a", "b"], direction={"b": "down"})
     assert ds.direction.values.tolist() == ["up", "down"]
     assert "though it goes up" in assumptions(ds)
 
