@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,20 @@ from hypothesis import settings
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+_approx = pytest.approx
+
+
+@functools.wraps(_approx)
+def _relative(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:
+    """`pytest.approx` without its hidden ``abs=1e-12``, which any joule, ampere and second passes."""
+    if abs is None:
+        rel, abs = 1e-6 if rel is None else rel, 0.0
+    return _approx(expected, rel=rel, abs=abs, nan_ok=nan_ok)
+
+
+pytest.approx = _relative
 
 
 @pytest.fixture

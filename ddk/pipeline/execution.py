@@ -100,7 +100,10 @@ def carry_out(
     with PipelineFolder.open(path) as folder:
         states = {job.name: _state_text(folder, job, marks[job.name]) for job in jobs}
         for name in sorted(folder.names() | set(marks)):
-            folder.prepare(name, *marks.get(name, (None, None)))
+            mark = marks.get(name, (None, None))
+            if aside := folder.set_aside(name, *mark):
+                say(f"sets aside '{name}': {aside}; the settings of before bring it back")
+            folder.prepare(name, *mark)
         outcomes = [Outcome(job, MISSING) for job in jobs]
         try:
             for k, job in enumerate(jobs):
@@ -142,6 +145,7 @@ def _do(
         result = job.work(context)
         seconds = spent + time.monotonic() - start
         folder.finish(job, mark, seconds, result)
+        folder.prune(job.name, say)
         return result, seconds
     except (Exception, KeyboardInterrupt) as error:
         of_step = _of_step(folder, job, error)
@@ -180,10 +184,13 @@ def _state_text(folder: PipelineFolder, job: Job, mark: Mark) -> str:
         return "goes on" if noted["state"] == "begun" else "to do again, its files were changed"
     head = "goes on" if noted.get("core") == mark.core else "to do again"
     changed = [key for key, *_ in differences(noted["settings"], dict(job.settings))]
+    aside = folder.set_aside(job.name, *mark)
+    if aside:
+        aside = f"; sets aside: {aside}"
     if not changed:
-        return f"{head}, for what it uses or the version of the toolkit changed"
+        return f"{head}, for what it uses or the version of the toolkit changed{aside}"
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    return f"{head}, changed: {', '.join(changed[:3])}{more}"
+    return f"{head}, changed: {', '.join(changed[:3])}{more}{aside}"
 
 
 def toolkit_version() -> str:

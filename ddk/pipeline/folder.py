@@ -2,27 +2,37 @@
 
 A step has a folder of its name. What is known of it stands in ``.pipeline/NAME.json``, written
 before the step begins and again when it is done, then with the checksum of every file it left.
-A result of another fingerprint is moved to ``.pipeline/earlier`` before anything new is made, so
-that one that is asked for again is taken back, and none is beside results that it does not fit.
+A result of another fingerprint is moved to ``.pipeline/earlier/NAME.NUMBER`` before anything new is
+made, so that one that is asked for again is taken back, and none is beside results that it does not
+fit. The last `GENERATIONS` of a step are kept; the oldest goes when a new result stands.
+
+A result is two entries, folder and state, which are moved one after the other, the folder first.
+Where that was stopped in between, `PipelineFolder.open` finds the one without the other and joins
+them again.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from ddk.pipeline.job import Job, StepResult
+from ddk.pipeline.job import Job, StepResult, minutes
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import StorageError
 from ddkbase.files import checksum, files_below, storage_errors
 from ddkbase.folders import ClaimedFolder, lock
 
-__all__ = ["Mark", "PipelineFolder"]
+__all__ = ["GENERATIONS", "Mark", "PipelineFolder"]
 
 STATE, EARLIER = ".pipeline", "earlier"
 BEGUN, DONE = "begun", "done"
+#: results of a step that are kept beside the one that was asked for last
+GENERATIONS = 4
+_GENERATION = re.compile(r"(.+)\.(\d{4,})")
 
 
 class Mark(NamedTuple):
@@ -58,7 +68,13 @@ class PipelineFolder(ClaimedFolder):
         )
         with storage_errors(message, path, "Choose a folder you may write to after --out"):
             (path / STATE / EARLIER).mkdir(parents=True, exist_ok=True)
-            return cls(path, lock(path / STATE, busy))
+            folder = cls(path, lock(path / STATE, busy))
+            try:
+                folder._join()
+            except BaseException:
+                folder.close()
+                raise
+            return folder
 
     def check(self) -> None:
         """Look whether the folder may be used, without making it.
@@ -103,7 +119,7 @@ class PipelineFolder(ClaimedFolder):
         """Leave of a step only what has the fingerprint; an earlier result of it is taken back.
 
         What is whole, or begun, with this fingerprint stays, and what has only to grow goes on.
-        Anything else is moved aside, where it replaces what was moved there before.
+        Anything else is moved aside.
 
         Parameters
         ----------
@@ -117,7 +133,7 @@ class PipelineFolder(ClaimedFolder):
         StorageError
             The folder cannot be written.
         """
-        live, spare = self.path / STATE, self.path / STATE / EARLIER
+        live = self.path / STATE
         noted = self.state(name)
         if _of_use(noted, self.folder(name), fingerprint):
             return
@@ -128,23 +144,107 @@ class PipelineFolder(ClaimedFolder):
             entry = {**noted, "fingerprint": fingerprint, "state": BEGUN}
             write_json(entry, live / f"{name}.json", overwrite=True)
             return
-        swap = live / "swap"
         try:
-            shutil.rmtree(swap, ignore_errors=True)
-            swap.mkdir()
-            _move(name, self.path, live, swap, swap)
-            before = _state(spare / f"{name}.json")
-            if _of_use(before, spare / name, fingerprint):
-                _move(name, spare, spare, self.path, live)
-            if any(swap.iterdir()):
-                _remove(spare / name)
-                (spare / f"{name}.json").unlink(missing_ok=True)
-                _move(name, swap, swap, spare, spare)
-            shutil.rmtree(swap, ignore_errors=True)
+            if self.folder(name).exists() or (live / f"{name}.json").exists():
+                _move(name, self.path, live, *[self._new_generation(name)] * 2)
+            for spare in self._generations(name):
+                if _of_use(_state(spare / f"{name}.json"), spare / name, fingerprint):
+                    _move(name, spare, spare, self.path, live)
+                    spare.rmdir()
+                    break
         except OSError as error:
             raise StorageError(
                 f"an earlier result cannot be moved: {error.strerror or error}", str(error.filename)
             ) from error
+
+    def set_aside(self, name: str, fingerprint: str | None, core: str | None = None) -> str:
+        """What `prepare` would move aside of a step, in words; empty: nothing.
+
+        Parameters
+        ----------
+        name : str
+            The step.
+        fingerprint, core : str or None
+            As for `prepare`.
+        """
+        noted, folder = self.state(name), self.folder(name)
+        if noted is None or not folder.is_dir() or noted["fingerprint"] == fingerprint:
+            return ""
+        if core is not None and noted.get("core") == core:
+            return ""
+        files = sum(1 for _ in files_below(folder))
+        if noted["state"] == DONE:
+            found = noted.get("found")
+            key = str(found.get("key", "")) if isinstance(found, dict) else ""
+            what = ", ".join(t for t in (key, f"{files} files") if t)
+        else:
+            what = f"unfinished, {files} files"
+        seconds = noted.get("seconds")
+        long = isinstance(seconds, int | float) and seconds >= 1
+        spent = minutes(float(seconds or 0)) if long else ""
+        return ", ".join(t for t in (what, spent and f"{spent} of work") if t)
+
+    def prune(self, name: str, say: Callable[[str], None]) -> None:
+        """Remove all but the last `GENERATIONS` results of a step that were moved aside; say so.
+
+        Raises
+        ------
+        StorageError
+            One of them cannot be removed.
+        """
+        for spare in self._generations(name)[GENERATIONS:]:
+            when = (_state(spare / f"{name}.json") or {}).get("at", "an unknown time")
+            say(f"removes the result of '{name}' of {when}: {GENERATIONS} later ones are kept")
+            with storage_errors("an earlier result cannot be removed", spare):
+                shutil.rmtree(spare)
+
+    def _generations(self, name: str) -> list[Path]:
+        """Folders of the results of a step that were moved aside, the latest first."""
+        found = [
+            (int(match[2]), path)
+            for path in (self.path / STATE / EARLIER).iterdir()
+            if (match := _GENERATION.fullmatch(path.name)) and match[1] == name
+        ]
+        return [path for _, path in sorted(found, reverse=True)]
+
+    def _new_generation(self, name: str) -> Path:
+        latest = self._generations(name)[:1]
+        number = int(latest[0].suffix[1:]) + 1 if latest else 1
+        path = self.path / STATE / EARLIER / f"{name}.{number:04d}"
+        path.mkdir()
+        return path
+
+    def _join(self) -> None:
+        """Join folder and state of each result whose move was stopped between the two.
+
+        Versions up to 0.1 kept one generation, and moved by way of a folder ``swap``.
+        """
+        live, earlier = self.path / STATE, self.path / STATE / EARLIER
+        swap = live / "swap"
+        for name, entries in _pairs(swap):
+            free = not any(p.exists() for p in self._places(name) if p.name in entries)
+            _move(name, swap, swap, *((self.path, live) if free else [self._new_generation(name)] * 2))
+        if swap.is_dir():
+            swap.rmdir()
+        for name, _ in _pairs(earlier):
+            torn = [g for g in self._generations(name) if not (g / f"{name}.json").exists()]
+            _move(name, earlier, earlier, *[torn[0] if torn else self._new_generation(name)] * 2)
+        for spare in sorted(earlier.iterdir()):
+            match = _GENERATION.fullmatch(spare.name)
+            if match is None or not spare.is_dir():
+                continue
+            name = match[1]
+            folder, state = self._places(name)
+            here, noted = (spare / name).exists(), (spare / f"{name}.json").exists()
+            if here and not noted and state.exists() and not folder.exists():
+                (spare / name).rename(folder)  # moved aside: the folder only
+            elif noted and not here and folder.exists() and not state.exists():
+                (spare / f"{name}.json").rename(state)  # taken back: the folder only
+            if not any(spare.iterdir()):
+                spare.rmdir()
+
+    def _places(self, name: str) -> tuple[Path, Path]:
+        return self.path / name, self.path / STATE / f"{name}.json"
 
     def begin(self, job: Job, mark: Mark) -> float:
         """Note that a step is at work, make its folder; the seconds it had in earlier runs."""
@@ -206,16 +306,18 @@ def _state(path: Path) -> dict[str, Any] | None:
     return entry if good and isinstance(entry.get("settings"), dict) else None
 
 
+def _pairs(folder: Path) -> Iterator[tuple[str, set[str]]]:
+    """Steps of which folder or state lie in a folder as they are, and the names of what does."""
+    if not folder.is_dir():
+        return
+    names = {p.name for p in folder.iterdir() if not _GENERATION.fullmatch(p.name)}
+    for name in sorted({n.removesuffix(".json") for n in names}):
+        yield name, names & {name, f"{name}.json"}
+
+
 def _move(name: str, source: Path, state: Path, to: Path, to_state: Path) -> None:
-    """Move folder and state of a step. Killed in between, the state has no folder: not whole."""
+    """Move folder and state of a step, the folder first."""
     if (source / name).exists():
         (source / name).rename(to / name)
     if (state / f"{name}.json").exists():
         (state / f"{name}.json").rename(to_state / f"{name}.json")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

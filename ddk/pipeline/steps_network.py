@@ -237,8 +237,8 @@ def _train(
         confined = model if table is None else _on_table(model, table)
         result = run(task, confined, seed, material=material)
         more = {} if table is None else pulse_settings(table, result)
-        _draw(result, context.folder, model.name)
         write_run(task, result, folder, more=more)
+        _draw(result, context.folder, model.name)
     where = folder / METRICS
     result = Result.from_json(read_json(where), str(where))
     figures = result.texts()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -14,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from ddk.pipeline.execution import carry_out, planned
-from ddk.pipeline.folder import PipelineFolder
+from ddk.pipeline.execution import _marks, carry_out, planned
+from ddk.pipeline.folder import GENERATIONS, PipelineFolder
 from ddk.pipeline.job import Job, StepContext, StepResult, fingerprints
 from ddkbase.errors import DDKError, InputError, Interrupted, SolverError, StorageError
 from tests.ddk.fake_chain import ASKED, chain, run
+from tests.faults import Killed, at_every_operation, fault
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,7 +126,8 @@ def test_no_outdated_result_is_beside_new_ones(tmp_path: Path) -> None:
         run(folder, jobs)
     assert not (folder / "three").exists()
     assert state(folder, "two")["state"] == "begun"
-    assert "of ['one 0" in (folder / ".pipeline" / "earlier" / "two" / "out.txt").read_text()
+    (earlier,) = (folder / ".pipeline" / "earlier").glob("two.*/two/out.txt")
+    assert "of ['one 0" in earlier.read_text()
     done: list[str] = []
     run(folder, chain(done, one=1))
     assert done == ["two", "three"]
@@ -232,7 +235,7 @@ def test_what_would_be_done_is_told_without_doing_it(tmp_path: Path) -> None:
     assert {words for _, words in planned(chain([]), folder)} == {"kept"}
     told = dict(planned(chain([], two=1), folder))
     assert told["one"] == told["four"] == "kept"
-    assert told["two"] == "to do again, changed: value"
+    assert told["two"] == "to do again, changed: value; sets aside: got two, 2 files"
     assert told["three"].startswith("to do again, for what it uses")
 
 
@@ -319,6 +322,100 @@ def test_wherever_it_ends_no_result_is_mixed_with_others(tmp_path: Path) -> None
         run(folder, chain([]))
         assert texts(folder) == texts(tmp_path / "back"), at
     assert crashes > 20
+
+
+def kept(folder: Path, told: dict[str, int]) -> set[str]:
+    """Steps that a run with these settings would not compute; no report is written."""
+    marks = _marks(chain([], **told))
+    with PipelineFolder.open(folder) as opened:
+        for name, mark in marks.items():
+            opened.prepare(name, *mark)
+        return {n for n, mark in marks.items() if opened.result(n, mark.fingerprint) is not None}
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "error of the disk"])
+def test_wherever_it_ends_no_finished_result_is_lost(tmp_path: Path, kill: bool) -> None:
+    """Two results of earlier settings and that of the last: all are there afterwards."""
+    old = tmp_path / "old"
+    run(old, chain([], two=2))
+    run(old, chain([]))
+    folder = tmp_path / "p"
+
+    def fresh() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(old, folder)
+
+    def nothing_is_lost(where: str) -> None:
+        done: list[str] = []
+        run(folder, chain(done, two=1))
+        assert set(done) <= {"two", "three"}, where
+        for told in ({}, {"two": 2}, {"two": 1}):
+            assert kept(folder, told) == {"one", "two", "three", "four"}, (where, told)
+
+    tried = at_every_operation(
+        folder,
+        lambda: run(folder, chain([], two=1)),
+        nothing_is_lost,
+        kill=kill,
+        prepare=fresh,
+    )
+    assert tried > 25
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_taking_back_may_be_stopped_as_well(tmp_path: Path, at: int) -> None:
+    folder = tmp_path / "p"
+    run(folder, chain([], two=1))
+    run(folder, chain([]))
+    with fault(folder, at, kill=True), contextlib.suppress(Killed):
+        run(folder, chain([], two=1))
+    for told in ({"two": 1}, {}):
+        done: list[str] = []
+        assert hows(run(folder, chain(done, **told))) == ["kept"] * 4, told
+
+
+def test_what_a_kill_of_an_earlier_version_left_is_put_back(tmp_path: Path) -> None:
+    """It moved by way of a folder ``swap``, and kept one result without a number."""
+    folder = tmp_path / "p"
+    run(folder, chain([], two=1))
+    run(folder, chain([]))
+    hidden = folder / ".pipeline"
+    for name in ("two", "three"):
+        (hidden / "earlier" / f"{name}.0001" / name).rename(hidden / "earlier" / name)
+        (hidden / "earlier" / f"{name}.0001" / f"{name}.json").rename(
+            hidden / "earlier" / f"{name}.json"
+        )
+        (hidden / "earlier" / f"{name}.0001").rmdir()
+    (hidden / "swap").mkdir()
+    (folder / "two").rename(hidden / "swap" / "two")
+    (hidden / "two.json").rename(hidden / "swap" / "two.json")
+    (folder / "three").rename(hidden / "swap" / "three")
+    for told in ({}, {"two": 1}, {}):
+        done: list[str] = []
+        assert hows(run(folder, chain(done, **told))) == ["kept"] * 4, told
+
+
+def test_it_says_what_it_sets_aside_and_what_it_removes(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    run(folder, chain([]))
+    known = state(folder, "two")
+    (folder / ".pipeline" / "two.json").write_text(json.dumps({**known, "seconds": 5400.0}))
+    aside = "got two, 2 files, 90.0\u00a0min of work"
+    told = dict(planned(chain([], two=1), folder))
+    assert told["two"] == f"to do again, changed: value; sets aside: {aside}"
+    assert "sets aside: got three, 2 files" in told["three"]
+    said: list[str] = []
+    carry_out(chain([], two=1), folder, ASKED, progress=said.append)
+    assert f"sets aside 'two': {aside}; the settings of before bring it back" in said
+    assert not any("'one'" in line for line in said)
+    for value in range(2, GENERATIONS + 1):
+        carry_out(chain([], two=value), folder, ASKED, progress=said.append)
+    assert not any(line.startswith("removes") for line in said)
+    carry_out(chain([], two=GENERATIONS + 1), folder, ASKED, progress=said.append)
+    assert sum(line.startswith("removes the result of 'two' of 20") for line in said) == 1
+    done: list[str] = []
+    run(folder, chain(done))
+    assert done == ["two", "three"]
 
 
 def test_killed_it_goes_on_within_the_step(tmp_path: Path) -> None:
