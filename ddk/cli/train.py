@@ -123,6 +123,8 @@ def train(
     if options and not model.startswith("ddk"):
         names = ", ".join(f"--{n}" for n in options)
         raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
+    if task.name not in studies.TASKS:
+        output.say(task.protocol)
     if device is not None:
         cells = studies.simulated_table(progress=output.say)
     more: dict[str, str] = {}

@@ -371,28 +371,26 @@ def folder_task(path: Path) -> Task:
         training=Training(epochs=200),
         vote="" if split.by == "block" else "recording",
         models=SOUND_MODELS,
-        protocol=protocol,
+        protocol=" ".join([protocol, *(f"{n[0].upper()}{n[1:]}." for n in data.notes)]),
         options={"front": "spectral", "size": 128, "utterance": utterance},
         quick={"epochs": 40},
     )
 
 
 def _loaded(path: Path) -> tuple[datasets.DataSet, str]:
-    """The data, and the first of some lengths of an utterance that leaves no class without one."""
-    try:
-        data = datasets.load(path)
-        named = any(task.dataset == data.name for task in TASKS.values())
-        if named or np.unique(data.y).size == len(data.classes):
-            return data, _UTTERANCES[0]
-    except StorageError as error:
-        if "as long as an utterance" not in error.what:
-            raise
-    for utterance in _UTTERANCES[1:]:
+    """The data, and the longest utterance of which each class has a whole one."""
+    for utterance in _UTTERANCES:
         try:
-            data = datasets.load(path, utterance=utterance)
-        except StorageError:
+            # other sets than sounds have no such option, and are known at the first attempt
+            more = {} if utterance == _UTTERANCES[0] else {"utterance": utterance}
+            data = datasets.load(path, **more)
+        except StorageError as error:
+            if "as long as an utterance" not in error.what:
+                raise
             continue
-        if np.unique(data.y).size == len(data.classes):
+        named = any(task.dataset == data.name for task in TASKS.values())
+        short = data.span[:, 1] - data.span[:, 0] < (data.seconds or 0.0) * (1 - 1e-9)
+        if named or np.unique(data.y[~short]).size == len(data.classes):
             return data, utterance
     raise StorageError(
         "a class has no recording of 0.1 s or more", str(path), "Leave it out, or add recordings"

@@ -203,6 +203,19 @@ def test_single_recordings_are_split_by_blocks(tmp_path: Path) -> None:
     assert len(fold.test) >= 2
 
 
+def test_short_sounds_of_a_folder_are_said_and_its_parts_kept(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for label, pitch in (("low", 200.0), ("high", 900.0)):
+            for k, length in enumerate((1.0, 0.4, 0.4)):
+                sound(tmp_path / part / label / f"{k}.wav", tone(length, pitch=pitch + k))
+    task = folder_task(tmp_path)
+    assert task.split.by == "fold"
+    assert "8 of 12 recordings are shorter than 1 s and are filled with silence." in task.protocol
+    fold = next(iter(Material(task).folds(0)))
+    assert fold.classes == ("high", "low")
+    assert len(fold.test) == 6
+
+
 def test_a_folder_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no data that is known"):
         folder_task(tmp_path)
