@@ -33,6 +33,7 @@ _DIMS = {
     "spectral": ("band",),
     "mfcc": ("coefficient",),
     "map": ("utterance", "time"),
+    "frames": ("band", "time"),
 }
 #: what `cut` makes of an utterance
 FRONTS = tuple(_DIMS)
@@ -53,6 +54,7 @@ def cut(
     utterances: int = 8,
     quiet: float = 0.0,
     short: str = "pad",
+    window: str | int = "64 ms",
     name: str = "sounds",
     source: str = "",
     license: str = "not stated",
@@ -68,9 +70,11 @@ def cut(
         ``size`` values (the article's); "envelope": the same of its magnitude; "spectral": the
         logarithm of the energy in ``size`` mel bands, averaged over the utterance; "mfcc": ``size``
         mel-frequency cepstral coefficients, averaged; "map": ``utterances`` parts of it, each
-        pooled to ``size`` values. Each vector is then stretched to 0 to 1, but for the cepstral
-        coefficients: the first, which are the largest, would become 0 and 1 in all vectors and
-        squeeze the others. They stay as they are, for networks that standardise them.
+        pooled to ``size`` values; "frames": the logarithm of the energy in ``size`` mel bands, a
+        step for each half ``window``. Each vector (of "frames" each sample as a whole) is then
+        stretched to 0 to 1, but for the cepstral coefficients: the first, which are the largest,
+        would become 0 and 1 in all vectors and squeeze the others. They stay as they are, for
+        networks that standardise them.
     utterance : str or int, default "1 s"
         Length, "1 s" or a number of samples.
     hop : str, int or None, optional
@@ -84,6 +88,8 @@ def cut(
         What becomes of a recording that is shorter than an utterance: silence fills it, or it is
         left out. A note of the data set says of how many, and `DataSet.span` ends where the sound
         does.
+    window : str or int, default "64 ms"
+        Length of a window of "spectral" and "frames".
     name : str, default "sounds"
         Name of the `DataSet`.
     source : str, default ""
@@ -133,7 +139,7 @@ def cut(
             loud = np.sqrt(np.einsum("ij,ij->i", views, views) / length)
             keep = loud >= quiet * np.sqrt(np.mean(np.square(wave)))
             views, starts = views[keep], starts[keep]
-        pieces.append(_front(views, front, size, utterances, recordings.rate))
+        pieces.append(_front(views, front, size, utterances, recordings.rate, window))
         owner.append(np.full(len(starts), number))
         start.append(starts)
         end.append(starts + sounding)
@@ -186,7 +192,9 @@ def _samples(length: str | int, rate: float, name: str) -> int:
     return number
 
 
-def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: float) -> np.ndarray:
+def _front(
+    views: np.ndarray, front: str, size: int, utterances: int, rate: float, window: str | int
+) -> np.ndarray:
     if front == "waveform":
         return normalise(views.astype(np.float32))
     if front == "pooled":
@@ -194,7 +202,10 @@ def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: floa
     if front == "envelope":
         return normalise(pool_to(np.abs(views), size))
     if front == "spectral":
-        return normalise(log_bands(views, rate, bands=size))
+        return normalise(log_bands(views, rate, bands=size, window=window))
+    if front == "frames":
+        bands = log_bands(views, rate, bands=size, window=window, average=False)
+        return normalise(bands, axis=(-2, -1))
     if front == "mfcc":
         return np.asarray(mfcc(views, rate, coefficients=size).mean(axis=-1))
     return normalise(pool_to(split_utterances(views, count=utterances), size))
