@@ -205,16 +205,16 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
     activation : {"relu", "sigmoid", "tanh", "identity"}, default "sigmoid"
         Activation after each hidden layer.
     alpha : float or array_like, default 0.7
-        Where alpha of the DDK layer starts.
+        Where alpha of the DDK layer starts: a number, or a number a bank.
     beta : float or array_like, default 1.0
-        Where beta of the DDK layer starts.
+        Where beta of the DDK layer starts, likewise.
     integrator : {"implicit", "explicit", "exact"}, default "implicit"
         How the equation is integrated.
     per : {"network", "channel", "step", "channel-step"}, default "network"
         What has a pair of alpha and beta of its own.
     banks : int, default 1
-        How many pairs read each series; several start with a ``spread`` of 0.5, for they would be
-        all alike else.
+        How many pairs read each series; several that start alike have a ``spread`` of 0.5, for they
+        would stay alike else.
     readout : str or int, default "all"
         Which states are read: "all", every n-th, or the "last".
     states : {"after", "before"}, default "after"
@@ -389,6 +389,7 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
             front = None if self.front == "raw" else ()
         else:
             front = [type(layer)(**layer.config()) for layer in self.front] or None
+        alike = np.size(self.alpha) == 1 and np.size(self.beta) == 1
         return ddk_network(
             shape,
             list(self.hidden),
@@ -402,7 +403,7 @@ class DDKClassifier(ClassifierMixin, BaseEstimator):
                 "banks": self.banks,
                 "readout": self.readout,
                 "states": self.states,
-                "spread": 0.0 if self.banks == 1 else 0.5,
+                "spread": 0.5 if self.banks > 1 and alike else 0.0,
                 **(self.ddk or {}),
             },
             standardise=self.standardise,

@@ -8,9 +8,11 @@ import typer
 
 from ddk import studies
 from ddk.cli.options import (
+    BanksOption,
     FolderOption,
     ProcessesOption,
     QuickOption,
+    ReadoutOption,
     RootOption,
     SeedsOption,
     States,
@@ -39,6 +41,7 @@ EpochsOption = Annotated[
         "ddk-network compare --task digits --out runs/compare",
         "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
         "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
+        "ddk-network compare --task digits-spoken --readout last --banks 4 --out runs/few",
     )
 )
 @command
@@ -54,6 +57,8 @@ def compare(
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
     states: StatesOption = States.after,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
     quick: QuickOption = False,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
@@ -65,7 +70,7 @@ def compare(
 
     folder = folder_to_make(out)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
-    described = task_of(task, quick, states)
+    described = task_of(task, quick, states, banks, readout)
     described = described if epochs is None else described.with_epochs(epochs)
     comparison = studies.compare(
         described,
@@ -103,6 +108,8 @@ def search(
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
     states: StatesOption = States.after,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
     quick: QuickOption = False,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
@@ -112,7 +119,7 @@ def search(
     from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    described = task_of(task, quick, states)
+    described = task_of(task, quick, states, banks, readout)
     described = described if epochs is None else described.with_epochs(epochs)
     result = studies.search(
         described,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ddk.studies.comparison import overlap
+from ddk.studies.comparison import overlap, sample_differences
 from ddk.studies.evaluation import DeviceEvaluation
 from ddk.studies.model_search import SearchResult
 from ddk.studies.result import Result
@@ -88,7 +89,9 @@ def comparison_entries(ds: xr.Dataset) -> dict[str, Any]:
 
     ``ddk_minus_it`` is the mean difference within the seeds, its standard error and whether zero
     is outside the 95 % interval; None for the DDK layer itself and where there is no other.
+    ``over_test_samples`` is the same over the samples of a given test part, with p by Holm.
     """
+    by_sample = sample_differences(ds)
     ours = ds["accuracy"].sel(model="ddk").values if "ddk" in ds["model"].values else None
     models = []
     for name in map(str, ds["model"].values):
@@ -104,6 +107,7 @@ def comparison_entries(ds: xr.Dataset) -> dict[str, Any]:
                 "validation_accuracy": spread(runs["validation_accuracy"].values),
                 "failed": int(np.sum(runs["failed"].values != "")),
                 "ddk_minus_it": None if ours is None or name == "ddk" else _less(ours, reached, ds),
+                "over_test_samples": asdict(by_sample[name]) if name in by_sample else None,
                 **{key: int(runs[key]) for key in ("parameters", "macs", "features")},
                 "seconds": spread(runs["seconds"].values)["mean"],
             }

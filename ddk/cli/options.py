@@ -6,7 +6,6 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -87,6 +86,12 @@ StatesOption = Annotated[
     States,
     typer.Option("--states", help="State after each sample, or before it as the authors have it."),
 ]
+BanksOption = Annotated[
+    int | None, typer.Option("--banks", min=1, help="Pairs that read the same input.")
+]
+ReadoutOption = Annotated[
+    str | None, typer.Option("--readout", metavar="all|N|last", help="Which states are read.")
+]
 QuickOption = Annotated[bool, typer.Option("--quick", help="The small variant, for a first look.")]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Of the split, the start and the batches.")
@@ -130,21 +135,40 @@ def read_table(text: str) -> AlphaBetaTable:
     return AlphaBetaTable.read(path_of(text, "--table"))
 
 
-def task_of(data: str, quick: bool, states: States = States.after) -> Task:
-    """The task of a name or of a folder, with the states that its DDK layers read.
+def task_of(
+    data: str,
+    quick: bool,
+    states: States = States.after,
+    banks: int | None = None,
+    readout: str | None = None,
+) -> Task:
+    """The task of a name or of a folder, with what its layers read, and how often.
 
     Raises
     ------
     InputError
-        No such task, and no folder of that name.
+        No such task, and no folder of that name, or no readout.
     """
     text = str(path_of(data, "--data"))
-    if text in studies.TASKS or not (os.sep in data or Path(text).is_dir()):
+    if text in studies.TASKS or not (os.sep in data or Path(text).exists()):
         task = studies.get_task(text, quick)
     else:
         task = studies.folder_task(Path(text))
         task = task.small() if quick else task
-    return dataclasses.replace(task, ddk={**task.ddk, "states": states.value})
+    layer: dict[str, Any] = {"states": states.value}
+    layer |= {} if banks is None else {"banks": banks}
+    layer |= {} if readout is None else {"readout": readout_of(readout)}
+    return task.with_layer(**layer)
+
+
+def readout_of(text: str) -> int | str:
+    """What ``--readout`` says. Raises InputError."""
+    value = text.strip()
+    if value in ("all", "last"):
+        return value
+    if value.isascii() and value.isdigit() and 0 < len(value) < 8 and int(value):
+        return int(value)
+    raise InputError(f"'{text}' is no readout", "--readout", "Write 'all', 'last' or a number")
 
 
 def seeds_of(text: str) -> list[int]:

@@ -9,9 +9,11 @@ import typer
 
 from ddk import studies
 from ddk.cli.options import (
+    BanksOption,
     FolderOption,
     PicturesOption,
     QuickOption,
+    ReadoutOption,
     RootOption,
     SeedsOption,
     States,
@@ -43,6 +45,7 @@ class Preset(StrEnum):
 @app.command(
     epilog=examples(
         "ddk-network harden --task digits --kind modes --quick --seeds 2 --out runs/modes",
+        "ddk-network harden --task digits-spoken --kind few-reads --seeds 3 --out runs/broken",
         "ddk-network harden --task speakers --kind noise --chip 130nm --out runs/noise",
     )
 )
@@ -52,7 +55,7 @@ def harden(
     task: TaskOption,
     out: FolderOption,
     kind: Annotated[
-        str, typer.Option("--kind", help="modes, noise, quantisation or stuck.")
+        str, typer.Option("--kind", help="modes, noise, quantisation, stuck or few-reads.")
     ] = "modes",
     seeds: SeedsOption = "10",
     cases: Annotated[
@@ -65,6 +68,8 @@ def harden(
     ] = None,
     root: RootOption = None,
     states: StatesOption = States.after,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -75,6 +80,7 @@ def harden(
     """
     from ddk.cli.entries import spread  # start-up
     from ddkbase.documents import write_json
+    from network.plots.few_reads import few_reads_figure
     from network.plots.hardware import bars_figure, save
 
     folder = folder_to_make(out)
@@ -84,7 +90,7 @@ def harden(
         )
     accuracies = studies.hardware_study(
         kind,
-        task_of(task, quick, states),
+        task_of(task, quick, states, banks, readout),
         seeds_of(seeds),
         folder,
         model=model,
@@ -104,6 +110,9 @@ def harden(
         folder=folder,
     )
     output.file(folder / "table.json")
+    if kind == "few-reads":
+        for name in dict.fromkeys(("few_reads.png", as_format("few_reads.png", pictures.value))):
+            output.file(save(few_reads_figure(accuracies), folder / name, True))
     if kind == "modes":
         for name in dict.fromkeys(("bars.png", as_format("bars.png", pictures.value))):
             output.file(save(bars_figure(accuracies), folder / name, True))

@@ -13,6 +13,7 @@ import typer
 
 from ddk import studies
 from ddk.cli.options import (
+    BanksOption,
     Constraint,
     DataOption,
     FolderOption,
@@ -20,6 +21,7 @@ from ddk.cli.options import (
     OverwriteOption,
     Per,
     QuickOption,
+    ReadoutOption,
     RootOption,
     SeedOption,
     States,
@@ -30,6 +32,7 @@ from ddk.cli.options import (
     folder_to_make,
     names_of,
     read_table,
+    readout_of,
     task_of,
 )
 from ddkbase.cli.application import examples
@@ -74,12 +77,8 @@ def train(
         Constraint | None, typer.Option("--constraint", help="Default: positive.")
     ] = None,
     per: Annotated[Per | None, typer.Option("--per", help="What has a pair of its own.")] = None,
-    banks: Annotated[
-        int | None, typer.Option("--banks", min=1, help="Pairs that read the same input.")
-    ] = None,
-    readout: Annotated[
-        str | None, typer.Option("--readout", metavar="all|N|last", help="Which states are read.")
-    ] = None,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
     states: StatesOption = States.after,
     hidden: Annotated[
         str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
@@ -108,7 +107,7 @@ def train(
     studies.check_free(path, overwrite)
     options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
     if readout is not None:
-        options["readout"] = _readout(readout)
+        options["readout"] = readout_of(readout)
     _check_device(device, table, model, options)
     if mode is not None:
         studies.check_mode(mode, model)
@@ -120,9 +119,9 @@ def train(
         task = task.with_epochs(epochs)
     if hidden is not None:
         task = dataclasses.replace(task, hidden=_widths(hidden))
-    if options and not model.startswith("ddk"):
-        names = ", ".join(f"--{n}" for n in options)
-        raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
+    _check_layer_options(model, options)
+    if task.name not in studies.TASKS:
+        output.say(task.protocol)
     if device is not None:
         cells = studies.simulated_table(progress=output.say)
     more: dict[str, str] = {}
@@ -213,13 +212,20 @@ def _check_device(
         )
 
 
-def _readout(text: str) -> int | str:
-    value = text.strip()
-    if value in ("all", "last"):
-        return value
-    if value.isascii() and value.isdigit() and 0 < len(value) < 8 and int(value):
-        return int(value)
-    raise InputError(f"'{text}' is no readout", "--readout", "Write 'all', 'last' or a number")
+#: options that baselines of the same size have as well
+_OF_CONTROLS = ("per", "banks", "readout")
+
+
+def _check_layer_options(model: str, options: dict[str, object]) -> None:
+    if model.startswith("ddk"):
+        return
+    of_ddk = [name for name in options if name not in _OF_CONTROLS]
+    if of_ddk:
+        names = ", ".join(f"--{n}" for n in of_ddk)
+        raise InputError(f"model '{model}' has no DDK layer", names, "Leave it out")
+    if options and not studies.get_model(model).trains_here:
+        names = ", ".join(f"--{n}" for n in options)
+        raise InputError(f"model '{model}' has a structure of its own", names, "Leave it out")
 
 
 def _widths(text: str) -> tuple[int, ...]:

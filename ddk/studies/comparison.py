@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ __all__ = [
     "read_comparison",
     "report_text",
     "result_of",
+    "sample_differences",
     "tabulate",
     "write_comparison",
 ]
@@ -130,6 +132,7 @@ def tabulate(
         A run is damaged.
     """
     shape = (len(models), len(seeds))
+    right: dict[tuple[int, int], str] = {}
     values = {name: np.full(shape, np.nan) for name in _PER_RUN}
     sizes = {name: np.zeros(len(models), dtype=np.int64) for name in _PER_MODEL}
     failed = np.full(shape, "", dtype=object)
@@ -142,6 +145,7 @@ def tabulate(
             result = result_of(outcome, f"{model.name}, seed {seed}")
             for name, value in _figures(result).items():
                 values[name][i, j] = value
+            right[i, j] = result.right
             for name in _PER_MODEL:
                 sizes[name][i] = getattr(result, name)
     titles = [m.title for m in models]
@@ -159,9 +163,57 @@ def tabulate(
         "task_json": json.dumps(task.settings()),
         "models_json": json.dumps({m.name: m.settings() for m in models}),
     }
-    return xr.Dataset(
+    ds = xr.Dataset(
         labelled(NETWORK_COMPARISON, variables), labelled(NETWORK_COMPARISON, names), attrs
     )
+    same = not task.split.overlap and "test" not in task.limits
+    return ds.assign(right=_right(right, shape)) if same and _alike(right) else ds
+
+
+def _alike(right: Mapping[tuple[int, int], str]) -> bool:
+    """Whether all runs say of each test sample whether it was told rightly."""
+    return len({len(told) for told in right.values()}) == 1 and "" not in right.values()
+
+
+def _right(right: Mapping[tuple[int, int], str], shape: tuple[int, int]) -> xr.DataArray:
+    """The test samples of all runs; -1 where a run failed."""
+    samples = len(next(iter(right.values())))
+    out = np.full((*shape, samples), -1, dtype=np.int8)
+    for at, told in right.items():
+        out[at] = np.frombuffer(told.encode("ascii"), np.uint8) - ord("0")
+    attrs = {"units": "1", "long_name": "whether a test sample was told rightly"}
+    return xr.DataArray(out, dims=(*_RUN, "test_sample"), attrs=attrs)
+
+
+def sample_differences(ds: xr.Dataset) -> dict[str, metrics.SampleDifference]:
+    """What the DDK layer has over each other model on the test samples, p corrected by Holm.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A comparison, from `ddk.studies.runs.compare`.
+
+    Returns
+    -------
+    dict of str to SampleDifference
+        By model; empty where the seeds draw test parts of their own, or there is no model "ddk".
+    """
+    if "right" not in ds or "ddk" not in ds["model"].values:
+        return {}
+
+    def told(name: str) -> np.ndarray:
+        runs = ds["right"].sel(model=name).values
+        return np.asarray(runs[(runs >= 0).all(axis=1)])
+
+    names = [str(n) for n in ds["model"].values if n != "ddk" and len(told(str(n)))]
+    if not len(told("ddk")) or not names:
+        return {}
+    found = [metrics.over_samples(told("ddk"), told(name)) for name in names]
+    corrected = metrics.holm([each.p for each in found])
+    return {
+        name: replace(each, p=float(p))
+        for name, each, p in zip(names, found, corrected, strict=True)
+    }
 
 
 def _figures(result: Result) -> dict[str, float]:
@@ -313,6 +365,8 @@ def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     heads = ["model", "accuracy (%)", "worst", "validation"]
     heads += [other] if voted else []
     heads += ["DDK minus it", *([f"DDK minus it, {other}"] if voted else [])]
+    by_sample = sample_differences(ds)
+    heads += ["p over test samples"] if by_sample else []
     heads += ["parameters", "MACs", "features", "s/run"]
     rows = []
     shown = ["accuracy", *([second] if voted else [])]
@@ -334,6 +388,8 @@ def comparison_rows(ds: xr.Dataset) -> tuple[list[str], list[list[str]]]:
         for key in shown:
             alone = not ours or name == "ddk"
             row.append("" if alone else _against(ours[key], runs[key].values, overlap(ds)))
+        if by_sample:
+            row.append(f"{by_sample[name].p:.2g}" if name in by_sample else "")
         row += [f"{int(runs[n]):,}" if int(runs[n]) else "–" for n in _SIZES]
         rows.append([*row, _seconds(_mean(runs["seconds"].values))])
     return heads, rows
@@ -391,10 +447,17 @@ def difference_note(ds: xr.Dataset) -> str:
             "; the seeds draw their parts from one set, so the error has the correction of Nadeau "
             "and Bengio for parts that overlap)."
         )
-    return note + (
+    note += (
         "). The test part is given: the interval covers the start, the batches and the validation "
         "part, not the choice of the test samples."
     )
+    if sample_differences(ds):
+        note += (
+            " That choice has “p over test samples”: how often random signs of the samples' "
+            "differences (means over the seeds) give as large a one, corrected by Holm for the "
+            "number of models."
+        )
+    return note
 
 
 def _mean(values: np.ndarray) -> float:

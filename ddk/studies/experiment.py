@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from compact.table.table import AlphaBetaTable
+from ddk.studies.few_reads.starts import chosen
 from ddk.studies.folds import Fold, Material, Part
 from ddk.studies.models import Model, build, get_model, train_method
 from ddk.studies.result import Result, Trained
@@ -34,6 +35,7 @@ from network.model.ddk_network import Network
 from network.model.files import copy_network
 from network.model.history import History
 from network.model.optimisers import Adam
+from network.model.ridge import fit_ridge
 from network.model.trainer import train
 
 __all__ = ["Result", "Trained", "check_mode", "hardware_of", "run", "run_in_mode", "train_fold"]
@@ -112,16 +114,24 @@ def train_fold(
     """
     if not model.trains_here:
         return train_method(task, model, fold, seed, progress)
-    network = build(task, model, fold.shape, len(fold.classes), seed)
-    history = train(
-        network,
-        fold.train.x,
-        fold.train.y,
-        validation=(fold.validation.x, fold.validation.y),
-        progress=None,
-        **training_options(task, seed),
-    )
-    return _trained(task, network, fold, history)
+    started = chosen(task, model, fold, seed)
+    network = build(task, started, fold.shape, len(fold.classes), seed)
+    held = fold.validation.x, fold.validation.y
+    history = None
+    if task.training.solver == "ridge":
+        fit_ridge(network, fold.train.x, fold.train.y, held)
+    else:
+        history = train(
+            network,
+            fold.train.x,
+            fold.train.y,
+            validation=held,
+            progress=None,
+            **training_options(task, seed),
+        )
+    trained = _trained(task, network, fold, history)
+    start = {k: v for k, v in started.options.items() if model.options.get(k) != v}
+    return dataclasses.replace(trained, start=start)
 
 
 def training_options(task: Task, seed: int) -> dict[str, Any]:
@@ -197,14 +207,16 @@ def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds
             if task.headline == "vote":
                 q, y = voted, true
         if name == "test":
-            table = metrics.confusion(y, q.argmax(axis=1), classes)
+            said = q.argmax(axis=1)
+            table = metrics.confusion(y, said, classes)
+            right = "".join("01"[int(hit)] for hit in said == y)
     last = folds[-1]
     alpha, beta, r, meaning = _kinetics(folds)
     return Result(
         task=task.name,
         model=model.name,
         seed=seed,
-        settings={"task": task.settings(), "model": model.settings()},
+        settings={"task": task.settings(), "model": model.settings(), **_started(folds)},
         train_accuracy=float(np.mean([f.train_accuracy for f in folds])),
         confusion=table.values.tolist(),
         classes=classes,
@@ -221,11 +233,18 @@ def _together(task: Task, model: Model, seed: int, folds: list[_Tested], seconds
         samples=len(last.fold.train),
         seconds=round(seconds, 3),
         held_out=last.fold.held_out if len(folds) == 1 else f"{len(folds)} groups, each in turn",
+        right=right,
         network=last.trained.network,
         history=last.trained.history,
         fold=last.fold,
         **scores,
     )
+
+
+def _started(folds: list[_Tested]) -> dict[str, Any]:
+    """The start of the layer, where it was chosen on the validation part: of the last fold."""
+    start = folds[-1].trained.start
+    return {"start": dict(start)} if start else {}
 
 
 def _kinetics(

@@ -16,6 +16,8 @@ import numpy as np
 
 from compact.table.table import AlphaBetaTable
 from ddk.studies.experiment import training_options
+from ddk.studies.few_reads.disturbances import Disturbance, accuracy_of
+from ddk.studies.few_reads.disturbances import cases as few_reads_cases
 from ddk.studies.folds import Fold, Material
 from ddk.studies.models import Model, build, get_model
 from ddk.studies.result_store import ResultStore
@@ -179,13 +181,26 @@ def _stuck(bench: Bench) -> Iterator[Case]:
             yield f"{100 * share:g}.{mode}", partial(bench.score, mode, True, hardware, share)
 
 
+def _few_reads(bench: Bench) -> Iterator[Case]:
+    for name, model, disturbance in few_reads_cases():
+
+        def score(model: str = model, disturbance: Disturbance = disturbance) -> float:
+            if bench.task.ddk.get("readout") != "last":
+                raise InputError("it is not read once", bench.task.name, "Use --readout last")
+            return accuracy_of(bench.task, model, bench.fold, bench.seed, disturbance)
+
+        yield name, score
+
+
 HARDWARE_KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "modes": _modes,
     "noise": _noise,
     "quantisation": _bits,
     "stuck": _stuck,
+    "few-reads": _few_reads,
 }
-"""What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells."""
+"""What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells, and
+what breaks a memory that is read once."""
 
 
 def hardware_study(

@@ -25,6 +25,7 @@ from network import baselines
 from network.baselines.rocket import MiniRocket
 from network.ddk.layer import DDKLayer
 from network.layers import baselines as controls
+from network.layers.memories import Memory
 from network.layers.plain import Activation, Dense, Flatten, Mean, Transpose
 from network.layers.standardise import Standardise
 from network.model.ddk_network import Network
@@ -130,6 +131,24 @@ LAYERS: Mapping[str, Model] = MappingProxyType(
             Model("pooling", "pooling", "moving average"),
             Model("random", "random", "DDK layer, random and fixed"),
             Model("echo", "echo", "echo-state reservoir, random and fixed"),
+            Model(
+                "raw-all",
+                "raw",
+                "all samples, however few are read of the others",
+                {"banks": 1, "readout": "all"},
+            ),
+            *(
+                Model(name, "memory", title, {"kernel": kernel})
+                for name, kernel, title in (
+                    ("saturating", "saturating", "leaky integrators that saturate (tanh)"),
+                    ("squares", "squares", "leaky integrators of x and of x^2"),
+                    ("diagonal", "diagonal", "complex leaky integrators (as S4D and LRU)"),
+                    ("segments", "segments", "means over equal segments"),
+                    ("taps", "taps", "samples at equal distances"),
+                    ("cosine", "cosine", "first terms of the cosine transform over time"),
+                    ("principal", "weights", "sums over time with most of the variance"),
+                )
+            ),
             Model(
                 "mfcc", "raw", "20 MFCC, the same classifier", data={"front": "mfcc", "size": 20}
             ),
@@ -268,15 +287,18 @@ def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: 
         layers.append(Transpose())
     else:
         layers.append(Flatten())
+    solved = task.training.solver == "ridge"
     if model.standardise:
-        layers.append(Standardise())
+        # a solved read-out has its own bound on small features; two of them would be unfair to some
+        layers.append(Standardise(eps=1e-12) if solved else Standardise())
     gain = float(np.sqrt(2)) if task.activation == "relu" else 1.0
     for width in task.hidden if model.hidden is None else model.hidden:
         layers += [Dense(width, gain=gain), Activation(task.activation)]
     if by_word:
         layers.append(Mean(axis=1))
     layers.append(Dense(classes))
-    return Network(layers, input_shape=shape, classes=classes, seed=seed)
+    dtype = "float64" if solved else "float32"
+    return Network(layers, input_shape=shape, classes=classes, seed=seed, dtype=dtype)
 
 
 def feature_layer(
@@ -298,6 +320,9 @@ def feature_layer(
     options |= model.options
     if model.layer == "echo":
         options.pop("per", None)
+    if model.layer == "memory":
+        # all states of a task are no default of it: it is read once, and says so
+        return Memory(steps, channels or None, **{"readout": "all", **options})
     if model.layer == "random":
         options["ddk"] = {"states": task.ddk["states"], **options.get("ddk", {})}
     if model.layer in controls.CONTROLS:

@@ -96,6 +96,9 @@ class Result:
         Duration of training and testing.
     held_out : str
         The test part, in words.
+    right : str, default ""
+        For each of what counts first on the test part, in its order, 1 where it was told rightly
+        and 0 where not; empty of a run that an older version stored.
     network : Network or None, optional
         Network of the last fold; not kept in JSON.
     history : History or None, optional
@@ -128,6 +131,7 @@ class Result:
     samples: int
     seconds: float
     held_out: str
+    right: str = ""
     network: Network | None = field(default=None, compare=False, repr=False)
     history: History | None = field(default=None, compare=False, repr=False)
     fold: Fold | None = field(default=None, compare=False, repr=False)
@@ -176,9 +180,20 @@ class Result:
                 out[f"test accuracy, {of}"] = _percent(values["accuracy"])
         else:
             out["test accuracy"] = _percent(self.test["accuracy"])
-        out["validation accuracy"] = _percent(self.validation_accuracy)
+        single = f"{_percent(self.validation['accuracy'])}, single decisions"
+        if self.validation_vote:
+            voted = f"{_percent(self.validation_vote['accuracy'])}, {self.vote}s"
+            both = (voted, single) if self.headline == "vote" else (single, voted)
+            out["validation accuracy"] = "; ".join(both)
+        else:
+            out["validation accuracy"] = single
         out["training accuracy"] = f"{_percent(self.train_accuracy)}, single decisions"
-        out["epochs"] = f"{self.epochs}; the last one counts"
+        if self._solved:
+            out["read-out"] = "ridge regression; nothing else is trained"
+        else:
+            out["epochs"] = f"{self.epochs}; the last one counts"
+        if start := self.settings.get("start"):
+            out["start, chosen on the validation part"] = _words(start)
         if self.parameters:
             out["parameters"] = f"{self.parameters:,}"
             out["MACs of one decision"] = f"{self.macs:,}"
@@ -190,6 +205,11 @@ class Result:
         out["time"] = f"{self.seconds:.1f} s"
         return out
 
+    @property
+    def _solved(self) -> bool:
+        task = self.settings.get("task", {})
+        return bool(task.get("training", {}).get("solver") == "ridge" and self.network is not None)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
         names = [f.name for f in dataclasses.fields(self) if f.name not in HEAVY]
@@ -200,10 +220,10 @@ class Result:
     def from_json(cls, stored: Mapping[str, Any], where: str = "result") -> Result:
         """From what `to_json` gave. Raises StorageError if something is missing or of no use."""
         names = {f.name for f in dataclasses.fields(cls)} - HEAVY
-        missing = sorted(names - stored.keys())
+        missing = sorted(names - stored.keys() - {"right"})
         if missing:
             raise StorageError(f"'{missing[0]}' is missing", where, "Remove the file")
-        fields = {name: stored[name] for name in names}
+        fields = {name: stored[name] for name in names if name in stored}
         try:
             for name in ("classes", "alpha", "beta"):
                 fields[name] = tuple(fields[name])
@@ -232,6 +252,8 @@ class Trained:
         Parameters, and MACs and features of one decision.
     epochs : int
         Number of epochs that were trained.
+    start : mapping, optional
+        Options of the feature layer that were chosen on the validation part.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
@@ -241,6 +263,7 @@ class Trained:
     epochs: int
     network: Network | None = None
     history: History | None = None
+    start: Mapping[str, Any] = field(default_factory=dict)
 
 
 def report_text(task: Task, result: Result, more: Mapping[str, str] | None = None) -> str:
@@ -266,7 +289,8 @@ def report_text(task: Task, result: Result, more: Mapping[str, str] | None = Non
     picture = html.image(confusion_figure(table), "confusion of the classes")
     body.append(html.section("Confusion on the test part", picture))
     if result.history is not None:
-        pictures = [html.image(curves_figure(result.history), "loss and accuracy")]
+        pictures = ["The curves are of single decisions."] if task.vote else []
+        pictures.append(html.image(curves_figure(result.history), "loss and accuracy"))
         if result.alpha:
             drawn = trajectories_figure(result.history)
             pictures.append(html.image(drawn, "alpha, beta and r"))
@@ -286,6 +310,14 @@ def report_text(task: Task, result: Result, more: Mapping[str, str] | None = Non
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
+
+
+def _words(start: Mapping[str, Any]) -> str:
+    def number(value: Any) -> str:
+        return ", ".join(map(number, value)) if isinstance(value, list) else f"{value:.4g}"
+
+    told = {k: v for k, v in start.items() if k != "weights"}
+    return "; ".join(f"{k} {number(v)}" for k, v in told.items()) or "weights"
 
 
 def _range(ends: tuple[float, ...]) -> str:

@@ -91,6 +91,9 @@ class Training:
         Weight decay of Adam, for the weights.
     schedule : {"cosine"} or None, default "cosine"
         How the learning rate falls: as a cosine down to zero, or not at all.
+    solver : {"adam", "ridge"}, default "adam"
+        "ridge" solves for the last layer by ridge regression and trains nothing else; the rest of
+        this then does not matter, and there are to be no hidden layers.
     """
 
     epochs: _Count
@@ -98,6 +101,7 @@ class Training:
     rate: _Share = 0.01
     weight_decay: _Share = 1e-3
     schedule: Literal["cosine"] | None = "cosine"
+    solver: Literal["adam", "ridge"] = "adam"
 
 
 @_one_line
@@ -199,6 +203,10 @@ class Task:
     classes: _Size = 0
 
     def __post_init__(self) -> None:
+        if self.training.solver == "ridge" and self.hidden:
+            raise InputError(
+                "ridge regression solves for one layer", f"{self.name}.hidden", "Leave it empty"
+            )
         # stated, so that what is stored says under which default it was computed
         if "states" not in self.ddk:
             object.__setattr__(self, "ddk", {"states": "after", **self.ddk})
@@ -222,7 +230,13 @@ class Task:
         """All that a result depends on, as JSON can hold it; no titles and descriptions."""
         left_out = (*_DESCRIBING, "quick", "shape", "classes")
         fields = dataclasses.asdict(self)
+        if fields["training"]["solver"] == "adam":
+            del fields["training"]["solver"]  # results of versions that had no other stay valid
         return {name: _json(value) for name, value in fields.items() if name not in left_out}
+
+    def with_layer(self, **options: Any) -> Task:
+        """The same with other options of the DDK layer and what stands in its place."""
+        return dataclasses.replace(self, ddk={**self.ddk, **options})
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Task:
@@ -313,7 +327,8 @@ def get_task(name: str, quick: bool = False) -> Task:
 def folder_task(path: Path) -> Task:
     """A task on a folder of the user's own data, of a kind that `network.datasets.load` knows.
 
-    A known set in a folder is that task; a folder of labelled sounds becomes a task like
+    A known set in a folder is that task; pictures with a folder a class and files of arrays X and y
+    become one as they are; a folder of labelled sounds becomes a task like
     "speakers", with recordings held out whole where there are three or more of each class, and
     else one stretch of every recording.
 
@@ -344,6 +359,8 @@ def folder_task(path: Path) -> Task:
         return dataclasses.replace(
             named, dataset=str(path.absolute()), options=options, split=split
         )
+    if data.seconds is None:
+        return _array_task(path, data)
     recordings = np.unique(
         np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
     )
@@ -371,28 +388,48 @@ def folder_task(path: Path) -> Task:
         training=Training(epochs=200),
         vote="" if split.by == "block" else "recording",
         models=SOUND_MODELS,
-        protocol=protocol,
+        protocol=" ".join([protocol, *(f"{n[0].upper()}{n[1:]}." for n in data.notes)]),
         options={"front": "spectral", "size": 128, "utterance": utterance},
         quick={"epochs": 40},
     )
 
 
+def _array_task(path: Path, data: datasets.DataSet) -> Task:
+    """A task on samples that are not cut out of sounds: pictures, or arrays X and y."""
+    given = _has_folds(data)
+    protocol = "The test part is the source's own." if given else "Groups are held out whole."
+    if not given and len(set(data.groups.tolist())) == len(data):
+        protocol = "A fifth of the samples is the test part, drawn by the seed."
+    notes = (f"{note[0].upper()}{note[1:]}." for note in data.notes)
+    return Task(
+        name=re.sub(r"[^a-z0-9_+-]+", "-", path.absolute().stem.lower()).strip("-") or "folder",
+        title=f"{len(data.classes)} classes of {path.absolute().name}",
+        dataset=str(path.absolute()),
+        split=SplitPlan("fold", validation=0.1) if given else SplitPlan("group", 0.2, 0.1),
+        hidden=(16,),
+        training=Training(epochs=100, batch_size=128),
+        models=("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "minirocket"),
+        protocol=" ".join([protocol, *notes]),
+        shape=data.sample_shape,
+        classes=len(data.classes),
+        quick={"epochs": 20},
+    )
+
+
 def _loaded(path: Path) -> tuple[datasets.DataSet, str]:
-    """The data, and the first of some lengths of an utterance that leaves no class without one."""
-    try:
-        data = datasets.load(path)
-        named = any(task.dataset == data.name for task in TASKS.values())
-        if named or np.unique(data.y).size == len(data.classes):
-            return data, _UTTERANCES[0]
-    except StorageError as error:
-        if "as long as an utterance" not in error.what:
-            raise
-    for utterance in _UTTERANCES[1:]:
+    """The data, and the longest utterance of which each class has a whole one."""
+    for utterance in _UTTERANCES:
         try:
-            data = datasets.load(path, utterance=utterance)
-        except StorageError:
+            # other sets than sounds have no such option, and are known at the first attempt
+            more = {} if utterance == _UTTERANCES[0] else {"utterance": utterance}
+            data = datasets.load(path, **more)
+        except StorageError as error:
+            if "as long as an utterance" not in error.what:
+                raise
             continue
-        if np.unique(data.y).size == len(data.classes):
+        named = any(task.dataset == data.name for task in TASKS.values())
+        short = data.span[:, 1] - data.span[:, 0] < (data.seconds or 0.0) * (1 - 1e-9)
+        if named or np.unique(data.y[~short]).size == len(data.classes):
             return data, utterance
     raise StorageError(
         "a class has no recording of 0.1 s or more", str(path), "Leave it out, or add recordings"

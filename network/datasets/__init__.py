@@ -12,6 +12,8 @@ name        samples                                                             
 digits      8 x 8 pixels; comes with scikit-learn                                   none
 voices      synthetic speakers, computed                                            none
 speakers    LibriSpeech or Speakers in the Wild, utterances                         none
+spoken_     32 bands x 48 frames, ten digits by six speakers                        official
+digits
 mnist       28 x 28 pixels (also "fashion")                                         official
 ag_news     64 words x 300                                                          official
 actions     16 frames of 60 x 80 pixels, Weizmann or UCF-101                        UCF's official

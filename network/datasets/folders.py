@@ -12,12 +12,25 @@ import numpy as np
 from ddkbase.errors import StorageError
 from network.datasets.files import reading
 
-__all__ = ["SOUNDS", "check_name", "class_files", "from_labels", "from_meta", "holds"]
+__all__ = [
+    "SOUNDS",
+    "check_name",
+    "class_files",
+    "from_labels",
+    "from_meta",
+    "given_parts",
+    "holds",
+]
 
 _Identity = tuple[int, int]  # device and number of a file
 
 #: endings of sound files
 SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3", ".au")
+
+
+#: names of folders that say a part, and which
+_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+_PARTS |= dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "validation")
 
 
 def class_files(
@@ -64,6 +77,33 @@ def class_files(
             else "Two or more folders, one a class, are needed",
         )
     return files, np.array(y, dtype=np.int64), tuple(classes)
+
+
+def given_parts(path: Path, endings: Sequence[str]) -> dict[str, Path]:
+    """The folders of a training and of a test part, where a folder holds these and nothing else.
+
+    Returns
+    -------
+    dict of str to Path
+        Under "train" and "test"; empty where the folders are those of classes.
+
+    Raises
+    ------
+    StorageError
+        There is a part without the other, or one more than these two.
+    """
+    names = {e.name.lower(): e for e in _listed(path) if e.is_dir() and holds(e, endings)}
+    parts = {name: part for name in names if (part := _PARTS.get(name))}
+    if len(parts) < len(names) or "train" not in parts.values():
+        return {}
+    if sorted(parts.values()) != ["test", "train"]:
+        raise StorageError(
+            f"holds the folders {', '.join(sorted(parts))}",
+            str(path),
+            "Give it one of a training part and one of a test part, with a folder a class in each; "
+            "samples to validate on are drawn from the training part",
+        )
+    return {part: names[name] for name, part in parts.items()}
 
 
 def holds(path: Path, endings: Sequence[str]) -> bool:

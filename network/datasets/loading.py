@@ -10,10 +10,18 @@ from typing import Any
 
 from ddkbase.errors import InputError, StorageError, closest
 from network.datasets.actions import VIDEOS, load_actions
+from network.datasets.arrays import (
+    PICTURES,
+    load_arrays,
+    load_pictures,
+    load_vectors,
+    vector_files,
+)
 from network.datasets.dataset import DataSet
 from network.datasets.folders import SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
 from network.datasets.sound.sounds import load_sounds, load_speakers
+from network.datasets.sound.spoken import load_spoken_digits
 from network.datasets.sound.voices import load_voices
 from network.datasets.sound.whales import load_whales
 from network.datasets.text import load_ag_news
@@ -28,6 +36,7 @@ _LOADERS: dict[str, Callable[..., DataSet]] = {
     "fashion": load_fashion,
     "mnist": load_mnist,
     "speakers": load_speakers,
+    "spoken_digits": load_spoken_digits,
     "voices": load_voices,
     "voxels": load_voxels,
     "whales": load_whales,
@@ -46,14 +55,16 @@ def load(
     Parameters
     ----------
     name : str or Path
-        One of `NAMES`, or a folder: of labelled sounds, clips, bodies (OFF, binvox), four IDX
-        files, AG News' CSV files, or silhouettes in a .mat file.
+        One of `NAMES`, or a folder: of labelled sounds, pictures, clips, bodies (OFF, binvox), four
+        IDX files, AG News' CSV files, silhouettes in a .mat file, or the authors' speaker vectors;
+        or an .npz or .mat file with arrays X and y (`network.datasets.arrays.load_arrays`).
     root : str, Path or None, optional
         Folder of the set, or of several sets; default: what the environment variable DDK_DATA
         names. "digits" and "voices" need none.
     **options : dict, optional
         Options of the set: see `network.datasets.sound.sounds.load_speakers`,
-        `network.datasets.sound.whales.load_whales`, `network.datasets.actions.load_actions`,
+        `network.datasets.sound.whales.load_whales`,
+        `network.datasets.sound.spoken.load_spoken_digits`, `network.datasets.actions.load_actions`,
         `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
         `network.datasets.sound.voices.load_voices`.
 
@@ -83,7 +94,11 @@ def load(
         hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
         raise InputError(f"unknown data set '{text}'", "data", hint)
     if not path.is_dir():
-        raise StorageError("is a file, a folder was expected", text)
+        if path.suffix.lower() in (".npz", ".mat"):
+            return _call(load_arrays, text, (path,), options)
+        raise StorageError(
+            "is a file, a folder was expected", text, "Of files .npz and .mat with X and y are read"
+        )
     check_name(path.absolute(), "folder")
     loader, arguments = _of_folder(path)
     return _call(loader, text, arguments, options)
@@ -96,6 +111,8 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_fashion if "fashion" in path.absolute().name.lower() else load_mnist, (path,)
     if any(path.glob("test.csv*")):
         return load_ag_news, (path,)
+    if vector_files(path) is not None:
+        return load_vectors, (path,)
     if any(path.glob("*.mat")) or holds(path, VIDEOS):
         return load_actions, (path,)
     if any(path.glob("modelnet*.npz")) or holds(path, (".off", ".binvox")):
@@ -106,11 +123,14 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_speakers, (path,)
     if holds(path, SOUNDS):
         return load_sounds, (path,)
+    if holds(path, PICTURES):
+        return load_pictures, (path,)
     raise StorageError(
         "holds no data that is known",
         str(path),
-        "Known are folders by class of sounds, clips, OFF or binvox files, IDX files as MNIST's, "
-        "AG News' CSV files, silhouettes in a .mat file, voxels in modelnet10_32_packed.npz",
+        "Known are folders by class of sounds, pictures, clips, OFF or binvox files, IDX files as "
+        "MNIST's, AG News' CSV files, silhouettes in a .mat file, voxels in "
+        "modelnet10_32_packed.npz",
     )
 
 

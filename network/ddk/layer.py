@@ -41,7 +41,8 @@ class DDKLayer(BaseLayer):
     channels : int, sequence of int or None, optional
         The axes before the time axis: None, a number or several.
     alpha : float or array_like, default 0.7
-        Where alpha starts, > 0; a number, or an array that broadcasts to ``pair_shape``.
+        Where alpha starts, > 0; a number, a number a bank, or an array that broadcasts to
+        ``pair_shape``.
     beta : float or array_like, default 1.0
         Where beta starts, likewise.
     per : str or tuple of str, default "network"
@@ -213,36 +214,48 @@ class DDKLayer(BaseLayer):
         full = (len(x), self.banks, *self.channels, self.steps)
         if realise is not None:
             alpha, beta = realise.kinetics(self.name, alpha, beta, full, rng)
+        # once for all banks and for the way back: the kernels are fastest where time comes first
+        series = np.ascontiguousarray(np.moveaxis(x, -1, 0))
         pairs = [self._bank(alpha, beta, bank) for bank in range(self.banks)]
-        states = [ddk.forward(x, *pair, **self._dynamics) for pair in pairs]
-        self._kept = (x, states, pairs, raw) if training else None
-        read = [y[..., self._read] for y in states]
-        y = read[0] if self.banks == 1 else np.stack(read, axis=1)
+        states = [ddk.forward(series, *pair, axis=0, **self._dynamics) for pair in pairs]
+        self._kept = (series, states, pairs, raw) if training else None
+        read = [np.moveaxis(y[self._read], 0, -1) for y in states]
+        y = np.ascontiguousarray(read[0]) if self.banks == 1 else np.stack(read, axis=1)
         if realise is None:
             return y
         # hardware may write into what it is given, and `backward` needs the states as they were
-        return realise.outputs(self.name, y.copy() if training and self.banks == 1 else y, rng)
+        shared = training and np.may_share_memory(y, states[0])
+        return realise.outputs(self.name, y.copy() if shared else y, rng)
 
     def backward(self, gradient: np.ndarray) -> np.ndarray | None:
         """Fill the gradients of the raw alpha and beta; see `Layer.backward`."""
-        x, states, pairs, raw = self._recall()
+        series, states, pairs, raw = self._recall()
         by_value = np.zeros((2, *self.pair_shape))
         by_x: np.ndarray | None = None
         for bank, (y, (alpha, beta)) in enumerate(zip(states, pairs, strict=True)):
-            of_bank = gradient[:, bank] if self.banks > 1 else gradient
+            of_bank = np.moveaxis(gradient[:, bank] if self.banks > 1 else gradient, -1, 0)
             if self.readout != "all":
                 whole = np.zeros_like(y)
-                whole[..., self._read] = of_bank
+                whole[self._read] = of_bank
                 of_bank = whole
-            slopes = ddk.backward(of_bank, x, y, alpha, beta, by_x=not self.first, **self._dynamics)
+            slopes = ddk.backward(
+                np.ascontiguousarray(of_bank),
+                series,
+                y,
+                alpha,
+                beta,
+                axis=0,
+                by_x=not self.first,
+                **self._dynamics,
+            )
             for total, by_pair in zip(by_value, (slopes.alpha, slopes.beta), strict=True):
-                total[bank] = reduce_to(by_pair, (1, *self.pair_shape[1:]))[0]
+                total[bank] = reduce_to(np.moveaxis(by_pair, 0, -1), (1, *self.pair_shape[1:]))[0]
             if not self.first:
                 by_x = slopes.x if by_x is None or slopes.x is None else by_x + slopes.x
         by_raw = np.einsum("i...,ij...->j...", by_value, self.constraint.slope(raw))
         for key, values in zip(("alpha", "beta"), by_raw, strict=True):
             self.gradients[key] = values.astype(self.parameters[key].dtype)
-        return by_x
+        return None if by_x is None else np.ascontiguousarray(np.moveaxis(by_x, 0, -1))
 
     def config(self) -> dict[str, Any]:
         """See `Layer.config`."""
@@ -306,13 +319,13 @@ class DDKLayer(BaseLayer):
         return np.asarray(self.constraint.value(self._settled()))
 
     def _bank(self, alpha: Any, beta: Any, bank: int) -> tuple[np.ndarray, np.ndarray]:
-        """alpha and beta of one bank, broadcasting against `(batch, *channels, steps)`."""
+        """alpha and beta of one bank, broadcasting against `(steps, batch, *channels)`."""
         ndim = 3 + len(self.channels)
         pair = []
         for value in (alpha, beta):
             full = np.asarray(value)
             full = full.reshape((1,) * (ndim - full.ndim) + full.shape)
-            pair.append(full[:, bank if full.shape[1] > 1 else 0])
+            pair.append(np.moveaxis(full[:, bank if full.shape[1] > 1 else 0], -1, 0))
         return pair[0], pair[1]
 
 
@@ -329,7 +342,10 @@ def _broadcast_pair(
     values = []
     for key, value in (("alpha", alpha), ("beta", beta)):
         try:
-            full = np.broadcast_to(np.asarray(value, float), shape)
+            numbers = np.asarray(value, float)
+            if numbers.shape == shape[:1] and shape[0] > 1 and shape[-1] != shape[0]:
+                numbers = numbers.reshape(-1, *(1,) * (len(shape) - 1))  # a number a bank
+            full = np.broadcast_to(numbers, shape)
         except (TypeError, ValueError):
             problem = f"{key} {shorten(value)} does not fit the shape {shape}"
             raise InputError(problem, where) from None

@@ -126,7 +126,7 @@ class HardwareRealisation(Ideal):
         """``x @ weight + bias`` by the arrays; None where replaced weights say it all.
 
         On arrays the bias is one more row of cells, driven with 1. Converters take their ranges
-        from the first call, or from `calibrate`.
+        from the first call, or from `calibrate`, as `Converter.fitted` finds them.
         """
         h = self.hardware
         if not h.needs_product or not self._on_chip(layer_name):
@@ -211,7 +211,7 @@ class HardwareRealisation(Ideal):
 
     def _converter(self, key: str, bits: int, values: np.ndarray) -> Converter:
         if key not in self._converters:
-            self._converters[key] = Converter.calibrated(bits, values)
+            self._converters[key] = Converter.fitted(bits, values)
         return self._converters[key]
 
     def _with_write_error(self, weight: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

@@ -17,7 +17,8 @@ same too. None models a device.
 `EchoState`        a random reservoir of tanh units, never trained
 =================  ===============================================================
 
-`MFCC` stands beside them for sounds: it takes the waveform itself.
+`MFCC` stands beside them for sounds: it takes the waveform itself. What is read once only, at the
+end, is held against the layers of `network.layers.memories`.
 
 The layers that learn nothing themselves learn a gain and an offset (one of each for every pair of
 alpha and beta the DDK layer would have). A dense layer absorbs both, so they give no advantage;
@@ -162,8 +163,11 @@ class LeakyIntegrator(FeatureLayer):
         Samples along the time axis, the last one.
     channels : int, sequence of int or None, optional
         The axes before the time axis.
-    leak, drive : float, default 0.3
-        Where both start; of several banks each has half the leak of the one before it.
+    leak : float or sequence of float, default 0.3
+        Where it starts; of several banks each has half the leak of the one before it, or a number
+        of its own.
+    drive : float, default 0.3
+        Where it starts.
     per : str, default "network"
         For what leak and drive are learnt apart; as for `FeatureLayer`.
     banks : int, default 1
@@ -187,7 +191,7 @@ class LeakyIntegrator(FeatureLayer):
         steps: int,
         channels: int | Sequence[int] | None = None,
         *,
-        leak: float = 0.3,
+        leak: float | Sequence[float] = 0.3,
         drive: float = 0.3,
         per: Per = "network",
         banks: int = 1,
@@ -208,9 +212,15 @@ class LeakyIntegrator(FeatureLayer):
             rng=rng,
             name=name,
         )
-        if not 0.0 < leak < 1.0 or not drive > 0.0:
+        leaks = np.atleast_1d(np.asarray(leak, float))
+        if not ((leaks > 0.0) & (leaks < 1.0)).all() or not drive > 0.0:
             raise InputError(f"leak {leak} is not in (0, 1) or drive {drive} not positive", "leaky")
-        self._start = leak, drive, spread
+        if leaks.shape not in ((1,), (self.banks,)):
+            raise InputError(f"{leaks.size} leaks for {self.banks} banks", "leaky")
+        # Equal banks would stay equal for ever: their leaks start a factor of 2 apart.
+        each = leaks * 0.5 ** np.arange(self.banks) if leaks.size == 1 else leaks
+        self._start = each, drive, spread
+        leak = leaks.tolist() if np.ndim(leak) else float(leaks[0])
         self._options = {"leak": leak, "drive": drive, "per": per, "banks": banks}
         self._options |= {"readout": readout, "rate": rate, "spread": spread}
         self._learn("leak", "drive")
@@ -219,9 +229,8 @@ class LeakyIntegrator(FeatureLayer):
         """Set leak and drive to where they start; see `FeatureLayer.build`."""
         super().build(input_shape, rng)
         generator = rng if self._rng is None else self._rng
-        leak, drive, spread = self._start
-        # Equal banks would stay equal for ever: their leaks start a factor of 2 apart.
-        leaks = leak * 0.5 ** np.arange(self.banks).reshape(-1, *[1] * (len(self.pair_shape) - 1))
+        each, drive, spread = self._start
+        leaks = each.reshape(-1, *[1] * (len(self.pair_shape) - 1))
         starts = {"leak": np.log(leaks / (1.0 - leaks)), "drive": np.log(np.expm1(drive))}
         for key, start in starts.items():
             raw = np.broadcast_to(start, self.pair_shape).copy()

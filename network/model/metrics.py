@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference",
+    "SampleDifference",
     "accuracy",
     "confusion",
     "cross_entropy",
     "difference",
+    "holm",
+    "over_samples",
     "scores",
     "softmax",
     "vote",
@@ -247,6 +250,91 @@ def difference(first: ArrayLike, second: ArrayLike, *, overlap: float = 0.0) -> 
     return Difference(
         float(d.mean()), error, int((d > 0).sum()), int((d == 0).sum()), int((d < 0).sum())
     )
+
+
+@dataclass(frozen=True)
+class SampleDifference:
+    """Of two models on the same test samples, first minus second.
+
+    Attributes
+    ----------
+    mean : float
+        Difference of the accuracies, of the means over the seeds.
+    error : float
+        Its standard error from the choice of the test samples.
+    p : float
+        How likely so large a difference is where the models are alike, see `over_samples`.
+    """
+
+    mean: float
+    error: float
+    p: float
+
+
+def over_samples(first: ArrayLike, second: ArrayLike, *, draws: int = 20_000) -> SampleDifference:
+    """Compare two models over the samples of one test part, which `difference` does not.
+
+    The seeds say what start, batches and validation part are worth; which samples happen to be in
+    the test part is the same for all of them. Here each sample has the difference of its mean over
+    the seeds. Were the models alike, each difference were as likely of the other sign; p is the
+    share of random signs that give at least the difference found (two-sided). With one seed this
+    is McNemar's test (Psychometrika 12, 153 (1947)), by drawing.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (samples,) or (seeds, samples)
+        1 where a model is right and 0 where not; the same samples in the same order.
+    draws : int, default 20000
+        How many random signs; p is not smaller than 1/(draws + 1).
+
+    Returns
+    -------
+    SampleDifference
+        First minus second.
+
+    Raises
+    ------
+    InputError
+        The samples differ in number, or there are none.
+    """
+    a, b = (np.atleast_2d(np.asarray(v, float)) for v in (first, second))
+    if a.shape[-1] != b.shape[-1] or not a.size or not b.size:
+        raise InputError(f"{a.shape[-1]} and {b.shape[-1]} samples do not pair", "over_samples")
+    d = a.mean(axis=0) - b.mean(axis=0)
+    error = float(d.std(ddof=1) / np.sqrt(d.size)) if d.size > 1 else float("nan")
+    apart, rng = d[d != 0], np.random.default_rng(0)
+    found, reached = abs(float(d.sum())), 0
+    for begin in range(0, draws, 1000):
+        number = min(1000, draws - begin)
+        signs = rng.integers(0, 2, (number, apart.size), dtype=np.int8)
+        sums = 2.0 * (signs @ apart) - apart.sum()
+        reached += int(np.sum(np.abs(sums) >= found * (1 - 1e-9) - 1e-12))
+    return SampleDifference(float(d.mean()), error, (1 + reached) / (1 + draws))
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """p of several comparisons, each corrected for their number (S. Holm, Scand. J. Stat. 6, 65
+    (1979)): below a level, all of them together are wrong at most as often as that level says.
+
+    Parameters
+    ----------
+    p : array_like, shape (comparisons,)
+        p of each alone; NaN stays NaN and does not count.
+
+    Raises
+    ------
+    InputError
+        One is outside of 0 to 1.
+    """
+    values = np.asarray(p, dtype=float)
+    out = np.full(values.shape, np.nan)
+    index = np.flatnonzero(np.isfinite(values))
+    if ((values[index] < 0) | (values[index] > 1)).any():
+        raise InputError("a probability is outside of 0 to 1", "holm")
+    order = index[np.argsort(values[index], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    out[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1.0)
+    return out
 
 
 def _pair(labels: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -155,6 +155,16 @@ class Network:
             result[piece] = self.forward(x[piece], rng=rng, realise=realise)
         return result
 
+    def before_last(
+        self,
+        x: np.ndarray,
+        *,
+        rng: np.random.Generator | None = None,
+        realise: Realisation | None = None,
+    ) -> np.ndarray:
+        """What comes to the last layer (samples, ...), in pieces; arguments as `forward`."""
+        return np.concatenate(list(self._before(x, len(self.layers) - 1, rng, realise)))
+
     def predict_proba(
         self,
         x: np.ndarray,

@@ -37,6 +37,7 @@ LAYER_MODULES = {
     "LeakyIntegrator": "network.layers.baselines",
     "MFCC": "network.layers.mfcc",
     "Mean": "network.layers.plain",
+    "Memory": "network.layers.memories",
     "RandomDDK": "network.layers.random_baselines",
     "Raw": "network.layers.baselines",
     "RunningSum": "network.layers.baselines",

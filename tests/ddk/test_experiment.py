@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from ddk.studies import experiment, runs
-from ddk.studies.comparison import comparison_rows, markdown, write_comparison
+from ddk.studies.comparison import (
+    comparison_rows,
+    markdown,
+    sample_differences,
+    write_comparison,
+)
 from ddk.studies.experiment import Result, run
 from ddk.studies.folds import Material, Part
 from ddk.studies.model_search import arrangements, search
@@ -19,6 +24,8 @@ from ddk.studies.models import LAYERS, Model, get_model
 from ddk.studies.runs import run_all
 from ddk.studies.tasks import Task, get_task
 from ddkbase.errors import InputError, SolverError, StorageError
+from network.model import metrics
+from tests.network.data_files import mnist_like
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +115,42 @@ def test_options_that_do_not_fit(task: Task, material: Material) -> None:
         run(task, "raw", 0, material=material, options={"integrator": "exact"})
     with pytest.raises(InputError, match="0 epochs"):
         task.with_epochs(0)
+
+
+def test_a_given_test_part_is_compared_sample_by_sample(tmp_path: Path) -> None:
+    mnist_like(tmp_path, train=40, test=12)
+    mnist = dataclasses.replace(get_task("mnist"), hidden=(4,), limits={}).with_epochs(2)
+    ds = runs.compare(mnist, ["ddk", "raw", "sum"], [0, 1], root=str(tmp_path))
+    np.testing.assert_allclose(ds["right"].mean("test_sample"), ds["accuracy"])
+    found = sample_differences(ds)
+    assert set(found) == {"raw", "sum"}
+    told = ds["right"].values
+    alone = metrics.over_samples(told[0], told[1])
+    assert found["raw"].mean == pytest.approx(alone.mean)
+    assert alone.p <= found["raw"].p <= min(1.0, 2 * alone.p) + 1e-12
+    heads, rows = comparison_rows(ds)
+    assert rows[1][heads.index("p over test samples")] == f"{found['raw'].p:.2g}"
+    assert "by Holm" in markdown(ds)
+    limited = dataclasses.replace(mnist, limits={"test": 8})  # each seed draws its eight
+    assert "right" not in runs.compare(limited, ["ddk", "raw"], [0], root=str(tmp_path))
+
+
+def test_votes_and_single_decisions_are_told_apart() -> None:
+    options = {"speakers": 4, "recordings": 5, "recording": 0.8, "utterance": "0.2 s"}
+    task = dataclasses.replace(get_task("voices"), options=options, headline="vote")
+    result = run(task.with_epochs(2), "raw", 0)
+    voted, single = (100 * s["accuracy"] for s in (result.validation_vote, result.validation))
+    expected = f"{voted:.1f} %, utterances; {single:.1f} %, single decisions"
+    assert result.texts()["validation accuracy"] == expected
+    assert result.history is not None
+    assert result.history.at("validation_accuracy", 2) == result.validation["accuracy"]
+
+
+def test_a_result_of_an_older_version_lacks_the_samples(task: Task, material: Material) -> None:
+    stored = run(task, "raw", 0, material=material).to_json()
+    assert stored["right"].count("1") / 120 == pytest.approx(stored["test"]["accuracy"])
+    del stored["right"]
+    assert Result.from_json(stored).right == ""
 
 
 def test_the_table_by_hand(task: Task, material: Material) -> None:

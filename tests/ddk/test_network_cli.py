@@ -79,11 +79,20 @@ def test_a_control_has_no_ddk_options(tmp_path: Path) -> None:
     result = call("train", "--data", "digits", "--model", "raw", *QUICK, "--out", tmp_path / "r")
     assert result.exit_code == 0, result.output
     assert names(tmp_path / "r") == FILES
-    line = error_line(
-        call("train", "--data", "digits", "--model", "raw", "--banks", 2, "--out", tmp_path / "s"),
-        2,
-    )
-    assert "has no DDK layer" in line and "--banks" in line
+    options = ("train", "--data", "digits", "--out", tmp_path / "s", "--model")
+    line = error_line(call(*options, "raw", "--integrator", "explicit"), 2)
+    assert "has no DDK layer" in line and "--integrator" in line
+    line = error_line(call(*options, "lenet5", "--readout", "last"), 2)
+    assert "has a structure of its own" in line and "--readout" in line
+
+
+def test_a_control_is_read_as_the_ddk_layer_is(tmp_path: Path) -> None:
+    for model in ("leaky", "echo"):
+        result = call("train", "--data", "digits", "--model", model, "--readout", "last",
+                      "--banks", 2, *QUICK, "--out", tmp_path / model)  # fmt: skip
+        assert result.exit_code == 0, result.output
+        stored = json.loads((tmp_path / model / "metrics.json").read_text())
+        assert stored["features"] == 2 * 8
 
 
 def test_overwriting_is_asked_for(trained: Path, tmp_path: Path) -> None:

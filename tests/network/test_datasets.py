@@ -165,6 +165,48 @@ def test_recordings_that_are_too_short_are_told() -> None:
         cut(voices, utterance="1 s")
 
 
+def test_short_recordings_are_filled_and_counted_or_left_out(tmp_path: Path) -> None:
+    for label, lengths in (("a", (1.0, 0.3, 0.4)), ("b", (1.2, 0.5))):
+        for k, length in enumerate(lengths):
+            files.sound(tmp_path / label / f"{k}.wav", files.tone(length, pitch=300.0 + k))
+    data = datasets.load(tmp_path, front="waveform")
+    check(data)
+    assert data.groups.tolist() == ["a/0", "a/1", "a/2", "b/0", "b/1"]
+    assert data.notes == ("3 of 5 recordings are shorter than 1 s and are filled with silence",)
+    np.testing.assert_allclose(data.span[:, 1], [1.0, 0.3, 0.4, 1.0, 0.5])
+    assert np.ptp(data.x[1][2500:]) < 1e-6 < np.ptp(data.x[1][:2000])
+    fewer = datasets.load(tmp_path, short="drop")
+    assert len(fewer) == 2
+    assert "3 of 5 recordings are shorter than 1 s and are left out" in fewer.notes
+    with pytest.raises(InputError, match=r"unknown way 'padd'.*Did you mean 'pad'"):
+        datasets.load(tmp_path, short="padd")
+    files.sound(tmp_path / "b" / "0.wav", files.tone(0.9))
+    with pytest.raises(StorageError, match=r"class 'b' has no recording.*longest has 0.9 s"):
+        datasets.load(tmp_path, short="drop")
+
+
+def test_folders_of_parts_are_no_classes(tmp_path: Path) -> None:
+    for part, label, count in (("Train", "a", 3), ("Train", "b", 2), ("test", "b", 1)):
+        for k in range(count):
+            files.sound(tmp_path / part / label / f"{k}.wav", files.tone(pitch=200.0 + 9 * k))
+    with pytest.raises(StorageError, match="single class, 'b'"):
+        datasets.load(tmp_path, utterance="0.1 s")
+    files.sound(tmp_path / "test" / "a" / "0.wav", files.tone(pitch=500.0))
+    data = datasets.load(tmp_path, utterance="0.1 s")
+    check(data)
+    assert data.classes == ("a", "b")
+    parts = dict(zip(data.groups.tolist(), data.fold.tolist(), strict=True))
+    assert parts == {"Train/a/0": "train", "Train/a/1": "train", "Train/a/2": "train",
+                     "Train/b/0": "train", "Train/b/1": "train",
+                     "test/a/0": "test", "test/b/0": "test"}  # fmt: skip
+    files.sound(tmp_path / "test" / "c" / "0.wav", files.tone())
+    with pytest.raises(StorageError, match="class 'c', which Train does not"):
+        datasets.load(tmp_path)
+    files.sound(tmp_path / "val" / "a" / "0.wav", files.tone())
+    with pytest.raises(StorageError, match=r"folders test, train, val \(.*drawn from the training"):
+        datasets.load(tmp_path)
+
+
 def test_news_in_both_layouts_give_the_same_words(tmp_path: Path) -> None:
     assert datasets.tokenise("The U.S. doesn't #36;10\\million") == [
         "the", "u", "s", "does", "n", "t", "10", "million",

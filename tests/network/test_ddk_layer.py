@@ -267,3 +267,16 @@ def test_hardware_that_writes_into_its_input_leaves_the_gradient_alone(
         found.append([by_x, layer.gradients["alpha"].copy(), layer.gradients["beta"].copy()])
     for plain, realised in zip(*found, strict=True):
         np.testing.assert_array_equal(plain, realised)
+
+
+def test_a_number_a_bank_is_a_start() -> None:
+    """`DDKClassifier(banks=2, alpha=[...])` was refused: the numbers met the axis of the steps."""
+    layer = DDKLayer(7, 5, banks=2, alpha=[0.1, 0.4], beta=[0.2, 0.8])
+    np.testing.assert_allclose(layer.alpha.ravel(), [0.1, 0.4])
+    np.testing.assert_allclose(layer.beta.ravel(), [0.2, 0.8])
+    each = DDKLayer(7, 5, banks=2, per="channel-step", alpha=[0.1, 0.4])
+    assert (each.alpha[0] == each.alpha[0, 0, 0]).all()
+    np.testing.assert_allclose(each.alpha[:, 0, 0], [0.1, 0.4])
+    # as many steps as banks: an array then means what it means to NumPy, the last axis
+    steps = DDKLayer(2, banks=2, per="step", alpha=[0.1, 0.4])
+    np.testing.assert_allclose(steps.alpha[0], [0.1, 0.4])

@@ -148,3 +148,12 @@ def test_scaling_fills_the_unit_interval_and_cuts_off(how: str) -> None:
 def test_settings_that_make_no_sense_are_refused_by_fit(digits, options, said) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=said):
         DDKClassifier(**options).fit(digits[0][:50], digits[1][:50])
+
+
+def test_a_number_a_bank_is_where_a_classifier_starts() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 6)), np.arange(20) % 2
+    model = DDKClassifier(banks=2, alpha=[0.1, 0.4], epochs=1, rate=1e-12, random_state=0)
+    np.testing.assert_allclose(model.fit(x, y).alpha_, [0.1, 0.4], rtol=1e-4)
+    alike = DDKClassifier(banks=2, epochs=1, rate=1e-12, random_state=0).fit(x, y)
+    assert np.ptp(alike.alpha_) > 0.01

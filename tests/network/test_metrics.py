@@ -104,3 +104,38 @@ def test_two_equal_models_are_rarely_told_apart() -> None:
 def test_scores_of_nothing_are_an_error(y: list, q: np.ndarray) -> None:
     with pytest.raises(InputError):
         metrics.scores(y, q)
+
+
+def test_one_seed_over_the_samples_is_the_test_of_mcnemar() -> None:
+    """Exact: with 3 samples for the first and 12 for the second, twice the binomial tail."""
+    from scipy.stats import binomtest
+
+    first = np.array([1] * 3 + [0] * 12 + [1] * 85)
+    second = np.array([0] * 3 + [1] * 12 + [1] * 85)
+    found = metrics.over_samples(first, second, draws=40_000)
+    assert found.mean == pytest.approx(-0.09)
+    exact = binomtest(3, 15, 0.5).pvalue
+    assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact / 40_000))
+    assert found.error == pytest.approx(np.std(first - second, ddof=1) / 10)
+    assert metrics.over_samples(first, first).p == 1.0
+
+
+def test_models_that_are_alike_are_rarely_told_apart_over_the_samples() -> None:
+    rng = np.random.default_rng(1)
+    told = 0
+    for _ in range(100):
+        hard = rng.random(400)
+        first, second = ((rng.random((3, 400)) < hard).astype(int) for _ in range(2))
+        told += metrics.over_samples(first, second, draws=1000).p < 0.1
+    assert 2 <= told <= 20
+
+
+def test_holm_corrects_for_the_number_of_comparisons() -> None:
+    np.testing.assert_allclose(
+        metrics.holm([0.01, np.nan, 0.04, 0.03, 0.5]), [0.04, np.nan, 0.09, 0.09, 0.5]
+    )
+    assert metrics.holm([0.4, 0.9]).max() <= 1
+    with pytest.raises(InputError, match="outside of 0 to 1"):
+        metrics.holm([1.2])
+    with pytest.raises(InputError, match="do not pair"):
+        metrics.over_samples([1, 0], [1, 0, 1])

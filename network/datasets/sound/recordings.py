@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import InputError, InstallationError, StorageError
+from ddkbase.errors import InputError, InstallationError, StorageError, closest
 from network.datasets.files import missing, read_npz, reading
-from network.datasets.folders import SOUNDS, class_files, from_labels, from_meta
+from network.datasets.folders import SOUNDS, class_files, from_labels, from_meta, given_parts
 
 __all__ = [
     "SOUNDS",
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
+_WHAT = "sounds (" + ", ".join(SOUNDS) + ")"
 _BLOCK = 1 << 18
 _LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
 _MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
@@ -146,7 +147,8 @@ def read_sounds(
 
     LibriSpeech's ``speaker/chapter/utterance.flac`` is such a folder, Speakers in the Wild is known
     by its ``keys/meta.lst``, and a ``labels.csv`` with lines ``file,class`` tells the class of
-    files that lie in one folder.
+    files that lie in one folder. Where the only folders are ``train`` and ``test``, the classes are
+    the folders in them, and the parts are kept.
 
     Parameters
     ----------
@@ -174,9 +176,35 @@ def read_sounds(
             y = np.array([classes.index(label) for label in labels], dtype=np.int64)
             break
     else:
-        files, y, classes = class_files(path, SOUNDS, "sounds (" + ", ".join(SOUNDS) + ")", whence)
+        if parts := given_parts(path, SOUNDS):
+            return _of_parts(path, parts, rate, whence)
+        files, y, classes = class_files(path, SOUNDS, _WHAT, whence)
     names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in files)
     return read_sound_files(files, y, classes, names, rate, whence)
+
+
+def _of_parts(path: Path, parts: dict[str, Path], rate: float | None, whence: str) -> Recordings:
+    """Recordings of a folder whose training and test part are given.
+
+    Raises
+    ------
+    StorageError
+        The test part has a class that the training part lacks; further as `class_files`.
+    """
+    train, y, classes = class_files(parts["train"], SOUNDS, _WHAT, whence)
+    test, tested, others = class_files(parts["test"], SOUNDS, _WHAT, whence)
+    unknown = sorted(set(others) - set(classes))
+    if unknown:
+        raise StorageError(
+            f"holds class '{unknown[0]}', which {parts['train'].name} does not",
+            str(parts["test"]),
+            closest(unknown[0], classes),
+        )
+    labels = np.concatenate([y, np.array([classes.index(n) for n in others])[tested]])
+    files = [*train, *test]
+    names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in files)
+    found = read_sound_files(files, labels, classes, names, rate, whence)
+    return replace(found, fold=("train",) * len(train) + ("test",) * len(test))
 
 
 def read_sound_files(

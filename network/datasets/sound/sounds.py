@@ -33,9 +33,11 @@ _DIMS = {
     "spectral": ("band",),
     "mfcc": ("coefficient",),
     "map": ("utterance", "time"),
+    "frames": ("band", "time"),
 }
 #: what `cut` makes of an utterance
 FRONTS = tuple(_DIMS)
+_SHORT = ("pad", "drop")
 _SPEAKERS = (
     "LibriSpeech is at https://www.openslr.org/12, Speakers in the Wild at "
     "http://www.speech.sri.com/projects/sitw"
@@ -51,9 +53,12 @@ def cut(
     size: int = 128,
     utterances: int = 8,
     quiet: float = 0.0,
+    short: str = "pad",
+    window: str | int = "64 ms",
     name: str = "sounds",
     source: str = "",
     license: str = "not stated",
+    notes: tuple[str, ...] = (),
     **more: Any,
 ) -> DataSet:
     """Cut recordings into utterances of one length and make samples of them.
@@ -65,9 +70,11 @@ def cut(
         ``size`` values (the article's); "envelope": the same of its magnitude; "spectral": the
         logarithm of the energy in ``size`` mel bands, averaged over the utterance; "mfcc": ``size``
         mel-frequency cepstral coefficients, averaged; "map": ``utterances`` parts of it, each
-        pooled to ``size`` values. Each vector is then stretched to 0 to 1, but for the cepstral
-        coefficients: the first, which are the largest, would become 0 and 1 in all vectors and
-        squeeze the others. They stay as they are, for networks that standardise them.
+        pooled to ``size`` values; "frames": the logarithm of the energy in ``size`` mel bands, a
+        step for each half ``window``. Each vector (of "frames" each sample as a whole) is then
+        stretched to 0 to 1, but for the cepstral coefficients: the first, which are the largest,
+        would become 0 and 1 in all vectors and squeeze the others. They stay as they are, for
+        networks that standardise them.
     utterance : str or int, default "1 s"
         Length, "1 s" or a number of samples.
     hop : str, int or None, optional
@@ -77,12 +84,20 @@ def cut(
         Values of a vector.
     quiet : float, default 0.0
         Utterances below this share of the recording's root mean square are left out.
+    short : {"pad", "drop"}, default "pad"
+        What becomes of a recording that is shorter than an utterance: silence fills it, or it is
+        left out. A note of the data set says of how many, and `DataSet.span` ends where the sound
+        does.
+    window : str or int, default "64 ms"
+        Length of a window of "spectral" and "frames".
     name : str, default "sounds"
         Name of the `DataSet`.
     source : str, default ""
         Where its data come from.
     license : str, default "not stated"
         Terms on which they may be used.
+    notes : tuple of str, default ()
+        Notes of the `DataSet`, to which those of this function are added.
     **more : dict, optional
         Further fields of the `DataSet`.
 
@@ -94,36 +109,47 @@ def cut(
     Raises
     ------
     InputError
-        An unknown front, lengths out of range.
+        An unknown front or way with short recordings, lengths out of range.
     StorageError
-        No recording is as long as an utterance.
+        No recording is as long as an utterance, or a class is left without any.
     """
     if front not in FRONTS:
         raise InputError(f"unknown front '{front}'", "front", closest(str(front), FRONTS))
+    if short not in _SHORT:
+        raise InputError(f"unknown way '{short}'", "short", closest(str(short), _SHORT))
     length = _samples(utterance, recordings.rate, "utterance")
     step = length if hop is None else _samples(hop, recordings.rate, "hop")
-    pieces, owner, start = [], [], []
-    for number, wave in enumerate(recordings.waveforms):
-        starts = np.arange(0, len(wave) - length + 1, step)
-        if not len(starts):
-            continue
-        views = np.lib.stride_tricks.sliding_window_view(wave, length)[starts]
-        if quiet > 0:
-            loud = np.sqrt(np.einsum("ij,ij->i", views, views) / length)
-            keep = loud >= quiet * np.sqrt(np.mean(np.square(wave)))
-            views, starts = views[keep], starts[keep]
-        pieces.append(_front(views, front, size, utterances, recordings.rate))
-        owner.append(np.full(len(starts), number))
-        start.append(starts)
-    if not pieces or not sum(len(p) for p in pieces):
+    too_short = np.array([len(wave) < length for wave in recordings.waveforms], bool)
+    if too_short.all():
         longest = float(recordings.seconds.max(initial=0))
         raise StorageError(
             f"no recording is as long as an utterance of {length / recordings.rate:g} s",
             name,
             f"The longest has {longest:g} s; ask for shorter utterances",
         )
+    pieces, owner, start, end = [], [], [], []
+    for number, wave in enumerate(recordings.waveforms):
+        if too_short[number] and short == "drop":
+            continue
+        sounding = min(len(wave), length)
+        wave = np.pad(wave, (0, length - sounding)) if too_short[number] else wave
+        starts = np.arange(0, len(wave) - length + 1, step)
+        views = np.lib.stride_tricks.sliding_window_view(wave, length)[starts]
+        if quiet > 0:
+            loud = np.sqrt(np.einsum("ij,ij->i", views, views) / length)
+            keep = loud >= quiet * np.sqrt(np.mean(np.square(wave)))
+            views, starts = views[keep], starts[keep]
+        pieces.append(_front(views, front, size, utterances, recordings.rate, window))
+        owner.append(np.full(len(starts), number))
+        start.append(starts)
+        end.append(starts + sounding)
     owners, begin = np.concatenate(owner), np.concatenate(start)
     x = np.concatenate(pieces)
+    _check_classes(recordings, owners, length, name)
+    if too_short.any():
+        became = "are filled with silence" if short == "pad" else "are left out"
+        notes = (*notes, f"{too_short.sum():,} of {too_short.size:,} recordings are shorter than "
+                 f"{length / recordings.rate:g} s and {became}")  # fmt: skip
     timed = _DIMS[front][-1] == "time"
     part_length = length // utterances if front == "map" else length
     return DataSet(
@@ -137,11 +163,26 @@ def cut(
         groups=np.array(recordings.names)[owners],
         fold=np.array(recordings.fold)[owners] if recordings.fold else np.empty(0),
         items=owners,
-        span=np.stack([begin, begin + length], axis=1) / recordings.rate,
+        span=np.stack([begin, np.concatenate(end)], axis=1) / recordings.rate,
         seconds=length / recordings.rate,
         rate=recordings.rate * x.shape[-1] / part_length if timed else None,
+        notes=notes,
         **more,
     )
+
+
+def _check_classes(recordings: Recordings, owners: np.ndarray, length: int, name: str) -> None:
+    """StorageError where a class is left without an utterance."""
+    found = np.bincount(recordings.y[owners], minlength=len(recordings.classes))
+    for number, label in enumerate(recordings.classes):
+        if not found[number] and (recordings.y == number).any():
+            longest = float(recordings.seconds[recordings.y == number].max())
+            raise StorageError(
+                f"class '{label}' has no recording as long as an utterance of "
+                f"{length / recordings.rate:g} s",
+                name,
+                f"Its longest has {longest:g} s; ask for shorter utterances",
+            )
 
 
 def _samples(length: str | int, rate: float, name: str) -> int:
@@ -151,7 +192,9 @@ def _samples(length: str | int, rate: float, name: str) -> int:
     return number
 
 
-def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: float) -> np.ndarray:
+def _front(
+    views: np.ndarray, front: str, size: int, utterances: int, rate: float, window: str | int
+) -> np.ndarray:
     if front == "waveform":
         return normalise(views.astype(np.float32))
     if front == "pooled":
@@ -159,7 +202,10 @@ def _front(views: np.ndarray, front: str, size: int, utterances: int, rate: floa
     if front == "envelope":
         return normalise(pool_to(np.abs(views), size))
     if front == "spectral":
-        return normalise(log_bands(views, rate, bands=size))
+        return normalise(log_bands(views, rate, bands=size, window=window))
+    if front == "frames":
+        bands = log_bands(views, rate, bands=size, window=window, average=False)
+        return normalise(bands, axis=(-2, -1))
     if front == "mfcc":
         return np.asarray(mfcc(views, rate, coefficients=size).mean(axis=-1))
     return normalise(pool_to(split_utterances(views, count=utterances), size))

@@ -9,9 +9,12 @@ import numpy as np
 
 from ddkbase.errors import InputError, shorten
 
-__all__ = ["Converter", "checked_bits"]
+__all__ = ["PERCENTILES", "Converter", "checked_bits"]
 
 LARGEST_BITS = 24
+
+PERCENTILES = (100.0, 99.99, 99.9, 99.5, 99.0, 98.0, 95.0)
+"""Shares of values [%] that a range which is chosen on data may hold."""
 
 
 def checked_bits(bits: Any, where: str) -> int:
@@ -62,6 +65,39 @@ class Converter:
         high = float(sizes.max() if percentile == 100 else np.percentile(sizes, percentile))
         high = high or float(sizes.max()) or 1.0
         return cls(bits, -high if (numbers < 0).any() else 0.0, high)
+
+    @classmethod
+    def fitted(cls, bits: int, values: Any) -> Self:
+        """The range, of those of `PERCENTILES`, that errs least on some values.
+
+        The measure is the mean size of the error of the converted values, whether they were rounded
+        or clipped: squares would let a few values far out have the whole range, and leave the
+        others one step.
+
+        Parameters
+        ----------
+        bits : int
+            Bits of the converter.
+        values : array_like
+            What it will convert, e.g. of training samples; labels are not needed.
+
+        Raises
+        ------
+        InputError
+            No finite values, or bits out of range.
+        """
+        numbers = np.asarray(values, float)
+        best = cls.calibrated(bits, numbers)
+        sizes, low = np.abs(numbers), best.low
+        least = np.inf
+        for high in np.percentile(sizes, PERCENTILES):
+            if not high > 0:
+                break
+            tried = cls(bits, -float(high) if low else 0.0, float(high))
+            error = float(np.mean(np.abs(tried.convert(numbers) - numbers)))
+            if error < least:  # the widest of equals
+                best, least = tried, error
+        return best
 
     @property
     def step(self) -> float:

@@ -302,7 +302,7 @@ class Crossbar:
         x = np.asarray(x, float)
         if x.ndim != 2 or x.shape[0] != self.shape[1]:
             raise InputError(f"shape {x.shape} for {self.shape[1]} inputs", "x")
-        to_array = None if dac is None else Converter.calibrated(dac, x)
+        to_array = None if dac is None else Converter.fitted(dac, x)
         if to_array is not None:
             x = to_array.convert(x)
         columns = self.seen / self.scale
@@ -311,7 +311,7 @@ class Crossbar:
         from_array = None
         if adc is not None:
             ends = [columns[:, rows] @ x[rows] for rows in self.layout.row_tiles]
-            from_array = Converter.calibrated(adc, np.stack(ends))
+            from_array = Converter.fitted(adc, np.stack(ends))
         other = self._copy()
         other.settings = replace(self.settings, dac=to_array, adc=from_array)
         return other

@@ -165,7 +165,7 @@ class Quantisation(Ideal):
 
     def _follow(self, layer_name: str, z: np.ndarray) -> None:
         assert self.activation_bits is not None
-        new = Converter.calibrated(self.activation_bits, z)
+        new = Converter.fitted(self.activation_bits, z)
         old = self.ranges.get(layer_name)
         if old is not None:  # a moving average: one odd batch does not set the range
             high = old.high + 0.1 * (new.high - old.high)
@@ -174,7 +174,7 @@ class Quantisation(Ideal):
         self.ranges[layer_name] = new
 
     def calibrate(
-        self, network: _Runs, x: np.ndarray, percentile: float = 100.0
+        self, network: _Runs, x: np.ndarray, percentile: float | None = None
     ) -> dict[str, Converter]:
         """Find the ranges of the activations on data (no labels needed), with quantised weights.
 
@@ -184,8 +184,9 @@ class Quantisation(Ideal):
             What has ``logits(x, realise=...)``.
         x : ndarray
             The samples.
-        percentile : float, default 100.0
-            Share of the sizes that the range holds, in %.
+        percentile : float or None, optional
+            Share of the sizes that the range holds, in %; None chooses it for each layer, as
+            `Converter.fitted`.
 
         Returns
         -------
@@ -201,10 +202,13 @@ class Quantisation(Ideal):
             raise InputError("activations are not quantised", "activation_bits", "Give their bits")
         observer = _Observer(self)
         network.logits(x, realise=observer)
-        self.ranges = {
-            name: Converter.calibrated(self.activation_bits, np.concatenate(samples), percentile)
-            for name, samples in observer.seen.items()
-        }
+        for name, samples in observer.seen.items():
+            values = np.concatenate(samples)
+            self.ranges[name] = (
+                Converter.fitted(self.activation_bits, values)
+                if percentile is None
+                else Converter.calibrated(self.activation_bits, values, percentile)
+            )
         return self.ranges
 
 
@@ -239,7 +243,7 @@ def post_training(
     activations: bool = False,
     per_output: bool = False,
     method: str = "max",
-    percentile: float = 100.0,
+    percentile: float | None = None,
 ) -> Quantisation:
     """Quantisation of a trained network; pass it on as ``realise``.
 
@@ -253,6 +257,12 @@ def post_training(
         Samples to calibrate activations with; needs no labels.
     activations : bool, default False
         Whether they are quantised too.
+    per_output : bool, default False
+        As for `Quantisation`.
+    method : str, default "max"
+        As for `Quantisation`.
+    percentile : float or None, optional
+        As for `Quantisation.calibrate`.
 
     Raises
     ------

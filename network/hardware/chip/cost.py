@@ -3,8 +3,10 @@
 Every tile has a DAC and a pulse driver on each row, a sample-and-hold on each column, some ADCs
 that columns share in turn, and a shift-and-add for each ADC. All tiles of a layer work at once,
 layers and uses one after the other. A matrix is read in as many slices as inputs have DACs of;
-partial sums of row tiles are added digitally. A DDK step sets a pulse up, gives it, reads and
-converts the cell. Not in it: clocks, leakage, wires between tiles, writing the weights (`writing`).
+partial sums of row tiles are added digitally. A DDK step sets a pulse up and gives it; where the
+state is read it is converted too. A leaky integrator is a capacitor that a driver charges in each
+step, as large as its thermal noise asks for. Not in it: clocks, leakage, wires between tiles,
+writing the weights (`writing`).
 
 An operation is a multiplication or an addition: two to a MAC, and a DDK step is two MACs.
 """
@@ -22,9 +24,19 @@ from network.hardware.chip.chip import Chip
 from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import Load
 
-__all__ = ["Cost", "LayerCost", "cost", "cost_rows", "ddk_step", "tile_area", "writing"]
+__all__ = [
+    "Cost",
+    "LayerCost",
+    "capacitance",
+    "cost",
+    "cost_rows",
+    "ddk_step",
+    "tile_area",
+    "writing",
+]
 
 _DIAGONAL = ("separate", "packed")
+_THERMAL = 1.380649e-23 * 300.0  # J
 
 
 @dataclass(frozen=True)
@@ -150,6 +162,7 @@ def cost(loads: Sequence[Load], chip: Chip, *, layout: str = "separate", tiles: 
     if not loads:
         raise InputError("there is no layer", "cost", "Pass the loads of a network")
     makers = {"matrix": _matrix, "ddk": _ddk, "digital": _digital}
+    makers["capacitor"] = _capacitor
     layers = tuple(makers[load.kind](load, chip, layout) for load in loads)
     number = sum(layer.tiles for layer in layers) if tiles is None else int(tiles)
     return Cost(chip.name, layers, number, number * tile_area(chip)["tile"])
@@ -247,14 +260,14 @@ def _matrix(load: Load, chip: Chip, layout: str) -> LayerCost:
 def _ddk(load: Load, chip: Chip, layout: str) -> LayerCost:
     v = chip.value
     step = ddk_step(chip)
-    number = load.cells * load.steps
+    number, converted = load.cells * load.steps, load.cells * _reads(load)
     energy = {
         "DDK pulses": number * step["pulse"][0],
         "driver": number * step["driver"][0],
-        "array": number * step["read"][0],
-        "sample-and-hold": number * step["sample-and-hold"][0],
-        "ADC": number * step["ADC"][0],
-        "buffer": number * step["buffer"][0],
+        "array": converted * step["read"][0],
+        "sample-and-hold": converted * step["sample-and-hold"][0],
+        "ADC": converted * step["ADC"][0],
+        "buffer": converted * step["buffer"][0],
     }
     side = min(chip.count("rows"), chip.count("columns"))
     own = layout in _DIAGONAL
@@ -264,8 +277,46 @@ def _ddk(load: Load, chip: Chip, layout: str) -> LayerCost:
         read = v("read_time") + turns * v("adc_time")
     else:
         read = load.cells * (v("read_time") + v("adc_time"))
-    latency = load.steps * (v("driver_time") + v("pulse_time") + read)
-    return LayerCost(load, energy, latency, tiles, load.cells, number)
+    latency = load.steps * (v("driver_time") + v("pulse_time")) + _reads(load) * read
+    return LayerCost(load, energy, latency, tiles, load.cells, converted)
+
+
+def _reads(load: Load) -> int:
+    return load.steps if load.reads is None else load.reads
+
+
+def capacitance(chip: Chip) -> float:
+    """Capacitance [F] on which thermal noise is as large as the rounding of the ADC.
+
+    Parameters
+    ----------
+    chip : Chip
+        Says the voltage of a read, which spans the range, and the bits.
+
+    Notes
+    -----
+    kT/C = (V/2^bits)^2/12 at 300 K. A smaller one loses bits to its noise; a real one is larger, by
+    what matching and leakage ask for.
+    """
+    step = chip.value("read_voltage") / 2 ** chip.value("adc_bits")
+    return float(12 * _THERMAL / step**2)
+
+
+def _capacitor(load: Load, chip: Chip, layout: str) -> LayerCost:
+    v = chip.value
+    step = ddk_step(chip)
+    number, converted = load.cells * load.steps, load.cells * _reads(load)
+    energy = {
+        "capacitors": number * capacitance(chip) * v("read_voltage") ** 2,
+        "driver": number * step["driver"][0],
+        "sample-and-hold": converted * step["sample-and-hold"][0],
+        "ADC": converted * step["ADC"][0],
+        "buffer": converted * step["buffer"][0],
+    }
+    turns = ceil(load.cells / v("adcs_per_tile"))
+    latency = load.steps * (v("driver_time") + v("pulse_time"))
+    latency += _reads(load) * turns * v("adc_time")
+    return LayerCost(load, energy, latency, 0, 0, converted)
 
 
 def _digital(load: Load, chip: Chip, layout: str) -> LayerCost:

@@ -15,7 +15,11 @@ from ddkbase.errors import InputError, closest
 from network.counting.architectures import architecture
 from network.counting.count import MACS_PER_DDK_STEP
 from network.ddk.layer import DDKLayer
+from network.layers.baselines import Raw
+from network.layers.feature_layer import FeatureLayer
+from network.layers.memories import Memory
 from network.layers.plain import Activation, Dense
+from network.layers.random_baselines import EchoState
 from network.layers.standardise import Standardise
 from network.model.network import Network
 
@@ -33,14 +37,18 @@ class Load:
     ----------
     name : str
         Name of the layer.
-    kind : {"matrix", "ddk", "digital"}
-        "matrix" (weights in cells), "ddk" (cells that pulses change), or "digital".
+    kind : {"matrix", "ddk", "capacitor", "digital"}
+        "matrix" (weights in cells), "ddk" (cells that pulses change), "capacitor" (charges that
+        leak), or "digital".
     inputs, outputs : int, default 0
         Inputs and outputs of a matrix, the bias being one more input where there is one.
     uses : int, default 1
         Vectors that the matrix multiplies in one inference.
     cells, steps : int, default 0
-        Cells and steps of a DDK layer: how many sequences at once, and pulses to each.
+        Cells and steps of a DDK layer, or capacitors and their steps: how many sequences at once,
+        and pulses to each.
+    reads : int or None, optional
+        How many of the steps are read and converted; None is all of them.
     macs : int, default 0
         As counted; a DDK step counts as 2.
     activations : int, default 0
@@ -58,6 +66,7 @@ class Load:
     uses: int = 1
     cells: int = 0
     steps: int = 0
+    reads: int | None = None
     macs: int = 0
     activations: int = 0
     share: float = 0.15
@@ -70,7 +79,7 @@ def network_loads(network: Network) -> list[Load]:
     Raises
     ------
     InputError
-        A layer that arrays cannot hold, e.g. a control that is not the DDK layer.
+        A layer that this chip has nothing for, e.g. a running sum.
     """
     loads: list[Load] = []
     for layer, shape in zip(network.layers, network.shapes(), strict=False):
@@ -78,9 +87,26 @@ def network_loads(network: Network) -> list[Load]:
         if isinstance(layer, DDKLayer):
             cells = layer.banks * prod(layer.channels)
             macs = MACS_PER_DDK_STEP * cells * layer.steps
+            loads.append(_states(layer.name, "ddk", cells, layer, macs))
+        elif isinstance(layer, FeatureLayer) and _kernel(layer) in ("leaky", "segments"):
+            cells = layer.banks * prod(layer.channels)
+            loads.append(_states(layer.name, "capacitor", cells, layer, layer.count(shape).macs))
+        elif isinstance(layer, EchoState):
+            inputs = layer.units + prod(layer.channels) + 1  # the states, the samples, and 1
             loads.append(
-                Load(layer.name, "ddk", cells=cells, steps=layer.steps, macs=macs, stage="features")
+                Load(
+                    layer.name,
+                    "matrix",
+                    inputs,
+                    layer.units,
+                    layer.steps,
+                    macs=layer.count(shape).macs,
+                    activations=layer.units * layer.steps,
+                    stage="features",
+                )
             )
+        elif isinstance(layer, Raw):
+            continue  # its gain folds into the next matrix, whose inputs the samples are
         elif isinstance(layer, Dense):
             weight = np.abs(layer.parameters["weight"])
             uses = size // shape[-1]
@@ -102,9 +128,28 @@ def network_loads(network: Network) -> list[Load]:
             loads.append(Load(layer.name, "digital", activations=size))
         elif layer.count(shape).macs or layer.parameters:
             raise InputError(
-                "arrays cannot hold this layer", layer.name, "Use DDK and dense layers"
+                "arrays cannot hold this layer",
+                layer.name,
+                "DDK and dense layers, leaky integrators, echo states and raw samples are priced",
             )
     return loads
+
+
+def _states(name: str, kind: str, cells: int, layer: DDKLayer | FeatureLayer, macs: int) -> Load:
+    return Load(
+        name,
+        kind,
+        cells=cells,
+        steps=layer.steps,
+        reads=layer.steps_read,
+        macs=macs,
+        stage="features",
+    )
+
+
+def _kernel(layer: FeatureLayer) -> str:
+    """What a layer keeps between the steps."""
+    return layer.kernel if isinstance(layer, Memory) else layer.kind
 
 
 def compared_loads(name: str) -> list[Load]:

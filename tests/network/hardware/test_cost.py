@@ -9,10 +9,24 @@ from ddk.article.costs import TASKS, article_figures, ddk_loads, ratio_rows
 from ddkbase.errors import InputError
 from network.counting.architectures import architecture
 from network.hardware.chip.chip import Chip, load_chip
-from network.hardware.chip.cost import cost, cost_rows, ddk_step, tile_area, writing
+from network.hardware.chip.cost import (
+    LayerCost,
+    capacitance,
+    cost,
+    cost_rows,
+    ddk_step,
+    tile_area,
+    writing,
+)
 from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import COMPARED, Load, compared_loads, network_loads
+from network.layers.base import Layer
+from network.layers.baselines import LeakyIntegrator, Raw, RunningSum
+from network.layers.memories import Memory
+from network.layers.plain import Dense, Flatten
+from network.layers.random_baselines import EchoState
 from network.model.ddk_network import ddk_network
+from network.model.network import Network
 
 CHIP = load_chip("180nm")
 
@@ -49,6 +63,57 @@ def test_the_speaker_network_by_hand() -> None:
     assert first.energy["ADC"] == pytest.approx(128 * 12.35e-12)
     assert first.energy["DDK pulses"] == pytest.approx(128 * 0.8e-12)
     assert first.latency == pytest.approx(128 * (2 + 10 + 10 + 25) * 1e-9)
+
+
+def test_only_what_is_read_is_converted() -> None:
+    """One read of 48 steps was charged 48 conversions."""
+    networks = {
+        readout: ddk_network((32, 48), [], 10, ddk={"banks": 2, "readout": readout})
+        for readout in ("all", "last", 6)
+    }
+    found = {k: cost(network_loads(n), CHIP).layers[0] for k, n in networks.items()}
+    assert found["last"].conversions == 64
+    assert found[6].conversions == 8 * 64
+    assert found["all"].conversions == 48 * 64
+    for part in ("DDK pulses", "driver"):
+        assert found["last"].energy[part] == found["all"].energy[part]
+    for part in ("ADC", "array", "sample-and-hold", "buffer"):
+        assert found["all"].energy[part] == pytest.approx(48 * found["last"].energy[part])
+    wait = CHIP.value("driver_time") + CHIP.value("pulse_time")
+    assert found["last"].latency < found["all"].latency
+    assert found["last"].latency - 48 * wait == pytest.approx(
+        (found["all"].latency - 48 * wait) / 48
+    )
+
+
+def test_what_the_ddk_layer_is_held_against_is_priced_on_the_same_chip() -> None:
+    def layer_of(layer: Layer) -> LayerCost:
+        network = Network([layer, Flatten(), Dense(10)], (32, 48), 10)
+        loads = network_loads(network)
+        assert sum(load.macs for load in loads) == network.count().macs - folded
+        return cost(loads, CHIP).layers[0]
+
+    folded = 0
+    leaky = layer_of(LeakyIntegrator(48, 32, banks=2, readout="last"))
+    assert (leaky.conversions, leaky.devices, leaky.tiles) == (64, 0, 0)
+    # noise of the charge against the rounding of the converter, by hand
+    noise = 1.380649e-23 * 300 / capacitance(CHIP)
+    rounding = (CHIP.value("read_voltage") / 2 ** CHIP.value("adc_bits")) ** 2 / 12
+    assert noise == pytest.approx(rounding)
+    assert leaky.energy["capacitors"] == pytest.approx(
+        64 * 48 * capacitance(CHIP) * CHIP.value("read_voltage") ** 2
+    )
+    assert leaky.energy["driver"] == 64 * 48 * ddk_step(CHIP)["driver"][0]
+    memory = layer_of(Memory(48, 32, banks=2))
+    assert memory.energy == leaky.energy
+    echo = layer_of(EchoState(48, 32, banks=2, readout="last", units=64))
+    one = cost([Load("r", "matrix", 64 + 32 + 1, 64, 48, activations=64 * 48)], CHIP).layers[0]
+    assert echo.energy == one.energy
+    assert echo.conversions == one.conversions > 48 * 64
+    raw = Network([Raw(48, 32), Flatten(), Dense(10)], (32, 48), 10)
+    assert [load.kind for load in network_loads(raw)] == ["matrix"]
+    with pytest.raises(InputError, match="leaky integrators, echo states"):
+        layer_of(RunningSum(48, 32))
 
 
 def test_sample_cnn_takes_86_tiles_and_1_3_million_cells() -> None:
@@ -127,9 +192,7 @@ def test_what_a_chip_cannot_do_is_one_line() -> None:
         cost([], CHIP)
     with pytest.raises(InputError, match="no network"):
         compared_loads("resnet")
-    from network.layers.baselines import EchoState
-
-    control = ddk_network((8,), [4], 2, front=[EchoState(8)], seed=0)
+    control = ddk_network((8,), [4], 2, front=[RunningSum(8)], seed=0)
     with pytest.raises(InputError, match="cannot hold"):
         network_loads(control)
 

@@ -1,0 +1,1 @@
+"""Layers that are read a few times only: where their constants start, and what breaks them."""

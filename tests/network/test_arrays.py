@@ -1,0 +1,120 @@
+"""Samples of others: pictures by class, arrays X and y, the authors' vectors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ddk.cli.commands import app
+from ddkbase.errors import StorageError
+from network import datasets
+
+
+def pictures(folder: Path, number: int = 6, shift: int = 0) -> Path:
+    from PIL import Image
+
+    rng = np.random.default_rng(shift)
+    for label, slope in (("dark", 0), ("light", 128)):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for k in range(number):
+            pixels = (rng.integers(0, 90, (40, 20)) + slope).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{k}.png")
+    return folder
+
+
+def test_a_folder_of_pictures_trains(tmp_path: Path) -> None:
+    data = datasets.load(pictures(tmp_path / "net"), size=(8, 10))
+    assert data.x.shape == (12, 8, 10)
+    assert data.classes == ("dark", "light")
+    assert data.x[data.y == 0].max() < data.x[data.y == 1].min()
+    told = ["train", "--data", str(tmp_path / "net"), "--quick", "--out", str(tmp_path / "o")]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 0, done.output
+    (tmp_path / "net" / "dark" / "0.png").write_bytes(b"no picture")
+    with pytest.raises(StorageError, match="not a picture"):
+        datasets.load(tmp_path / "net")
+
+
+def test_parts_of_pictures_are_kept(tmp_path: Path) -> None:
+    pictures(tmp_path / "train")
+    pictures(tmp_path / "test", 2, 1)
+    data = datasets.load(tmp_path)
+    assert data.classes == ("dark", "light")
+    assert data.fold.tolist().count("test") == 4
+
+
+def test_arrays_of_a_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(3, 5, (20, 4, 6)), np.array(["a", "b"] * 10)
+    fold = np.array(["train"] * 15 + ["test"] * 5)
+    x[16] = 99.0
+    np.savez(tmp_path / "mine.npz", X=x, y=y, groups=np.arange(20) // 2, fold=fold)
+    data = datasets.load(tmp_path / "mine.npz")
+    assert data.classes == ("a", "b") and data.dims == ("row", "step")
+    assert data.fold.tolist() == fold.tolist() and len(set(data.groups)) == 10
+    assert data.x[:15].min() == 0 and data.x[:15].max() == 1
+    assert data.x[16].min() > 1  # the range is that of the training part
+    assert "scaled to 0 to 1" in data.notes[0]
+    done = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "mine.npz"), "--quick",
+                                    "--out", str(tmp_path / "o")])  # fmt: skip
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"Z": np.ones(3)}, "lacks X or y"),
+        ({"X": np.ones((3, 2)), "y": np.arange(4)}, r"y is of shape \(4,\)"),
+        ({"X": np.full((3, 2), np.nan), "y": np.arange(3)}, "NaN or infinity"),
+        ({"X": np.ones((3, 2)), "y": np.zeros(3)}, "single class"),
+        ({"X": np.ones((3, 2)), "y": np.arange(3), "fold": np.array(["a"] * 3)}, "fold holds a"),
+        ({"X": np.ones(3), "y": np.arange(3)}, "X is float64 of shape"),
+    ],
+)
+def test_arrays_that_do_not_belong_together(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(StorageError, match=message):
+        datasets.load(tmp_path / "a.npz")
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1,2")
+    with pytest.raises(StorageError, match=r"is a file.*npz"):
+        datasets.load(tmp_path / "a.txt")
+    (tmp_path / "a.npz").write_bytes(b"PK nothing")
+    with pytest.raises(StorageError, match="damaged"):
+        datasets.load(tmp_path / "a.npz")
+
+
+def vectors(folder: Path) -> Path:
+    scipy_io = pytest.importorskip("scipy.io")
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(2), 50)
+    scipy_io.savemat(folder / "speaker_no_fft_x.mat", {"samples": rng.random((7, 100))})
+    scipy_io.savemat(folder / "targets_no_fft_x.mat", {"targets": np.eye(2)[:, labels]})
+    return folder
+
+
+def test_the_authors_vectors_are_no_silhouettes(tmp_path: Path) -> None:
+    data = datasets.load(vectors(tmp_path / "v"))
+    assert data.x.shape == (100, 7) and data.name == "speaker_vectors"
+    assert data.fold.tolist().count("test") == 20
+    runs = datasets.load(tmp_path / "v", split="runs")
+    assert set(runs.fold) == {""}
+    assert [list(runs.groups).count(g) for g in sorted(set(runs.groups))] == [25] * 4
+
+
+def test_the_article_s_own_vectors() -> None:
+    root = Path(os.environ.get("DDK_DATA", "")) / "sitw_ddk"
+    if not root.is_dir():
+        pytest.skip("DDK_DATA holds no sitw_ddk")
+    data = datasets.load(root)
+    assert data.x.shape == (1250, 128) and len(data.classes) == 10
+    assert data.fold.tolist().count("test") == 250
