@@ -25,6 +25,7 @@ from .protocol.stored import protocol_from_dict as protocol_from_dict
 from .protocol.switching_scan import SwitchingScan as SwitchingScan
 from .protocol.waveform import IVSweep as IVSweep
 from .protocol.waveform import Waveform as Waveform
+from .protocol.waveform_file import read_waveform as read_waveform
 from .report.report import write_report as write_report
 from .simulation.checkpoint import Checkpoint as Checkpoint
 from .simulation.figures_of_merit import LoopFigures as LoopFigures

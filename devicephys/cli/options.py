@@ -26,7 +26,7 @@ app = application(
     "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
     "ddk-device show-device",
     first=(
-        *("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
+        *("iv", "pulses", "waveform", "switching-time", "campaign", "resume", "compare", "plot"),
         *(
             "list-campaigns",
             "random-device",

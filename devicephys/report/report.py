@@ -27,6 +27,7 @@ from devicephys.simulation.checkpoint import CHECKPOINT
 _PULSES = 40  # most pulses in the table of a train
 _STILLS = (
     runfolder.CURVES,
+    runfolder.TIME_CURVES,
     runfolder.MAPS,
     runfolder.PULSE_CURVES,
     runfolder.SCAN_CURVES,
@@ -69,6 +70,7 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
         pictures,
         {
             runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
+            runfolder.TIME_CURVES: "Voltage, current, resistance and peak temperature over time",
             runfolder.MAPS: "Vacancies and temperature at the marked points, and profiles",
         },
     )

@@ -1,4 +1,4 @@
-"""The three kinds of run: a current-voltage loop, a train of pulses, a scan of switching times."""
+"""The kinds of run: a loop, a waveform, a train of pulses, a scan of switching times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.protocol.waveform import Waveform
+from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.run import folder as names
 from devicephys.run.progress import Description, pulse_state, step_state, voltage_state
 from devicephys.run.request import Request
@@ -19,7 +19,7 @@ from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.simulate import simulate, simulate_pulses
 from devicephys.simulation.switching_time import simulate_switching_times
 
-__all__ = ["KINDS", "LoopRun", "PulseRun", "Run", "ScanRun", "run_of"]
+__all__ = ["KINDS", "LoopRun", "PulseRun", "Run", "ScanRun", "WaveformRun", "run_of"]
 
 
 class Run(abc.ABC):
@@ -63,7 +63,7 @@ class Run(abc.ABC):
 
 
 class LoopRun(Run):
-    """One or several current-voltage loops, or another waveform: ``iv.nc``, pictures, report."""
+    """One or several current-voltage loops: ``iv.nc``, pictures, report."""
 
     record, schema = names.RECORD, "IVTrace"
     files = names.LOOP_FILES
@@ -92,6 +92,13 @@ class LoopRun(Run):
         columns = ("rejected_time", "rejected_step_size", "rejected_reason")
         for time, size, reason in zip(*(ds[name].values for name in columns), strict=True):
             yield f"rejected  t = {time:.9g} s  dt = {size:.4g} s  {reason}"
+
+
+class WaveformRun(LoopRun):
+    """A waveform that is no sweep: as a loop, with pictures over time besides."""
+
+    files = names.WAVEFORM_FILES
+    noun = "waveform"
 
 
 class PulseRun(Run):
@@ -167,4 +174,4 @@ def run_of(request: Request) -> Run:
         return PulseRun(request)
     if isinstance(request.protocol, SwitchingScan):
         return ScanRun(request)
-    return LoopRun(request)
+    return LoopRun(request) if isinstance(request.protocol, IVSweep) else WaveformRun(request)

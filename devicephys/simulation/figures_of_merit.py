@@ -269,6 +269,46 @@ def loop_figures(
     return figures, _points(voltage, current, (down, back, up, end), set_index)
 
 
+def waveform_figures(
+    time: np.ndarray, voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray
+) -> dict[str, float]:
+    """Headline figures of a waveform that is no sweep, by name; NaN where it has none.
+
+    Parameters
+    ----------
+    time : ndarray of shape (steps,), s
+        Time of each step.
+    voltage : ndarray of shape (steps,), V
+        Applied voltage.
+    current : ndarray of shape (steps,), A
+        Current.
+    temperature_max : ndarray of shape (steps,), K
+        Highest temperature in the cell at each step.
+
+    Returns
+    -------
+    dict of str to float
+        ``resistance_first`` and ``resistance_last`` [ohm], V/I where the voltage passes 0.1 V in
+        size for the first and for the last time; ``current_largest`` [A], with its sign; ``energy``
+        [J] that went in; ``temperature_max`` [K].
+    """
+    size = np.abs(voltage)
+    passes = np.flatnonzero((size[1:] >= READ_VOLTAGE) != (size[:-1] >= READ_VOLTAGE))
+    resistance = []
+    for k in passes[[0, -1]] if passes.size else ():
+        x = (READ_VOLTAGE - size[k]) / (size[k + 1] - size[k])
+        flow = abs(current[k]) + x * (abs(current[k + 1]) - abs(current[k]))
+        resistance.append(READ_VOLTAGE / flow if flow > 0 else float("inf"))
+    first, last = resistance or (float("nan"), float("nan"))
+    return {
+        "resistance_first": float(first),
+        "resistance_last": float(last),
+        "current_largest": float(current[np.abs(current).argmax()]),
+        "energy": float(np.trapezoid(voltage * current, time)),
+        "temperature_max": float(temperature_max.max()),
+    }
+
+
 def reset_points(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
     """Indices of the marked instants A-D on a branch from 0 to the reset voltage, shape (4,)."""
     onset = reset_onset(voltage, current)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,7 @@ class Trace:
         return xr.Dataset(
             labelled(IV_TRACE, arrays),
             labelled(IV_TRACE, coords),
-            self._attrs(statistics, figures, complete),
+            self._attrs(statistics, column, figures, complete),
         )
 
     def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
@@ -194,12 +195,19 @@ class Trace:
         }
 
     def _attrs(
-        self, statistics: Statistics, figures: list[analysis.LoopFigures], complete: bool
+        self,
+        statistics: Statistics,
+        column: Columns,
+        figures: list[analysis.LoopFigures],
+        complete: bool,
     ) -> dict[str, Any]:
         headline: dict[str, Any] = {}
         if figures:
             headline |= _finite(dataclasses.asdict(figures[0]))
             headline["loops"] = [_finite(dataclasses.asdict(f)) for f in figures]
+        if not isinstance(self.protocol, IVSweep):
+            names = ("time", "voltage", "current", "temperature_max")
+            headline |= _finite(analysis.waveform_figures(*(column[name] for name in names)))
         headline |= {
             "steps": statistics.steps,
             "newton_iterations": statistics.newton_iterations,
@@ -209,9 +217,10 @@ class Trace:
             "cells": self.problem.grid.cell_count,
             "seconds": self._seconds(),
         }
+        kind = "Current-voltage loop" if isinstance(self.protocol, IVSweep) else "Waveform"
         attrs = provenance(
             IV_TRACE,
-            f"Current-voltage loop of {self.device.name}",
+            f"{kind} of {self.device.name}",
             self.device,
             self.settings,
             self.protocol.to_dict(),
@@ -231,6 +240,11 @@ class Trace:
         rest = solving - sum(shares.values())
         shares |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
         return {name: round(seconds, 4) for name, seconds in shares.items()}
+
+
+def is_sweep(ds: xr.Dataset) -> bool:
+    """Whether an IVTrace is of an I-V sweep, not of another waveform."""
+    return bool(json.loads(ds.attrs.get("protocol_json", "{}")).get("kind") != "Waveform")
 
 
 def _frames(column: Columns) -> np.ndarray:
