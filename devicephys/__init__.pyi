@@ -20,6 +20,7 @@ from .device import load_device as load_device
 from .device import random_device as random_device
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
+from .protocol.bake import Bake as Bake
 from .protocol.pulse_train import PulseTrain as PulseTrain
 from .protocol.stored import protocol_from_dict as protocol_from_dict
 from .protocol.switching_scan import SwitchingScan as SwitchingScan
@@ -27,6 +28,12 @@ from .protocol.waveform import IVSweep as IVSweep
 from .protocol.waveform import Waveform as Waveform
 from .protocol.waveform_file import read_waveform as read_waveform
 from .report.report import write_report as write_report
+from .retention.simulate import simulate_bake as simulate_bake
+from .sequence.description import Sequence as Sequence
+from .sequence.description import read_sequence as read_sequence
+from .sequence.execution import run_sequence as run_sequence
+from .sequence.execution import sequence_entries as sequence_entries
+from .sequence.execution import sequence_table as sequence_table
 from .simulation.checkpoint import Checkpoint as Checkpoint
 from .simulation.figures_of_merit import LoopFigures as LoopFigures
 from .simulation.figures_of_merit import loop_figures as loop_figures

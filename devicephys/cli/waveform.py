@@ -17,6 +17,7 @@ from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
     DeviceOption,
+    FromOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -25,6 +26,7 @@ from devicephys.cli.options import (
     app,
     changed_device,
     output_folder,
+    start_folder,
 )
 from devicephys.cli.runs import carry_out
 
@@ -50,6 +52,7 @@ def waveform(
     device: DeviceOption = DEFAULT_DEVICE,
     preset: PresetOption = Preset.default,
     changes: SetOption = None,
+    start: FromOption = None,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -60,6 +63,7 @@ def waveform(
     and run.log.
     """
     path = output_folder(out, "--out")
+    start = start_folder(start)
     applied = devicephys.read_waveform(Path(file))
     if applied.voltage(0.0) != 0:
         raise InputError(
@@ -68,9 +72,10 @@ def waveform(
             "Begin with a row of 0 s and 0 V",
         )
     request = devicephys.run.Request(
-        changed_device(device, changes),
+        changed_device(device, changes, start),
         applied,
         devicephys.Settings.preset(preset.value),
         checkpoint_every,
+        start=start,
     )
     carry_out(partial(devicephys.run.start, path, request), output, pictures)

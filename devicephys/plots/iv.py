@@ -1,7 +1,8 @@
 """Pictures of a current-voltage loop: the curves, the maps at the marked points, the animation.
 
 `iv_figure` and `time_figure` are here; `fields_figure` and `loop_animation` come from
-`devicephys.plots.fields` and `devicephys.plots.film`.  None of them touches matplotlib's global state.
+`devicephys.plots.fields` and `devicephys.plots.film`.  None of them touches the global state of
+matplotlib.
 """
 
 from __future__ import annotations

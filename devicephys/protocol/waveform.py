@@ -197,6 +197,7 @@ class IVSweep(Waveform):
             exact_text(sweep.set_voltage, "V"),
             exact_text(sweep.rate, "V/s"),
             sweep.loops,
+            sweep.first,
         )
 
     def loop_times(self, i: int) -> tuple[float, float]:

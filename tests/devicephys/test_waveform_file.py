@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
 import devicephys
 from ddkbase.errors import InputError
 from devicephys import Waveform
+from devicephys.cli.commands import app
 from tests.cli_tools import call, error_line, names
 
 WANTED = Waveform(["0 s", "1 ms", "4 ms"], ["0 V", "-0.3 V", "1.5 V"])
@@ -112,6 +114,7 @@ def test_numbers_with_one_unit() -> None:
     assert Waveform(("0 s", "1 ms"), ("0 V", "1 V")).duration == 1e-3
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_command_refuses_before_it_starts(tmp_path: Path) -> None:
     file, out = tmp_path / "wave.csv", tmp_path / "run"
     file.write_text("time (s),voltage (V)\n0,0.1\n1,1\n")
@@ -120,14 +123,19 @@ def test_the_command_refuses_before_it_starts(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def invoke(*arguments: object) -> Result:
+    """The command in this process, with the solver itself."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
 @pytest.mark.fem
 def test_the_command_runs_a_waveform(tmp_path: Path) -> None:
     pytest.importorskip("mpi4py.MPI")  # before dolfinx
     pytest.importorskip("dolfinx")
     file, out = tmp_path / "wave.csv", tmp_path / "run"
     file.write_text("time (ms);voltage (V)\n0;0\n2;-0,2\n4;0\n")
-    result = call("waveform", file, "--preset", "quick", "--out", out)
+    result = invoke("waveform", file, "--preset", "quick", "--out", out)
     assert result.exit_code == 0, result.output
     assert {"iv.nc", "time.png", "iv.png", "report.html", "request.json"} <= set(names(out))
     assert "Resistance, last read at 0.1 V" in result.stdout
-    assert call("resume", out).exit_code == 0
+    assert invoke("resume", out).exit_code == 0
