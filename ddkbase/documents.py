@@ -17,7 +17,16 @@ import yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten, similar_file
 from ddkbase.files import write_bytes
 
-__all__ = ["Library", "Source", "differences", "located", "parse_yaml", "read_json", "write_json"]
+__all__ = [
+    "Library",
+    "Source",
+    "differences",
+    "located",
+    "parse_yaml",
+    "read_json",
+    "read_text",
+    "write_json",
+]
 
 
 def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) -> Path:
@@ -54,6 +63,36 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StorageError("the file is damaged [not an object]", str(path), hint)
     return content
+
+
+def read_text(path: Path, largest: int) -> str:
+    """The text in UTF-8 of a regular file of at most ``largest`` bytes, as a user names it.
+
+    Raises
+    ------
+    InputError
+        No such file, not a regular file, too large, or no text in UTF-8.
+    StorageError
+        It cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
+            raise InputError("is not a regular file", str(path))
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+        if len(content) > largest:
+            raise InputError(f"is larger than {largest} bytes", str(path))
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such file", str(path), similar_file(path)) from None
+    except UnicodeDecodeError:
+        raise InputError("is not text in UTF-8", str(path)) from None
+    except InputError:
+        raise
+    except ValueError as error:  # a null byte in the path
+        raise InputError(f"not a path: {error}", shorten(str(path))) from error
+    except OSError as error:
+        raise StorageError(error.strerror or "cannot be read", str(path)) from error
 
 
 def differences(

@@ -101,7 +101,17 @@ def to_si(value: object, unit: str, name: str = "", difference: bool = False) ->
 
 
 def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
-    """Convert a pint quantity array, or a sequence of texts or quantities, to a 1-d float array.
+    """Convert values with units to a 1-d float array in `unit`.
+
+    Parameters
+    ----------
+    values : Quantity, pair or sequence
+        A pint quantity array; numbers and their one unit, e.g. ``(array, "ms")``; or a sequence of
+        texts or quantities.
+    unit : str
+        The unit used inside, as for `to_si`.
+    name : str, default ""
+        What the values are, for the error message.
 
     Raises
     ------
@@ -116,7 +126,11 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
             pint.Quantity(x, given.units) for x in np.atleast_1d(given.magnitude)
         ]
         return np.array([_from_quantity(x, unit, name) for x in entries], dtype=float)
+    if isinstance(values, tuple) and [isinstance(x, str) for x in values] == [False, True]:
+        return _from_pair(values[0], values[1], unit, name)
     array = isinstance(values, np.ndarray) and values.ndim > 0
+    if array and cast(Any, values).dtype.kind in "iuf" and unit != "1":
+        raise InputError("the numbers have no unit", name, f"Give (array, '{unit}')")
     if isinstance(values, str) or not (array or isinstance(values, Sequence)):
         raise InputError(f"{shorten(values)} is not a sequence of values", name, _expected(unit))
     return np.array(
@@ -126,6 +140,24 @@ def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
         ],
         dtype=float,
     )
+
+
+def _from_pair(numbers_: Any, given: str, unit: str, name: str) -> np.ndarray:
+    """Numbers in the unit ``given``, in ``unit``."""
+    try:
+        values = np.atleast_1d(np.asarray(numbers_, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{shorten(numbers_)} holds what is no number", name) from error
+    beyond = np.flatnonzero(~np.isfinite(values))
+    if values.ndim != 1:
+        raise InputError(f"an array of shape {values.shape}", name, "Give one dimension")
+    if beyond.size:
+        where = f"{name}[{beyond[0]}]" if name else ""
+        raise InputError(f"{values[beyond[0]]} is not a finite number", where)
+    one = to_si(f"1 {given}", unit, name)
+    if _factor(given, _unit(unit)) is None:  # an offset, as of degC
+        return np.array([to_si(f"{value!r} {given}", unit, name) for value in values.tolist()])
+    return np.array([_rounded(value * one) for value in values.tolist()])
 
 
 def from_si(value: float, unit: str) -> float:

@@ -44,7 +44,8 @@ def attributes(section: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["IVTrace", "PulseTrace", "SwitchingTime", "AlphaBetaTable", "NetworkComparison"]
+    "name",
+    ["IVTrace", "PulseTrace", "SwitchingTime", "Retention", "AlphaBetaTable", "NetworkComparison"],
 )
 def test_the_table_of_a_record_is_its_schema(name: str) -> None:
     schema = find_schema(name, 1)

@@ -6,13 +6,12 @@ Whatever is wrong in such a file is told with its line.
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 from typing import Any
 
 import devicephys
-from ddkbase.documents import parse_yaml
-from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.documents import parse_yaml, read_text
+from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
 
 _LARGEST = 200_000_000  # bytes; ten million heights take less
@@ -36,7 +35,7 @@ def read_amplitudes(path: Path) -> list[str]:
         It cannot be read.
     """
     unit, first, texts = "", True, []
-    for number, raw in enumerate(_text(path, _LARGEST).splitlines(), start=1):
+    for number, raw in enumerate(read_text(path, _LARGEST).splitlines(), start=1):
         line = raw.split("#", 1)[0].strip().replace("\N{MINUS SIGN}", "-")
         if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
             line = line[1:-1].strip()
@@ -69,31 +68,9 @@ def read_spreads(path: Path) -> dict[str, Any]:
     StorageError
         It cannot be read.
     """
-    data: Any = parse_yaml(_text(path, _LARGEST_YAML), str(path))
+    data: Any = parse_yaml(read_text(path, _LARGEST_YAML), str(path))
     try:
         return devicephys.Variability.from_mapping(data).to_dict()
     except InputError as error:
         where = f"{path}: {error.where}" if error.where else str(path)
         raise InputError(error.what, where, error.hint) from None
-
-
-def _text(path: Path, largest: int) -> str:
-    """The text of a regular file of at most ``largest`` bytes."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
-            raise InputError("is not a regular file", str(path))
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-        if len(content) > largest:
-            raise InputError(f"is larger than {largest} bytes", str(path))
-        return content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("no such file", str(path), similar_file(path)) from None
-    except UnicodeDecodeError:
-        raise InputError("is not text in UTF-8", str(path)) from None
-    except InputError:
-        raise
-    except ValueError as error:  # a null byte in the path
-        raise InputError(f"not a path: {error}", shorten(str(path))) from error
-    except OSError as error:
-        raise StorageError(error.strerror or "cannot be read", str(path)) from error

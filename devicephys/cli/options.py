@@ -26,7 +26,17 @@ app = application(
     "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
     "ddk-device show-device",
     first=(
-        *("iv", "pulses", "switching-time", "campaign", "resume", "compare", "plot"),
+        *(
+            "iv",
+            "pulses",
+            "waveform",
+            "retention",
+            "switching-time",
+            "campaign",
+            "resume",
+            "compare",
+            "plot",
+        ),
         *(
             "list-campaigns",
             "random-device",
@@ -46,6 +56,13 @@ class Preset(StrEnum):
     quick = "quick"
     default = "default"
     fine = "fine"
+
+
+class Half(StrEnum):
+    """Half of a loop."""
+
+    reset = "reset"
+    set = "set"
 
 
 class Scheme(StrEnum):
@@ -122,12 +139,44 @@ def parse_changes(changes: list[str]) -> dict[str, str]:
     return parsed
 
 
-def changed_device(name: str, changes: list[str] | None) -> devicephys.Device:
-    """The device of ``--device`` with what ``--set`` changes.
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Begin with the state at the end of the run in that folder (of its preset), and with"
+        " its device unless --device names another.",
+    ),
+]
+
+
+def start_folder(text: str | None) -> str | None:
+    """The folder of ``--from``, so that it is found from anywhere.
+
+    Raises
+    ------
+    InputError
+        The name is empty.
+    StorageError
+        It holds no run that is complete.
+    """
+    if text is None:
+        return None
+    folder = output_folder(text, "--from").absolute()
+    devicephys.run.end_of(folder)
+    return str(folder)
+
+
+def changed_device(
+    name: str, changes: list[str] | None, start: str | None = None
+) -> devicephys.Device:
+    """The device of ``--device``, or that of the run in ``start``, with what ``--set`` changes.
 
     Raises
     ------
     InputError
         No such device, a file that is no device, or a change that does not fit.
     """
+    if start is not None and name == DEFAULT_DEVICE:
+        name = str(Path(start) / "device.yaml")
     return devicephys.load_device(name).with_(parse_changes(changes or []))

@@ -19,6 +19,7 @@ from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
     DeviceOption,
+    FromOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -27,6 +28,7 @@ from devicephys.cli.options import (
     app,
     changed_device,
     output_folder,
+    start_folder,
 )
 from devicephys.cli.runs import carry_out
 
@@ -89,6 +91,7 @@ def pulses(
     variability: Annotated[
         Text, _text("--variability", "FILE", "Spreads of the population, a YAML file.")
     ] = None,
+    start: FromOption = None,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -97,6 +100,7 @@ def pulses(
     The folder gets pulses.nc, pulses.png, report.html, device.yaml, request.json and run.log.
     """
     path = output_folder(out, "--out")
+    start = start_folder(start)
     options = given(
         amplitude=amplitude,
         width=width,
@@ -116,9 +120,15 @@ def pulses(
             raise InputError(
                 f"{ohms:g} ohm is not positive", "--initial-resistance", "Write e.g. '5 kohm'"
             )
+    if start is not None and seed is not None:
+        raise InputError(
+            "a cell that is drawn begins with its own vacancies",
+            "--seed and --from",
+            "Give one of the two",
+        )
     spreads = _spreads(seed, cycle, device_number, others.get("variability"))
     request = devicephys.run.Request(
-        changed_device(device, changes),
+        changed_device(device, changes, start),
         train,
         devicephys.Settings.preset(preset.value),
         checkpoint_every,
@@ -127,6 +137,7 @@ def pulses(
         seed,
         cycle or 0,
         device_number or 0,
+        start,
     )
     carry_out(partial(devicephys.run.start, path, request), output, pictures)
 

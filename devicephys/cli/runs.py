@@ -22,6 +22,8 @@ from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
     DeviceOption,
+    FromOption,
+    Half,
     OutOption,
     PicturesOption,
     Preset,
@@ -29,9 +31,12 @@ from devicephys.cli.options import (
     Scheme,
     SetOption,
     app,
+    changed_device,
     output_folder,
     parse_changes,
+    start_folder,
 )
+from devicephys.cli.sequence import go_on
 
 __all__ = ["carry_out"]
 
@@ -127,6 +132,10 @@ def iv(
     rate: Annotated[
         str | None, typer.Option("--rate", metavar="RATE", help="Sweep rate, e.g. '100 V/s'.")
     ] = None,
+    first: Annotated[
+        Half | None, typer.Option("--first", help="Which half comes first; default: the device's.")
+    ] = None,
+    start: FromOption = None,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -136,19 +145,27 @@ def iv(
     and run.log.
     """
     path = output_folder(out, "--out")
+    start = start_folder(start)
     parsed: dict[str, Any] = dict(parse_changes(changes or []))
-    sweep = given(reset_voltage=reset_voltage, set_voltage=set_voltage, rate=rate, loops=loops)
+    sweep = given(
+        reset_voltage=reset_voltage,
+        set_voltage=set_voltage,
+        rate=rate,
+        loops=loops,
+        first=first and first.value,
+    )
     for name, value in sweep.items():
         key, option = f"sweep.{name}", f"--{name.replace('_', '-')}"
         if key in parsed:
             raise InputError(f"'{key}' is set twice", f"--set and {option}", "Give it once")
         parsed[key] = value
-    cell = devicephys.load_device(device).with_(parsed)
+    cell = changed_device(device, None, start).with_(parsed)
     request = devicephys.run.Request(
         cell,
         devicephys.IVSweep.from_device(cell),
         devicephys.Settings.preset(preset.value, scheme=scheme.value),
         checkpoint_every,
+        start=start,
     )
     carry_out(partial(devicephys.run.start, path, request), output, pictures)
 
@@ -167,6 +184,9 @@ def resume(
             sys.stderr.write(f"{text}\n")
 
     path = output_folder(folder, "DIR")
+    if (path / "sequence.json").is_file():
+        go_on(path, output, pictures)
+        return
     carry_out(partial(devicephys.run.resume, path, remark=remark), output, pictures)
 
 

@@ -6,10 +6,10 @@ from .model import Device as Device
 from .model import Filament as Filament
 from .model import Oxide as Oxide
 from .model import StackLayer as StackLayer
-from .model import SweepSpec as SweepSpec
 from .model import Vacancy as Vacancy
 from .quantity import Provenance as Provenance
 from .ranges import random_device as random_device
 from .series import NoSeries as NoSeries
 from .series import Resistor as Resistor
 from .series import Transistor as Transistor
+from .sweep import SweepSpec as SweepSpec

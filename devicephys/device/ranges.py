@@ -125,7 +125,7 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
         path: {"value": exact_text(value(path), units[path]), "mark": "assumed", "source": source}
         for path in table
     }
-    for path, text in {**choices, "sweep.loops": "1"}.items():
+    for path, text in {**choices, "sweep.loops": "1", "sweep.first": "reset"}.items():
         changes[path] = {"value": text, "mark": "assumed", "source": source}
     changes["name"] = "random"
     changes["description"] = f"Drawn at random; layers and materials as in {base.name}."

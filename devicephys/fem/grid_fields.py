@@ -7,8 +7,10 @@ same state, also on another number of ranks.
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
-from devicephys.fem.equations import CellProblem, State
+from ddkbase.errors import InputError
+from devicephys.fem.equations import CONCENTRATION, CellProblem, State
 
 
 def collect_nodes(problem: CellProblem, u: np.ndarray) -> np.ndarray:
@@ -69,6 +71,48 @@ def spread_state(problem: CellProblem, arrays: dict[str, np.ndarray], prefix: st
     return State(
         spread_nodes(problem, u), spread_cells(problem, n), float(arrays[prefix + "contact"])
     )
+
+
+def end_fields(problem: CellProblem, state: State) -> dict[str, np.ndarray]:
+    """What a record keeps of its last state, by name of its variables and coordinates. Collective.
+
+    ``end_concentration`` [1/m^3] has shape (nz, nr) and is 0 in the electrodes.
+    """
+    grid = problem.grid
+    return {
+        "end_concentration": collect_cells(problem, state.n) * CONCENTRATION,
+        "r": grid.r_centre,
+        "z": grid.z_centre,
+        "r_node": grid.r,
+        "z_node": grid.z,
+    }
+
+
+def started_state(problem: CellProblem, start: xr.Dataset) -> State:
+    """The cell at rest, with the vacancies that the record ``start`` ended with.
+
+    Raises
+    ------
+    InputError
+        The record holds no such state, or one on another mesh.
+    """
+    if "end_concentration" not in start:
+        raise InputError(
+            f"a record '{start.attrs.get('schema')}' of this version holds no state to start from",
+            "start",
+            "Give a loop, a waveform, a train or a bake of this version at one temperature",
+        )
+    for axis in ("r_node", "z_node"):
+        line, own = start[axis].values, getattr(problem.grid, axis[0])
+        if line.shape != own.shape or not np.allclose(line, own, rtol=1e-9, atol=0.0):
+            raise InputError(
+                "the record to start from is of another mesh",
+                "start",
+                "Take the preset and the layers of that run",
+            )
+    state = problem.initial_state()
+    state.n[:] = spread_cells(problem, start["end_concentration"].values / CONCENTRATION)
+    return state
 
 
 def _summed(problem: CellProblem, whole: np.ndarray) -> np.ndarray:

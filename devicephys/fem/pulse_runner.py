@@ -6,18 +6,27 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from mpi4py import MPI
 
 from ddkbase.errors import StorageError
 from devicephys.device import Device
 from devicephys.fem.assembly import prepare_pulses
 from devicephys.fem.equations import Noise, State
-from devicephys.fem.grid_fields import collect_nodes, collect_state, spread_nodes, spread_state
+from devicephys.fem.grid_fields import (
+    collect_nodes,
+    collect_state,
+    end_fields,
+    spread_nodes,
+    spread_state,
+    started_state,
+)
 from devicephys.fem.newton import POWER_FLOOR
-from devicephys.fem.observables import Observation, Observer
+from devicephys.fem.observables import Observation, Observer, gather_fields
 from devicephys.fem.pulse_stepper import Landmark, Memory
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
+from devicephys.simulation.localisation import Localisation, localisation
 from devicephys.simulation.settings import Settings
 
 
@@ -50,7 +59,7 @@ class PulseRunner:
     Raises
     ------
     InputError
-        Settings that do not fit the device.
+        Settings that do not fit the device, or a record ``start`` without a state on its mesh.
     """
 
     def __init__(
@@ -59,9 +68,16 @@ class PulseRunner:
         settings: Settings,
         comm: MPI.Intracomm | None = None,
         noise: Noise | None = None,
+        start: xr.Dataset | None = None,
     ):
         self.problem, self.stepper = prepare_pulses(device, settings, comm)
-        self.state: State = self.problem.initial_state(noise)
+        self.state: State = (
+            self.problem.initial_state(noise)
+            if start is None
+            else started_state(self.problem, start)
+        )
+        #: state at the end of the flat top of the latest pulse
+        self.written: State | None = None
         self.observer = Observer(self.problem, self.state)
 
     def pulse(self, train: PulseTrain, index: int) -> PulseFigures:
@@ -74,6 +90,7 @@ class PulseRunner:
         waveform = train.pulse(index)
         corners = waveform.corners
         state, write, read, all_seen = self.state, None, None, []
+        written = None
         power, energy, last, peak = 0.0, 0.0, 0.0, POWER_FLOOR
         # the edges of the read may be stepped over; write flanks, both tops and the rests not
         for step in self.stepper.run_pulse(state, waveform, soft=(corners[5], corners[7])):
@@ -89,11 +106,11 @@ class PulseRunner:
                 energy += 0.5 * (power + now) * (step.time - last)
                 power, last = now, step.time
             if step.time == corners[2]:
-                write = seen
+                write, written = seen, step.state
             if step.time == corners[6]:
                 read = seen
         assert write is not None and read is not None  # both are corners that are hit
-        self.state = state
+        self.state, self.written = state, written
         statistics.rejections.clear()  # a long train is not to keep the reasons of all its pulses
         return PulseFigures(
             conductance=read.current / read.voltage,
@@ -130,6 +147,18 @@ class PulseRunner:
         self.state, self.stepper.memory = state, memory
         return conductance
 
+    def localisation(self) -> Localisation | None:
+        """Where the voltage falls at the end of the latest pulse's flat top. Collective."""
+        if self.written is None:
+            return None
+        problem, grid = self.problem, self.problem.grid
+        concentration, _, potential = gather_fields(problem, self.written)
+        return localisation(problem.device, potential, concentration, grid.z, grid.r)
+
+    def end_fields(self) -> dict[str, np.ndarray]:
+        """What a record keeps of the state. Collective."""
+        return end_fields(self.problem, self.state)
+
     def forget(self) -> None:
         """Start a new train: nothing of earlier pulses is remembered but the state."""
         self.stepper.memory = Memory()
@@ -140,6 +169,8 @@ class PulseRunner:
         """State and memory as plain arrays, the same on every rank. Collective."""
         problem = self.problem
         arrays = collect_state(problem, self.state, "state_")
+        if self.written is not None:
+            arrays |= collect_state(problem, self.written, "written_")
         arrays["curvature"] = np.array(self.stepper.memory.curvature)
         arrays["inventory"] = np.array(self.observer.inventory)
         landmarks = self.stepper.memory.landmarks
@@ -166,6 +197,8 @@ class PulseRunner:
         problem = self.problem
         try:
             state = spread_state(problem, arrays, "state_")
+            if "written_u" in arrays:
+                self.written = spread_state(problem, arrays, "written_")
             landmarks = {}
             for k, (key, figures) in enumerate(
                 zip(arrays["landmark_keys"], arrays["landmark_figures"], strict=True)

@@ -1,7 +1,8 @@
 """Pictures of a current-voltage loop: the curves, the maps at the marked points, the animation.
 
-`iv_figure` is here; `fields_figure` and `loop_animation` come from `devicephys.plots.fields` and
-`devicephys.plots.film`.  None of them touches matplotlib's global state.
+`iv_figure` and `time_figure` are here; `fields_figure` and `loop_animation` come from
+`devicephys.plots.fields` and `devicephys.plots.film`.  None of them touches the global state of
+matplotlib.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from devicephys.plots.fields import fields_figure
 from devicephys.plots.film import loop_animation
 from devicephys.plots.style import save_figure
 
-__all__ = ["fields_figure", "iv_figure", "loop_animation", "save_figure"]
+__all__ = ["fields_figure", "iv_figure", "loop_animation", "save_figure", "time_figure"]
 
 
 def iv_figure(ds: xr.Dataset) -> Figure:
@@ -265,3 +266,43 @@ def _legend_handles(several_loops: bool) -> list[Line2D]:
         )
     )
     return handles
+
+
+def time_figure(ds: xr.Dataset) -> Figure:
+    """Draw a waveform in four panels over time.
+
+    (a) the applied voltage and that across the memristor, (b) the current, (c) the resistance
+    where at least 10 mV are applied, on a log scale, (d) the peak temperature.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An IVTrace v1.
+
+    Returns
+    -------
+    Figure
+        A matplotlib figure of 11 x 8 inches; `save_figure` writes it.
+    """
+    figure = style.new_figure(11, 8)
+    axes = figure.subplots(2, 2, sharex=True)
+    end = float(ds["time"].values[-1])
+    power = min(max(3 * int(np.floor(np.log10(end) / 3)), -12), 0) if end > 0 else 0
+    time = ds["time"].values / 10.0**power
+    unit = {0: "s", -3: "ms", -6: "µs", -9: "ns", -12: "ps"}[power]
+    voltage = ds["voltage"].values
+    axes[0, 0].plot(time, voltage, color="0.2", label="applied")
+    axes[0, 0].plot(time, ds["device_voltage"].values, color=style.RESET_COLOUR, label="memristor")
+    axes[0, 0].legend(frameon=False)
+    axes[0, 1].plot(time, ds["current"].values * style.MICROAMPERE, color="0.2")
+    resistance = ds["resistance"].values * style.KILOOHM
+    read = np.where(np.abs(voltage) >= 0.01, resistance, np.nan)
+    axes[1, 0].plot(time, read, color="0.2")
+    if np.isfinite(read).any():
+        _log_axis(axes[1, 0], read)
+    axes[1, 1].plot(time, ds["temperature_max"].values - style.CELSIUS_ZERO, color=style.SET_COLOUR)
+    names = ("Voltage (V)", "Current (µA)", "Resistance (kΩ)", "Peak temperature (°C)")
+    for ax, name, tag in zip(axes.flat, names, "abcd", strict=True):
+        style.style_axes(ax, f"Time ({unit})", name, tag)
+        ax.xaxis.set_tick_params(labelbottom=True)
+    return figure

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddkbase.errors import InputError, shorten
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 
 __all__ = ["protocol_from_dict"]
 
-_KINDS: dict[object, type[Waveform | PulseTrain | SwitchingScan]] = {
+_KINDS: dict[object, type[Waveform | PulseTrain | SwitchingScan | Bake]] = {
+    "Bake": Bake,
     "Waveform": Waveform,
     "IVSweep": IVSweep,
     "PulseTrain": PulseTrain,
@@ -20,7 +22,7 @@ _KINDS: dict[object, type[Waveform | PulseTrain | SwitchingScan]] = {
 }
 
 
-def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain | SwitchingScan:
+def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain | SwitchingScan | Bake:
     """Protocol from what its ``to_dict`` gave, e.g. as stored in a result file.
 
     Parameters
@@ -30,7 +32,7 @@ def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain | Switc
 
     Returns
     -------
-    Waveform, IVSweep, PulseTrain or SwitchingScan
+    Waveform, IVSweep, PulseTrain, SwitchingScan or Bake
         A protocol equal to the one that was stored.
 
     Raises

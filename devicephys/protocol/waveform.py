@@ -26,9 +26,10 @@ class Waveform:
 
     Parameters
     ----------
-    times, voltages : sequence of str or Quantity
-        Texts with units, or pint quantity arrays, of equal length; e.g.
-        `Waveform(["0 s", "1 ms"], ["0 V", "1 V"])`. The first time is 0.
+    times, voltages : Quantity array, pair of array and str, or sequence of str or Quantity
+        Texts with units, pint quantity arrays, or numbers with their one unit, of equal length;
+        e.g. `Waveform(["0 s", "1 ms"], ["0 V", "1 V"])` or `Waveform((t, "ms"), (v, "V"))`. The
+        first time is 0.
 
     Raises
     ------
@@ -196,6 +197,7 @@ class IVSweep(Waveform):
             exact_text(sweep.set_voltage, "V"),
             exact_text(sweep.rate, "V/s"),
             sweep.loops,
+            sweep.first,
         )
 
     def loop_times(self, i: int) -> tuple[float, float]:

@@ -43,6 +43,8 @@ def request(ds: xr.Dataset, device: Device) -> Html:
         ("voltages across", ds.attrs["voltage_reference"]),
         ("protocol", _listed({k: v for k, v in protocol.items() if k != "kind"})),
     ]
+    if ds.attrs.get("started_from"):
+        lines.append(("begins with the end of", str(ds.attrs["started_from"])))
     if "wanted_resistance" in ds and np.isfinite(target := float(ds["wanted_resistance"])):
         lines.append(("brought to", html_page.signs(format_si(target, "ohm", 3))))
     if not isinstance(ds.attrs.get("seed", ""), str):

@@ -15,6 +15,7 @@ import xarray as xr
 from ddkbase.errors import DDKError
 from devicephys.device import Device
 from devicephys.population.variability import Variability
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep
@@ -44,6 +45,8 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
     start = f"ddk-device {name}"
     if ranks > 1:
         start = f"mpiexec -n {ranks} {start}"
+    if ds.attrs.get("started_from"):
+        given = {"from": ds.attrs["started_from"], **given}
     # "--name=value": a value may begin with a minus sign
     options = [
         f"--{key.replace('_', '-')}={shlex.quote(str(value))}"
@@ -61,6 +64,11 @@ def _options(
     if kind == "IVSweep":
         plain = IVSweep.from_device(device).to_dict()
         return ("iv", {}) if plain == {"kind": kind, **protocol} else None
+    if kind == "Bake":
+        changed = {k: v for k, v in protocol.items() if v != Bake().to_dict()[k]}
+        if "temperatures" in changed:
+            changed["temperatures"] = ", ".join(changed["temperatures"])
+        return "retention", changed
     default = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
     changed = {name: value for name, value in protocol.items() if value != default[name]}
     if kind == "SwitchingScan":
@@ -107,10 +115,14 @@ def script(ds: xr.Dataset, record: str) -> str:
             names = ["Settings", "Variability", "load_device", *names[2:]]
             more.append('    variability=Variability.from_mapping(stored("variability_json")),')
             more += [f"    {name}={int(ds.attrs[name])}," for name in _NUMBERS]
+    if ds.attrs.get("started_from"):
+        more.append(f"    start=end_of(Path({ds.attrs['started_from']!r})),")
     lines = [
         "import json",
+        *(["from pathlib import Path"] if ds.attrs.get("started_from") else []),
         "",
         f"from devicephys import {', '.join(names)}",
+        *(["from devicephys.run import end_of"] if ds.attrs.get("started_from") else []),
         "",
         f"ds = records.read({record!r})",
         "stored = lambda name: json.loads(ds.attrs[name])",

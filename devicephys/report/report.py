@@ -27,9 +27,11 @@ from devicephys.simulation.checkpoint import CHECKPOINT
 _PULSES = 40  # most pulses in the table of a train
 _STILLS = (
     runfolder.CURVES,
+    runfolder.TIME_CURVES,
     runfolder.MAPS,
     runfolder.PULSE_CURVES,
     runfolder.SCAN_CURVES,
+    runfolder.BAKE_CURVES,
 )
 #: what a report links to if it is there
 _FILES = {
@@ -69,6 +71,7 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
         pictures,
         {
             runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
+            runfolder.TIME_CURVES: "Voltage, current, resistance and peak temperature over time",
             runfolder.MAPS: "Vacancies and temperature at the marked points, and profiles",
         },
     )
@@ -132,6 +135,28 @@ def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence
     return html_page.page(str(ds.attrs["title"]), content)
 
 
+def retention_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of a Retention as HTML; parameters and errors as `loop_text`."""
+    device, shown = style.device_of(ds), table(ds)
+    content: list[str] = [
+        *report_parts.warnings(ds),
+        report_parts.request(ds, device),
+        html_page.section(
+            "What came out",
+            *map(html_page.signs, shown.notes),
+            html_page.table(
+                shown.heads,
+                [list(map(html_page.signs, row)) for row in shown.rows],
+                numbers=shown.right,
+            ),
+        ),
+    ]
+    name = "Resistance over time at each temperature, and times over 1/kT"
+    content += report_parts.pictures(pictures, {runfolder.BAKE_CURVES: name})
+    content += report_parts.origin(ds, device, runfolder.BAKE_RECORD, files)
+    return html_page.page(str(ds.attrs["title"]), content)
+
+
 def write_report(
     folder: Path, ds: xr.Dataset, pictures: Sequence[Path], *, overwrite: bool = False
 ) -> Path:
@@ -142,7 +167,7 @@ def write_report(
     folder : Path
         Where the record lies.
     ds : xarray.Dataset
-        An IVTrace, PulseTrace or SwitchingTime.
+        An IVTrace, PulseTrace, SwitchingTime or Retention.
     pictures : sequence of Path
         The PNG files that were just drawn of it.
     overwrite : bool, default False
@@ -160,7 +185,12 @@ def write_report(
     StorageError
         A picture cannot be read, or the file cannot be written.
     """
-    make = {"IVTrace": loop_text, "PulseTrace": train_text, "SwitchingTime": kinetics_text}
+    make = {
+        "IVTrace": loop_text,
+        "PulseTrace": train_text,
+        "SwitchingTime": kinetics_text,
+        "Retention": retention_text,
+    }
     try:
         shown = {path.name: path.read_bytes() for path in pictures if path.suffix == ".png"}
         files = sorted(path.name for path in folder.iterdir() if path.name in _FILES)

@@ -10,5 +10,6 @@ from .figures import Table as Table
 from .figures import entries as entries
 from .figures import figures_of as figures_of
 from .figures import table as table
+from .kinds import end_of as end_of
 from .pictures import redraw as redraw
 from .request import Request as Request

@@ -30,7 +30,7 @@ from devicephys.run.kinds import Run, run_of
 from devicephys.run.pictures import draw, read_records
 from devicephys.run.progress import Recorder
 from devicephys.run.ranks import agree
-from devicephys.run.request import Request
+from devicephys.run.request import PLAIN, Request
 from devicephys.simulation.checkpoint import CHECKPOINT, Checkpoint
 
 __all__ = ["Outcome", "resume", "start"]
@@ -256,9 +256,8 @@ def _begin(folder: RunFolder, request: Request) -> None:
         folder.log(command_line(), stamp=True)
         folder.log(f"protocol: {json.dumps(request.protocol.to_dict())}")
         folder.log(f"settings: {json.dumps(request.settings.to_dict())}")
-        for name in ("initial_resistance", "seed", "cycle", "device_number", "variability"):
-            value = getattr(request, name)
-            if value:
+        for name in (*PLAIN[1:], "variability", "start"):
+            if value := getattr(request, name):
                 folder.log(f"{name}: {json.dumps(value)}")
         _log_versions(folder)
         folder.log(f"device:\n{request.device.to_yaml()}")
@@ -376,7 +375,7 @@ def _carry_out(folder: RunFolder, run: Run, listener: _Listener, pictures: str) 
         raise
     except Exception as exc:
         raise _unexpected(folder, exc, idle=recorder.idle) from exc
-    ds = ds.assign_attrs(complete=ds.attrs.get("complete", 1))
+    ds = ds.assign_attrs(complete=ds.attrs.get("complete", 1), **run.origin())
     try:
         with undisturbed():
             record = folder.save(ds, run.record, overwrite=folder.reopened)
@@ -443,7 +442,7 @@ def _keep_partial(
         sentence = f"{record} stays as it was: {run.reach(previous)[1]}"
         exc.hint = _sentences(exc.hint, sentence, _way_on(folder))
         return
-    ds = ds.assign_attrs(complete=0)
+    ds = ds.assign_attrs(complete=0, **run.origin())
     with undisturbed():
         folder.save(ds, run.record, overwrite=folder.reopened)
     _log_outcome(folder, run, ds)

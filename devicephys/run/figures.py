@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,68 +15,37 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.units import format_si
-from devicephys.simulation.schemas import SWITCHED
+from devicephys.run.figure import Figure, Table, celsius, unit_of
+from devicephys.run.retention_figures import (
+    retention_entries,
+    retention_figures,
+    retention_table,
+)
+from devicephys.run.scan_figures import scan_entries, scan_figures, scan_table
+from devicephys.simulation.figures_of_merit import NO_RETURN
+from devicephys.simulation.localisation import BREAKDOWN, LATTICE_CONSTANT
+from devicephys.simulation.provenance import HOTTEST
 
-__all__ = ["Figure", "Table", "entries", "figures_of", "loop_figures", "table", "train_figures"]
+__all__ = [
+    "Figure",
+    "Table",
+    "entries",
+    "figures_of",
+    "loop_figures",
+    "table",
+    "train_figures",
+]
 
-CELSIUS_ZERO = 273.15  # K
 _SECONDS = {"jacobian": "Jacobian"}  # names for people of parts of the time
 
 
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """A figure of a run.
-
-    Parameters
-    ----------
-    name : str
-        Name for people; empty if scripts alone get it.
-    text : str
-        Value and unit for people.
-    values : mapping, optional
-        Key and value, in SI units, of what scripts get.
-    units : mapping of str to str, optional
-        Unit symbol of each key that has one, also of keys within a value.
-    numerical : bool, default False
-        Whether it belongs to the calculation, not to the cell.
-    """
-
-    name: str
-    text: str
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    numerical: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """Figures for people, as texts.
-
-    Parameters
-    ----------
-    heads : sequence of str
-        Headings of the columns.
-    rows : sequence of sequence of str
-        Texts of each row, one for each column.
-    right : sequence of int, default ()
-        Indices of the columns that are flush right.
-    notes : sequence of str, default ()
-        Lines below the table.
-    """
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    right: Sequence[int] = ()
-    notes: Sequence[str] = ()
-
-
 def figures_of(ds: xr.Dataset) -> list[Figure]:
-    """The figures of an IVTrace, a PulseTrace or a SwitchingTime.
+    """The figures of the record of a run.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        An IVTrace, PulseTrace or SwitchingTime.
+        An IVTrace, PulseTrace, SwitchingTime or Retention.
 
     Returns
     -------
@@ -86,16 +54,21 @@ def figures_of(ds: xr.Dataset) -> list[Figure]:
     """
     if ds.attrs["schema"] == "IVTrace":
         return loop_figures(json.loads(ds.attrs["headline_json"]))
-    return train_figures(ds) if ds.attrs["schema"] == "PulseTrace" else scan_figures(ds)
+    others = {
+        "PulseTrace": train_figures,
+        "SwitchingTime": scan_figures,
+        "Retention": retention_figures,
+    }
+    return others[ds.attrs["schema"]](ds)
 
 
 def table(ds: xr.Dataset) -> Table:
-    """The figures of an IVTrace, PulseTrace or SwitchingTime as texts.
+    """The figures of a record of a run as texts.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        An IVTrace, PulseTrace or SwitchingTime.
+        An IVTrace, PulseTrace, SwitchingTime or Retention.
 
     Returns
     -------
@@ -104,18 +77,20 @@ def table(ds: xr.Dataset) -> Table:
         each polarity and voltage.
     """
     if ds.attrs["schema"] == "SwitchingTime":
-        return _scan_table(ds)
+        return scan_table(ds)
+    if ds.attrs["schema"] == "Retention":
+        return retention_table(ds)
     rows = [(figure.name, figure.text) for figure in figures_of(ds) if figure.name]
     return Table(("Quantity", "Value"), rows, right=(1,))
 
 
 def entries(ds: xr.Dataset) -> dict[str, Any]:
-    """The figures of an IVTrace, PulseTrace or SwitchingTime as names and numbers in SI units.
+    """The figures of a record of a run as names and numbers in SI units.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        An IVTrace, PulseTrace or SwitchingTime.
+        An IVTrace, PulseTrace, SwitchingTime or Retention.
 
     Returns
     -------
@@ -130,7 +105,9 @@ def entries(ds: xr.Dataset) -> dict[str, Any]:
         **{key: ds.attrs.get(key) for key in ("voltage_reference", "method")},
     }
     if ds.attrs["schema"] == "SwitchingTime":
-        return run | _scan_entries(ds)
+        return run | scan_entries(ds)
+    if ds.attrs["schema"] == "Retention":
+        return run | retention_entries(ds)
     values: dict[str, Any] = {}
     units: dict[str, str] = {}
     for figure in figures_of(ds):
@@ -161,9 +138,12 @@ def _ohms(value: float) -> str:
     return format_si(value, "ohm", 3)
 
 
-def celsius(kelvin: float) -> str:
-    """Return a temperature as text in whole °C."""
-    return f"{kelvin - CELSIUS_ZERO:.0f} °C"
+def _hottest(kelvin: float) -> str:
+    return celsius(kelvin) + (" (the oxides melt)" if kelvin > HOTTEST else "")
+
+
+def _returned(ratio: float) -> str:
+    return f"{ratio:.2f}" + (" (the cell did not return)" if ratio > NO_RETURN else "")
 
 
 def _count(name: str) -> _Headline:
@@ -175,12 +155,21 @@ _HEADLINES = {
     "reset_gradual_range": _Headline("RESET is gradual over", "V", lambda v: f"{v:.3f} V"),
     "set_voltage": _Headline("SET", "V", _volts, per_loop="SET, loops"),
     "temperature_reset_edge": _Headline("Peak temperature, edge of RESET", "K", celsius),
-    "temperature_set_edge": _Headline("Peak temperature, edge of SET", "K", celsius),
-    "temperature_max": _Headline("Peak temperature of the loop", "K", celsius),
+    "temperature_set_edge": _Headline("Peak temperature, steepest step of SET", "K", celsius),
+    "temperature_set_current": _Headline("Peak temperature, SET at half the limit", "K", celsius),
+    "temperature_set_max": _Headline("Peak temperature, hottest of SET", "K", celsius),
+    "set_current": _Headline("Half the limit of the current", "A", lambda i: format_si(i, "A", 3)),
+    "temperature_max": _Headline("Peak temperature, whole run", "K", _hottest),
     "low_resistance_before": _Headline("Low resistance, before", "ohm", _ohms),
     "high_resistance": _Headline("High resistance", "ohm", _ohms),
     "low_resistance_after": _Headline("Low resistance, after", "ohm", _ohms),
+    "resistance_first": _Headline("Resistance, first read at 0.1 V", "ohm", _ohms),
+    "resistance_last": _Headline("Resistance, last read at 0.1 V", "ohm", _ohms),
+    "current_largest": _Headline("Largest current", "A", lambda i: format_si(i, "A", 3)),
+    "energy": _Headline("Energy", "J", lambda e: format_si(e, "J", 3)),
     "resistance_ratio": _Headline("High / low resistance", "", lambda ratio: f"{ratio:.1f}"),
+    "return_ratio": _Headline("Low resistance, after / before", "", _returned),
+    "reset_ripples": _count("Ripples of RESET, by the mesh"),
     "steps": _count("Accepted steps"),
     "rejected_steps": _count("Rejected steps"),
     "newton_iterations": _count("Newton iterations"),
@@ -200,20 +189,68 @@ def loop_figures(headline: Mapping[str, Any]) -> list[Figure]:
     """
     figures = []
     for key, kind in _HEADLINES.items():
-        if key in headline:
+        # the cell's return is that of a loop whose RESET comes first
+        if key in headline and (key != "return_ratio" or not _is_missing(headline[key])):
             value = headline[key]
-            text = "not reached" if _is_missing(value) else kind.text(value)
+            text = kind.text(value) if not _is_missing(value) else _missing(headline, key)
             units = {key: kind.unit} if kind.unit else {}
             figures.append(Figure(kind.name, text, {key: value}, units, kind.numerical))
     for key, value in headline.items():
-        if key not in _HEADLINES and not isinstance(value, dict | list):
+        known = key in _HEADLINES or key in _LOCALISATION
+        if not known and not isinstance(value, dict | list):
             figures.append(Figure(key, str(value), {key: value}))
+    figures += localisation_figures(headline)
     loops = headline.get("loops")
     if loops is not None:
         figures += _loop_by_loop(loops)
     if "seconds" in headline:
         figures.append(_time(headline["seconds"]))
     return figures
+
+
+def _missing(headline: Mapping[str, Any], key: str) -> str:
+    """Why there is no value, if the record says so."""
+    why = headline.get("undetermined", {})
+    if key in why:
+        return f"not determined: {why[key]}"
+    event = "set_voltage" if "set_" in key.replace("reset", "") else "reset_onset_voltage"
+    return "not determined" if event in why else "not reached"
+
+
+#: where 90 % of the voltage falls, by `devicephys.simulation.localisation`, with units
+_LOCALISATION = {
+    "localisation_cells": "1",
+    "localisation_thickness": "m",
+    "field_max": "V/m",
+    "localisation_vacancies": "1",
+}
+
+
+def localisation_figures(headline: Mapping[str, Any]) -> list[Figure]:
+    """Where the voltage falls at the end of RESET; nothing of records that do not say it."""
+    if any(_is_missing(headline.get(key)) for key in _LOCALISATION):
+        return []
+    values = {key: headline[key] for key in _LOCALISATION}
+    cells, thickness, field, vacancies = values.values()
+    thin = ", less than a lattice constant" if thickness < LATTICE_CONSTANT else ""
+    strong = f" (films break down at about {BREAKDOWN * 1e-9:g})" if field > BREAKDOWN else ""
+    keys = list(_LOCALISATION)
+    units = {key: unit for key, unit in _LOCALISATION.items() if unit != "1"}
+    return [
+        Figure(
+            "End of RESET, 90 % of the voltage",
+            f"over {1e9 * thickness:.2g} nm, {cells:g} cell{'s' if cells > 1 else ''}{thin}",
+            {key: values[key] for key in keys[:2]},
+            {keys[1]: units[keys[1]]},
+        ),
+        Figure("End of RESET, vacancies there", f"{vacancies:.2g}", {keys[3]: vacancies}),
+        Figure(
+            "End of RESET, largest field",
+            f"{field * 1e-9:.2g} V/nm{strong}",
+            {keys[2]: field},
+            {keys[2]: units[keys[2]]},
+        ),
+    ]
 
 
 def _loop_by_loop(loops: Sequence[Mapping[str, Any]]) -> list[Figure]:
@@ -258,7 +295,7 @@ def _time_text(seconds: Mapping[str, float]) -> str:
 def train_figures(ds: xr.Dataset) -> list[Figure]:
     """The figures of a PulseTrace."""
     conductance = ds["conductance"]
-    siemens, kelvin = _unit(ds, "conductance"), _unit(ds, "temperature_max")
+    siemens, kelvin = unit_of(ds, "conductance"), unit_of(ds, "temperature_max")
     start, end = float(ds["initial_conductance"]), float(conductance[-1])
     low, high = min(start, float(conductance.min())), max(start, float(conductance.max()))
     hottest = int(ds["temperature_max"].values.argmax())
@@ -267,7 +304,7 @@ def train_figures(ds: xr.Dataset) -> list[Figure]:
     count = int(ds.sizes["pulse"])
     target, pulses = float(ds["wanted_resistance"]), int(ds["preparation_pulses"])
     prepared = {"wanted_resistance": target, "preparation_pulses": pulses}
-    ohm = {"wanted_resistance": _unit(ds, "wanted_resistance")}
+    ohm = {"wanted_resistance": unit_of(ds, "wanted_resistance")}
     figures = [Figure("Pulses", f"{count}", {"pulses": count})]
     if np.isnan(target):
         figures.append(Figure("", "", prepared, ohm))
@@ -288,126 +325,28 @@ def train_figures(ds: xr.Dataset) -> list[Figure]:
         ),
         Figure(
             "Peak temperature",
-            f"{celsius(peak)} (pulse {hottest + 1})",
+            f"{_hottest(peak)} (pulse {hottest + 1})",
             {"temperature_max": peak, "hottest_pulse": hottest + 1},
             {"temperature_max": kelvin},
         ),
         Figure(
-            "Energy", format_si(energy, "J", 3), {"energy": energy}, {"energy": _unit(ds, "energy")}
+            "Energy",
+            format_si(energy, "J", 3),
+            {"energy": energy},
+            {"energy": unit_of(ds, "energy")},
         ),
     ]
     for name in ("accepted_steps", "rejected_steps", "newton_iterations"):
         mean = float(ds[name].values.mean())
         title = f"{name.replace('_', ' ').capitalize()} a pulse"
         figures.append(Figure(title, f"{mean:.1f}", {f"{name}_a_pulse": mean}, numerical=True))
-    figures.append(_time(json.loads(ds.attrs["headline_json"]).get("seconds")))
+    headline = json.loads(ds.attrs["headline_json"])
+    figures += localisation_figures(headline)
+    figures.append(_time(headline.get("seconds")))
     return figures
-
-
-def _unit(ds: xr.Dataset, name: str) -> str:
-    return str(ds[name].attrs["units"])
 
 
 def _conductance_text(value: float) -> str:
     if not value > 0:
         return format_si(value, "S")
     return f"{format_si(value, 'S')} ({format_si(1 / value, 'ohm')})"
-
-
-# switching times
-
-
-@dataclasses.dataclass(frozen=True)
-class _Column:
-    """A quantity of each voltage of a scan: its heading and text; "–" where there is none."""
-
-    head: str
-    text: Callable[[float], str]
-
-
-_COLUMNS = {
-    "applied_voltage": _Column("Voltage", lambda v: f"{v:+.4g} V"),
-    "switching_time": _Column("Switching time", lambda t: format_si(t, "s")),
-    "temperature_half": _Column("T at half time", celsius),
-    "local_slope": _Column("Decades/V", lambda slope: f"{slope:.1f}"),
-    "steps": _Column("Steps", lambda n: f"{n:.0f}"),
-}
-#: name, unit and digits of the figures of one polarity, as
-#: `devicephys.simulation.switching_record.slope_figures` gives them
-_SLOPES = {
-    "decades": ("decades of time", "", ".2f"),
-    "span_volts": ("span", "V", ".3g"),
-    "mv_per_decade": ("voltage per decade", "mV", ".0f"),
-    "steepest_mv": ("steepest", "mV", ".0f"),
-    "flattest_mv": ("flattest", "mV", ".0f"),
-    "activation_energy_ev": ("activation energy", "eV", ".2f"),
-}
-
-
-def scan_figures(ds: xr.Dataset) -> list[Figure]:
-    """The figures of a SwitchingTime: of each polarity, then the time at each voltage."""
-    figures = []
-    for polarity, values in json.loads(ds.attrs["headline_json"]).items():
-        name = polarity.upper()
-        text = f"{values['switched']} of {values['voltages']} voltages"
-        figures.append(Figure(f"{name}, switched", text))
-        for key, (title, unit, digits) in _SLOPES.items():
-            if values.get(key) is not None:
-                text = f"{values[key]:{digits}} {unit}".rstrip()
-                figures.append(Figure(f"{name}, {title}", text))
-    for voltage, time, *_, reason in _scan_table(ds).rows:
-        figures.append(Figure(f"Switching time at {voltage}", reason or time))
-    return figures
-
-
-def _points(ds: xr.Dataset) -> list[xr.Dataset]:
-    """A dataset for each polarity and voltage, in the order of the record."""
-    grid = [(i, k) for i in range(ds.sizes["polarity"]) for k in range(ds.sizes["voltage"])]
-    return [ds.isel(polarity=i, voltage=k) for i, k in grid]
-
-
-def _scan_table(ds: xr.Dataset) -> Table:
-    """A row for each voltage, its last column why there is no time; a line for each polarity."""
-    rows = []
-    for point in _points(ds):
-        status = str(point["status"].values)
-        values = {name: float(point[name]) for name in _COLUMNS}
-        texts = [
-            column.text(values[name]) if math.isfinite(values[name]) else "–"
-            for name, column in _COLUMNS.items()
-        ]
-        rows.append([*texts, "" if status == SWITCHED else status])
-    heads = [*(column.head for column in _COLUMNS.values()), ""]
-    headline = json.loads(ds.attrs["headline_json"])
-    notes = [_polarity_line(polarity, figures) for polarity, figures in headline.items()]
-    return Table(heads, rows, range(len(_COLUMNS)), notes)
-
-
-def _polarity_line(polarity: str, figures: Mapping[str, Any]) -> str:
-    line = f"{polarity.upper()}: {figures['switched']} of {figures['voltages']} voltages switched"
-    if figures.get("mv_per_decade") is not None:
-        slope = figures["mv_per_decade"]
-        line += (
-            f", {figures['decades']:.2f} decades of time in {figures['span_volts']:.3g} V,"
-            f" {1e3 / slope:.2f} decades/V, {slope:.0f} mV per decade"
-        )
-    if figures.get("activation_energy_ev") is not None:
-        line += f", activation energy {figures['activation_energy_ev']:.2f} eV"
-    return line
-
-
-def _scan_entries(ds: xr.Dataset) -> dict[str, Any]:
-    points = []
-    for point in _points(ds):
-        values = {name: float(point[name]) for name in _COLUMNS if name != "steps"}
-        points.append(
-            {
-                "polarity": str(point["polarity"].values),
-                "status": str(point["status"].values),
-                "steps": int(point["steps"]),
-                **{name: v if math.isfinite(v) else None for name, v in values.items()},
-            }
-        )
-    units = {name: _unit(ds, name) for name in _COLUMNS if name != "steps"}
-    units |= {key: unit for key, (_, unit, _) in _SLOPES.items() if unit}
-    return {"points": points, "figures": json.loads(ds.attrs["headline_json"]), "units": units}

@@ -29,14 +29,20 @@ if TYPE_CHECKING:
 
 LOG, DEVICE, REQUEST = "run.log", "device.yaml", "request.json"
 RECORD, CURVES, MAPS, FILM, PARAVIEW = "iv.nc", "iv.png", "fields.png", "loop.gif", "fields.vtkhdf"
+TIME_CURVES = "time.png"
 PULSE_RECORD, PULSE_CURVES = "pulses.nc", "pulses.png"
 SCAN_RECORD, SCAN_CURVES = "kinetics.nc", "kinetics.png"
+BAKE_RECORD, BAKE_CURVES = "retention.nc", "retention.png"
 REPORT = "report.html"
 #: what a finished run leaves; a checkpoint is there while it is at work
 LOOP_FILES = (RECORD, CURVES, MAPS, FILM, PARAVIEW, REPORT, DEVICE, REQUEST, LOG)
+WAVEFORM_FILES = (*LOOP_FILES[:2], TIME_CURVES, *LOOP_FILES[2:])
 PULSE_FILES = (PULSE_RECORD, PULSE_CURVES, REPORT, DEVICE, REQUEST, LOG)
 SCAN_FILES = (SCAN_RECORD, SCAN_CURVES, REPORT, DEVICE, REQUEST, LOG)
-RUN_FILES = tuple(dict.fromkeys((*LOOP_FILES, *PULSE_FILES, *SCAN_FILES, CHECKPOINT)))
+BAKE_FILES = (BAKE_RECORD, BAKE_CURVES, REPORT, DEVICE, REQUEST, LOG)
+RUN_FILES = tuple(
+    dict.fromkeys((*WAVEFORM_FILES, *PULSE_FILES, *SCAN_FILES, *BAKE_FILES, CHECKPOINT))
+)
 
 
 class RunFolder(ClaimedFolder):
@@ -195,7 +201,7 @@ def _ask_for_request(path: Path) -> None:
         raise StorageError(
             f"it holds no run that could go on: {REQUEST} is missing",
             where=str(path),
-            hint="Start a run with 'ddk-device iv', 'pulses' or 'switching-time'.",
+            hint="Start a run with 'ddk-device iv', 'pulses', 'waveform', 'retention' or others.",
         )
 
 

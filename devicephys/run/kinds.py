@@ -1,25 +1,39 @@
-"""The three kinds of run: a current-voltage loop, a train of pulses, a scan of switching times."""
+"""The kinds of run: a loop, a waveform, a train of pulses, a scan of switching times."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import xarray as xr
 
+from ddkbase import records
+from ddkbase.errors import StorageError, similar_file
 from devicephys.population.variability import Variability
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.protocol.waveform import Waveform
+from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.run import folder as names
-from devicephys.run.progress import Description, pulse_state, step_state, voltage_state
+from devicephys.run.progress import Description, pulse_state, read_state, step_state, voltage_state
 from devicephys.run.request import Request
 from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.simulate import simulate, simulate_pulses
 from devicephys.simulation.switching_time import simulate_switching_times
 
-__all__ = ["KINDS", "LoopRun", "PulseRun", "Run", "ScanRun", "run_of"]
+__all__ = [
+    "KINDS",
+    "BakeRun",
+    "LoopRun",
+    "PulseRun",
+    "Run",
+    "ScanRun",
+    "WaveformRun",
+    "end_of",
+    "run_of",
+]
 
 
 class Run(abc.ABC):
@@ -39,6 +53,21 @@ class Run(abc.ABC):
     @abc.abstractmethod
     def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
         """Compute the record; ``progress`` and ``checkpoint`` may be None."""
+
+    def start(self) -> dict[str, Any]:
+        """The keyword ``start`` of a simulation that begins with the end of another run.
+
+        Raises
+        ------
+        StorageError
+            That run is gone, damaged or not complete.
+        """
+        folder = self.request.start
+        return {} if folder is None else {"start": end_of(Path(folder))}
+
+    def origin(self) -> dict[str, str]:
+        """The attribute of the record that says with the end of which run this one began."""
+        return {} if self.request.start is None else {"started_from": self.request.start}
 
     @staticmethod
     @abc.abstractmethod
@@ -63,7 +92,7 @@ class Run(abc.ABC):
 
 
 class LoopRun(Run):
-    """One or several current-voltage loops, or another waveform: ``iv.nc``, pictures, report."""
+    """One or several current-voltage loops: ``iv.nc``, pictures, report."""
 
     record, schema = names.RECORD, "IVTrace"
     files = names.LOOP_FILES
@@ -78,6 +107,7 @@ class LoopRun(Run):
             request.settings,
             progress=progress,
             checkpoint=checkpoint,
+            **self.start(),
         )
 
     @staticmethod
@@ -92,6 +122,13 @@ class LoopRun(Run):
         columns = ("rejected_time", "rejected_step_size", "rejected_reason")
         for time, size, reason in zip(*(ds[name].values for name in columns), strict=True):
             yield f"rejected  t = {time:.9g} s  dt = {size:.4g} s  {reason}"
+
+
+class WaveformRun(LoopRun):
+    """A waveform that is no sweep: as a loop, with pictures over time besides."""
+
+    files = names.WAVEFORM_FILES
+    noun = "waveform"
 
 
 class PulseRun(Run):
@@ -116,6 +153,7 @@ class PulseRun(Run):
             device_number=request.device_number,
             progress=progress,
             checkpoint=checkpoint,
+            **self.start(),
         )
 
     @staticmethod
@@ -157,8 +195,63 @@ class ScanRun(Run):
         return not (ds["steps"].values > 0).any()
 
 
+class BakeRun(Run):
+    """Bakes of a programmed cell: ``retention.nc``, picture, report."""
+
+    record, schema = names.BAKE_RECORD, "Retention"
+    files = names.BAKE_FILES
+    noun, first = "bake", "read"
+
+    def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
+        request = self.request
+        assert isinstance(request.protocol, Bake)
+        return simulate(
+            request.device,
+            request.protocol,
+            request.settings,
+            progress=progress,
+            checkpoint=checkpoint,
+            **self.start(),
+        )
+
+    @staticmethod
+    def describe(event: Any) -> Description:
+        return read_state(event)
+
+    def reach(self, ds: xr.Dataset) -> tuple[float, str]:
+        count = int(ds["conductance"].notnull().sum())
+        return count, f"{count} read{'s' if count > 1 else ''}"
+
+    def is_empty(self, ds: xr.Dataset) -> bool:
+        return not ds["conductance"].notnull().any()
+
+
 #: kinds of run by the file with their record
-KINDS: dict[str, type[Run]] = {kind.record: kind for kind in (LoopRun, PulseRun, ScanRun)}
+KINDS: dict[str, type[Run]] = {kind.record: kind for kind in (LoopRun, PulseRun, ScanRun, BakeRun)}
+
+
+def end_of(folder: Path) -> xr.Dataset:
+    """The record of the run in ``folder``, to start another run from.
+
+    Raises
+    ------
+    StorageError
+        No such folder, no record in it, a damaged one, or a run that is not complete.
+    """
+    hint = "Name the folder that followed --out"
+    if not folder.is_dir():
+        raise StorageError("there is no such folder", str(folder), similar_file(folder, hint))
+    present = [kind for name, kind in KINDS.items() if (folder / name).exists()]
+    if not present:
+        raise StorageError("there is no record of a run in it", str(folder), hint)
+    ds = records.read(folder / present[0].record, present[0].schema)
+    if not ds.attrs.get("complete"):
+        raise StorageError(
+            "the run to start from is not complete",
+            str(folder),
+            f"'ddk-device resume {folder}' completes it.",
+        )
+    return ds
 
 
 def run_of(request: Request) -> Run:
@@ -167,4 +260,6 @@ def run_of(request: Request) -> Run:
         return PulseRun(request)
     if isinstance(request.protocol, SwitchingScan):
         return ScanRun(request)
-    return LoopRun(request)
+    if isinstance(request.protocol, Bake):
+        return BakeRun(request)
+    return LoopRun(request) if isinstance(request.protocol, IVSweep) else WaveformRun(request)

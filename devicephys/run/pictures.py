@@ -14,6 +14,7 @@ from ddkbase.picture_names import as_format
 from devicephys import plots, report
 from devicephys.run import folder as names
 from devicephys.run.kinds import KINDS
+from devicephys.simulation.iv_record import is_sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,12 +40,16 @@ def draw(
     films: dict[str, Callable[[Path], Path]] = {}
     if ds.attrs["schema"] == "IVTrace":
         stills = {names.CURVES: plots.iv_figure, names.MAPS: plots.fields_figure}
+        if not is_sweep(ds):
+            stills[names.TIME_CURVES] = plots.time_figure
         films = {
             names.FILM: lambda path: plots.loop_animation(ds, path, overwrite=overwrite),
             names.PARAVIEW: lambda path: plots.write_vtkhdf(ds, path, overwrite=overwrite),
         }
     elif ds.attrs["schema"] == "PulseTrace":
         stills = {names.PULSE_CURVES: plots.pulses_figure}
+    elif ds.attrs["schema"] == "Retention":
+        stills = {names.BAKE_CURVES: plots.retention_figure}
     else:
         stills = {names.SCAN_CURVES: plots.switching_figure}
     paths: list[Path] = []

@@ -7,12 +7,13 @@ from typing import Any
 
 from ddkbase.cli.progress import State
 from ddkbase.units import format_si
-from devicephys.run.figures import CELSIUS_ZERO
+from devicephys.retention.record import duration_text
+from devicephys.run.figure import CELSIUS_ZERO, celsius
 from devicephys.simulation.iv_record import ProgressEvent
 from devicephys.simulation.schemas import SWITCHED
 from devicephys.simulation.switching_record import Results
 
-__all__ = ["Description", "Recorder", "pulse_state", "step_state", "voltage_state"]
+__all__ = ["Description", "Recorder", "pulse_state", "read_state", "step_state", "voltage_state"]
 
 
 #: the state at an event, its line in the log, and what the log calls the instant
@@ -98,6 +99,15 @@ def pulse_state(event: Any) -> Description:
     )
     share = 0.0 if preparing or not event.count else event.pulse / event.count
     return State(share, line, short), line, f"the end of {name}"
+
+
+def read_state(event: Any) -> Description:
+    """A read of a bake, a ``BakeEvent``."""
+    line = (
+        f"{celsius(event.temperature):>7}  {duration_text(event.time):>9}"
+        f"  R = {format_si(1.0 / event.conductance, 'ohm'):>10}  step {event.steps}"
+    )
+    return State(event.read / event.count, line, line), line, duration_text(event.time)
 
 
 def voltage_state(results: Results) -> Description:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from ddkbase.errors import DDKError, StorageError, shorten
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.stored import protocol_from_dict
 from devicephys.protocol.switching_scan import SwitchingScan
@@ -34,7 +35,7 @@ class Request:
     ----------
     device : Device
         The cell, from ``load_device``.
-    protocol : Waveform or PulseTrain or SwitchingScan
+    protocol : Waveform or PulseTrain or SwitchingScan or Bake
         What is done to it; it decides which kind of run this is.
     settings : Settings
         How it is solved.
@@ -49,10 +50,12 @@ class Request:
         Seed of the random cell; without one nothing is drawn.
     cycle, device_number : int, default 0
         Which random cell of that seed.
+    start : str or None, optional
+        Folder of a run with whose last state the cell begins; None: as the device describes it.
     """
 
     device: Device
-    protocol: Waveform | PulseTrain | SwitchingScan
+    protocol: Waveform | PulseTrain | SwitchingScan | Bake
     settings: Settings
     checkpoint_every: int | None = None
     initial_resistance: str | None = None
@@ -60,12 +63,15 @@ class Request:
     seed: int | None = None
     cycle: int = 0
     device_number: int = 0
+    start: str | None = None
 
     @property
     def kind(self) -> str:
-        """ "pulses", "switching-time", or "iv" for a sweep or another waveform."""
+        """ "pulses", "switching-time", "retention", or "iv" for a sweep or another waveform."""
         if isinstance(self.protocol, SwitchingScan):
             return "switching-time"
+        if isinstance(self.protocol, Bake):
+            return "retention"
         return "pulses" if isinstance(self.protocol, PulseTrain) else "iv"
 
     def to_json(self) -> str:
@@ -77,7 +83,7 @@ class Request:
             "protocol": self.protocol.to_dict(),
             "settings": self.settings.to_dict(),
             "variability": None if self.variability is None else dict(self.variability),
-            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: getattr(self, name) for name in (*PLAIN, "start")},
         }
         return json.dumps(plain, indent=1, ensure_ascii=False)
 
@@ -108,7 +114,8 @@ class Request:
                 protocol=protocol_from_dict(plain["protocol"]),
                 settings=Settings(**plain["settings"]),
                 variability=plain["variability"],
-                **{name: plain[name] for name in _PLAIN},
+                **{name: plain[name] for name in PLAIN},
+                start=plain.get("start"),  # not in requests of earlier versions
             )
             request._check()
         except (DDKError, KeyError, TypeError, ValueError, AttributeError) as exc:
@@ -127,6 +134,8 @@ class Request:
             raise ValueError("checkpoint_every is 0")
         if not isinstance(self.initial_resistance, str | None):
             raise TypeError(f"initial_resistance is {shorten(self.initial_resistance)}")
+        if not isinstance(self.start, str | None):
+            raise TypeError(f"start is {shorten(self.start)}")
         if not isinstance(self.variability, dict | None):
             raise TypeError(f"variability is {shorten(self.variability)}")
 
@@ -153,4 +162,4 @@ class Request:
         return cls.from_json(text, str(path))
 
 
-_PLAIN = ("checkpoint_every", "initial_resistance", "seed", "cycle", "device_number")
+PLAIN = ("checkpoint_every", "initial_resistance", "seed", "cycle", "device_number")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from ddkbase.errors import InputError
 
@@ -19,6 +20,10 @@ READ_VOLTAGE = 0.1
 ONSET_LOSS = 0.05
 #: a rise by less than this factor is the curvature of a cell that does not switch, no SET
 SET_RISE = 2.0
+#: low resistance after SET over that before RESET above which a cell did not return
+NO_RETURN = 2.0
+#: points at which a branch with few steps is interpolated to find its trend
+RESAMPLED = 20
 LABELS = tuple("ABCDEFGH")
 
 
@@ -33,11 +38,11 @@ class LoopFigures:
     reset_gradual_range : float, V
         Span of the falling branch around the onset over which the resistance rises at every step.
     set_voltage : float, V
-        Voltage of the steepest rise of the current in the positive half.
+        Voltage of the steepest rise of the conductance in the positive half.
     temperature_reset_edge : float, K
         Peak temperature at the onset of RESET.
     temperature_set_edge : float, K
-        Peak temperature at the SET voltage.
+        Peak temperature at the SET voltage, that of the steepest step; it moves with the mesh.
     temperature_max : float, K
         Highest temperature of the whole loop.
     low_resistance_before : float, ohm
@@ -48,6 +53,18 @@ class LoopFigures:
         Resistance between RESET and SET, read at 0.1 V on the way up.
     resistance_ratio : float, 1
         The high resistance over the low resistance before RESET.
+    set_current : float, A
+        Half of the largest current of the SET ramp, which the transistor or the compliance limits.
+    temperature_set_current : float, K
+        Peak temperature where the current of that ramp passes ``set_current``; unlike that of the
+        steepest step it hardly depends on the mesh.
+    temperature_set_max : float, K
+        Highest temperature of the SET ramp.
+    return_ratio : float, 1
+        The low resistance after SET over that before RESET; NaN of a loop whose SET comes first.
+    reset_ripples : float, 1
+        Maxima of the size of the current on the falling branch after the first one; they come from
+        a front that moves from cell to cell of the mesh.
     """
 
     reset_onset_voltage: float
@@ -60,14 +77,28 @@ class LoopFigures:
     low_resistance_after: float
     high_resistance: float
     resistance_ratio: float
+    set_current: float = float("nan")
+    temperature_set_current: float = float("nan")
+    temperature_set_max: float = float("nan")
+    return_ratio: float = float("nan")
+    reset_ripples: float = float("nan")
 
 
-def _branches(voltage: np.ndarray) -> tuple[slice, slice, slice, slice]:
+def _branches(voltage: np.ndarray, first: str) -> tuple[slice, slice, slice, slice]:
     """Slices of the four quarters of a loop: down to the minimum, back, up to the maximum, back."""
     low, high = int(np.argmin(voltage)), int(np.argmax(voltage))
-    if low > high:
+    if (low > high) != (first == "set"):
+        what, hint = ("RESET", "Negative") if first == "reset" else ("SET", "Positive")
         raise InputError(
-            "the loop does not start with its RESET half", "loop", "Negative voltages come first"
+            f"the loop does not start with its {what} half", "loop", f"{hint} voltages come first"
+        )
+    if first == "set":
+        between = high + int(np.argmin(np.abs(voltage[high : low + 1])))
+        return (
+            slice(between, low + 1),
+            slice(low, len(voltage)),
+            slice(0, high + 1),
+            slice(high, between + 1),
         )
     between = low + int(np.argmin(np.abs(voltage[low : high + 1])))
     return (
@@ -93,16 +124,22 @@ def reset_trend(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
 
     Ohmic conduction plus self-heating plus the series element's curvature: the conductance I/V is
     fitted by g0 + g1 `|V|` + g2 V^2 between 0.1 V and ``trend_end``, and extrapolated from there.
-    Needs at least four points in that window.
+    Where steps are so long that fewer than four lie in that window, the current is interpolated
+    (monotone cubic) from all of the branch, and the fit made through that.
     """
     magnitude = np.abs(voltage)
     with np.errstate(divide="ignore", invalid="ignore"):
         conductance = np.where(magnitude > 1e-3, current / voltage, np.nan)
     end = trend_end(voltage, current)
     window = (magnitude >= READ_VOLTAGE) & (magnitude <= end) & np.isfinite(conductance)
+    x, y = magnitude[window], conductance[window]
     if window.sum() < 4:
-        return np.full_like(voltage, np.nan)
-    fit = np.polynomial.Polynomial.fit(magnitude[window], conductance[window], 2)
+        points, where = np.unique(np.append(0.0, magnitude), return_index=True)
+        if end <= READ_VOLTAGE or len(points) < 4:
+            return np.full_like(voltage, np.nan)
+        x = np.linspace(READ_VOLTAGE, end, RESAMPLED)
+        y = PchipInterpolator(points, np.append(0.0, np.abs(current))[where])(x) / x
+    fit = np.polynomial.Polynomial.fit(x, y, 2)
     return fit(magnitude)
 
 
@@ -155,6 +192,65 @@ def reset_onset(voltage: np.ndarray, current: np.ndarray) -> float:
     return float(voltage[k - 1] + x * (voltage[k] - voltage[k - 1]))
 
 
+def undetermined(voltage: np.ndarray, current: np.ndarray) -> str:
+    """Why ``reset_onset`` is NaN on a branch from 0 to the reset voltage; an empty text if not.
+
+    Parameters
+    ----------
+    voltage : ndarray of shape (steps,), V
+        Applied voltage.
+    current : ndarray of shape (steps,), A
+        Current.
+    """
+    if np.isfinite(reset_onset(voltage, current)):
+        return ""
+    if not np.abs(voltage).max(initial=0.0) > READ_VOLTAGE:
+        return f"the ramp does not pass {READ_VOLTAGE:g} V"
+    end = trend_end(voltage, current)
+    if end <= READ_VOLTAGE:
+        return f"the conductance falls from below {max(end, READ_VOLTAGE):.2g} V on"
+    if not np.isfinite(reset_trend(voltage, current)).any():
+        return f"the ramp has {len(voltage)} steps, too few for a trend"
+    return f"the conductance never falls {100 * ONSET_LOSS:.0f} % below its trend"
+
+
+def undetermined_of_loop(
+    voltage: np.ndarray, current: np.ndarray, first: str = "reset"
+) -> dict[str, str]:
+    """Why ``reset_onset_voltage`` or ``set_voltage`` of a loop is NaN, by name; empty texts if not.
+
+    Parameters
+    ----------
+    voltage, current : ndarray of shape (steps,), V and A
+        The loop.
+    first : {"reset", "set"}, default "reset"
+        Which half comes first.
+    """
+    down, _, up, _ = _branches(voltage, first)
+    no_set = not np.isfinite(steepest_rise(voltage[up], current[up])[0])
+    return {
+        "reset_onset_voltage": undetermined(voltage[down], current[down]),
+        "set_voltage": f"the conductance never rises by a factor {SET_RISE:g}" if no_set else "",
+    }
+
+
+def _ripples(voltage: np.ndarray, current: np.ndarray) -> float:
+    """Maxima of the size of the current on a branch, but for the first one."""
+    size = np.abs(current[np.abs(voltage) > READ_VOLTAGE])
+    inner = (size[1:-1] > size[:-2]) & (size[1:-1] > size[2:])
+    return float(max(0, int(inner.sum()) - 1))
+
+
+def _at_half_current(current: np.ndarray, temperature: np.ndarray) -> tuple[float, float]:
+    """Half of a ramp's largest current, and the temperature where the current passes it."""
+    half = 0.5 * float(current.max())
+    k = int(np.argmax(current >= half))
+    if k == 0:
+        return half, float(temperature[0])
+    x = (half - current[k - 1]) / (current[k] - current[k - 1])
+    return half, float(temperature[k - 1] + x * (temperature[k] - temperature[k - 1]))
+
+
 def gradual_range(voltage: np.ndarray, current: np.ndarray, onset: float) -> float:
     """Span in V of the falling branch around the onset over which V/I rises at every step."""
     if not np.isfinite(onset):
@@ -198,7 +294,7 @@ def steepest_rise(voltage: np.ndarray, current: np.ndarray) -> tuple[float, int]
 
 
 def loop_figures(
-    voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray
+    voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray, first: str = "reset"
 ) -> tuple[LoopFigures, np.ndarray]:
     """Headline figures of one loop and the indices of its eight marked instants A-H.
 
@@ -209,11 +305,13 @@ def loop_figures(
     Parameters
     ----------
     voltage : ndarray of shape (steps,), V
-        Applied voltage of the loop, its negative half first.
+        Applied voltage of the loop.
     current : ndarray of shape (steps,), A
         Current at each step.
     temperature_max : ndarray of shape (steps,), K
         Highest temperature in the cell at each step.
+    first : {"reset", "set"}, default "reset"
+        Which half comes first; the high resistance is that after RESET in either case.
 
     Returns
     -------
@@ -225,14 +323,13 @@ def loop_figures(
     Raises
     ------
     InputError
-        The loop has no points, its arrays differ in length, or it does not start with its RESET
-        half.
+        The loop has no points, its arrays differ in length, or it does not start with that half.
     """
     if not len(voltage):
         raise InputError("the loop has no points", "loop")
     if not len(voltage) == len(current) == len(temperature_max):
         raise InputError("voltage, current and temperature differ in length", "loop")
-    down, back, up, end = _branches(voltage)
+    down, back, up, end = _branches(voltage, first)
     onset = reset_onset(voltage[down], current[down])
     span = gradual_range(voltage[down], current[down], onset)
     set_voltage, set_index = steepest_rise(voltage[up], current[up])
@@ -242,7 +339,11 @@ def loop_figures(
         set_index += up.start - int(set_voltage - before_it < after_it - set_voltage)
 
     before = _resistance_at(voltage[down], current[down], -READ_VOLTAGE)
-    high = _resistance_at(voltage[up], current[up], READ_VOLTAGE)
+    high = (
+        _resistance_at(voltage[up], current[up], READ_VOLTAGE)
+        if first == "reset"
+        else _resistance_at(voltage[back], current[back], -READ_VOLTAGE)
+    )
     after = _resistance_at(voltage[end], current[end], READ_VOLTAGE)
     t_reset = (
         float(np.interp(-onset, -voltage[down], temperature_max[down]))
@@ -254,6 +355,9 @@ def loop_figures(
         if set_index >= 0
         else float("nan")
     )
+    half = t_half = float("nan")
+    if set_index >= 0:
+        half, t_half = _at_half_current(current[up], temperature_max[up])
     figures = LoopFigures(
         reset_onset_voltage=onset,
         reset_gradual_range=span,
@@ -265,8 +369,53 @@ def loop_figures(
         low_resistance_after=after,
         high_resistance=high,
         resistance_ratio=high / before,
+        set_current=half,
+        temperature_set_current=t_half,
+        temperature_set_max=float(temperature_max[up].max()) if set_index >= 0 else float("nan"),
+        return_ratio=after / before if first == "reset" else float("nan"),
+        reset_ripples=_ripples(voltage[down], current[down]),
     )
     return figures, _points(voltage, current, (down, back, up, end), set_index)
+
+
+def waveform_figures(
+    time: np.ndarray, voltage: np.ndarray, current: np.ndarray, temperature_max: np.ndarray
+) -> dict[str, float]:
+    """Headline figures of a waveform that is no sweep, by name; NaN where it has none.
+
+    Parameters
+    ----------
+    time : ndarray of shape (steps,), s
+        Time of each step.
+    voltage : ndarray of shape (steps,), V
+        Applied voltage.
+    current : ndarray of shape (steps,), A
+        Current.
+    temperature_max : ndarray of shape (steps,), K
+        Highest temperature in the cell at each step.
+
+    Returns
+    -------
+    dict of str to float
+        ``resistance_first`` and ``resistance_last`` [ohm], V/I where the voltage passes 0.1 V in
+        size for the first and for the last time; ``current_largest`` [A], with its sign; ``energy``
+        [J] that went in; ``temperature_max`` [K].
+    """
+    size = np.abs(voltage)
+    passes = np.flatnonzero((size[1:] >= READ_VOLTAGE) != (size[:-1] >= READ_VOLTAGE))
+    resistance = []
+    for k in passes[[0, -1]] if passes.size else ():
+        x = (READ_VOLTAGE - size[k]) / (size[k + 1] - size[k])
+        flow = abs(current[k]) + x * (abs(current[k + 1]) - abs(current[k]))
+        resistance.append(READ_VOLTAGE / flow if flow > 0 else float("inf"))
+    first, last = resistance or (float("nan"), float("nan"))
+    return {
+        "resistance_first": float(first),
+        "resistance_last": float(last),
+        "current_largest": float(current[np.abs(current).argmax()]),
+        "energy": float(np.trapezoid(voltage * current, time)),
+        "temperature_max": float(temperature_max.max()),
+    }
 
 
 def reset_points(voltage: np.ndarray, current: np.ndarray) -> np.ndarray:
@@ -297,4 +446,5 @@ def _points(
     e = up.start + _nearest(voltage[up], voltage[f] / 2)
     rise = current[f : up.stop] / np.maximum(voltage[f : up.stop], 1e-30)
     g = f + int(np.argmax(rise >= rise[0] + 0.8 * (rise.max() - rise[0]))) if len(rise) else f
-    return np.array([*reset_points(voltage[down], current[down]), e, f, g, end.stop - 1])
+    reset = down.start + reset_points(voltage[down], current[down])
+    return np.array([*reset, e, f, g, end.stop - 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.schemas import labelled
+from ddkbase.units import format_si
 from devicephys.device import Device
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation import figures_of_merit as analysis
-from devicephys.simulation.provenance import hot_warning, provenance
-from devicephys.simulation.schemas import IV_TRACE, POINTS, RESISTANCE_VOLTAGE_FLOOR
+from devicephys.simulation.localisation import Localisation, limits_of, localisation
+from devicephys.simulation.provenance import provenance, warning_of
+from devicephys.simulation.schemas import IV_TRACE, POINTS, RESISTANCE_VOLTAGE_FLOOR, end_variable
 from devicephys.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,6 +113,8 @@ class Trace:
 
     def dataset(self, statistics: Statistics, complete: bool) -> xr.Dataset:
         """The IVTrace of what was recorded so far. Collective."""
+        from devicephys.fem.grid_fields import end_fields  # optional: the finite-element stack
+
         self.solved = time.perf_counter()
         rows, grid = self.rows, self.problem.grid
         column = {
@@ -133,6 +138,7 @@ class Trace:
             "rejected_reason": np.array([r.reason for r in rejections], dtype=object),
         }
         frames = _frames(column)
+        end = end_fields(self.problem, self.states[len(rows) - 1])["end_concentration"]
         arrays |= self._fields(points, "")
         arrays |= self._fields(frames, "_frame")
         coords = {
@@ -146,16 +152,16 @@ class Trace:
             "time_frame": column["time"][frames],
         }
         return xr.Dataset(
-            labelled(IV_TRACE, arrays),
+            labelled(IV_TRACE, arrays) | {"end_concentration": end_variable(end)},
             labelled(IV_TRACE, coords),
-            self._attrs(statistics, figures, complete),
+            self._attrs(statistics, column, figures, complete),
         )
 
     def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
         """Loop number of each step, figures of each complete loop, indices of A-H of the first.
 
         Of a first loop that was not finished A-D are marked if its RESET ramp was, else only A;
-        of a sweep that starts with SET, or is none, A alone.
+        of one that starts with SET and was not finished, and of no sweep, A alone.
         """
         time = column["time"]
         if not isinstance(self.protocol, IVSweep):
@@ -167,10 +173,10 @@ class Trace:
             slack = 1e-9 * (end - start)
             inside = np.flatnonzero((time >= start - slack) & (time <= end + slack))
             loop[(time > start + slack) & (time <= end + slack)] = i
-            if not len(inside) or time[-1] < end - slack or self.protocol.first != "reset":
+            if not len(inside) or time[-1] < end - slack:
                 break
-            names = ("voltage", "current", "temperature_max")
-            result, marked = analysis.loop_figures(*(column[name][inside] for name in names))
+            v, c, t = (column[k][inside] for k in ("voltage", "current", "temperature_max"))
+            result, marked = analysis.loop_figures(v, c, t, self.protocol.first)
             figures.append(result)
             points = inside[0] + marked if points is None else points
         if points is None:
@@ -194,12 +200,23 @@ class Trace:
         }
 
     def _attrs(
-        self, statistics: Statistics, figures: list[analysis.LoopFigures], complete: bool
+        self,
+        statistics: Statistics,
+        column: Columns,
+        figures: list[analysis.LoopFigures],
+        complete: bool,
     ) -> dict[str, Any]:
         headline: dict[str, Any] = {}
+        fall = self._localisation(column)
         if figures:
             headline |= _finite(dataclasses.asdict(figures[0]))
+            headline["undetermined"] = self._undetermined(column)
             headline["loops"] = [_finite(dataclasses.asdict(f)) for f in figures]
+        if not isinstance(self.protocol, IVSweep):
+            names = ("time", "voltage", "current", "temperature_max")
+            headline |= _finite(analysis.waveform_figures(*(column[name] for name in names)))
+        if fall is not None:
+            headline |= dataclasses.asdict(fall)
         headline |= {
             "steps": statistics.steps,
             "newton_iterations": statistics.newton_iterations,
@@ -209,9 +226,10 @@ class Trace:
             "cells": self.problem.grid.cell_count,
             "seconds": self._seconds(),
         }
+        kind = "Current-voltage loop" if isinstance(self.protocol, IVSweep) else "Waveform"
         attrs = provenance(
             IV_TRACE,
-            f"Current-voltage loop of {self.device.name}",
+            f"{kind} of {self.device.name}",
             self.device,
             self.settings,
             self.protocol.to_dict(),
@@ -222,7 +240,39 @@ class Trace:
         attrs["loops"] = int(getattr(self.protocol, "loops", 0))
         if self.settings.scheme == "one-pass":
             return attrs | {"warning": ONE_PASS_WARNING}
-        return attrs | hot_warning(max(row.temperature_max for row in self.rows))
+        hottest = float(column["temperature_max"].max())
+        largest = {"device_voltage_max": float(np.abs(column["device_voltage"]).max())}
+        said = [*limits_of(self.device, largest)]
+        if fall is not None:
+            said.append(fall.warning())
+        if figures and figures[0].return_ratio > analysis.NO_RETURN:
+            said.append(
+                "the cell did not return:"
+                f" {format_si(figures[0].low_resistance_after, 'ohm', 3)} after SET,"
+                f" {format_si(figures[0].low_resistance_before, 'ohm', 3)} before RESET"
+            )
+        return attrs | warning_of(hottest, *said)
+
+    def _undetermined(self, column: Columns) -> dict[str, str]:
+        """Why a figure of the first loop has no value, by its name."""
+        assert isinstance(self.protocol, IVSweep)
+        start, end = self.protocol.loop_times(0)
+        inside = (column["time"] >= start) & (column["time"] <= end * (1 + 1e-9))
+        voltage, current = column["voltage"][inside], column["current"][inside]
+        why = analysis.undetermined_of_loop(voltage, current, self.protocol.first)
+        return {name: reason for name, reason in why.items() if reason}
+
+    def _localisation(self, column: Columns) -> Localisation | None:
+        """Where the voltage falls at the most negative voltage, the end of RESET; of a waveform
+        without a negative part at the largest one."""
+        # optional: the finite-element stack
+        from devicephys.fem.observables import gather_fields
+
+        voltage = column["device_voltage"]
+        k = int(np.argmin(voltage) if voltage.min() < 0 else np.argmax(voltage))
+        concentration, _, potential = gather_fields(self.problem, self.states[k])
+        grid = self.problem.grid
+        return localisation(self.device, potential, concentration, grid.z, grid.r)
 
     def _seconds(self) -> dict[str, float]:
         """Wall-clock seconds by part of the run; "solving" is all of the time stepping."""
@@ -231,6 +281,11 @@ class Trace:
         rest = solving - sum(shares.values())
         shares |= {"rest": rest, "solving": solving, "setup": self.problem_ready - self.started}
         return {name: round(seconds, 4) for name, seconds in shares.items()}
+
+
+def is_sweep(ds: xr.Dataset) -> bool:
+    """Whether an IVTrace is of an I-V sweep, not of another waveform."""
+    return bool(json.loads(ds.attrs.get("protocol_json", "{}")).get("kind") != "Waveform")
 
 
 def _frames(column: Columns) -> np.ndarray:

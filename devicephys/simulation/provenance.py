@@ -12,7 +12,7 @@ from devicephys.device import Device
 from devicephys.installation import versions
 from devicephys.simulation.settings import Settings
 
-__all__ = ["hot_warning", "provenance"]
+__all__ = ["provenance", "warning_of"]
 
 #: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
 HOTTEST = 2140.0
@@ -50,11 +50,14 @@ def provenance(
     }
 
 
-def hot_warning(kelvin: float) -> dict[str, str]:
-    """The attribute ``warning`` of a record with this peak temperature; empty if it is none."""
-    if kelvin <= HOTTEST:
-        return {}
-    return {
-        "warning": f"the peak temperature reached {kelvin:.0f} K: "
+def warning_of(kelvin: float, *sentences: str) -> dict[str, str]:
+    """The attribute ``warning`` of a record with this peak temperature and of what else is to be
+    said; empty if there is nothing."""
+    hot = (
+        f"the peak temperature reached {kelvin:.0f} K: "
         "there the oxides melt and the material laws do not hold"
-    }
+        if kelvin > HOTTEST
+        else ""
+    )
+    said = [sentence for sentence in (hot, *sentences) if sentence]
+    return {"warning": "; ".join(said)} if said else {}

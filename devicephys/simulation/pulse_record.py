@@ -13,8 +13,9 @@ import xarray as xr
 from ddkbase.schemas import labelled
 from devicephys.device import Device
 from devicephys.protocol.pulse_train import PulseTrain
-from devicephys.simulation.provenance import hot_warning, provenance
-from devicephys.simulation.schemas import PULSE_TRACE
+from devicephys.simulation.localisation import Localisation, limits_of
+from devicephys.simulation.provenance import provenance, warning_of
+from devicephys.simulation.schemas import PULSE_TRACE, end_variables
 from devicephys.simulation.settings import Settings
 
 #: variables on ``pulse`` that count something
@@ -69,11 +70,15 @@ def pulse_dataset(
     counts: Mapping[str, int],
     seconds: Mapping[str, float],
     complete: bool,
+    fall: Localisation | None = None,
+    end: Mapping[str, np.ndarray] | None = None,
 ) -> xr.Dataset:
     """Dataset of schema ``PulseTrace`` version 1.
 
     ``figures`` has shape (pulses, len(COLUMNS)), SI units, in the order of ``COLUMNS``; ``counts``
-    holds the numbers of unknowns and ranks, ``seconds`` the wall-clock time by part.
+    holds the numbers of unknowns and ranks, ``seconds`` the wall-clock time by part; ``fall`` says
+    where the voltage falls at the end of the last pulse's flat top; ``end`` holds the last state,
+    as `devicephys.fem.grid_fields.end_fields` gives it.
     """
     columns = {
         name: figures[:, k].astype(int if name in COUNTS else float)
@@ -92,9 +97,11 @@ def pulse_dataset(
         "newton_iterations_per_pulse": float(columns["newton_iterations"].mean()),
         "factorisations_per_pulse": float(columns["factorisations"].mean()),
         "steps_per_pulse": float(columns["accepted_steps"].mean()),
+        **(dataclasses.asdict(fall) if fall is not None else {}),
         "unknowns": counts["unknowns"],
         "seconds": {name: round(spent, 4) for name, spent in seconds.items()},
     }
+    largest = {"device_voltage_max": float(np.abs(columns["device_voltage"]).max())}
     attrs = provenance(
         PULSE_TRACE,
         f"Pulse train on {origin.device.name}",
@@ -110,9 +117,14 @@ def pulse_dataset(
         "variability_json": json.dumps(origin.spreads or {}),
         "cycle": origin.cycle,
         "device_number": origin.device_number,
-        **hot_warning(float(columns["temperature_max"].max())),
+        **warning_of(
+            float(columns["temperature_max"].max()),
+            *limits_of(origin.device, largest),
+            fall.warning() if fall is not None else "",
+        ),
     }
     number = {"pulse": np.arange(1, len(figures) + 1)}
-    return xr.Dataset(
+    ds = xr.Dataset(
         labelled(PULSE_TRACE, {**columns, **scalars}), labelled(PULSE_TRACE, number), attrs
     )
+    return ds if end is None else ds.assign(end_variables(end))

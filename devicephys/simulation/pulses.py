@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def simulate_pulses(
     progress: Callable[[PulseEvent], None] | None = None,
     comm: Any = None,
     checkpoint: Checkpoint | None = None,
+    start: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Simulate a train of pulses, a read after each, on a device.
 
@@ -84,6 +86,9 @@ def simulate_pulses(
         mpi4py communicator, by default all ranks; every rank receives the whole dataset.
     checkpoint : Checkpoint or None, optional
         Where the run is put away every so many pulses, and from where it goes on.
+    start : xarray.Dataset or None, optional
+        Record of an earlier run on the same mesh, whose vacancies at its end the cell begins with;
+        by default it is as the device describes it.
 
     Returns
     -------
@@ -112,15 +117,22 @@ def simulate_pulses(
     drawn, noise = device, None
     if variability is not None and seed is not None:
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
+    check_start(start, seed)
     require_solver()
     from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
 
-    runner = PulseRunner(drawn, settings, comm, noise)
+    runner = PulseRunner(drawn, settings, comm, noise, start)
     run = _Run(runner, train, target, progress, started)
     spreads = variability.to_dict() if variability is not None else None
     origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
     run.fingerprint = fingerprint(
-        drawn.to_yaml(), train.to_dict(), settings.to_dict(), origin.numbers(), target, spreads
+        drawn.to_yaml(),
+        train.to_dict(),
+        settings.to_dict(),
+        origin.numbers(),
+        target,
+        spreads,
+        *digest_of(start),
     )
     try:
         run.begin(checkpoint)
@@ -258,7 +270,30 @@ class _Run:
             counts={"unknowns": problem.unknowns, "ranks": problem.comm.size},
             seconds=seconds,
             complete=complete,
+            fall=self.runner.localisation(),
+            end=self.runner.end_fields(),
         )
+
+
+def check_start(start: object, seed: int | None = None) -> None:
+    """InputError for a ``start`` that is no record, or that a drawn cell cannot have."""
+    if start is not None and not isinstance(start, xr.Dataset):
+        raise InputError(
+            f"{shorten(start)} is no record of a run", "simulate, start", "Give an xarray.Dataset"
+        )
+    if start is not None and seed is not None:
+        raise InputError(
+            "a cell that is drawn begins with the vacancies that were drawn",
+            "simulate, start",
+            "Leave out the seed, or the start",
+        )
+
+
+def digest_of(start: xr.Dataset | None) -> list[str]:
+    """What a run's fingerprint has of its start: nothing, or one text."""
+    if start is None or "end_concentration" not in start:
+        return []
+    return [hashlib.sha256(start["end_concentration"].values.tobytes()).hexdigest()]
 
 
 def _check(

@@ -16,10 +16,12 @@ Where NaN may stand, everything else being finite:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
-from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, Schema, VariableSpec
+from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, Schema, VariableSpec, label
 
 __all__ = [
     "GRID",
@@ -68,6 +70,26 @@ def _nan_in_electrodes(ds: xr.Dataset, nan: np.ndarray) -> str | None:
     if not np.array_equal(nan, np.broadcast_to(rows[None, :, None], nan.shape)) or rows.all():
         return "holds NaN outside the electrodes"
     return None
+
+
+def end_variable(concentration: np.ndarray) -> xr.Variable:
+    """The variable ``end_concentration`` that newer records of a cell hold besides their schema's.
+
+    Vacancies at the end of the run [1/m^3], shape (z, r), 0 in the electrodes.
+    """
+    return label(concentration, ("z", "r"), "1/m^3", "Vacancy concentration at the end")
+
+
+def end_variables(end: Mapping[str, np.ndarray]) -> dict[str, xr.Variable]:
+    """The last state of a run that holds no other fields, with the lines of its mesh.
+
+    ``end`` has the names of `devicephys.fem.grid_fields.end_fields`.
+    """
+    lines = {
+        name: label(end[name], name, "m", "Radius" if name[0] == "r" else "Height")
+        for name in ("r", "z", "r_node", "z_node")
+    }
+    return {**lines, "end_concentration": end_variable(end["end_concentration"])}
 
 
 def _check_iv_trace(ds: xr.Dataset) -> str | None:

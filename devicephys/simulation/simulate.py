@@ -14,25 +14,27 @@ from ddkbase.records import fingerprint
 from devicephys.device import Device
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
+from devicephys.retention.simulate import simulate_bake
 from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.iv_record import Trace
-from devicephys.simulation.pulses import simulate_pulses
+from devicephys.simulation.pulses import check_start, digest_of, simulate_pulses
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_time import simulate_switching_times
 
-__all__ = ["simulate", "simulate_pulses", "simulate_switching_times"]
+__all__ = ["simulate", "simulate_bake", "simulate_pulses", "simulate_switching_times"]
 
 #: length of the first time step as a share of the protocol, if nothing moves faster
 FIRST_STEP = 1e-3
-_PROTOCOLS = "Give an IVSweep, a Waveform, a PulseTrain or a SwitchingScan"
+_PROTOCOLS = "Give an IVSweep, a Waveform, a PulseTrain, a SwitchingScan or a Bake"
 
 
 def simulate(
     device: Device,
-    protocol: Waveform | PulseTrain | SwitchingScan | None = None,
+    protocol: Waveform | PulseTrain | SwitchingScan | Bake | None = None,
     settings: Settings | None = None,
     progress: Callable[[Any], None] | None = None,
     comm: Any = None,
@@ -43,6 +45,7 @@ def simulate(
     seed: int | None = None,
     cycle: int = 0,
     device_number: int = 0,
+    start: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """Simulate what a protocol does to a device, with the finite-element solver.
 
@@ -50,7 +53,7 @@ def simulate(
     ----------
     device : Device
         The cell, from ``load_device``.
-    protocol : Waveform, IVSweep, PulseTrain, SwitchingScan or None, optional
+    protocol : Waveform, IVSweep, PulseTrain, SwitchingScan, Bake or None, optional
         What is done to it; by default the I-V sweep the device is meant for.
     settings : Settings or None, optional
         How it is solved; by default the preset "default".
@@ -70,6 +73,9 @@ def simulate(
         Of a pulse train: with a seed the cell is drawn from a population.
     cycle, device_number : int, default 0
         Of a pulse train: which cell of the population, and which cycle of it.
+    start : xarray.Dataset or None, optional
+        Record of an earlier waveform, sweep, train or bake on the same mesh: the cell begins with
+        the vacancies that this one ended with, at rest; by default as the device describes it.
 
     Returns
     -------
@@ -78,7 +84,8 @@ def simulate(
         [A], resistance [ohm], peak temperature [K], balances [1] and step figures; fields on the
         r-z grid at the points A-H (``loop_figures``) and on up to 60 frames. Of a train:
         ``PulseTrace``, see ``simulate_pulses``. Of a scan: ``SwitchingTime``, see
-        ``simulate_switching_times``. Equations: Shi et al., Nat. Commun. 16, 913 (2025),
+        ``simulate_switching_times``. Of a bake: ``Retention``, see ``simulate_bake``.
+        Equations: Shi et al., Nat. Commun. 16, 913 (2025),
         Eqs. (5)-(11).
 
     Raises
@@ -104,7 +111,9 @@ def simulate(
         "device_number": device_number,
     }
     if isinstance(protocol, PulseTrain):
-        more = {"progress": progress, "comm": comm, "checkpoint": checkpoint}
+        more: dict[str, Any] = {"progress": progress, "comm": comm, "checkpoint": checkpoint}
+        if start is not None:
+            more["start"] = start
         return simulate_pulses(device, protocol, settings, **cell, **more)
     only_trains = [name for name, value in cell.items() if value not in (None, 0)]
     if only_trains:
@@ -113,7 +122,16 @@ def simulate(
             f"simulate, {only_trains[0]}",
             "Leave it out, or give a PulseTrain",
         )
+    check_start(start)
+    if isinstance(protocol, Bake):
+        return simulate_bake(device, protocol, settings, progress, comm, checkpoint, start)
     if isinstance(protocol, SwitchingScan):
+        if start is not None:
+            raise InputError(
+                "a scan of switching times makes its own start states",
+                "simulate, start",
+                "Leave it out",
+            )
         if checkpoint is not None:
             raise InputError(
                 "a scan of switching times keeps no checkpoint",
@@ -121,7 +139,7 @@ def simulate(
                 "Leave it out; what was measured before Ctrl-C is in the error's 'partial'",
             )
         return simulate_switching_times(device, protocol, settings, progress, comm)
-    return _simulate_waveform(device, protocol, settings, progress, comm, checkpoint)
+    return _simulate_waveform(device, protocol, settings, progress, comm, checkpoint, start)
 
 
 def _simulate_waveform(
@@ -131,22 +149,27 @@ def _simulate_waveform(
     progress: Callable[[Any], None] | None,
     comm: Any,
     checkpoint: Checkpoint | None,
+    start: xr.Dataset | None,
 ) -> xr.Dataset:
     started = time.perf_counter()
     _check(device, protocol, settings, progress, comm)
     require_solver()
     # start-up: the finite-element stack takes seconds, and is not on every machine
     from devicephys.fem.assembly import prepare
+    from devicephys.fem.grid_fields import started_state
     from devicephys.fem.observables import Observer
     from devicephys.fem.sweep_checkpoint import SweepCheckpoint
 
     settings = settings if settings is not None else Settings.preset()
     protocol = protocol if protocol is not None else IVSweep.from_device(device)
     problem, stepper, initial = prepare(device, settings, comm)
+    initial = initial if start is None else started_state(problem, start)
     observer = Observer(problem, initial)
     trace = Trace(device, protocol, settings, problem, observer, started)
     trace.start(initial)
-    described = fingerprint(device.to_yaml(), protocol.to_dict(), settings.to_dict())
+    described = fingerprint(
+        device.to_yaml(), protocol.to_dict(), settings.to_dict(), *digest_of(start)
+    )
     saved = SweepCheckpoint(checkpoint, described, trace)
     restored = saved.restore(stepper)
     ramp = np.diff(protocol.corners).min()

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from ddkbase.errors import InputError
 from devicephys.simulation.figures_of_merit import (
+    NO_RETURN,
     gradual_range,
     loop_figures,
     reset_onset,
     reset_trend,
     steepest_rise,
+    trend_end,
+    undetermined,
+    undetermined_of_loop,
 )
 from devicephys.simulation.schemas import POINTS
 
@@ -316,3 +320,89 @@ def test_an_empty_loop_and_unequal_lengths_are_refused() -> None:
         loop_figures(voltage[:0], current[:0], temperature[:0])
     with pytest.raises(InputError, match="length"):
         loop_figures(voltage, current[:-1], temperature)
+
+
+# few steps, reasons, the other half first
+
+
+@pytest.mark.parametrize("points", [7, 9])
+def test_onset_needs_no_four_steps_in_its_window(points: int) -> None:
+    dense_v, dense_i = falling(points=2001, begin=1.0, loss=3.0)
+    use = np.linspace(0, 2000, points).round().astype(int)
+    sparse = dense_v[use], dense_i[use]
+    window = (np.abs(sparse[0]) >= 0.1) & (np.abs(sparse[0]) <= trend_end(*sparse))
+    assert window.sum() < 4, "the point of this test"
+    step = STOP / (points - 1)
+    assert abs(reset_onset(*sparse) - reset_onset(dense_v, dense_i)) < step
+
+
+def test_what_has_no_onset_says_why() -> None:
+    v = -np.linspace(0.0, STOP, 50)
+    assert undetermined(*falling(begin=1.0)) == ""
+    assert "never falls 5 % below" in undetermined(v, v * trend(np.abs(v)))
+    assert "does not pass 0.1 V" in undetermined(v * 0.05, v)
+    assert "steps, too few" in undetermined(np.array([0.0, -0.5, -1.0]), np.array([0, -5, -9e-6]))
+    collapsed = np.where(np.abs(v) < 0.15, v * 1e-4, v * 1e-6)
+    assert "falls from below" in undetermined(v, collapsed)
+
+
+def test_reasons_of_a_loop_stand_by_its_figures() -> None:
+    voltage = np.concatenate([np.linspace(a, b, 40)[:-1] for a, b in ((0, -1), (-1, 1), (1, 0))])
+    why = undetermined_of_loop(voltage, voltage * 1e-4)
+    assert "never falls" in why["reset_onset_voltage"]
+    assert "never rises by a factor 2" in why["set_voltage"]
+    assert undetermined_of_loop(*loop()[:2]) == {"reset_onset_voltage": "", "set_voltage": ""}
+
+
+def test_temperature_of_set_at_half_the_limit_and_at_its_hottest() -> None:
+    voltage, current, temperature = loop(at=1.395)
+    figures, _ = loop_figures(voltage, current, temperature)
+    up = slice(320, 481)
+    assert figures.set_current == pytest.approx(0.5 * current[up].max())
+    # the temperature is a line in the voltage, which tells where the current was passed
+    passed = (figures.temperature_set_current - 293.15) / 300.0
+    k = int(np.argmax(current[up] >= figures.set_current))
+    assert voltage[up][k - 1] <= passed <= voltage[up][k]
+    assert figures.temperature_set_max == pytest.approx(293.15 + 300.0 * STOP)
+    none, _ = loop_figures(voltage, voltage * 1e-4, temperature)
+    assert np.isnan(
+        [none.set_current, none.temperature_set_current, none.temperature_set_max]
+    ).all()
+
+
+def test_a_loop_that_does_not_return_has_its_ratio() -> None:
+    voltage, current, temperature = loop()
+    back = np.arange(len(voltage)) > np.argmax(voltage)
+    figures, _ = loop_figures(voltage, np.where(back, current / 20, current), temperature)
+    assert figures.return_ratio == pytest.approx(
+        figures.low_resistance_after / figures.low_resistance_before
+    )
+    assert (
+        figures.return_ratio
+        > NO_RETURN
+        > loop_figures(voltage, current, temperature)[0].return_ratio
+    )
+
+
+def test_ripples_are_maxima_after_the_first() -> None:
+    voltage, current, temperature = loop()
+    assert loop_figures(voltage, current, temperature)[0].reset_ripples == 0
+    wave = np.where(voltage < -1.3, 1 + 0.3 * np.sin(60 * voltage), 1.0)
+    down = np.arange(len(voltage)) <= np.argmin(voltage)
+    rippled = np.where(down, current * wave, current)
+    assert loop_figures(voltage, rippled, temperature)[0].reset_ripples >= 2
+
+
+def test_a_loop_may_begin_with_set() -> None:
+    voltage, current, temperature = loop()
+    whole, marked = loop_figures(voltage, current, temperature)
+    # the same two halves, the other first
+    half = len(voltage) // 2
+    order = np.r_[half : len(voltage), 1 : half + 1]
+    turned, points = loop_figures(voltage[order], current[order], temperature[order], "set")
+    for name in ("reset_onset_voltage", "set_voltage", "high_resistance", "low_resistance_after"):
+        assert getattr(turned, name) == pytest.approx(getattr(whole, name)), name
+    assert np.isnan(turned.return_ratio)
+    np.testing.assert_array_equal(voltage[order][points[:7]], voltage[marked[:7]])
+    with pytest.raises(InputError, match="does not start with its SET half"):
+        loop_figures(voltage, current, temperature, "set")

@@ -57,7 +57,7 @@ def test_every_number_of_a_device_has_a_range(name: str, series: dict[str, str])
 
 def test_every_choice_of_a_device_has_its_probabilities() -> None:
     choices = {path for path, origin in SHIPPED.provenance.items() if not origin.unit}
-    assert choices | {"series.kind"} == {*CHOICES, "sweep.loops"}
+    assert choices | {"series.kind"} == {*CHOICES, "sweep.loops", "sweep.first"}
     for odds in CHOICES.values():
         assert sum(odds.values()) == pytest.approx(1)
 

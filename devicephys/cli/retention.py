@@ -1,0 +1,110 @@
+"""The command ``ddk-device retention``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import typer
+
+import devicephys
+from ddkbase.cli.application import command, examples
+from ddkbase.cli.output import Output
+from ddkbase.picture_names import Pictures
+from devicephys.cli.options import (
+    DEFAULT_DEVICE,
+    CheckpointOption,
+    DeviceOption,
+    FromOption,
+    OutOption,
+    PicturesOption,
+    Preset,
+    PresetOption,
+    SetOption,
+    app,
+    changed_device,
+    output_folder,
+    start_folder,
+)
+from devicephys.cli.runs import carry_out
+
+
+class Programmed(StrEnum):
+    """State of a cell before a bake."""
+
+    high = "high"
+    low = "low"
+
+
+@app.command(
+    epilog=examples(
+        "ddk-device retention --out runs/bake",
+        "ddk-device retention --temperatures '85 degC' --from runs/train --out runs/after",
+        "ddk-device retention --temperatures '20 degC' --stress-voltage '0.1 V' --out runs/disturb",
+    )
+)
+@command
+def retention(
+    output: Output,
+    out: OutOption,
+    temperatures: Annotated[
+        str,
+        typer.Option("--temperatures", metavar="LIST", help="Ambient temperatures of the bakes."),
+    ] = "85 degC, 125 degC, 200 degC, 250 degC",
+    duration: Annotated[
+        str, typer.Option("--duration", metavar="TIME", help="Length of each bake.")
+    ] = "10 year",
+    state: Annotated[
+        Programmed,
+        typer.Option(
+            "--state",
+            help="high: after the RESET half of the cell's own sweep. low: as formed."
+            " Of no account with --from.",
+        ),
+    ] = Programmed.high,
+    stress_voltage: Annotated[
+        str,
+        typer.Option(
+            "--stress-voltage", metavar="VOLTAGE", help="Held all the time: read disturb."
+        ),
+    ] = "0 V",
+    first_read: Annotated[
+        str, typer.Option("--first-read", metavar="TIME", help="Time of the first read.")
+    ] = "1 us",
+    reads_per_decade: Annotated[
+        int, typer.Option("--reads-per-decade", min=1, max=100, help="Reads a decade of time.")
+    ] = 4,
+    read_voltage: Annotated[
+        str, typer.Option("--read-voltage", metavar="VOLTAGE", help="Voltage of the reads.")
+    ] = "0.1 V",
+    device: DeviceOption = DEFAULT_DEVICE,
+    preset: PresetOption = Preset.default,
+    changes: SetOption = None,
+    start: FromOption = None,
+    checkpoint_every: CheckpointOption = None,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Bake a programmed cell at several ambient temperatures, and read it as time goes on.
+
+    The folder gets retention.nc, retention.png, report.html, device.yaml, request.json and run.log.
+    """
+    path = output_folder(out, "--out")
+    start = start_folder(start)
+    bake = devicephys.Bake(
+        temperatures,
+        duration,
+        state.value,
+        stress_voltage,
+        first_read,
+        reads_per_decade,
+        read_voltage,
+    )
+    request = devicephys.run.Request(
+        changed_device(device, changes, start),
+        bake,
+        devicephys.Settings.preset(preset.value),
+        checkpoint_every,
+        start=start,
+    )
+    carry_out(partial(devicephys.run.start, path, request), output, pictures)

@@ -1,0 +1,1 @@
+"""Bakes: what a programmed cell keeps, at one or several ambient temperatures."""

@@ -1,0 +1,115 @@
+"""The figures of a Retention: how long each temperature leaves the window, the Arrhenius law."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import xarray as xr
+
+from ddkbase.units import format_si
+from devicephys.retention.record import COMPUTED, duration_text
+from devicephys.run.figure import Figure, Table, celsius, unit_of
+
+__all__ = ["retention_entries", "retention_figures", "retention_table"]
+
+_HEADS = (
+    "Ambient",
+    "R, start",
+    "R, end",
+    "To the geometric mean",
+    "To the middle",
+    "Steps",
+    "",
+)
+
+
+def retention_table(ds: xr.Dataset) -> Table:
+    """A row for each temperature; notes on the window and on what was extrapolated."""
+    headline = json.loads(ds.attrs["headline_json"])
+    rows = []
+    for k in range(ds.sizes["temperature"]):
+        one = ds.isel(temperature=k)
+        read = one["conductance"].values[~one["conductance"].isnull().values]
+        ends = [format_si(1.0 / g, "ohm", 3) for g in read[[0, -1]]] if read.size else ["–", "–"]
+        status = str(one["status"].values)
+        times = [
+            duration_text(float(one[name]))
+            if math.isfinite(float(one[name]))
+            else f"beyond {duration_text(headline['duration'])}"
+            if status == COMPUTED
+            else "–"
+            for name in ("time_geometric", "time_half")
+        ]
+        row = [celsius(float(one["temperature"])), *ends, *times, f"{int(one['steps'])}"]
+        rows.append([*row, "" if status == COMPUTED else status])
+    return Table(_HEADS, rows, range(len(_HEADS) - 1), _notes(ds, headline))
+
+
+def _notes(ds: xr.Dataset, headline: dict[str, Any]) -> list[str]:
+    low, high = float(ds["low_conductance"]), float(ds["high_conductance"])
+    notes = [
+        f"Window: {format_si(1 / high, 'ohm', 3)} to {format_si(1 / low, 'ohm', 3)}, geometric mean"
+        f" {format_si(1 / math.sqrt(low * high), 'ohm', 3)}, middle of the conductances"
+        f" {format_si(2 / (low + high), 'ohm', 3)}"
+    ]
+    if headline["activation_energy_ev"] is not None:
+        energy, count = headline["activation_energy_ev"], headline["times"]
+        ten = headline["ten_years_temperature"]
+        notes.append(
+            f"Activation energy {energy:.2f} eV, of {count} temperatures; ten years to the"
+            f" geometric mean at {celsius(ten)} by that law"
+        )
+    if headline["use_time"] is not None:
+        notes.append(
+            f"At 85 °C {duration_text(headline['use_time'])} to the geometric mean,"
+            f" {headline['use_time_origin']}"
+        )
+    elif headline["times"] < 2:
+        notes.append("Nothing is extrapolated: fewer than two temperatures lost the window")
+    return notes
+
+
+def retention_figures(ds: xr.Dataset) -> list[Figure]:
+    """The times at each temperature, then the Arrhenius law, for comparisons."""
+    shown = retention_table(ds)
+    figures = []
+    for ambient, _, end, geometric, half, *_ in shown.rows:
+        figures.append(Figure(f"To the geometric mean at {ambient}", geometric))
+        figures.append(Figure(f"To the middle at {ambient}", half))
+        figures.append(Figure(f"Resistance at the end, {ambient}", end))
+    headline = json.loads(ds.attrs["headline_json"])
+    if headline["activation_energy_ev"] is not None:
+        figures.append(Figure("Activation energy", f"{headline['activation_energy_ev']:.2f} eV"))
+    if headline["use_time"] is not None:
+        text = f"{duration_text(headline['use_time'])}, {headline['use_time_origin']}"
+        figures.append(Figure("Geometric mean at 85 °C", text))
+    return figures
+
+
+def retention_entries(ds: xr.Dataset) -> dict[str, Any]:
+    """Points and figures of a Retention for scripts; None where a time was not reached."""
+    points = []
+    for k in range(ds.sizes["temperature"]):
+        one = ds.isel(temperature=k)
+        values = {name: float(one[name]) for name in ("temperature", "time_geometric", "time_half")}
+        reads = [float(g) for g in one["conductance"].values]
+        points.append(
+            {
+                **{name: v if math.isfinite(v) else None for name, v in values.items()},
+                "steps": int(one["steps"]),
+                "status": str(one["status"].values),
+                "conductance": [g if math.isfinite(g) else None for g in reads],
+            }
+        )
+    names = ("temperature", "time_geometric", "time_half", "conductance", "time")
+    headline = json.loads(ds.attrs["headline_json"])
+    figures = {key: value for key, value in headline.items() if key != "seconds"}
+    return {
+        "points": points,
+        "time": [float(t) for t in ds["time"].values],
+        "figures": figures,
+        "units": {name: unit_of(ds, name) for name in names}
+        | {"activation_energy_ev": "eV", "use_time": "s", "ten_years_temperature": "K"},
+    }
