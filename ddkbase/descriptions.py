@@ -29,12 +29,15 @@ __all__ = ["Description", "Parameter", "as_input_error"]
 class Parameter:
     """Marks a field as a parameter of the description; gives its unit and its bounds.
 
-    `unit` is "" for choices, switches and counts, which pydantic checks by their type.
+    `unit` is "" for choices, switches and counts, which pydantic checks by their type. A parameter
+    that is `optional` belongs to a part of the model that is off unless it is given: what leaves
+    it out does not write it either.
     """
 
     unit: str = ""
     above: float | None = None
     at_least: float | None = None
+    optional: bool = False
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -193,6 +193,8 @@ class PulsesStep(Simulation):
     read_voltage: Voltage | None = None
     read_width: Time | None = None
     read_edge: Time | None = None
+    drive: Annotated[str, OneOf(("bit-line", "source-line"))] | None = None
+    gate_voltage: Voltage | None = None
     initial_resistance: Resistance | None = None
 
 

@@ -154,6 +154,8 @@ class Pulses(Description):
     read_voltage: Any = None
     read_width: Any = None
     read_edge: Any = None
+    drive: Any = None
+    gate_voltage: Any = None
 
     def train(self, **changes: object) -> PulseTrain:
         """The train with these arguments, but for the changes."""
@@ -351,7 +353,11 @@ class Campaign(Description):
                 raise InputError("is on the grid already", where, hint)
         # Every train must be one; whether it is depends on the longest and the highest.
         for height, length in itertools.product(_ends(self.amplitudes), _ends(self.widths)):
-            self._train(height, length)
+            train = self._train(height, length)
+        try:
+            self.device.series.pulsed(train.drive, train.gate_voltage)
+        except InputError as error:
+            raise InputError(error.what, f"pulses.{error.where}", error.hint) from None
         if self.size > MOST_POINTS:
             raise InputError(
                 f"{self.size} points are too many",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +47,7 @@ def _text(name: str, metavar: str, help_: str) -> Any:
     epilog=examples(
         "ddk-device pulses --amplitude '-2 V' --initial-resistance '5 kohm' --out runs/train",
         "ddk-device pulses --amplitudes heights.csv --width '50 ns' --preset quick --out runs/own",
+        "ddk-device pulses --amplitude '-3 V' --drive bit-line --out runs/bit-line",
         "ddk-device pulses --count 20 --seed 1 --cycle 3 --out runs/drawn",
         "ddk-device pulses --preset quick --count 20 --out runs/quick --json > train.json",
     )
@@ -71,6 +75,13 @@ def pulses(
     fall: Annotated[Text, _text("--fall", "TIME", "Falling flank; default '5 ns'.")] = None,
     read_voltage: Annotated[
         Text, _text("--read-voltage", "VOLTAGE", "Read after each pulse; default '0.1 V'.")
+    ] = None,
+    drive: Annotated[
+        Text,
+        _text("--drive", "LINE", "Line that drives RESET: bit-line, source-line; default: device."),
+    ] = None,
+    gate_voltage: Annotated[
+        Text, _text("--gate-voltage", "VOLTAGE", "Gate in RESET pulses; default: the device's.")
     ] = None,
     initial_resistance: Annotated[
         Text,
@@ -109,6 +120,8 @@ def pulses(
         rise=rise,
         fall=fall,
         read_voltage=read_voltage,
+        drive=drive,
+        gate_voltage=gate_voltage,
     )
     others = given(
         amplitudes=amplitudes, initial_resistance=initial_resistance, variability=variability
@@ -127,8 +140,11 @@ def pulses(
             "Give one of the two",
         )
     spreads = _spreads(seed, cycle, device_number, others.get("variability"))
+    cell = changed_device(device, changes, start)
+    with _option_named():
+        cell.series.pulsed(train.drive, train.gate_voltage)
     request = devicephys.run.Request(
-        changed_device(device, changes, start),
+        cell,
         train,
         devicephys.Settings.preset(preset.value),
         checkpoint_every,
@@ -152,13 +168,20 @@ def _train(options: dict[str, Any], file: str | None) -> devicephys.PulseTrain:
         from devicephys.cli.input_files import read_amplitudes  # start-up: NumPy
 
         options["amplitude"] = read_amplitudes(Path(file))
-    try:
+    with _option_named(file is not None):
         return devicephys.PulseTrain(**options)
+
+
+@contextmanager
+def _option_named(from_file: bool = False) -> Iterator[None]:
+    """Let an error about an argument of ``PulseTrain`` name the option that gave it."""
+    try:
+        yield
     except InputError as exc:
         name = exc.where.split("[")[0]
-        if name not in options:
+        if name not in inspect.signature(devicephys.PulseTrain).parameters:
             raise
-        where = "--amplitudes" if name == "amplitude" and file else f"--{name.replace('_', '-')}"
+        where = f"--{name.replace('_', '-')}" + ("s" if name == "amplitude" and from_file else "")
         raise InputError(exc.what, where, exc.hint) from None
 
 

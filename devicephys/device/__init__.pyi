@@ -1,14 +1,15 @@
 from .library import device_from_yaml as device_from_yaml
 from .library import list_devices as list_devices
 from .library import load_device as load_device
-from .model import Conductor as Conductor
+from .materials import Conductor as Conductor
+from .materials import Oxide as Oxide
 from .model import Device as Device
 from .model import Filament as Filament
-from .model import Oxide as Oxide
 from .model import StackLayer as StackLayer
 from .model import Vacancy as Vacancy
 from .quantity import Provenance as Provenance
 from .ranges import random_device as random_device
+from .series import Compliance as Compliance
 from .series import NoSeries as NoSeries
 from .series import Resistor as Resistor
 from .series import Transistor as Transistor

@@ -9,22 +9,16 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError, closest, one_line, shorten
+from devicephys.device.materials import Conductor, Material, Materials, Oxide
 from devicephys.device.quantity import (
     Concentration,
-    Conductivity,
     Description,
-    Diffusivity,
-    Energy,
-    HeatCapacity,
     Length,
-    NonNegativeEnergy,
     NonNegativeLength,
     Number,
     Provenance,
     Switch,
     Temperature,
-    TemperatureCoefficient,
-    ThermalConductivity,
 )
 from devicephys.device.series import NoSeries, Series
 from devicephys.device.sweep import SweepSpec
@@ -65,87 +59,6 @@ class Filament(Description):
     wall_width: NonNegativeLength = 0.0
 
 
-class Conductor(Description):
-    """A metal or nitride electrode: constant properties, no vacancies.
-
-    Parameters
-    ----------
-    kind : {"conductor"}, default "conductor"
-        Tells a conductor from an oxide.
-    electrical_conductivity : float, S/m
-        Electrical conductivity.
-    thermal_conductivity : float, W/m/K
-        Thermal conductivity.
-    volumetric_heat_capacity : float, J/m^3/K
-        Heat capacity of a volume.
-    """
-
-    kind: Literal["conductor"] = "conductor"
-    electrical_conductivity: Conductivity
-    thermal_conductivity: ThermalConductivity
-    volumetric_heat_capacity: HeatCapacity
-
-
-class Oxide(Description):
-    """A switching oxide, whose properties follow the vacancy concentration n.
-
-    Electrical conductivity (Eq. 8): sigma0(n) exp(-E_AC(n) / (kB T)), sigma0 linear from
-    `conductivity_low` at n = 0 to `conductivity_high` at `conductivity_saturation`, constant
-    above; E_AC likewise (`conduction_activation_*`).
-    Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise.
-    Diffusivity (Eq. 10): diffusion_prefactor exp(-diffusion_activation / (kB T)).
-
-    Parameters
-    ----------
-    kind : {"oxide"}, default "oxide"
-        Tells an oxide from a conductor.
-    conductivity_low : float, S/m
-        Prefactor sigma0 of the electrical conductivity without vacancies.
-    conductivity_high : float, S/m
-        Prefactor sigma0 at `conductivity_saturation` and above.
-    conductivity_saturation : float, 1/m^3
-        Concentration at which sigma0 becomes constant.
-    conduction_activation_low : float, eV
-        Activation energy E_AC of conduction without vacancies.
-    conduction_activation_high : float, eV
-        Activation energy E_AC at `conduction_activation_saturation` and above.
-    conduction_activation_saturation : float, 1/m^3
-        Concentration at which E_AC becomes constant.
-    thermal_conductivity_low : float, W/m/K
-        Thermal conductivity k0 at T0 without vacancies.
-    thermal_conductivity_high : float, W/m/K
-        Thermal conductivity k0 at T0 at `thermal_conductivity_saturation` and above.
-    thermal_conductivity_saturation : float, 1/m^3
-        Concentration at which k0 becomes constant.
-    thermal_coefficient : float, 1/K, default 0.0
-        Relative rise of the thermal conductivity with the temperature.
-    volumetric_heat_capacity : float, J/m^3/K
-        Heat capacity of a volume.
-    diffusion_prefactor : float, m^2/s
-        Diffusivity of the vacancies in the limit of high temperature.
-    diffusion_activation : float, eV
-        Activation energy of the motion of vacancies.
-    initial_concentration : float, 1/m^3
-        Concentration n outside the filament before the first sweep.
-    """
-
-    kind: Literal["oxide"] = "oxide"
-    conductivity_low: Conductivity
-    conductivity_high: Conductivity
-    conductivity_saturation: Concentration
-    conduction_activation_low: Energy
-    conduction_activation_high: Energy
-    conduction_activation_saturation: Concentration
-    thermal_conductivity_low: ThermalConductivity
-    thermal_conductivity_high: ThermalConductivity
-    thermal_conductivity_saturation: Concentration
-    thermal_coefficient: TemperatureCoefficient = 0.0
-    volumetric_heat_capacity: HeatCapacity
-    diffusion_prefactor: Diffusivity
-    diffusion_activation: NonNegativeEnergy
-    initial_concentration: Concentration
-
-
 class Vacancy(Description):
     """The mobile oxygen vacancies.
 
@@ -161,31 +74,6 @@ class Vacancy(Description):
     soret: Annotated[Literal["hot", "cold", "off"], Parameter()] = "hot"
     field_enhanced_drift: Switch = False
     hop_distance: Length = 0.25e-9
-
-
-Material = Annotated[Conductor | Oxide, Field(discriminator="kind")]
-
-
-class Materials(Mapping[str, Conductor | Oxide]):
-    """Materials by name; cannot be changed, and is compared by value."""
-
-    def __init__(self, materials: Mapping[str, Conductor | Oxide]) -> None:
-        self._materials = dict(materials)
-
-    def __getitem__(self, name: str) -> Conductor | Oxide:
-        return self._materials[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._materials)
-
-    def __len__(self) -> int:
-        return len(self._materials)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._materials.items()))
-
-    def __repr__(self) -> str:
-        return f"Materials({self._materials!r})"
 
 
 class ParameterRow(NamedTuple):
@@ -404,6 +292,7 @@ class Device(Description):
         # The series element first: it decides which other keys exist.
         tree["series"] = _changed_series(tree["series"], changes)
         paths = {*self.provenance, *_TEXT_PATHS, "series", "series.kind"}
+        paths |= {prefix + name for prefix, part in self.parts() for name in part.parameters()}
         paths |= {f"layers.{layer.name}.material" for layer in self.layers}
         kind = tree["series"].get("kind")
         if isinstance(kind, str) and kind in _SERIES_KINDS:

@@ -54,6 +54,7 @@ Diffusivity = Annotated[float, Parameter("m^2/s", above=0)]
 TemperatureCoefficient = Annotated[float, Parameter("1/K", at_least=0)]
 Voltage = Annotated[float, Parameter("V")]
 Resistance = Annotated[float, Parameter("ohm", above=0)]
+Current = Annotated[float, Parameter("A", above=0)]
 Transconductance = Annotated[float, Parameter("A/V^2", above=0)]
 Rate = Annotated[float, Parameter("V/s", above=0)]
 Number = Annotated[float, Parameter("1", above=0)]
@@ -86,6 +87,8 @@ class Description(descriptions.Description):
                 origin[name] = (mark, source)
         model = handler(values)
         for name, parameter in cls.parameters().items():
+            if name not in values and parameter.optional:
+                continue
             if name in values:
                 text = _value_text(values[name], getattr(model, name), parameter.unit)
                 mark, source = origin.get(name, ("assumed", "user"))
@@ -100,7 +103,9 @@ class Description(descriptions.Description):
 
         ``from_mapping`` makes an equal description from it.
         """
-        return {name: self._entry(name) for name in type(self).model_fields}
+        left_out = self.parameters().keys() - self._provenance.keys()
+        names = (name for name in type(self).model_fields if name not in left_out)
+        return {name: self._entry(name) for name in names}
 
     def _entry(self, name: str) -> Any:
         value = getattr(self, name)

@@ -216,15 +216,16 @@ RANGES: tuple[Range, ...] = (
         "materials.{oxide}.diffusion_prefactor",
         "m^2/s",
         1e-9,
-        1e-6,
+        1e-5,
         "log",
-        "hop length squared times attempt frequency, 0.1 to 0.5 nm and 1e11 to 1e13 Hz",
+        "hop length squared times attempt frequency, 0.1 to 0.5 nm and 1e11 to 1e13 Hz, with an "
+        "entropy of migration up to a factor of ten",
     ),
     Range(
         "materials.{oxide}.diffusion_activation",
         "eV",
         0.7,
-        1.3,
+        1.6,
         "linear",
         "vacancies in HfO2 and TaO2; lower is not retained, higher does not switch",
     ),
@@ -273,6 +274,52 @@ RANGES: tuple[Range, ...] = (
     Range("sweep.reset_voltage", "V", -2.2, -1.0, "linear", "from short of RESET to far beyond"),
     Range("sweep.set_voltage", "V", 1.0, 2.2, "linear", "from short of SET to far beyond"),
     Range("sweep.rate", "V/s", 1.0, 1e6, "log", "parameter analyser to pulse generator"),
+    Range("series.slope_factor", "1", 1.0, 1.6, "linear", "silicon transistors"),
+    Range("series.dibl", "1", 0.0, 0.2, "linear", "long to short channels", usual=0.0),
+    Range(
+        "series.channel_modulation", "1/V", 0.0, 0.2, "linear", "long to short channels", usual=0.0
+    ),
+    Range(
+        "series.reset_gate_voltage",
+        "1",
+        1.0,
+        2.5,
+        "linear",
+        "as in SET, up to a boosted word line",
+        "series.gate_voltage",
+    ),
+    Range("series.line_resistance", "ohm", 0.0, 500.0, "linear", "lines of an array", usual=0.0),
+    Range(
+        "materials.{oxide}.conduction_field_lowering",
+        "eV*m/V",
+        0.0,
+        1e-10,
+        "linear",
+        "up to 0.1 eV at 1 V/nm",
+        usual=0.0,
+    ),
+    Range(
+        "materials.{oxide}.conduction_field_rounding", "V/m", 1e7, 1e8, "log", "far below 1 V/nm"
+    ),
+    Range(
+        "materials.{oxide}.exchange_prefactor",
+        "1/s",
+        1e8,
+        1e12,
+        "log",
+        "off, or a thousandth to ten times what moves at the hot spot of a sweep",
+        usual=0.0,
+    ),
+    Range("materials.{oxide}.exchange_activation", "eV", 1.0, 1.6, "linear", "as of the motion"),
+    Range(
+        "materials.{oxide}.exchange_inner_radius",
+        "1",
+        0.0,
+        1.0,
+        "linear",
+        "everywhere, or outside the filament",
+        "filament.radius",
+    ),
 )
 
 #: choices, each with its probability in a random device
@@ -282,4 +329,6 @@ CHOICES: dict[str, dict[str, float]] = {
     "vacancy.site_exclusion": {"true": 0.9, "false": 0.1},
     "vacancy.field_enhanced_drift": {"true": 0.2, "false": 0.8},
     "series.kind": {"transistor": 0.6, "resistor": 0.2, "none": 0.2},
+    "series.law": {"square": 0.75, "ekv": 0.25},
+    "series.reset_drive": {"bit-line": 0.75, "source-line": 0.25},
 }

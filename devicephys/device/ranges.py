@@ -29,6 +29,13 @@ _PLAIN_SERIES: dict[str, dict[str, str]] = {
         "gate_voltage": "1.5 V",
         "threshold_voltage": "0.5 V",
         "transconductance": "1e-3 A/V^2",
+        "law": "square",
+        "slope_factor": "1",
+        "dibl": "0",
+        "channel_modulation": "0 1/V",
+        "reset_drive": "bit-line",
+        "reset_gate_voltage": "1.5 V",
+        "line_resistance": "0 ohm",
     },
 }
 _HEAD = """\
@@ -126,6 +133,8 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
         for path in table
     }
     for path, text in {**choices, "sweep.loops": "1", "sweep.first": "reset"}.items():
+        if path not in start.provenance:  # a choice of transistors
+            continue
         changes[path] = {"value": text, "mark": "assumed", "source": source}
     changes["name"] = "random"
     changes["description"] = f"Drawn at random; layers and materials as in {base.name}."

@@ -64,6 +64,7 @@ def prepare_pulses(
             "Use 'monolithic'",
         )
     problem = _problem(device, settings, comm)
+    problem.series = device.series.pulsed()
     solver = NewtonSolver(
         problem, PULSE_NEWTON * settings.newton_tolerance, settings.newton_iterations, frugal=True
     )

@@ -29,13 +29,12 @@ from dolfinx.la import InsertMode
 from mpi4py import MPI
 
 from devicephys.device import Conductor, Device
-from devicephys.fem.fluxes import OxideLaws, VacancyTransport
+from devicephys.device.series import SeriesElement
+from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, exchange_rates
 from devicephys.fem.mesh import LENGTH, Grid, build_mesh
 from devicephys.fem.timing import Stopwatch
 from devicephys.installation import compiling
 
-#: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
-CONCENTRATION = 1e27
 #: the potential equation is divided by this conductivity, S/m: its rows are then about as large as
 #: those of the heat equation (k of a few W/m/K), and the LU needs no scaling of its own
 SIGMA_SCALE = 1e4
@@ -102,6 +101,8 @@ class CellProblem:
         sources: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
     ):
         self.device, self.grid, self.comm = device, grid, comm
+        #: what stands in series, driven as what is being done drives it
+        self.series: SeriesElement = device.series.swept()
         self.watch = Stopwatch()
         self.mesh = build_mesh(comm, grid)
         cell = self.mesh.basix_cell()
@@ -178,6 +179,12 @@ class CellProblem:
         function.x.array[:] = np.asarray(values, dtype=float)[self.cell_layer]
         return function
 
+    def _outside(self, radius: float, value: float) -> fem.Function:
+        """Cell-wise constant function: ``value`` in cells whose centre lies outside a radius."""
+        function = fem.Function(self.C)
+        function.x.array[:] = value * (self.grid.r_centre[self.cell_index[1]] > radius)
+        return function
+
     # -- equations --------------------------------------------------------------------------
 
     def _write_forms(self, terms: Terms, sources) -> None:
@@ -216,19 +223,8 @@ class CellProblem:
                 prefactors.append(1.0)
                 activations.append(1.0)
             else:
-                laws = OxideLaws(
-                    number(material.conductivity_low),
-                    number(material.conductivity_high),
-                    number(material.conductivity_saturation / CONCENTRATION),
-                    number(material.conduction_activation_low),
-                    number(material.conduction_activation_high),
-                    number(material.conduction_activation_saturation / CONCENTRATION),
-                    number(material.thermal_conductivity_low),
-                    number(material.thermal_conductivity_high),
-                    number(material.thermal_conductivity_saturation / CONCENTRATION),
-                    number(material.thermal_coefficient),
-                )
-                sigma = laws.conductivity(n, T)
+                laws = OxideLaws.of(material, number)
+                sigma = laws.conductivity(n, T, ufl.dot(ufl.grad(V), ufl.grad(V)))
                 k = laws.thermal_conductivity(n, T, ambient)
                 prefactors.append(material.diffusion_prefactor / LENGTH**2)
                 activations.append(material.diffusion_activation)
@@ -261,6 +257,9 @@ class CellProblem:
         # n lives in the electrodes, too, where no face carries a flux and the row says n = n_h.
         residual_n = (n - self.n_hist) * q * r * dx
         residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(1)
+        exchange = exchange_rates(device, n, T, number, self._outside)
+        for i, rate in exchange.items():
+            residual_n += self.gamma_dt * rate * q * r * dx(i)
         for i, source in enumerate(sources):
             if "potential" in source:
                 residual_u -= source["potential"] * v * r * dx(i)
@@ -285,6 +284,12 @@ class CellProblem:
             ],
         ]
         self.joule_form = fem.form(joule_heat, **options)
+        #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
+        self.exchange_form = (
+            fem.form(sum(rate * r * dx(i) for i, rate in exchange.items()), **options)
+            if exchange
+            else None
+        )
         self._heat_capacity_form = fem.form(heat_capacity, **options)
         # The top electrode conducts with a constant sigma, so the current through the top is a
         # fixed linear functional of the potential: the flux tested with a function that is one on
@@ -301,6 +306,11 @@ class CellProblem:
             * dx(len(device.layers) - 1),
             **options,
         )
+
+    def exchange_rate(self) -> float:
+        """Vacancies [1/s] that the loaded state loses to the surroundings. Collective."""
+        rate = 2 * np.pi * LENGTH**3 * CONCENTRATION * fem.assemble_scalar(self.exchange_form)
+        return self.sum(rate)[0]
 
     def _allocate(self) -> None:
         # One plain matrix over all fields; a nested one could not be given to a direct solver.
@@ -394,6 +404,16 @@ class CellProblem:
             # Rows only: the increments of boundary values are not zero where the load line moves
             # the contact, and their columns carry them to the inside. LU needs no symmetry.
             self.matrix.zeroRowsLocal(self.fixed, 1.0)
+
+    # -- load line --------------------------------------------------------------------------
+
+    def load_line(self, applied: float, contact: float) -> tuple[float, float]:
+        """Current [A] and its derivative [S] of the series element at a contact voltage (V)."""
+        drop, ambient = applied - contact, self.device.ambient_temperature
+        return (
+            self.series.current(drop, applied, ambient),
+            self.series.conductance(drop, applied, ambient),
+        )
 
     # -- global sums ------------------------------------------------------------------------
 

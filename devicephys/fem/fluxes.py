@@ -7,16 +7,27 @@ in V, temperatures in K. Sources: Shi et al., Nat. Commun. 16, 913 (2025), Eqs. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import ufl
 
+from devicephys.device import Device, Oxide
+from devicephys.fem.mesh import LENGTH
+
 #: Boltzmann constant in eV/K (CODATA 2018, exact)
 KB_EV = 8.617333262145179e-5
 
+#: unit of concentration inside the solver, 1/m^3 (1e21 cm^-3)
+CONCENTRATION = 1e27
+
 #: temperatures inside exponentials are clipped to this range (K): a Newton iterate may be wild
 T_RANGE = (150.0, 6000.0)
+
+
+#: width over which a barrier that the field has lowered ends at zero, eV
+FLOOR_ROUNDING = 1e-4
 
 
 def clip(temperature):
@@ -45,9 +56,33 @@ class OxideLaws:
     thermal_conductivity_high: Any
     thermal_conductivity_saturation: Any
     thermal_coefficient: Any
+    field_lowering: Any = None
+    field_rounding: Any = None
 
-    def conductivity(self, n, temperature):
-        """Eq. (8): sigma = sigma0(n) exp(-E_AC(n) / kB T)."""
+    @classmethod
+    def of(cls, material: Oxide, number: Callable[[float], Any]) -> OxideLaws:
+        """The laws of an oxide; ``number`` puts a value into the forms."""
+        lowering = material.conduction_field_lowering
+        return cls(
+            number(material.conductivity_low),
+            number(material.conductivity_high),
+            number(material.conductivity_saturation / CONCENTRATION),
+            number(material.conduction_activation_low),
+            number(material.conduction_activation_high),
+            number(material.conduction_activation_saturation / CONCENTRATION),
+            number(material.thermal_conductivity_low),
+            number(material.thermal_conductivity_high),
+            number(material.thermal_conductivity_saturation / CONCENTRATION),
+            number(material.thermal_coefficient),
+            number(lowering / LENGTH) if lowering else None,
+            number(material.conduction_field_rounding * LENGTH) if lowering else None,
+        )
+
+    def conductivity(self, n, temperature, field_squared=None):
+        """Eq. (8): sigma = sigma0(n) exp(-E_AC / kB T), E_AC lowered by the field where that is on.
+
+        ``field_squared`` in (V/nm)^2, ``field_lowering`` in eV per V/nm.
+        """
         sigma0 = ramp(
             n, self.conductivity_low, self.conductivity_high, self.conductivity_saturation
         )
@@ -57,6 +92,14 @@ class OxideLaws:
             self.conduction_activation_high,
             self.conduction_activation_saturation,
         )
+        if self.field_lowering is not None:
+            rounding = self.field_rounding
+            lowered = activation - self.field_lowering * (
+                ufl.sqrt(field_squared + rounding**2) - rounding
+            )
+            # a barrier that is gone stays gone; where none was lowered nothing changes
+            floored = 0.5 * (lowered + ufl.sqrt(lowered**2 + FLOOR_ROUNDING**2))
+            activation = floored - 0.5 * (ufl.sqrt(activation**2 + FLOOR_ROUNDING**2) - activation)
         return sigma0 * ufl.exp(-activation / (KB_EV * clip(temperature)))
 
     def thermal_conductivity(self, n, temperature, ambient):
@@ -68,6 +111,30 @@ class OxideLaws:
             self.thermal_conductivity_saturation,
         )
         return k0 * (1.0 + self.thermal_coefficient * (temperature - ambient))
+
+
+def exchange_rates(
+    device: Device,
+    n: Any,
+    temperature: Any,
+    number: Callable[[float], Any],
+    outside: Callable[[float, float], Any],
+) -> dict[int, Any]:
+    """Vacancies that a volume loses to what surrounds the cell, 1e27 1/m^3/s, by layer.
+
+    k0 exp(-Ea/kB T) (n - n_0) with the initial concentration n_0. ``number`` puts a value into
+    the forms, ``outside`` a value that is zero inside a radius [m].
+    """
+    rates: dict[int, Any] = {}
+    for i, layer in enumerate(device.layers):
+        material = device.materials[layer.material]
+        if not isinstance(material, Oxide) or not material.exchange_prefactor:
+            continue
+        prefactor = outside(material.exchange_inner_radius, material.exchange_prefactor)
+        barrier = number(material.exchange_activation) / (KB_EV * clip(temperature))
+        rest = number(material.initial_concentration / CONCENTRATION)
+        rates[i] = prefactor * ufl.exp(-barrier) * (n - rest)
+    return rates
 
 
 def bernoulli(x):

@@ -146,8 +146,7 @@ class NewtonSolver:
         is relative to.
         """
         problem, report = self.problem, NewtonReport()
-        series = problem.device.series
-        if series.kind == "none":
+        if problem.series.kind == "none":
             state.contact = applied
         problem.load(state)
         # The residual after an increment is needed for the balance, and is the right-hand side of
@@ -235,12 +234,12 @@ class NewtonSolver:
         return 2.0 * size * ratio if ratio < FAST else size
 
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
-        problem, series = self.problem, self.problem.device.series
+        problem = self.problem
         right = -problem.constrain(raw, state)
         with problem.watch.part("back-substitution"):
             particular = self.linear.solve(right)
         d_contact = 0.0
-        if series.kind != "none":
+        if problem.series.kind != "none":
             nu = problem.nu
             if self._sensitivity is None:
                 with problem.watch.part("back-substitution"):
@@ -253,9 +252,8 @@ class NewtonSolver:
             )
             # Newton on I_cell(Vc) = I_series(V - Vc); how the whole cell answers to its contact,
             # heat and vacancies included, is in ``sensitivity``
-            drop = applied - state.contact
-            slope = across + series.conductance(drop)
-            d_contact = (series.current(drop) - flow - along) / slope
+            current, conductance = problem.load_line(applied, state.contact)
+            d_contact = (current - flow - along) / (across + conductance)
             particular = particular + sensitivity * d_contact
         # Both back-substitutions have the same factors, so the load line costs no second LU.
         return State(particular[: problem.nu], particular[problem.nu :], d_contact)

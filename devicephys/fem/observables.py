@@ -39,7 +39,9 @@ class Observation:
 
 
 class Observer:
-    """Measures steps of one problem; remembers the initial vacancy inventory.
+    """Measures steps of one problem; remembers how many vacancies there should be.
+
+    That is the initial inventory less what was exchanged with the surroundings, if anything is.
 
     All sums use the same discrete fluxes that were solved: the current through a contact is the
     residual of the potential equation summed over the contact's nodes, the heat through the outer
@@ -48,12 +50,23 @@ class Observer:
 
     def __init__(self, problem: CellProblem, initial: State):
         self.problem = problem
-        self.inventory = self._inventory(initial)
+        self.inventory = self._before = self._inventory(initial.n)
         self._axis = _AxisGap(problem.device, problem.grid, problem)
 
-    def _inventory(self, state: State) -> float:
+    def _inventory(self, n: np.ndarray) -> float:
         problem = self.problem
-        return problem.sum(problem.cell_volume @ state.n)[0] * CONCENTRATION
+        return problem.sum(problem.cell_volume @ n)[0] * CONCENTRATION
+
+    def resume(self, inventory: float, state: State) -> None:
+        """Go on from a state that should hold an inventory. Collective."""
+        self.inventory, self._before = inventory, self._inventory(state.n)
+
+    def _exchange(self, step: Step, inventory: float) -> None:
+        """Count what a step gave to the surroundings. Collective."""
+        # n - n_h = -g (div N + k (n - n_0)): what came and went until the step before lies in n_h
+        lost = step.gamma_dt * self.problem.exchange_rate()
+        self.inventory += self._inventory(step.n_hist) - self._before - lost
+        self._before = inventory
 
     def gap(self, state: State) -> float:
         """Filament gap of a state in m. Collective."""
@@ -79,6 +92,8 @@ class Observer:
             circumference * fem.assemble_scalar(problem.joule_form),
             problem.cell_volume @ state.n * CONCENTRATION,
         )
+        if problem.exchange_form is not None:
+            self._exchange(step, inventory)
         hottest = problem.maximum(state.u[1::2].max() if state.u.size else 0.0)[0]
         electric = inflow * state.contact
         return Observation(

@@ -85,6 +85,8 @@ class PulseRunner:
 
         Raises SolverError; the state is then that before the pulse. Collective.
         """
+        problem = self.problem
+        problem.series = problem.device.series.pulsed(train.drive, train.gate_voltage)
         statistics = self.stepper.statistics
         before = dataclasses.replace(statistics, rejections=[])
         waveform = train.pulse(index)
@@ -97,6 +99,8 @@ class PulseRunner:
             # after the pulse heat decays without power: its balance is relative to what went in
             floor = peak if step.applied == 0.0 else POWER_FLOOR
             seen = self.observer.observe(step, floor)
+            if problem.series.kind == "compliance":  # the instrument reports what it then applies
+                seen = dataclasses.replace(seen, voltage=seen.device_voltage)
             all_seen.append(seen)
             state = step.state
             peak = max(peak, abs(seen.voltage * seen.current))
@@ -219,7 +223,8 @@ class PulseRunner:
             raise StorageError(
                 f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"
             ) from error
-        self.state, self.observer.inventory = state, inventory
+        self.state = state
+        self.observer.resume(inventory, state)
         self.stepper.memory = Memory(landmarks, curvature)
 
 

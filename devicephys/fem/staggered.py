@@ -91,7 +91,7 @@ class StaggeredSolver:
     def solve(self, state: State, applied: float) -> NewtonReport:
         """Solve the step from and into ``state``; see ``NewtonSolver.solve``."""
         report = NewtonReport()
-        if self.problem.device.series.kind == "none":
+        if self.problem.series.kind == "none":
             state.contact = applied
         try:
             previous = np.inf
@@ -134,7 +134,7 @@ class StaggeredSolver:
             with problem.watch.part("back-substitution"):
                 increment = block.linear.solve(right)
             # The load line closes with the block that holds V; heat and vacancies answer later.
-            if holds_potential and problem.device.series.kind != "none":
+            if holds_potential and problem.series.kind != "none":
                 lift = block.linear.solve(problem.top_indicator[block.where])
                 increment = increment + lift * self._contact(block, state, increment, lift, applied)
             if block.pairs is None:
@@ -156,13 +156,13 @@ class StaggeredSolver:
         self, block: _Block, state: State, along: np.ndarray, lift: np.ndarray, applied: float
     ) -> float:
         """Step of the contact voltage on the load line; moves ``state.contact`` by it."""
-        problem, series = self.problem, self.problem.device.series
+        problem = self.problem
         weights = problem.current_vector[block.where]
         flow, particular, across = problem.sum(
             problem.current_vector @ state.u, weights @ along, weights @ lift
         )
-        drop = applied - state.contact
-        step = (series.current(drop) - flow - particular) / (across + series.conductance(drop))
+        current, conductance = problem.load_line(applied, state.contact)
+        step = (current - flow - particular) / (across + conductance)
         state.contact += step
         return float(step)
 

@@ -48,6 +48,7 @@ class Step:
     error: float
     gamma_dt: float
     u_hist: np.ndarray
+    n_hist: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -278,6 +279,7 @@ class Stepper:
             error=error,
             gamma_dt=gamma_dt,
             u_hist=u_hist,
+            n_hist=n_hist,
         )
 
     def _guess(

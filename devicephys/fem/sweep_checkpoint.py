@@ -102,7 +102,7 @@ class SweepCheckpoint:
             ]
             corner, step, caution = saved["position"]
             counts = [int(count) for count in saved["counts"]]
-            trace.observer.inventory = float(saved["inventory"])
+            trace.observer.resume(float(saved["inventory"]), trace.states[-1])
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise StorageError(
                 f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"

@@ -7,7 +7,8 @@ One period of a train, voltage at the terminals of the cell::
     read:  0 -> read_voltage (read_edge), flat (read_width), -> 0 (read_edge)
     rest until the period is over
 
-A negative amplitude drives RESET, a positive one SET: the bottom side is grounded.
+A negative amplitude drives RESET, a positive one SET: the bottom side is grounded. Where a
+transistor is driven from its source line, the sign is still that of the voltage on the cell.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ddkbase.errors import InputError, shorten
+from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import exact_text, format_si, to_si, to_si_array
 from devicephys.protocol.waveform import Waveform
 
+#: lines that may drive RESET pulses
+DRIVES = ("bit-line", "source-line")
 _MOST_PULSES = 10_000_000
 
 
@@ -50,6 +53,11 @@ class PulseTrain:
         Flat top of the read.
     read_edge : str or Quantity, default "5 ns"
         Length of both flanks of the read.
+    drive : {"bit-line", "source-line"} or None, optional
+        Which line of a cell with transistor drives RESET pulses; by default as its device says.
+        Amplitudes keep the sign that they have on the cell: negative for RESET.
+    gate_voltage : str or Quantity, or None, optional
+        Gate voltage of RESET pulses; by default as the device says.
 
     Raises
     ------
@@ -72,6 +80,8 @@ class PulseTrain:
     read_voltage: float
     read_width: float
     read_edge: float
+    drive: str | None
+    gate_voltage: float | None
 
     def __init__(
         self,
@@ -84,7 +94,13 @@ class PulseTrain:
         read_voltage: object = "0.1 V",
         read_width: object = "100 ns",
         read_edge: object = "5 ns",
+        drive: str | None = None,
+        gate_voltage: object = None,
     ) -> None:
+        if drive is not None and (not isinstance(drive, str) or drive not in DRIVES):
+            raise InputError(
+                f"unknown drive {shorten(drive)}", "drive", closest(str(drive), DRIVES)
+            )
         heights = _one_or_many(amplitude, "V", "amplitude")
         lengths = _one_or_many(width, "s", "width")
         number = _count(count, _lengths_given(amplitude, heights, width, lengths))
@@ -113,6 +129,10 @@ class PulseTrain:
                 "period",
                 "Lengthen the period, or shorten pulse or read",
             )
+        values["drive"] = drive
+        values["gate_voltage"] = (
+            None if gate_voltage is None else to_si(gate_voltage, "V", "gate_voltage")
+        )
         values["count"] = number
         values["_amplitudes"] = tuple(np.broadcast_to(heights, number).tolist())
         values["_widths"] = tuple(np.broadcast_to(lengths, number).tolist())
@@ -185,7 +205,15 @@ class PulseTrain:
             "count": self.count,
             **{name: exact_text(getattr(self, name), "s") for name in seconds},
             "read_voltage": exact_text(self.read_voltage, "V"),
+            **self.driving(),
         }
+
+    def driving(self) -> dict[str, str]:
+        """``drive`` and ``gate_voltage`` as texts, those of them that were given."""
+        given = {} if self.drive is None else {"drive": self.drive}
+        if self.gate_voltage is not None:
+            given["gate_voltage"] = exact_text(self.gate_voltage, "V")
+        return given
 
 
 def _texts(values: tuple[float, ...], unit: str) -> str | list[str]:

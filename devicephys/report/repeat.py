@@ -70,7 +70,7 @@ def _options(
             changed["temperatures"] = ", ".join(changed["temperatures"])
         return "retention", changed
     default = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
-    changed = {name: value for name, value in protocol.items() if value != default[name]}
+    changed = {name: value for name, value in protocol.items() if value != default.get(name)}
     if kind == "SwitchingScan":
         if "read_voltage" in changed:  # no option of the command
             return None

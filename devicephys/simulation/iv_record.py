@@ -121,16 +121,20 @@ class Trace:
             f.name: np.array([getattr(row, f.name) for row in rows])
             for f in dataclasses.fields(rows[0])
         }
+        loop, figures, points = self._loops(column)
+        series_voltage = column["voltage"] - column["device_voltage"]
+        if self.device.series.kind == "compliance":
+            # the instrument reports what it applies; where it wanted to be places the branches
+            column["voltage"] = column["device_voltage"]
         voltage, current = column["voltage"], column["current"]
         with np.errstate(divide="ignore", invalid="ignore"):
             resistance = np.where(
                 np.abs(voltage) >= RESISTANCE_VOLTAGE_FLOOR, voltage / current, np.nan
             )
-        loop, figures, points = self._loops(column)
         rejections = statistics.rejections
         arrays: dict[str, Any] = {
             **{name: column[name] for name in column if name != "time"},
-            "series_voltage": voltage - column["device_voltage"],
+            "series_voltage": series_voltage,
             "resistance": resistance,
             "loop": loop,
             "rejected_time": np.array([r.time for r in rejections]),

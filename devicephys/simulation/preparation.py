@@ -139,6 +139,7 @@ def _single(train: PulseTrain, drive: _Drive) -> PulseTrain:
         count=1,
         read_voltage=exact_text(train.read_voltage, "V"),
         **times,
+        **train.driving(),
     )
 
 

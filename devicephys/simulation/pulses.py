@@ -113,6 +113,7 @@ def simulate_pulses(
     started = time.perf_counter()
     settings = settings if settings is not None else Settings.preset()
     variability = _check(device, train, settings, variability, seed, (cycle, device_number))
+    device.series.pulsed(train.drive, train.gate_voltage)  # refused before the solver loads
     target = _target_resistance(initial_resistance)
     drawn, noise = device, None
     if variability is not None and seed is not None:

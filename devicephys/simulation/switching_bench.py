@@ -92,6 +92,7 @@ class SolverBench(Bench):
         return self._states[polarity]
 
     def _swept(self, state: Any, waveform: Waveform) -> Any:
+        self.problem.series = self.device.series.swept()
         first = 1e-3 * float(np.diff(waveform.corners).min())
         for step in self.stepper.run(state, waveform.voltage, waveform.corners, first):
             last = step.state
@@ -162,6 +163,8 @@ class SolverBench(Bench):
         SolverError
             No time step succeeds.
         """
+        # a held voltage is one long pulse, and driven as pulses are
+        self.problem.series = self.device.series.pulsed()
         rise = self.scan.rise
         waveform = Waveform.from_si([0.0, rise, rise + self.scan.limit], [0.0, voltage, voltage])
         for step in self.stepper.run(state, waveform.voltage, waveform.corners, FIRST_STEP * rise):

@@ -127,16 +127,19 @@ def run(
     initial: Callable[[CellProblem], State] | None = None,
     tolerance: float = 1e-3,
     accuracy: float = 1e-2,
+    pulsed: bool = False,
 ) -> Outcome:
     """Run the real solver from times[0] to times[-1] (s), hitting each time.
 
     ``voltage`` in V, constant or of the time; ``fixed`` step (s) or adaptive steps of local error
     ``accuracy`` (in 1e21 cm^-3); ``tolerance`` as for ``NewtonSolver``; ``initial`` makes the
-    initial state, by default that of the device.
+    initial state, by default that of the device; ``pulsed`` drives a transistor as pulses do.
     """
     from mpi4py import MPI  # optional: the finite-element stack
 
     problem = CellProblem(device, grid, MPI.COMM_SELF, terms or Terms(), sources)
+    if pulsed:
+        problem.series = device.series.pulsed()
     limits = StepLimits(
         concentration=accuracy, temperature=accuracy * 100.0, voltage=np.inf, fixed=fixed
     )

@@ -6,6 +6,10 @@ Uniform cells (sigma, k constant; r-z axisymmetric) of height H and radius R at 
 - coaxial: side at T0, T = T0 + q (R^2 - r^2)/(4 k), q = sigma (U/H)^2, half-way up a tall cell;
 - resistance: R_cell = sum of height/(sigma pi R^2) over the layers, Joule power U^2/R_cell;
 - load line: I(U_cell) = U_cell/R_cell = I_series(U - U_cell), by an independent root search;
+- the same with the transistor as source follower, its law (EKV) written here anew;
+- conduction that the field helps: I = sigma(E_i) pi R^2 E_i in each layer, sum of E_i h_i = U,
+  sigma = sigma0 exp(-(E_AC - p (sqrt(E^2 + e^2) - e))/(kB T)), by a root search;
+- exchange of vacancies at rest and uniform T: n - n_0 ~ exp(-k t);
 - vacancies at rest (N = 0 in Eq. 7) in the oxides at uniform T and field:
   n ~ exp(-z e V/(kB T)), with site exclusion n/(1 - n/n_max) ~ exp(-z e V/(kB T));
 - the same at V = 0 in a temperature profile: n ~ exp(-Ea/(kB T)) for Soret to the hot side,
@@ -17,13 +21,14 @@ over the cells or nodes concerned.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from devicephys.fem.equations import Terms
+from devicephys.fem.equations import CellProblem, State, Terms
 from devicephys.verification.cells import Outcome, cell, run, uniform_grid
 from devicephys.verification.table import CLOSED_FORM, Row, at_most
 
@@ -66,9 +71,10 @@ def _resistance(radius: float = 8e-9) -> float:
     return float((heights / np.array([1e6, 3e3, 1e4, 1e6])).sum() / (np.pi * radius**2))
 
 
-def _layered(voltage: float, series: dict[str, str] | None = None) -> Outcome:
+def _layered(voltage: float, series: dict[str, str] | None = None, pulsed: bool = False) -> Outcome:
     device = cell(_LAYERED | {"series": series or {"kind": "none"}}, _FROZEN, _STACK, 8.0)
-    return run(device, uniform_grid(device, 3.0, 2.0), (0.0, 1.0), voltage, fixed=1.0)
+    grid = uniform_grid(device, 3.0, 2.0)
+    return run(device, grid, (0.0, 1.0), voltage, fixed=1.0, pulsed=pulsed)
 
 
 def resistance() -> tuple[float, float]:
@@ -98,13 +104,95 @@ def _square_law(v: float) -> float:
 def load_line(series: dict[str, str], voltage: float) -> float:
     """Error of the current of cell and series element at ``voltage`` (V)."""
     law = _square_law if series["kind"] == "transistor" else partial(np.multiply, 1 / 40e3)
+    return _load_line(series, voltage, lambda contact: law(voltage - contact), pulsed=False)
+
+
+def _load_line(
+    series: dict[str, str], voltage: float, law: Callable[[float], float], pulsed: bool
+) -> float:
+    """The same for a law of the voltage of the cell."""
     cell_resistance = _resistance()
 
     def excess(contact: float) -> float:
-        return float(contact / cell_resistance - law(voltage - contact))
+        return float(contact / cell_resistance - law(contact))
 
     root = brentq(excess, min(0.0, voltage), max(0.0, voltage), xtol=1e-15, rtol=1e-14)
-    return abs(_layered(voltage, series).figures.current / (root / cell_resistance) - 1.0)
+    outcome = _layered(voltage, series, pulsed)
+    return abs(outcome.figures.current / (root / cell_resistance) - 1.0)
+
+
+FOLLOWER = TRANSISTOR | {
+    "law": "ekv",
+    "slope_factor": "1.2",
+    "dibl": "0.1",
+    "channel_modulation": "0.05 1/V",
+    "reset_drive": "source-line",
+    "reset_gate_voltage": "1.2 V",
+}
+
+
+def source_follower(voltage: float = -2.0) -> float:
+    """Error of the current of a cell that is RESET from the source line at ``voltage`` (V)."""
+
+    def law(contact: float) -> float:
+        # source line at -voltage, the cell's node at -contact, which is lower: the source
+        phi, drop = KB * AMBIENT, contact - voltage
+        size = np.hypot(drop, 1e-3) - 1e-3
+        pinch = (1.2 - 0.5 + 0.1 * size) / 1.2
+        ends = [np.logaddexp(0.0, (pinch - end) / (2.0 * phi)) ** 2 for end in (-contact, -voltage)]
+        plain = 2.0 * 1.2 * 2e-5 * phi**2 * (ends[0] - ends[1])
+        return float(-plain * (1.0 + 0.05 * size))
+
+    return _load_line(FOLLOWER, voltage, law, pulsed=True)
+
+
+# -- terms that are off by default ----------------------------------------------------------------
+
+
+def field_lowering(voltage: float = 1.0) -> float:
+    """Error of the current through a layer whose conduction the field helps, without heat."""
+    changes = _LAYERED | {
+        "materials.HfOx.conduction_activation_low": "0.2 eV",
+        "materials.HfOx.conduction_activation_high": "0.2 eV",
+        "materials.HfOx.conduction_field_lowering": "0.5 eV*nm/V",
+        "materials.HfOx.conduction_field_rounding": "20 mV/nm",
+    }
+    device = cell(changes, _FROZEN, _STACK, 8.0)
+    grid = uniform_grid(device, 3.0, 2.0)
+    out = run(device, grid, (0.0, 1.0), voltage, fixed=1.0, terms=Terms(joule=0.0))
+    heights, area = np.array(_STACK) * 1e-9, np.pi * 8e-9**2
+    others = float((heights / np.array([1e6, np.inf, 1e4, 1e6])).sum() / area)
+
+    def current(field: float) -> float:
+        lowered = 0.2 - 0.5e-9 * (np.hypot(field, 2e7) - 2e7)
+        # rounded off at zero within 0.1 meV, which at no field changes nothing
+        barrier = 0.5 * (lowered + np.hypot(lowered, 1e-4)) - 0.5 * (np.hypot(0.2, 1e-4) - 0.2)
+        return float(3e3 * np.exp(-barrier / (KB * AMBIENT)) * field * area)
+
+    def excess(field: float) -> float:
+        return field * heights[1] + current(field) * others - voltage
+
+    root = brentq(excess, 0.0, voltage / heights[1], rtol=1e-14)
+    return abs(out.figures.current / current(root) - 1.0)
+
+
+def exchange() -> tuple[float, float]:
+    """Error of n - n_0 after one decay time of the exchange, and of the balance that counts it."""
+    rate = 2e3 * np.exp(-0.1 / (KB * AMBIENT))
+    device = cell(
+        {"vacancy.site_exclusion": False},
+        _FROZEN | {"exchange_prefactor": "2e3 1/s", "exchange_activation": "0.1 eV"},
+    )
+
+    def filled(problem: CellProblem) -> State:
+        state = problem.initial_state()
+        state.n *= 2.5
+        return state
+
+    grid = uniform_grid(device, 4.0, 4.0)
+    out = run(device, grid, (0.0, 1.0 / rate), 0.0, initial=filled, accuracy=1e-4)
+    expected = 4e26 * (1.0 + 1.5 * np.exp(-1.0))
+    return _relative(out.concentration[out.oxide], expected), out.figures.vacancy_imbalance
 
 
 # -- vacancies at rest ----------------------------------------------------------------------
@@ -174,7 +262,7 @@ def soret(sign: str, size: float = 1.0) -> float:
     return _relative(out.concentration[out.oxide], n[:, None])
 
 
-def _relative(measured: np.ndarray, exact: np.ndarray) -> float:
+def _relative(measured: np.ndarray, exact: np.ndarray | float) -> float:
     return float(np.abs(measured / exact - 1.0).max())
 
 
@@ -190,6 +278,9 @@ def rows() -> list[Row]:
         "cell and transistor, 0.6 V": load_line(TRANSISTOR, 0.6),
         "cell and transistor, saturated, 1.6 V": load_line(TRANSISTOR, 1.6),
         "cell and transistor, -1.2 V": load_line(TRANSISTOR, -1.2),
+        "cell and source follower, -2 V": source_follower(),
+        "conduction that the field helps, 1 V": field_lowering(),
+        "exchange of vacancies, n - n0 ~ exp(-kt)": exchange()[0],
         "zero flux, n ~ exp(-zeV/kT); 1 nm cells": boltzmann(),
         "zero flux, n/(1 - n/n_max) ~ exp(-zeV/kT); 1 nm cells": fermi(),
         "zero flux, Soret hot, n ~ exp(-Ea/kT); 1 nm cells": soret("hot"),

@@ -113,6 +113,23 @@ VARIANTS = (
         "with field-enhanced drift",
         changes={"vacancy.field_enhanced_drift": True, "vacancy.hop_distance": "1.5 nm"},
     ),
+    Variant(
+        "with field-lowered conduction",
+        changes={
+            "materials.HfOx.conduction_field_lowering": "0.5 eV*nm/V",
+            "materials.HfOx.conduction_field_rounding": "5 mV/nm",
+        },
+    ),
+    Variant(
+        "with exchange of vacancies",
+        changes={
+            "materials.HfOx.exchange_prefactor": "5e9 1/s",
+            "materials.HfOx.exchange_activation": "0.05 eV",
+            "materials.HfOx.exchange_inner_radius": "8 nm",
+            "materials.TaOx.exchange_prefactor": "2e9 1/s",
+            "materials.TaOx.exchange_activation": "0.02 eV",
+        },
+    ),
 )
 
 
@@ -190,6 +207,10 @@ class Fields:
                     k = number["thermal_conductivity"]
                 else:
                     activation = _ramp(number, "conduction_activation", n)
+                    if material.conduction_field_lowering:
+                        e = number["conduction_field_rounding"] * 1e-9
+                        size = ufl.sqrt(ufl.dot(grad(V), grad(V)) + e**2) - e
+                        activation -= number["conduction_field_lowering"] * 1e9 * size
                     sigma = _ramp(number, "conductivity", n) * ufl.exp(-activation / (KB * T))
                     k = _ramp(number, "thermal_conductivity", n)
                     k = k * (1.0 + number["thermal_coefficient"] * (T - AMBIENT))
@@ -202,6 +223,13 @@ class Fields:
                 if material.kind == "oxide":
                     flux = self._flux(device, terms, mesh, number, (V, T, n))
                     source["vacancy"] = dn + div(flux)
+                    if material.exchange_prefactor:
+                        rate = number["exchange_prefactor"] * ufl.exp(
+                            -number["exchange_activation"] / (KB * T)
+                        )
+                        there = ufl.gt(r, number["exchange_inner_radius"] * 1e9)
+                        lost = rate * (n - number["initial_concentration"] / 1e27)
+                        source["vacancy"] += ufl.conditional(there, lost, 0.0)
                 result.append(source)
             return result
 

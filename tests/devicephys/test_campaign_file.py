@@ -58,6 +58,15 @@ def test_the_train_of_a_place_of_the_grid() -> None:
     assert set(train.amplitudes) == {-3.0} and set(train.widths) == {1e-6}
 
 
+def test_the_drive_of_its_pulses() -> None:
+    campaign = made(pulses={"drive": "source-line", "gate_voltage": "3 V"})
+    assert (campaign.train(0, 0).drive, campaign.train(0, 0).gate_voltage) == ("source-line", 3.0)
+    assert campaign.to_dict()["pulses"]["drive"] == "source-line"
+    error = complaint(pulses={"gate_voltage": "3 V"}, set={"series.kind": "none"})
+    assert error.where == "pulses.gate_voltage"
+    assert "no transistor" in error.what
+
+
 def test_what_is_left_out() -> None:
     campaign = made()
     assert campaign.amplitudes == (-2.0,) and campaign.widths == (1e-7,)

@@ -88,3 +88,16 @@ def test_pulses_are_told_and_look_like_the_train() -> None:
     assert [number for number, _ in told] == list(range(1, count + 1))
     assert {one.widths[0] for one in seen} == {30e-9}
     assert {(one.rise, one.read_voltage) for one in seen} == {(2e-9, 0.2)}
+
+
+def test_the_cell_is_prepared_with_the_drive_of_the_train() -> None:
+    seen: list[PulseTrain] = []
+
+    class Watched(FormulaCell):
+        def pulse(self, train: PulseTrain, index: int) -> SimpleNamespace:
+            seen.append(train)
+            return super().pulse(train, index)
+
+    cell = Watched(200e-6, 5e-6, 200e-6, 2.0, 15.0)
+    program_and_verify(cell, 200e-6, 2e4, PulseTrain(drive="source-line", gate_voltage="3 V"))
+    assert {(train.drive, train.gate_voltage) for train in seen} == {("source-line", 3.0)}

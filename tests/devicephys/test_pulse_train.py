@@ -100,3 +100,15 @@ def test_bad_input_is_one_line(arguments: dict, words: str) -> None:
 def test_there_is_no_such_pulse() -> None:
     with pytest.raises(InputError, match="no pulse 3"):
         PulseTrain(count=3).pulse(3)
+
+
+def test_the_drive_is_kept_only_if_it_is_given() -> None:
+    assert not {"drive", "gate_voltage"} & PulseTrain().to_dict().keys()
+    train = PulseTrain(drive="source-line", gate_voltage="3.3 V")
+    assert (train.drive, train.gate_voltage) == ("source-line", 3.3)
+    assert protocol_from_dict(train.to_dict()) == train != PulseTrain()
+
+
+def test_an_unknown_line_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown drive 'word-line'"):
+        PulseTrain(drive="word-line")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.fem
 
 def test_every_closed_form_is_met() -> None:
     rows = closed_forms.rows()
-    assert len(rows) == 12
+    assert len(rows) == 15
     assert [row for row in rows if not row.passed] == []
 
 
@@ -29,6 +29,22 @@ def test_what_the_elements_represent_is_met_to_solver_accuracy() -> None:
 @pytest.mark.parametrize("series", [closed_forms.RESISTOR, closed_forms.TRANSISTOR])
 def test_load_line(series: dict[str, str], voltage: float) -> None:
     assert closed_forms.load_line(series, voltage) < 1e-9
+
+
+@pytest.mark.parametrize("voltage", [-3.0, -1.5, -0.3])
+def test_source_follower(voltage: float) -> None:
+    assert closed_forms.source_follower(voltage) < 1e-9
+
+
+@pytest.mark.parametrize("voltage", [0.1, 1.0, 2.0])
+def test_conduction_that_the_field_helps(voltage: float) -> None:
+    assert closed_forms.field_lowering(voltage) < 1e-8
+
+
+def test_the_balance_counts_what_is_exchanged() -> None:
+    error, imbalance = closed_forms.exchange()
+    assert error < 1e-3
+    assert imbalance < 1e-12
 
 
 def test_coaxial_heat_converges() -> None:

@@ -1,0 +1,146 @@
+"""What the layers of a cell are made of: conductors and switching oxides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ddkbase.descriptions import Parameter
+from devicephys.device.quantity import (
+    Concentration,
+    Conductivity,
+    Description,
+    Diffusivity,
+    Energy,
+    HeatCapacity,
+    NonNegativeEnergy,
+    TemperatureCoefficient,
+    ThermalConductivity,
+)
+
+
+class Conductor(Description):
+    """A metal or nitride electrode: constant properties, no vacancies.
+
+    Parameters
+    ----------
+    kind : {"conductor"}, default "conductor"
+        Tells a conductor from an oxide.
+    electrical_conductivity : float, S/m
+        Electrical conductivity.
+    thermal_conductivity : float, W/m/K
+        Thermal conductivity.
+    volumetric_heat_capacity : float, J/m^3/K
+        Heat capacity of a volume.
+    """
+
+    kind: Literal["conductor"] = "conductor"
+    electrical_conductivity: Conductivity
+    thermal_conductivity: ThermalConductivity
+    volumetric_heat_capacity: HeatCapacity
+
+
+class Oxide(Description):
+    """A switching oxide, whose properties follow the vacancy concentration n.
+
+    Electrical conductivity (Eq. 8): sigma0(n) exp(-E_AC(n) / (kB T)), sigma0 linear from
+    `conductivity_low` at n = 0 to `conductivity_high` at `conductivity_saturation`, constant
+    above; E_AC likewise (`conduction_activation_*`).
+    Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise.
+    Diffusivity (Eq. 10): diffusion_prefactor exp(-diffusion_activation / (kB T)).
+
+    Parameters
+    ----------
+    kind : {"oxide"}, default "oxide"
+        Tells an oxide from a conductor.
+    conductivity_low : float, S/m
+        Prefactor sigma0 of the electrical conductivity without vacancies.
+    conductivity_high : float, S/m
+        Prefactor sigma0 at `conductivity_saturation` and above.
+    conductivity_saturation : float, 1/m^3
+        Concentration at which sigma0 becomes constant.
+    conduction_activation_low : float, eV
+        Activation energy E_AC of conduction without vacancies.
+    conduction_activation_high : float, eV
+        Activation energy E_AC at `conduction_activation_saturation` and above.
+    conduction_activation_saturation : float, 1/m^3
+        Concentration at which E_AC becomes constant.
+    thermal_conductivity_low : float, W/m/K
+        Thermal conductivity k0 at T0 without vacancies.
+    thermal_conductivity_high : float, W/m/K
+        Thermal conductivity k0 at T0 at `thermal_conductivity_saturation` and above.
+    thermal_conductivity_saturation : float, 1/m^3
+        Concentration at which k0 becomes constant.
+    thermal_coefficient : float, 1/K, default 0.0
+        Relative rise of the thermal conductivity with the temperature.
+    volumetric_heat_capacity : float, J/m^3/K
+        Heat capacity of a volume.
+    diffusion_prefactor : float, m^2/s
+        Diffusivity of the vacancies in the limit of high temperature.
+    diffusion_activation : float, eV
+        Activation energy of the motion of vacancies.
+    initial_concentration : float, 1/m^3
+        Concentration n outside the filament before the first sweep.
+    conduction_field_lowering : float, eV per V/m, default 0.0
+        Lowering p of E_AC by the electric field E (assumption of this toolkit): E_AC becomes
+        E_AC(n) - p (sqrt(E^2 + e^2) - e), rounded off at 0 within 0.1 meV.
+    conduction_field_rounding : float, V/m, default 2e7
+        Field e below which the lowering is quadratic in the field.
+    exchange_prefactor : float, 1/s, default 0.0
+        Rate k0 at which vacancies are exchanged with what surrounds the cell (assumption of this
+        toolkit): dn/dt gains -k0 exp(-exchange_activation/(kB T)) (n - initial_concentration).
+    exchange_activation : float, eV, default 1.2
+        Activation energy of that exchange.
+    exchange_inner_radius : float, m, default 0.0
+        The exchange acts outside this radius.
+    """
+
+    kind: Literal["oxide"] = "oxide"
+    conductivity_low: Conductivity
+    conductivity_high: Conductivity
+    conductivity_saturation: Concentration
+    conduction_activation_low: Energy
+    conduction_activation_high: Energy
+    conduction_activation_saturation: Concentration
+    thermal_conductivity_low: ThermalConductivity
+    thermal_conductivity_high: ThermalConductivity
+    thermal_conductivity_saturation: Concentration
+    thermal_coefficient: TemperatureCoefficient = 0.0
+    volumetric_heat_capacity: HeatCapacity
+    diffusion_prefactor: Diffusivity
+    diffusion_activation: NonNegativeEnergy
+    initial_concentration: Concentration
+    conduction_field_lowering: Annotated[float, Parameter("eV*m/V", at_least=0, optional=True)] = (
+        0.0
+    )
+    conduction_field_rounding: Annotated[float, Parameter("V/m", above=0, optional=True)] = 2e7
+    exchange_prefactor: Annotated[float, Parameter("1/s", at_least=0, optional=True)] = 0.0
+    exchange_activation: Annotated[float, Parameter("eV", at_least=0, optional=True)] = 1.2
+    exchange_inner_radius: Annotated[float, Parameter("m", at_least=0, optional=True)] = 0.0
+
+
+Material = Annotated[Conductor | Oxide, Field(discriminator="kind")]
+
+
+class Materials(Mapping[str, Conductor | Oxide]):
+    """Materials by name; cannot be changed, and is compared by value."""
+
+    def __init__(self, materials: Mapping[str, Conductor | Oxide]) -> None:
+        self._materials = dict(materials)
+
+    def __getitem__(self, name: str) -> Conductor | Oxide:
+        return self._materials[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._materials)
+
+    def __len__(self) -> int:
+        return len(self._materials)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._materials.items()))
+
+    def __repr__(self) -> str:
+        return f"Materials({self._materials!r})"
