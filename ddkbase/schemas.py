@@ -39,6 +39,7 @@ SCHEMAS: Mapping[tuple[str, int], str] = {
     ("PulseTrace", 1): "devicephys.simulation.schemas:PULSE_TRACE",
     ("SwitchingTime", 1): "devicephys.simulation.schemas:SWITCHING_TIME",
     ("Retention", 1): "devicephys.retention.record:RETENTION",
+    ("Endurance", 1): "devicephys.endurance.record:ENDURANCE",
     ("AlphaBetaTable", 1): "compact.table.schema:ALPHA_BETA_TABLE",
     ("AlphaBetaTableRelative", 1): "compact.table.schema:ALPHA_BETA_TABLE_RELATIVE",
     ("NetworkComparison", 1): "ddk.studies.comparison:NETWORK_COMPARISON",

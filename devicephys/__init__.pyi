@@ -18,9 +18,11 @@ from .device import device_from_yaml as device_from_yaml
 from .device import list_devices as list_devices
 from .device import load_device as load_device
 from .device import random_device as random_device
+from .endurance.simulate import simulate_endurance as simulate_endurance
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.bake import Bake as Bake
+from .protocol.endurance import EnduranceTest as EnduranceTest
 from .protocol.pulse_train import PulseTrain as PulseTrain
 from .protocol.stored import protocol_from_dict as protocol_from_dict
 from .protocol.switching_scan import SwitchingScan as SwitchingScan

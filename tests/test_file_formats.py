@@ -45,7 +45,15 @@ def attributes(section: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["IVTrace", "PulseTrace", "SwitchingTime", "Retention", "AlphaBetaTable", "NetworkComparison"],
+    [
+        "IVTrace",
+        "PulseTrace",
+        "SwitchingTime",
+        "Retention",
+        "Endurance",
+        "AlphaBetaTable",
+        "NetworkComparison",
+    ],
 )
 def test_the_table_of_a_record_is_its_schema(name: str) -> None:
     schema = find_schema(name, 1)

@@ -31,6 +31,8 @@ app = application(
             "pulses",
             "waveform",
             "retention",
+            "endurance",
+            "sequence",
             "switching-time",
             "campaign",
             "resume",

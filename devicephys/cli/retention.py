@@ -1,4 +1,4 @@
-"""The command ``ddk-device retention``."""
+"""The commands ``ddk-device retention`` and ``ddk-device endurance``."""
 
 from __future__ import annotations
 
@@ -103,6 +103,56 @@ def retention(
     request = devicephys.run.Request(
         changed_device(device, changes, start),
         bake,
+        devicephys.Settings.preset(preset.value),
+        checkpoint_every,
+        start=start,
+    )
+    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+
+
+@app.command(
+    epilog=examples(
+        "ddk-device endurance --cycles 20 --checkpoint-every 1 --out runs/cycles",
+        "ddk-device endurance --high-resistance '20 kohm' --preset quick --out runs/quick",
+    )
+)
+@command
+def endurance(
+    output: Output,
+    out: OutOption,
+    high_resistance: Annotated[
+        str, typer.Option("--high-resistance", metavar="OHM", help="Where RESET pulses lead.")
+    ] = "50 kohm",
+    low_resistance: Annotated[
+        str, typer.Option("--low-resistance", metavar="OHM", help="Where SET pulses lead.")
+    ] = "5 kohm",
+    cycles: Annotated[int, typer.Option("--cycles", min=1, help="How often.")] = 10,
+    width: Annotated[
+        str, typer.Option("--width", metavar="TIME", help="Flat top of the pulses.")
+    ] = "100 ns",
+    read_voltage: Annotated[
+        str, typer.Option("--read-voltage", metavar="VOLTAGE", help="Voltage of the reads.")
+    ] = "0.1 V",
+    device: DeviceOption = DEFAULT_DEVICE,
+    preset: PresetOption = Preset.default,
+    changes: SetOption = None,
+    start: FromOption = None,
+    checkpoint_every: CheckpointOption = None,
+    pictures: PicturesOption = Pictures.png,
+) -> None:
+    """Program a cell to a high and a low resistance again and again, each verified by reads.
+
+    A state that cannot be reached ends the cycles. The folder gets endurance.nc, endurance.png,
+    report.html, device.yaml, request.json and run.log.
+    """
+    path = output_folder(out, "--out")
+    start = start_folder(start)
+    protocol = devicephys.EnduranceTest(
+        high_resistance, low_resistance, cycles, width, read_voltage
+    )
+    request = devicephys.run.Request(
+        changed_device(device, changes, start),
+        protocol,
         devicephys.Settings.preset(preset.value),
         checkpoint_every,
         start=start,

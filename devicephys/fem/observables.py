@@ -9,7 +9,7 @@ from dolfinx import fem
 
 from devicephys.device import Device
 from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, State
-from devicephys.fem.grid_fields import collect_cells, collect_nodes
+from devicephys.fem.grid_fields import collect_cells, collect_nodes, end_fields
 from devicephys.fem.mesh import LENGTH, Grid
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.stepper import Step
@@ -71,6 +71,14 @@ class Observer:
     def gap(self, state: State) -> float:
         """Filament gap of a state in m. Collective."""
         return self._axis.gap(state)
+
+    def fields(self, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `gather_fields`. Collective."""
+        return gather_fields(self.problem, state)
+
+    def end(self, state: State) -> np.ndarray:
+        """``end_concentration`` of a record whose last state this is. Collective."""
+        return end_fields(self.problem, state)["end_concentration"]
 
     def observe(self, step: Step, power_floor: float = POWER_FLOOR) -> Observation:
         """Figures of a step just accepted (its fields still loaded in the problem). Collective.

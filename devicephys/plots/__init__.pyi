@@ -1,3 +1,4 @@
+from .endurance import endurance_figure as endurance_figure
 from .fields import fields_figure as fields_figure
 from .film import loop_animation as loop_animation
 from .iv import iv_figure as iv_figure

@@ -7,14 +7,19 @@ from typing import Any
 
 from ddkbase.errors import InputError, shorten
 from devicephys.protocol.bake import Bake
+from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 
-__all__ = ["protocol_from_dict"]
+__all__ = ["Protocol", "protocol_from_dict"]
 
-_KINDS: dict[object, type[Waveform | PulseTrain | SwitchingScan | Bake]] = {
+#: what can be done to a cell
+Protocol = Waveform | PulseTrain | SwitchingScan | Bake | EnduranceTest
+
+_KINDS: dict[object, type[Protocol]] = {
     "Bake": Bake,
+    "EnduranceTest": EnduranceTest,
     "Waveform": Waveform,
     "IVSweep": IVSweep,
     "PulseTrain": PulseTrain,
@@ -22,7 +27,7 @@ _KINDS: dict[object, type[Waveform | PulseTrain | SwitchingScan | Bake]] = {
 }
 
 
-def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain | SwitchingScan | Bake:
+def protocol_from_dict(data: Mapping[str, Any]) -> Protocol:
     """Protocol from what its ``to_dict`` gave, e.g. as stored in a result file.
 
     Parameters
@@ -32,7 +37,7 @@ def protocol_from_dict(data: Mapping[str, Any]) -> Waveform | PulseTrain | Switc
 
     Returns
     -------
-    Waveform, IVSweep, PulseTrain, SwitchingScan or Bake
+    Waveform, IVSweep, PulseTrain, SwitchingScan, Bake or EnduranceTest
         A protocol equal to the one that was stored.
 
     Raises

@@ -83,7 +83,7 @@ def read_waveform(path: str | Path) -> Waveform:
     )
     _check(rows[first:], times, voltages, str(file))
     try:
-        return Waveform.from_si(times, voltages)
+        return Waveform.from_si(times.tolist(), voltages.tolist())
     except InputError as error:
         raise InputError(error.what, str(file), error.hint) from None
 

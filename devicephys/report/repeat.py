@@ -16,6 +16,7 @@ from ddkbase.errors import DDKError
 from devicephys.device import Device
 from devicephys.population.variability import Variability
 from devicephys.protocol.bake import Bake
+from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep
@@ -64,6 +65,8 @@ def _options(
     if kind == "IVSweep":
         plain = IVSweep.from_device(device).to_dict()
         return ("iv", {}) if plain == {"kind": kind, **protocol} else None
+    if kind == "EnduranceTest":
+        return "endurance", {k: v for k, v in protocol.items() if v != EnduranceTest().to_dict()[k]}
     if kind == "Bake":
         changed = {k: v for k, v in protocol.items() if v != Bake().to_dict()[k]}
         if "temperatures" in changed:

@@ -32,6 +32,7 @@ _STILLS = (
     runfolder.PULSE_CURVES,
     runfolder.SCAN_CURVES,
     runfolder.BAKE_CURVES,
+    runfolder.CYCLE_CURVES,
 )
 #: what a report links to if it is there
 _FILES = {
@@ -157,6 +158,17 @@ def retention_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequenc
     return html_page.page(str(ds.attrs["title"]), content)
 
 
+def endurance_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of an Endurance as HTML; parameters and errors as `loop_text`."""
+    device = style.device_of(ds)
+    content: list[str] = [*report_parts.warnings(ds), report_parts.request(ds, device)]
+    content.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
+    name = "Resistances, pulses and their heights over the cycles"
+    content += report_parts.pictures(pictures, {runfolder.CYCLE_CURVES: name})
+    content += report_parts.origin(ds, device, runfolder.CYCLE_RECORD, files)
+    return html_page.page(str(ds.attrs["title"]), content)
+
+
 def write_report(
     folder: Path, ds: xr.Dataset, pictures: Sequence[Path], *, overwrite: bool = False
 ) -> Path:
@@ -167,7 +179,7 @@ def write_report(
     folder : Path
         Where the record lies.
     ds : xarray.Dataset
-        An IVTrace, PulseTrace, SwitchingTime or Retention.
+        An IVTrace, PulseTrace, SwitchingTime, Retention or Endurance.
     pictures : sequence of Path
         The PNG files that were just drawn of it.
     overwrite : bool, default False
@@ -190,6 +202,7 @@ def write_report(
         "PulseTrace": train_text,
         "SwitchingTime": kinetics_text,
         "Retention": retention_text,
+        "Endurance": endurance_text,
     }
     try:
         shown = {path.name: path.read_bytes() for path in pictures if path.suffix == ".png"}

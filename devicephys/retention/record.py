@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "NOT_COMPUTED",
     "RETENTION",
     "USE_TEMPERATURE",
+    "BakeEvent",
     "arrhenius",
     "bake_dataset",
     "crossing_time",
@@ -77,6 +79,19 @@ RETENTION = Schema(
     json_attrs=("settings_json", "protocol_json", "versions_json", "headline_json"),
     check=_check,
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class BakeEvent:
+    """A read of a bake: K, s, s, S, number of this read and of all, steps."""
+
+    temperature: float
+    time: float
+    duration: float
+    conductance: float
+    read: int
+    count: int
+    steps: int
 
 
 def crossing_time(time: np.ndarray, value: np.ndarray, target: float) -> float:

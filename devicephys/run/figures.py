@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.units import format_si
+from devicephys.run.endurance_figures import endurance_figures
 from devicephys.run.figure import Figure, Table, celsius, unit_of
 from devicephys.run.retention_figures import (
     retention_entries,
@@ -58,6 +59,7 @@ def figures_of(ds: xr.Dataset) -> list[Figure]:
         "PulseTrace": train_figures,
         "SwitchingTime": scan_figures,
         "Retention": retention_figures,
+        "Endurance": endurance_figures,
     }
     return others[ds.attrs["schema"]](ds)
 

@@ -13,11 +13,19 @@ from ddkbase import records
 from ddkbase.errors import StorageError, similar_file
 from devicephys.population.variability import Variability
 from devicephys.protocol.bake import Bake
+from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.run import folder as names
-from devicephys.run.progress import Description, pulse_state, read_state, step_state, voltage_state
+from devicephys.run.progress import (
+    Description,
+    cycle_state,
+    pulse_state,
+    read_state,
+    step_state,
+    voltage_state,
+)
 from devicephys.run.request import Request
 from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.simulate import simulate, simulate_pulses
@@ -26,6 +34,7 @@ from devicephys.simulation.switching_time import simulate_switching_times
 __all__ = [
     "KINDS",
     "BakeRun",
+    "EnduranceRun",
     "LoopRun",
     "PulseRun",
     "Run",
@@ -226,8 +235,41 @@ class BakeRun(Run):
         return not ds["conductance"].notnull().any()
 
 
+class EnduranceRun(Run):
+    """Program-and-verify cycles: ``endurance.nc``, picture, report."""
+
+    record, schema = names.CYCLE_RECORD, "Endurance"
+    files = names.CYCLE_FILES
+    noun, first = "series of cycles", "cycle"
+
+    def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
+        request = self.request
+        assert isinstance(request.protocol, EnduranceTest)
+        return simulate(
+            request.device,
+            request.protocol,
+            request.settings,
+            progress=progress,
+            checkpoint=checkpoint,
+            **self.start(),
+        )
+
+    @staticmethod
+    def describe(event: Any) -> Description:
+        return cycle_state(event)
+
+    def reach(self, ds: xr.Dataset) -> tuple[float, str]:
+        count = int(ds.sizes["cycle"])
+        return count, f"{count} cycle{'s' if count > 1 else ''}"
+
+    def is_empty(self, ds: xr.Dataset) -> bool:
+        return not ds.sizes["cycle"]
+
+
 #: kinds of run by the file with their record
-KINDS: dict[str, type[Run]] = {kind.record: kind for kind in (LoopRun, PulseRun, ScanRun, BakeRun)}
+KINDS: dict[str, type[Run]] = {
+    kind.record: kind for kind in (LoopRun, PulseRun, ScanRun, BakeRun, EnduranceRun)
+}
 
 
 def end_of(folder: Path) -> xr.Dataset:
@@ -262,4 +304,6 @@ def run_of(request: Request) -> Run:
         return ScanRun(request)
     if isinstance(request.protocol, Bake):
         return BakeRun(request)
+    if isinstance(request.protocol, EnduranceTest):
+        return EnduranceRun(request)
     return LoopRun(request) if isinstance(request.protocol, IVSweep) else WaveformRun(request)

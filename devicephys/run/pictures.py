@@ -48,6 +48,8 @@ def draw(
         }
     elif ds.attrs["schema"] == "PulseTrace":
         stills = {names.PULSE_CURVES: plots.pulses_figure}
+    elif ds.attrs["schema"] == "Endurance":
+        stills = {names.CYCLE_CURVES: plots.endurance_figure}
     elif ds.attrs["schema"] == "Retention":
         stills = {names.BAKE_CURVES: plots.retention_figure}
     else:

@@ -13,7 +13,15 @@ from devicephys.simulation.iv_record import ProgressEvent
 from devicephys.simulation.schemas import SWITCHED
 from devicephys.simulation.switching_record import Results
 
-__all__ = ["Description", "Recorder", "pulse_state", "read_state", "step_state", "voltage_state"]
+__all__ = [
+    "Description",
+    "Recorder",
+    "cycle_state",
+    "pulse_state",
+    "read_state",
+    "step_state",
+    "voltage_state",
+]
 
 
 #: the state at an event, its line in the log, and what the log calls the instant
@@ -108,6 +116,17 @@ def read_state(event: Any) -> Description:
         f"  R = {format_si(1.0 / event.conductance, 'ohm'):>10}  step {event.steps}"
     )
     return State(event.read / event.count, line, line), line, duration_text(event.time)
+
+
+def cycle_state(event: Any) -> Description:
+    """A state that was programmed, a ``CycleEvent``."""
+    name = f"cycle {event.cycle} of {event.count}"
+    line = (
+        f"{name:<16}  {event.state:4}  R = {format_si(event.resistance, 'ohm'):>10}"
+        f"  {event.pulses} pulse(s)  T max = {celsius(event.temperature_max)}"
+    )
+    done = event.cycle - (0.5 if event.state == "high" else 0.0)
+    return State(done / event.count, line, line), line, name
 
 
 def voltage_state(results: Results) -> Description:

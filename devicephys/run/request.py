@@ -16,10 +16,10 @@ from ddkbase.errors import DDKError, StorageError, shorten
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
 from devicephys.protocol.bake import Bake
+from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
-from devicephys.protocol.stored import protocol_from_dict
+from devicephys.protocol.stored import Protocol, protocol_from_dict
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.settings import Settings
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class Request:
     ----------
     device : Device
         The cell, from ``load_device``.
-    protocol : Waveform or PulseTrain or SwitchingScan or Bake
+    protocol : Waveform or PulseTrain or SwitchingScan or Bake or EnduranceTest
         What is done to it; it decides which kind of run this is.
     settings : Settings
         How it is solved.
@@ -55,7 +55,7 @@ class Request:
     """
 
     device: Device
-    protocol: Waveform | PulseTrain | SwitchingScan | Bake
+    protocol: Protocol
     settings: Settings
     checkpoint_every: int | None = None
     initial_resistance: str | None = None
@@ -67,11 +67,14 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """ "pulses", "switching-time", "retention", or "iv" for a sweep or another waveform."""
+        """What is done: "pulses", "switching-time", "retention", "endurance", or "iv" for a sweep
+        or another waveform."""
         if isinstance(self.protocol, SwitchingScan):
             return "switching-time"
         if isinstance(self.protocol, Bake):
             return "retention"
+        if isinstance(self.protocol, EnduranceTest):
+            return "endurance"
         return "pulses" if isinstance(self.protocol, PulseTrain) else "iv"
 
     def to_json(self) -> str:

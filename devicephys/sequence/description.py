@@ -61,7 +61,13 @@ class Sequence:
     steps: tuple[Step, ...]
 
     def folder_of(self, number: int) -> str:
-        """Name of the folder of a step, counted from 0: "01-name"."""
+        """Name of the folder of a step, "01-name".
+
+        Parameters
+        ----------
+        number : int
+            Number of the step, from 0.
+        """
         return f"{number + 1:02d}-{self.steps[number].name}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +81,11 @@ class Sequence:
     @classmethod
     def read(cls, path: Path) -> Self:
         """The sequence that a folder keeps.
+
+        Parameters
+        ----------
+        path : Path
+            Its ``sequence.json``.
 
         Raises
         ------

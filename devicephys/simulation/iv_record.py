@@ -113,8 +113,6 @@ class Trace:
 
     def dataset(self, statistics: Statistics, complete: bool) -> xr.Dataset:
         """The IVTrace of what was recorded so far. Collective."""
-        from devicephys.fem.grid_fields import end_fields  # optional: the finite-element stack
-
         self.solved = time.perf_counter()
         rows, grid = self.rows, self.problem.grid
         column = {
@@ -142,7 +140,7 @@ class Trace:
             "rejected_reason": np.array([r.reason for r in rejections], dtype=object),
         }
         frames = _frames(column)
-        end = end_fields(self.problem, self.states[len(rows) - 1])["end_concentration"]
+        end = self.observer.end(self.states[len(rows) - 1])
         arrays |= self._fields(points, "")
         arrays |= self._fields(frames, "_frame")
         coords = {
@@ -193,9 +191,7 @@ class Trace:
 
     def _fields(self, indices: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
         """The maps at some steps, by name; of the frames, which are many, in single precision."""
-        from devicephys.fem.observables import gather_fields  # optional: the finite-element stack
-
-        fields = [gather_fields(self.problem, self.states[k]) for k in indices]
+        fields = [self.observer.fields(self.states[k]) for k in indices]
         names = ("vacancy_concentration", "temperature", "potential")
         kind = np.float32 if suffix else np.float64
         return {
@@ -269,12 +265,9 @@ class Trace:
     def _localisation(self, column: Columns) -> Localisation | None:
         """Where the voltage falls at the most negative voltage, the end of RESET; of a waveform
         without a negative part at the largest one."""
-        # optional: the finite-element stack
-        from devicephys.fem.observables import gather_fields
-
         voltage = column["device_voltage"]
         k = int(np.argmin(voltage) if voltage.min() < 0 else np.argmax(voltage))
-        concentration, _, potential = gather_fields(self.problem, self.states[k])
+        concentration, _, potential = self.observer.fields(self.states[k])
         grid = self.problem.grid
         return localisation(self.device, potential, concentration, grid.z, grid.r)
 

@@ -12,10 +12,13 @@ import xarray as xr
 from ddkbase.errors import InputError, Interrupted, SolverError, shorten
 from ddkbase.records import fingerprint
 from devicephys.device import Device
+from devicephys.endurance.simulate import simulate_endurance
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
 from devicephys.protocol.bake import Bake
+from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.stored import Protocol
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.retention.simulate import simulate_bake
@@ -25,16 +28,24 @@ from devicephys.simulation.pulses import check_start, digest_of, simulate_pulses
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_time import simulate_switching_times
 
-__all__ = ["simulate", "simulate_bake", "simulate_pulses", "simulate_switching_times"]
+__all__ = [
+    "simulate",
+    "simulate_bake",
+    "simulate_endurance",
+    "simulate_pulses",
+    "simulate_switching_times",
+]
 
 #: length of the first time step as a share of the protocol, if nothing moves faster
 FIRST_STEP = 1e-3
-_PROTOCOLS = "Give an IVSweep, a Waveform, a PulseTrain, a SwitchingScan or a Bake"
+_PROTOCOLS = (
+    "Give an IVSweep, a Waveform, a PulseTrain, a SwitchingScan, a Bake or an EnduranceTest"
+)
 
 
 def simulate(
     device: Device,
-    protocol: Waveform | PulseTrain | SwitchingScan | Bake | None = None,
+    protocol: Protocol | None = None,
     settings: Settings | None = None,
     progress: Callable[[Any], None] | None = None,
     comm: Any = None,
@@ -53,7 +64,7 @@ def simulate(
     ----------
     device : Device
         The cell, from ``load_device``.
-    protocol : Waveform, IVSweep, PulseTrain, SwitchingScan, Bake or None, optional
+    protocol : Waveform, IVSweep, PulseTrain, SwitchingScan, Bake, EnduranceTest or None, optional
         What is done to it; by default the I-V sweep the device is meant for.
     settings : Settings or None, optional
         How it is solved; by default the preset "default".
@@ -84,7 +95,8 @@ def simulate(
         [A], resistance [ohm], peak temperature [K], balances [1] and step figures; fields on the
         r-z grid at the points A-H (``loop_figures``) and on up to 60 frames. Of a train:
         ``PulseTrace``, see ``simulate_pulses``. Of a scan: ``SwitchingTime``, see
-        ``simulate_switching_times``. Of a bake: ``Retention``, see ``simulate_bake``.
+        ``simulate_switching_times``. Of a bake: ``Retention``, see ``simulate_bake``; of cycles:
+        ``Endurance``, see ``simulate_endurance``.
         Equations: Shi et al., Nat. Commun. 16, 913 (2025),
         Eqs. (5)-(11).
 
@@ -123,6 +135,8 @@ def simulate(
             "Leave it out, or give a PulseTrain",
         )
     check_start(start)
+    if isinstance(protocol, EnduranceTest):
+        return simulate_endurance(device, protocol, settings, progress, comm, checkpoint, start)
     if isinstance(protocol, Bake):
         return simulate_bake(device, protocol, settings, progress, comm, checkpoint, start)
     if isinstance(protocol, SwitchingScan):

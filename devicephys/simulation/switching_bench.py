@@ -66,7 +66,8 @@ class SolverBench(Bench):
         self.problem, self.stepper, self._formed = prepare(device, settings, comm)
         self._observer = Observer(self.problem, self._formed)
         self._states: dict[str, Any] = {}
-        self._last_read = self._formed.copy()
+        #: fields of the latest read, from which the next one starts
+        self.latest = self._formed.copy()
         self.ranks = self.problem.comm.size
 
     def start(self, polarity: str) -> Any:
@@ -111,13 +112,13 @@ class SolverBench(Bench):
             Newton's method does not converge.
         """
         problem, voltage = self.problem, self.scan.read_voltage
-        cold = self._last_read
+        cold = self.latest
         cold.n = state.n.copy()
         cold.u[1::2] = self.device.ambient_temperature
         problem.load_history(cold.u.copy(), cold.n.copy(), READ_STEP)
         report = self.stepper.solver.solve(cold, voltage)
         if not report.converged:
-            self._last_read = self._formed.copy()
+            self.latest = self._formed.copy()
             raise SolverError(f"the read does not converge: {report.reason}")
         (current,) = problem.sum(float(problem.current_vector @ cold.u))
         return current / voltage
@@ -125,35 +126,6 @@ class SolverBench(Bench):
     def gap(self, state: Any) -> float:
         """Filament gap [m] of a state. Collective."""
         return self._observer.gap(state)
-
-    def last_read(self) -> np.ndarray:
-        """Fields of the latest read, from which the next one starts; for a checkpoint. Collective.
-
-        Shape (3, nz + 1, nr + 1): potential, temperature, and the contact's voltage everywhere.
-        """
-        # optional: the finite-element stack
-        from devicephys.fem.grid_fields import collect_nodes
-
-        fields = collect_nodes(self.problem, self._last_read.u)
-        contact = np.full((1, *fields.shape[1:]), self._last_read.contact)
-        return np.concatenate([fields, contact])
-
-    def restore_read(self, fields: np.ndarray) -> None:
-        """Start the next read from what `last_read` gave.
-
-        Raises
-        ------
-        IndexError
-            The fields are of another mesh.
-        """
-        # optional: the finite-element stack
-        from devicephys.fem.grid_fields import spread_nodes
-
-        grid = self.problem.grid
-        if fields.shape != (3, len(grid.z), len(grid.r)):
-            raise IndexError(f"fields of shape {fields.shape}")
-        self._last_read.u = spread_nodes(self.problem, fields[:2])
-        self._last_read.contact = float(fields[2, 0, 0])
 
     def hold(self, state: Any, voltage: float) -> Iterator[Moment]:
         """The accepted steps from the end of the rise on; see ``Bench``.

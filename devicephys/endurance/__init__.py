@@ -1,0 +1,1 @@
+"""Endurance: program-and-verify cycles between two resistances, and their record."""
