@@ -91,6 +91,9 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
     attrs = table.dataset.attrs
     figures = {k: v for k, v in table.figures().items() if k != "title"}
     body: list[str] = [html_page.section(str(attrs["title"]), html_page.values(figures))]
+    notes = table.notes()
+    if notes:
+        body += ["Not determined:", html_page.table((), [[n, r] for r, n in notes])]
     reasons = table.reasons()
     if reasons:
         body += ["Not valid:", html_page.table((), [[n, r] for r, n in reasons])]

@@ -1,3 +1,4 @@
+from .cell import cell_of as cell_of
 from .export import from_csv as from_csv
 from .export import from_json as from_json
 from .export import to_csv as to_csv

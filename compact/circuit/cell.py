@@ -131,7 +131,11 @@ def cell_of(
             notes.append(f"{word} was not fitted: alpha and beta of {other} are used for it")
     low, high = first.low, first.high
     if second and not np.allclose([low, high], [second.low, second.high], rtol=SPREAD):
-        notes.append("the conductance windows of the two polarities differ; the first is used")
+        notes.append(
+            "the conductance windows of the two polarities differ "
+            f"({_window(first)} and {_window(second)}); the first is used: what the second "
+            "polarity does is stretched to it"
+        )
     if conductance_min is not None:
         low = to_si(conductance_min, "S", "conductance_min")
     if conductance_max is not None:
@@ -180,6 +184,12 @@ class _Source:
     high: float
     width: float | None
     notes: tuple[str, ...]
+
+
+def _window(source: _Source) -> str:
+    if np.isnan([source.low, source.high]).any():
+        return "not known"
+    return f"{format_si(source.low, 'S')} to {format_si(source.high, 'S')}"
 
 
 def _read_source(

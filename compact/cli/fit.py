@@ -93,7 +93,21 @@ def fit(
         **setting,
     )
     table.write(path, overwrite=overwrite)
+    for text, count in table.notes():
+        if text.startswith("it saturates"):
+            output.note(
+                f"{count} of {int(table.dataset['valid'].sum())} trains that go up saturate, which "
+                "Eq. (3) cannot follow: --mirror fits the mirrored law, Eq. (4) upside down"
+            )
     output.pairs({**table.figures(), "table": str(path)})
+    output.rows(
+        *compact.table.mean_rows(table.means),
+        "alpha and beta: means and halves of the 95 % bands",
+    )
+    for text, count in table.notes():
+        output.line(f"not determined: {count} trains: {text}")
+    for text, count in table.reasons():
+        output.line(f"not valid: {count} trains: {text}")
     if output.as_json:
         output.add(
             table=path,

@@ -56,6 +56,11 @@ def laws(
         entries[way] = entries_of(ds[[n for n in ds.data_vars if ds[n].dims == ("train", "law")]])
     if not entries:
         end(f"no train could be compared ({', '.join(source)})", InputError.exit_code)
+    if "up" in entries:
+        output.note(
+            "Up trains stand upside down, for all laws: alpha/beta is Eq. (4) then, as in "
+            "'fit --mirror'. Without it 'fit' and 'export' take Eq. (3), which has no ceiling."
+        )
     output.note(
         "All fit the window too, as 'fit' does. held out: the error that counts, of reads "
         "that the fit had not seen. AIC: less the smallest; it takes misfits for noise."

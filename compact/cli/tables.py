@@ -44,6 +44,8 @@ def show(output: Output, table: TableArgument) -> None:
         )
         return
     output.pairs(read.figures())
+    for note, count in read.notes():
+        output.line(f"not determined: {count} trains: {note}")
     for reason, count in read.reasons():
         output.line(f"not valid: {count} trains: {reason}")
     heads, rows = compact.table.mean_rows(read.means)
@@ -109,6 +111,28 @@ def invert(
 
 @app.command(
     epilog=examples(
+        "ddk-compact intervals table.nc", "ddk-compact intervals table.nc --level 0.68 --json"
+    )
+)
+@command(answers=True)
+def intervals(
+    output: Output,
+    table: TableArgument,
+    level: Annotated[float, typer.Option("--level", help="Of the intervals, 0 to 1.")] = 0.95,
+) -> None:
+    """Print alpha and beta of every train with their profile-likelihood intervals.
+
+    An interval that a bound ends is open there: the train does not determine the number.
+    """
+    read = read_table(table)
+    found = read.intervals(level)
+    heads, rows, entries = compact.table.interval_rows(read.dataset, found)
+    output.rows(heads, rows, f"Intervals at the level {level:g}")
+    output.add(level=level, trains=entries)
+
+
+@app.command(
+    epilog=examples(
         "ddk-compact export table.nc --format spice --out cell.sub",
         "ddk-compact export table.nc --format verilog-a --initial-resistance '6 kohm' --out c.va",
         "ddk-compact export table.nc --format csv --out table.csv",
@@ -161,10 +185,14 @@ def export(
         return
     to_cell = compact.circuit.to_spice if form is Format.spice else compact.circuit.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
+    cell = compact.circuit.cell_of(read, other, **options)
     output.file(to_cell(read, path, other, overwrite=overwrite, **options))
+    for text in cell.notes:
+        output.note(f"note: {text}")
     if form is Format.spice:
-        cell = name if name is not None else "ddk_cell"
-        output.note(f"X1 top bottom state {cell} y0=1    (a deck that runs: docs/howto_spice.md)")
+        output.note(
+            f"X1 top bottom state {cell.name} y0=1    (a deck that runs: docs/howto_spice.md)"
+        )
 
 
 @app.command(

@@ -132,6 +132,8 @@ def _notes(
     notes[(loose_alpha & loose_beta) | blind] = (
         "alpha and beta cannot both be determined from this train"
     )
+    for k, name in enumerate(("alpha", "beta")):
+        notes[at_bound[:, k]] = f"{name} is not determined: it stands at its bound"
     return notes
 
 

@@ -46,6 +46,7 @@ from compact.fitting.model import TrainModel
 from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, on_plateau
 from compact.fitting.result import AlphaBetaFit, Columns, dataset
 from compact.fitting.trains import Trains, prepare, read_trains
+from compact.fitting.verdict import LINE, NOISE, SATURATES, judged
 from compact.kinetics.equations import INTEGRATORS
 from ddkbase.errors import InputError, closest, shorten
 
@@ -57,6 +58,7 @@ __all__ = ["AlphaBetaFit", "check_options", "fit", "fit_many", "refuse_explicit_
 METHODS = ("article", "better")
 WINDOWS = ("free", "data")
 _ARTICLE_STARTS = 20
+_LONGEST, _THINNED = 20_000, 1_000  # pulses of a train; reads that are left of a longer one
 
 
 def fit(
@@ -134,7 +136,10 @@ def fit_many(
     method : {"better", "article"}, default "better"
         How the fit is done, see the module's table.
     integrator : {"explicit", "implicit", "exact"} or None, optional
-        How the equation is integrated.
+        How the equation is integrated. None: explicit for the article's method, exact for trains of
+        more than 20,000 pulses, else implicit. Of such long trains every m-th read enters the fit,
+        attribute ``thinned``; alpha and beta are those of one pulse all the same, for the exact
+        equation does not know how long its steps are.
     direction : {"down", "up"}, sequence of str or None, optional
         "down", "up", or one of them per train; None: what each train does.
     x : array_like or None, shape (n - 1,) or (trains, n - 1), optional
@@ -175,8 +180,13 @@ def fit_many(
         that cannot be fitted.
     """
     starts = starts if starts is not None else (_ARTICLE_STARTS if method == "article" else STARTS)
+    values, is_normalised, directions = read_trains(conductance, normalised)
+    thinned = 1
     if integrator is None:
         integrator = "explicit" if method == "article" else "implicit"
+        if method == "better" and x is None and values.shape[1] > _LONGEST:
+            integrator, thinned = "exact", -(-values.shape[1] // _THINNED)
+            values = values[:, ::thinned]
     options = Options(integrator, loss, window, starts, seed, limit)
     check_options(method, options)
     if method == "article" and (integrator != "explicit" or loss != "linear" or pooled):
@@ -185,7 +195,6 @@ def fit_many(
             "method",
             'Use method="better"',
         )
-    values, is_normalised, directions = read_trains(conductance, normalised)
     trains = prepare(
         values, is_normalised, x, direction if direction is not None else directions, skip_missing
     )
@@ -205,7 +214,9 @@ def fit_many(
         "pooled": int(pooled),
         "mirror": int(mirror),
         "normalised": int(is_normalised),
+        "thinned": thinned,
     }
+    columns.per_pulse(thinned)
     return dataset(columns, attrs)
 
 
@@ -224,10 +235,23 @@ def _fit_each(
         else:
             fits = fit_batch(group, sign, options)
         columns.put(index, group, fits, up and mirror)
+        if method == "better" and options.loss == "linear":
+            free = 2 if options.window == "data" else 4
+            _judge(columns, index, judged(group.values, group.weights, fits.squares, free))
+        if sign > 0:
+            flat = fits.diagnosis.at_bound[:, 1] & (fits.theta[:, 1] < 1e-9)
+            flat &= columns.reasons[index] == ""
+            columns.notes[index[flat]] = SATURATES
         level = on_plateau(TrainModel(group, options.integrator, sign), fits.theta[:, :2])
         columns.strike_out(index[level], PLATEAU)
         at_once = first_does_all(group.values, group.weights)
         columns.strike_out(index[at_once], ONE_PULSE)
+
+
+def _judge(columns: Columns, index: np.ndarray, verdicts: np.ndarray) -> None:
+    """Strike out what is noise, and note what is no better than a straight line."""
+    columns.strike_out(index[verdicts == NOISE], NOISE)
+    columns.notes[index[verdicts == LINE]] = LINE
 
 
 def _fit_pooled(trains: Trains, options: Options, mirror: bool, columns: Columns) -> None:

@@ -132,6 +132,10 @@ def _check(fits: Any, level: float, parameters: Sequence[str]) -> None:
             "intervals are of fits by method 'better' with squared residuals, train by train",
             "fits",
         )
+    if attrs.get("thinned", 1) != 1:
+        raise InputError(
+            "of these trains some reads only were fitted", "fits", "Fit every n-th read yourself"
+        )
     if not (np.isfinite(level) and 0 < level < 1):
         raise InputError(f"{shorten(level)} is no level", "level", "Use e.g. 0.95")
     for name in parameters:

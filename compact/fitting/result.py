@@ -53,6 +53,7 @@ class Columns:
         self.reasons = trains.reasons.copy()
         self.notes = np.full(number, "", dtype=object)
         self.fitted = np.full((number, n), np.nan)
+        self.every = 1  # pulses from one read that was fitted to the next
 
     def put(self, index: np.ndarray, group: Trains, fits: Fitted, mirrored: bool) -> None:
         """Take over the fits of the trains ``index``."""
@@ -85,6 +86,14 @@ class Columns:
         self.reasons[index[~fits.converged]] = self.unfinished
         fitted = (group.low + group.span * curve).T
         self.fitted[index] = np.where(group.weights.T > 0, fitted, np.nan)
+
+    def per_pulse(self, thinned: int) -> None:
+        """Turn alpha and beta of ``thinned`` pulses into those of one."""
+        scale = np.array([1 / thinned, 1 / thinned, 1.0, 1.0])
+        self.theta *= scale
+        self.errors *= scale
+        self.covariance *= scale[:, None] * scale
+        self.every = thinned
 
     def strike_out(self, gone: np.ndarray, reason: str) -> None:
         """Mark trains, by number, of which a fit knows beta from below only: what it returns as
@@ -130,7 +139,7 @@ def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
         "valid": (columns.reasons == "", "whether the train was fitted"),
         "reason": (columns.reasons.astype(str), "why the train was not fitted"),
         "converged": (columns.converged, "whether the fit converged"),
-        "n_pulses": (trains.lengths, "number of pulses"),
+        "n_pulses": (columns.every * trains.lengths, "number of pulses"),
         "steps": (columns.steps, "evaluations of the model"),
         "direction": (np.where(trains.up, "up", "down"), "which way the conductance goes"),
     }
@@ -153,7 +162,9 @@ def dataset(columns: Columns, attrs: dict[str, Any]) -> xr.Dataset:
     coords = {
         "parameter": label(names, "parameter", "1", "parameter"),
         "parameter_2": label(names, "parameter_2", "1", "parameter"),
-        "sample": label(np.arange(values.shape[1]), "sample", "1", "pulses applied"),
+        "sample": label(
+            columns.every * np.arange(values.shape[1]), "sample", "1", "pulses applied"
+        ),
     }
     return xr.Dataset(data, coords, attrs)
 
@@ -239,7 +250,7 @@ class AlphaBetaFit:
         errors = np.sqrt(np.diag(covariance))
         with np.errstate(invalid="ignore"):
             correlation = covariance / np.outer(errors, errors)
-        length = int(fit["n_pulses"]) + 1
+        length = int(fit["n_pulses"]) // int(ds.attrs.get("thinned", 1)) + 1
         floats = [*PARAMETERS, *(f"{name}_stderr" for name in PARAMETERS)]
         return cls(
             **{name: float(fit[name]) for name in floats},

@@ -1,8 +1,10 @@
+from .figures import interval_rows as interval_rows
 from .figures import mean_entries as mean_entries
 from .figures import mean_rows as mean_rows
 from .figures import setting_units as setting_units
 from .figures import table_entries as table_entries
 from .figures import trend_entries as trend_entries
+from .figures import update_rows as update_rows
 from .grid import Inversion as Inversion
 from .grid import Lookup as Lookup
 from .grid import Region as Region

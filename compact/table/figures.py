@@ -6,6 +6,7 @@ All functions take the dataset of a table or its means: ``table.dataset``, ``tab
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,18 +19,22 @@ from compact.table.trends import Trend
 from ddkbase.units import format_si
 
 __all__ = [
+    "interval_rows",
     "mean_entries",
     "mean_rows",
+    "notes",
     "reasons",
     "setting_units",
     "table_entries",
     "texts",
     "trend_entries",
+    "update_rows",
 ]
 
 #: of the means: what a reader of numbers needs
 _MEANS = ("alpha", "beta", "conductance_min", "conductance_max")
 _BANDS = ("mean", "cycle", "device")
+_TRAINS = 200  # trains in the table of intervals for people
 _ROWS = 60  # settings in the table of means for people
 
 
@@ -59,7 +64,8 @@ def table_entries(ds: xr.Dataset) -> dict[str, Any]:
         ``title``, the axes ``amplitude`` [V], ``width`` [s], ``initial_resistance`` [ohm] (NaN
         where not known), ``cycles``, ``devices``, ``trains``, ``valid``, ``determined``,
         ``method``, ``integrator``, ``window``, ``direction``, ``residual_median``,
-        ``residual_largest`` and ``not_valid``, the reasons with how many trains each.
+        ``residual_largest``, ``not_valid``, the reasons with how many trains each, and
+        ``not_determined``, likewise.
     """
     valid = ds["valid"].values
     computed = ds["reason"].values.astype(str) != "the point was not computed"
@@ -77,6 +83,7 @@ def table_entries(ds: xr.Dataset) -> dict[str, Any]:
         "residual_median": float(np.median(residual)) if residual.size else None,
         "residual_largest": float(residual.max()) if residual.size else None,
         "not_valid": [{"reason": text, "trains": count} for text, count in reasons(ds)],
+        "not_determined": [{"note": text, "trains": count} for text, count in notes(ds)],
     }
 
 
@@ -98,6 +105,9 @@ def texts(ds: xr.Dataset) -> dict[str, str]:
         f"method {of['method']}, {of['integrator']} integrator, "
         f"window {of['window'] or '?'}, direction {of['direction']}"
     )
+    every = int(json.loads(str(ds.attrs["fit_json"])).get("thinned", 1))
+    if every > 1:
+        out["fit"] += f", every {every}th read"
     if of["residual_median"] is not None:
         out["residual R"] = (
             f"median {of['residual_median']:.3g}, largest {of['residual_largest']:.3g}"
@@ -108,10 +118,19 @@ def texts(ds: xr.Dataset) -> dict[str, str]:
 
 def reasons(ds: xr.Dataset) -> list[tuple[str, int]]:
     """Why trains are not valid, and how many each, the most frequent first."""
-    reason, count = np.unique(
-        ds["reason"].values[~ds["valid"].values].astype(str), return_counts=True
-    )
-    return sorted(zip(reason.tolist(), count.tolist(), strict=True), key=lambda p: -p[1])
+    return _counted(ds["reason"].values[~ds["valid"].values])
+
+
+def notes(ds: xr.Dataset) -> list[tuple[str, int]]:
+    """Why valid trains do not determine alpha and beta, and how many each, the most frequent
+    first."""
+    of_valid = ds["note"].values[ds["valid"].values].astype(str)
+    return _counted(of_valid[of_valid != ""])
+
+
+def _counted(texts: np.ndarray) -> list[tuple[str, int]]:
+    text, count = np.unique(texts.astype(str), return_counts=True)
+    return sorted(zip(text.tolist(), count.tolist(), strict=True), key=lambda p: -p[1])
 
 
 def mean_entries(means: xr.Dataset) -> list[dict[str, Any]]:
@@ -174,6 +193,79 @@ def mean_rows(means: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     heads = list(columns.values())
     shown = [k for k, h in enumerate(heads) if h[:2] != "+-" or any(row[k] != "–" for row in rows)]
     return [heads[k] for k in shown], [[row[k] for k in shown] for row in rows]
+
+
+def interval_rows(
+    ds: xr.Dataset, found: xr.Dataset
+) -> tuple[list[str], list[list[str]], list[dict[str, Any]]]:
+    """Alpha and beta of each valid train with their intervals: headings, rows, entries.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Dataset of a table.
+    found : xarray.Dataset
+        Its `compact.AlphaBetaTable.intervals`.
+
+    Returns
+    -------
+    tuple of (list of str, list of list of str, list of dict)
+        Headings and rows for people, at most two hundred; and all trains as numbers.
+    """
+    axes = [a for a in (*AXES, "cycle", "device") if ds.sizes[a] > 1] or ["cycle"]
+    rows, entries = [], []
+    for at in np.argwhere(ds["valid"].values):
+        place = dict(zip((*AXES, "cycle", "device"), at.tolist(), strict=True))
+        entry: dict[str, Any] = {a: ds[a].values[place[a]].item() for a in place}
+        row = [format_si(entry[a], UNITS[a]) if a in UNITS else str(entry[a]) for a in axes]
+        for name in _MEANS[:2]:
+            one = found.isel(place).sel(parameter=name)
+            value = float(ds[name].isel(place))
+            lower, upper = float(one["lower"]), float(one["upper"])
+            bounded = bool(one["lower_open"]), bool(one["upper_open"])
+            entry |= {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
+            entry |= {f"{name}_lower_open": bounded[0], f"{name}_upper_open": bounded[1]}
+            ends = [
+                f"{v:.3g}" + " (bound)" * b for v, b in zip((lower, upper), bounded, strict=True)
+            ]
+            row += [f"{value:.4g}", " to ".join(ends)]
+        note = str(ds["note"].isel(place).item())
+        rows.append([*row, note])
+        entries.append({**entry, "note": note})
+    heads = [*(axis_text(a) for a in axes), "alpha", "interval", "beta", "interval", "note"]
+    return heads, rows[:_TRAINS], entries
+
+
+def update_rows(ds: xr.Dataset) -> tuple[list[list[str]], list[dict[str, Any]]]:
+    """Alpha and beta of each setting of single pulses, as texts and as numbers.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Dataset of `compact.fit_updates`.
+
+    Returns
+    -------
+    tuple of (list of list of str, list of dict)
+        Rows (amplitude, width, pulses, direction, alpha, its error, beta, its error, explained
+        share in %, note) and entries of the settings that have pulses.
+    """
+    rows, entries = [], []
+    for i, j in np.argwhere(ds["count"].values > 0).tolist():
+        one = ds.isel(amplitude=i, width=j)
+        entry = {name: one[name].item() for name in ("amplitude", "width", "count", "direction")}
+        for name in ("alpha", "alpha_stderr", "beta", "beta_stderr", "explained", "note"):
+            entry[name] = one[name].item()
+        settings = [
+            format_si(entry[a], UNITS[a]) if np.isfinite(entry[a]) else "?" for a in AXES[:2]
+        ]
+        numbers = [_number(entry[n]) for n in ("alpha", "alpha_stderr", "beta", "beta_stderr")]
+        explained = _number(100 * entry["explained"])
+        rows.append(
+            [*settings, str(entry["count"]), entry["direction"], *numbers, explained, entry["note"]]
+        )
+        entries.append(entry)
+    return rows, entries
 
 
 def _number(value: float) -> str:

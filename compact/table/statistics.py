@@ -72,7 +72,11 @@ def summary(ds: xr.Dataset) -> xr.Dataset:
     for name in VALUES:
         values = np.where(valid, ds[name].values, np.nan)  # (a, w, r, cycle, device)
         units, text = str(ds[name].attrs["units"]), VARIABLES[name].long_name
+        # of a parameter that stands at its bound in all trains nothing tells how far it scatters
+        stuck = (ds["at_bound"].sel(parameter=name).values | ~valid).all((3, 4))
         for key, (number, meaning) in _statistics(values).items():
+            if key:
+                number = np.where(stuck.reshape(number.shape), np.nan, number)
             data[name + key] = label(
                 number.reshape(shape), AXES, units, f"{meaning} {text}".strip()
             )

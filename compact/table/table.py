@@ -22,6 +22,7 @@ from compact.measured.netcdf import probe_hdf5
 from compact.table import figures
 from compact.table.build import build
 from compact.table.grid import Grid, Inversion, Lookup, Region
+from compact.table.intervals import intervals
 from compact.table.sampling import drawn
 from compact.table.schema import AXES, POINT, RELATIVE, TABLE, VALUES
 from compact.table.statistics import summary
@@ -225,6 +226,34 @@ class AlphaBetaTable:
     def reasons(self) -> list[tuple[str, int]]:
         """Why trains are not valid, and how many each, the most frequent first."""
         return figures.reasons(self.dataset)
+
+    def notes(self) -> list[tuple[str, int]]:
+        """Why trains do not determine alpha and beta, and how many each."""
+        return figures.notes(self.dataset)
+
+    def intervals(self, level: float = 0.95) -> xr.Dataset:
+        """Profile-likelihood intervals of alpha and beta of each train.
+
+        The trains are fitted once more, as they were, for a table does not hold all of a fit.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            Level of the intervals, above 0 and below 1.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dataset on the axes of the table, cycle, device and ``parameter`` (alpha, beta):
+            ``lower`` and ``upper`` (NaN: not valid), ``lower_open`` and ``upper_open``, whether a
+            bound of the parameter ends it there.
+
+        Raises
+        ------
+        InputError
+            A table of another method than "better" with squared residuals, or another level.
+        """
+        return intervals(self.dataset, level)
 
     def provenance(self) -> dict[str, Any]:
         """What the trains' source said of its own origin."""

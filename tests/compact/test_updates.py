@@ -1,0 +1,116 @@
+"""Alpha and beta of single pulses: pairs of reads, each with its own amplitude and width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import compact
+from ddkbase.errors import InputError
+from tests.compact.test_compact_cli import call, error_line
+
+LOW, HIGH = 20e-6, 120e-6
+TRUE = {-1.0: (0.004, 0.05), -1.5: (0.01, 0.12), 1.2: (0.006, 0.02)}
+
+
+def pairs(count: int = 400, noise: float = 2e-7, seed: int = 1) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    span = HIGH - LOW
+    before, after, volts = [], [], []
+    for amplitude, (alpha, beta) in TRUE.items():
+        y = rng.uniform(0.1, 1.0, count)
+        y[0] = 1.0  # the largest read is the end of the window
+        step = alpha / y + np.sign(amplitude) * beta
+        before.append(LOW + span * y)
+        after.append(LOW + span * (y + step) + noise * rng.standard_normal(count))
+        volts.append(np.full(count, amplitude))
+    data = {
+        "before": ("update", np.concatenate(before)),
+        "after": ("update", np.concatenate(after)),
+        "amplitude": ("update", np.concatenate(volts)),
+        "width": ("update", np.full(3 * count, 1e-7)),
+    }
+    return xr.Dataset(data)
+
+
+def test_alpha_and_beta_come_back_in_a_given_window() -> None:
+    found = compact.fit_updates(pairs(), conductance_min="20 uS", conductance_max="120 uS")
+    assert found.sizes == {"amplitude": 3, "width": 1}
+    assert found["determined"].values.all() and found.attrs["window"] == "given"
+    for volts, truth in TRUE.items():
+        one = found.sel(amplitude=volts).isel(width=0)
+        for name, value in zip(("alpha", "beta"), truth, strict=True):
+            assert abs(float(one[name]) - value) < 4 * float(one[f"{name}_stderr"])
+            assert float(one[f"{name}_stderr"]) < 0.1 * value
+        assert one["direction"].item() == ("up" if volts > 0 else "down")
+
+
+def test_the_window_is_found_where_it_is_not_given() -> None:
+    ds = pairs(noise=1e-8).isel(update=slice(0, 800))  # the two settings that go down
+    found = compact.fit_updates(ds, conductance_max="120 uS")
+    assert found.attrs["window"] == "free"
+    assert found.attrs["conductance_min"] == pytest.approx(LOW, rel=0.02)
+    np.testing.assert_allclose(found["beta"].sel(amplitude=-1.5), 0.12, rtol=0.02)
+
+
+def test_equal_steps_and_few_pulses_determine_nothing() -> None:
+    rng = np.random.default_rng(2)
+    before = rng.uniform(30e-6, 120e-6, 60)
+    after = before - 2e-6 + 2e-7 * rng.standard_normal(60)
+    ds = xr.Dataset({"before": ("update", before), "after": ("update", after)})
+    found = compact.fit_updates(ds, conductance_min="20 uS")
+    assert not found["determined"].item()
+    assert "not determined" in found["note"].item() or "no better" in found["note"].item()
+    with pytest.raises(InputError, match=r"none of 3 settings.*amplitude_step"):
+        compact.fit_updates(ds.isel(update=slice(0, 3)).assign(amplitude=("update", [1.0, 2, 3])))
+    with pytest.raises(InputError, match="does not hold the reads"):
+        compact.fit_updates(ds, conductance_min="60 uS")
+    with pytest.raises(InputError, match="no 'before'"):
+        compact.fit_updates(ds.drop_vars("before"))
+
+
+def test_columns_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "pulses.csv"
+    path.write_text(
+        "address,V pulse (V),width (ns),R before (kohm),R after (kohm)\n"
+        + "\n".join(f"7,-{1 + k % 2},100,{10 + k},{10.5 + k}" for k in range(12))
+    )
+    ds = compact.read_updates(path)
+    np.testing.assert_allclose(ds["before"], 1e-3 / np.arange(10, 22))
+    np.testing.assert_allclose(ds["after"], 1e-3 / np.arange(10.5, 22))
+    assert set(ds["amplitude"].values) == {-1.0, -2.0}
+    np.testing.assert_allclose(ds["width"], 1e-7)
+
+
+def test_columns_without_headings_and_a_command(tmp_path: Path) -> None:
+    path = tmp_path / "pulses.txt"
+    ds = pairs()
+    table = np.stack([1e9 * ds["width"], ds["amplitude"], 1 / ds["before"], 1 / ds["after"]], 1)
+    np.savetxt(path, table, fmt="%.9g")
+    out = tmp_path / "u.csv"
+    columns = ("--before", "3", "--after", "4", "--amplitude", "2", "--width", "1")
+    units = ("--units", "ohm", "--amplitude-units", "V", "--width-units", "ns")
+    window = ("--conductance-min", "20 uS", "--conductance-max", "120 uS")
+    result = call("updates", path, *columns, *units, *window, "--out", out)
+    assert result.exit_code == 0 and "-1.5 V" in result.output
+    lines = out.read_text().splitlines()
+    assert lines[0].startswith("amplitude,width,count,direction,alpha") and len(lines) == 4
+    assert float(lines[1].split(",")[4]) == pytest.approx(0.01, rel=0.1)
+    assert "has no unit" in error_line(call("updates", path, *columns, "--units", "ohm"), 2)
+    assert "name both" in error_line(call("updates", path, "--before", "3"), 2)
+
+
+def test_each_pulse_of_a_staircase_is_a_pair(tmp_path: Path) -> None:
+    path = tmp_path / "staircase.csv"
+    rows = [f"{n},{-0.5 - 0.1 * n:.1f},{100 - 3 * n}" for n in range(1, 11)]
+    path.write_text("pulse,amplitude (V),G (uS)\n" + "\n".join(rows))
+    ds = compact.read_updates(path)
+    assert ds.sizes["update"] == 9  # the first read has none before
+    np.testing.assert_allclose(ds["before"][0], 97e-6)
+    np.testing.assert_allclose(ds["after"][0], 94e-6)
+    np.testing.assert_allclose(ds["amplitude"][0], -0.7)
+    pooled = compact.fit_updates(ds, amplitude_step="1 V")
+    assert pooled["amplitude"].values.tolist() == [-2.0, -1.0]
