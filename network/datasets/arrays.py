@@ -58,7 +58,8 @@ def load_pictures(
     path = Path(root)
     parts = given_parts(path, PICTURES)
     files, labels, fold = [], [], []
-    for part, folder in (parts or {"": path}).items():
+    folders: dict[str, Path] = parts or {"": path}
+    for part, folder in folders.items():
         found, y, classes = class_files(folder, PICTURES, _WHAT, "")
         files += found
         labels += [classes[k] for k in y]

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from network.ddk import kinetics as ddk  # noqa: E402
+from network.ddk.layer import DDKLayer  # noqa: E402
 
 SEQUENCES = 1024
 STEPS = (6000, 100)
@@ -85,6 +86,14 @@ def layer(steps: int, backend: str, integrator: str, time_major: bool) -> Pass:
     )
 
 
+def whole_layer(steps: int, integrator: str) -> Pass:
+    """`DDKLayer` as a network calls it: samples first in and out, the derivative by x too."""
+    x, g, _, _ = _numbers((SEQUENCES, steps))
+    alpha, beta = PAIR[integrator]
+    layer = DDKLayer(steps, alpha=alpha, beta=beta, integrator=integrator)
+    return lambda: layer.forward(x, training=True), lambda: layer.backward(g)
+
+
 def autograd(steps: int, integrator: str) -> Pass:
     """A loop over time in PyTorch, differentiated by its autograd; time-major as well."""
     import torch
@@ -131,6 +140,7 @@ def contenders(steps: int) -> dict[str, Pass]:
             for major in (True, False):
                 name = f"{backend}, {integrator}, {'time-major' if major else 'batch-major'}"
                 found[name] = layer(steps, backend, integrator, major)
+        found[f"DDKLayer, {integrator}, samples first"] = whole_layer(steps, integrator)
     try:
         import torch  # noqa: F401
     except ImportError:
