@@ -1,8 +1,8 @@
-"""Loops, pulse trains and retention of one device, as Markdown tables.
+"""Loops and pulse trains of one device, as Markdown tables.
 
-``python tests/benchmarks/cell_figures.py --device tin-taox-hfox-tin-2`` simulates six loops,
-trains of 100 RESET pulses of 100 ns at five amplitudes, and both states kept at 85 degC (preset
-"default"). ``--only loops``, ``--only trains``, ``--only retention`` do one of them.
+``python tests/benchmarks/cell_figures.py --device tin-taox-hfox-tin-2`` simulates six loops and
+trains of 100 RESET pulses of 100 ns at five amplitudes (preset "default"); ``--only loops`` and
+``--only trains`` do one of the two. Retention and switching times have commands of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,16 +20,11 @@ from markdown import number
 
 import compact
 import devicephys
-from devicephys import Device, PulseTrain, Settings, SwitchingScan
-from devicephys.simulation.switching_bench import SolverBench
-from devicephys.simulation.switching_time import crossing
+from devicephys import Device, PulseTrain, Settings
 
-PARTS = ("loops", "trains", "retention")
+PARTS = ("loops", "trains")
 LOOPS, PULSES, READS = 6, 100, (0, 1, 2, 5, 10, 20, 50, 100)
 AMPLITUDES = (2.0, 2.25, 2.5, 2.75, 3.0)
-YEAR = 365.25 * 86400.0  # s
-#: longest time at rest, s, and length of the first step
-REST, FIRST = 1e12, 1.0
 
 
 def line(cells: list[str]) -> None:
@@ -78,39 +72,6 @@ def trains(device: Device, settings: Settings, amplitudes: list[float]) -> None:
         line([number(amplitude, ".2f"), *cells])
 
 
-def kept(device: Device, settings: Settings, celsius: float) -> Iterator[list[str]]:
-    """How long the high and the low state last at a temperature, to the mean of the window."""
-    cold = SolverBench(device, settings, SwitchingScan())
-    states = {"high": cold.start("set"), "low": cold.start("reset")}
-    start = {name: cold.read(state) for name, state in states.items()}
-    mean = float(np.sqrt(start["high"] * start["low"]))
-    warm = device.with_({"ambient_temperature": f"{celsius + CELSIUS_ZERO!r} K"})
-    for name, state in states.items():
-        bench = SolverBench(warm, settings, SwitchingScan())
-        rest = state.copy()
-        rest.u[0::2], rest.u[1::2], rest.contact = 0.0, warm.ambient_temperature, 0.0
-        times, values = [], []
-        corners = np.array([0.0, REST])
-        for step in bench.stepper.run(rest, lambda time: 0.0, corners, FIRST):
-            times.append(step.time)
-            values.append(cold.read(step.state))
-            if (values[-1] - mean) * (start[name] - mean) <= 0:
-                break
-        years = crossing(np.array(times), np.array(values), mean) / YEAR
-        end = f"more than {REST / YEAR:.0f}" if np.isnan(years) else f"{years:.3g}"
-        yield [name, f"{celsius:g}", f"{1e-3 / start[name]:.2f}", f"{1e-3 / values[-1]:.2f}", end]
-
-
-def retention(device: Device, settings: Settings, celsius: list[float]) -> None:
-    """Both states at rest at some temperatures."""
-    heads = ["state", "°C", "R at first (kΩ)", "R at last (kΩ)", "years to the geometric mean"]
-    line(heads)
-    line(["---"] + ["---:"] * (len(heads) - 1))
-    for value in celsius:
-        for cells in kept(device, settings, value):
-            line(cells)
-
-
 def main() -> None:
     """Read the options, simulate, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -119,7 +80,6 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--loops", type=int, default=LOOPS)
     parser.add_argument("--amplitudes", type=float, nargs="+", default=list(AMPLITUDES))
-    parser.add_argument("--celsius", type=float, nargs="+", default=[85.0])
     options = parser.parse_args()
     device = devicephys.load_device(options.device)
     settings = Settings.preset(options.preset)
@@ -127,10 +87,8 @@ def main() -> None:
         print(f"\n{device.name}, preset {settings.name}: {part}\n", flush=True)
         if part == "loops":
             loops(device, settings, options.loops)
-        elif part == "trains":
-            trains(device, settings, options.amplitudes)
         else:
-            retention(device, settings, options.celsius)
+            trains(device, settings, options.amplitudes)
 
 
 if __name__ == "__main__":
