@@ -12,7 +12,7 @@ import xarray as xr
 from compact.measured.headings import VALUES, role_of
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import validate
-from ddkbase.tables.binary import attempt, which_variable
+from ddkbase.tables.binary import attempt, read_hdf5, which_variable
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 
 __all__ = ["probe_hdf5", "read_netcdf"]
@@ -47,6 +47,8 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
     ds = attempt(load, path, "a NetCDF file")
     if ds.attrs.get("schema") == "PulseTrace":
         validate(ds, "PulseTrace", where=path)
+    if engine == "h5netcdf" and not any(v.ndim for v in ds.data_vars.values()):
+        return read_hdf5(content, path, options)  # what it holds lies in groups
     variable = _variable(ds, options.variable, path)
     main = ds[variable]
     dims = [str(d) for d in main.dims]

@@ -34,7 +34,7 @@ Key = str | int
 
 
 NETCDF = Format(
-    read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5")
+    read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5", ".hdf5")
 )
 _TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".prn")
 _SUFFIXES = (*_TEXTS, *(suffix for format_ in (*FORMATS, NETCDF) for suffix in format_.suffixes))

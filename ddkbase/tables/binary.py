@@ -122,9 +122,21 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
         No such file, several variables and none named.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
-        arrays = attempt(lambda: _hdf5(content), path, "a MATLAB 7.3 file")
+        arrays = attempt(lambda: _hdf5(content, True), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
+    return _from_arrays(arrays, path, options)
+
+
+def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
+    """The arrays of an HDF5 file, in groups or not; attributes ``units`` are units.
+
+    Raises
+    ------
+    InputError
+        No such file, several arrays and none named.
+    """
+    arrays = attempt(lambda: _hdf5(content, False), path, "an HDF5 file")
     return _from_arrays(arrays, path, options)
 
 
@@ -154,6 +166,10 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
             array = array.reshape([n for n in array.shape if n != 1])
             if array.ndim <= 2:
                 usable[name] = array
+    if variable is not None and variable not in arrays:  # a group or a structure
+        inside = {n.removeprefix(f"{variable}."): a for n, a in usable.items()}
+        inside = {n: a for n, a in inside.items() if f"{variable}.{n}" in usable}
+        arrays, usable, variable = (inside, inside, None) if inside else (arrays, usable, variable)
     if variable is not None:
         if variable not in arrays:
             raise InputError(
@@ -210,14 +226,19 @@ def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str],
     return table
 
 
-def _hdf5(content: bytes) -> dict[str, Any]:
+def _hdf5(content: bytes, transposed: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and "#" not in name:
             if item.size > _CELLS:
                 raise ValueError("too many numbers")
-            arrays[name.replace("/", ".")] = np.asarray(item[()]).T
+            units = item.attrs.get("units", "")
+            heading = name.replace("/", ".") + (
+                f" ({units})" if isinstance(units, str) and units else ""
+            )
+            array = np.asarray(item[()])
+            arrays[heading] = array.T if transposed else array
 
     with h5py.File(io.BytesIO(content), "r") as file:
         file.visititems(visit)

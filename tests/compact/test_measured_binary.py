@@ -190,3 +190,28 @@ def test_netcdf_refuses(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(InputError, match="damaged"):
         read_pulses(path)
+
+
+def test_groups_of_hdf5(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for name, values in (("cell1", G[0]), ("cell2", G[1])):
+            group = file.create_group(name)
+            group["pulse"] = [1, 2, 3]
+            group["G"] = values
+            group["G"].attrs["units"] = "uS"
+    both = read_pulses(path)  # of one length: trains side by side
+    np.testing.assert_allclose(both.conductance, G * 1e-6)
+    assert both.train.values.tolist() == ["cell1.G", "cell2.G"]
+    for name, values in (("cell1", G[0]), ("cell2", G[1])):
+        ds = read_pulses(path, variable=name)
+        np.testing.assert_allclose(ds.conductance[0], values * 1e-6)
+        assert ds.conductance.attrs["units"] == "S"
+
+
+def test_a_structure_is_named_as_a_variable(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    run = {"pulse": np.arange(1, 4), "G_uS": G[0]}
+    scipy.io.savemat(path, {"one": {"first": run, "second": {**run, "G_uS": G[1]}}})
+    found = read_pulses(path, variable="second")
+    np.testing.assert_allclose(found.conductance[0], G[1] * 1e-6)
