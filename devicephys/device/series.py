@@ -140,6 +140,11 @@ class Transistor(SeriesElement):
 
     @model_validator(mode="after")
     def _conducts(self) -> Self:
+        self._check_gates()
+        return self
+
+    def _check_gates(self) -> None:
+        """InputError where a gate never opens the channel."""
         for name in ("gate_voltage", "reset_gate_voltage"):
             gate = getattr(self, name)
             if gate is not None and not gate > self.threshold_voltage:
@@ -149,7 +154,6 @@ class Transistor(SeriesElement):
                     name,
                     "Raise the gate voltage",
                 )
-        return self
 
     @property
     def overdrive(self) -> float:
@@ -169,7 +173,7 @@ class Transistor(SeriesElement):
             changes["reset_gate_voltage"] = gate_voltage
         driven = self.model_copy(update=changes)
         try:
-            driven._conducts()
+            driven._check_gates()
         except InputError as error:
             raise InputError(error.what, "gate_voltage", error.hint) from None
         return driven

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError
-from devicephys.fem.equations import CONCENTRATION, CellProblem, State
+from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.fluxes import CONCENTRATION
 
 
 def collect_nodes(problem: CellProblem, u: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from dolfinx import fem
 
 from devicephys.device import Device
-from devicephys.fem.equations import CONCENTRATION, SIGMA_SCALE, CellProblem, State
+from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State
+from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.grid_fields import collect_cells, collect_nodes, end_fields
 from devicephys.fem.mesh import LENGTH, Grid
 from devicephys.fem.newton import POWER_FLOOR

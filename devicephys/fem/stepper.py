@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ddkbase.errors import SolverError
-from devicephys.fem.equations import CONCENTRATION, CellProblem, State
+from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.newton import NewtonReport
 
 #: after a failed Newton iteration, the number of steps that grow by at most the factor
