@@ -113,7 +113,7 @@ def retention(
 @app.command(
     epilog=examples(
         "ddk-device endurance --cycles 20 --checkpoint-every 1 --out runs/cycles",
-        "ddk-device endurance --high-resistance '20 kohm' --preset quick --out runs/quick",
+        "ddk-device endurance --high-resistance '30 kohm' --preset quick --out runs/quick",
     )
 )
 @command
@@ -122,10 +122,10 @@ def endurance(
     out: OutOption,
     high_resistance: Annotated[
         str, typer.Option("--high-resistance", metavar="OHM", help="Where RESET pulses lead.")
-    ] = "50 kohm",
+    ] = "20 kohm",
     low_resistance: Annotated[
         str, typer.Option("--low-resistance", metavar="OHM", help="Where SET pulses lead.")
-    ] = "5 kohm",
+    ] = "8 kohm",
     cycles: Annotated[int, typer.Option("--cycles", min=1, help="How often.")] = 10,
     width: Annotated[
         str, typer.Option("--width", metavar="TIME", help="Flat top of the pulses.")

@@ -55,7 +55,7 @@ def simulate_endurance(
     device : Device
         The cell, from ``load_device``.
     protocol : EnduranceTest or None, optional
-        Resistances, cycles and pulses; by default ten cycles between 50 and 5 kohm.
+        Resistances, cycles and pulses; by default ten cycles between 20 and 8 kohm.
     settings : Settings or None, optional
         How it is solved; by default the preset "default".
     progress : callable or None, optional
@@ -182,13 +182,13 @@ class _Run:
             heights, hottest = [0.0], [0.0]
 
             def tell(
-                _: int,
-                height: float,
+                _number: int,
+                _height: float,
                 figures: Any,
                 heights: list[float] = heights,
                 hottest: list[float] = hottest,
             ) -> None:
-                heights.append(height)
+                heights.append(float(figures.amplitude))
                 hottest.append(figures.temperature_max)
 
             try:

@@ -24,9 +24,9 @@ class EnduranceTest:
 
     Parameters
     ----------
-    high_resistance : str or Quantity, default "50 kohm"
+    high_resistance : str or Quantity, default "20 kohm"
         What RESET pulses bring the cell to.
-    low_resistance : str or Quantity, default "5 kohm"
+    low_resistance : str or Quantity, default "8 kohm"
         What SET pulses bring it back to.
     cycles : int, default 10
         How often.
@@ -54,8 +54,8 @@ class EnduranceTest:
 
     def __init__(
         self,
-        high_resistance: object = "50 kohm",
-        low_resistance: object = "5 kohm",
+        high_resistance: object = "20 kohm",
+        low_resistance: object = "8 kohm",
         cycles: int = 10,
         width: object = "100 ns",
         read_voltage: object = "0.1 V",

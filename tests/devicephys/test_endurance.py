@@ -25,7 +25,7 @@ CELL = devicephys.load_device("tin-taox-hfox-tin")
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"high_resistance": "5 kohm"}, "not above"),
+        ({"high_resistance": "8 kohm"}, "not above"),
         ({"low_resistance": "-5 kohm"}, "not positive"),
         ({"low_resistance": 5000}, "no unit"),
         ({"cycles": 0}, "no number of cycles"),
@@ -58,8 +58,8 @@ class Formula:
         moved = np.sign(height) * 1e-3 * np.exp(6.0 * (abs(height) - 1.0))
         self.conductance = float(np.clip(self.conductance * np.exp(moved), self.least, 1e-2))
         self.pulses += 1
-        return dataclasses.make_dataclass("F", ["conductance", "temperature_max"])(
-            self.conductance, 300.0 + 100.0 * abs(height)
+        return dataclasses.make_dataclass("F", ["conductance", "temperature_max", "amplitude"])(
+            self.conductance, 300.0 + 100.0 * abs(height), height
         )
 
     def read(self, _: Any) -> float:
@@ -135,9 +135,9 @@ def test_the_command_names_the_option(tmp_path: Path) -> None:
 def test_cycles_that_were_stopped_go_on(tmp_path: Path) -> None:
     pytest.importorskip("mpi4py.MPI")  # before dolfinx
     pytest.importorskip("dolfinx")
-    protocol, quick = EnduranceTest("6.5 kohm", "5.5 kohm", 2), Settings.preset("quick")
+    protocol, quick = EnduranceTest("25 kohm", "14 kohm", 2), Settings.preset("quick")
     whole = devicephys.simulate(CELL, protocol, quick)
-    np.testing.assert_allclose(whole.resistance, [[6.5e3, 5.5e3]] * 2, rtol=0.021)
+    np.testing.assert_allclose(whole.resistance, [[25e3, 14e3]] * 2, rtol=0.021)
     seen = []
 
     def stop(event: Any) -> None:
