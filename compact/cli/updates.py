@@ -12,6 +12,7 @@ from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.options import free_path, given, path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
+from ddkbase.files import write_bytes
 
 _Key = typer.Option(metavar="COLUMN", help="Its heading or number.")
 _HEADS = (
@@ -89,8 +90,6 @@ def updates(
 
 
 def _write(entries: list[dict[str, Any]], path: Any, overwrite: bool) -> None:
-    from ddkbase.files import write_bytes  # start-up: NumPy
-
     lines = [",".join(entries[0])]
     for entry in entries:
         values = (f'"{v}"' if isinstance(v, str) else repr(v) for v in entry.values())

@@ -140,8 +140,8 @@ def read_pulses(
     values = conductance or resistance or current
     if wide is False and isinstance(values, list | tuple) and len(values) > 1:
         raise InputError("several columns of values are named, and wide=False", name)
-    told = units if isinstance(units, str) else None
-    roles = assign(table, given, wide, quantity_of(told) if told else None)
+    quantity = quantity_of(units) if isinstance(units, str) and units else None
+    roles = assign(table, given, wide, quantity)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
     if roles.guessed and unit == "1" and (direction is None or direction == "split"):
         refuse_loops(table, trains, split=direction == "split")
