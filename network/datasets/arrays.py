@@ -124,7 +124,8 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     if x.dtype.kind not in "biuf" or not 2 <= x.ndim <= 4 or not x.size:
         raise StorageError(f"X is {x.dtype} of shape {x.shape}", str(path), _NEEDED)
     extra = {n: np.asarray(lower[n]).squeeze() for n in ("groups", "fold") if n in lower}
-    for name, array in {"y": y, **extra}.items():
+    columns: dict[str, np.ndarray] = {"y": y, **extra}
+    for name, array in columns.items():
         if array.shape != x.shape[:1]:
             raise StorageError(f"{name} is of shape {array.shape}, X of {x.shape}", str(path))
     if not np.isfinite(x).all():
