@@ -123,8 +123,10 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     x, y = np.asarray(lower["x"]), np.asarray(lower["y"]).squeeze()
     if x.dtype.kind not in "biuf" or not 2 <= x.ndim <= 4 or not x.size:
         raise StorageError(f"X is {x.dtype} of shape {x.shape}", str(path), _NEEDED)
-    extra = {n: np.asarray(lower[n]).squeeze() for n in ("groups", "fold") if n in lower}
-    for name, array in {"y": y, **extra}.items():
+    wanted: list[str] = [name for name in ("groups", "fold") if name in lower]
+    extra: dict[str, np.ndarray] = {name: np.asarray(lower[name]).squeeze() for name in wanted}
+    columns: dict[str, np.ndarray] = {"y": y, **extra}
+    for name, array in columns.items():
         if array.shape != x.shape[:1]:
             raise StorageError(f"{name} is of shape {array.shape}, X of {x.shape}", str(path))
     if not np.isfinite(x).all():
