@@ -288,10 +288,10 @@ class CellProblem:
             * r
             * dx(len(device.layers) - 1)
         )
-        self.written = residual_u, residual_n, current, joule_heat, heat_capacity
-
+        exchanged = sum(rate * r * dx(i) for i, rate in exchange.items()) if exchange else None
+        self.written = residual_u, residual_n, current, joule_heat, heat_capacity, exchanged
     def _compile(self) -> None:
-        residual_u, residual_n, current, joule_heat, heat_capacity = self.written
+        residual_u, residual_n, current, joule_heat, heat_capacity, exchanged = self.written
         du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
         options = {"jit_options": JIT_OPTIONS}
         self.residual_forms = [fem.form(residual_u, **options), fem.form(residual_n, **options)]
@@ -309,11 +309,7 @@ class CellProblem:
         ]
         self.joule_form = fem.form(joule_heat, **options)
         #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
-        self.exchange_form = (
-            fem.form(sum(rate * r * dx(i) for i, rate in exchange.items()), **options)
-            if exchange
-            else None
-        )
+        self.exchange_form = fem.form(exchanged, **options) if exchanged is not None else None
         self._heat_capacity_form = fem.form(heat_capacity, **options)
         self._current_form = fem.form(current, **options)
 

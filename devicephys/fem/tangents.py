@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from dolfinx.fem import petsc as fem_petsc
@@ -68,8 +69,9 @@ def _numbers(problem: CellProblem) -> list[np.ndarray]:
     """Every array that the forms of a problem read, but for state, history and time."""
     changing = {id(x) for x in (problem.u, problem.u_hist, problem.n, problem.n_hist)}
     changing |= {id(problem.gamma_dt), id(problem.time)}
-    constants = {c.count(): c for form in problem.written for c in form.constants()}
-    functions = {f.count(): f for form in problem.written for f in form.coefficients()}
+    forms: list[Any] = [form for form in problem.written if form is not None]
+    constants = {c.count(): c for form in forms for c in form.constants()}
+    functions = {f.count(): f for form in forms for f in form.coefficients()}
     arrays = [problem.mesh.geometry.x]
     # in the order in which they were made, which is the same for every device of these layers
     arrays += [constants[k].value for k in sorted(constants) if id(constants[k]) not in changing]
