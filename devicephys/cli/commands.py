@@ -3,6 +3,7 @@
 from devicephys.cli import (  # noqa: F401
     campaign,
     devices,
+    fit,
     pulses,
     retention,
     runs,

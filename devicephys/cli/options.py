@@ -44,6 +44,7 @@ app = application(
             "random-device",
             "verify",
             "calibrate",
+            "fit",
             "info",
             "show-device",
             "list-devices",

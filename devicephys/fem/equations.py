@@ -289,7 +289,11 @@ class CellProblem:
             * dx(len(device.layers) - 1)
         )
         exchanged = sum(rate * r * dx(i) for i, rate in exchange.items()) if exchange else None
-        self.written = residual_u, residual_n, current, joule_heat, heat_capacity, exchanged
+        self.written: tuple[Any, ...] = (
+            *(residual_u, residual_n, current, joule_heat, heat_capacity),
+            exchanged,
+        )
+
     def _compile(self) -> None:
         residual_u, residual_n, current, joule_heat, heat_capacity, exchanged = self.written
         du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)

@@ -16,7 +16,7 @@ LARGEST_VOLTAGE = 50.0
 #: share of the largest voltage below which its sign says nothing
 NOISE = 0.02
 #: samples of a plateau, its largest scatter, and its least width as a share of the voltage
-PLATEAU, FLAT, WIDE = 5, 0.05, 0.08
+PLATEAU, FLAT, WIDE = 5, 0.05, 0.2
 #: share of a compliance that has to be reached
 REACHED = 0.9
 

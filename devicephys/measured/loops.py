@@ -64,8 +64,10 @@ def read_loop(
         The limit of the current that was set, "100 uA"; by default a plateau of the current tells.
     partial : bool, default False
         Accept loops with one half only.
-    sheet, variable, delimiter, decimal : optional
-        Sheet of a workbook, variable of a file of arrays, delimiter and decimal sign of a text.
+    sheet : str, int or None, optional
+        Sheet of a workbook, its name or its number from 1.
+    variable, delimiter, decimal : str or None, optional
+        Variable of a file of arrays; delimiter and decimal sign of a text.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError
+from devicephys.measured.checks import signs
 from devicephys.protocol.waveform import Waveform
 
 __all__ = ["POINTS", "RAMPS", "band_of", "log_misfit", "ramps_of", "turning_points", "waveform_of"]
@@ -147,12 +148,24 @@ def log_misfit(band: xr.Dataset, v: np.ndarray, i: np.ndarray) -> dict[str, floa
     }
 
 
+def _first_reset(v: np.ndarray) -> int:
+    """Index in a loop at which its negative half begins, wherever the loop does."""
+    side = signs(v)
+    told = np.flatnonzero(side)
+    if side[told[0]] < 0 and abs(v[0]) < 0.1 * np.abs(v).max():
+        return 0
+    for before, after in pairwise(told):
+        if side[before] > 0 > side[after]:
+            return int(before + np.argmin(np.abs(v[before : after + 1])))
+    return 0
+
+
 def waveform_of(measured: xr.Dataset, loop: int = 1) -> tuple[Waveform, np.ndarray, np.ndarray]:
     """What was applied in a measured loop, from its first RESET half on.
 
-    A simulated cell starts in its low state, just after forming. A loop that begins with SET is
-    taken from its negative half on, and the positive half of the next loop follows, if there is
-    one.
+    A simulated cell starts in its low state, just after forming. A loop that does not begin with
+    RESET is taken from its negative half on; what was measured before that half is taken from the
+    next loop or, where there is none, from this one.
 
     Parameters
     ----------
@@ -183,19 +196,11 @@ def waveform_of(measured: xr.Dataset, loop: int = 1) -> tuple[Waveform, np.ndarr
             "the sweep rate is not known", where, "Give a column of times, or rate='1 V/s'"
         )
     v = measured["voltage"].values
-    begin = int(np.flatnonzero(loops == loop)[0])
-    stop = int(np.flatnonzero(loops == loop)[-1])
-    if v[begin : stop + 1][np.argmax(np.abs(v[begin : stop + 1]) > TURN * np.ptp(v))] > 0:
-        inside = v[begin : stop + 1]
-        last_positive = int(np.flatnonzero(inside > TURN * np.ptp(v))[-1])
-        begin += last_positive + int(np.argmin(np.abs(inside[last_positive:])))
-        following = np.flatnonzero(loops == loop + 1)
-        if len(following):
-            ahead = v[following[0] : following[-1] + 1]
-            first = int(np.argmax(ahead > TURN * np.ptp(v)))
-            below = np.flatnonzero(ahead[first:] <= 0.002 * np.ptp(v))
-            stop = int(following[0]) + first + (int(below[0]) if len(below) else len(ahead) - 1)
-    samples = np.arange(begin, stop + 1)
+    own = np.flatnonzero(loops == loop)
+    begin = _first_reset(v[own])
+    following = np.flatnonzero(loops == loop + 1)
+    rest = own[:begin] if not len(following) else following[: _first_reset(v[following])]
+    samples = np.concatenate([own[begin:], rest])
     path = v[samples]
     corners = turning_points(path)
     voltages = path[corners].astype(float)

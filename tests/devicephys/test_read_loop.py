@@ -181,6 +181,17 @@ def test_waveform_begins_with_the_first_reset(tmp_path: Path) -> None:
     assert np.all(np.diff(times) >= 0)
 
 
+@pytest.mark.parametrize("start", [0, 30, 90, 150, 210])
+def test_waveform_of_a_loop_that_begins_anywhere(tmp_path: Path, start: int) -> None:
+    _, v = triangle(2)
+    part = slice(start, start + 241)
+    file = write(tmp_path / "a.csv", "V (V),I (A)", v[part], current(v)[part])
+    waveform, samples, times = waveform_of(devicephys.read_loop(file, rate="2 V/s"))
+    np.testing.assert_allclose(waveform.corner_voltages, [0.0, -1.5, 1.5, 0.0], atol=0.06)
+    assert waveform.duration == pytest.approx(3.0, abs=0.06)
+    np.testing.assert_allclose(v[part][samples], [waveform.voltage(x) for x in times], atol=0.06)
+
+
 def test_a_simulated_record_is_a_measurement_too() -> None:
     record = next((Path(__file__).parents[1] / "records").rglob("iv.nc"), None)
     if record is None:
