@@ -162,7 +162,18 @@ class FitDescription(Description):
         return {**data, "data": sources}
 
     def start(self, folder: Path | None = None) -> Device:
-        """The device to begin with; a file is looked for beside the description."""
+        """The device to begin with.
+
+        Parameters
+        ----------
+        folder : Path or None, optional
+            Where a file is looked for first.
+
+        Returns
+        -------
+        Device
+            The device as described.
+        """
         name: str | Path = self.device
         if folder is not None and (folder / self.device).is_file():
             name = folder / self.device
@@ -170,6 +181,16 @@ class FitDescription(Description):
 
     def bounds(self, device: Device) -> dict[str, tuple[float, float, float]]:
         """Lower bound, value and upper bound of the first path of each free parameter.
+
+        Parameters
+        ----------
+        device : Device
+            The device to begin with.
+
+        Returns
+        -------
+        dict
+            Three numbers in the unit of the model by the name of the parameter.
 
         Raises
         ------
@@ -201,7 +222,18 @@ class FitDescription(Description):
         return found
 
     def paths(self, name: str) -> tuple[str, ...]:
-        """Dotted paths of a free parameter."""
+        """Dotted paths of a free parameter.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        tuple of str
+            At least one.
+        """
         return self.free[name].paths or (name,)
 
 

@@ -25,6 +25,11 @@ def parameter_rows(result: FitResult) -> list[list[str]]:
     ----------
     result : FitResult
         What ``fit_device`` gives.
+
+    Returns
+    -------
+    list of list of str
+        One row a parameter.
     """
     rows = []
     for name in map(str, result.parameters["parameter"].values):
@@ -51,6 +56,11 @@ def curves_figure(data: xr.Dataset) -> Figure:
     ----------
     data : xarray.Dataset
         One of ``FitResult.data``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Curves above, residuals in standard deviations below.
     """
     loop = data["measured"].attrs["units"] == "A"
     figure = new_figure(8.0, 5.6)

@@ -33,7 +33,7 @@ __all__ = ["FitEvent", "FitInterrupted", "FitResult", "fit_device"]
 FAILED = 30.0
 #: relative changes of cost and parameters below which the search ends; the time steps that the
 #: solver chooses differ from solve to solve by about as much
-ENOUGH = 1e-4
+ENOUGH = 1e-3
 #: share of the way to the nearer bound within which a value stands at it
 AT_BOUND = 1e-3
 _SOLVES = "solves"
@@ -41,8 +41,23 @@ _SOLVES = "solves"
 
 @dataclasses.dataclass(frozen=True)
 class FitEvent:
-    """A solve of all data that ended: its number, of at most how many, the root mean square of the
-    residuals [1], the least so far, whether the solver gave up, and seconds per solve."""
+    """A solve of all data that ended.
+
+    Attributes
+    ----------
+    solve : int
+        Its number, from 1.
+    most : int
+        How many are allowed.
+    misfit : float
+        Root mean square of its residuals, in standard deviations [1].
+    best : float
+        That of the best solve so far [1].
+    failed : bool
+        Whether the solver gave up.
+    seconds : float
+        Mean time of a solve [s].
+    """
 
     solve: int
     most: int

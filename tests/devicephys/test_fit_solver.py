@@ -45,7 +45,7 @@ def test_parameters_of_a_cell_are_found_from_a_loop_with_noise(tmp_path: Path) -
             "device": str(tmp_path / "start.yaml"),
             "data": [{"loop": str(tmp_path / "loop.csv"), "error": 0.02, "samples": 100}],
             "free": bounds,
-            "solves": 8,
+            "solves": 12,
         }
     )
     assert result.reason == "converged" and not result.undetermined
