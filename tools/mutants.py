@@ -89,10 +89,7 @@ def main() -> int:
             finally:
                 path.write_text(whole, encoding="utf-8")
             caught += noticed
-            print(
-                f"{'caught  ' if noticed else 'SURVIVED'}  {fault['file']}: {fault['note']}",
-                flush=True,
-            )
+            print(f"{'caught  ' if noticed else 'SURVIVED'}  {fault['file']}: {fault['note']}", flush=True)
     print(f"{caught} of {len(faults)} caught")
     return int(caught < len(faults))
 

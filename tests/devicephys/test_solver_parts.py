@@ -71,9 +71,7 @@ def state(n: float, temperature: float = 300.0) -> State:
     return State(np.array([0.0, temperature]), np.array([n]), 0.0)
 
 
-def one_step(
-    law: Law, times: list[float], end: float, tolerance: float = 1.0
-) -> tuple[Step, float]:
+def one_step(law: Law, times: list[float], end: float, tolerance: float = 1.0) -> tuple[Step, float]:
     """A step to ``end`` from exact values at ``times``, the latest first, and its true error."""
     problem = Rates(slope(law))
     limits = StepLimits(concentration=tolerance, temperature=1e9)
