@@ -3,7 +3,6 @@
 from devicephys.cli import (  # noqa: F401
     campaign,
     devices,
-    fit,
     pulses,
     retention,
     runs,
