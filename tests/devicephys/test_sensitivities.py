@@ -213,5 +213,5 @@ def test_what_sensitivities_cannot_do_is_refused(device: Device) -> None:
     train = PulseTrain("-2 V", "100 ns", 1)
     with pytest.raises(InputError, match="initial resistance"):
         devicephys.simulate(device, train, initial_resistance="10 kohm", sensitivities=paths)
-    with pytest.raises(InputError, match="scan"):
+    with pytest.raises(InputError, match="of a waveform or a train"):
         devicephys.simulate(device, devicephys.SwitchingScan(["0.6 V"]), sensitivities=paths)
