@@ -9,6 +9,8 @@ from ddkbase.errors import StorageError as StorageError
 from . import calibration as calibration
 from . import campaign as campaign
 from . import device as device
+from . import fitting as fitting
+from . import measured as measured
 from . import plots as plots
 from . import run as run
 from . import verification as verification
@@ -19,6 +21,8 @@ from .device import list_devices as list_devices
 from .device import load_device as load_device
 from .device import random_device as random_device
 from .endurance.simulate import simulate_endurance as simulate_endurance
+from .fitting.search import fit_device as fit_device
+from .measured.loops import read_loop as read_loop
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.bake import Bake as Bake

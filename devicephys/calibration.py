@@ -26,6 +26,7 @@ from ddkbase.errors import DDKError, InputError, StorageError
 from ddkbase.files import write_bytes
 from ddkbase.units import from_si
 from devicephys.device import Device, load_device
+from devicephys.device.entries import parameter_value
 from devicephys.device.library import device_from_yaml
 from devicephys.protocol.waveform import IVSweep
 from devicephys.simulation.settings import Settings
@@ -161,7 +162,7 @@ class Calibration:
             path = knob.paths[0]
             if path not in flat:
                 raise InputError(f"the device has no {path}", "calibration")
-            found.append(np.log(abs(from_si(_get(device, path), knob.unit))))
+            found.append(np.log(abs(from_si(parameter_value(device, path), knob.unit))))
         return np.array(found)
 
     def device(self, logs: np.ndarray) -> Device:
@@ -233,13 +234,6 @@ class Calibration:
 
     def _cost(self, figures: Figures, shift: np.ndarray, ridge: float) -> float:
         return float((self.residuals(figures) ** 2).sum() + ridge**2 * (shift**2).sum())
-
-
-def _get(device: Device, path: str) -> float:
-    value: Any = device
-    for name in path.split("."):
-        value = getattr(value, name, None) if hasattr(value, name) else value[name]
-    return float(value)
 
 
 def figures_line(figures: Figures) -> str:

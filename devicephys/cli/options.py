@@ -44,6 +44,7 @@ app = application(
             "random-device",
             "verify",
             "calibrate",
+            "fit",
             "info",
             "show-device",
             "list-devices",
@@ -119,8 +120,10 @@ def output_folder(text: str, where: str) -> Path:
     return path_of(text, where, "folder")
 
 
-def parse_changes(changes: list[str]) -> dict[str, str]:
-    """Split each KEY=VALUE.
+def parse_changes(
+    changes: list[str], option: str = "--set", example: str = "'filament.radius=8 nm'"
+) -> dict[str, str]:
+    """Split each KEY=VALUE of an option.
 
     Raises
     ------
@@ -132,11 +135,9 @@ def parse_changes(changes: list[str]) -> dict[str, str]:
         key, equals, value = text.partition("=")
         key, value = key.strip(), value.strip()
         if not equals or not key or not value:
-            raise InputError(
-                f"'{text}' is not KEY=VALUE", "--set", "Write e.g. --set 'filament.radius=8 nm'"
-            )
+            raise InputError(f"'{text}' is not KEY=VALUE", option, f"Write e.g. {option} {example}")
         if key in parsed:
-            raise InputError(f"'{key}' is set twice", "--set", "Give it once")
+            raise InputError(f"'{key}' is set twice", option, "Give it once")
         parsed[key] = value
     return parsed
 

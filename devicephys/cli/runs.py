@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 import devicephys
 from ddkbase.cli.application import command, examples, message_and_code
-from ddkbase.cli.options import given
+from ddkbase.cli.options import free_path, given
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, InputError
 from ddkbase.installation import parallel_rank
@@ -37,6 +37,9 @@ from devicephys.cli.options import (
     start_folder,
 )
 from devicephys.cli.sequence import go_on
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["carry_out"]
 
@@ -207,6 +210,7 @@ def plot(
     epilog=examples(
         "ddk-device compare runs/first runs/narrow",
         "ddk-device compare runs/first runs/narrow --json > both.json",
+        "ddk-device compare runs/first --measured loops.csv --picture over.png",
     )
 )
 @command(answers=True)
@@ -215,15 +219,68 @@ def compare(
     folders: Annotated[
         list[str], typer.Argument(metavar="DIR...", help="Folders of loops, trains or scans.")
     ],
+    measured: Annotated[
+        str | None,
+        typer.Option("--measured", metavar="FILE", help="Measured loops to hold the runs against."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", metavar="NAME=COLUMN", help="Say which column is voltage, current, time."
+        ),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option("--unit", metavar="NAME=UNIT", help="Unit of a column, e.g. current=uA."),
+    ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option("--picture", metavar="FILE", help="Draw the runs over the measured loops."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that picture.")] = False,
 ) -> None:
-    """Print the figures of several runs side by side, and in what they were asked to differ."""
+    """Print the figures of several runs side by side, and in what they were asked to differ.
+
+    With --measured, also how far the first loop of each is from the median of measured loops.
+    """
+    if measured is None and (columns or units or picture is not None):
+        raise InputError("nothing measured is named", "--measured", "Name a file with loops")
+    target = None if picture is None else free_path(picture, overwrite)
+    loops = None if measured is None else _measured(measured, columns, units, output)
     paths = [output_folder(text, "DIR") for text in folders]
     different, figures, entries = devicephys.run.compare_runs(paths)
-    columns = range(1, 1 + len(folders))
+    right = range(1, 1 + len(folders))
     if different:
-        output.rows(["Parameter", *folders], different, "What differs", right=columns)
+        output.rows(["Parameter", *folders], different, "What differs", right=right)
     elif len(folders) > 1:
         output.note("The same cell, protocol and preset.")
-    output.rows(["Quantity", *folders], figures, "What came out", right=columns)
+    output.rows(["Quantity", *folders], figures, "What came out", right=right)
+    if loops is not None:
+        records = {
+            f: devicephys.run.read_records(p)[0] for f, p in zip(folders, paths, strict=True)
+        }
+        misfits = devicephys.measured.misfit_rows(loops, records)
+        title = "Against the measured loops: rms of log10 of the current, in decades"
+        output.rows(["Ramp", *folders], misfits, title, right=right)
+        output.add(measured={row[0]: row[1:] for row in misfits})
+        if target is not None:
+            figure = devicephys.plots.measured_figure(loops, records)
+            output.file(devicephys.plots.save_figure(figure, target, overwrite))
     runs = [{"folder": f, **e} for f, e in zip(folders, entries, strict=True)]
     output.add(runs=runs, different={row[0]: row[1:] for row in different})
+
+
+def _measured(
+    path: str, columns: list[str] | None, units: list[str] | None, output: Output
+) -> xr.Dataset:
+    """Measured loops of a file, with what was said of its columns."""
+    chosen: dict[str, Any] = dict(parse_changes(columns or [], "--column", "voltage=V1"))
+    for name, column in chosen.items():
+        if name not in ("voltage", "current", "time", "loop"):
+            raise InputError(f"'{name}' is no column", "--column", "voltage, current, time, loop")
+        chosen[name] = int(column) if column.isdigit() else column
+    told = parse_changes(units or [], "--unit", "current=uA")
+    loops = devicephys.read_loop(path, units=told, **chosen)
+    for line in loops.attrs["remarks"].splitlines():
+        output.note(line)
+    return loops

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddkbase.errors import InputError
 from ddkbase.units import exact_text, format_si
+from devicephys.device.entries import parameter_value
 from devicephys.device.library import load_device
 from devicephys.device.model import Device
 from devicephys.device.range_table import CHOICES, RANGES, USUAL_SHARE, Range
@@ -76,8 +77,8 @@ def bounds(device: Device) -> dict[str, tuple[float, float]]:
     """Path of every numeric parameter -> its bounds in the unit of the model, shares worked out."""
     result = {}
     for path, entry in ranges_of(device).items():
-        whole = _value(device, entry.of) if entry.of else 1.0
-        most = _value(device, entry.below) if entry.below else math.inf
+        whole = parameter_value(device, entry.of) if entry.of else 1.0
+        most = parameter_value(device, entry.below) if entry.below else math.inf
         result[path] = entry.lower * whole, min(entry.upper * whole, most)
     return result
 
@@ -88,7 +89,7 @@ def outside(device: Device) -> list[str]:
     return [
         path
         for path, (low, high) in bounds(device).items()
-        if not low - slack * abs(low) <= _value(device, path) <= high + slack * abs(high)
+        if not low - slack * abs(low) <= parameter_value(device, path) <= high + slack * abs(high)
     ]
 
 
@@ -179,13 +180,6 @@ def _names(device: Device, path: str) -> list[tuple[str, str]]:
     }[role]
     names = [layer.name if path.startswith("layers") else layer.material for layer in choices]
     return [(role, name) for name in dict.fromkeys(names)]
-
-
-def _value(device: Device, path: str) -> float:
-    """The number at a dotted path, in the unit of the model."""
-    *parents, key = path.split(".")
-    description: Any = dict(device.parts())["".join(f"{name}." for name in parents)]
-    return float(getattr(description, key))
 
 
 def _share(entry: Range, u: float) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mpi4py import MPI
 
 from ddkbase.errors import InputError
 from devicephys.device import Device
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.mesh import make_grid
+from devicephys.fem.mesh import Grid, make_grid
 from devicephys.fem.newton import NewtonSolver
 from devicephys.fem.pulse_stepper import PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
+from devicephys.fem.tangents import Tangents
 from devicephys.simulation.settings import Settings
 
 #: the one-pass scheme gives up below this step, s
@@ -72,12 +75,36 @@ def prepare_pulses(
     return problem, PulseStepper(problem, solver, limits)
 
 
-def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:
-    grid = make_grid(
+def follow_tangents(stepper: Stepper, settings: Settings, parameters: Sequence[str]) -> Tangents:
+    """What carries the derivatives of a run with respect to parameters of its device.
+
+    Raises
+    ------
+    InputError
+        No such parameter, or a scheme other than the monolithic one.
+    """
+    if settings.scheme != "monolithic":
+        raise InputError(
+            f"the scheme '{settings.scheme}' has no Jacobian to take sensitivities from",
+            "settings.scheme",
+            "Use 'monolithic'",
+        )
+    tangents = Tangents(stepper, parameters, lambda device: _grid(device, settings))
+    if isinstance(stepper, PulseStepper):
+        tangents.drive(lambda device: device.series.pulsed())
+    return tangents
+
+
+def _grid(device: Device, settings: Settings) -> Grid:
+    return make_grid(
         device,
         settings.cell_size,
         settings.cell_growth,
         split=settings.mesh_split,
         coarseness=settings.coarseness,
     )
+
+
+def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:
+    grid = _grid(device, settings)
     return CellProblem(device, grid, comm if comm is not None else MPI.COMM_WORLD)

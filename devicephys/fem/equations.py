@@ -31,7 +31,7 @@ from mpi4py import MPI
 from devicephys.device import Conductor, Device
 from devicephys.device.series import SeriesElement
 from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, exchange_rates
-from devicephys.fem.mesh import LENGTH, Grid, build_mesh
+from devicephys.fem.mesh import LENGTH, Grid, build_mesh, initial_concentration
 from devicephys.fem.timing import Stopwatch
 from devicephys.installation import compiling
 
@@ -57,16 +57,18 @@ class State:
     """Fields of one instant: owned degrees of freedom of this rank and the contact voltage.
 
     ``u`` holds (V, T) interleaved per node, shape (2 * nodes,); ``n`` shape (cells,) in units of
-    ``CONCENTRATION``; ``contact`` is the potential of the top electrode in V.
+    ``CONCENTRATION``; ``contact`` is the potential of the top electrode in V. ``tangents`` are
+    the derivatives of the state, one a parameter, where somebody follows them.
     """
 
     u: np.ndarray
     n: np.ndarray
     contact: float
+    tangents: tuple[State, ...] = ()
 
     def copy(self) -> State:
         """Independent copy."""
-        return State(self.u.copy(), self.n.copy(), self.contact)
+        return State(self.u.copy(), self.n.copy(), self.contact, self.tangents)
 
 
 class Noise(Protocol):
@@ -88,7 +90,8 @@ class CellProblem:
     ``sources``, for manufactured solutions, is called with the mesh and the ``Constant`` that
     holds the time at the end of the step in s, and gives one mapping a layer from ``"potential"``,
     ``"temperature"``, ``"vacancy"`` to a UFL expression for the right-hand side of that equation,
-    in the scaled units above.
+    in the scaled units above. Without ``compiled`` the equations are written, not made ready to
+    assemble: of such a problem another one takes the numbers (``devicephys.fem.tangents``).
     """
 
     @compiling()
@@ -99,6 +102,7 @@ class CellProblem:
         comm: MPI.Intracomm,
         terms: Terms = Terms(),
         sources: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
+        compiled: bool = True,
     ):
         self.device, self.grid, self.comm = device, grid, comm
         #: what stands in series, driven as what is being done drives it
@@ -116,7 +120,9 @@ class CellProblem:
         self.gamma_dt, self.time = fem.Constant(self.mesh, 1.0), fem.Constant(self.mesh, 0.0)
         self._locate()
         self._write_forms(terms, sources(self.mesh, self.time) if sources else ())
-        self._allocate()
+        if compiled:
+            self._compile()
+            self._allocate()
 
     # -- geometry ---------------------------------------------------------------------------
 
@@ -203,10 +209,11 @@ class CellProblem:
         w, q = ufl.TestFunction(self.U), ufl.TestFunction(self.C)
         v, s = w[0], w[1]
         V, T, n = self.u[0], self.u[1], self.n
-        ambient = device.ambient_temperature
 
         def number(value):
             return constant(mesh, value)
+
+        ambient = number(device.ambient_temperature)
 
         joule = number(terms.joule)
         residual_u = 0
@@ -268,6 +275,27 @@ class CellProblem:
             if "vacancy" in source:
                 residual_n -= self.gamma_dt * source["vacancy"] * q * r * dx(i)
 
+        # The top electrode conducts with a constant sigma, so the current through the top is a
+        # fixed linear functional of the potential: the flux tested with a function that is one on
+        # the contact and falls to zero within one row of cells.
+        lifting = fem.Function(self.U)
+        lifting.x.array[0::2] = self.node_index[0] == len(self.grid.z) - 1
+        electrode = device.materials[device.layers[-1].material]
+        assert isinstance(electrode, Conductor)  # the device model sees to it
+        current = (
+            number(electrode.electrical_conductivity)
+            * ufl.dot(ufl.grad(lifting[0]), ufl.grad(v))
+            * r
+            * dx(len(device.layers) - 1)
+        )
+        exchanged = sum(rate * r * dx(i) for i, rate in exchange.items()) if exchange else None
+        self.written: tuple[Any, ...] = (
+            *(residual_u, residual_n, current, joule_heat, heat_capacity),
+            exchanged,
+        )
+
+    def _compile(self) -> None:
+        residual_u, residual_n, current, joule_heat, heat_capacity, exchanged = self.written
         du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
         options = {"jit_options": JIT_OPTIONS}
         self.residual_forms = [fem.form(residual_u, **options), fem.form(residual_n, **options)]
@@ -285,27 +313,9 @@ class CellProblem:
         ]
         self.joule_form = fem.form(joule_heat, **options)
         #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
-        self.exchange_form = (
-            fem.form(sum(rate * r * dx(i) for i, rate in exchange.items()), **options)
-            if exchange
-            else None
-        )
+        self.exchange_form = fem.form(exchanged, **options) if exchanged is not None else None
         self._heat_capacity_form = fem.form(heat_capacity, **options)
-        # The top electrode conducts with a constant sigma, so the current through the top is a
-        # fixed linear functional of the potential: the flux tested with a function that is one on
-        # the contact and falls to zero within one row of cells.
-        lifting = fem.Function(self.U)
-        lifting.x.array[0::2] = self.node_index[0] == len(self.grid.z) - 1
-        electrode = device.materials[device.layers[-1].material]
-        assert isinstance(electrode, Conductor)  # the device model sees to it
-        top_sigma = electrode.electrical_conductivity
-        self._current_form = fem.form(
-            fem.Constant(mesh, top_sigma)
-            * ufl.dot(ufl.grad(lifting[0]), ufl.grad(v))
-            * r
-            * dx(len(device.layers) - 1),
-            **options,
-        )
+        self._current_form = fem.form(current, **options)
 
     def exchange_rate(self) -> float:
         """Vacancies [1/s] that the loaded state loses to the surroundings. Collective."""
@@ -317,14 +327,16 @@ class CellProblem:
         self.matrix = fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
         self._bu = fem.create_vector(self.U)
         self._bn = fem.create_vector(self.C)
-        self.current_vector = (
-            2 * np.pi * LENGTH * self._owned(self._current_form, self._bu, self.nu)
-        )
+        self.current_vector = self.current_functional()
         self.heat_capacity_vector = (
             2 * np.pi * LENGTH * self._owned(self._heat_capacity_form, self._bu, self.nu)
         )
         self.top_indicator = np.zeros(self.nu + self.nc)
         self.top_indicator[self.top_v] = 1.0
+
+    def current_functional(self) -> np.ndarray:
+        """What gives the current through the top [A] from the owned ``u``. Collective."""
+        return 2 * np.pi * LENGTH * self._owned(self._current_form, self._bu, self.nu)
 
     def _owned(self, form, vector, count: int) -> np.ndarray:
         vector.array[:] = 0.0
@@ -395,15 +407,19 @@ class CellProblem:
         out[self.cold_t] = state.u[self.cold_t] - self.device.ambient_temperature
         return out
 
-    def assemble_jacobian(self) -> None:
-        """Jacobian of the loaded state, Dirichlet rows replaced by identity. Collective."""
+    def assemble_jacobian(self, matrix: Any = None) -> None:
+        """Jacobian of the loaded state, Dirichlet rows replaced by identity. Collective.
+
+        It goes into ``matrix``, by default into that of the problem.
+        """
+        matrix = self.matrix if matrix is None else matrix
         with self.watch.part("jacobian"):
-            self.matrix.zeroEntries()
-            fem_petsc.assemble_matrix(self.matrix, self.jacobian_forms)
-            self.matrix.assemble()
+            matrix.zeroEntries()
+            fem_petsc.assemble_matrix(matrix, self.jacobian_forms)
+            matrix.assemble()
             # Rows only: the increments of boundary values are not zero where the load line moves
             # the contact, and their columns carry them to the inside. LU needs no symmetry.
-            self.matrix.zeroRowsLocal(self.fixed, 1.0)
+            matrix.zeroRowsLocal(self.fixed, 1.0)
 
     # -- load line --------------------------------------------------------------------------
 
@@ -461,35 +477,6 @@ def constant(mesh: dmesh.Mesh, value: float) -> fem.Constant:
     the same kinds of layers.
     """
     return fem.Constant(mesh, float(value))
-
-
-def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
-    """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in electrodes.
-
-    Source: the article's initial state; ``filament.wall_width`` > 0 replaces the step at the
-    filament wall by a logistic profile whose 12-88 % width is that value.
-    """
-    table = np.zeros((len(grid.z) - 1, len(grid.r) - 1))
-    for i, layer in enumerate(device.layers):
-        material = device.materials[layer.material]
-        if not isinstance(material, Conductor):
-            table[grid.layer == i] = material.initial_concentration
-    filament = device.filament
-    index = [layer.name for layer in device.layers].index(filament.layer)
-    in_layer = grid.layer == index
-    floor = sum(layer.thickness for layer in device.layers[:index])
-    # A cell that the filament's end or wall cuts gets the share of its volume that lies inside, so
-    # the inventory does not depend on where the lines of the mesh fall.
-    reach = np.clip(floor + filament.height - grid.z[:-1], 0.0, np.diff(grid.z)) / np.diff(grid.z)
-    if filament.wall_width > 0.0:
-        x = (grid.r_centre - filament.radius) / (filament.wall_width / 4.0)
-        profile = 1.0 / (1.0 + np.exp(np.clip(x, -60.0, 60.0)))
-    else:
-        ring = np.diff(grid.r**2)
-        profile = np.clip(filament.radius**2 - grid.r[:-1] ** 2, 0.0, ring) / ring
-    share = reach[in_layer, None] * profile[None, :]
-    table[in_layer] += share * (filament.concentration - table[in_layer])
-    return table
 
 
 def _nearest(line: np.ndarray, position: np.ndarray) -> np.ndarray:

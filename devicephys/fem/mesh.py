@@ -18,7 +18,7 @@ from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
 from ddkbase.errors import InputError
-from devicephys.device import Device
+from devicephys.device import Conductor, Device
 
 #: one length unit of the finite-element problem, in metres
 LENGTH = 1e-9
@@ -142,6 +142,35 @@ def make_grid(
         )
     centre = 0.5 * (z[1:] + z[:-1])
     return Grid(r=r, z=z, layer=np.searchsorted(edges, centre) - 1)
+
+
+def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
+    """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in electrodes.
+
+    Source: the article's initial state; ``filament.wall_width`` > 0 replaces the step at the
+    filament wall by a logistic profile whose 12-88 % width is that value.
+    """
+    table = np.zeros((len(grid.z) - 1, len(grid.r) - 1))
+    for i, layer in enumerate(device.layers):
+        material = device.materials[layer.material]
+        if not isinstance(material, Conductor):
+            table[grid.layer == i] = material.initial_concentration
+    filament = device.filament
+    index = [layer.name for layer in device.layers].index(filament.layer)
+    in_layer = grid.layer == index
+    floor = sum(layer.thickness for layer in device.layers[:index])
+    # A cell that the filament's end or wall cuts gets the share of its volume that lies inside, so
+    # the inventory does not depend on where the lines of the mesh fall.
+    reach = np.clip(floor + filament.height - grid.z[:-1], 0.0, np.diff(grid.z)) / np.diff(grid.z)
+    if filament.wall_width > 0.0:
+        x = (grid.r_centre - filament.radius) / (filament.wall_width / 4.0)
+        profile = 1.0 / (1.0 + np.exp(np.clip(x, -60.0, 60.0)))
+    else:
+        ring = np.diff(grid.r**2)
+        profile = np.clip(filament.radius**2 - grid.r[:-1] ** 2, 0.0, ring) / ring
+    share = reach[in_layer, None] * profile[None, :]
+    table[in_layer] += share * (filament.concentration - table[in_layer])
+    return table
 
 
 def build_mesh(comm: MPI.Intracomm, grid: Grid) -> dmesh.Mesh:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mpi4py import MPI
 
 from ddkbase.errors import StorageError
 from devicephys.device import Device
-from devicephys.fem.assembly import prepare_pulses
+from devicephys.fem.assembly import follow_tangents, prepare_pulses
 from devicephys.fem.equations import Noise, State
 from devicephys.fem.grid_fields import (
     collect_nodes,
@@ -24,6 +25,7 @@ from devicephys.fem.grid_fields import (
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.observables import Observation, Observer, gather_fields
 from devicephys.fem.pulse_stepper import Landmark, Memory
+from devicephys.fem.tangents import Tangents
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.localisation import Localisation, localisation
@@ -56,6 +58,8 @@ class PulseFigures:
 class PulseRunner:
     """Applies pulses to a cell, one after the other.
 
+    With ``sensitivities``, dotted paths of parameters, their tangents are carried along.
+
     Raises
     ------
     InputError
@@ -69,6 +73,7 @@ class PulseRunner:
         comm: MPI.Intracomm | None = None,
         noise: Noise | None = None,
         start: xr.Dataset | None = None,
+        sensitivities: Sequence[str] = (),
     ):
         self.problem, self.stepper = prepare_pulses(device, settings, comm)
         self.state: State = (
@@ -78,6 +83,12 @@ class PulseRunner:
         )
         #: state at the end of the flat top of the latest pulse
         self.written: State | None = None
+        self.tangents: Tangents | None = None
+        #: d ln G / d ln p of the last read, shape (parameters,)
+        self.sensitivity = np.empty(0)
+        if sensitivities:
+            self.tangents = follow_tangents(self.stepper, settings, sensitivities)
+            self.tangents.start(self.state)
         self.observer = Observer(self.problem, self.state)
 
     def pulse(self, train: PulseTrain, index: int) -> PulseFigures:
@@ -87,6 +98,8 @@ class PulseRunner:
         """
         problem = self.problem
         problem.series = problem.device.series.pulsed(train.drive, train.gate_voltage)
+        if self.tangents is not None:
+            self.tangents.drive(lambda d: d.series.pulsed(train.drive, train.gate_voltage))
         statistics = self.stepper.statistics
         before = dataclasses.replace(statistics, rejections=[])
         waveform = train.pulse(index)
@@ -103,6 +116,10 @@ class PulseRunner:
                 seen = dataclasses.replace(seen, voltage=seen.device_voltage)
             all_seen.append(seen)
             state = step.state
+            if self.tangents is not None:
+                slopes = self.tangents.follow(step)
+                if step.time == corners[6]:
+                    self.sensitivity = slopes / seen.current
             peak = max(peak, abs(seen.voltage * seen.current))
             # trapezoids over the accepted steps, up to the end of the write pulse
             if step.time <= corners[3]:
@@ -148,6 +165,10 @@ class PulseRunner:
             state = step.state
             if step.time == times[2]:
                 conductance = self.observer.observe(step).current / height
+            if self.tangents is not None:
+                slopes = self.tangents.follow(step)
+                if step.time == times[2]:
+                    self.sensitivity = slopes / (conductance * height)
         self.state, self.stepper.memory = state, memory
         return conductance
 

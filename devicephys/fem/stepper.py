@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ddkbase.errors import SolverError
+from devicephys.device.model import Vacancy
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.newton import NewtonReport
@@ -38,7 +39,11 @@ class Rejection:
 
 @dataclass
 class Step:
-    """An accepted step: state and figures at its end."""
+    """An accepted step: state and figures at its end.
+
+    ``past`` are the states before it with their times, the latest first, and ``share`` is that of
+    BDF2 in the time formula.
+    """
 
     time: float
     step_size: float
@@ -50,6 +55,8 @@ class Step:
     gamma_dt: float
     u_hist: np.ndarray
     n_hist: np.ndarray
+    past: list[tuple[float, State]]
+    share: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,18 @@ class StepLimits:
     voltage: float = 0.08
     shortest: float = 1e-16
     fixed: float | None = None
+
+
+def top_of(vacancy: Vacancy) -> float:
+    """Largest concentration that a cell may hold (1e21 cm^-3)."""
+    return vacancy.site_limit / CONCENTRATION if vacancy.site_exclusion else np.inf
+
+
+def reach_of(n: np.ndarray, trend: np.ndarray, vacancy: Vacancy) -> np.ndarray:
+    """Share of a trend after which each cell is empty or full, but for ``FILL``."""
+    room = top_of(vacancy) - n
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(trend < 0, (n + FILL) / -trend, (room + FILL) / trend)
 
 
 @dataclass(frozen=True)
@@ -199,12 +218,7 @@ class Stepper:
         ratio = h / h1
         b = ratio**2 / (1 + 2 * ratio)
         trend = b * (old.n - past[1][1].n)
-        room = np.full(old.n.shape, np.inf)
-        vacancy = self.problem.device.vacancy
-        if vacancy.site_exclusion:
-            room = vacancy.site_limit / CONCENTRATION - old.n
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            reach = np.where(trend < 0, (old.n + FILL) / -trend, (room + FILL) / trend)
+        reach = reach_of(old.n, trend, self.problem.device.vacancy)
         # the smallest reach of all cells, on all ranks, is the share that all of them take
         reach = reach[np.isfinite(reach)]
         (negative,) = self.problem.maximum(-reach.min() if reach.size else -1.0)
@@ -216,8 +230,7 @@ class Stepper:
 
     def _inside(self, n: np.ndarray) -> np.ndarray:
         """``n`` cut to 0 ... n_max, what that adds taken from all cells alike. Collective."""
-        vacancy, volume = self.problem.device.vacancy, self.problem.cell_volume
-        top = vacancy.site_limit / CONCENTRATION if vacancy.site_exclusion else np.inf
+        top, volume = top_of(self.problem.device.vacancy), self.problem.cell_volume
         # One factor for all cells: at most FILL is filled up, and that in a few cells of many, so
         # the others lose far less than the time error, and the inventory stays exact.
         cut = np.clip(n, 0.0, top)
@@ -281,6 +294,8 @@ class Stepper:
             gamma_dt=gamma_dt,
             u_hist=u_hist,
             n_hist=n_hist,
+            past=past,
+            share=share,
         )
 
     def _guess(

@@ -11,5 +11,6 @@ from .figures import entries as entries
 from .figures import figures_of as figures_of
 from .figures import table as table
 from .kinds import end_of as end_of
+from .pictures import read_records as read_records
 from .pictures import redraw as redraw
 from .request import Request as Request

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from ddkbase.schemas import labelled
+from ddkbase.schemas import label, labelled
 from ddkbase.units import format_si
 from devicephys.device import Device
 from devicephys.protocol.waveform import IVSweep, Waveform
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from devicephys.fem.equations import CellProblem, State
     from devicephys.fem.observables import Observation, Observer
     from devicephys.fem.stepper import Statistics, Step
+    from devicephys.fem.tangents import Tangents
 
 #: most instants kept for the animation
 FRAMES = 60
@@ -60,8 +62,10 @@ class Trace:
         problem: CellProblem,
         observer: Observer,
         started: float,
+        tangents: Tangents | None = None,
     ) -> None:
         self.started = started
+        self.tangents, self.slopes = tangents, list[np.ndarray]()
         self.problem_ready = time.perf_counter()
         self.device, self.protocol, self.settings = device, protocol, settings
         self.problem, self.observer = problem, observer
@@ -73,6 +77,9 @@ class Trace:
         from devicephys.fem.observables import Observation  # optional: the finite-element stack
 
         self.states.append(initial)
+        if self.tangents is not None:
+            self.tangents.start(initial)
+            self.slopes.append(np.zeros(len(self.tangents.parameters)))
         self.rows.append(
             Observation(
                 time=float(self.protocol.corners[0]),
@@ -94,8 +101,10 @@ class Trace:
     def append(self, step: Step) -> None:
         """Record an accepted step."""
         row = self.observer.observe(step)
-        # Ctrl-C may come between the two: then a state too many does no harm, a row would
+        # Ctrl-C may come between them: then a state too many does no harm, a row would
         self.states.append(step.state)
+        if self.tangents is not None:
+            self.slopes.append(self.tangents.follow(step))
         self.rows.append(row)
 
     def event(self, rejected: int) -> ProgressEvent:
@@ -153,11 +162,21 @@ class Trace:
             "time_point": column["time"][points],
             "time_frame": column["time"][frames],
         }
-        return xr.Dataset(
+        ds = xr.Dataset(
             labelled(IV_TRACE, arrays) | {"end_concentration": end_variable(end)},
             labelled(IV_TRACE, coords),
             self._attrs(statistics, column, figures, complete),
         )
+        if self.tangents is None:
+            return ds
+        # at no voltage the limit of small ones: between the steps around it
+        flows = np.abs(voltage) >= RESISTANCE_VOLTAGE_FLOOR
+        at, slopes = column["time"], np.array(self.slopes[: len(rows)])
+        shares = np.zeros_like(slopes)
+        if flows.any():
+            ratios = slopes[flows] / current[flows, None]
+            shares = np.column_stack([np.interp(at, at[flows], ratio) for ratio in ratios.T])
+        return ds.assign(sensitivity_variables("current", "time", shares, self.tangents.parameters))
 
     def _loops(self, column: Columns) -> tuple[np.ndarray, list[analysis.LoopFigures], np.ndarray]:
         """Loop number of each step, figures of each complete loop, indices of A-H of the first.
@@ -283,6 +302,19 @@ class Trace:
 def is_sweep(ds: xr.Dataset) -> bool:
     """Whether an IVTrace is of an I-V sweep, not of another waveform."""
     return bool(json.loads(ds.attrs.get("protocol_json", "{}")).get("kind") != "Waveform")
+
+
+def sensitivity_variables(
+    what: str, dim: str, shares: np.ndarray, parameters: Sequence[str]
+) -> dict[str, xr.Variable]:
+    """Variables of a record for d ln ``what`` / d ln p [1], shape (steps or pulses, parameters)."""
+    paths = np.array(parameters, dtype=object)
+    return {
+        f"{what}_sensitivity": label(
+            shares, (dim, "parameter"), "1", f"Relative sensitivity of the {what}"
+        ),
+        "parameter": label(paths, "parameter", "1", "Parameter of the device"),
+    }
 
 
 def _frames(column: Columns) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +13,14 @@ import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError, StorageError, shorten
 from ddkbase.records import fingerprint
+from ddkbase.schemas import label
 from ddkbase.units import format_si, to_si
 from devicephys.device import Device
+from devicephys.device.entries import checked_parameters
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.simulation.iv_record import sensitivity_variables
 from devicephys.simulation.preparation import program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, Origin, pulse_dataset
 from devicephys.simulation.settings import Settings
@@ -58,6 +61,7 @@ def simulate_pulses(
     comm: Any = None,
     checkpoint: Checkpoint | None = None,
     start: xr.Dataset | None = None,
+    sensitivities: Sequence[str] = (),
 ) -> xr.Dataset:
     """Simulate a train of pulses, a read after each, on a device.
 
@@ -89,13 +93,17 @@ def simulate_pulses(
     start : xarray.Dataset or None, optional
         Record of an earlier run on the same mesh, whose vacancies at its end the cell begins with;
         by default it is as the device describes it.
+    sensitivities : sequence of str, optional
+        Dotted paths of numbers of the device; see ``simulate``. Not with a cell that is drawn or
+        brought to a resistance first, nor with a checkpoint.
 
     Returns
     -------
     xarray.Dataset
         Dataset of schema ``PulseTrace`` version 1, on ``pulse``: conductance [S] of the read,
         voltage [V] and current [A] at the end of the flat top, peak temperature [K], energy [J],
-        filament gap [m], steps, iterations and balances [1].
+        filament gap [m], steps, iterations and balances [1]; with ``sensitivities``, also on
+        ``parameter``, d ln G / d ln p [1] of each read and of the one before the train.
 
     Raises
     ------
@@ -115,6 +123,18 @@ def simulate_pulses(
     variability = _check(device, train, settings, variability, seed, (cycle, device_number))
     device.series.pulsed(train.drive, train.gate_voltage)  # refused before the solver loads
     target = _target_resistance(initial_resistance)
+    sensitivities = checked_parameters(device, sensitivities, "sensitivities")
+    for what, given in (
+        ("an initial resistance", target), ("a seed", seed), ("a checkpoint", checkpoint),
+        ("a start", start),
+    ):  # fmt: skip
+        if sensitivities and given is not None:
+            # the preparing pulses, and what is drawn, would have to follow the parameters, too
+            raise InputError(
+                f"sensitivities are not known of a train with {what}",
+                "simulate_pulses, sensitivities",
+                "Leave out one of them",
+            )
     drawn, noise = device, None
     if variability is not None and seed is not None:
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
@@ -122,7 +142,7 @@ def simulate_pulses(
     require_solver()
     from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
 
-    runner = PulseRunner(drawn, settings, comm, noise, start)
+    runner = PulseRunner(drawn, settings, comm, noise, start, sensitivities)
     run = _Run(runner, train, target, progress, started)
     spreads = variability.to_dict() if variability is not None else None
     origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
@@ -168,6 +188,7 @@ class _Run:
         self.ready = time.perf_counter()
         # one array for all: ten thousand objects of floats would be felt
         self.figures = np.empty((train.count, len(COLUMNS)))
+        self.sensitivities: list[np.ndarray] = []  # of the read before the train and of each pulse
         self.done = 0
         self.initial_conductance = 0.0
         self.preparation_pulses = 0
@@ -193,11 +214,13 @@ class _Run:
             )
             self.runner.forget()
         self.initial_conductance = conductance
+        self.sensitivities.append(self.runner.sensitivity)
 
     def next(self, checkpoint: Checkpoint | None) -> None:
         """Apply the next pulse."""
         row = self.runner.pulse(self.train, self.done)
         self.figures[self.done] = [getattr(row, name) for name in COLUMNS]
+        self.sensitivities.append(self.runner.sensitivity)
         self.done += 1
         if self.progress is not None:
             self._tell(self.done, self.train.count, row, preparing=False)
@@ -261,7 +284,7 @@ class _Run:
         seconds = dict(problem.watch.seconds)
         seconds |= {"rest": solving - sum(seconds.values()), "solving": solving}
         seconds["setup"] = self.ready - self.started
-        return pulse_dataset(
+        ds = pulse_dataset(
             self.figures[: self.done],
             self.train,
             origin,
@@ -273,6 +296,15 @@ class _Run:
             complete=complete,
             fall=self.runner.localisation(),
             end=self.runner.end_fields(),
+        )
+        if self.runner.tangents is None:
+            return ds
+        parameters = self.runner.tangents.parameters
+        shares = np.array(self.sensitivities[: self.done + 1])
+        first = label(shares[0], "parameter", "1", "Relative sensitivity before the train")
+        return ds.assign(
+            sensitivity_variables("conductance", "pulse", shares[1:], parameters)
+            | {"initial_conductance_sensitivity": first}
         )
 
 

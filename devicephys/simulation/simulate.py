@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import xarray as xr
 from ddkbase.errors import InputError, Interrupted, SolverError, shorten
 from ddkbase.records import fingerprint
 from devicephys.device import Device
+from devicephys.device.entries import checked_parameters
 from devicephys.endurance.simulate import simulate_endurance
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
@@ -57,6 +58,7 @@ def simulate(
     cycle: int = 0,
     device_number: int = 0,
     start: xr.Dataset | None = None,
+    sensitivities: Sequence[str] = (),
 ) -> xr.Dataset:
     """Simulate what a protocol does to a device, with the finite-element solver.
 
@@ -87,6 +89,10 @@ def simulate(
     start : xarray.Dataset or None, optional
         Record of an earlier waveform, sweep, train or bake on the same mesh: the cell begins with
         the vacancies that this one ended with, at rest; by default as the device describes it.
+    sensitivities : sequence of str, optional
+        Dotted paths of numbers of the device, e.g. "filament.radius". The record of a waveform or a
+        train then says how its current or conductance follows each of them, d ln I / d ln p [1], by
+        tangents of the discrete solution on its own time steps (``devicephys.fem.tangents``).
 
     Returns
     -------
@@ -126,6 +132,8 @@ def simulate(
         more: dict[str, Any] = {"progress": progress, "comm": comm, "checkpoint": checkpoint}
         if start is not None:
             more["start"] = start
+        if sensitivities:
+            more["sensitivities"] = sensitivities
         return simulate_pulses(device, protocol, settings, **cell, **more)
     only_trains = [name for name, value in cell.items() if value not in (None, 0)]
     if only_trains:
@@ -135,6 +143,12 @@ def simulate(
             "Leave it out, or give a PulseTrain",
         )
     check_start(start)
+    if sensitivities and (start is not None or not isinstance(protocol, Waveform | None)):
+        raise InputError(
+            "sensitivities are those of a waveform or a train that begins as the device describes",
+            "simulate, sensitivities",
+            "Leave them out, or give such a run",
+        )
     if isinstance(protocol, EnduranceTest):
         return simulate_endurance(device, protocol, settings, progress, comm, checkpoint, start)
     if isinstance(protocol, Bake):
@@ -153,7 +167,9 @@ def simulate(
                 "Leave it out; what was measured before Ctrl-C is in the error's 'partial'",
             )
         return simulate_switching_times(device, protocol, settings, progress, comm)
-    return _simulate_waveform(device, protocol, settings, progress, comm, checkpoint, start)
+    return _simulate_waveform(
+        device, protocol, settings, progress, comm, checkpoint, start, sensitivities
+    )
 
 
 def _simulate_waveform(
@@ -164,12 +180,20 @@ def _simulate_waveform(
     comm: Any,
     checkpoint: Checkpoint | None,
     start: xr.Dataset | None,
+    sensitivities: Sequence[str],
 ) -> xr.Dataset:
     started = time.perf_counter()
     _check(device, protocol, settings, progress, comm)
+    sensitivities = checked_parameters(device, sensitivities, "sensitivities")
+    if sensitivities and checkpoint is not None:
+        raise InputError(
+            "a checkpoint does not hold sensitivities",
+            "simulate, checkpoint",
+            "Leave out the checkpoint or the sensitivities",
+        )
     require_solver()
     # start-up: the finite-element stack takes seconds, and is not on every machine
-    from devicephys.fem.assembly import prepare
+    from devicephys.fem.assembly import follow_tangents, prepare
     from devicephys.fem.grid_fields import started_state
     from devicephys.fem.observables import Observer
     from devicephys.fem.sweep_checkpoint import SweepCheckpoint
@@ -179,7 +203,8 @@ def _simulate_waveform(
     problem, stepper, initial = prepare(device, settings, comm)
     initial = initial if start is None else started_state(problem, start)
     observer = Observer(problem, initial)
-    trace = Trace(device, protocol, settings, problem, observer, started)
+    tangents = follow_tangents(stepper, settings, sensitivities) if sensitivities else None
+    trace = Trace(device, protocol, settings, problem, observer, started, tangents)
     trace.start(initial)
     described = fingerprint(
         device.to_yaml(), protocol.to_dict(), settings.to_dict(), *digest_of(start)

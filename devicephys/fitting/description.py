@@ -1,0 +1,270 @@
+"""What a fit is made of: a device, measurements, and the parameters that are free."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ddkbase.descriptions import Description, Parameter
+from ddkbase.documents import Library, located, parse_yaml
+from ddkbase.errors import InputError
+from ddkbase.units import to_si
+from devicephys.device import Device, load_device
+from devicephys.device.entries import checked_parameters, parameter_value
+
+__all__ = ["FitDescription", "FreeParameter", "LoopSource", "TrainSource", "read_description"]
+
+Share = Annotated[float, Field(gt=0)]
+Column = str | int
+
+
+class LoopSource(Description):
+    """A measured loop; its keys are those of ``read_loop``, and how far it is trusted.
+
+    Parameters
+    ----------
+    loop : str
+        The file.
+    columns, units : mapping, optional
+        Columns by "voltage", "current", "time", "loop", and their units.
+    rate, compliance : str or None, optional
+        As of ``read_loop``.
+    number : int, default 1
+        Which loop of the file.
+    error : float, default 0.05
+        Relative error of a current [1].
+    voltage_error : float, V, default 0.005
+        By how much the voltage of a switching scatters: it adds the slope of log I times this to
+        the error, or a snap would outweigh all else.
+    floor : float, A, default 1e-9
+        Currents below it say nothing.
+    samples : int, default 160
+        How many samples of the loop count.
+    weight : float, default 1.0
+        Factor on its sum of squares.
+    """
+
+    loop: str
+    columns: Mapping[str, Column] = {}
+    units: Mapping[str, str] = {}
+    rate: str | None = None
+    compliance: str | None = None
+    number: Annotated[int, Field(ge=1)] = 1
+    error: Share = 0.05
+    voltage_error: Annotated[float, Parameter("V", at_least=0)] = 0.005
+    floor: Annotated[float, Parameter("A", above=0)] = 1e-9
+    samples: Annotated[int, Field(ge=10)] = 160
+    weight: Share = 1.0
+
+
+class TrainSource(Description):
+    """A measured train of identical pulses.
+
+    Parameters
+    ----------
+    train : str
+        The file: a column of conductances, resistances or currents, one a pulse, in order.
+    protocol : mapping
+        Keys of ``PulseTrain``, as texts; the count follows from the file.
+    column : str, int or None, optional
+        The column, where the headings do not tell.
+    unit : str or None, optional
+        Its unit, where the heading does not say.
+    error : float, default 0.05
+        Relative error of a conductance [1].
+    weight : float, default 1.0
+        Factor on its sum of squares.
+    """
+
+    train: str
+    protocol: Mapping[str, str]
+    column: Column | None = None
+    unit: str | None = None
+    error: Share = 0.05
+    weight: Share = 1.0
+
+
+class FreeParameter(Description):
+    """A parameter that is fitted, or several that keep their ratio.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        Dotted paths of numbers of the device; by default the name itself. Those after the first
+        keep their ratio to it.
+    lower, upper : str
+        Bounds of the first, with their unit.
+    prior : float or None, optional
+        Relative standard deviation of what is known of it before, about the device's value [1].
+    """
+
+    paths: tuple[str, ...] = ()
+    lower: str
+    upper: str
+    prior: Share | None = None
+
+
+class FitDescription(Description):
+    """A whole fit.
+
+    Parameters
+    ----------
+    name : str
+        What the fitted device is called.
+    device : str
+        Library device or file to begin with.
+    preset : {"quick", "default", "fine"}, default "quick"
+        How finely it is solved.
+    voltage_step : str, default "50 mV"
+        Largest voltage of a time step: currents are interpolated between steps.
+    data : list of LoopSource or TrainSource
+        What was measured.
+    free : mapping of str to FreeParameter
+        What is fitted, by name.
+    loss : {"soft_l1", "linear"}, default "soft_l1"
+        Whether large misfits count by their size, or by their square.
+    solves : int, default 40
+        Most simulations of all data.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w+-]+$", max_length=60)]
+    device: str
+    preset: Literal["quick", "default", "fine"] = "quick"
+    voltage_step: str = "50 mV"
+    data: Annotated[tuple[LoopSource | TrainSource, ...], Field(min_length=1)]
+    free: Annotated[Mapping[str, FreeParameter], Field(min_length=1)]
+    loss: Literal["soft_l1", "linear"] = "soft_l1"
+    solves: Annotated[int, Field(ge=2)] = 40
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds(cls, data: Any) -> Any:
+        """Tell loops from trains before pydantic tries both and complains of either."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("data"), list | tuple):
+            return data
+        sources = []
+        for number, entry in enumerate(data["data"], start=1):
+            if isinstance(entry, Mapping):
+                kind = LoopSource if "loop" in entry else TrainSource if "train" in entry else None
+                if kind is None:
+                    raise InputError(
+                        "names neither a loop nor a train", f"data.{number}", "Write loop: FILE"
+                    )
+                try:
+                    entry = kind(**entry)
+                except InputError as error:
+                    raise located(error, f"data.{number}") from None
+            sources.append(entry)
+        return {**data, "data": sources}
+
+    def start(self, folder: Path | None = None) -> Device:
+        """The device to begin with.
+
+        Parameters
+        ----------
+        folder : Path or None, optional
+            Where a file is looked for first.
+
+        Returns
+        -------
+        Device
+            The device as described.
+        """
+        name: str | Path = self.device
+        if folder is not None and (folder / self.device).is_file():
+            name = folder / self.device
+        return load_device(name)
+
+    def bounds(self, device: Device) -> dict[str, tuple[float, float, float]]:
+        """Lower bound, value and upper bound of the first path of each free parameter.
+
+        Parameters
+        ----------
+        device : Device
+            The device to begin with.
+
+        Returns
+        -------
+        dict
+            Three numbers in the unit of the model by the name of the parameter.
+
+        Raises
+        ------
+        InputError
+            No such parameter, one that is free twice, bounds without the unit or not around the
+            value.
+        """
+        found, seen = {}, set[str]()
+        for name, free in self.free.items():
+            where = f"free.{name}"
+            paths = self.paths(name)
+            checked_parameters(device, list(paths), where)
+            if twice := seen & set(paths):
+                raise InputError(f"'{min(twice)}' is free twice", where, "Name it once")
+            seen |= set(paths)
+            unit, value = device.provenance[paths[0]].unit, parameter_value(device, paths[0])
+            low, high = (
+                to_si(text, unit, f"{where}.{key}")
+                for key, text in (("lower", free.lower), ("upper", free.upper))
+            )
+            if not low <= value <= high or low == high or low * high <= 0:
+                raise InputError(
+                    f"bounds {free.lower} to {free.upper} do not hold {value:g} {unit}, where the "
+                    "fit begins, or reach over zero",
+                    where,
+                    "Change the bounds, or begin with another device",
+                )
+            found[name] = low, value, high
+        return found
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        """Dotted paths of a free parameter.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        tuple of str
+            At least one.
+        """
+        return self.free[name].paths or (name,)
+
+
+def read_description(
+    source: FitDescription | Mapping[str, Any] | str | os.PathLike[str],
+) -> tuple[FitDescription, Path | None]:
+    """A description from what a user gives, and the folder that its files are relative to.
+
+    Raises
+    ------
+    InputError
+        No such file, not YAML, an unknown or missing key, a value that makes no sense.
+    StorageError
+        The file cannot be read.
+    """
+    if isinstance(source, FitDescription):
+        return source, None
+    if isinstance(source, Mapping):
+        return FitDescription(**_keys(source, "fit")), None
+    text = Library("devicephys.fitting", "fit")._read_file(Path(source))
+    data = parse_yaml(text, str(source))
+    if not isinstance(data, Mapping):
+        raise InputError("describes no fit", str(source), "Write name, device, data and free")
+    try:
+        return FitDescription(**_keys(data, str(source))), Path(source).parent
+    except InputError as error:
+        raise located(error, str(source)) from None
+
+
+def _keys(data: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    odd = [key for key in data if not isinstance(key, str)]
+    if odd:
+        raise InputError(f"{odd[0]!r} is no key", where)
+    return dict(data)

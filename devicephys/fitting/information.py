@@ -1,0 +1,106 @@
+"""What data determine of parameters: Fisher information, its directions, intervals.
+
+Near the best fit the logarithm of the likelihood is a parabola whose curvature is J^T J, with J the
+derivatives of the residuals by the logarithms of the parameters (Laplace's approximation). Its
+eigenvectors are products of powers of the parameters: that of the largest eigenvalue is what the
+data know best, that of the smallest what they hardly know. Where residuals are larger than the
+errors that were stated, all errors are enlarged by the root of the reduced sum of squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["OPEN", "Information", "direction_text", "information"]
+
+#: a product of powers of parameters that is known to no better than this share is open
+OPEN = 0.25
+#: exponents below this are left out of a direction
+SMALL = 0.02
+
+
+@dataclass(frozen=True)
+class Information:
+    """What data say of the logarithms of parameters.
+
+    Attributes
+    ----------
+    covariance : ndarray
+        Of the logarithms, prior included, shape (parameters, parameters).
+    spread : ndarray
+        Standard deviation of each direction by the data alone, falling, shape (parameters,);
+        infinite where they say nothing.
+    directions : ndarray
+        Exponents of each direction, one a row, of unit length.
+    inflation : float
+        What the stated errors were multiplied with.
+    """
+
+    covariance: np.ndarray
+    spread: np.ndarray
+    directions: np.ndarray
+    inflation: float
+
+    @property
+    def open_directions(self) -> np.ndarray:
+        """Indices of the directions that the data leave open."""
+        return np.flatnonzero(self.spread > OPEN)
+
+
+def information(
+    residual: np.ndarray, jacobian: np.ndarray, priors: Sequence[float | None]
+) -> Information:
+    """What residuals at the best fit say of the parameters.
+
+    Parameters
+    ----------
+    residual : ndarray
+        In standard deviations, shape (samples,).
+    jacobian : ndarray
+        Derivatives by the logarithms of the parameters, shape (samples, parameters).
+    priors : sequence of float or None
+        Relative standard deviations known before.
+    """
+    count = jacobian.shape[1]
+    freedom = max(len(residual) - count, 1)
+    # robust: some samples far off, at a snap, are not to widen everything
+    typical = 1.4826 * float(np.median(np.abs(residual)))
+    inflation = max(1.0, min(typical, float(np.sqrt(residual @ residual / freedom))))
+    fisher = jacobian.T @ jacobian / inflation**2
+    values, vectors = np.linalg.eigh(fisher)
+    least = np.finfo(float).eps * max(float(values[-1]), 1e-300) * count
+    with np.errstate(divide="ignore"):
+        spread = np.where(values > least, 1.0 / np.sqrt(np.maximum(values, 1e-300)), np.inf)
+    known = np.array([0.0 if p is None else 1.0 / np.log1p(p) ** 2 for p in priors])
+    covariance = np.linalg.pinv(fisher + np.diag(known), rcond=1e-14, hermitian=True)
+    # a direction of which nothing is known has no variance in a pseudo-inverse: it is infinite
+    blind = vectors[:, ~(values > least)]
+    covariance = covariance + (1e6 * blind @ blind.T if not known.any() else 0.0)
+    return Information(covariance, spread, vectors.T, inflation)
+
+
+def direction_text(names: Sequence[str], exponents: np.ndarray) -> str:
+    """A product of powers, the largest exponent first and positive, e.g. "D0 * Ea^0.05"."""
+    exponents = exponents / exponents[np.argmax(np.abs(exponents))]
+    order = np.argsort(-np.abs(exponents))
+    parts = [
+        names[k] if exponents[k] == 1.0 else f"{names[k]}^{exponents[k]:.2f}"
+        for k in order
+        if abs(exponents[k]) >= SMALL
+    ]
+    return " * ".join(parts)
+
+
+def correlation(found: Information, names: Sequence[str]) -> xr.DataArray:
+    """Correlation of the logarithms of the parameters [1]."""
+    spread = np.sqrt(np.diag(found.covariance))
+    return xr.DataArray(
+        found.covariance / np.outer(spread, spread),
+        dims=("parameter", "other"),
+        coords={"parameter": list(names), "other": list(names)},
+        attrs={"units": "1"},
+    )

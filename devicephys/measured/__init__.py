@@ -1,0 +1,15 @@
+"""Measured current-voltage loops of a laboratory: read, checked, and laid beside simulated ones.
+
+================  ========================================================================
+module            what it does
+================  ========================================================================
+``loops``         `devicephys.read_loop`: the door; columns, units, the record
+``checks``        what is wrong with a loop, in one line; its loops and its compliance
+``ramps``         ramps of loops on common voltages: a band, a misfit, a waveform
+``comparison``    simulated loops beside measured ones
+================  ========================================================================
+"""
+
+from ddkbase import lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(__name__, __file__)

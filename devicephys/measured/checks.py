@@ -1,0 +1,202 @@
+"""What a table of voltages and currents must be to count as loops, and what it says of itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddkbase.errors import InputError
+from ddkbase.units import format_si
+
+__all__ = ["check_loops", "compliance_of", "loop_numbers", "signs"]
+
+#: a filament of some nanometres that carries more is no filament: the unit is another one (A)
+LARGEST_CURRENT = 0.02
+#: voltages that no generator of such sweeps reaches (V)
+LARGEST_VOLTAGE = 50.0
+#: share of the largest voltage below which its sign says nothing
+NOISE = 0.02
+#: samples of a plateau, its largest scatter, and its least width as a share of the voltage
+PLATEAU, FLAT, WIDE = 5, 0.05, 0.2
+#: share of a compliance that has to be reached
+REACHED = 0.9
+
+
+def check_loops(v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool) -> None:
+    """Refuse what is no loop of a cell, in one line.
+
+    Parameters
+    ----------
+    v, i : ndarray of float, V and A
+        Voltage and current of each sample.
+    where : str
+        The file, for errors.
+    trust_unit : bool
+        Whether the user said the unit of the current.
+
+    Raises
+    ------
+    InputError
+        Too few samples, a line that is flat, columns that seem swapped, a unit that seems wrong.
+    """
+    if len(v) < 8:
+        raise InputError(f"holds {len(v)} samples, too few for a loop", where)
+    even = _stepped(i) > 0.9 and _stepped(v) < _stepped(i) - 0.15
+    if even or (np.abs(i).max() > 5 * LARGEST_CURRENT and 0 < np.abs(v).max() < LARGEST_CURRENT):
+        why = "goes up and down in equal steps" if even else "is larger than the voltage"
+        raise InputError(
+            f"the current {why}: the two columns seem swapped",
+            where,
+            "Pass voltage=... and current=...",
+        )
+    if np.ptp(v) < 1e-3:
+        raise InputError(
+            f"the voltage does not change: it stays at {format_si(float(v[0]), 'V', 3)}",
+            where,
+            "Is it the column of the read voltage? Pass voltage=...",
+        )
+    if not np.ptp(i) > 1e-3 * np.abs(i).max() or np.abs(i).max() == 0.0:
+        raise InputError(
+            f"the current does not change: it stays at {format_si(float(i[0]), 'A', 3)}",
+            where,
+            "Is the cell connected, and the range of the instrument right?",
+        )
+    if np.abs(v).max() > LARGEST_VOLTAGE:
+        raise InputError(
+            f"the voltage reaches {format_si(float(np.abs(v).max()), 'V', 3)}: its unit seems "
+            "another one",
+            where,
+            "Pass units={'voltage': 'mV'} if these are millivolts",
+        )
+    if np.abs(i).max() > LARGEST_CURRENT and not trust_unit:
+        raise InputError(
+            f"the current reaches {format_si(float(np.abs(i).max()), 'A', 3)}, more than a "
+            "filament carries: its unit seems another one",
+            where,
+            "Pass units={'current': 'mA'}, 'uA' or, if it is right, 'A'",
+        )
+
+
+def _stepped(x: np.ndarray) -> float:
+    """Share of the samples whose change is the usual one in size: near 1 for a swept quantity."""
+    change = np.abs(np.diff(x))
+    usual = np.median(change)
+    return float(np.mean(np.abs(change - usual) <= 0.2 * usual)) if usual > 0 else 0.0
+
+
+def signs(v: np.ndarray) -> np.ndarray:
+    """-1, 0 or 1 for each sample; 0 near no voltage."""
+    return np.where(np.abs(v) < NOISE * np.abs(v).max(), 0, np.sign(v)).astype(int)
+
+
+def loop_numbers(v: np.ndarray, given: np.ndarray | None, where: str, partial: bool) -> np.ndarray:
+    """Number of the loop of each sample, from 1.
+
+    Parameters
+    ----------
+    v : ndarray of float, V
+        Voltage of each sample, in the order of measurement.
+    given : ndarray of float or None
+        What a column says, if there is one.
+    where : str
+        The file, for errors.
+    partial : bool
+        Whether a loop with one half only is accepted.
+
+    Returns
+    -------
+    ndarray of int
+        Shape (samples,).
+
+    Raises
+    ------
+    InputError
+        A loop that is only half there, or loops that are not numbered in whole numbers.
+    """
+    if given is not None:
+        if not np.all(np.isfinite(given)) or np.any(np.diff(given) < 0):
+            raise InputError(
+                "the numbers of the loops do not go up", where, "Name another column with loop=..."
+            )
+        loop = np.cumsum(np.concatenate([[0], np.diff(given) > 0])) + 1
+    else:
+        loop = _split(v)
+    for number in np.unique(loop) if not partial else ():
+        inside = v[loop == number]
+        halves = set(signs(inside)) - {0}
+        missing = "negative" if -1 not in halves else "positive" if 1 not in halves else ""
+        if missing or abs(inside[0] - inside[-1]) > 0.25 * np.ptp(inside):
+            what = f"has no {missing} half" if missing else "does not come back to where it began"
+            raise InputError(
+                f"loop {number} is only half there: it {what} (from {inside.min():.3g} to "
+                f"{inside.max():.3g} V)",
+                where,
+                "Leave out its rows, or pass partial=True",
+            )
+    return loop.astype(int)
+
+
+def _split(v: np.ndarray) -> np.ndarray:
+    """Loops told apart by the voltage: one begins where the phase of the first sample returns."""
+    whole = np.ptp(v)
+    moved = np.flatnonzero(np.abs(v - v[0]) > 0.1 * whole)
+    way = 1.0 if v[moved[0]] > v[0] else -1.0
+    # inside the stops, so that a sweep that begins at one is seen to come back to it
+    level = np.clip(v[0], v.min() + 0.1 * whole, v.max() - 0.1 * whole)
+    ahead = way * (v - level)
+    loop, below, number = np.ones(len(v), dtype=int), False, 1
+    for k in range(int(moved[0]), len(v)):
+        # noise about the level is no passage
+        if ahead[k] < -0.05 * whole:
+            below = True
+        elif below and ahead[k] >= 0.0:
+            below, number = False, number + 1
+        loop[k] = number
+    # what little follows the return of the last loop belongs to it
+    if (loop == number).sum() < 0.1 * len(v) / number:
+        loop[loop == number] = max(number - 1, 1)
+    return loop
+
+
+def compliance_of(v: np.ndarray, i: np.ndarray, told: float | None, where: str) -> dict[str, float]:
+    """Limits of the current, "positive" and "negative", in A, where it was limited.
+
+    Parameters
+    ----------
+    v, i : ndarray of float, V and A
+        Voltage and current of each sample.
+    told : float or None, A
+        The limit that was set, if the user says one.
+    where : str
+        The file, for errors.
+
+    Raises
+    ------
+    InputError
+        The limit that was set is never reached.
+    """
+    if told is not None and np.abs(i).max() < REACHED * told:
+        raise InputError(
+            f"the compliance of {format_si(told, 'A', 3)} is never reached: the current stays "
+            f"below {format_si(float(np.abs(i).max()), 'A', 3)}",
+            where,
+            "Leave the compliance out, or check the unit of the current",
+        )
+    limits = {}
+    for name, side in (("positive", v > 0), ("negative", v < 0)):
+        size = np.abs(i[side])
+        if not size.size:
+            continue
+        # a single overshoot of the instrument is no plateau
+        top = float(np.quantile(size, 0.98))
+        flat = (np.abs(np.abs(i) - top) <= FLAT * top) & side
+        if flat.sum() < PLATEAU or np.ptp(v[flat]) < WIDE * np.abs(v[side]).max():
+            continue
+        # rising with the voltage it is a resistance, not a limit
+        slope = np.polyfit(np.abs(v[flat]), np.abs(i[flat]), 1)[0] * np.ptp(v[flat])
+        if abs(slope) < 0.5 * FLAT * top:
+            limits[name] = float(np.median(np.abs(i[flat])))
+    if told is not None:
+        limits = {name: told for name, found in limits.items() if found > REACHED * told} or (
+            {"positive": told} if np.abs(i[v > 0]).max(initial=0.0) >= REACHED * told else {}
+        )
+    return limits

@@ -1,0 +1,235 @@
+"""The door for measured current-voltage loops: a file of a laboratory becomes a dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ddkbase import records
+from ddkbase.errors import InputError, closest, shorten
+from ddkbase.schemas import label
+from ddkbase.tables.reading import file_content, table_of
+from ddkbase.tables.table import Column, FileOptions, Table, numbers
+from ddkbase.tables.units import quantity_of, split_unit
+from ddkbase.units import format_si, to_si
+from devicephys.measured.checks import check_loops, compliance_of, loop_numbers
+
+__all__ = ["read_loop"]
+
+_UNITS = {"voltage": "V", "current": "A", "time": "s", "loop": "1"}
+_NAMES = {
+    "voltage": {"v", "u", "voltage", "bias", "potential", "vapp", "applied voltage", "v applied",
+                "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
+    "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
+    "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
+    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat"},
+}  # fmt: skip
+
+
+def read_loop(
+    path: str | os.PathLike[str],
+    *,
+    voltage: str | int | None = None,
+    current: str | int | None = None,
+    time: str | int | None = None,
+    loop: str | int | None = None,
+    units: Mapping[str, str] | None = None,
+    rate: object = None,
+    compliance: object = None,
+    partial: bool = False,
+    sheet: str | int | None = None,
+    variable: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+) -> xr.Dataset:
+    """Read measured current-voltage loops.
+
+    Parameters
+    ----------
+    path : str or Path
+        A text with columns (CSV, TSV), XLSX, MAT, NPZ, NPY, or an ``IVTrace`` of the toolkit (.nc).
+    voltage, current, time, loop : str, int or None, optional
+        The columns, by heading or by number from 1, where the headings do not tell. Without a
+        column of loops they are told apart by the voltage.
+    units : mapping of str to str or None, optional
+        Units of columns whose heading says none, or other ones: ``{"current": "uA"}``.
+    rate : str or Quantity, or None, optional
+        Sweep rate, "1 V/s", where there is no time.
+    compliance : str or Quantity, or None, optional
+        The limit of the current that was set, "100 uA"; by default a plateau of the current tells.
+    partial : bool, default False
+        Accept loops with one half only.
+    sheet : str, int or None, optional
+        Sheet of a workbook, its name or its number from 1.
+    variable, delimiter, decimal : str or None, optional
+        Variable of a file of arrays; delimiter and decimal sign of a text.
+
+    Returns
+    -------
+    xarray.Dataset
+        On ``sample`` voltage [V] and current [A] as measured, ``loop`` (from 1) and, if known,
+        ``time`` [s] from the start of each loop. Attributes: ``compliance_positive`` and
+        ``compliance_negative`` [A] where the current was limited, ``rate`` [V/s] if known,
+        ``loops``, and ``remarks``, one a line, on what was taken for what.
+
+    Raises
+    ------
+    InputError
+        No such file; a column or its unit that is not clear; columns that seem swapped; a current
+        of another unit than said; a voltage or current that does not change; half a loop; a
+        compliance that is never reached.
+    StorageError
+        The file cannot be read, or is a damaged record.
+    """
+    given = {"voltage": voltage, "current": current, "time": time, "loop": loop}
+    where, remarks = str(path), list[str]()
+    if Path(path).suffix.lower() == ".nc":
+        columns = _of_record(path)
+    else:
+        options = FileOptions(
+            sheet=sheet,
+            variable=variable,
+            delimiter=delimiter,
+            decimal=decimal,
+            known=lambda name: _role(name) is not None,
+            wanted=lambda name: _role(name) in ("voltage", "current"),
+        )
+        table = table_of(file_content(path), where, options)
+        columns = _of_table(table, given, dict(units or {}))
+        remarks += table.assumptions
+    v, i = columns["voltage"], columns["current"]
+    whole = np.isfinite(v) & np.isfinite(i)
+    if not whole.all():
+        remarks.append(f"{(~whole).sum()} rows without a voltage or a current are left out")
+    columns = {name: values[whole] for name, values in columns.items()}
+    v, i = columns["voltage"], columns["current"]
+    told = "current" in (units or {})
+    check_loops(v, i, where, trust_unit=told)
+    numbered = loop_numbers(v, columns.get("loop"), where, partial)
+    attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
+    attrs["loops"] = int(numbered.max())
+    for name, limit in compliance_of(v, i, _si(compliance, "A", "compliance"), where).items():
+        attrs[f"compliance_{name}"] = limit
+        remarks.append(f"{name} current limited at {format_si(limit, 'A', 3)}")
+    times, found = _times(v, numbered, columns.get("time"), _si(rate, "V/s", "rate"), where)
+    if found is None:
+        remarks.append("no time and no rate: the sweep rate is not known")
+    else:
+        attrs["rate"] = found
+    attrs["remarks"] = "\n".join(remarks)
+    variables = {
+        "voltage": label(v, "sample", "V", "Applied voltage"),
+        "current": label(i, "sample", "A", "Measured current"),
+        "loop": label(numbered, "sample", "1", "Loop"),
+    }
+    if times is not None:
+        variables["time"] = label(times, "sample", "s", "Time in the loop")
+    return xr.Dataset(variables, attrs=attrs)
+
+
+def _si(value: object, unit: str, name: str) -> float | None:
+    if value is None:
+        return None
+    number = abs(to_si(value, unit, f"read_loop, {name}"))
+    if not number > 0:
+        raise InputError("must not be zero", f"read_loop, {name}")
+    return number
+
+
+def _role(name: str) -> str | None:
+    """What a heading without its unit names."""
+    plain = " ".join(name.lower().replace("_", " ").split())
+    return next((role for role, names in _NAMES.items() if plain in names), None)
+
+
+def _of_record(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Columns of a simulated loop, which is a measurement of another solver here."""
+    ds = records.read(Path(path), "IVTrace")
+    names = {"voltage": "voltage", "current": "current", "time": "time", "loop": "loop"}
+    return {name: ds[source].values.astype(float) for name, source in names.items()}
+
+
+def _of_table(
+    table: Table, given: Mapping[str, str | int | None], units: dict[str, str]
+) -> dict[str, np.ndarray]:
+    for name in units:
+        if name not in _UNITS:
+            raise InputError(
+                f"unknown column {shorten(name)}", "read_loop, units", closest(str(name), _UNITS)
+            )
+    chosen = {name: _column(table, name, key) for name, key in given.items()}
+    columns = {}
+    for name, column in chosen.items():
+        if column is None:
+            continue
+        unit = units.get(name, column.unit)
+        if not unit and _UNITS[name] != "1":
+            raise InputError(
+                f"the {name} has no unit",
+                table.where(column),
+                f"Write it in the heading, '{name} ({_UNITS[name]})', or pass "
+                f"units={{'{name}': '...'}}",
+            )
+        if name == "loop":
+            unit = "1"
+        columns[name] = numbers(table, column, _UNITS[name], unit)
+    return columns
+
+
+def _column(table: Table, name: str, key: str | int | None) -> Column | None:
+    """The column of a quantity; of time and loop None where there is none."""
+    if key is not None:
+        fits = [
+            c
+            for c in table.columns
+            if (c.number == key if isinstance(key, int) else key in (c.name, split_unit(c.name)[0]))
+        ]
+    else:
+        named = [c for c in table.columns if _role(split_unit(c.name)[0]) == name]
+        unit = _UNITS[name]
+        fits = named or [
+            c for c in table.columns if c.unit and unit != "1" and quantity_of(c.unit) == unit
+        ]
+    if len(fits) == 1:
+        return fits[0]
+    if not fits and key is None and name in ("time", "loop"):
+        return None
+    headings = ", ".join(c.title for c in table.columns[:8])
+    what = f"no column of {name}" if not fits else f"{len(fits)} columns of {name}"
+    raise InputError(
+        f"has {what} among {headings}", table.path, f"Pass {name}=..., a heading or a number from 1"
+    )
+
+
+def _times(
+    v: np.ndarray, loop: np.ndarray, time: np.ndarray | None, rate: float | None, where: str
+) -> tuple[np.ndarray | None, float | None]:
+    """Time in each loop [s], and the sweep rate [V/s]."""
+    travelled = np.zeros(len(v))
+    for k in np.unique(loop):
+        inside = loop == k
+        travelled[inside] = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(v[inside])))])
+    if rate is not None:
+        return travelled / rate, rate
+    if time is None:
+        return None, None
+    times = np.empty(len(v))
+    total = spent = 0.0
+    for k in np.unique(loop):
+        inside = np.flatnonzero(loop == k)
+        own = time[inside]
+        if not np.all(np.diff(own) > 0):
+            late = inside[1:][np.diff(own) <= 0][0]
+            raise InputError(
+                f"the time does not increase in loop {k}",
+                f"{where}, sample {late + 1}",
+                "Name another column with time=..., or give the rate",
+            )
+        times[inside] = own - own[0]
+        total, spent = total + travelled[inside][-1], spent + times[inside][-1]
+    return times, float(total / spent)

@@ -1,0 +1,266 @@
+"""A fit with a formula in place of the solver: intervals, what stays open, stops, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from typer.testing import CliRunner
+
+import devicephys
+from devicephys import Device, InputError, SolverError
+from devicephys.cli.commands import app
+from devicephys.device.entries import parameter_value
+from devicephys.fitting import FitInterrupted, fit_device
+from devicephys.fitting import data as fit_data
+from devicephys.fitting.information import direction_text, information
+
+HIGH, D0, EA, SERIES = (
+    "materials.HfOx.conductivity_high",
+    "materials.HfOx.diffusion_prefactor",
+    "materials.HfOx.diffusion_activation",
+    "series.transconductance",
+)
+CELL = devicephys.load_device("tin-taox-hfox-tin")
+#: logarithm of D0 and of Ea count for the formula by this product of powers alone
+STIFF = {D0: 0.3, EA: -6.0}
+WAVEFORM = devicephys.Waveform.from_si([0.0, 0.015, 0.045, 0.06], [0.0, -1.5, 1.5, 0.0])
+
+
+def formula(device: Device, v: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """ln of a conductance over its value in the shipped cell, and its derivatives by ln p."""
+    slopes = {
+        HIGH: 0.8 + 0.0 * v,
+        SERIES: 0.3 * v**2,
+        **{path: power * np.where(v > 0, v, 0.5 * v) for path, power in STIFF.items()},
+    }
+    total = np.zeros(len(v))
+    for path, slope in slopes.items():
+        total = total + slope * np.log(parameter_value(device, path) / parameter_value(CELL, path))
+    return total, slopes
+
+
+class Fake:
+    """In place of ``simulate``; remembers how often it was called."""
+
+    def __init__(self, before: Callable[[int, Device], None] = lambda call, device: None) -> None:
+        self.calls, self.before = 0, before
+
+    def __call__(
+        self, device: Device, protocol: Any, settings: Any, *, sensitivities: Sequence[str]
+    ) -> xr.Dataset:
+        self.calls += 1
+        self.before(self.calls, device)
+        paths = list(sensitivities)
+        if isinstance(protocol, devicephys.PulseTrain):
+            at = np.linspace(0.2, 1.4, protocol.count)
+            logs, slopes = formula(device, at)
+            values = {"conductance": ("pulse", 1e-4 * np.exp(logs - at))}
+            name, dim = "conductance_sensitivity", "pulse"
+        else:
+            time = np.unique(np.concatenate([protocol.corners, np.linspace(0, 0.06, 241)]))
+            v = np.array([protocol.voltage(t) for t in time])
+            logs, slopes = formula(device, v)
+            values = {
+                "time": ("time", time),
+                "voltage": ("time", v),
+                "current": ("time", 2e-4 * v * np.exp(logs)),
+            }
+            name, dim = "current_sensitivity", "time"
+        shares = np.column_stack([slopes[path] for path in paths])
+        return xr.Dataset({**values, name: ((dim, "parameter"), shares)})
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    simulator = Fake()
+    monkeypatch.setattr(fit_data, "simulate", simulator)
+    return simulator
+
+
+def write_loop(path: Path, noise: float, seed: int) -> Path:
+    time = np.linspace(0.0, 0.06, 241)
+    v = np.array([WAVEFORM.voltage(t) for t in time])
+    i = 2e-4 * v * np.exp(noise * np.random.default_rng(seed).normal(size=len(v)))
+    rows = "\n".join(f"{a:.9g},{b:.9g},{c:.12g}" for a, b, c in zip(time, v, i, strict=True))
+    path.write_text(f"time (s),voltage (V),current (A)\n{rows}\n")
+    return path
+
+
+def described(file: Path, *names: str, **more: Any) -> dict[str, Any]:
+    """A fit of some parameters that begins with another cell than the shipped one."""
+    off = {HIGH: 1.2, SERIES: 0.7, D0: 2.0, EA: 1.02}
+    changes, free = {}, {}
+    for path in names:
+        unit, value = CELL.provenance[path].unit, parameter_value(CELL, path)
+        changes[path] = f"{value * off[path]:.9g} {unit}"
+        free[path] = {"lower": f"{value / 10:.9g} {unit}", "upper": f"{value * 10:.9g} {unit}"}
+    start = file.parent / "start.yaml"
+    start.write_text(CELL.with_(changes).to_yaml())
+    loop = {"loop": str(file), "error": 0.02, "voltage_error": "0 V"}
+    given = {"name": "mine", "device": str(start), "data": [loop], "free": free}
+    return given | {"loss": "linear"} | more
+
+
+def test_intervals_cover_what_was_put_in_as_often_as_they_say(tmp_path: Path, fake: Fake) -> None:
+    names, inside68, inside95 = (HIGH, SERIES, D0), 0, 0
+    for seed in range(30):
+        result = fit_device(described(write_loop(tmp_path / "l.csv", 0.02, seed), *names))
+        assert result.reason == "converged" and not result.undetermined
+        for name in names:
+            one, truth = result.parameters.sel(parameter=name), parameter_value(CELL, name)
+            inside68 += bool(one["low68"] <= truth <= one["high68"])
+            inside95 += bool(one["low95"] <= truth <= one["high95"])
+    assert 0.58 <= inside68 / 90 <= 0.80
+    assert inside95 / 90 >= 0.90
+    assert fake.calls / 30 <= 8
+    assert {result.device.provenance[name].mark for name in names} == {"calibrated"}
+
+
+def test_what_one_loop_leaves_open_is_one_combination(tmp_path: Path, fake: Fake) -> None:
+    result = fit_device(described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, D0, EA))
+    assert len(result.undetermined) == 1
+    # along this product D0^0.3 Ea^-6 stays the same
+    assert result.undetermined[0].startswith(f"{D0} * {EA}^0.05 ")
+    wide = result.parameters.sel(parameter=D0)
+    assert wide["high68"] / wide["low68"] > 1e3
+    sharp = result.parameters.sel(parameter=HIGH)
+    assert sharp["high95"] / sharp["low95"] < 1.1
+
+
+def test_a_prior_closes_what_data_leave_open_and_is_not_taken_for_data(
+    tmp_path: Path, fake: Fake
+) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), D0, EA)
+    given["free"][EA]["prior"] = 0.01
+    result = fit_device(given)
+    assert len(result.undetermined) == 1
+    one = result.parameters.sel(parameter=EA)
+    assert one["high68"] / one["low68"] == pytest.approx(1.01**2, rel=1e-2)
+
+
+def test_loop_and_train_and_tied_parameters_are_fitted_together(tmp_path: Path, fake: Fake) -> None:
+    count = 20
+    train = fake(CELL, devicephys.PulseTrain(count=count), None, sensitivities=[HIGH])
+    rows = "\n".join(f"{1e6 * g:.9g}" for g in train["conductance"].values)
+    (tmp_path / "train.csv").write_text(f"G (uS)\n{rows}\n")
+    given = described(write_loop(tmp_path / "l.csv", 0.0, 1), HIGH, SERIES)
+    pulses = {"amplitude": "-2 V", "width": "100 ns"}
+    given["data"].append({"train": str(tmp_path / "train.csv"), "protocol": pulses, "error": 0.01})
+    tied = given["free"].pop(HIGH) | {"paths": [HIGH, D0]}
+    given["free"]["both"] = tied
+    result = fit_device(given)
+    assert [d.sizes["sample"] for d in result.data] == [160, count]
+    ratios = [parameter_value(result.device, p) / parameter_value(CELL, p) for p in (HIGH, D0)]
+    assert ratios[1] == pytest.approx(ratios[0] / 1.2, rel=1e-6)  # HIGH began 1.2 times too large
+
+
+def test_where_the_solver_gives_up_the_fit_goes_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(call: int, device: Device) -> None:
+        if call == 2:
+            raise SolverError("no time step succeeds")
+
+    simulator = Fake(refuse)
+    monkeypatch.setattr(fit_data, "simulate", simulator)
+    events = []
+    given = described(write_loop(tmp_path / "l.csv", 0.0, 1), HIGH, SERIES)
+    result = fit_device(given, progress=events.append)
+    assert [event.failed for event in events][:2] == [False, True]
+    assert result.log_misfit < 1e-3
+    simulator.before = lambda call, device: (_ for _ in ()).throw(SolverError("no step"))
+    with pytest.raises(SolverError):  # of the device that it begins with
+        fit_device(given)
+
+
+def test_no_more_solves_than_allowed(tmp_path: Path, fake: Fake) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, SERIES, D0, solves=2)
+    result = fit_device(given)
+    assert fake.calls == result.solves == 2 and result.reason == "stopped after 2 solves"
+
+
+def test_ctrl_c_keeps_the_best_and_the_fit_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, SERIES, D0)
+    monkeypatch.setattr(fit_data, "simulate", Fake())
+    whole = fit_device(given)
+
+    def stop(call: int, device: Device) -> None:
+        if call == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit_data, "simulate", Fake(stop))
+    with pytest.raises(FitInterrupted) as stopped:
+        fit_device(given, folder=tmp_path / "fit")
+    assert stopped.value.result is not None and stopped.value.result.solves == 2
+    again = Fake()
+    monkeypatch.setattr(fit_data, "simulate", again)
+    result = fit_device(given, folder=tmp_path / "fit")
+    assert again.calls == whole.solves - 2
+    assert result.device == whole.device
+    other = given | {"data": [given["data"][0] | {"error": 0.03}]}
+    with pytest.raises(InputError, match="belongs to another fit"):
+        fit_device(other, folder=tmp_path / "fit")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"free": {"filament.radios": {"lower": "1 nm", "upper": "2 nm"}}}, "radius"),
+        ({"free": {"filament.radius": {"lower": "1 nm", "upper": "2 nm"}}}, "do not hold"),
+        ({"free": {"filament.radius": {"lower": "1", "upper": "20 nm"}}}, "free.filament.radius"),
+        ({"free": {}}, "free"),
+        ({"data": []}, "data"),
+        ({"data": [{"bake": "x"}]}, "data.1.*neither a loop nor a train|neither"),
+        ({"data": [{"loop": "none.csv", "errors": 1}]}, "errors"),
+        ({"data": [{"loop": "none.csv"}]}, "no such file"),
+        ({"preset": "slow"}, "preset"),
+        ({"solve": 3}, "solve"),
+    ],
+)
+def test_a_description_that_is_not_clear_is_one_line(
+    tmp_path: Path, fake: Fake, change: dict, message: str
+) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH) | change
+    with pytest.raises(InputError, match=message) as caught:
+        fit_device(given)
+    assert "\n" not in str(caught.value) and fake.calls == 0
+
+
+def test_command_prints_what_is_open_first_and_writes_device_and_report(
+    tmp_path: Path, fake: Fake, settled: None
+) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, D0, EA)
+    given["data"][0]["loop"] = "l.csv"  # relative to the file
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump(given))
+    line = ["fit", str(tmp_path / "fit.yaml"), "--out", str(tmp_path / "out")]
+    runner = CliRunner()
+    answer = runner.invoke(app, line)
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.index("Not determined by these data") < answer.stdout.index("68 %")
+    fitted = devicephys.load_device(tmp_path / "out" / "device.yaml")
+    assert fitted.name == "mine" and fitted.provenance[HIGH].mark == "calibrated"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.index("do not determine") < page.index("Parameters") < page.index("Correlation")
+    assert runner.invoke(app, line).exit_code == 2  # it exists
+    calls = fake.calls
+    found = runner.invoke(app, [*line, "--resume", "--json"])
+    assert found.exit_code == 0 and fake.calls == calls
+    assert HIGH in json.loads(found.stdout)["parameters"]
+
+
+def test_directions_are_products_of_powers() -> None:
+    assert direction_text(["a", "b", "c"], np.array([0.001, -0.5, 0.25])) == "b * c^-0.50"
+    rng = np.random.default_rng(3)
+    jacobian = rng.normal(size=(50, 2)) @ np.array([[1.0, 2.0], [0.0, 1e-9]])
+    known = information(rng.normal(size=50), jacobian, [None, None])
+    assert list(known.open_directions) == [0] and known.inflation >= 1.0
+    np.testing.assert_allclose(np.abs(known.directions[0]), [2 / 5**0.5, 1 / 5**0.5], rtol=1e-6)

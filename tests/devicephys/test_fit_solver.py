@@ -1,0 +1,57 @@
+"""A fit with the real solver: parameters of a cell from a loop of it with noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mpi4py.MPI")  # before dolfinx
+pytest.importorskip("dolfinx")
+
+import devicephys
+from devicephys.device.entries import parameter_value
+from devicephys.fitting import fit_device
+
+pytestmark = [pytest.mark.fem, pytest.mark.slow]
+
+
+def test_parameters_of_a_cell_are_found_from_a_loop_with_noise(tmp_path: Path) -> None:
+    cell = devicephys.load_device("tin-taox-hfox-tin")
+    sweep = devicephys.IVSweep("-0.9 V", "0.6 V")
+    settings = devicephys.Settings.preset("quick", voltage_step="50 mV")
+    loop = devicephys.simulate(cell, sweep, settings)
+    v, i = loop["voltage"].values, loop["current"].values
+    noisy = i * np.exp(0.02 * np.random.default_rng(2).normal(size=len(i)))
+    rows = "\n".join(
+        f"{a:.9g},{b:.9g},{c:.9g}" for a, b, c in zip(loop["time"].values, v, noisy, strict=True)
+    )
+    (tmp_path / "loop.csv").write_text(f"time (s),voltage (V),current (A)\n{rows}\n")
+    layers = ("HfOx", "TaOx")
+    tied = [f"materials.{layer}.conductivity_high" for layer in layers]
+    free = {"conductivity_high": tied, "transistor": ["series.transconductance"]}
+    changes, bounds = {}, {}
+    for (name, paths), off in zip(free.items(), (1.15, 0.8), strict=True):
+        unit = cell.provenance[paths[0]].unit
+        for path in paths:
+            changes[path] = f"{off * parameter_value(cell, path):.9g} {unit}"
+        low, high = (f"{x * parameter_value(cell, paths[0]):.9g} {unit}" for x in (0.2, 5.0))
+        bounds[name] = {"paths": paths, "lower": low, "upper": high}
+    (tmp_path / "start.yaml").write_text(cell.with_(changes).to_yaml())
+    result = fit_device(
+        {
+            "name": "found",
+            "device": str(tmp_path / "start.yaml"),
+            "data": [{"loop": str(tmp_path / "loop.csv"), "error": 0.02, "samples": 100}],
+            "free": bounds,
+            "solves": 12,
+        }
+    )
+    assert result.reason == "converged" and not result.undetermined
+    assert 0.7 < result.misfit < 1.3
+    for name, paths in free.items():
+        one = result.parameters.sel(parameter=name)
+        off = np.log(one["value"].item() / parameter_value(cell, paths[0]))
+        spread = np.log(one["high68"].item() / one["value"].item())
+        assert abs(off) < 3 * spread and spread < 0.1

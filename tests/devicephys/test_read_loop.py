@@ -1,0 +1,232 @@
+"""Measured loops: read from files of many makes, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import devicephys
+from devicephys import InputError
+from devicephys.cli.commands import app
+from devicephys.measured.checks import loop_numbers
+from devicephys.measured.ramps import RAMPS, band_of, log_misfit, turning_points, waveform_of
+
+RATE = 2.0
+
+
+def triangle(loops: int = 1, stop: float = 1.5, first: float = 1.0, points: int = 60):
+    """Times [s] and voltages [V] of a triangular sweep."""
+    corners = np.array([0.0, *([first * stop, 0.0, -first * stop, 0.0] * loops)])
+    times = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(corners)))]) / RATE
+    at = np.linspace(0.0, times[-1], 4 * points * loops + 1)
+    return at, np.interp(at, times, corners)
+
+
+def current(v: np.ndarray, limit: float = 1e-4) -> np.ndarray:
+    """A switching cell behind a limit: low after +1 V, high after -1 V [A]."""
+    low, flow = False, []
+    for volt in v:
+        low = volt > 1.0 or (low and volt > -1.0)
+        flow.append(volt / (5e3 if low else 5e4))
+    return np.clip(flow, None, limit)
+
+
+def write(path: Path, heads: str, *columns: np.ndarray, sign: str = ",") -> Path:
+    rows = [sign.join(f"{x:.8g}" for x in row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join([heads, *rows]) + "\n")
+    return path
+
+
+def test_columns_units_time_and_limit_are_read(tmp_path: Path) -> None:
+    t, v = triangle(3)
+    i = current(v)
+    file = write(
+        tmp_path / "a.csv", "Time (ms),Voltage (mV),Current (uA)", 1e3 * t, 1e3 * v, 1e6 * i
+    )
+    loop = devicephys.read_loop(file)
+    np.testing.assert_allclose(loop["voltage"], v, atol=1e-7)
+    np.testing.assert_allclose(loop["current"], i, rtol=1e-6, atol=1e-14)
+    assert loop["voltage"].attrs["units"] == "V" and loop["current"].attrs["units"] == "A"
+    assert loop.attrs["loops"] == 3
+    assert loop.attrs["rate"] == pytest.approx(RATE, rel=1e-6)
+    assert loop.attrs["compliance_positive"] == pytest.approx(1e-4, rel=1e-3)
+    assert "compliance_negative" not in loop.attrs
+    np.testing.assert_array_equal(np.bincount(loop["loop"])[1:], [240, 240, 241])
+
+
+def test_headings_that_do_not_tell_are_told(tmp_path: Path) -> None:
+    _, v = triangle()
+    file = write(tmp_path / "a.tsv", "smu1\tsmu2", v, 1e3 * current(v), sign="\t")
+    with pytest.raises(InputError, match=r"no column of voltage.*Pass voltage="):
+        devicephys.read_loop(file)
+    with pytest.raises(InputError, match="voltage has no unit"):
+        devicephys.read_loop(file, voltage="smu1", current=2)
+    units = {"voltage": "V", "current": "mA"}
+    loop = devicephys.read_loop(file, voltage="smu1", current=2, units=units, rate="2 V/s")
+    np.testing.assert_allclose(loop["current"], current(v), rtol=1e-6, atol=1e-14)
+    assert loop.attrs["rate"] == RATE
+    np.testing.assert_allclose(loop["time"][-1], 6.0 / RATE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "mat", "npz"])
+def test_other_formats_give_the_same_loop(tmp_path: Path, kind: str) -> None:
+    _, v = triangle()
+    i = current(v)
+    path = tmp_path / f"a.{kind}"
+    options: dict = {"units": {"voltage": "V", "current": "A"}}
+    if kind == "xlsx":
+        openpyxl = pytest.importorskip("openpyxl")
+        book = openpyxl.Workbook()
+        for row in [["V (V)", "I (A)"], *zip(v.tolist(), i.tolist(), strict=True)]:
+            book.active.append(row)
+        book.save(path)
+        options = {}
+    elif kind == "mat":
+        scipy_io = pytest.importorskip("scipy.io")
+        scipy_io.savemat(path, {"loop": np.column_stack([v, i])})
+        options |= {"voltage": 1, "current": 2}
+    else:
+        np.savez(path, loop=np.column_stack([v, i]))
+        options |= {"voltage": 1, "current": 2}
+    loop = devicephys.read_loop(path, **options)
+    np.testing.assert_allclose(loop["current"], i, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v, i: (i, v), "seem swapped"),
+        (lambda v, i: (v, 1e3 * i), "more than a filament carries"),
+        (lambda v, i: (v[v >= 0], i[v >= 0]), "only half there.*no negative half"),
+        (lambda v, i: (v[:180], i[:180]), "only half there.*does not come back"),
+        (lambda v, i: (v, np.full_like(i, 1e-9)), "current does not change"),
+        (lambda v, i: (np.full_like(v, 0.1), i), "voltage does not change: it stays at 100 mV"),
+        (lambda v, i: (1e3 * v, i), "its unit seems another one"),
+        (lambda v, i: (v[:5], i[:5]), "5 samples, too few"),
+    ],
+)
+def test_what_is_no_loop_is_one_line(tmp_path: Path, change, message: str) -> None:
+    _, v = triangle()
+    file = write(tmp_path / "a.csv", "V (V),I (A)", *change(v, current(v)))
+    with pytest.raises(InputError, match=message) as caught:
+        devicephys.read_loop(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_limit_that_is_never_reached_is_told(tmp_path: Path) -> None:
+    _, v = triangle()
+    file = write(tmp_path / "a.csv", "V (V),I (A)", v, current(v))
+    with pytest.raises(InputError, match=r"compliance of 1 mA is never reached"):
+        devicephys.read_loop(file, compliance="1 mA")
+    loop = devicephys.read_loop(file, compliance="100 uA")
+    assert loop.attrs["compliance_positive"] == 1e-4
+
+
+def test_time_that_runs_backwards_is_refused(tmp_path: Path) -> None:
+    t, v = triangle()
+    t[100] = t[98]
+    file = write(tmp_path / "a.csv", "t (s),V (V),I (A)", t, v, current(v))
+    with pytest.raises(InputError, match="time does not increase in loop 1"):
+        devicephys.read_loop(file)
+
+
+@given(
+    start=st.integers(0, 239),
+    loops=st.integers(1, 4),
+    stop=st.floats(0.1, 5.0),
+    first=st.sampled_from([1.0, -1.0]),
+)
+def test_loops_are_told_apart_wherever_the_first_begins(start, loops, stop, first) -> None:
+    _, v = triangle(loops + 1, stop, first)
+    part = v[start : start + 240 * loops + 1]
+    number = loop_numbers(part, None, "x", partial=False)
+    assert number.max() == loops
+    counts = np.bincount(number)[1:]
+    assert np.abs(counts - 240).max() <= 25  # a stop is no phase: the loop turns a little later
+
+
+def test_turns_are_found_in_spite_of_noise() -> None:
+    _, v = triangle(2)
+    noisy = v + np.random.default_rng(1).normal(0, 5e-3, len(v))
+    np.testing.assert_allclose(
+        np.abs(v[turning_points(noisy)]), [0, 1.5, 1.5, 1.5, 1.5, 0], atol=0.05
+    )
+
+
+def test_band_holds_the_loops_and_a_loop_fits_its_own_band() -> None:
+    _, v = triangle()
+    i = current(v)
+    loops = [(v, scale * i) for scale in (0.8, 0.9, 1.0, 1.1, 1.25)]
+    band = band_of(loops)
+    np.testing.assert_allclose(band["current"] / band["current_low"], 1 / 0.864, rtol=0.02)
+    assert log_misfit(band, v, i)["all"] == pytest.approx(0.0, abs=1e-9)
+    misfit = log_misfit(band, v, 10 * i)
+    assert misfit["all"] == pytest.approx(1.0) and set(misfit) == {*RAMPS, "all"}
+
+
+def test_waveform_begins_with_the_first_reset(tmp_path: Path) -> None:
+    t, v = triangle(2)
+    file = write(tmp_path / "a.csv", "t (s),V (V),I (A)", t, v, current(v))
+    waveform, samples, times = waveform_of(devicephys.read_loop(file))
+    np.testing.assert_allclose(waveform.corner_voltages, [0.0, -1.5, 1.5, 0.0], atol=0.03)
+    np.testing.assert_allclose(v[samples], [waveform.voltage(x) for x in times], atol=0.03)
+    assert np.all(np.diff(times) >= 0)
+
+
+@pytest.mark.parametrize("start", [0, 30, 90, 150, 210])
+def test_waveform_of_a_loop_that_begins_anywhere(tmp_path: Path, start: int) -> None:
+    _, v = triangle(2)
+    part = slice(start, start + 241)
+    file = write(tmp_path / "a.csv", "V (V),I (A)", v[part], current(v)[part])
+    waveform, samples, times = waveform_of(devicephys.read_loop(file, rate="2 V/s"))
+    np.testing.assert_allclose(waveform.corner_voltages, [0.0, -1.5, 1.5, 0.0], atol=0.06)
+    assert waveform.duration == pytest.approx(3.0, abs=0.06)
+    np.testing.assert_allclose(v[part][samples], [waveform.voltage(x) for x in times], atol=0.06)
+
+
+def test_a_simulated_record_is_a_measurement_too() -> None:
+    record = next((Path(__file__).parents[1] / "records").rglob("iv.nc"), None)
+    if record is None:
+        pytest.skip("no record of a loop among the old records")
+    loop = devicephys.read_loop(record)
+    assert loop.attrs["loops"] >= 1 and loop.attrs["rate"] > 0
+
+
+def test_made_up_loops_of_the_shared_cases() -> None:
+    folder = Path(os.environ.get("DDK_DATA", "/work/shared/data")).parent / "cases" / "device"
+    file = folder / "made-up-loops-100uA.csv"
+    if not file.is_file():
+        pytest.skip(f"{file} is not there")
+    loop = devicephys.read_loop(file)
+    assert loop.attrs["loops"] == 5 and loop.attrs["rate"] == pytest.approx(1.0)
+    assert loop.attrs["compliance_positive"] == pytest.approx(1e-4, rel=0.01)
+
+
+def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
+    record = next((Path(__file__).parents[1] / "records").rglob("iv.nc"), None)
+    if record is None:
+        pytest.skip("no record of a loop among the old records")
+    simulated = devicephys.read_loop(record)
+    v, i = simulated["voltage"].values, simulated["current"].values
+    file = write(tmp_path / "m.csv", "V,I (uA)", v, 1.1e6 * i)
+    run = tmp_path / "run"
+    shutil.copytree(record.parent, run)
+    line = ["compare", str(run), "--measured", str(file), "--picture", str(tmp_path / "over.png")]
+    runner = CliRunner()
+    refused = runner.invoke(app, line)
+    assert refused.exit_code == 2 and "voltage has no unit" in refused.output
+    answer = runner.invoke(app, [*line, "--unit", "voltage=V", "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)["measured"]
+    assert float(found["all"][0]) == pytest.approx(np.log10(1.1), abs=2e-3)
+    assert (tmp_path / "over.png").stat().st_size > 10_000
+    alone = runner.invoke(app, ["compare", str(run), "--picture", "x.png"])
+    assert alone.exit_code == 2 and "--measured" in alone.output
