@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test bench docs notebooks notebooks-fast verify lock lint format clean
+.PHONY: help demo test bench docs notebooks notebooks-fast verify mutants lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings ar
 
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify
+
+mutants: $(INSTALLED) ## put known faults into a copy of the code, see whether the tests notice (an hour)
+	$(BIN)/python tools/mutants.py
 
 lint: $(INSTALLED) ## check style and types
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ddkbase.errors import InputError, StorageError, closest, shorten, similar_file
-from ddkbase.files import write_bytes
+from ddkbase.files import read_bytes, write_bytes
 
 __all__ = [
     "Library",
@@ -50,11 +50,11 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
         No such file, not readable, not an object.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path, hint).decode("utf-8")
     except FileNotFoundError:
         close = similar_file(path, "Name what an earlier command wrote")
         raise StorageError("there is no such file", str(path), close) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise StorageError(f"the file cannot be read: {error}", str(path), hint) from error
     try:
         content = json.loads(text)
@@ -113,7 +113,7 @@ def parse_yaml(text: str, where: str = "") -> object:
     Raises
     ------
     InputError
-        Not valid YAML, an anchor or alias, or a key given twice; with line and column.
+        Not valid YAML, an anchor, alias or merge key, or a key given twice; with line and column.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # which is a SafeLoader
@@ -130,8 +130,8 @@ def parse_yaml(text: str, where: str = "") -> object:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses keys given twice, anchors and aliases, and reads only true and
-    false as switches.
+    """Safe loader that refuses keys given twice, anchors, aliases and merge keys, and reads only
+    true and false as switches.
 
     YAML 1.1 would read the choice `off` as the switch False. Nested aliases would let a few lines
     stand for more than any memory holds.
@@ -148,7 +148,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    problem="merge keys (<<) are not taken", problem_mark=key_node.start_mark
+                )
+            if isinstance(key_node, yaml.ScalarNode):
                 if key_node.value in seen:
                     raise yaml.constructor.ConstructorError(
                         problem=f"key '{key_node.value}' is given twice",

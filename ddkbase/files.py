@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 import time
@@ -18,21 +19,26 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
-from ddkbase.errors import StorageError
+from ddkbase.errors import InputError, StorageError, shorten
 
 __all__ = [
     "checksum",
     "children_without_ctrl_c",
     "deferred",
     "files_below",
+    "is_scratch",
     "keep_traceback",
+    "read_bytes",
+    "read_limit",
     "storage_errors",
     "sweep",
     "temporary_path",
+    "too_large",
     "undisturbed",
     "write_bytes",
 ]
 
+_READ_LIMIT = 500_000_000  # bytes
 _PIECE = 1 << 20  # bytes of a file that are read at once
 
 
@@ -62,6 +68,12 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
 
 
+def is_scratch(path: Path, name: str = "") -> bool:
+    """Whether a path is a `temporary_path` of ``name``; empty: of anything."""
+    pattern = rf"\.{re.escape(name) or '.+'}\.[0-9a-f]{{12}}\.part"
+    return re.fullmatch(pattern, path.name) is not None
+
+
 def sweep(folder: Path, name: str = "", *, age: float = 0.0) -> None:
     """Remove the files and folders that killed writers left under a `temporary_path`.
 
@@ -74,9 +86,8 @@ def sweep(folder: Path, name: str = "", *, age: float = 0.0) -> None:
     age : float, s, default 0.0
         Leave what was changed later than that: a writer may still be at work on it.
     """
-    pattern = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]{{12}}\.part")
     for path in folder.iterdir():
-        if not pattern.fullmatch(path.name):
+        if not is_scratch(path, name):
             continue
         if age and time.time() - path.stat().st_mtime <= age:
             continue
@@ -183,6 +194,71 @@ def checksum(path: Path) -> str:
     except OSError as exc:
         raise StorageError(exc.strerror or "cannot be read", str(path)) from exc
     return digest.hexdigest()
+
+
+def read_limit() -> int:
+    """Bytes of memory that the content of one file may take, 500 MB.
+
+    The environment variable ``DDK_READ_LIMIT`` (bytes, e.g. "4e9") sets another number. Records,
+    models and tables of this toolkit are far smaller; a file of a stranger may unpack to anything.
+
+    Raises
+    ------
+    InputError
+        The variable holds no number from 1 on.
+    """
+    text = os.environ.get("DDK_READ_LIMIT", "")
+    if not text:
+        return _READ_LIMIT
+    try:
+        limit = int(float(text))
+    except (ValueError, OverflowError):
+        limit = 0
+    if limit < 1:
+        raise InputError(f"'{shorten(text)}' is no number of bytes", "DDK_READ_LIMIT", "e.g. 4e9")
+    return limit
+
+
+def read_bytes(path: str | os.PathLike[str], hint: str = "") -> bytes:
+    """Read a file that a stranger may have made: a regular one, of at most `read_limit` bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    hint : str, default ""
+        What to do where it cannot be read.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    StorageError
+        It is a folder, a pipe or a device, too large, or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block, /dev/zero never ends
+            raise StorageError("is not a regular file", str(path), hint)
+        with open(path, "rb") as stream:
+            content = stream.read(read_limit() + 1)
+    except (FileNotFoundError, StorageError):
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"the file cannot be read: {error.strerror or error}", str(path), hint
+        ) from error
+    if len(content) > read_limit():
+        raise too_large(str(path))
+    return content
+
+
+def too_large(where: str) -> StorageError:
+    """What is said of a file whose content is larger than `read_limit`."""
+    return StorageError(
+        f"its content is larger than {read_limit():,} bytes",
+        where,
+        "If you trust it, set the environment variable DDK_READ_LIMIT to more bytes",
+    )
 
 
 def files_below(folder: Path) -> Iterator[Path]:

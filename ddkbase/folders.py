@@ -9,17 +9,30 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from ddkbase.errors import StorageError
+from ddkbase.errors import DDKError, StorageError, shorten
 from ddkbase.files import storage_errors, sweep, temporary_path
 
-__all__ = ["ClaimedFolder", "Lock", "check_new_folder", "lock", "make_folders", "new_folder"]
+__all__ = [
+    "ClaimedFolder",
+    "Lock",
+    "check_new_folder",
+    "claimed",
+    "drawn_after",
+    "kept_elsewhere",
+    "lock",
+    "make_folders",
+    "new_folder",
+]
 
 _ABANDONED = 600.0  # s after which a folder that a killed process left is swept away
+_OLD = ".old"  # ends the name of what is moved aside for another folder
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
@@ -43,12 +56,14 @@ class Lock:
         """Give it up; with ``remove`` the file goes as well. A second time nothing happens."""
         if self._handle is None:
             return
-        if remove:
-            # Before it is given up: who opened it meanwhile sees that it is gone.
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-        os.close(self._handle)
-        self._handle = None
+        try:
+            if remove:
+                # Before it is given up: who opened it meanwhile sees that it is gone.
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
+        finally:
+            os.close(self._handle)
+            self._handle = None
 
     def __enter__(self) -> Self:
         return self
@@ -189,6 +204,8 @@ def check_new_folder(path: Path) -> None:
         The folder above is missing or may not be written, the name is taken by a file, or too long.
     """
     target = _behind_link(path)
+    if target.is_symlink():  # followed, it leads to itself
+        raise StorageError("is a link that leads nowhere", str(path), "Choose another name")
     if not target.parent.is_dir():
         raise StorageError("there is no such folder", str(target.parent))
     if target.exists() and not target.is_dir():
@@ -198,6 +215,40 @@ def check_new_folder(path: Path) -> None:
         probe = temporary_path(target)
         probe.mkdir()
         probe.rmdir()
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Keep the name of a folder for this process, from before its work until it is written.
+
+    The lock is the file ``.NAME.lock`` beside it, which goes at the end. A folder that an earlier
+    process was replacing when it was killed is put back first.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that is to be made.
+
+    Raises
+    ------
+    StorageError
+        Another process has claimed it; what `check_new_folder` says.
+    """
+    check_new_folder(path)
+    target = _behind_link(path)
+    busy = StorageError(
+        "another process is at work for this folder",
+        str(path),
+        "Wait for its end, or choose another name",
+    )
+    with storage_errors("the folder cannot be written", path):
+        held = lock(target.with_name(f".{target.name}.lock"), busy, create=True)
+    try:
+        with storage_errors("the folder cannot be written", path):
+            _put_back(target)
+        yield
+    finally:
+        held.release(remove=True)
 
 
 @contextlib.contextmanager
@@ -215,7 +266,8 @@ def new_folder(
     path : Path
         Path of the folder; it may be there if it is empty.
     overwrite : bool, default False
-        Replace what is there, which is taken away after that.
+        Replace what is there, which is taken away after that. Killed between the two, the next
+        `new_folder` or `claimed` of that name puts it back.
     message, hint : str
         What is said of an error of the system.
 
@@ -229,6 +281,7 @@ def new_folder(
     scratch = temporary_path(target)
     with storage_errors(message, path, hint):
         sweep(target.parent, target.name, age=_ABANDONED)
+        _put_back(target)
         try:
             scratch.mkdir()
             yield scratch
@@ -236,6 +289,74 @@ def new_folder(
             _put(scratch, target, overwrite)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def kept_elsewhere(fill: Callable[[Path], None], prefix: str) -> Iterator[None]:
+    """If the block cannot write a result, keep it in a temporary folder, and say in which.
+
+    Parameters
+    ----------
+    fill : callable
+        Writes the result into a folder.
+    prefix : str
+        What the name of the temporary folder begins with.
+
+    Raises
+    ------
+    StorageError
+        That of the block; its hint names the temporary folder, unless that failed as well.
+    """
+    try:
+        yield
+    except StorageError as error:
+        try:
+            spare = Path(tempfile.mkdtemp(prefix=prefix))
+        except OSError:
+            raise error from None
+        try:
+            fill(spare)
+        except OSError:  # which a StorageError is too
+            shutil.rmtree(spare, ignore_errors=True)
+            raise error from None
+        hint = f"The result was kept in {spare} instead"
+        raise StorageError(error.what, error.where, hint) from error
+
+
+@contextlib.contextmanager
+def drawn_after(path: Path) -> Iterator[None]:
+    """A picture or report beside a result that is written already: it can fail, the result stays.
+
+    Parameters
+    ----------
+    path : Path
+        The file that the block draws and writes.
+
+    Raises
+    ------
+    StorageError
+        Whatever went wrong, in one line that says that the result is there.
+    """
+    try:
+        yield
+    except Exception as error:  # every library of pictures has its own
+        what = error.what if isinstance(error, DDKError) else f"{type(error).__name__}: {error}"
+        raise StorageError(
+            f"{path.name} was not written: {shorten(what, 200)}",
+            str(path.parent),
+            "All else of the result is in this folder",
+        ) from error
+
+
+def _put_back(target: Path) -> None:
+    """Give a folder its name again that was moved aside for another one, which never came."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{12}}\{_OLD}")
+    aside = [p for p in target.parent.iterdir() if pattern.fullmatch(p.name)]
+    for old in sorted(aside, key=lambda p: p.stat().st_mtime, reverse=True):
+        if not os.path.lexists(target):
+            old.rename(target)
+        else:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _behind_link(path: Path) -> Path:
@@ -262,7 +383,7 @@ def _put(scratch: Path, target: Path, overwrite: bool) -> None:
         raise StorageError(
             "another process has filled the folder meanwhile", str(target), "Use another name"
         )
-    old = temporary_path(target)
+    old = temporary_path(target).with_suffix(_OLD)
     target.rename(old)
     try:
         scratch.rename(target)

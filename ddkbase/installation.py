@@ -52,4 +52,4 @@ def parallel_rank() -> int:
 
 def _rank() -> int | None:
     values = (os.environ.get(name, "") for name in _RANKS)
-    return next((int(value) for value in values if value.isdigit()), None)
+    return next((int(value) for value in values if value.isascii() and value.isdigit()), None)

@@ -12,9 +12,12 @@ This module does not need the finite-element stack.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,9 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import StorageError, similar_file
-from ddkbase.files import write_bytes
+from ddkbase.documents import read_json
+from ddkbase.errors import DDKError, StorageError, shorten, similar_file
+from ddkbase.files import read_limit, storage_errors, too_large, write_bytes
 from ddkbase.schemas import (
     ANYWHERE,
     NEVER,
@@ -38,9 +42,12 @@ from ddkbase.schemas import (
 __all__ = [
     "Schema",
     "VariableSpec",
+    "check_hdf5",
+    "check_zarr",
     "fingerprint",
     "label",
     "labelled",
+    "of_record",
     "read",
     "validate",
     "write",
@@ -113,10 +120,15 @@ def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
     for key in (*schema.attrs, *schema.json_attrs):
         if key not in ds.attrs:
             return f"attribute '{key}' is missing"
+    for key, value in ds.attrs.items():
+        if not isinstance(value, str | int | float | np.number | np.bool_):
+            return f"attribute '{key}' is neither a text nor a number"
+        if isinstance(value, float | np.floating) and not np.isfinite(value):
+            return f"attribute '{key}' is not finite"
     for key in schema.json_attrs:
         try:
-            parsed = json.loads(ds.attrs[key])
-        except (TypeError, ValueError):
+            parsed = json.loads(str(ds.attrs[key]))
+        except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
             return f"attribute '{key}' is not a JSON object"
@@ -242,14 +254,13 @@ def read(path: str | os.PathLike[str], schema: str | Schema | None = None) -> xr
     if not path.is_file():
         raise StorageError("there is no such file", str(path), similar_file(path))
     try:
-        # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
-        # when it is thrown away
-        with h5py.File(path, "r") as raw:
-            raw.attrs.get("_nc3_strict")
+        check_hdf5(path, str(path))
         with xr.open_dataset(
             path, engine="h5netcdf", decode_times=False, phony_dims="access"
         ) as handle:
             ds = handle.load()
+    except StorageError:
+        raise
     except Exception as exc:  # HDF5, h5netcdf and xarray each have their own family of errors
         raise StorageError(
             f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{_first_line(exc)}]",
@@ -258,6 +269,130 @@ def read(path: str | os.PathLike[str], schema: str | Schema | None = None) -> xr
     ds = ds.drop_encoding()
     validate(ds, schema, where=str(path))
     return ds
+
+
+@contextlib.contextmanager
+def of_record(where: str = "record") -> Iterator[None]:
+    """Use what a record of a stranger holds beyond its schema; also a decorator.
+
+    Parameters
+    ----------
+    where : str, default "record"
+        What errors call it.
+
+    Raises
+    ------
+    StorageError
+        In the place of what Python raises where a value is missing or of another kind.
+    """
+    try:
+        yield
+    except DDKError:
+        raise
+    except (
+        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    ) as error:  # fmt: skip
+        reason = shorten(f"{type(error).__name__}: {error}", 120)
+        raise StorageError(f"it does not hold what a record should [{reason}]", where) from error
+
+
+def check_hdf5(file: Any, where: str) -> None:
+    """Look at what an HDF5 file would read, before any of it is read.
+
+    HDF5 lets a file name others from which its values come. A file of a stranger could so show
+    what is in any file of the reader, so nothing of the kind is followed.
+
+    Parameters
+    ----------
+    file : str, Path or file-like
+        The file.
+    where : str
+        What errors call it.
+
+    Raises
+    ------
+    StorageError
+        A dataset with external storage, a virtual one, or a link to another file, which is named;
+        more content than `ddkbase.files.read_limit`.
+    OSError
+        No HDF5 file, or damaged; h5py has other errors besides.
+    """
+    size, seen = 0, set()
+    with h5py.File(file, "r") as handle:
+        # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
+        # when it is thrown away
+        handle.attrs.get("_nc3_strict")
+        groups = [handle["/"]]
+        for group in groups:
+            for name in group:
+                link = group.get(name, getlink=True)
+                place = f"{group.name.rstrip('/')}/{name}"
+                if isinstance(link, h5py.ExternalLink):
+                    raise _elsewhere(f"'{place}' is a link to another file", where)
+                if isinstance(link, h5py.SoftLink):  # what it leads to has a link of its own
+                    continue
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    address = h5py.h5o.get_info(item.id).addr
+                    if address not in seen:  # a group may hold itself
+                        seen.add(address)
+                        groups.append(item)
+                elif isinstance(item, h5py.Dataset):
+                    if item.is_virtual or item.external:
+                        kind = "is a virtual dataset" if item.is_virtual else "is stored elsewhere"
+                        raise _elsewhere(f"'{place}' {kind}, in another file", where)
+                    # a text without a fixed length is an object in memory
+                    each = 64 if item.dtype.kind == "O" else item.dtype.itemsize
+                    size += (item.size or 0) * each
+                    if size > read_limit():
+                        raise too_large(where)
+
+
+def check_zarr(path: Path) -> None:
+    """Look at a zarr store, before any of it is read: what its chunks unpack to, and its files.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the store, whose arrays lie in folders of their names.
+
+    Raises
+    ------
+    StorageError
+        A description is damaged, a chunk is larger than `ddkbase.files.read_limit`, or an entry is
+        neither a file nor a folder.
+    """
+    with storage_errors("the store cannot be read", path):
+        folders = [path, *(p for p in sorted(path.iterdir()) if p.is_dir())]
+        for folder in folders:
+            for entry in os.scandir(folder):
+                if not (entry.is_file() or entry.is_dir()):  # a pipe would block
+                    raise StorageError("the store is damaged: no regular file", entry.path)
+            described = folder / "zarr.json"
+            if folder != path and described.is_file():
+                _check_chunk(described)
+
+
+def _check_chunk(described: Path) -> None:
+    found = read_json(described)
+    if found.get("node_type") != "array":
+        return
+    try:
+        shape = [int(n) for n in found["chunk_grid"]["configuration"]["chunk_shape"]]
+        kind = found["data_type"]
+        each = int(kind["configuration"]["length_bytes"]) if isinstance(kind, dict) else 16
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"the store is damaged [{type(error).__name__}: {error}]", str(described)
+        ) from error
+    if math.prod(shape) * max(each, 1) > read_limit() or min(shape, default=1) < 1:
+        raise StorageError(f"the store is damaged: a chunk of {shorten(shape)}", str(described))
+
+
+def _elsewhere(what: str, where: str) -> StorageError:
+    return StorageError(
+        f"{what}, which is not followed", where, "Copy the values into one file, e.g. with h5repack"
+    )
 
 
 def _first_line(exc: BaseException) -> str:

@@ -127,7 +127,8 @@ def find_schema(name: str, version: object) -> Schema | None:
     Schema or None
         None if nobody knows it.
     """
-    number = int(str(version)) if str(version).isdigit() else -1
+    text = str(version)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if (name, number) in SCHEMAS:
         module, _, attribute = SCHEMAS[name, number].partition(":")
         schema: Schema = getattr(importlib.import_module(module), attribute)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -16,12 +17,16 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job in the background inherits that Ctrl-C is ignored, and so would what tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 _approx = pytest.approx
 
 
 @functools.wraps(_approx)
 def _relative(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:
-    """`pytest.approx` without its hidden ``abs=1e-12``, which any joule, ampere and second passes."""
+    """`pytest.approx` without its hidden ``abs=1e-12``, which any joule or ampere passes."""
     if abs is None:
         rel, abs = 1e-6 if rel is None else rel, 0.0
     return _approx(expected, rel=rel, abs=abs, nan_ok=nan_ok)

@@ -1,7 +1,7 @@
 """The n-th operation on files ends the process, or fails: for tests that try every n.
 
-A process that is killed does nothing more, so every later operation fails as well, also those of
-``finally`` and ``except``. An error of the disk comes once.
+What is tried runs in a fork of the test's process, so that a kill is one: nothing of the process
+is left, neither ``finally`` nor a lock. An error of the disk comes once.
 """
 
 from __future__ import annotations
@@ -10,48 +10,41 @@ import contextlib
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator
+import signal
+import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-__all__ = ["Killed", "at_every_operation", "fault"]
+__all__ = ["at_every_operation", "with_fault"]
 
 _CALLS = ("rename", "replace", "link", "unlink", "remove", "rmdir", "mkdir", "fsync", "truncate")
-
-
-class Killed(BaseException):
-    """The process has ended."""
+_LONGEST = 120.0  # s; what hangs is a failure
 
 
 class _Count:
-    def __init__(self, root: Path, at: int, kill: bool) -> None:
-        self.root, self.at, self.kill = str(root), at, kill
-        self.number, self.off = 0, False
-        self.what = ""
+    def __init__(self, root: Path, at: int, kill: bool, told: int) -> None:
+        self.root, self.at, self.kill, self.told = str(root), at, kill, told
+        self.number = 0
 
     def meets(self, what: str, path: Any, relative: bool) -> None:
-        """Count an operation below the folder; raise if it is its turn, or the process is gone."""
-        if self.off:
-            return
+        """Count an operation below the folder; end or fail if it is its turn."""
         if isinstance(path, int):
             with contextlib.suppress(OSError):
                 path = os.readlink(f"/proc/self/fd/{path}")
         if not relative and not str(path).startswith(self.root):
             return
         self.number += 1
-        if self.number == self.at or (self.kill and self.number > self.at):
-            self.what = self.what or f"{what} {path}"
+        if self.number == self.at:
+            os.write(self.told, f"{what} {path}"[-4000:].encode())
             if self.kill:
-                raise Killed(self.what)
-            raise OSError(errno.EIO, "Input/output error", str(path))
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
 
 
-@contextlib.contextmanager
-def fault(root: Path, at: int, *, kill: bool) -> Iterator[_Count]:
-    """Let the ``at``-th operation that changes something below ``root`` fail, from 1 on."""
-    count = _Count(root, at, kill)
+def _install(count: _Count) -> None:
+    """Replace the calls of this process, which is a fork and ends soon."""
 
     def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -68,22 +61,49 @@ def fault(root: Path, at: int, *, kill: bool) -> Iterator[_Count]:
 
         return wrapped
 
+    real = os.open
+
     def low(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             count.meets("os.open", path, False)
         return real(path, flags, *args, **kwargs)
 
-    real = os.open
-    with pytest.MonkeyPatch.context() as patch:
-        for name in _CALLS:
-            patch.setattr(os, name, counted(name, getattr(os, name)))
-        patch.setattr(os, "open", low)
-        patch.setattr("builtins.open", opened(open))
-        patch.setattr(io, "open", opened(io.open))
+    import builtins
+
+    for name in _CALLS:
+        setattr(os, name, counted(name, getattr(os, name)))
+    os.open = low
+    builtins.open, io.open = opened(builtins.open), opened(io.open)  # type: ignore[misc]
+
+
+def with_fault(root: Path, at: int, act: Callable[[], object], *, kill: bool) -> str:
+    """Call ``act`` in a fork in which the ``at``-th change below ``root``, from 1 on, goes wrong.
+
+    Returns the operation, or "" if there are fewer. An error of ``act`` is taken as its answer.
+    """
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 0
         try:
-            yield count
-        finally:
-            count.off = True
+            os.close(reads)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            _install(_Count(root, at, kill, writes))
+            act()
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        os._exit(code)
+    os.close(writes)
+    deadline = time.monotonic() + _LONGEST
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError(f"it hangs after operation {at}")
+        time.sleep(0.005)
+    with os.fdopen(reads, "rb") as stream:
+        return stream.read().decode(errors="replace")
 
 
 def at_every_operation(
@@ -98,16 +118,12 @@ def at_every_operation(
 ) -> int:
     """Call ``act`` with a fault at each operation, and ``then`` with its name after each.
 
-    Returns the number of faults: those until ``act`` came to its end without meeting one. An error
-    of ``act`` itself is taken as its answer to the fault.
+    Returns the number of faults: those until ``act`` came to its end without meeting one.
     """
-    tried = 0
-    for at in range(1, most, step):
+    for tried, at in enumerate(range(1, most, step)):
         prepare()
-        with fault(root, at, kill=kill) as count, contextlib.suppress(Killed, Exception):
-            act()
-        if not count.what:
+        what = with_fault(root, at, act, kill=kill)
+        if not what:
             return tried
-        tried += 1
-        then(f"{at}: {count.what}")
+        then(f"{at}: {what}")
     raise AssertionError(f"more than {most} operations")

@@ -10,6 +10,7 @@ fault and to fail with it; a fault that no test notices has survived. The exit c
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def passes(folder: Path, tests: str) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
-            [*command, *tests.split()],
+            [*command, *shlex.split(tests)],
             cwd=folder,
             env=environment,
             timeout=_LIMIT,
@@ -89,7 +90,8 @@ def main() -> int:
             finally:
                 path.write_text(whole, encoding="utf-8")
             caught += noticed
-            print(f"{'caught  ' if noticed else 'SURVIVED'}  {fault['file']}: {fault['note']}", flush=True)
+            word = "caught  " if noticed else "SURVIVED"
+            print(f"{word}  {fault['file']}: {fault['note']}", flush=True)
     print(f"{caught} of {len(faults)} caught")
     return int(caught < len(faults))
 

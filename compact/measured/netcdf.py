@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 from typing import Any
 
-import h5py
 import numpy as np
 import xarray as xr
 
 from compact.measured.headings import VALUES, role_of
 from ddkbase.errors import InputError, closest, shorten
-from ddkbase.records import validate
+from ddkbase.records import check_hdf5, validate
 from ddkbase.tables.binary import attempt, read_hdf5, which_variable
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 
-__all__ = ["probe_hdf5", "read_netcdf"]
+__all__ = ["read_netcdf"]
 
 
 def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
@@ -35,7 +34,7 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
 
     def load() -> xr.Dataset:
         if engine == "h5netcdf":
-            probe_hdf5(io.BytesIO(content))
+            check_hdf5(io.BytesIO(content), path)
         backend: dict[str, Any] = {} if engine == "scipy" else {"phony_dims": "access"}
         with xr.open_dataset(
             io.BytesIO(content), engine=engine, decode_times=False, **backend
@@ -97,15 +96,6 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
         cells = list(np.broadcast_to(along, shape).ravel())
         table.columns.append(Column(dim, "", cells, len(table.columns) + 1))
     return table
-
-
-def probe_hdf5(file: Any) -> None:
-    """Read of an HDF5 file, or its path, what h5netcdf looks at first.
-
-    Where that fails, h5netcdf leaves a mess on stderr; h5py raises one of its many exceptions.
-    """
-    with h5py.File(file, "r") as handle:
-        handle.attrs.get("_nc3_strict")
 
 
 def _variable(ds: xr.Dataset, given: str | None, path: str) -> str:

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.netcdf import probe_hdf5
 from compact.measured.read_pulses import read_pulses, tables_in
 from compact.table.schema import AXES, RELATIVE, TABLE, UNITS
 from ddkbase.errors import InputError, StorageError, one_line, shorten
-from ddkbase.records import read
+from ddkbase.records import check_hdf5, check_zarr, read
 from ddkbase.units import format_si, to_si
 
 __all__ = ["Gathered", "gather", "open_source"]
@@ -346,7 +345,7 @@ def open_source(
         return _open_store(where)
     if where.suffix.lower() in (".nc", ".nc4") and where.is_file() and not columns:
         try:
-            probe_hdf5(where)
+            check_hdf5(where, str(where))
             with xr.open_dataset(where, engine="h5netcdf", decode_times=False) as handle:
                 schema = handle.attrs.get("schema")
         except Exception:  # read_pulses says what is wrong with it
@@ -374,6 +373,7 @@ def _open_store(path: Path) -> xr.Dataset:
             str(path),
             "Name the store of 'ddk-device campaign --out', or a file",
         )
+    check_zarr(path)
     try:
         with warnings.catch_warnings():  # of what is damaged, but not read here
             warnings.simplefilter("ignore")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import xarray as xr
 
-from compact.measured.netcdf import probe_hdf5
 from compact.table import figures
 from compact.table.build import build
 from compact.table.grid import Grid, Inversion, Lookup, Region
@@ -28,7 +27,7 @@ from compact.table.schema import AXES, POINT, RELATIVE, TABLE, VALUES
 from compact.table.statistics import summary
 from compact.table.trends import Trend, trends
 from ddkbase.errors import InputError, StorageError, one_line, shorten
-from ddkbase.records import read, validate, write
+from ddkbase.records import check_hdf5, read, validate, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -271,7 +270,7 @@ def _look_into(path: Path) -> None:
             raise StorageError("is not a regular file", str(path))
         if path.is_file():
             path.open("rb").close()
-            probe_hdf5(path)
+            check_hdf5(path, str(path))
     except StorageError:
         raise
     except PermissionError as error:

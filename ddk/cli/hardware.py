@@ -25,6 +25,7 @@ from ddkbase.cli.application import examples
 from ddkbase.cli.options import path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, StorageError, closest
+from ddkbase.folders import claimed
 from ddkbase.picture_names import Pictures
 from network import hardware
 
@@ -69,33 +70,35 @@ def compile_(
     from network.hardware.chip.folder import check_free, write_folder
 
     path = folder_to_make(out)
-    check_free(path, overwrite)
-    network = _network(model)
-    placement = hardware.compile_network(
-        network,
-        hardware.load_chip(chip),
-        layout=layout,
-        largest_weight=largest_weight,
-        table=None if table is None else read_table(table),
-    )
-    whole = hardware.placement_cost(placement)
-    output.rows(*hardware.cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
-    energy, seconds = hardware.writing(hardware.network_loads(network), placement.chip)
-    output.pairs(
-        {
-            "tiles": f"{placement.tiles} of {placement.chip.count('tiles')}",
-            "writing once": f"{format_si(energy, 'J', 3)}, {format_si(seconds, 's', 3)} row by row",
-        }
-    )
-    written = write_folder(placement, path, overwrite, pictures.value)
-    output.add(
-        **cost_entries(whole),
-        tiles_of_chip=placement.chip.count("tiles"),
-        writing={"energy": energy, "latency": seconds},
-        layout=layout,
-        folder=written,
-    )
-    output.note(str(written))
+    with claimed(path):
+        check_free(path, overwrite)
+        network = _network(model)
+        placement = hardware.compile_network(
+            network,
+            hardware.load_chip(chip),
+            layout=layout,
+            largest_weight=largest_weight,
+            table=None if table is None else read_table(table),
+        )
+        whole = hardware.placement_cost(placement)
+        output.rows(*hardware.cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
+        energy, seconds = hardware.writing(hardware.network_loads(network), placement.chip)
+        output.pairs(
+            {
+                "tiles": f"{placement.tiles} of {placement.chip.count('tiles')}",
+                "writing once": f"{format_si(energy, 'J', 3)}, "
+                f"{format_si(seconds, 's', 3)} row by row",
+            }
+        )
+        written = write_folder(placement, path, overwrite, pictures.value)
+        output.add(
+            **cost_entries(whole),
+            tiles_of_chip=placement.chip.count("tiles"),
+            writing={"energy": energy, "latency": seconds},
+            layout=layout,
+            folder=written,
+        )
+        output.note(str(written))
 
 
 @app.command(

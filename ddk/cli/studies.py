@@ -150,7 +150,8 @@ def study(
         int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Address of a Dask scheduler instead.")
+        str | None,
+        typer.Option("--scheduler", help="A Dask scheduler; who reaches it can run code as you."),
     ] = None,
     root: RootOption = None,
     states: StatesOption = States.after,

@@ -39,6 +39,7 @@ from ddkbase.cli.application import examples
 from ddkbase.cli.options import given, path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
+from ddkbase.folders import claimed
 
 __all__ = ["app"]
 
@@ -104,51 +105,52 @@ def train(
     from network.ddk.constraints import Reachable
 
     path = folder_to_make(out)
-    studies.check_free(path, overwrite)
-    options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
-    if readout is not None:
-        options["readout"] = readout_of(readout)
-    _check_device(device, table, model, options)
-    if mode is not None:
-        studies.check_mode(mode, model)
-    elif chip is not None:
-        raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
-    cells = read_table(table) if table is not None else None
-    task = task_of(data, quick, states)
-    if epochs is not None:
-        task = task.with_epochs(epochs)
-    if hidden is not None:
-        task = dataclasses.replace(task, hidden=_widths(hidden))
-    _check_layer_options(model, options)
-    if task.name not in studies.TASKS:
-        output.say(task.protocol)
-    if device is not None:
-        cells = studies.simulated_table(progress=output.say)
-    more: dict[str, str] = {}
-    if cells is not None:
-        options["constraint"] = Reachable(cells)
-    if mode is None:
-        result = studies.run(task, model, seed, root=root, options=options, progress=output.say)
-    else:
-        result, more = studies.run_in_mode(
-            task,
-            model,
-            seed,
-            mode,
-            hardware=studies.hardware_of(chip, cells),
-            table=cells,
-            root=root,
-            options=options,
-            progress=output.say,
+    with claimed(path):
+        studies.check_free(path, overwrite)
+        options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
+        if readout is not None:
+            options["readout"] = readout_of(readout)
+        _check_device(device, table, model, options)
+        if mode is not None:
+            studies.check_mode(mode, model)
+        elif chip is not None:
+            raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
+        cells = read_table(table) if table is not None else None
+        task = task_of(data, quick, states)
+        if epochs is not None:
+            task = task.with_epochs(epochs)
+        if hidden is not None:
+            task = dataclasses.replace(task, hidden=_widths(hidden))
+        _check_layer_options(model, options)
+        if task.name not in studies.TASKS:
+            output.say(task.protocol)
+        if device is not None:
+            cells = studies.simulated_table(progress=output.say)
+        more: dict[str, str] = {}
+        if cells is not None:
+            options["constraint"] = Reachable(cells)
+        if mode is None:
+            result = studies.run(task, model, seed, root=root, options=options, progress=output.say)
+        else:
+            result, more = studies.run_in_mode(
+                task,
+                model,
+                seed,
+                mode,
+                hardware=studies.hardware_of(chip, cells),
+                table=cells,
+                root=root,
+                options=options,
+                progress=output.say,
+            )
+        if cells is not None:
+            more |= studies.pulse_settings(cells, result)
+        output.pairs({**result.texts(), **more})
+        written = studies.write_run(
+            task, result, path, overwrite=overwrite, more=more, table=cells if device else None
         )
-    if cells is not None:
-        more |= studies.pulse_settings(cells, result)
-    output.pairs({**result.texts(), **more})
-    written = studies.write_run(
-        task, result, path, overwrite=overwrite, more=more, table=cells if device else None
-    )
-    output.add(**result_entries(result), folder=written, units={"seconds": "s"})
-    output.note(str(written))
+        output.add(**result_entries(result), folder=written, units={"seconds": "s"})
+        output.note(str(written))
 
 
 @app.command(

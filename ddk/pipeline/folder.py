@@ -223,7 +223,8 @@ class PipelineFolder(ClaimedFolder):
         swap = live / "swap"
         for name, entries in _pairs(swap):
             free = not any(p.exists() for p in self._places(name) if p.name in entries)
-            _move(name, swap, swap, *((self.path, live) if free else [self._new_generation(name)] * 2))
+            to = (self.path, live) if free else (self._new_generation(name),) * 2
+            _move(name, swap, swap, *to)
         if swap.is_dir():
             swap.rmdir()
         for name, _ in _pairs(earlier):

@@ -1,6 +1,6 @@
 """What a run gives: accuracies, sizes, alpha and beta; its JSON, its report, and its folder.
 
-A folder holds model, metrics, history and report, and is written whole or not at all.
+A folder holds model, metrics and history, written whole or not at all, and then the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ddkbase import html
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.files import write_bytes
-from ddkbase.folders import check_new_folder, new_folder
+from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.installation import versions
 from network.model import metrics
 from network.model.ddk_network import Network
@@ -401,20 +401,27 @@ def write_run(
     Raises
     ------
     StorageError
-        See `check_free`; the disk is full. Nothing is left behind.
+        See `check_free`; the disk is full. What was computed is then in a temporary folder, which
+        is named. If the report alone cannot be drawn or written, all else is in the folder.
     """
-    check_free(path, overwrite)
-    with new_folder(path, overwrite) as scratch:
+
+    def fill(folder: Path) -> None:
         if result.network is not None:
             notes = {"task": task.name, "seed": result.seed, "classes": list(result.classes)}
-            save_network(result.network, scratch / MODEL, notes=notes)
+            save_network(result.network, folder / MODEL, notes=notes)
         head = {"schema": _SCHEMA, "schema_version": 1}
-        write_json({**head, **result.to_json(), "versions": versions(PACKAGES)}, scratch / METRICS)
+        write_json({**head, **result.to_json(), "versions": versions(PACKAGES)}, folder / METRICS)
         if result.history is not None:
-            result.history.save(scratch / HISTORY)
+            result.history.save(folder / HISTORY)
         if table is not None:
-            table.write(scratch / TABLE)
-        write_bytes(scratch / REPORT, report_text(task, result, more).encode("utf-8"))
+            table.write(folder / TABLE)
+
+    with kept_elsewhere(fill, "ddk-network-"):
+        check_free(path, overwrite)
+        with new_folder(path, overwrite) as scratch:
+            fill(scratch)
+    with drawn_after(path / REPORT):
+        write_bytes(path / REPORT, report_text(task, result, more).encode("utf-8"), True)
     return path
 
 

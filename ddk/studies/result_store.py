@@ -20,7 +20,7 @@ from compact.table.table import AlphaBetaTable
 from ddk.studies.tasks import with_states
 from ddkbase.documents import differences, read_json, write_json
 from ddkbase.errors import InputError, StorageError, shorten
-from ddkbase.files import storage_errors, sweep
+from ddkbase.files import is_scratch, storage_errors, sweep
 from ddkbase.folders import ClaimedFolder, lock
 from ddkbase.records import fingerprint
 
@@ -218,7 +218,7 @@ def _describes(node: ast.expr, value: Any) -> bool:
 
 def _same(path: Path, asked: dict[str, Any], request: Mapping[str, Any]) -> None:
     if not (path / REQUEST).is_file():
-        names = {p.name for p in path.iterdir()}
+        names = {p.name for p in path.iterdir() if not is_scratch(p)}
         if names <= {RUNS} and not any((path / RUNS).iterdir()):
             return  # killed before the request was written
         raise StorageError(

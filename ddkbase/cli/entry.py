@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ def one_line_if_stopped() -> Iterator[None]:
 
     Loading takes a second on a busy machine, so this module imports nothing that takes time.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # under LC_ALL=POSIX the streams know ASCII alone: better "\\u00b5" than no answer
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     except KeyboardInterrupt:

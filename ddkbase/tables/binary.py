@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import h5py
 import numpy as np
 
-from ddkbase.errors import InputError, closest, one_line, shorten
+from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
+from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
 from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, printable
 from ddkbase.tables.text import from_rows
@@ -122,7 +123,7 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
         No such file, several variables and none named.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
-        arrays = attempt(lambda: _hdf5(content, True), path, "a MATLAB 7.3 file")
+        arrays = attempt(lambda: _hdf5(content, path, True), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
     return _from_arrays(arrays, path, options)
@@ -136,7 +137,7 @@ def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
     InputError
         No such file, several arrays and none named.
     """
-    arrays = attempt(lambda: _hdf5(content, False), path, "an HDF5 file")
+    arrays = attempt(lambda: _hdf5(content, path, False), path, "an HDF5 file")
     return _from_arrays(arrays, path, options)
 
 
@@ -226,7 +227,7 @@ def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str],
     return table
 
 
-def _hdf5(content: bytes, transposed: bool) -> dict[str, Any]:
+def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
@@ -240,6 +241,7 @@ def _hdf5(content: bytes, transposed: bool) -> dict[str, Any]:
             array = np.asarray(item[()])
             arrays[heading] = array.T if transposed else array
 
+    check_hdf5(io.BytesIO(content), path)
     with h5py.File(io.BytesIO(content), "r") as file:
         file.visititems(visit)
     return arrays
@@ -260,6 +262,10 @@ def attempt[T](work: Callable[[], T], path: str, what: str) -> T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return work()
+    except InputError:
+        raise
+    except StorageError as error:  # what a file may not do
+        raise InputError(error.what, error.where, error.hint) from error
     except Exception as error:
         reason = one_line(str(error))[:120] or type(error).__name__
         raise InputError(f"is not {what}, or is damaged [{reason}]", path) from error

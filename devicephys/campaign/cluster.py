@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from collections.abc import Iterator
 import dask
 import psutil
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
+from distributed.comm.core import connect
 from distributed.system import MEMORY_LIMIT
 
 from ddkbase.errors import DDKError, InputError
@@ -20,7 +22,8 @@ from ddkbase.files import children_without_ctrl_c, deferred
 #: how often a point may lose its worker before it counts as failed
 LOSSES = 3
 _MEMORY_SHARE = 0.8  # of the memory that is free now, for all workers together
-_START_TIMEOUT = 30.0  # s, to reach a scheduler
+_START_TIMEOUT = 30.0  # s, to reach a scheduler of this process
+_REMOTE_TIMEOUT = 8.0  # s, to reach one that runs elsewhere
 _GRACE, _CLOSE_TIMEOUT = 0.5, 10.0  # s, after which a worker is killed, the rest is left behind
 _LOOK = 3.0  # s, between two looks at the workers
 _ABSENT = 60.0  # s, after which a worker that did not come back is started anew
@@ -143,6 +146,8 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
         with deferred(), children_without_ctrl_c():
             cluster = LocalCluster(
                 n_workers=workers,
+                # Without credentials any user of this machine could hand it code to run.
+                security=_has_credentials() or None,
                 threads_per_worker=1,
                 processes=True,
                 # "no dashboard" alone would still serve its other pages, at a fixed port
@@ -156,6 +161,11 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
             client = Client(cluster, timeout=_START_TIMEOUT, set_as_default=False)
             stack.callback(client.close, _CLOSE_TIMEOUT)
         yield Cluster(client, cluster, workers)
+
+
+def _has_credentials() -> bool:
+    """Whether temporary certificates can be made, for which Dask needs the package cryptography."""
+    return importlib.util.find_spec("cryptography") is not None
 
 
 def _end(cluster: LocalCluster) -> None:
@@ -182,7 +192,9 @@ def remote_cluster(address: str) -> Iterator[Cluster]:
     """
     with dask.config.set(_CONFIG), _quiet():
         try:
-            client = Client(address, timeout=_START_TIMEOUT, set_as_default=False)
+            asyncio.run(asyncio.wait_for(_greet(address), _REMOTE_TIMEOUT))
+            with dask.config.set({"distributed.comm.timeouts.connect": f"{_REMOTE_TIMEOUT:.0f}s"}):
+                client = Client(address, timeout=_REMOTE_TIMEOUT, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise InputError(
                 f"no Dask scheduler answers at '{address}'",
@@ -191,6 +203,19 @@ def remote_cluster(address: str) -> Iterator[Cluster]:
             ) from error
         with client:
             yield Cluster(client)
+
+
+async def _greet(address: str) -> None:
+    """Ask who is there: a client would wait for ever for what accepts and says nothing."""
+    secrets = Security().get_connection_args("client")
+    comm = await connect(address, timeout=_REMOTE_TIMEOUT, **secrets)
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        answer = await comm.read()
+        if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
+            raise ValueError("no scheduler")
+    finally:
+        comm.abort()
 
 
 def lost() -> DDKError:

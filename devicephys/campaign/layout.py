@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import StorageError
+from ddkbase.records import check_zarr
 from devicephys.campaign.description import AXES, Campaign
 
 SCHEMA, VERSION = "PulseCampaign", 1
@@ -111,6 +112,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     where = str(path)
     if not (Path(path) / "zarr.json").is_file():
         raise StorageError("there is no zarr store", where, "Name the folder given after --out")
+    check_zarr(Path(path))
     try:
         ds = xr.open_zarr(path, chunks=None, consolidated=False)
     except Exception as error:  # zarr, xarray and numcodecs each have their own family

@@ -25,6 +25,7 @@ from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, one_line, shorten
 from ddkbase.files import storage_errors, sweep
 from ddkbase.folders import lock, new_folder
+from ddkbase.records import check_zarr
 from devicephys import installation
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.layout import (
@@ -281,6 +282,7 @@ def _open(path: Path, campaign: Campaign) -> zarr.Group:
             str(path),
             "Choose another --out",
         )
+    check_zarr(path)
     try:
         group = zarr.open_group(path, mode="r+", use_consolidated=False)
     except Exception as error:  # JSON, zarr and the system each have their own family
@@ -297,7 +299,15 @@ def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array[Any]:
         raise StorageError(
             f"the store is damaged: '{name}' is missing [{_first(error)}]", str(path)
         ) from error
-    assert isinstance(array, zarr.Array)
+    if not isinstance(array, zarr.Array):
+        raise StorageError(f"the store is damaged: '{name}' is no array", str(path))
+    whole = POINT_DIMS + (("pulse",) if point_variables()[name].per_pulse else ())
+    one = tuple(n if dim == "pulse" else 1 for dim, n in zip(whole, array.shape, strict=False))
+    if array.ndim != len(whole) or array.chunks != one:
+        raise StorageError(
+            f"the store is damaged: '{name}' has chunks {shorten(array.chunks)}, not one a point",
+            str(path),
+        )
     return array
 
 

@@ -39,7 +39,11 @@ def campaign(
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Compute on this Dask scheduler."),
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Compute on this Dask scheduler; who reaches it can run code as you.",
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute failed points again.")

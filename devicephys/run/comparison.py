@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from ddkbase.records import of_record
 from devicephys.plots.style import device_of
 from devicephys.run.figures import entries, figures_of
 from devicephys.run.pictures import read_records
@@ -18,6 +19,7 @@ __all__ = ["compare_runs"]
 _NONE = "–"
 
 
+@of_record()
 def compare_runs(
     folders: Sequence[str | Path],
 ) -> tuple[list[list[str]], list[list[str]], list[Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ddkbase.records import of_record
 from ddkbase.units import format_si
 from devicephys.run.endurance_figures import endurance_figures
 from devicephys.run.figure import Figure, Table, celsius, unit_of
@@ -64,6 +65,7 @@ def figures_of(ds: xr.Dataset) -> list[Figure]:
     return others[ds.attrs["schema"]](ds)
 
 
+@of_record()
 def table(ds: xr.Dataset) -> Table:
     """The figures of a record of a run as texts.
 
@@ -86,6 +88,7 @@ def table(ds: xr.Dataset) -> Table:
     return Table(("Quantity", "Value"), rows, right=(1,))
 
 
+@of_record()
 def entries(ds: xr.Dataset) -> dict[str, Any]:
     """The figures of a record of a run as names and numbers in SI units.
 

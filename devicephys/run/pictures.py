@@ -99,7 +99,8 @@ def redraw(folder: str | Path, pictures: str = "png") -> list[Path]:
     """
     folder, paths = Path(folder), []
     for ds in read_records(folder):
-        paths += draw(folder, ds, overwrite=True, pictures=pictures)
+        with records.of_record(str(folder)):
+            paths += draw(folder, ds, overwrite=True, pictures=pictures)
     return paths
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import StorageError, shorten, similar_file
+from ddkbase.files import read_limit, too_large
 from network.layers.base import Layer
 from network.model.network import Network
 from network.model.saving import FORMAT, TEXT, VERSION, describe
@@ -31,7 +32,7 @@ __all__ = [
     "save_network",
 ]
 
-_LARGEST = 2**31  # bytes of all arrays; a damaged header can ask for any amount
+_SPARE = 10**7  # numbers that layers may make besides those in the file
 _WIDEST = 10**6  # a number in the description of a layer, from which arrays are made
 
 
@@ -63,6 +64,8 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         described = json.loads(text)
         if described["format"] != FORMAT:
             raise ValueError(f"format {shorten(described['format'])}")
+    except StorageError:
+        raise
     except Exception as exc:  # zip, zlib, NumPy and JSON each have errors of their own
         raise StorageError(
             f"it holds no network, or is damaged [{_said(exc)}]",
@@ -91,6 +94,7 @@ def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
     if np.prod(described["input_shape"], dtype=object) > _WIDEST * 100:
         raise ValueError(f"samples of shape {described['input_shape']}")
     layers = [build_layer(entry["class"], entry["config"]) for entry in described["layers"]]
+    _check_size(layers, tuple(int(n) for n in described["input_shape"]), arrays)
     network = Network(
         layers, described["input_shape"], described["classes"], dtype=described["dtype"]
     )
@@ -112,6 +116,19 @@ def _build(described: dict[str, Any], arrays: dict[str, np.ndarray]) -> Network:
         raise ValueError(f"{min(left)} belongs to no layer")
     network.notes = dict(described.get("notes", {}))
     return network
+
+
+def _check_size(layers: list[Layer], shape: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:
+    """Raise ValueError, before any array is made, if layers ask for far more than the file has."""
+    room = sum(array.size for array in arrays.values()) + _SPARE
+    for layer in layers:
+        asked = layer.count(shape).parameters
+        drawn = getattr(layer, "units", None)  # a matrix that is drawn by a seed, not stored
+        if isinstance(drawn, int):
+            asked = max(asked, drawn * drawn)
+        if asked > room:
+            raise ValueError(f"{asked} parameters are asked for, the file holds {room - _SPARE}")
+        shape = layer.output_shape(shape)
 
 
 def check_config(config: Any, key: str = "") -> None:
@@ -148,8 +165,8 @@ def build_layer(kind: str, config: dict[str, Any]) -> Layer:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
-        if size > _LARGEST:
-            raise ValueError(f"it would unpack to {size} bytes")
+        if size > read_limit():
+            raise too_large(str(path))
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ddkbase.errors import StorageError, similar_file
 from ddkbase.files import write_bytes
-from ddkbase.records import label
+from ddkbase.records import check_hdf5, label
 
 if TYPE_CHECKING:
     from network.model.network import Network
@@ -102,11 +102,14 @@ def read_history(path: str | os.PathLike[str]) -> History:
     if not path.is_file():
         raise StorageError("there is no such file", str(path), similar_file(path))
     try:
+        check_hdf5(path, str(path))
         with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as handle:
             ds = handle.load()
         best = int(ds.attrs.pop("best_epoch")) or None
         restored = int(ds.attrs.pop("restored_epoch"))
         ds["loss"].sel(epoch=restored)
+    except StorageError:
+        raise
     except Exception as exc:  # each of the libraries below has errors of its own
         raise StorageError(f"it holds no training history [{exc}]", str(path)) from exc
     return History(ds, best, restored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
@@ -20,7 +19,7 @@ from ddk.pipeline.folder import GENERATIONS, PipelineFolder
 from ddk.pipeline.job import Job, StepContext, StepResult, fingerprints
 from ddkbase.errors import DDKError, InputError, Interrupted, SolverError, StorageError
 from tests.ddk.fake_chain import ASKED, chain, run
-from tests.faults import Killed, at_every_operation, fault
+from tests.faults import at_every_operation, with_fault
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -367,8 +366,7 @@ def test_taking_back_may_be_stopped_as_well(tmp_path: Path, at: int) -> None:
     folder = tmp_path / "p"
     run(folder, chain([], two=1))
     run(folder, chain([]))
-    with fault(folder, at, kill=True), contextlib.suppress(Killed):
-        run(folder, chain([], two=1))
+    assert with_fault(folder, at, lambda: run(folder, chain([], two=1)), kill=True)
     for told in ({"two": 1}, {}):
         done: list[str] = []
         assert hows(run(folder, chain(done, **told))) == ["kept"] * 4, told

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ddk.studies import folds
 from ddk.studies.folds import Material
 from ddk.studies.models import LAYERS, Model, build, get_model
 from ddk.studies.tasks import TASKS, SplitPlan, Task, folder_task, get_task
@@ -238,3 +239,34 @@ def test_models_say_what_they_depend_on() -> None:
 
     told = Model("ddk", "ddk", "x", {"constraint": Clamp(), "banks": 2}).settings()
     assert json.loads(json.dumps(told))["options"]["banks"] == 2
+
+
+def test_other_options_are_other_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[dict[str, object]] = []
+
+    def load(name: str, root: object = None, **options: object) -> dict[str, object]:
+        read.append(options)
+        return dict(options)
+
+    monkeypatch.setattr(folds.datasets, "load", load)
+    material = Material(get_task("digits"))
+    for told in ({"size": 12}, {"size": 20}, {"front": "mfcc"}, {"size": 12}, {}):
+        found = material.dataset(told)
+        assert {k: found[k] for k in told} == told  # type: ignore[index]
+    assert len(read) == 4  # one of them twice
+
+
+def test_another_seed_takes_other_samples_of_a_limited_part() -> None:
+    """The source's own split is the same for all seeds; which of its samples are taken is not."""
+    task = get_task("digits")
+    data = Material(task).dataset()
+    given = dataclasses.replace(
+        data, fold=np.where(np.arange(len(data.y)) % 4 == 0, "test", "train").astype(object)
+    )
+    plan = dataclasses.replace(
+        task, split=SplitPlan("fold", test=0.25, validation=0.2), limits={"test": 40}
+    )
+    tests = [next(iter(Material(plan, dataset=given).folds(seed))).test for seed in (1, 2, 1)]
+    assert all(len(part) == 40 for part in tests)
+    np.testing.assert_array_equal(tests[0].x, tests[2].x)
+    assert not np.array_equal(tests[0].x, tests[1].x)

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from ddkbase.cli.application import message_and_code
 from ddkbase.errors import (
     DDKError,
     InputError,
@@ -75,3 +76,24 @@ def test_shorten_is_repr_cut_with_bounded_work() -> None:
         assert len(text) <= 60
     assert shorten("x" * 100).startswith("'xxx")
     assert shorten("x" * 100).endswith("...")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DDKError("x"), 1),
+        (InputError("x"), 2),
+        (SolverError("x"), 3),
+        (StorageError("x"), 4),
+        (InstallationError("x"), 2),
+        (Interrupted("x"), 130),
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), 1),
+        (PermissionError(13, "Permission denied", "/x"), 4),
+        (OSError(40, "Too many levels of symbolic links", "/x"), 4),
+        (ZeroDivisionError("x"), 1),
+    ],
+)
+def test_every_family_of_errors_has_its_exit_code(error: BaseException, code: int) -> None:
+    message, found = message_and_code(error, "test")
+    assert found == code and message and "\n" not in message

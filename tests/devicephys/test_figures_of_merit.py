@@ -406,3 +406,12 @@ def test_a_loop_may_begin_with_set() -> None:
     np.testing.assert_array_equal(voltage[order][points[:7]], voltage[marked[:7]])
     with pytest.raises(InputError, match="does not start with its SET half"):
         loop_figures(voltage, current, temperature, "set")
+
+
+@pytest.mark.parametrize(("at", "wanted"), [(1.392, 1.39), (1.398, 1.4)])
+def test_the_edge_of_set_is_the_step_nearest_to_the_rise(at: float, wanted: float) -> None:
+    voltage, current, temperature = loop(at=at)
+    _, points = loop_figures(voltage, current, temperature)
+    f = dict(zip(POINTS, points, strict=True))["F"]
+    assert voltage[f] == pytest.approx(wanted, abs=1e-9)
+    assert voltage[f - 1] < voltage[f] < voltage[f + 1]  # on the way up, not on the way back

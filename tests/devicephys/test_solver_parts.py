@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +32,7 @@ Law = Callable[[float], float]
 
 
 class Rates:
-    """A cell whose concentration and temperature have given rates; stands for problem and solver."""
+    """A cell of which the rates of n and T are given; stands for problem and solver."""
 
     extrapolates = True
 
@@ -71,10 +72,10 @@ def state(n: float, temperature: float = 300.0) -> State:
     return State(np.array([0.0, temperature]), np.array([n]), 0.0)
 
 
-def one_step(law: Law, times: list[float], end: float, tolerance: float = 1.0) -> tuple[Step, float]:
+def one_step(law: Law, times: list[float], end: float) -> tuple[Step, float]:
     """A step to ``end`` from exact values at ``times``, the latest first, and its true error."""
     problem = Rates(slope(law))
-    limits = StepLimits(concentration=tolerance, temperature=1e9)
+    limits = StepLimits(concentration=1.0, temperature=1e9)
     past = [(t, state(law(t))) for t in times]
     step = Stepper(problem, problem, limits)._attempt(past, end, lambda t: 0.0, kink=False)  # type: ignore[arg-type]
     assert isinstance(step, Step)
@@ -117,8 +118,9 @@ def test_adaptive_runs_keep_their_error_and_shrink_it_with_the_tolerance() -> No
     runs = [run(tolerance) for tolerance in (4e-3, 1e-3, 2.5e-4)]
     for worst, estimated, _ in runs:
         assert 0.02 * estimated < worst <= estimated
-    for coarse, fine in zip(runs, runs[1:], strict=False):
-        assert fine[0] < 0.6 * coarse[0]  # locally third order: a quarter costs 1.6 times the steps
+    for coarse, fine in itertools.pairwise(runs):
+        # locally third order: a quarter of the error costs 1.6 times the steps
+        assert fine[0] < 0.6 * coarse[0]
         assert 1.3 < fine[2] / coarse[2] < 2.0
 
 
@@ -128,7 +130,8 @@ def test_with_any_share_of_bdf2_a_line_is_followed_and_the_error_is_known() -> N
         return np.array([0.02 - 0.1 * (t - 0.3), 5 + t**2])
 
     def past_state(t: float) -> State:
-        return State(np.array([0.0, 300 + 100 * t]), law(t) + [0.0 if t == 0.3 else 0.4, 0.0], 0.0)
+        more = np.array([0.0 if t == 0.3 else 0.4, 0.0])
+        return State(np.array([0.0, 300 + 100 * t]), law(t) + more, 0.0)
 
     problem = Rates(lambda t: np.array([0.0, 2 * t]), lambda t: 100.0, cells=2)  # type: ignore[arg-type, return-value]
     limits = StepLimits(concentration=1.0, temperature=1e9)

@@ -171,6 +171,28 @@ def test_spreads_between_cycles_differ_from_cycle_to_cycle_and_device_to_device(
     assert len(radii) == 64
 
 
+def test_a_cycle_scatters_about_its_own_device() -> None:
+    """Both spreads at once: the middle of a device's cycles is the device, not the nominal cell."""
+    between = only(filament_radius=0.05)
+    both = only(filament_radius=0.05, filament_radius_cycle=0.02)
+    for number in range(6):
+        own = draw_cell(SHIPPED, between, 7, 0, number).device.filament.radius
+        cycles = [
+            draw_cell(SHIPPED, both, 7, cycle, number).device.filament.radius
+            for cycle in range(200)
+        ]
+        assert np.mean(cycles) == pytest.approx(own, rel=4 * 0.02 / np.sqrt(200))
+        assert np.std(cycles) == pytest.approx(0.02 * own, rel=0.2)
+    own, barriers = [], []
+    for number in range(8):
+        spread = only(activation_energy="10 meV")
+        own.append(barrier(draw_cell(SHIPPED, spread, 7, 0, number).device, "HfOx"))
+        spread = only(activation_energy="10 meV", activation_energy_cycle="3 meV")
+        cells = [draw_cell(SHIPPED, spread, 7, cycle, number).device for cycle in range(100)]
+        barriers.append(np.mean([barrier(cell, "HfOx") for cell in cells]))
+    np.testing.assert_allclose(barriers, own, rtol=0, atol=4 * 3e-3 / 10)
+
+
 def test_changing_one_spread_leaves_the_other_draws_alone() -> None:
     usual = draw_cell(SHIPPED, USUAL, 5, 1, 2).device
     wide = draw_cell(SHIPPED, Variability(filament_radius=0.1), 5, 1, 2).device

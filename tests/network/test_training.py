@@ -10,6 +10,7 @@ from network import datasets
 from network.layers.plain import Dense, Dropout, Flatten, Ideal
 from network.model.ddk_network import Network, ddk_network
 from network.model.history import read_history
+from network.model.metrics import cross_entropy
 from network.model.optimisers import SGD, Adam
 from network.model.trainer import EpochEvent, split_off, train
 from network.plots.training import curves_figure, save, trajectories_figure
@@ -250,3 +251,38 @@ def test_written_digits_are_learnt_with_the_articles_parameters() -> None:
         optimiser=Adam(rate=0.01, weight_decay=1e-3),
     )  # fmt: skip
     assert np.mean(network.predict(read.x[held]) == read.y[held]) > 0.93
+
+
+def test_what_validates_is_never_trained_on() -> None:
+    """Every sample has a value of its own: those the optimiser sees are those that are kept."""
+    seen: set[float] = set()
+
+    class Watching(Flatten):
+        def forward(self, x: np.ndarray, **options: object) -> np.ndarray:
+            if options.get("training"):
+                seen.update(np.unique(x).tolist())
+            return super().forward(x, **options)  # type: ignore[arg-type]
+
+    x = np.repeat(np.arange(60.0)[:, None], 4, axis=1)
+    y = np.arange(60) % 3
+    kept, held = split_off(y, 0.25, np.random.default_rng(4))
+    for batch_size in (None, 7):
+        seen.clear()
+        network = Network([Watching(), Dense(3)], (4,), 3)
+        train(network, x, y, validation=0.25, epochs=2, batch_size=batch_size, seed=4)
+        assert seen == set(kept.astype(float).tolist())
+        assert not seen & set(held.astype(float).tolist())
+
+
+def test_the_best_epoch_comes_back_with_the_statistics_of_its_features() -> None:
+    x, y = waves()
+    held = waves(seed=5)
+    network = ddk_network((24,), [8], 3, seed=0, standardise=True)
+    assert any(layer.buffers for layer in network.layers)
+    history = train(
+        network, x, y, validation=held, epochs=12, batch_size=32, restore="best",
+        schedule=lambda share: 1 + 400 * share**4, reestimate=False,
+    )  # fmt: skip
+    assert history.best_epoch is not None and history.best_epoch < 12
+    loss = cross_entropy(network.logits(np.asarray(held[0], network.dtype)), held[1])[0]
+    assert loss == pytest.approx(float(history["validation_loss"].min()), rel=1e-4)

@@ -241,12 +241,8 @@ class _Network:
         columns = table[np.where(self.column >= 0, self.column, len(table) - 1)]
         if self.last > 0:
             return rows, columns, columns[-1] / self.last
-        flow = self.cells[..., None] * (rows - columns)
-        if self.lines.column == 0:
-            return rows, columns, flow.sum(0)
-        # the last node is ground: what comes down the column and through the last cell
-        above = (columns[-2] / self.lines.column) if len(columns) > 1 else 0.0
-        return rows, columns, above + flow[-1]
+        # without a last segment the column itself is ground
+        return rows, columns, (self.cells[..., None] * (rows - columns)).sum(0)
 
     def currents(self, inputs: np.ndarray) -> np.ndarray:
         each = max(1, _CHUNK // self.cells.size)

@@ -101,6 +101,10 @@ class ConductionActivation:
         return np.asarray(conductance * np.exp(exponent))
 
 
+#: weights whose largest is not above this count as zero for the scale
+_SMALLEST = 1e-150
+
+
 @dataclass(frozen=True)
 class Mapping:
     """How a weight becomes cells.
@@ -146,7 +150,9 @@ class Mapping:
         """Conductance [S] of a weight of 1."""
         largest = self.limit
         if largest is None:
-            largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+            largest = float(np.abs(weights).max(initial=0.0))
+            # the square of the scale has to be a number; smaller weights are none to any cell
+            largest = largest if largest > _SMALLEST else 1.0
         span = self.window.span if self.scheme == "differential" else self.window.span / 2
         return span / largest
 

@@ -1,11 +1,11 @@
-"""The folder of a compiled network: placement, picture and pulses, written whole or not at all."""
+"""The folder of a compiled network: placement and pulses, whole or not at all, then the picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ddkbase.errors import StorageError
-from ddkbase.folders import check_new_folder, new_folder
+from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.picture_names import Pictures, as_format
 from ddkbase.pictures import save_figure
 from network.hardware.chip.placement import Placement
@@ -44,12 +44,19 @@ def write_folder(
     Raises
     ------
     StorageError
-        See `check_free`; the disk is full. Nothing is left behind.
+        See `check_free`; the disk is full. Placement and pulses are then in a temporary folder,
+        which is named. If the picture alone cannot be drawn or written, all else is in the folder.
     """
-    check_free(path, overwrite)
-    with new_folder(path, overwrite) as scratch:
-        placement.write(scratch / PLACEMENT)
-        write_pulses(placement, scratch / PULSES)
-        for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):
-            save_figure(placement_figure(placement), scratch / name)
+
+    def fill(folder: Path) -> None:
+        placement.write(folder / PLACEMENT)
+        write_pulses(placement, folder / PULSES)
+
+    with kept_elsewhere(fill, "ddk-network-"):
+        check_free(path, overwrite)
+        with new_folder(path, overwrite) as scratch:
+            fill(scratch)
+    for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):
+        with drawn_after(path / name):
+            save_figure(placement_figure(placement), path / name)
     return path
