@@ -103,6 +103,13 @@ def pulses(
         Text, _text("--variability", "FILE", "Spreads of the population, a YAML file.")
     ] = None,
     start: FromOption = None,
+    every_pulse: Annotated[
+        bool,
+        typer.Option(
+            "--every-pulse",
+            help="Simulate each pulse on its own; equal ones are merged in stress time otherwise.",
+        ),
+    ] = False,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -146,7 +153,7 @@ def pulses(
     request = devicephys.run.Request(
         cell,
         train,
-        devicephys.Settings.preset(preset.value),
+        devicephys.Settings.preset(preset.value, every_pulse=every_pulse),
         checkpoint_every,
         initial_resistance,
         spreads,

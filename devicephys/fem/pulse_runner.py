@@ -23,8 +23,9 @@ from devicephys.fem.grid_fields import (
     started_state,
 )
 from devicephys.fem.newton import POWER_FLOOR
-from devicephys.fem.observables import Observation, Observer, gather_fields
+from devicephys.fem.observables import Observation, Observer, electric_work, gather_fields
 from devicephys.fem.pulse_stepper import Landmark, Memory
+from devicephys.fem.stress import StressTrain
 from devicephys.fem.tangents import Tangents
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
@@ -106,7 +107,8 @@ class PulseRunner:
         corners = waveform.corners
         state, write, read, all_seen = self.state, None, None, []
         written = None
-        power, energy, last, peak = 0.0, 0.0, 0.0, POWER_FLOOR
+        energy, last, peak = 0.0, 0.0, POWER_FLOOR
+        driven = (0.0, 0.0)  # voltage and current
         # the edges of the read may be stepped over; write flanks, both tops and the rests not
         for step in self.stepper.run_pulse(state, waveform, soft=(corners[5], corners[7])):
             # after the pulse heat decays without power: its balance is relative to what went in
@@ -121,11 +123,10 @@ class PulseRunner:
                 if step.time == corners[6]:
                     self.sensitivity = slopes / seen.current
             peak = max(peak, abs(seen.voltage * seen.current))
-            # trapezoids over the accepted steps, up to the end of the write pulse
-            if step.time <= corners[3]:
-                now = seen.voltage * seen.current
-                energy += 0.5 * (power + now) * (step.time - last)
-                power, last = now, step.time
+            if step.time <= corners[3]:  # up to the end of the write pulse
+                now = (seen.voltage, seen.current)
+                energy += electric_work(driven, now, step.time - last)
+                driven, last = now, step.time
             if step.time == corners[2]:
                 write, written = seen, step.state
             if step.time == corners[6]:
@@ -183,6 +184,24 @@ class PulseRunner:
     def end_fields(self) -> dict[str, np.ndarray]:
         """What a record keeps of the state. Collective."""
         return end_fields(self.problem, self.state)
+
+    def merged(self, train: PulseTrain, first: int, count: int) -> StressTrain:
+        """A stretch of equal pulses of a train to be computed in stress time, from the state."""
+        return StressTrain(self.problem, self.stepper, self.observer, train, first, count)
+
+    def merged_figures(self, stretch: StressTrain, first: int, last: int) -> list[PulseFigures]:
+        """What pulses ``first`` to ``last`` (from 0, that not included) of a stretch did."""
+        voltage = stretch.train.read_voltage
+        return [
+            PulseFigures(
+                read_current=row["conductance"] * voltage,
+                voltage=stretch.amplitude,
+                amplitude=stretch.amplitude,
+                width=stretch.width,
+                **row,
+            )
+            for row in stretch.figures(first, last)
+        ]
 
     def forget(self) -> None:
         """Start a new train: nothing of earlier pulses is remembered but the state."""

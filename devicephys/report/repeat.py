@@ -34,7 +34,10 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
     try:
         protocol = json.loads(ds.attrs["protocol_json"])
         named = _options(ds, device, protocol)
-        preset = _preset(json.loads(ds.attrs["settings_json"]))
+        settings = json.loads(ds.attrs["settings_json"])
+        # older trains were simulated pulse by pulse and do not say so
+        every_pulse = settings.pop("every_pulse", True) and named is not None
+        preset = _preset(settings)
         ranks = int(ds.attrs.get("ranks", 1))
     except (DDKError, KeyError, TypeError, ValueError, AttributeError):  # of another origin
         return None
@@ -49,7 +52,8 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
     if ds.attrs.get("started_from"):
         given = {"from": ds.attrs["started_from"], **given}
     # "--name=value": a value may begin with a minus sign
-    options = [
+    options = ["--every-pulse"] if every_pulse and name == "pulses" else []
+    options += [
         f"--{key.replace('_', '-')}={shlex.quote(str(value))}"
         for key, value in ({"device": DEVICE} | given | preset | {"out": OUT}).items()
     ]
@@ -99,7 +103,7 @@ def _options(
 
 def _preset(settings: dict[str, Any]) -> dict[str, str] | None:
     name, scheme = settings["name"], settings["scheme"]
-    if name not in PRESETS or Settings.preset(name, scheme=scheme).to_dict() != settings:
+    if name not in PRESETS or Settings.preset(name, scheme=scheme) != Settings(**settings):
         return None
     return {"preset": name} | ({} if scheme == "monolithic" else {"scheme": scheme})
 

@@ -341,6 +341,11 @@ def train_figures(ds: xr.Dataset) -> list[Figure]:
             {"energy": unit_of(ds, "energy")},
         ),
     ]
+    if "control" in ds.sizes:
+        miss = float(np.abs(ds["control_read_miss"].values).max())
+        text = f"{ds.sizes['control']} pulse(s) in full, conductance off by up to {miss:.2%}"
+        values = {"controls": int(ds.sizes["control"]), "control_read_miss": miss}
+        figures.append(Figure("Controls of merged pulses", text, values, numerical=True))
     for name in ("accepted_steps", "rejected_steps", "newton_iterations"):
         mean = float(ds[name].values.mean())
         title = f"{name.replace('_', ' ').capitalize()} a pulse"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.schemas import labelled
+from ddkbase.schemas import label, labelled
 from devicephys.device import Device
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.localisation import Localisation, limits_of
@@ -37,6 +37,15 @@ COLUMNS = (
     "current_imbalance",
     "energy_imbalance",
 )
+#: what is kept of each pulse that was simulated in full to control a merged stretch
+CONTROL_COLUMNS = {
+    "control_pulse": ("1", "Pulses before the control"),
+    "control_credit": ("s", "Flat top that the flanks are worth"),
+    "control_energy": ("1", "Energy of the pulse over that of its flat top"),
+    "control_miss": ("1", "Movement off the flat top, as a share of the pulse's"),
+    "control_read_miss": ("1", "Conductance off the flat top, relative"),
+    "control_rest": ("1", "Movement after the pulse, as a share of the pulse's"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +81,16 @@ def pulse_dataset(
     complete: bool,
     fall: Localisation | None = None,
     end: Mapping[str, np.ndarray] | None = None,
+    controls: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Dataset of schema ``PulseTrace`` version 1.
 
     ``figures`` has shape (pulses, len(COLUMNS)), SI units, in the order of ``COLUMNS``; ``counts``
     holds the numbers of unknowns and ranks, ``seconds`` the wall-clock time by part; ``fall`` says
     where the voltage falls at the end of the last pulse's flat top; ``end`` holds the last state,
-    as `devicephys.fem.grid_fields.end_fields` gives it.
+    as `devicephys.fem.grid_fields.end_fields` gives it. ``controls``
+    has shape (controls, len(CONTROL_COLUMNS)); it is on the dimension ``control``, which a train
+    without merged pulses does not have.
     """
     columns = {
         name: figures[:, k].astype(int if name in COUNTS else float)
@@ -124,7 +136,11 @@ def pulse_dataset(
         ),
     }
     number = {"pulse": np.arange(1, len(figures) + 1)}
-    ds = xr.Dataset(
-        labelled(PULSE_TRACE, {**columns, **scalars}), labelled(PULSE_TRACE, number), attrs
-    )
+    variables = labelled(PULSE_TRACE, {**columns, **scalars})
+    if controls is not None and len(controls):
+        variables |= {
+            name: label(controls[:, k], "control", units, long_name)
+            for k, (name, (units, long_name)) in enumerate(CONTROL_COLUMNS.items())
+        }
+    ds = xr.Dataset(variables, labelled(PULSE_TRACE, number), attrs)
     return ds if end is None else ds.assign(end_variables(end))

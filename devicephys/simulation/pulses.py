@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,19 @@ from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import sensitivity_variables
 from devicephys.simulation.preparation import program_and_verify
-from devicephys.simulation.pulse_record import COLUMNS, Origin, pulse_dataset
+from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin, pulse_dataset
 from devicephys.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from devicephys.fem.pulse_runner import PulseFigures, PulseRunner
+    from devicephys.fem.stress import StressTrain
     from devicephys.simulation.checkpoint import Checkpoint
+
+#: equal pulses below which merging them gains nothing
+FEWEST_MERGED = 8
+#: after a control that missed, merging is tried again when the logarithm of the conductance has
+#: moved by this
+AGAIN = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +151,9 @@ def simulate_pulses(
     from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
 
     runner = PulseRunner(drawn, settings, comm, noise, start, sensitivities)
-    run = _Run(runner, train, target, progress, started)
+    # the tangents follow every step of every pulse
+    every_pulse = settings.every_pulse or bool(sensitivities)
+    run = _Run(runner, train, target, progress, started, every_pulse)
     spreads = variability.to_dict() if variability is not None else None
     origin = Origin(drawn, settings, seed, cycle, device_number, spreads)
     run.fingerprint = fingerprint(
@@ -182,8 +192,10 @@ class _Run:
         target_resistance: float | None,
         progress: Callable[[PulseEvent], None] | None,
         started: float,
+        every_pulse: bool,
     ) -> None:
         self.runner, self.train, self.target_resistance = runner, train, target_resistance
+        self.every_pulse = every_pulse
         self.progress, self.started = progress, started
         self.ready = time.perf_counter()
         # one array for all: ten thousand objects of floats would be felt
@@ -194,6 +206,11 @@ class _Run:
         self.preparation_pulses = 0
         self.fingerprint = ""
         self.every = 0
+        #: the stretch of equal pulses that is being computed in stress time
+        self.stretch: StressTrain | None = None
+        #: what the controls of all stretches said; the conductance at the last that missed
+        self.controls: list[tuple[float, ...]] = []
+        self.missed_at = 0.0
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
         """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
@@ -217,15 +234,78 @@ class _Run:
         self.sensitivities.append(self.runner.sensitivity)
 
     def next(self, checkpoint: Checkpoint | None) -> None:
-        """Apply the next pulse."""
-        row = self.runner.pulse(self.train, self.done)
-        self.figures[self.done] = [getattr(row, name) for name in COLUMNS]
-        self.sensitivities.append(self.runner.sensitivity)
-        self.done += 1
-        if self.progress is not None:
-            self._tell(self.done, self.train.count, row, preparing=False)
-        if self.every and self.done % self.every == 0:
+        """Apply the next pulse, or the next stretch of equal pulses up to a control."""
+        before = self.done
+        if self.stretch is None:
+            self._begin_stretch()
+        if self.stretch is None:
+            self._keep([self.runner.pulse(self.train, self.done)])
+            self.sensitivities.append(self.runner.sensitivity)
+        else:
+            self._go_on(self.stretch)
+        if self.every and self.done // self.every > before // self.every:
             self._save(checkpoint)
+
+    def _keep(self, rows: Sequence[PulseFigures]) -> None:
+        for row in rows:
+            self.figures[self.done] = [getattr(row, name) for name in COLUMNS]
+            self.done += 1
+            if self.progress is not None:
+                self._tell(self.done, self.train.count, row, preparing=False)
+
+    # -- stretches of equal pulses -----------------------------------------------------------
+
+    def _begin_stretch(self) -> None:
+        """Begin to merge pulses, if there are enough equal ones and their control holds."""
+        heights, widths = self.train.amplitudes, self.train.widths
+        first = self.done
+        differs = (heights != heights[first]) | (widths != widths[first])
+        differs[:first] = False
+        end = int(np.argmax(differs)) if differs.any() else self.train.count
+        if self.every_pulse or heights[first] == 0.0 or end - first < FEWEST_MERGED:
+            return
+        present = self.figures[first - 1, 0] if first else self.initial_conductance
+        if self.missed_at and abs(math.log(present / self.missed_at)) < AGAIN:
+            return
+        stretch = self.runner.merged(self.train, first, end - first)
+        try:
+            stretch.begin(self.runner.state)
+        except SolverError:  # a pulse that fails will say so when it is simulated on its own
+            self.missed_at = present
+            self.runner.forget()
+            return
+        self._note(stretch)
+        if stretch.ended:
+            self.missed_at = present
+            self.runner.forget()
+        else:
+            self.stretch = stretch
+
+    def _go_on(self, stretch: StressTrain) -> None:
+        """Add what the next segment of the stretch did."""
+        done = stretch.done
+        try:
+            stretch.segment()
+            self._note(stretch)
+        except SolverError:
+            # back to where the segment began, on whole pulses
+            stretch.give_up()
+        self._keep(self.runner.merged_figures(stretch, done, stretch.done))
+        self.runner.stepper.statistics.rejections.clear()
+        assert stretch.whole is not None
+        self.runner.state, self.runner.written = stretch.whole, stretch.written
+        if stretch.ended:
+            if stretch.done < stretch.count:
+                self.missed_at = (
+                    float(self.figures[self.done - 1, 0]) if self.done else self.initial_conductance
+                )
+            self.stretch = None
+            self.runner.forget()
+
+    def _note(self, stretch: StressTrain) -> None:
+        control = stretch.controls[-1]
+        position = stretch.first + control.position
+        self.controls.append((position, *dataclasses.astuple(control)[1:]))
 
     def _tell_preparation(self, number: int, height: float, figures: Any) -> None:
         if self.progress is not None:
@@ -251,14 +331,18 @@ class _Run:
 
     def _save(self, checkpoint: Checkpoint | None) -> None:
         arrays = self.runner.arrays()
+        if self.stretch is not None:
+            arrays |= self.stretch.arrays()
         if checkpoint is not None and self.runner.problem.comm.rank == 0:
             arrays["figures"] = self.figures[: self.done]
+            arrays["controls"] = np.array(self.controls)
             checkpoint.save(
                 arrays,
                 {
                     "fingerprint": self.fingerprint,
                     "initial_conductance": self.initial_conductance.hex(),
                     "preparation_pulses": self.preparation_pulses,
+                    "missed_at": self.missed_at.hex(),
                 },
             )
 
@@ -274,6 +358,18 @@ class _Run:
         self.figures[: self.done] = figures
         self.initial_conductance = float.fromhex(saved["initial_conductance"])
         self.preparation_pulses = int(saved["preparation_pulses"])
+        self.controls = [tuple(map(float, row)) for row in saved.get("controls", ())]
+        self.missed_at = float.fromhex(saved.get("missed_at", "0x0p0"))
+        if "stress_stretch" in saved:
+            first, count = map(int, saved["stress_stretch"])
+            stretch = self.runner.merged(self.train, first, count)
+            try:
+                stretch.restore(saved)
+            except (KeyError, IndexError, ValueError, TypeError) as error:
+                raise StorageError(
+                    f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"
+                ) from error
+            self.stretch = stretch
 
     # -- result -----------------------------------------------------------------------------
 
@@ -296,6 +392,7 @@ class _Run:
             complete=complete,
             fall=self.runner.localisation(),
             end=self.runner.end_fields(),
+            controls=np.array(self.controls).reshape(-1, len(CONTROL_COLUMNS)),
         )
         if self.runner.tangents is None:
             return ds

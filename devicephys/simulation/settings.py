@@ -49,6 +49,9 @@ class Settings:
         1e16 cm^-3 [1].
     newton_iterations : int, default 12
         Most Newton iterations of one step.
+    every_pulse : bool, default False
+        Simulate each pulse of a train on its own. Otherwise equal pulses are merged in stress time
+        where a control shows that they may be; the record holds the controls.
 
     Notes
     -----
@@ -68,14 +71,19 @@ class Settings:
     shortest_step: float = 1e-15
     newton_tolerance: float = 6.0
     newton_iterations: int = 12
+    every_pulse: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "scheme"):
+            if field.name not in ("name", "scheme", "every_pulse"):
                 number = _positive(getattr(self, field.name), field.type == "int", field.name)
                 object.__setattr__(self, field.name, number)
         if not isinstance(self.name, str):
             raise InputError(f"{shorten(self.name)} is not text", "settings.name", "Give a name")
+        if not isinstance(self.every_pulse, bool):
+            raise InputError(
+                f"{shorten(self.every_pulse)} is neither true nor false", "settings.every_pulse"
+            )
         if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
             raise InputError(
                 f"unknown scheme {shorten(self.scheme)}",

@@ -41,6 +41,52 @@ def train(device: Device, amplitude: str, count: int, settings: Settings) -> xr.
     )
 
 
+def merged(device: Device, count: int = 100) -> str:
+    """Table: CPU and error of trains with merged pulses, against the same pulse by pulse.
+
+    The reference of the error is pulse by pulse at an eighth of the tolerance.
+    """
+    every = Settings.preset(every_pulse=True)
+    fine = every.with_(pulse_tolerance=every.pulse_tolerance / 8)
+    train(device, "-2 V", 1, every)  # compiled forms at hand
+    rows = []
+    for amplitude in AMPLITUDES:
+        seconds, traces = [], []
+        for settings in (every, Settings.preset(), fine):
+            begun = time.process_time()
+            traces.append(train(device, amplitude, count, settings))
+            seconds.append(time.process_time() - begun)
+        single, short, reference = (trace["conductance"].values for trace in traces)
+        off, own = short / reference - 1, single / reference - 1
+        controls = traces[1].sizes.get("control", 0)
+        steps = [int(trace["accepted_steps"].sum()) for trace in traces[:2]]
+        rows.append(
+            [
+                amplitude.replace("-", "−"),
+                *(number(value, ".1f") for value in seconds[:2]),
+                number(seconds[0] / seconds[1], ".1f"),
+                *map(str, (*steps, controls)),
+                *(number(float(np.abs(error).max()), ".2f", 100.0) for error in (off, own)),
+                *(number(float(np.sqrt((e**2).mean())), ".2f", 100.0) for e in (off, own)),
+            ]
+        )
+    header = (
+        "amplitude",
+        "each pulse (CPU s)",
+        "merged (CPU s)",
+        "ratio",
+        "steps, each",
+        "steps, merged",
+        "controls",
+        "largest error, merged (%)",
+        "each (%)",
+        "rms error, merged (%)",
+        "each (%)",
+    )
+    title = f"{count} pulses of 100 ns with reads, merged in stress time, preset default"
+    return f"{title}\n\n{table(header, rows)}"
+
+
 def headline(trace: xr.Dataset) -> dict:
     """Counts and seconds of a train."""
     found: dict = json.loads(trace.attrs["headline_json"])
@@ -49,10 +95,11 @@ def headline(trace: xr.Dataset) -> dict:
 
 def by_amplitude(device: Device, count: int = 100) -> str:
     """Table: trains of RESET pulses at the preset "default"."""
-    train(device, "-2 V", 1, Settings.preset())  # compiled forms at hand
+    settings = Settings.preset(every_pulse=True)
+    train(device, "-2 V", 1, settings)  # compiled forms at hand
     rows = []
     for amplitude in AMPLITUDES:
-        trace = train(device, amplitude, count, Settings.preset())
+        trace = train(device, amplitude, count, settings)
         found, mean = headline(trace), trace.mean("pulse")
         rows.append(
             [
@@ -135,7 +182,11 @@ def scaling(device: Device, picture: Path, count: int = 300) -> str:
         stamps.append(time.process_time())
 
     devicephys.simulate_pulses(
-        device, PulseTrain("-2 V", count=count), progress=stamp, comm=MPI.COMM_SELF
+        device,
+        PulseTrain("-2 V", count=count),
+        Settings.preset(every_pulse=True),
+        progress=stamp,
+        comm=MPI.COMM_SELF,
     )
     seconds = np.array(stamps) - stamps[0]
     late = slice(count // 3, None)
@@ -218,7 +269,7 @@ def memory(device: Device, count: int = 10_000) -> str:
     devicephys.simulate_pulses(
         device,
         PulseTrain("-2 V", count=count),
-        Settings.preset("quick"),
+        Settings.preset("quick", every_pulse=True),
         progress=watch,
         comm=MPI.COMM_SELF,
     )
@@ -236,7 +287,7 @@ def window(device: Device) -> str:
         ("mesh halved", Settings.preset(mesh_split=2)),
         ("both halved", Settings.preset().halved()),
     ):
-        trace = train(device, "-2 V", 20, settings)
+        trace = train(device, "-2 V", 20, settings.with_(every_pulse=True))
         rows.append(
             [
                 name,
@@ -269,4 +320,13 @@ def isolated(device: Device) -> str:
     )
 
 
-__all__ = ["DEVICE", "against_sweep", "by_amplitude", "isolated", "memory", "scaling", "window"]
+__all__ = [
+    "DEVICE",
+    "against_sweep",
+    "by_amplitude",
+    "isolated",
+    "memory",
+    "merged",
+    "scaling",
+    "window",
+]

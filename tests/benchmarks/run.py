@@ -69,6 +69,7 @@ def main() -> None:
     if wanted.balances:
         jobs.append(lambda: sensitivity.balances(device, wanted.preset))
     if wanted.pulses:
+        jobs.append(lambda: pulse_cost.merged(device))
         jobs.append(lambda: pulse_cost.by_amplitude(device))
         jobs.append(lambda: pulse_cost.against_sweep(device))
         jobs.append(lambda: pulse_cost.window(device))

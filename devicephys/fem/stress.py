@@ -1,0 +1,483 @@
+"""Equal pulses in stress time: one flat top with sampled reads instead of pulse after pulse.
+
+Between cold rests the vacancies know only how long the voltage was on. A train of equal pulses is
+therefore one flat top, hot from its first instant, cut into pieces: the n-th pulse ends after the
+stress time n (width + credit). The *credit* is what the flanks of a pulse add to its flat top, or
+take from it because the cell is still warming up. It is never fitted to an answer: one pulse is
+simulated in full from a state of the flat top, flanks, rest and read included, and compared with a
+flat top of the same width from the same state. The distance of the two concentrations along the
+direction in which the flat top moves is the credit; what is left across it, and the difference of
+the two conductances, is the *miss*. Such a control is made at the start, whenever the conductance
+has changed by the factor `CONTROL`, and at the end; between controls the credit goes linearly.
+Where a control misses, the train goes on pulse by pulse.
+
+Reads are solved with the vacancies held, as the steady potential and temperature at the read
+voltage: they move nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.integrate import cumulative_trapezoid
+from scipy.interpolate import PchipInterpolator
+
+from ddkbase.errors import SolverError
+from devicephys.device import Oxide
+from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.fluxes import KB_EV
+from devicephys.fem.grid_fields import collect_state, spread_state
+from devicephys.fem.newton import NewtonReport, NewtonSolver
+from devicephys.fem.observables import Observer, electric_work
+from devicephys.fem.pulse_stepper import Memory, PulseStepper
+from devicephys.fem.staggered import StaggeredSolver
+from devicephys.fem.stepper import Position, Step, StepLimits, Stepper
+from devicephys.protocol.pulse_train import PulseTrain
+from devicephys.protocol.waveform import Waveform
+
+#: the local error allowed on the flat top and in controls, as a share of that of single pulses:
+#: errors of a long run add up, those of a pulse are forgotten with its rest
+TIGHTER = 0.1
+#: Newton's tolerance as a share of that of single pulses: a credit is a small difference of two
+#: small movements
+NEWTON = 0.1
+#: a control after every factor of this size in the conductance
+CONTROL = math.e
+#: what a control may miss, as a share of what its pulse moved (concentration) and of the
+#: conductance, and what may move after the pulse: beyond, pulses are simulated one by one
+LARGEST_MISS, LARGEST_READ_MISS, LARGEST_REST = 0.03, 5e-3, 1e-2
+#: share of the width that the first step of a flat top takes, before its error is known
+FIRST_SHARE = 0.1
+#: a time (s) so long that heat is steady
+STEADY = 1e6
+#: the flat top runs this much beyond the last pulse, whose credit is not known yet
+MARGIN = 1.02
+#: a movement (square of 1e21 cm^-3, times a volume in m^3) that is as good as none
+TINY = 1e-60
+#: of a read: Newton's tolerance, in units of its convergence test (10 uV, 1e-5 of the rise)
+READ_TOLERANCE = 1.0
+
+
+class FlatTopStepper(Stepper):
+    """BDF2 along a constant voltage; the temperature's error counts by what it moves."""
+
+    def __init__(self, problem: CellProblem, solver: Any, limits: StepLimits):
+        super().__init__(problem, solver, limits)
+        oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
+        self._activation = max(oxide.diffusion_activation for oxide in oxides)
+
+    def _guess(
+        self, past, predicted: State, applied: tuple[float, float], end: float, kink: bool
+    ) -> State:
+        return predicted  # the voltage is the same before and after every corner
+
+    def _temperature_error(
+        self, error: float, past, new: State, applied: tuple[float, float], h: float, kink: bool
+    ) -> float:
+        # see PulseStepper: an error dT changes the movement by the share Ea dT/(kB T^2)
+        problem = self.problem
+        hottest, moved = problem.maximum(
+            new.u[1::2].max(initial=0.0), np.abs(new.n - past[0][1].n).max(initial=0.0)
+        )
+        share = 0.5 * error * self._activation / (KB_EV * hottest**2)
+        return share * moved / self.limits.concentration
+
+
+class SteadyFields(StaggeredSolver):
+    """Potential and temperature at a voltage with the vacancies held, as the steady state."""
+
+    def __init__(self, problem: CellProblem):
+        super().__init__(problem, READ_TOLERANCE)
+        self.blocks = self.blocks[:1]  # (V, T) without the vacancies
+
+    def find(self, state: State, applied: float) -> NewtonReport:
+        """Solve from and into ``state``. Collective.
+
+        Raises
+        ------
+        SolverError
+            Newton's method does not converge.
+        """
+        self.problem.load_history(state.u, state.n, STEADY)
+        if self.problem.device.series.kind == "none":
+            state.contact = applied
+        report = NewtonReport()
+        if not self._solve_block(self.blocks[0], state, applied, report):
+            self.blocks[0].linear = None  # a NaN in the factors would outlive a retry
+            raise SolverError(
+                "the fields of a cell at rest cannot be found",
+                where=f"{applied:g} V with the vacancies held",
+                hint="Try a lower voltage, or every pulse on its own",
+            )
+        self.problem.load(state)
+        return report
+
+
+@dataclass(frozen=True)
+class Control:
+    """A pulse simulated in full from a state of the flat top.
+
+    ``position`` counts the pulses before it; ``credit`` [s] and ``energy`` [1] (energy of the pulse
+    over that of its flat top) are what it teaches; ``miss``, ``read_miss`` and ``rest`` are shares,
+    see `LARGEST_MISS`.
+    """
+
+    position: float
+    credit: float
+    energy: float
+    miss: float
+    read_miss: float
+    rest: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the flat top may stand for pulses here."""
+        small = self.miss <= LARGEST_MISS and self.rest <= LARGEST_REST
+        return small and abs(self.read_miss) <= LARGEST_READ_MISS
+
+
+#: what is kept of each step along the flat top: pulses so far, logarithm of the conductance [S],
+#: energy of the pulses so far [J], figures and balances of the step, its work
+MEASURED = ("device_voltage", "current", "temperature_max", "filament_gap")
+BALANCES = ("vacancy_imbalance", "current_imbalance", "energy_imbalance")
+WORK = ("accepted_steps", "rejected_steps", "newton_iterations", "factorisations")
+ROW = ("position", "log_conductance", "energy", *MEASURED, *BALANCES, *WORK)
+_COLUMN = {name: k for k, name in enumerate(ROW)}
+_WORK = slice(_COLUMN[WORK[0]], None)
+
+
+class StressTrain:
+    """A stretch of equal pulses of a train, computed from control to control.
+
+    Parameters
+    ----------
+    problem : CellProblem
+        The cell.
+    stepper : PulseStepper
+        The stepper of single pulses; its statistics are used, its limits made `TIGHTER`.
+    observer : Observer
+        Measures steps.
+    train : PulseTrain
+        The train.
+    first, count : int
+        The first pulse of the stretch, from 0, and how many there are.
+    """
+
+    def __init__(
+        self,
+        problem: CellProblem,
+        stepper: PulseStepper,
+        observer: Observer,
+        train: PulseTrain,
+        first: int,
+        count: int,
+    ):
+        self.problem, self.observer, self.train = problem, observer, train
+        self.first, self.count = first, count
+        self.amplitude = float(train.amplitudes[first])
+        self.width = float(train.widths[first])
+        limits = StepLimits(
+            concentration=TIGHTER * stepper.limits.concentration, shortest=stepper.limits.shortest
+        )
+        solver = NewtonSolver(
+            problem, NEWTON * stepper.solver.tolerance, stepper.solver.max_iterations, frugal=True
+        )
+        self._pulses = PulseStepper(problem, solver, limits)
+        self._flat = FlatTopStepper(problem, solver, limits)
+        self.statistics = stepper.statistics
+        self._pulses.statistics = self._flat.statistics = self.statistics
+        self._steady = SteadyFields(problem)
+        self._reading: State | None = None
+        self.rows = np.empty((0, len(ROW)))
+        self.controls: list[Control] = []
+        #: hot fields where the next segment begins, the same of the latest one that was believed
+        self.hot: State | None = None
+        self.written: State | None = None
+        #: the cold cell after the whole pulses that are done, and again when the stretch has ended
+        self.whole: State | None = None
+        self.cold: State | None = None
+
+    @property
+    def done(self) -> int:
+        """Whole pulses of the stretch that are computed."""
+        return min(self.count, int(self.rows[-1, 0] * (1 + 1e-12))) if len(self.rows) else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stretch is through, or a control missed; ``cold`` is the cell then."""
+        return self.cold is not None
+
+    # -- segments ---------------------------------------------------------------------------
+
+    def begin(self, cold: State) -> None:
+        """Make the first control, from a cold state. Collective.
+
+        Raises
+        ------
+        SolverError
+            A step or a read fails.
+        """
+        before = self._work()
+        conductance = self.read(cold.n)
+        control, hot = self._control(cold)
+        self.controls.append(control)
+        self.whole = cold
+        if not control.holds:
+            self.cold = cold
+            return
+        self.hot = self.written = hot
+        (hottest,) = self.problem.maximum(hot.u[1::2].max(initial=0.0))
+        measured = [hot.contact, self._current(hot), hottest, self.observer.gap(hot)]
+        row = [0.0, math.log(conductance), 0.0, *measured, 0.0, 0.0, 0.0]
+        self.rows = np.array([[*row, *(self._work() - before)]])
+
+    def segment(self) -> None:
+        """Follow the flat top to the next control, and make it. Collective.
+
+        Raises
+        ------
+        SolverError
+            A step or a read fails.
+        """
+        hot, control, start = self.hot, self.controls[-1], float(self.rows[-1, 0])
+        assert hot is not None
+        left, pulse = self.count - start, self.width + control.credit
+        reference = self.rows[-1, _COLUMN["log_conductance"]]
+        rows, times, fillings = [], [0.0], [hot.n]
+        powers = [self.amplitude * self._current(hot)]
+        before = self._work()
+        for step in self._along(hot, 2.0 * left * pulse):
+            seen = self.observer.observe(step)
+            times.append(step.time)
+            fillings.append(step.state.n)
+            powers.append(self.amplitude * seen.current)
+            logarithm = math.log(self.read(step.state.n))  # last: it loads fields of its own
+            work = self._work()
+            measured = [getattr(seen, name) for name in (*MEASURED, *BALANCES)]
+            rows.append([0.0, logarithm, 0.0, *measured, *(work - before)])
+            hot, before = step.state, work
+            far = abs(logarithm - reference) >= math.log(CONTROL)
+            if far or step.time >= MARGIN * left * pulse:
+                break
+        end, _ = self._control(self._cooled(hot.n), hot)
+        new = np.array(rows)
+        new[-1, _WORK] += self._work() - before
+        position = self._place(new, np.array(times), np.array(powers), control, end)
+        self.controls.append(replace(end, position=position[-1]))
+        if not end.holds:
+            # what lies between the two controls is not believed: back to the last whole pulse
+            whole = math.ceil(start)
+            self.rows = np.concatenate([self.rows, new[new[:, 0] <= whole]])
+            self.rows[-1, 0] = max(self.rows[-1, 0], whole)
+            self.cold = self.whole = self._cooled(_between(position, fillings, whole))
+            return
+        self.rows, self.hot, self.written = np.concatenate([self.rows, new]), hot, hot
+        self.whole = self._cooled(_between(position, fillings, self.done))
+        if position[-1] >= self.count:
+            self.cold = self.whole
+
+    def give_up(self) -> None:
+        """End the stretch where its last segment began, on the last whole pulse."""
+        self.cold, self.hot = self.whole, None
+
+    def _along(self, hot: State, length: float) -> Iterator[Step]:
+        """Steps of a flat top from a hot state."""
+        self._flat.solver.forget()
+        corners = np.array([0.0, length])
+        position = Position(1, min(FIRST_SHARE * self.width, length), 0)
+        waveform = Waveform.from_si(corners.tolist(), [self.amplitude] * 2)
+        return self._flat.resume([(0.0, hot.copy())], position, waveform.voltage, corners)
+
+    def _place(
+        self, new: np.ndarray, times: np.ndarray, powers: np.ndarray, begin: Control, end: Control
+    ) -> np.ndarray:
+        """Pulses at the instants ``times`` of a segment, its beginning included.
+
+        Written into the rows, and with them the energy of the pulses so far.
+        """
+        last = self.rows[-1]
+        logarithms = np.concatenate([[last[1]], new[:, 1]])
+        way = logarithms[-1] - logarithms[0]
+        # the credit follows the state of the cell, or the time where that hardly changes
+        share = (logarithms - logarithms[0]) / way if abs(way) > 0.05 else times / times[-1]
+        share = np.clip(share, 0.0, 1.0)
+        pulse = self.width + begin.credit + share * (end.credit - begin.credit)
+        energy = begin.energy + share * (end.energy - begin.energy)
+        position = last[0] + cumulative_trapezoid(1.0 / pulse, times, initial=0.0)
+        each = self.width * energy * powers  # energy of one pulse
+        spent = last[_COLUMN["energy"]] + cumulative_trapezoid(each, position, initial=0.0)
+        new[:, 0], new[:, _COLUMN["energy"]] = position[1:], spent[1:]
+        return position
+
+    # -- one pulse in full ------------------------------------------------------------------
+
+    def _control(self, cold: State, near: State | None = None) -> tuple[Control, State]:
+        """Simulate a pulse in full from a cold state, and its flat top; the hot state. Collective.
+
+        ``near`` has fields like those of the hot state.
+        """
+        problem, volume = self.problem, self.problem.cell_volume
+        waveform = self.train.pulse(self.first)
+        corners = waveform.corners
+        self._pulses.memory = Memory()
+        top, fallen, after, conductance = None, cold, cold, 0.0
+        energy, driven, last = 0.0, (0.0, 0.0), 0.0
+        for step in self._pulses.run_pulse(cold, waveform, soft=(corners[5], corners[7])):
+            after = step.state
+            current = self._current(after)
+            if step.time <= corners[3]:
+                energy += electric_work(driven, (step.applied, current), step.time - last)
+                driven, last, fallen = (step.applied, current), step.time, after
+            if step.time == corners[2]:
+                top = after
+            if step.time == corners[6]:
+                conductance = current / self.train.read_voltage
+        assert top is not None
+        hot = State((near or top).u.copy(), cold.n.copy(), (near or top).contact)
+        self._steady.find(hot, self.amplitude)
+        flat, before, work, power = hot, hot, 0.0, self.amplitude * self._current(hot)
+        for step in self._along(hot, self.width):
+            before, flat = flat, step.state
+            now = self.amplitude * self._current(flat)
+            work += 0.5 * (power + now) * step.step_size
+            power, size = now, step.step_size
+        # along the way of the flat top the difference of the two is time, across it a miss
+        rate = (flat.n - before.n) / size
+        moved, difference = after.n - cold.n, after.n - flat.n
+        along, speed = problem.sum(volume @ (difference * rate), volume @ rate**2)
+        credit = along / speed if speed else 0.0
+        across = difference - credit * rate
+        squares = problem.sum(
+            volume @ moved**2, volume @ across**2, volume @ (after.n - fallen.n) ** 2
+        )
+        total = max(squares[0], TINY)
+        read = self.read(np.clip(flat.n + credit * rate, 0.0, None))
+        return (
+            Control(
+                position=0.0,
+                credit=credit,
+                energy=energy / work,
+                miss=math.sqrt(squares[1] / total),
+                read_miss=read / conductance - 1.0,
+                rest=math.sqrt(squares[2] / total),
+            ),
+            hot,
+        )
+
+    # -- reads ------------------------------------------------------------------------------
+
+    def read(self, filling: np.ndarray) -> float:
+        """Conductance [S] of a cold cell with these concentrations at the read voltage. Collective.
+
+        Raises
+        ------
+        SolverError
+            Newton's method does not converge.
+        """
+        state = self._reading if self._reading is not None else self._cooled(filling)
+        state.n = filling.copy()
+        report = self._steady.find(state, self.train.read_voltage)
+        self.statistics.newton_iterations += report.iterations
+        self.statistics.factorisations += report.factorisations
+        self._reading = state  # where the next read starts
+        return self._current(state) / self.train.read_voltage
+
+    # -- what came out ----------------------------------------------------------------------
+
+    def figures(self, first: int, last: int) -> list[dict[str, Any]]:
+        """What each of the pulses ``first`` to ``last`` of the stretch (from 0, the last not
+        included) did, by names of ``MEASURED``, ``BALANCES``, ``WORK`` and "conductance",
+        "energy".
+        """
+        position = self.rows[:, 0]
+        ends = np.arange(first, last + 1.0)
+        # the last row may lie a rounding before the end of a whole pulse
+        ends = np.minimum(ends, position[-1])
+
+        def smooth(name: str) -> np.ndarray:
+            return np.asarray(PchipInterpolator(position, self.rows[:, _COLUMN[name]])(ends))
+
+        conductance = np.exp(smooth("log_conductance"))
+        energy = np.diff(smooth("energy"))
+        measured = {name: smooth(name) for name in MEASURED}
+        result = []
+        edges = np.searchsorted(position, ends, side="right")
+        for k in range(last - first):
+            # the steps that end in the pulse, or the one that it lies in
+            inside = self.rows[edges[k] : edges[k + 1]]
+            within = inside if len(inside) else self.rows[[min(edges[k], len(self.rows) - 1)]]
+            values = {name: float(column[k + 1]) for name, column in measured.items()}
+            hottest = measured["temperature_max"][k : k + 2].max()
+            column = _COLUMN["temperature_max"]
+            values["temperature_max"] = float(max(hottest, inside[:, column].max(initial=0.0)))
+            values |= {name: float(within[:, _COLUMN[name]].max()) for name in BALANCES}
+            work = inside[:, _WORK].sum(axis=0)
+            if first + k == 0:
+                work = work + self.rows[0, _WORK]
+            values |= dict(zip(WORK, map(int, work), strict=True))
+            result.append(
+                {**values, "conductance": float(conductance[k + 1]), "energy": float(energy[k])}
+            )
+        return result
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything a run needs to go on from here, the same on every rank. Collective."""
+        arrays = {
+            "stress_stretch": np.array([self.first, self.count]),
+            "stress_rows": self.rows,
+            "stress_controls": np.array([astuple(control) for control in self.controls]),
+        }
+        states = {
+            "stress_hot_": self.hot,
+            "stress_whole_": self.whole,
+            "stress_reading_": self._reading,
+        }
+        for prefix, state in states.items():
+            if state is not None:
+                arrays |= collect_state(self.problem, state, prefix)
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Go back to what ``arrays`` put away.
+
+        Raises
+        ------
+        KeyError, IndexError
+            The arrays are of another stretch or another grid.
+        """
+        self.rows = np.asarray(arrays["stress_rows"], dtype=float).reshape(-1, len(ROW))
+        self.controls = [Control(*map(float, row)) for row in arrays["stress_controls"]]
+        self.hot = self.written = spread_state(self.problem, dict(arrays), "stress_hot_")
+        self.whole = spread_state(self.problem, dict(arrays), "stress_whole_")
+        self._reading = spread_state(self.problem, dict(arrays), "stress_reading_")
+
+    # -- small things -----------------------------------------------------------------------
+
+    def _current(self, state: State) -> float:
+        return self.problem.sum(float(self.problem.current_vector @ state.u))[0]
+
+    def _cooled(self, filling: np.ndarray) -> State:
+        """The cell at rest with these concentrations."""
+        u = np.zeros(self.problem.nu)
+        u[1::2] = self.problem.device.ambient_temperature
+        return State(u, filling.copy(), 0.0)
+
+    def _work(self) -> np.ndarray:
+        counted = self.statistics
+        return np.array(
+            [counted.steps, counted.rejected, counted.newton_iterations, counted.factorisations]
+        )
+
+
+def _between(position: np.ndarray, fillings: Sequence[np.ndarray], at: float) -> np.ndarray:
+    """Concentrations at a position between those at ``position``, linearly."""
+    k = int(np.clip(np.searchsorted(position, at), 1, len(position) - 1))
+    share = (at - position[k - 1]) / (position[k] - position[k - 1])
+    share = float(np.clip(share, 0.0, 1.0))
+    return (1.0 - share) * fillings[k - 1] + share * fillings[k]
