@@ -195,7 +195,11 @@ class PulseRunner:
         return [
             PulseFigures(
                 read_current=row["conductance"] * voltage,
-                voltage=stretch.amplitude,
+                voltage=(
+                    row["device_voltage"]
+                    if self.problem.series.kind == "compliance"
+                    else stretch.amplitude
+                ),
                 amplitude=stretch.amplitude,
                 width=stretch.width,
                 **row,

@@ -28,7 +28,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ddkbase.errors import SolverError
 from devicephys.device import Oxide
-from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.equations import CONCENTRATION, CellProblem, State
 from devicephys.fem.fluxes import KB_EV
 from devicephys.fem.grid_fields import collect_state, spread_state
 from devicephys.fem.newton import NewtonReport, NewtonSolver
@@ -103,7 +103,7 @@ class SteadyFields(StaggeredSolver):
             Newton's method does not converge.
         """
         self.problem.load_history(state.u, state.n, STEADY)
-        if self.problem.device.series.kind == "none":
+        if self.problem.series.kind == "none":
             state.contact = applied
         report = NewtonReport()
         if not self._solve_block(self.blocks[0], state, applied, report):
@@ -177,6 +177,7 @@ class StressTrain:
         count: int,
     ):
         self.problem, self.observer, self.train = problem, observer, train
+        problem.series = problem.device.series.pulsed(train.drive, train.gate_voltage)
         self.first, self.count = first, count
         self.amplitude = float(train.amplitudes[first])
         self.width = float(train.widths[first])
@@ -192,6 +193,7 @@ class StressTrain:
         self._pulses.statistics = self._flat.statistics = self.statistics
         self._steady = SteadyFields(problem)
         self._reading: State | None = None
+        self._expected = observer.inventory
         self.rows = np.empty((0, len(ROW)))
         self.controls: list[Control] = []
         #: hot fields where the next segment begins, the same of the latest one that was believed
@@ -245,16 +247,17 @@ class StressTrain:
         """
         hot, control, start = self.hot, self.controls[-1], float(self.rows[-1, 0])
         assert hot is not None
+        self._expected = self.observer.inventory
         left, pulse = self.count - start, self.width + control.credit
         reference = self.rows[-1, _COLUMN["log_conductance"]]
         rows, times, fillings = [], [0.0], [hot.n]
-        powers = [self.amplitude * self._current(hot)]
+        powers = [self._power(hot)]
         before = self._work()
         for step in self._along(hot, 2.0 * left * pulse):
             seen = self.observer.observe(step)
             times.append(step.time)
             fillings.append(step.state.n)
-            powers.append(self.amplitude * seen.current)
+            powers.append(self._power(step.state))
             logarithm = math.log(self.read(step.state.n))  # last: it loads fields of its own
             work = self._work()
             measured = [getattr(seen, name) for name in (*MEASURED, *BALANCES)]
@@ -273,16 +276,18 @@ class StressTrain:
             whole = math.ceil(start)
             self.rows = np.concatenate([self.rows, new[new[:, 0] <= whole]])
             self.rows[-1, 0] = max(self.rows[-1, 0], whole)
-            self.cold = self.whole = self._cooled(_between(position, fillings, whole))
+            self.cold = self.whole = self._rest(_between(position, fillings, whole), hot)
             return
         self.rows, self.hot, self.written = np.concatenate([self.rows, new]), hot, hot
         self.whole = self._cooled(_between(position, fillings, self.done))
         if position[-1] >= self.count:
-            self.cold = self.whole
+            self.cold = self._rest(self.whole.n, hot)
 
     def give_up(self) -> None:
-        """End the stretch where its last segment began, on the last whole pulse."""
-        self.cold, self.hot = self.whole, None
+        """End the stretch where its last segment began, on the last whole pulse. Collective."""
+        assert self.whole is not None and self.hot is not None
+        self.observer.inventory = self._expected
+        self.cold = self._rest(self.whole.n, self.hot)
 
     def _along(self, hot: State, length: float) -> Iterator[Step]:
         """Steps of a flat top from a hot state."""
@@ -330,8 +335,9 @@ class StressTrain:
             after = step.state
             current = self._current(after)
             if step.time <= corners[3]:
-                energy += electric_work(driven, (step.applied, current), step.time - last)
-                driven, last, fallen = (step.applied, current), step.time, after
+                now = self._reported(after, step.applied), current
+                energy += electric_work(driven, now, step.time - last)
+                driven, last, fallen = now, step.time, after
             if step.time == corners[2]:
                 top = after
             if step.time == corners[6]:
@@ -339,10 +345,10 @@ class StressTrain:
         assert top is not None
         hot = State((near or top).u.copy(), cold.n.copy(), (near or top).contact)
         self._steady.find(hot, self.amplitude)
-        flat, before, work, power = hot, hot, 0.0, self.amplitude * self._current(hot)
+        flat, before, work, power = hot, hot, 0.0, self._power(hot)
         for step in self._along(hot, self.width):
             before, flat = flat, step.state
-            now = self.amplitude * self._current(flat)
+            now = self._power(flat)
             work += 0.5 * (power + now) * step.step_size
             power, size = now, step.step_size
         # along the way of the flat top the difference of the two is time, across it a miss
@@ -404,7 +410,7 @@ class StressTrain:
         conductance = np.exp(smooth("log_conductance"))
         energy = np.diff(smooth("energy"))
         measured = {name: smooth(name) for name in MEASURED}
-        result = []
+        result: list[dict[str, Any]] = []
         edges = np.searchsorted(position, ends, side="right")
         for k in range(last - first):
             # the steps that end in the pulse, or the one that it lies in
@@ -412,16 +418,15 @@ class StressTrain:
             within = inside if len(inside) else self.rows[[min(edges[k], len(self.rows) - 1)]]
             values = {name: float(column[k + 1]) for name, column in measured.items()}
             hottest = measured["temperature_max"][k : k + 2].max()
-            column = _COLUMN["temperature_max"]
-            values["temperature_max"] = float(max(hottest, inside[:, column].max(initial=0.0)))
+            peaks = inside[:, _COLUMN["temperature_max"]]
+            values["temperature_max"] = float(max(hottest, peaks.max(initial=0.0)))
             values |= {name: float(within[:, _COLUMN[name]].max()) for name in BALANCES}
             work = inside[:, _WORK].sum(axis=0)
             if first + k == 0:
                 work = work + self.rows[0, _WORK]
             values |= dict(zip(WORK, map(int, work), strict=True))
-            result.append(
-                {**values, "conductance": float(conductance[k + 1]), "energy": float(energy[k])}
-            )
+            values |= {"conductance": float(conductance[k + 1]), "energy": float(energy[k])}
+            result.append(values)
         return result
 
     # -- checkpoints ------------------------------------------------------------------------
@@ -455,12 +460,26 @@ class StressTrain:
         self.controls = [Control(*map(float, row)) for row in arrays["stress_controls"]]
         self.hot = self.written = spread_state(self.problem, dict(arrays), "stress_hot_")
         self.whole = spread_state(self.problem, dict(arrays), "stress_whole_")
+        self.observer.resume(self.observer.inventory, self.hot)
         self._reading = spread_state(self.problem, dict(arrays), "stress_reading_")
-
-    # -- small things -----------------------------------------------------------------------
 
     def _current(self, state: State) -> float:
         return self.problem.sum(float(self.problem.current_vector @ state.u))[0]
+
+    def _reported(self, state: State, applied: float) -> float:
+        """The voltage that goes into the record: of a current limit that behind it."""
+        return state.contact if self.problem.series.kind == "compliance" else applied
+
+    def _power(self, hot: State) -> float:
+        return self._reported(hot, self.amplitude) * self._current(hot)
+
+    def _rest(self, filling: np.ndarray, hot: State) -> State:
+        """The cell at rest after the last whole pulse, which may be before the hot state."""
+        cold, volume = self._cooled(filling), self.problem.cell_volume
+        # what was exchanged with the surroundings in between is taken back
+        between = self.problem.sum(volume @ (filling - hot.n))[0] * CONCENTRATION
+        self.observer.resume(self.observer.inventory + between, cold)
+        return cold
 
     def _cooled(self, filling: np.ndarray) -> State:
         """The cell at rest with these concentrations."""
@@ -478,6 +497,5 @@ class StressTrain:
 def _between(position: np.ndarray, fillings: Sequence[np.ndarray], at: float) -> np.ndarray:
     """Concentrations at a position between those at ``position``, linearly."""
     k = int(np.clip(np.searchsorted(position, at), 1, len(position) - 1))
-    share = (at - position[k - 1]) / (position[k] - position[k - 1])
-    share = float(np.clip(share, 0.0, 1.0))
+    share = np.interp(at, position[k - 1 : k + 1], [0.0, 1.0])
     return (1.0 - share) * fillings[k - 1] + share * fillings[k]
