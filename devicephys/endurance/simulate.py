@@ -21,7 +21,7 @@ from devicephys.simulation.pulses import check_start, digest_of
 from devicephys.simulation.settings import Settings
 
 if TYPE_CHECKING:
-    from devicephys.fem.pulse_runner import PulseRunner
+    from devicephys.fem.pulses.runner import PulseRunner
     from devicephys.simulation.checkpoint import Checkpoint
 
 __all__ = ["CycleEvent", "simulate_endurance"]
@@ -96,7 +96,7 @@ def simulate_endurance(
             raise InputError(f"{shorten(value)} is no {name}", f"simulate, {name.lower()}")
     check_start(start)
     require_solver()
-    from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
+    from devicephys.fem.pulses.runner import PulseRunner  # optional: the finite-element stack
 
     run = _Run(PulseRunner(device, settings, comm, None, start), protocol, progress)
     run.fingerprint = fingerprint(

@@ -12,7 +12,7 @@ from devicephys.device import Device
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.mesh import Grid, make_grid
 from devicephys.fem.newton import NewtonSolver
-from devicephys.fem.pulse_stepper import PulseStepper
+from devicephys.fem.pulses.stepper import PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
 from devicephys.fem.tangents import Tangents

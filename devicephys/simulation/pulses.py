@@ -27,8 +27,8 @@ from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin,
 from devicephys.simulation.settings import Settings
 
 if TYPE_CHECKING:
-    from devicephys.fem.pulse_runner import PulseFigures, PulseRunner
-    from devicephys.fem.stress import StressTrain
+    from devicephys.fem.pulses.runner import PulseFigures, PulseRunner
+    from devicephys.fem.pulses.stress import StressTrain
     from devicephys.simulation.checkpoint import Checkpoint
 
 #: equal pulses below which merging them gains nothing
@@ -148,7 +148,7 @@ def simulate_pulses(
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
     check_start(start, seed)
     require_solver()
-    from devicephys.fem.pulse_runner import PulseRunner  # optional: the finite-element stack
+    from devicephys.fem.pulses.runner import PulseRunner  # optional: the finite-element stack
 
     runner = PulseRunner(drawn, settings, comm, noise, start, sensitivities)
     # the tangents follow every step of every pulse

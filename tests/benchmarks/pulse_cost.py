@@ -18,7 +18,7 @@ from mpi4py import MPI
 import devicephys
 from devicephys import Device, PulseTrain, Settings, Waveform
 from devicephys.fem.assembly import prepare
-from devicephys.fem.pulse_runner import PulseRunner
+from devicephys.fem.pulses.runner import PulseRunner
 from devicephys.simulation.pulses import PulseEvent
 
 AMPLITUDES = ("-1.8 V", "-2 V", "-2.2 V", "-2.5 V", "-3 V")

@@ -14,7 +14,7 @@ pytest.importorskip("dolfinx")
 
 import devicephys
 from devicephys import PulseTrain, Settings, records, simulate_pulses
-from devicephys.fem import stress
+from devicephys.fem.pulses import stress
 from devicephys.report import repeat
 from devicephys.simulation.checkpoint import Checkpoint
 

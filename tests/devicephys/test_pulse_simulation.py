@@ -23,8 +23,8 @@ from devicephys import (
     SolverError,
     simulate_pulses,
 )
-from devicephys.fem import pulse_stepper
 from devicephys.fem.assembly import prepare
+from devicephys.fem.pulses import stepper as pulse_stepper
 from devicephys.population.variability import Variability
 from devicephys.simulation.pulses import PulseEvent
 

@@ -17,7 +17,7 @@ from ddkbase.units import exact_text
 from devicephys import Device, InputError, IVSweep, PulseTrain, Settings, Waveform
 from devicephys.device.entries import parameter_value
 from devicephys.fem.assembly import follow_tangents, prepare, prepare_pulses
-from devicephys.fem.pulse_stepper import Memory
+from devicephys.fem.pulses.stepper import Memory
 from devicephys.fem.stepper import Step, Stepper
 
 pytestmark = pytest.mark.fem

@@ -17,7 +17,9 @@ from devicephys.simulation.settings import PRESETS, Settings
 from devicephys.simulation.simulate import simulate
 
 NUMBERS = [
-    field.name for field in dataclasses.fields(Settings) if field.name not in ("name", "scheme")
+    field.name
+    for field in dataclasses.fields(Settings)
+    if field.name not in ("name", "scheme", "every_pulse")
 ]
 WHOLE = ["mesh_split", "newton_iterations"]
 DEVICE = load_device("larentis-stack")
@@ -89,3 +91,9 @@ def test_simulate_refuses_arguments_of_the_wrong_kind(argument: str, value: Any)
 def test_simulate_starts_at_rest() -> None:
     with pytest.raises(InputError, match=r"starts at 0\.5 V.*Start the waveform at 0 V"):
         simulate(DEVICE, Waveform(["0 s", "1 ms"], ["0.5 V", "1 V"]))
+
+
+@pytest.mark.parametrize("value", [1, "yes", None, np.True_])
+def test_every_pulse_is_true_or_false(value: Any) -> None:
+    with pytest.raises(InputError, match="settings.every_pulse"):
+        Settings(every_pulse=value)

@@ -20,8 +20,8 @@ from devicephys.fem.equations import State, initial_concentration
 from devicephys.fem.mesh import LENGTH, make_grid
 from devicephys.fem.newton import BALANCE, NewtonReport, NewtonSolver
 from devicephys.fem.observables import Observer
-from devicephys.fem.pulse_runner import PulseRunner
-from devicephys.fem.pulse_stepper import COOLING, HEATING, PulseStepper
+from devicephys.fem.pulses.runner import PulseRunner
+from devicephys.fem.pulses.stepper import COOLING, HEATING, PulseStepper
 from devicephys.fem.stepper import FILL, Statistics, Step, StepLimits, Stepper
 from devicephys.protocol.pulse_train import PulseTrain
 

@@ -24,8 +24,8 @@ from devicephys.fem.grid_fields import (
 )
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.observables import Observation, Observer, electric_work, gather_fields
-from devicephys.fem.pulse_stepper import Landmark, Memory
-from devicephys.fem.stress import StressTrain
+from devicephys.fem.pulses.stepper import Landmark, Memory
+from devicephys.fem.pulses.stress import StressTrain
 from devicephys.fem.tangents import Tangents
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform

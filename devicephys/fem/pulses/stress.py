@@ -28,12 +28,12 @@ from scipy.interpolate import PchipInterpolator
 
 from ddkbase.errors import SolverError
 from devicephys.device import Oxide
-from devicephys.fem.equations import CONCENTRATION, CellProblem, State
-from devicephys.fem.fluxes import KB_EV
+from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.fluxes import CONCENTRATION, KB_EV
 from devicephys.fem.grid_fields import collect_state, spread_state
 from devicephys.fem.newton import NewtonReport, NewtonSolver
 from devicephys.fem.observables import Observer, electric_work
-from devicephys.fem.pulse_stepper import Memory, PulseStepper
+from devicephys.fem.pulses.stepper import Memory, PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import Position, Step, StepLimits, Stepper
 from devicephys.protocol.pulse_train import PulseTrain
@@ -335,9 +335,9 @@ class StressTrain:
             after = step.state
             current = self._current(after)
             if step.time <= corners[3]:
-                now = self._reported(after, step.applied), current
-                energy += electric_work(driven, now, step.time - last)
-                driven, last, fallen = now, step.time, after
+                work_at = self._reported(after, step.applied), current
+                energy += electric_work(driven, work_at, step.time - last)
+                driven, last, fallen = work_at, step.time, after
             if step.time == corners[2]:
                 top = after
             if step.time == corners[6]:
@@ -482,7 +482,6 @@ class StressTrain:
         return cold
 
     def _cooled(self, filling: np.ndarray) -> State:
-        """The cell at rest with these concentrations."""
         u = np.zeros(self.problem.nu)
         u[1::2] = self.problem.device.ambient_temperature
         return State(u, filling.copy(), 0.0)

@@ -1,0 +1,1 @@
+"""How pulses are stepped: one by one, and equal ones in stress time."""
