@@ -95,5 +95,5 @@ def test_simulate_starts_at_rest() -> None:
 
 @pytest.mark.parametrize("value", [1, "yes", None, np.True_])
 def test_every_pulse_is_true_or_false(value: Any) -> None:
-    with pytest.raises(InputError, match="settings.every_pulse"):
+    with pytest.raises(InputError, match=r"settings\.every_pulse"):
         Settings(every_pulse=value)
