@@ -34,7 +34,7 @@ class SweepSpec(Description):
     set_voltage: Voltage
     rate: Rate
     loops: Annotated[int, Parameter(), Field(ge=1)] = 1
-    first: Annotated[Literal["reset", "set"], Parameter()] = "reset"
+    first: Annotated[Literal["reset", "set"], Parameter(optional=True)] = "reset"
 
     @model_validator(mode="after")
     def _signs(self) -> Self:

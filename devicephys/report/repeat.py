@@ -10,6 +10,7 @@ import math
 import shlex
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ddkbase.errors import DDKError
@@ -21,6 +22,7 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep
 from devicephys.run.folder import DEVICE
+from devicephys.simulation.pulses import FEWEST_MERGED
 from devicephys.simulation.settings import PRESETS, Settings
 
 OUT = "again"
@@ -35,8 +37,7 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
         protocol = json.loads(ds.attrs["protocol_json"])
         named = _options(ds, device, protocol)
         settings = json.loads(ds.attrs["settings_json"])
-        # older trains were simulated pulse by pulse and do not say so
-        every_pulse = settings.pop("every_pulse", True) and named is not None
+        every_pulse = settings.pop("every_pulse", False) or _was_single(ds)
         preset = _preset(settings)
         ranks = int(ds.attrs.get("ranks", 1))
     except (DDKError, KeyError, TypeError, ValueError, AttributeError):  # of another origin
@@ -59,6 +60,14 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
     ]
     line = " ".join([start, *options])
     return line if len(line) <= _WIDTH else " \\\n    ".join([start, *options])
+
+
+def _was_single(ds: xr.Dataset) -> bool:
+    """Whether equal pulses were simulated one by one, as they all were before they were merged."""
+    if ds.attrs["schema"] != "PulseTrace" or "control" in ds.sizes:
+        return False
+    equal = all(np.ptp(ds[name].values) == 0 for name in ("amplitude", "width"))
+    return equal and ds.sizes["pulse"] >= FEWEST_MERGED
 
 
 def _options(

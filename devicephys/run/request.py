@@ -86,7 +86,8 @@ class Request:
             "protocol": self.protocol.to_dict(),
             "settings": self.settings.to_dict(),
             "variability": None if self.variability is None else dict(self.variability),
-            **{name: getattr(self, name) for name in (*PLAIN, "start")},
+            **{name: getattr(self, name) for name in PLAIN},
+            **({"start": self.start} if self.start is not None else {}),
         }
         return json.dumps(plain, indent=1, ensure_ascii=False)
 

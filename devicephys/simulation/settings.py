@@ -131,8 +131,11 @@ class Settings:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values in SI, for the record of a run."""
-        return dataclasses.asdict(self)
+        """Plain values in SI, for the record of a run; ``every_pulse`` only where it is on."""
+        plain = dataclasses.asdict(self)
+        if not self.every_pulse:  # as records of before it have it
+            del plain["every_pulse"]
+        return plain
 
 
 def _positive(value: object, whole: bool, name: str) -> float:

@@ -62,7 +62,7 @@ def test_every_choice_of_a_device_has_its_probabilities() -> None:
         for path, origin in load_device(name).provenance.items()
         if not origin.unit
     }
-    assert choices | {"series.kind"} == {*CHOICES, "sweep.loops", "sweep.first"}
+    assert choices | {"series.kind"} == {*CHOICES, "sweep.loops"}
     for odds in CHOICES.values():
         assert sum(odds.values()) == pytest.approx(1)
 
