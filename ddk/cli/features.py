@@ -89,7 +89,8 @@ def _task_rows(name: str, output: Output) -> tuple[list[str], list[list[str]]]:
     shape, classes = task.shape, task.classes
     rows, counts = [], []
     for model in studies.LAYERS.values():
-        if model.data:
+        # memories are read once, at the end: no network of a task that reads every state
+        if model.data or (model.layer == "memory" and task.ddk.get("readout") != "last"):
             continue
         network = studies.build(task, model, shape, classes, 0)
         total = network.count()

@@ -20,7 +20,6 @@ __all__ = ["go_on"]
 @app.command(
     epilog=examples(
         "ddk-device sequence steps.yaml --out runs/steps",
-        "ddk-device resume runs/steps",
     )
 )
 @command

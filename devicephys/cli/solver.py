@@ -74,7 +74,6 @@ def info(output: Output) -> None:
     epilog=examples(
         "ddk-device fit my-fit.yaml --out runs/fit",
         "ddk-device fit my-fit.yaml --out runs/fit --resume",
-        "ddk-device iv --device runs/fit/device.yaml --out runs/fitted",
     )
 )
 @command

@@ -170,7 +170,7 @@ def test_a_part_that_cannot_be_drawn_is_kept_all_the_same(
     def fail(*_: object) -> None:
         raise ValueError("nothing to see")
 
-    monkeypatch.setattr("devicephys.plots.iv.fields_figure", fail)
+    monkeypatch.setattr("devicephys.plots.fields_figure", fail)
     result = call("iv", "--out", tmp_path / "run", behaviour="gives-up")
     assert result.exit_code == 3
     assert "warning: not every picture could be drawn: ValueError" in result.stderr
@@ -221,7 +221,7 @@ def test_ctrl_c_while_drawing_says_how_to_draw(
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devicephys.plots.iv.iv_figure", stop)
+    monkeypatch.setattr("devicephys.plots.iv_figure", stop)
     line = error_line(call("iv", "--out", tmp_path / "run"), 130)
     assert f"'ddk-device plot {tmp_path / 'run'}' draws them" in line
     assert records.read(tmp_path / "run" / "iv.nc").attrs["complete"] == 1

@@ -52,8 +52,7 @@ CONTROL = math.e
 LARGEST_MISS, LARGEST_READ_MISS, LARGEST_REST = 0.03, 5e-3, 1e-2
 #: share of the width that the first step of a flat top takes, before its error is known
 FIRST_SHARE = 0.1
-#: a time (s) so long that heat is steady
-STEADY = 1e6
+STEADY = 1e6  # a time (s) so long that heat is steady
 #: the flat top runs this much beyond the last pulse, whose credit is not known yet
 MARGIN = 1.02
 #: a movement (square of 1e21 cm^-3, times a volume in m^3) that is as good as none
@@ -438,14 +437,10 @@ class StressTrain:
             "stress_rows": self.rows,
             "stress_controls": np.array([astuple(control) for control in self.controls]),
         }
-        states = {
-            "stress_hot_": self.hot,
-            "stress_whole_": self.whole,
-            "stress_reading_": self._reading,
-        }
-        for prefix, state in states.items():
+        states = {"hot": self.hot, "whole": self.whole, "reading": self._reading}
+        for name, state in states.items():
             if state is not None:
-                arrays |= collect_state(self.problem, state, prefix)
+                arrays |= collect_state(self.problem, state, f"stress_{name}_")
         return arrays
 
     def restore(self, arrays: Mapping[str, Any]) -> None:
@@ -453,8 +448,10 @@ class StressTrain:
 
         Raises
         ------
-        KeyError, IndexError
-            The arrays are of another stretch or another grid.
+        KeyError
+            The arrays are of another stretch.
+        IndexError
+            The arrays are of another grid.
         """
         self.rows = np.asarray(arrays["stress_rows"], dtype=float).reshape(-1, len(ROW))
         self.controls = [Control(*map(float, row)) for row in arrays["stress_controls"]]
