@@ -87,6 +87,16 @@ def _lab(folder: Path) -> None:
     (folder / "lab.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def _loops(folder: Path) -> None:
+    """Two loops of a made-up cell behind a current limit of 100 uA."""
+    ways = [np.linspace(*ends, 60) for ends in ((0, 1.5), (1.5, 0), (0, -1.2), (-1.2, 0))]
+    voltage = np.concatenate(ways * 2)
+    current = np.clip(voltage / 4e3, -3e-4, 1e-4)
+    rows = ["voltage (V),current (uA)"]
+    rows += [f"{v:.4f},{i * 1e6:.4f}" for v, i in zip(voltage, current, strict=True)]
+    (folder / "loops.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
 def _cells(folder: Path) -> None:
     rows = ["device,cycle,pulse,G (uS),I (nA)"]
     for device in (1, 2):
@@ -162,6 +172,7 @@ _MATERIAL: dict[str, tuple[Callable[[Path], None], ...]] = {
     "all": (_lab,),
     "foreign_data.md": (_cells, _gong),
     "file_formats.md": (_loop,),
+    "howto_fit.md": (_loops,),
     "howto_paraview.md": (_loop,),
     "campaigns.md": (_plan, _store("fig2b.zarr", {"amplitude": ["-2 V", "-3 V"]}, cycles=3)),
     "compact.md": (_store("s8.zarr", _EXAMPLE, cycles=2, devices=2),),

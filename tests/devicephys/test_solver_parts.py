@@ -15,6 +15,7 @@ pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
 import devicephys
+from devicephys.device.series import NoSeries
 from devicephys.fem import observables
 from devicephys.fem.equations import State, initial_concentration
 from devicephys.fem.mesh import LENGTH, make_grid
@@ -184,7 +185,11 @@ def test_energy_of_a_pulse_is_that_of_its_voltage_and_current(amplitude: str) ->
 
     class Fake(PulseRunner):
         def __init__(self) -> None:
-            self.state = state(0.5)
+            self.state, self.tangents = state(0.5), None
+            series = NoSeries()
+            self.problem = SimpleNamespace(  # type: ignore[assignment]
+                series=series, device=SimpleNamespace(series=series)
+            )
             self.stepper = SimpleNamespace(statistics=Statistics(), run_pulse=self.steps)  # type: ignore[assignment]
             self.observer = SimpleNamespace(observe=self.observe)  # type: ignore[assignment]
 
@@ -224,14 +229,15 @@ def test_a_balance_is_missed_by_as_much_in_either_direction(
         heat_capacity_vector=np.zeros(2),
         cell_volume=np.ones(1),
         joule_form=None,
+        exchange_form=None,
     )
     monkeypatch.setattr(observables.fem, "assemble_scalar", lambda form: 0.0)
     observer = object.__new__(Observer)
     observer.problem, observer._axis = problem, SimpleNamespace(gap=lambda s: 0.0)  # type: ignore[assignment]
     now = State(np.array([1.0, 300.0]), np.array([1.0]), 1.0)
-    observer.inventory = observer._inventory(now) / (1 - miss)
+    observer.inventory = observer._inventory(now.n) / (1 - miss)
     report = NewtonReport(converged=True, raw=raw)
-    step = Step(1.0, 1.0, 1.0, now, report, 2, 0.0, 1.0, now.u)
+    step = Step(1.0, 1.0, 1.0, now, report, 2, 0.0, 1.0, now.u, now.n, [], 0.0)
     seen = observer.observe(step)
     assert seen.current == pytest.approx(inflow)
     assert seen.current_imbalance == pytest.approx(0.3)

@@ -398,6 +398,8 @@ class StressTrain:
         included) did, by names of ``MEASURED``, ``BALANCES``, ``WORK`` and "conductance",
         "energy".
         """
+        if last <= first:
+            return []
         position = self.rows[:, 0]
         ends = np.arange(first, last + 1.0)
         # the last row may lie a rounding before the end of a whole pulse
