@@ -138,7 +138,7 @@ def test_ranges_of_activations_are_those_behind_quantised_weights() -> None:
     seen = Converter.fitted(8, network.logits(x, realise=Quantisation(2))).high
     exact = Converter.fitted(8, network.logits(x)).high
     last = chip_.ranges[network.layers[-1].name]
-    assert last.high == pytest.approx(seen, rel=1e-5)
+    assert last.high == pytest.approx(seen, rel=1e-3)
     assert abs(seen / exact - 1) > 0.01  # they can be told apart
 
 
