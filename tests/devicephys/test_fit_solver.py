@@ -48,10 +48,13 @@ def test_parameters_of_a_cell_are_found_from_a_loop_with_noise(tmp_path: Path) -
             "solves": 12,
         }
     )
-    assert result.reason == "converged" and not result.undetermined
+    assert result.reason == "converged"
+    # below switching the transistor hardly limits: that is said, and not a figure made of it
+    assert len(result.undetermined) == 1 and result.undetermined[0].startswith("transistor")
     assert 0.7 < result.misfit < 1.3
     for name, paths in free.items():
         one = result.parameters.sel(parameter=name)
         off = np.log(one["value"].item() / parameter_value(cell, paths[0]))
         spread = np.log(one["high68"].item() / one["value"].item())
-        assert abs(off) < 3 * spread and spread < 0.1
+        assert abs(off) < 3 * spread
+        assert (spread < 0.1) == (name == "conductivity_high")
