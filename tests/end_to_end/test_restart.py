@@ -27,7 +27,18 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "devicephys.cli"]
 SEARCH = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": SEARCH, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
-TRAIN = ("pulses", "--preset", "quick", "--count", "12", "--seed", "3", "--device-number", "1")
+TRAIN = (
+    "pulses",
+    "--every-pulse",
+    "--preset",
+    "quick",
+    "--count",
+    "12",
+    "--seed",
+    "3",
+    "--device-number",
+    "1",
+)
 
 
 def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
