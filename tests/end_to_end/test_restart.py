@@ -128,7 +128,9 @@ def test_a_stopped_train_keeps_its_part_and_goes_on(
     part = records.read(out / runfolder.PULSE_RECORD, "PulseTrace")
     assert part.attrs["complete"] == 0
     assert part.sizes["pulse"] >= 3
-    xr.testing.assert_equal(part, undisturbed.isel(pulse=slice(0, part.sizes["pulse"])))
+    same = undisturbed.isel(pulse=slice(0, part.sizes["pulse"]))
+    end = "end_concentration"  # of another pulse
+    xr.testing.assert_equal(part.drop_vars(end), same.drop_vars(end))
     finish(start("resume", out))
     xr.testing.assert_equal(records.read(out / runfolder.PULSE_RECORD), undisturbed)
 
