@@ -172,7 +172,6 @@ def test_who_does_not_answer_as_a_scheduler_is_told_within_seconds(
 
 
 @pytest.mark.slow
-@pytest.mark.skip(reason="it ends the process of the tests; to be run in a process of its own")
 def test_the_local_scheduler_takes_no_code_without_credentials() -> None:
     pytest.importorskip("cryptography")
     code = (

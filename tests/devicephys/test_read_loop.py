@@ -201,8 +201,10 @@ def test_a_simulated_record_is_a_measurement_too() -> None:
 
 
 def test_made_up_loops_of_the_shared_cases() -> None:
-    folder = Path(os.environ.get("DDK_DATA", "/work/shared/data")).parent / "cases" / "device"
-    file = folder / "made-up-loops-100uA.csv"
+    data = os.environ.get("DDK_DATA")
+    if data is None:
+        pytest.skip("DDK_DATA names no folder of data")
+    file = Path(data).parent / "cases" / "device" / "made-up-loops-100uA.csv"
     if not file.is_file():
         pytest.skip(f"{file} is not there")
     loop = devicephys.read_loop(file)
