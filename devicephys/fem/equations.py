@@ -433,6 +433,10 @@ class CellProblem:
 
     # -- global sums ------------------------------------------------------------------------
 
+    def current(self, u: np.ndarray) -> float:
+        """Current [A] into the top electrode; it is linear in V. Collective."""
+        return self.sum(float(self.current_vector @ u))[0]
+
     def sum(self, *values: float) -> tuple[float, ...]:
         """Sums over the ranks. Collective."""
         if self.comm.size == 1:

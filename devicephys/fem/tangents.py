@@ -214,10 +214,10 @@ class Tangents:
         for k, stencil in enumerate(self.stencils):
             rates = self._rates(step, k, stencil)
             moved = self.linear.solve(-rates.residual)
-            along = problem.sum(float(problem.current_vector @ moved[: problem.nu]))[0]
+            along = problem.current(moved[: problem.nu])
             contact = 0.0
             if answer is not None:
-                across = problem.sum(float(problem.current_vector @ answer[: problem.nu]))[0]
+                across = problem.current(answer[: problem.nu])
                 slope = across + problem.load_line(step.applied, state.contact)[1]
                 contact = -(along + rates.imbalance) / slope
                 moved += answer * contact
@@ -255,7 +255,7 @@ class Tangents:
             step.time,
         )
         rows = problem.constrain(problem.raw_residual(), state)
-        current = problem.sum(float(problem.current_vector @ state.u))[0]
+        current = problem.current(state.u)
         tied = problem.series.kind != "none"
         through = problem.load_line(step.applied, state.contact)[0] if tied else 0.0
         return _Rates(rows, current, current - through)

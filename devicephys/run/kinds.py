@@ -16,7 +16,7 @@ from devicephys.protocol.bake import Bake
 from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
-from devicephys.protocol.waveform import IVSweep, Waveform
+from devicephys.protocol.waveform import IVSweep
 from devicephys.run import folder as names
 from devicephys.run.progress import (
     Description,
@@ -59,9 +59,17 @@ class Run(abc.ABC):
     def __init__(self, request: Request) -> None:
         self.request = request
 
-    @abc.abstractmethod
     def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
         """Compute the record; ``progress`` and ``checkpoint`` may be None."""
+        request = self.request
+        return simulate(
+            request.device,
+            request.protocol,
+            request.settings,
+            progress=progress,
+            checkpoint=checkpoint,
+            **self.start(),
+        )
 
     def start(self) -> dict[str, Any]:
         """The keyword ``start`` of a simulation that begins with the end of another run.
@@ -106,18 +114,6 @@ class LoopRun(Run):
     record, schema = names.RECORD, "IVTrace"
     files = names.LOOP_FILES
     noun, first = "loop", "time step"
-
-    def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
-        request = self.request
-        assert isinstance(request.protocol, Waveform)
-        return simulate(
-            request.device,
-            request.protocol,
-            request.settings,
-            progress=progress,
-            checkpoint=checkpoint,
-            **self.start(),
-        )
 
     @staticmethod
     def describe(event: Any) -> Description:
@@ -211,18 +207,6 @@ class BakeRun(Run):
     files = names.BAKE_FILES
     noun, first = "bake", "read"
 
-    def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
-        request = self.request
-        assert isinstance(request.protocol, Bake)
-        return simulate(
-            request.device,
-            request.protocol,
-            request.settings,
-            progress=progress,
-            checkpoint=checkpoint,
-            **self.start(),
-        )
-
     @staticmethod
     def describe(event: Any) -> Description:
         return read_state(event)
@@ -241,18 +225,6 @@ class EnduranceRun(Run):
     record, schema = names.CYCLE_RECORD, "Endurance"
     files = names.CYCLE_FILES
     noun, first = "series of cycles", "cycle"
-
-    def simulate(self, progress: Any, checkpoint: Checkpoint | None) -> xr.Dataset:
-        request = self.request
-        assert isinstance(request.protocol, EnduranceTest)
-        return simulate(
-            request.device,
-            request.protocol,
-            request.settings,
-            progress=progress,
-            checkpoint=checkpoint,
-            **self.start(),
-        )
 
     @staticmethod
     def describe(event: Any) -> Description:

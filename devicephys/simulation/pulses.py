@@ -206,6 +206,9 @@ class _Run:
         self.preparation_pulses = 0
         self.fingerprint = ""
         self.every = 0
+        #: numbers of the pulses that differ from the one before, and the end of the train
+        differs = (np.diff(train.amplitudes) != 0) | (np.diff(train.widths) != 0)
+        self.changes = np.append(np.flatnonzero(differs) + 1, train.count)
         #: the stretch of equal pulses that is being computed in stress time
         self.stretch: StressTrain | None = None
         #: what the controls of all stretches said; the conductance at the last that missed
@@ -257,17 +260,14 @@ class _Run:
 
     def _begin_stretch(self) -> None:
         """Begin to merge pulses, if there are enough equal ones and their control holds."""
-        heights, widths = self.train.amplitudes, self.train.widths
         first = self.done
-        differs = (heights != heights[first]) | (widths != widths[first])
-        differs[:first] = False
-        end = int(np.argmax(differs)) if differs.any() else self.train.count
-        if self.every_pulse or heights[first] == 0.0 or end - first < FEWEST_MERGED:
+        length = int(self.changes[np.searchsorted(self.changes, first, side="right")]) - first
+        if self.every_pulse or length < FEWEST_MERGED or self.train.amplitudes[first] == 0.0:
             return
         present = self.figures[first - 1, 0] if first else self.initial_conductance
         if self.missed_at and abs(math.log(present / self.missed_at)) < AGAIN:
             return
-        stretch = self.runner.merged(self.train, first, end - first)
+        stretch = self.runner.merged(self.train, first, length)
         try:
             stretch.begin(self.runner.state)
         except SolverError:  # a pulse that fails will say so when it is simulated on its own

@@ -120,8 +120,7 @@ class SolverBench(Bench):
         if not report.converged:
             self.latest = self._formed.copy()
             raise SolverError(f"the read does not converge: {report.reason}")
-        (current,) = problem.sum(float(problem.current_vector @ cold.u))
-        return current / voltage
+        return problem.current(cold.u) / voltage
 
     def gap(self, state: Any) -> float:
         """Filament gap [m] of a state. Collective."""

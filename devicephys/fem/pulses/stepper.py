@@ -90,6 +90,21 @@ class Memory:
             del self.landmarks[key]
 
 
+def highest_activation(problem: CellProblem) -> float:
+    """Largest barrier of diffusion in a cell [eV]: it reacts most to a wrong temperature."""
+    oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
+    return max(oxide.diffusion_activation for oxide in oxides)
+
+
+def moved_by_heat(error: float, activation: float, hottest: float, moved: float) -> float:
+    """What an error of the temperature [K] does to a movement, in units of that movement.
+
+    D depends on the temperature as exp(-Ea/kB T): an error dT changes the movement by the share
+    Ea dT/(kB T^2), half of that on average over the step.
+    """
+    return 0.5 * error * activation / (KB_EV * hottest**2) * moved
+
+
 class PulseStepper(Stepper):
     """Steps one period of a train at a time; see the module's text."""
 
@@ -98,9 +113,7 @@ class PulseStepper(Stepper):
     def __init__(self, problem: CellProblem, solver: NewtonSolver, limits: StepLimits):
         super().__init__(problem, solver, limits)
         self.memory = Memory()
-        # the highest barrier reacts most to a wrong temperature: an estimate from above
-        oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
-        self._activation = max(oxide.diffusion_activation for oxide in oxides)
+        self._activation = highest_activation(problem)
         self._corner = self._since = 0
         self._use_memory = self._cold = True
         self._applied = 0.0
@@ -212,14 +225,12 @@ class PulseStepper(Stepper):
         self._use_memory = True
         self._applied = result.applied
         hottest, power = problem.maximum(
-            result.state.u[1::2].max(initial=0.0), abs(result.applied * self._current(result.state))
+            result.state.u[1::2].max(initial=0.0),
+            abs(result.applied * problem.current(result.state.u)),
         )
         self._peak_power = max(self._peak_power, power)
         self._cold = hottest - problem.device.ambient_temperature < COLD_RISE
         return [(result.time, result.state), *([] if self._cold else past[:2])]
-
-    def _current(self, state: State) -> float:
-        return self.problem.sum(float(self.problem.current_vector @ state.u))[0]
 
     def _remember(self, result: Step, whole: bool) -> None:
         """Keep a step for the next pulse; the first towards a corner even where V = 0."""
@@ -302,9 +313,8 @@ class PulseStepper(Stepper):
     ) -> float:
         """Movement of vacancies due to a wrong temperature, in units of what is allowed.
 
-        D depends on the temperature as exp(-Ea/kB T): an error dT changes the movement by the
-        share Ea dT/(kB T^2), half of that on average over the step. The first step after a corner
-        is implicit Euler, which takes all of the step to be as hot as its end.
+        The first step after a corner is implicit Euler, which takes all of the step to be as hot
+        as its end; for the others see `moved_by_heat`.
         """
         problem, old = self.problem, past[0][1]
         hottest, moved, before = problem.maximum(
@@ -314,7 +324,7 @@ class PulseStepper(Stepper):
         )
         allowed = self.limits.concentration
         if not kink:
-            return 0.5 * error * self._activation / (KB_EV * hottest**2) * moved / allowed
+            return moved_by_heat(error, self._activation, hottest, moved) / allowed
         if len(past) > 1 and abs(applied[1]) < abs(applied[0]):
             return COOLING * before * h / (past[0][0] - past[1][0]) / allowed
         return HEATING * moved / allowed if len(past) > 1 else 0.0

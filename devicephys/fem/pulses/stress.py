@@ -27,13 +27,12 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import PchipInterpolator
 
 from ddkbase.errors import SolverError
-from devicephys.device import Oxide
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.fluxes import CONCENTRATION, KB_EV
+from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.grid_fields import collect_state, spread_state
 from devicephys.fem.newton import NewtonReport, NewtonSolver
 from devicephys.fem.observables import Observer, electric_work
-from devicephys.fem.pulses.stepper import Memory, PulseStepper
+from devicephys.fem.pulses.stepper import Memory, PulseStepper, highest_activation, moved_by_heat
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import Position, Step, StepLimits, Stepper
 from devicephys.protocol.pulse_train import PulseTrain
@@ -66,8 +65,7 @@ class FlatTopStepper(Stepper):
 
     def __init__(self, problem: CellProblem, solver: Any, limits: StepLimits):
         super().__init__(problem, solver, limits)
-        oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
-        self._activation = max(oxide.diffusion_activation for oxide in oxides)
+        self._activation = highest_activation(problem)
 
     def _guess(
         self, past, predicted: State, applied: tuple[float, float], end: float, kink: bool
@@ -77,13 +75,12 @@ class FlatTopStepper(Stepper):
     def _temperature_error(
         self, error: float, past, new: State, applied: tuple[float, float], h: float, kink: bool
     ) -> float:
-        # see PulseStepper: an error dT changes the movement by the share Ea dT/(kB T^2)
         problem = self.problem
         hottest, moved = problem.maximum(
             new.u[1::2].max(initial=0.0), np.abs(new.n - past[0][1].n).max(initial=0.0)
         )
-        share = 0.5 * error * self._activation / (KB_EV * hottest**2)
-        return share * moved / self.limits.concentration
+        moved = moved_by_heat(error, self._activation, hottest, moved)
+        return moved / self.limits.concentration
 
 
 class SteadyFields(StaggeredSolver):
@@ -232,7 +229,7 @@ class StressTrain:
             return
         self.hot = self.written = hot
         (hottest,) = self.problem.maximum(hot.u[1::2].max(initial=0.0))
-        measured = [hot.contact, self._current(hot), hottest, self.observer.gap(hot)]
+        measured = [hot.contact, self.problem.current(hot.u), hottest, self.observer.gap(hot)]
         row = [0.0, math.log(conductance), 0.0, *measured, 0.0, 0.0, 0.0]
         self.rows = np.array([[*row, *(self._work() - before)]])
 
@@ -332,7 +329,7 @@ class StressTrain:
         energy, driven, last = 0.0, (0.0, 0.0), 0.0
         for step in self._pulses.run_pulse(cold, waveform, soft=(corners[5], corners[7])):
             after = step.state
-            current = self._current(after)
+            current = self.problem.current(after.u)
             if step.time <= corners[3]:
                 work_at = self._reported(after, step.applied), current
                 energy += electric_work(driven, work_at, step.time - last)
@@ -389,7 +386,7 @@ class StressTrain:
         self.statistics.newton_iterations += report.iterations
         self.statistics.factorisations += report.factorisations
         self._reading = state  # where the next read starts
-        return self._current(state) / self.train.read_voltage
+        return self.problem.current(state.u) / self.train.read_voltage
 
     # -- what came out ----------------------------------------------------------------------
 
@@ -462,15 +459,12 @@ class StressTrain:
         self.observer.resume(self.observer.inventory, self.hot)
         self._reading = spread_state(self.problem, dict(arrays), "stress_reading_")
 
-    def _current(self, state: State) -> float:
-        return self.problem.sum(float(self.problem.current_vector @ state.u))[0]
-
     def _reported(self, state: State, applied: float) -> float:
         """The voltage that goes into the record: of a current limit that behind it."""
         return state.contact if self.problem.series.kind == "compliance" else applied
 
     def _power(self, hot: State) -> float:
-        return self._reported(hot, self.amplitude) * self._current(hot)
+        return self._reported(hot, self.amplitude) * self.problem.current(hot.u)
 
     def _rest(self, filling: np.ndarray, hot: State) -> State:
         """The cell at rest after the last whole pulse, which may be before the hot state."""
