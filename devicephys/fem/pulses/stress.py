@@ -195,19 +195,15 @@ class StressTrain:
         #: hot fields where the next segment begins, the same of the latest one that was believed
         self.hot: State | None = None
         self.written: State | None = None
-        #: the cold cell after the whole pulses that are done, and again when the stretch has ended
+        #: the cold cell after the whole pulses that are done
         self.whole: State | None = None
-        self.cold: State | None = None
+        #: whether the stretch is through, or was left because a control or a step failed
+        self.ended = False
 
     @property
     def done(self) -> int:
         """Whole pulses of the stretch that are computed."""
         return min(self.count, int(self.rows[-1, 0] * (1 + 1e-12))) if len(self.rows) else 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether the stretch is through, or a control missed; ``cold`` is the cell then."""
-        return self.cold is not None
 
     # -- segments ---------------------------------------------------------------------------
 
@@ -225,7 +221,7 @@ class StressTrain:
         self.controls.append(control)
         self.whole = cold
         if not control.holds:
-            self.cold = cold
+            self.ended = True
             return
         self.hot = self.written = hot
         (hottest,) = self.problem.maximum(hot.u[1::2].max(initial=0.0))
@@ -272,18 +268,19 @@ class StressTrain:
             whole = math.ceil(start)
             self.rows = np.concatenate([self.rows, new[new[:, 0] <= whole]])
             self.rows[-1, 0] = max(self.rows[-1, 0], whole)
-            self.cold = self.whole = self._rest(_between(position, fillings, whole), hot)
+            self._end(_between(position, fillings, whole), hot)
             return
         self.rows, self.hot, self.written = np.concatenate([self.rows, new]), hot, hot
-        self.whole = self._cooled(_between(position, fillings, self.done))
+        filling = _between(position, fillings, self.done)
+        self.whole = self._cooled(filling)
         if position[-1] >= self.count:
-            self.cold = self._rest(self.whole.n, hot)
+            self._end(filling, hot)
 
     def give_up(self) -> None:
         """End the stretch where its last segment began, on the last whole pulse. Collective."""
         assert self.whole is not None and self.hot is not None
         self.observer.inventory = self._expected
-        self.cold = self._rest(self.whole.n, self.hot)
+        self._end(self.whole.n, self.hot)
 
     def _along(self, hot: State, length: float) -> Iterator[Step]:
         """Steps of a flat top from a hot state."""
@@ -466,13 +463,16 @@ class StressTrain:
     def _power(self, hot: State) -> float:
         return self._reported(hot, self.amplitude) * self.problem.current(hot.u)
 
-    def _rest(self, filling: np.ndarray, hot: State) -> State:
-        """The cell at rest after the last whole pulse, which may be before the hot state."""
-        cold, volume = self._cooled(filling), self.problem.cell_volume
+    def _end(self, filling: np.ndarray, hot: State) -> None:
+        """End with the cell at rest after the last whole pulse, which may be before the hot state.
+
+        Collective.
+        """
+        self.whole, self.ended = self._cooled(filling), True
+        volume = self.problem.cell_volume
         # what was exchanged with the surroundings in between is taken back
         between = self.problem.sum(volume @ (filling - hot.n))[0] * CONCENTRATION
-        self.observer.resume(self.observer.inventory + between, cold)
-        return cold
+        self.observer.resume(self.observer.inventory + between, self.whole)
 
     def _cooled(self, filling: np.ndarray) -> State:
         u = np.zeros(self.problem.nu)
