@@ -15,11 +15,12 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 class Pictures(StrEnum):
-    """In which format a folder gets its pictures, besides PNG."""
+    """In which format a folder gets its pictures, besides PNG; or that it gets none."""
 
     png = "png"
     svg = "svg"
     pdf = "pdf"
+    none = "none"
 
 
 def as_format(name: str, pictures: str) -> str:

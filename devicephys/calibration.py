@@ -268,11 +268,11 @@ def main(
 ) -> Device:
     """Calibrate the start device and write the outcome into a folder.
 
-    ``out`` then holds ``tin-taox-hfox-tin.yaml`` (the device, ready for ``--device``) and
+    ``out`` then holds ``tin-taox-hfox-tin-v1.yaml`` (the device, ready for ``--device``) and
     ``calibration.log`` (every simulation). Raises StorageError where the folder cannot be written
     or already holds an outcome, before anything is computed.
     """
-    target, log = out / "tin-taox-hfox-tin.yaml", out / "calibration.log"
+    target, log = out / "tin-taox-hfox-tin-v1.yaml", out / "calibration.log"
     try:
         out.mkdir(parents=True, exist_ok=True)
         stream = log.open("x")
@@ -290,7 +290,7 @@ def main(
             stream.flush()
 
         device, figures = Calibration(
-            load_device(start).with_(name="tin-taox-hfox-tin"),
+            load_device(start).with_(name="tin-taox-hfox-tin-v1"),
             Settings.preset(preset),
             report=tell,
         ).run(iterations)

@@ -158,7 +158,7 @@ name: my-campaign
 description: two points of two pulses
 preset: quick
 pulses: {count: 2}
-grid: {amplitude: [-1.8 V, -2 V]}
+grid: {amplitude: [-2 V, -2.5 V]}
 """
     (folder / "my-campaign.yaml").write_text(text, encoding="utf-8")
 

@@ -232,5 +232,5 @@ def _in_options(line: str) -> str:
 
 
 def read_table(text: str) -> compact.AlphaBetaTable:
-    """The table of a file. Raises InputError and StorageError."""
-    return compact.AlphaBetaTable.read(path_of(text, "TABLE"))
+    """The table of a file or of the library. Raises InputError and StorageError."""
+    return compact.load_table(str(path_of(text, "TABLE")))

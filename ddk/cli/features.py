@@ -140,7 +140,7 @@ def features(
         typer.Option(
             "--amplitude",
             metavar="LOW,HIGH",
-            help="Pulses at x = 0 and x = 1. Default by finite elements: '-1.6 V,-2.2 V'; the "
+            help="Pulses at x = 0 and x = 1. Default by finite elements: '-2 V,-3 V'; the "
             "article's '-2 V,-3 V' finish the simulated cell with the first pulse. Default by a "
             "table: its ends.",
         ),

@@ -129,10 +129,10 @@ def command(
 
 
 def read_table(text: str) -> AlphaBetaTable:
-    """The table of a file. Raises StorageError."""
-    from compact.table.table import AlphaBetaTable  # start-up
+    """The table of a file or of the library. Raises InputError and StorageError."""
+    from compact.table.library import load_table  # start-up
 
-    return AlphaBetaTable.read(path_of(text, "--table"))
+    return load_table(str(path_of(text, "--table")))
 
 
 def task_of(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from compact.cli.commands import app as compact_app
 from ddk.cli.commands import app as network_app
+from ddk.cli.samples import examples
 from ddkbase.cli.application import application
+from ddkbase.cli.application import examples as help_lines
 from devicephys.cli.commands import app as device_app
 
 __all__ = ["app"]
@@ -16,8 +18,10 @@ app = application(
     "ddk compact fit runs/trains.zarr --out table.nc",
     "ddk network train --data digits --out runs/net",
     "ddk pipeline demo --out runs/demo",
-    first=("device", "compact", "network", "pipeline"),
+    "ddk examples samples",
+    first=("device", "compact", "network", "pipeline", "examples"),
 )
+app.command(epilog=help_lines("ddk examples samples"))(examples)
 for name, mounted in (("device", device_app), ("compact", compact_app), ("network", network_app)):
     app.add_typer(mounted, name=name)
 app.registered_commands += [

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from compact.plots import table as plots
 from compact.report import write_report
+from compact.table.library import library_file
 from compact.table.source import open_source
 from compact.table.table import AlphaBetaTable
 from ddk.pipeline.file import Chain
@@ -43,7 +44,9 @@ class TableSource:
 
     def __init__(self, chain: Chain) -> None:
         text = chain.file.table
-        self.path: Path | None = None if text is None else chain.beside(text)
+        self.path: Path | None = None
+        if text is not None:
+            self.path = library_file(text) or chain.beside(text)
         self.fitted = "fit" in chain.steps
         if self.path is not None and self.fitted:
             raise InputError("a table is given, and one is to be fitted", "table, fit", "Leave one")

@@ -59,8 +59,7 @@ _FIGURES = {
 
 
 DEVICE = "tin-taox-hfox-tin"
-# From 2.5 V on the first pulse does the whole RESET of the shipped cell, so the grid stays below.
-AMPLITUDES = ("-2 V", "-2.2 V")
+AMPLITUDES = ("-2 V", "-3 V")
 WIDTHS = ("20 ns", "50 ns", "100 ns")
 
 
@@ -72,7 +71,7 @@ class DevicePlan:
     ----------
     device : str, default "tin-taox-hfox-tin"
         Name of a device of the library, or a YAML file.
-    amplitudes : tuple of str, default ("-1.8 V", "-2 V", "-2.2 V")
+    amplitudes : tuple of str, default ("-2 V", "-2.5 V", "-3 V")
         Amplitudes of the trains.
     widths : tuple of str, default ("20 ns", "100 ns")
         Widths of their pulses, each of which goes with each amplitude.
@@ -94,7 +93,7 @@ class DevicePlan:
     """
 
     device: str = "tin-taox-hfox-tin"
-    amplitudes: tuple[str, ...] = ("-1.8 V", "-2 V", "-2.2 V")
+    amplitudes: tuple[str, ...] = ("-2 V", "-2.5 V", "-3 V")
     widths: tuple[str, ...] = ("20 ns", "100 ns")
     initial_resistance: str = "10 kohm"
     pulses: int = 50

@@ -22,6 +22,7 @@ from typing import Annotated, Any, NoReturn, get_args, overload
 import typer
 import typer.core
 
+from ddkbase import __version__
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, StorageError, closest
 from ddkbase.files import keep_traceback
@@ -112,7 +113,7 @@ def application(name: str, help_: str, *lines: str, first: tuple[str, ...] = ())
     first : tuple of str, default ()
         Names of the commands that its help lists first, in their order.
     """
-    return typer.Typer(
+    app = typer.Typer(
         name=name,
         cls=type("Commands", (_Commands,), {"first": first}),
         help=help_,
@@ -121,6 +122,25 @@ def application(name: str, help_: str, *lines: str, first: tuple[str, ...] = ())
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+
+    @app.callback()
+    def root(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", is_eager=True, callback=_version, help="Print the version and exit."
+            ),
+        ] = False,
+    ) -> None:
+        pass
+
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ddk-toolkit {__version__}")
+        raise typer.Exit
 
 
 def examples(*lines: str) -> str:

@@ -96,7 +96,10 @@ OutOption = Annotated[
 ]
 PicturesOption = Annotated[
     Pictures,
-    typer.Option("--pictures", help="svg or pdf: make vector pictures beside the PNG files."),
+    typer.Option(
+        "--pictures",
+        help="svg or pdf: make vector pictures beside the PNG files; none: the record alone.",
+    ),
 ]
 CheckpointOption = Annotated[
     int | None,

@@ -81,6 +81,8 @@ def tell(outcome: devicephys.run.Outcome, output: Output) -> None:
         for line in table.notes:
             output.line(line)
         output.file(outcome.record, *outcome.pictures)
+        if not outcome.pictures:
+            output.note(f"no pictures; 'ddk-device plot {outcome.folder}' draws them")
     elif outcome.pictures:
         output.file(*outcome.pictures)
     else:
@@ -203,6 +205,8 @@ def plot(
     pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Make pictures and report of a run again, from its iv.nc, pulses.nc or kinetics.nc."""
+    if pictures is Pictures.none:
+        raise InputError("nothing would be drawn", "--pictures none", "Give png, svg or pdf")
     output.file(*devicephys.run.redraw(output_folder(folder, "DIR"), pictures.value))
 
 

@@ -119,7 +119,7 @@ class IVSweep(Waveform):
         Negative stop, text or pint quantity.
     set_voltage : str or Quantity, default "1.7 V"
         Positive stop.
-    rate : str or Quantity, default "100 V/s"
+    rate : str or Quantity, default "1 V/s"
         Voltage per time, the same on every flank.
     loops : int, default 1
         How often the loop is run.
@@ -146,7 +146,7 @@ class IVSweep(Waveform):
         self,
         reset_voltage: object = "-1.7 V",
         set_voltage: object = "1.7 V",
-        rate: object = "100 V/s",
+        rate: object = "1 V/s",
         loops: int = 1,
         first: Literal["reset", "set"] = "reset",
     ) -> None:

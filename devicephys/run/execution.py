@@ -109,8 +109,9 @@ def start(
         Called with a ``State`` after each step, pulse or voltage.
     warn : callable or None, optional
         Called with one sentence on each thing that goes wrong without ending the run.
-    pictures : {"png", "svg", "pdf"}, default "png"
-        Format of the pictures; "svg" and "pdf" are drawn besides "png".
+    pictures : {"png", "svg", "pdf", "none"}, default "png"
+        Format of the pictures; "svg" and "pdf" are drawn besides "png". "none" leaves pictures,
+        film, ParaView file and report away; `redraw` makes them.
 
     Returns
     -------
@@ -322,7 +323,7 @@ def _write_device(folder: RunFolder, request: Request) -> None:
 def _draw_missing(folder: RunFolder, run: Run, ds: xr.Dataset, pictures: str) -> list[Path]:
     """Make what a process that was killed while it drew left out."""
     path = folder.path
-    if all((path / name).exists() for name in run.files):
+    if pictures == "none" or all((path / name).exists() for name in run.files):
         return []
     _write_device(folder, run.request)
     folder.log(f"{command_line()}: draws what was missing", stamp=True)

@@ -27,7 +27,8 @@ def draw(
 ) -> list[Path]:
     """Make pictures, ParaView file and report of a record in ``folder``; return their paths.
 
-    With ``pictures`` "svg" or "pdf" those that stand still are made in that format as well.
+    With ``pictures`` "svg" or "pdf" those that stand still are made in that format as well, with
+    "none" nothing is made.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def draw(
     InputError
         One cannot be drawn; the others were made nevertheless.
     """
+    if pictures == "none":
+        return []
     stills: dict[str, Callable[[xr.Dataset], Figure]]
     films: dict[str, Callable[[Path], Path]] = {}
     if ds.attrs["schema"] == "IVTrace":

@@ -54,8 +54,8 @@ def run_sequence(
         Called with one sentence as each step begins.
     warn : callable or None, optional
         Called with one sentence on each thing that goes wrong without ending a step.
-    pictures : {"png", "svg", "pdf"}, default "png"
-        Format of the pictures of the steps.
+    pictures : {"png", "svg", "pdf", "none"}, default "png"
+        Format of the pictures of the steps; "none" leaves them away.
 
     Returns
     -------

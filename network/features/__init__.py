@@ -3,7 +3,7 @@
 >>> from network import features
 >>> x = features.inputs(waveform)                   # 8 utterances, pooled 1 x 60, each from 0 to 1
 >>> features.feature_map(waveform)                  # the equation
->>> features.by_table(x, table, amplitude=("-1.6 V", "-2.2 V"))
+>>> features.by_table(x, table, amplitude=("-2 V", "-3 V"))
 >>> features.mfcc(waveform, 8000)                   # what it is compared with; needs librosa
 
 A map is a dataset on (utterance, pulse), drawn by `network.plots.features`. By finite elements,

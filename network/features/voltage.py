@@ -15,7 +15,7 @@ __all__ = ["AMPLITUDES", "voltages"]
 #: whale). The article's 2 to 3 V finish the simulated cell with the first pulse. From -1.2 to -2 V
 #: the fall takes all 100 pulses, but begins with a plateau that Eq. (4) does not know (R 0.3 to
 #: 2.6).
-AMPLITUDES = ("-1.6 V", "-2.2 V")
+AMPLITUDES = ("-2 V", "-3 V")
 
 
 def voltages(x: ArrayLike, amplitude: tuple[str, str]) -> np.ndarray:
@@ -26,7 +26,7 @@ def voltages(x: ArrayLike, amplitude: tuple[str, str]) -> np.ndarray:
     x : array_like, shape (utterances, pulses)
         Inputs from 0 to 1.
     amplitude : pair of str
-        Amplitude at x = 0 and at x = 1, of one sign: ("-1.6 V", "-2.2 V").
+        Amplitude at x = 0 and at x = 1, of one sign: ("-2 V", "-3 V").
 
     Raises
     ------
@@ -39,7 +39,7 @@ def voltages(x: ArrayLike, amplitude: tuple[str, str]) -> np.ndarray:
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
         raise InputError("an input is not between 0 and 1", "x", "Use network.features.normalise")
     if isinstance(amplitude, str) or len(amplitude) != 2:
-        raise InputError("two amplitudes are needed", "amplitude", 'Give ("-1.6 V", "-2.2 V")')
+        raise InputError("two amplitudes are needed", "amplitude", 'Give ("-2 V", "-3 V")')
     low, high = (to_si(a, "V", "amplitude") for a in amplitude)
     if not low * high > 0:
         raise InputError(f"{low:g} V and {high:g} V are not of one sign", "amplitude")

@@ -1,6 +1,6 @@
 """Loops and pulse trains of one device, as Markdown tables.
 
-``python tests/benchmarks/cell_figures.py --device tin-taox-hfox-tin-2`` simulates six loops and
+``python tests/benchmarks/cell_figures.py --device tin-taox-hfox-tin`` simulates six loops and
 trains of 100 RESET pulses of 100 ns at five amplitudes (preset "default"); ``--only loops`` and
 ``--only trains`` do one of the two. Retention and switching times have commands of their own.
 """
@@ -75,7 +75,7 @@ def trains(device: Device, settings: Settings, amplitudes: list[float]) -> None:
 def main() -> None:
     """Read the options, simulate, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--device", default="tin-taox-hfox-tin-2")
+    parser.add_argument("--device", default="tin-taox-hfox-tin")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--loops", type=int, default=LOOPS)

@@ -238,7 +238,7 @@ def test_features_are_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [((), ("-1.6 V", "-2.2 V")), (("--amplitude", "-2 V,-3 V"), ("-2 V", "-3 V"))],
+    [((), ("-2 V", "-3 V")), (("--amplitude", "-2 V,-3 V"), ("-2 V", "-3 V"))],
 )
 def test_pulses_of_the_simulated_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple, expected: tuple

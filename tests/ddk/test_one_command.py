@@ -11,10 +11,14 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+import compact
+import ddkbase
+import devicephys
 from compact.cli.commands import app as compact_app
 from ddk.cli.commands import app as network_app
 from ddk.cli.root import app
 from devicephys.cli.commands import app as device_app
+from devicephys.fitting.description import read_description
 
 ROOT = Path(__file__).parents[2]
 APPS = {"device": device_app, "compact": compact_app, "network": network_app}
@@ -36,9 +40,30 @@ def test_every_command_is_reached_under_one_name(name: str) -> None:
 
 
 def test_the_pipeline_is_there_without_the_word_network() -> None:
-    assert set(commands(app)) == {*APPS, "pipeline"}
+    assert set(commands(app)) == {*APPS, "pipeline", "examples"}
     result = CliRunner().invoke(app, ["pipeline", "--example"])
     assert result.exit_code == 0 and "network:" in result.stdout
+
+
+def test_the_version_is_told_by_each_command() -> None:
+    for application in (app, *APPS.values()):
+        result = CliRunner().invoke(application, ["--version"])
+        assert (result.exit_code, result.stdout) == (0, f"ddk-toolkit {ddkbase.__version__}\n")
+
+
+def test_samples_are_written_once_and_can_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    assert CliRunner().invoke(app, ["examples", str(folder)]).exit_code == 0
+    again = CliRunner().invoke(app, ["examples", str(folder)])
+    assert again.exit_code == 4 and "not empty" in again.stderr
+    trains = compact.read_pulses(folder / "lab.csv")
+    assert trains.sizes["train"] == 8
+    assert sorted(set(trains.direction.values)) == ["down", "up"]
+    loops = devicephys.read_loop(folder / "loops.csv")
+    assert loops.sizes["loop"] == 3
+    assert len(devicephys.read_waveform(folder / "generator.csv").corners) > 40
+    assert len(devicephys.read_sequence(folder / "steps.yaml").steps) == 5
+    assert len(read_description(folder / "what.yaml").free) == 2
 
 
 def test_what_is_mistyped_is_said_in_one_line() -> None:

@@ -21,7 +21,7 @@ loop: {}
 pulses: {amplitude: -2 V, count: 6, initial_resistance: 5 kohm}
 campaign:
   pulses: {count: 12}
-  grid: {amplitude: [-1.8 V, -2 V, -2.2 V]}
+  grid: {amplitude: [-2 V, -2.5 V, -3 V]}
   initial_resistance: 6 kohm
   cycles: 2
   seed: 1

@@ -78,6 +78,12 @@ def test_a_run_needs_no_command_line(
     assert resumed.dataset.sizes == outcome.dataset.sizes
     (outcome.pictures[0]).unlink()
     assert outcome.pictures[0] in run.redraw(tmp_path / "run")
+    bare = run.start(tmp_path / "bare", request(protocol), pictures="none")
+    assert bare.pictures == []
+    assert names(tmp_path / "bare") == set(files) - {path.name for path in outcome.pictures}
+    assert run.resume(tmp_path / "bare", pictures="none").pictures == []
+    drawn = run.resume(tmp_path / "bare").pictures
+    assert {path.name for path in drawn} == {path.name for path in outcome.pictures}
     with pytest.raises(StorageError, match="already holds a run"):
         run.start(tmp_path / "run", request(protocol))
     assert capsys.readouterr() == ("", "")

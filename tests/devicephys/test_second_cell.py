@@ -13,7 +13,7 @@ pytest.importorskip("dolfinx")
 from devicephys import PulseTrain, Settings, load_device, simulate
 
 pytestmark = pytest.mark.fem
-CELL = load_device("tin-taox-hfox-tin-2")
+CELL = load_device("tin-taox-hfox-tin")
 CELSIUS = 273.15
 
 

@@ -26,6 +26,8 @@ from devicephys.fem.stepper import StepLimits, Stepper
 pytestmark = pytest.mark.fem
 
 QUICK = Settings.preset("quick")
+#: relative; what is exchanged follows from fields that Newton's method has solved within its tolerance
+EXCHANGED = 1e-6
 #: up and down without switching, some milliseconds of sweep
 SHORT = IVSweep("-0.6 V", "0.5 V")
 
@@ -39,6 +41,14 @@ def device() -> Device:
 def loop(device: Device) -> xr.Dataset:
     """One loop of the shipped device at the preset "quick"."""
     return devicephys.simulate(device, settings=QUICK)
+
+
+@pytest.fixture(scope="session")
+def closed(device: Device) -> xr.Dataset:
+    """A RESET half of the cell without exchange: nothing comes or goes."""
+    alone = {f"materials.{name}.exchange_prefactor": "0 1/s" for name in ("HfOx", "TaOx")}
+    half = Waveform.from_si([0.0, 1.4 / device.sweep.rate], [0.0, -1.4])
+    return devicephys.simulate(device.with_(alone), half, QUICK)
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +114,11 @@ def test_record_holds_what_it_was_computed_from(loop: xr.Dataset, device: Device
     [("vacancy_imbalance", 1e-10), ("current_imbalance", 1e-8), ("energy_imbalance", 1e-4)],
 )
 def test_balances_at_every_accepted_step(
-    loop: xr.Dataset, short: xr.Dataset, name: str, limit: float
+    loop: xr.Dataset, closed: xr.Dataset, name: str, limit: float
 ) -> None:
-    for trace in (loop, short):
+    for trace in (loop, closed):
+        if name == "vacancy_imbalance" and trace is loop:
+            limit = EXCHANGED
         worst = int(np.argmax(trace[name].values))
         assert float(trace[name][worst]) <= limit, f"step {worst}, {float(trace.voltage[worst])} V"
 
@@ -156,8 +168,10 @@ def test_figures_are_consistent(loop: xr.Dataset, device: Device) -> None:
 def test_inventory_of_a_map_is_that_of_the_record(loop: xr.Dataset) -> None:
     ring = np.pi * np.diff(loop.r_node.values**2)
     volume = np.diff(loop.z_node.values)[:, None] * ring[None, :]
-    for n in loop.vacancy_concentration.values:
-        assert np.nansum(n * volume) == pytest.approx(float(loop.vacancy_total[0]), rel=1e-10)
+    total = loop.vacancy_total.sel(time=loop.time_point.values).values
+    assert np.ptp(total) > 1e-4 * total[0]  # some were exchanged with the surroundings
+    for n, held in zip(loop.vacancy_concentration.values, total, strict=True):
+        assert np.nansum(n * volume) == pytest.approx(held, rel=1e-10)
         assert np.nanmin(n) >= 0
 
 
@@ -166,10 +180,11 @@ def test_the_cell_resets_and_sets(loop: xr.Dataset) -> None:
     assert -1.35 < figures["reset_onset_voltage"] < -1.15
     assert 1.25 < figures["set_voltage"] < 1.6
     assert figures["resistance_ratio"] > 5
+    height = loop.z.values - 30e-9  # above the bottom electrode
     axis = loop.vacancy_concentration.values[:, :, 0]
-    foot = dict(zip("ABCDEFGH", axis[:, np.isfinite(axis[0])][:, 0], strict=True))
-    assert foot["D"] < 0.5 * foot["A"]
-    assert foot["H"] > 2 * foot["E"]
+    gap = dict(zip("ABCDEFGH", axis[:, (height > 0) & (height < 9e-9)].min(axis=1), strict=True))
+    assert gap["D"] < 0.2 * gap["A"]
+    assert gap["H"] > 4 * gap["E"]
 
 
 # the same, twice
@@ -203,7 +218,7 @@ def test_two_loops_have_two_lots_of_figures(device: Device) -> None:
 
 
 def _march(device: Device, scheme: str, end: float = -1.22, steps: int = 60) -> list:
-    """Accepted steps of equal length from 0 V to ``end`` [V] at 100 V/s."""
+    """Accepted steps of equal length from 0 V to ``end`` [V], as fast as the device's sweep."""
     grid = make_grid(device, QUICK.cell_size, QUICK.cell_growth, QUICK.mesh_split, QUICK.coarseness)
     problem = CellProblem(device, grid, MPI.COMM_SELF)
     solver = (
@@ -211,7 +226,7 @@ def _march(device: Device, scheme: str, end: float = -1.22, steps: int = 60) -> 
         if scheme == "monolithic"
         else StaggeredSolver(problem, 0.03, one_pass=scheme == "one-pass")
     )
-    duration = abs(end) / 100.0
+    duration = abs(end) / device.sweep.rate
     limits = StepLimits(fixed=duration / steps, voltage=1.0)
     stepper = Stepper(problem, solver, limits)
     corners = np.array([0.0, duration])
@@ -273,7 +288,7 @@ def test_one_pass_says_that_it_is_inaccurate(device: Device) -> None:
 )
 def test_a_switch_of_the_physics_changes_the_answer(device: Device, changes: dict) -> None:
     end = 0.9 * abs(device.sweep.reset_voltage)
-    ramp = Waveform.from_si([0.0, end / 100], [0.0, -end])
+    ramp = Waveform.from_si([0.0, end / device.sweep.rate], [0.0, -end])
     plain = device.with_({"vacancy.soret": "off"})
     traces = [devicephys.simulate(d, ramp, QUICK) for d in (plain, plain.with_(changes))]
     n = [t.vacancy_concentration.values[-1] for t in traces]
@@ -283,7 +298,7 @@ def test_a_switch_of_the_physics_changes_the_answer(device: Device, changes: dic
 def test_soret_to_the_hot_side_keeps_the_hot_filament_filled(device: Device) -> None:
     """Drift empties the filament while it is hot; Soret to the cold side helps it."""
     end = 0.85 * abs(device.sweep.reset_voltage)
-    ramp = Waveform.from_si([0.0, end / 100], [0.0, -end])
+    ramp = Waveform.from_si([0.0, end / device.sweep.rate], [0.0, -end])
     current = {
         sign: abs(
             float(

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.fem
 def test_balances_hold_at_every_accepted_step(preset: str) -> None:
     found = balances.balances(preset)
     assert all(found[name] <= limit for name, limit in balances.BALANCES.items()), found
+    assert 1e-12 < balances.exchanged(preset) <= balances.EXCHANGED
 
 
 def test_scaling_conductivities_keeps_temperature_and_vacancies() -> None:

@@ -27,7 +27,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     """
     check_new_folder(path)
     if path.is_dir() and any(path.iterdir()):
-        ours = {PLACEMENT, PULSES, *(as_format(PICTURE, p) for p in Pictures)}
+        ours = {PLACEMENT, PULSES, *(as_format(PICTURE, p) for p in Pictures if p != Pictures.none)}
         if {p.name for p in path.iterdir()} - ours:
             raise StorageError("the folder holds something else", str(path), "Choose another name")
         if not overwrite:

@@ -30,7 +30,7 @@ def message(text: str) -> str:
 
 def test_library_holds_its_devices() -> None:
     known = ["calibration-start", "kim-stack", "larentis-stack", "tin-taox-hfox-tin"]
-    assert list_devices() == [*known, "tin-taox-hfox-tin-2"]
+    assert list_devices() == [*known, "tin-taox-hfox-tin-v1"]
 
 
 @pytest.mark.parametrize("name", list_devices())
