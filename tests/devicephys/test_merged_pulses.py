@@ -24,7 +24,7 @@ EVERY = Settings.preset("quick", every_pulse=True)
 #: fine enough in time to be a reference
 FINE = Settings.preset("quick", every_pulse=True, pulse_tolerance=QUICK.pulse_tolerance / 16)
 DEVICE = devicephys.load_device("tin-taox-hfox-tin")
-TRAIN = PulseTrain("-1.9 V", count=16)
+TRAIN = PulseTrain("-2.7 V", count=16)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_merged_pulses_agree_with_pulses_one_by_one(merged: xr.Dataset, fine: xr
     rise = merged["temperature_max"] - 293.15, fine["temperature_max"] - 293.15
     np.testing.assert_allclose(*rise, rtol=0.02)
     np.testing.assert_allclose(merged["energy"], fine["energy"], rtol=0.03)
-    assert merged["vacancy_imbalance"].max() < 1e-12
+    assert merged["vacancy_imbalance"].max() < 1e-8  # what is exchanged, counted
     # a period has at least nine corners, so pulse by pulse there are nine steps a pulse and more
     assert merged["accepted_steps"].sum() < 9 * TRAIN.count
 

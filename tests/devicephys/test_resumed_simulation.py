@@ -65,10 +65,10 @@ def test_pulses_continue_bit_by_bit(tmp_path: Path, last: int) -> None:
 def test_sweep_continues_bit_by_bit(tmp_path: Path) -> None:
     straight = simulate(DEVICE, SWEEP, QUICK)
     with pytest.raises(Stopped):
-        sweep(tmp_path, progress=stop_after(50, "steps"))
+        sweep(tmp_path, progress=stop_after(35, "steps"))
     again: list[int] = []
     resumed = sweep(tmp_path, progress=lambda event: again.append(event.steps))
-    assert again[0] == 46
+    assert again[0] == 31
     same(straight, resumed)
 
 
@@ -111,7 +111,7 @@ def test_two_ranks_continue_what_one_began(tmp_path: Path, kind: str) -> None:
     else:
         straight = simulate(DEVICE, SWEEP, QUICK)
         with pytest.raises(Stopped):
-            sweep(tmp_path, progress=stop_after(50, "steps"))
+            sweep(tmp_path, progress=stop_after(35, "steps"))
     out = tmp_path / "out.nc"
     subprocess.run(
         [mpiexec, "-n", "2", sys.executable, "-c", PARALLEL, kind, str(tmp_path), str(out)],

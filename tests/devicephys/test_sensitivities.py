@@ -97,7 +97,7 @@ def balanced(recorded: list[Recorded]) -> np.ndarray:
 
 @pytest.mark.slow
 def test_tangents_of_a_reset_are_the_differences_of_two_runs(device: Device) -> None:
-    waveform = Waveform.from_si([0.0, 0.0143, 0.0146], [0.0, -1.43, -1.40])
+    waveform = Waveform.from_si([0.0, 1.42, 1.47], [0.0, -1.42, -1.37])
 
     _, stepper, initial = prepare(device, TIGHT)
     tangents = follow_tangents(stepper, TIGHT, PARAMETERS)
@@ -112,13 +112,13 @@ def test_tangents_of_a_reset_are_the_differences_of_two_runs(device: Device) -> 
     difference = (sides[0] - sides[1]) / (2 * CHANGE) / here.current
     expected = here.slopes @ direction / here.current
     assert np.abs(expected).max() > 0.1
-    assert np.abs(here.current).max() > 2 * np.abs(here.current[-1])  # the cell did reset
+    assert np.abs(here.current).max() > 1.2 * np.abs(here.current[-1])  # the cell did reset
     np.testing.assert_allclose(expected, difference, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.slow
 def test_tangents_of_a_train_are_the_differences_of_two_runs(device: Device) -> None:
-    train = PulseTrain("-2.4 V", "100 ns", 2)
+    train = PulseTrain("-3 V", "100 ns", 2)
     corners = train.pulse(0).corners
     soft = (corners[5], corners[7])
 

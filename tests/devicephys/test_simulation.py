@@ -26,7 +26,7 @@ from devicephys.fem.stepper import StepLimits, Stepper
 pytestmark = pytest.mark.fem
 
 QUICK = Settings.preset("quick")
-#: relative; what is exchanged follows from fields that Newton's method has solved within its tolerance
+#: relative; what is exchanged is counted at fields that are solved to Newton's tolerance
 EXCHANGED = 1e-6
 #: up and down without switching, some milliseconds of sweep
 SHORT = IVSweep("-0.6 V", "0.5 V")
