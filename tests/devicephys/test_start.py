@@ -21,7 +21,7 @@ from tests.devicephys.test_waveform_file import invoke
 pytestmark = pytest.mark.fem
 
 QUICK = Settings.preset("quick")
-PULSE = {"amplitude": "-2 V", "width": "100 ns"}
+PULSE = {"amplitude": "-3 V", "width": "100 ns"}
 
 
 @pytest.fixture(scope="module")
