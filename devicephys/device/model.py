@@ -139,6 +139,7 @@ class Device(Description):
     def _consistent(self) -> Self:
         self._check_stack()
         self._check_filament()
+        self._check_materials()
         self._check_concentrations()
         return self
 
@@ -166,13 +167,6 @@ class Device(Description):
             raise InputError(
                 "no layer is an oxide", "layers", "Put one of kind 'oxide' between the electrodes"
             )
-        used = {layer.material for layer in self.layers}
-        for name in self.materials:
-            if name not in used:
-                raise InputError(
-                    f"material '{name}' is in no layer", f"materials.{name}", "Remove it"
-                )
-
     def _check_filament(self) -> None:
         filament = self.filament
         layer = next((layer for layer in self.layers if layer.name == filament.layer), None)
@@ -204,6 +198,14 @@ class Device(Description):
                 "filament.wall_width",
                 "Lower it",
             )
+
+    def _check_materials(self) -> None:
+        used = {layer.material for layer in self.layers}
+        for name in self.materials:
+            if name not in used:
+                raise InputError(
+                    f"material '{name}' is in no layer", f"materials.{name}", "Remove it"
+                )
 
     def _check_concentrations(self) -> None:
         if not self.vacancy.site_exclusion:
