@@ -32,7 +32,7 @@ BALANCES = {"vacancy_imbalance": 1e-10, "current_imbalance": 1e-8, "energy_imbal
 SCALING = 1e-6
 RANKS = 1e-8
 #: seconds after which a run on two ranks counts as hung
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @functools.cache
@@ -110,7 +110,7 @@ _COMPARED = ("time", "current", "temperature_max", "vacancy_concentration", "tem
 
 
 def write_loop(path: str, device: str = SHIPPED) -> None:
-    """Loop of a device of the library on all ranks of this process; rank 0 writes ``path`` (npz)."""
+    """Loop of a device of the library on all ranks of this process; rank 0 writes ``path``."""
     from mpi4py import MPI  # optional: the finite-element stack
 
     try:
