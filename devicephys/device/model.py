@@ -167,6 +167,7 @@ class Device(Description):
             raise InputError(
                 "no layer is an oxide", "layers", "Put one of kind 'oxide' between the electrodes"
             )
+
     def _check_filament(self) -> None:
         filament = self.filament
         layer = next((layer for layer in self.layers if layer.name == filament.layer), None)
