@@ -76,7 +76,7 @@ def localisation(
     potential : ndarray of shape (nz + 1, nr + 1), V
         Potential at the nodes, or its column on the axis, of shape (nz + 1,).
     concentration : ndarray of shape (nz, nr), 1/m^3
-        Vacancy concentration; NaN in the electrodes.
+        Vacancy concentration; NaN in conductors.
     z_node, r_node : ndarray of shape (nz + 1,) and (nr + 1,), m
         Lines of the mesh.
 

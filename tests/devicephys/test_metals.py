@@ -49,7 +49,7 @@ def test_the_balance_counts_what_crossed(loop) -> None:
 
 def test_records_and_pictures_know_the_metal(loop, tmp_path) -> None:
     bands, outline = stack(loop)
-    assert [band.is_electrode for band in bands] == [True, False, True, True]
+    assert [band.is_metal for band in bands] == [True, False, True, True]
     assert outline.bottom == pytest.approx(30.0)
     z = loop["z"].values
     in_oxide = (z > 30e-9) & (z < 35e-9)
@@ -68,6 +68,13 @@ def test_pulses_bakes_and_waveforms_follow_a_loop(loop) -> None:
     assert float(driven.vacancy_imbalance.max()) < 1e-6
     bake = devicephys.simulate(CELL, Bake("85 degC", "1 s"), QUICK, start=loop)
     assert np.isfinite(bake["conductance"].values).any()
+
+
+def test_a_read_meets_the_limit_of_the_current() -> None:
+    bake = Bake("85 degC", "1 ms", state="low", read_voltage="0.4 V")
+    run = devicephys.simulate(CELL, bake, QUICK)
+    # the low state would carry more than the instrument lets through
+    assert run["conductance"].values == pytest.approx(100e-6 / 0.4, rel=1e-3)
 
 
 def test_the_mesh_of_a_metal_over_the_oxide_is_that_of_an_electrode() -> None:
