@@ -23,7 +23,7 @@ POINT = compact.table.schema.POINT
 KINDS = {"iu": "whole number", "OUT": "text", "b": "true or false"}
 NAN = {
     "anywhere": "may be NaN",
-    "electrodes": "NaN in the electrodes",
+    "electrodes": "NaN in conductors",
     "near 0 V": "NaN near 0 V",
 }
 

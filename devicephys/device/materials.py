@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddkbase.descriptions import Parameter
+from ddkbase.errors import InputError
 from devicephys.device.quantity import (
     Concentration,
     Conductivity,
@@ -22,24 +23,62 @@ from devicephys.device.quantity import (
 
 
 class Conductor(Description):
-    """A metal or nitride electrode: constant properties, no vacancies.
+    """A metal or nitride, as an electrode or between other layers: it holds no vacancies.
+
+    Through its surface against an oxide vacancies go into the oxide at the rate
+    k (n_s - n) a second and area, n being the concentration at the surface in the oxide, n_s
+    `interface_exchange_concentration` and k = `interface_exchange_prefactor`
+    exp(-`interface_exchange_activation`/(kB T)); without these keys the surface blocks
+    (assumption of this toolkit: a scavenging metal that takes oxygen or gives it back).
 
     Parameters
     ----------
     kind : {"conductor"}, default "conductor"
         Tells a conductor from an oxide.
     electrical_conductivity : float, S/m
-        Electrical conductivity.
+        Electrical conductivity at T0.
     thermal_conductivity : float, W/m/K
         Thermal conductivity.
     volumetric_heat_capacity : float, J/m^3/K
         Heat capacity of a volume.
+    electrical_temperature_coefficient : float, 1/K, default 0.0
+        Relative rise c of the resistivity with the temperature: sigma = sigma0/(1 + c (T - T0)).
+    interface_exchange_prefactor : float, m/s, default 0.0
+        Rate k at its surfaces against oxides in the limit of high temperature; 0 blocks.
+    interface_exchange_activation : float or None, eV, optional
+        Activation energy of that exchange; needed where there is one.
+    interface_exchange_concentration : float or None, 1/m^3, optional
+        Concentration n_s in the oxide that is at rest with the metal; needed where vacancies are
+        exchanged.
     """
 
     kind: Literal["conductor"] = "conductor"
     electrical_conductivity: Conductivity
     thermal_conductivity: ThermalConductivity
     volumetric_heat_capacity: HeatCapacity
+    electrical_temperature_coefficient: Annotated[
+        float, Parameter("1/K", at_least=0, optional=True)
+    ] = 0.0
+    interface_exchange_prefactor: Annotated[float, Parameter("m/s", at_least=0, optional=True)] = (
+        0.0
+    )
+    interface_exchange_activation: Annotated[
+        float | None, Parameter("eV", at_least=0, optional=True)
+    ] = None
+    interface_exchange_concentration: Annotated[
+        float | None, Parameter("1/m^3", above=0, optional=True)
+    ] = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name in ("interface_exchange_activation", "interface_exchange_concentration"):
+            if self.interface_exchange_prefactor and getattr(self, name) is None:
+                raise InputError(
+                    f"'{name}' is missing, which interface_exchange_prefactor needs",
+                    name,
+                    "Give it, or leave interface_exchange_prefactor out",
+                )
+        return self
 
 
 class Oxide(Description):

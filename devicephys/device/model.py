@@ -107,8 +107,9 @@ class Device(Description):
     side_wall : {"isothermal", "adiabatic"}, default "isothermal"
         Whether T0 holds at the side wall as well, "isothermal", or not, "adiabatic".
     layers : tuple of StackLayer
-        Layers from bottom to top, each with name, material, thickness [m]; the bottom electrode, or
-        the series element below it, is grounded.
+        Layers from bottom to top, each with name, material, thickness [m]; the outermost are
+        electrodes, between them lie oxides and metals. The bottom electrode, or the series element
+        below it, is grounded.
     filament : Filament
         Layer, radius, height and width of the wall [m], and concentration [1/m^3] of the filament.
     materials : mapping of str to Conductor or Oxide
@@ -138,6 +139,7 @@ class Device(Description):
     def _consistent(self) -> Self:
         self._check_stack()
         self._check_filament()
+        self._check_materials()
         self._check_concentrations()
         return self
 
@@ -155,25 +157,22 @@ class Device(Description):
                     "Known: " + ", ".join(self.materials),
                 )
             outermost = index in (0, len(self.layers) - 1)
-            if outermost != isinstance(material, Conductor):
-                role = "an electrode, a conductor" if outermost else "an oxide between electrodes"
+            if outermost and not isinstance(material, Conductor):
                 raise InputError(
-                    f"layer '{layer.name}' must be {role}, but '{layer.material}' is of kind "
-                    f"'{material.kind}'",
+                    f"layer '{layer.name}' must be an electrode, a conductor, but "
+                    f"'{layer.material}' is of kind '{material.kind}'",
                     f"layers.{layer.name}.material",
                 )
-        used = {layer.material for layer in self.layers}
-        for name in self.materials:
-            if name not in used:
-                raise InputError(
-                    f"material '{name}' is in no layer", f"materials.{name}", "Remove it"
-                )
+        if not self.oxide_layers:
+            raise InputError(
+                "no layer is an oxide", "layers", "Put one of kind 'oxide' between the electrodes"
+            )
 
     def _check_filament(self) -> None:
         filament = self.filament
         layer = next((layer for layer in self.layers if layer.name == filament.layer), None)
         if layer is None or isinstance(self.materials[layer.material], Conductor):
-            oxides = [x.name for x in self.layers if isinstance(self.materials[x.material], Oxide)]
+            oxides = [x.name for x in self.oxide_layers]
             raise InputError(
                 f"'{filament.layer}' is not an oxide layer",
                 "filament.layer",
@@ -201,6 +200,14 @@ class Device(Description):
                 "Lower it",
             )
 
+    def _check_materials(self) -> None:
+        used = {layer.material for layer in self.layers}
+        for name in self.materials:
+            if name not in used:
+                raise InputError(
+                    f"material '{name}' is in no layer", f"materials.{name}", "Remove it"
+                )
+
     def _check_concentrations(self) -> None:
         if not self.vacancy.site_exclusion:
             return
@@ -209,6 +216,9 @@ class Device(Description):
             if isinstance(material, Oxide):
                 path = f"materials.{name}.initial_concentration"
                 given[path] = material.initial_concentration
+            elif material.interface_exchange_concentration is not None:
+                path = f"materials.{name}.interface_exchange_concentration"
+                given[path] = material.interface_exchange_concentration
         for path, concentration in given.items():
             if concentration > self.vacancy.site_limit:
                 raise InputError(
@@ -222,6 +232,11 @@ class Device(Description):
     def filament_layer(self) -> StackLayer:
         """The oxide layer that holds the filament."""
         return next(layer for layer in self.layers if layer.name == self.filament.layer)
+
+    @property
+    def oxide_layers(self) -> tuple[StackLayer, ...]:
+        """The layers that hold vacancies, from bottom to top."""
+        return tuple(x for x in self.layers if isinstance(self.materials[x.material], Oxide))
 
     @property
     def height(self) -> float:

@@ -100,7 +100,7 @@ RANGES: tuple[Range, ...] = (
         "filament.radius",
     ),
     Range(
-        "materials.{electrode}.electrical_conductivity",
+        "materials.{conductor}.electrical_conductivity",
         "S/m",
         3e5,
         1e7,
@@ -108,7 +108,7 @@ RANGES: tuple[Range, ...] = (
         "thin TiN to a metal",
     ),
     Range(
-        "materials.{electrode}.thermal_conductivity",
+        "materials.{conductor}.thermal_conductivity",
         "W/m/K",
         5.0,
         50.0,
@@ -116,7 +116,7 @@ RANGES: tuple[Range, ...] = (
         "thin TiN to a metal",
     ),
     Range(
-        "materials.{electrode}.volumetric_heat_capacity",
+        "materials.{conductor}.volumetric_heat_capacity",
         "J/m^3/K",
         1.5e6,
         4e6,
@@ -320,6 +320,51 @@ RANGES: tuple[Range, ...] = (
         "everywhere, or outside the filament",
         "filament.radius",
     ),
+    Range(
+        "layers.{metal}.thickness",
+        "m",
+        1e-9,
+        50e-9,
+        "log",
+        "a scavenging layer of a few nm to a second electrode",
+    ),
+    Range(
+        "materials.{conductor}.electrical_temperature_coefficient",
+        "1/K",
+        0.0,
+        4e-3,
+        "linear",
+        "none, as of nitrides, to pure metals",
+        usual=0.0,
+    ),
+    Range(
+        "materials.{conductor}.interface_exchange_prefactor",
+        "m/s",
+        1e-3,
+        1e5,
+        "log",
+        "off, or up to a vacancy place of 0.3 nm tried 3e13 times a second, with a tenfold entropy",
+        usual=0.0,
+    ),
+    Range(
+        "materials.{conductor}.interface_exchange_activation",
+        "eV",
+        0.5,
+        2.0,
+        "linear",
+        "as of the motion, or slower",
+    ),
+    Range(
+        "materials.{conductor}.interface_exchange_concentration",
+        "1",
+        1e-4,
+        0.98,
+        "log",
+        "a metal that gives oxygen back, to one that holds the oxide reduced",
+        _LIMIT,
+    ),
+    Range("series.compliance", "A", 1e-6, 1e-2, "log", "of a parameter analyser"),
+    Range("series.reset_compliance", "A", 1e-5, 1e-1, "log", "above that of SET, or none"),
 )
 
 #: choices, each with its probability in a random device

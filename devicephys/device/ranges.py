@@ -46,10 +46,10 @@ _HEAD = """\
 
 Within these bounds the numbers of a device make sense for the model, and the solver is meant to
 work. They are no limits: a device outside them is simulated all the same. Names in braces stand
-for all layers or materials in that role: electrodes, oxides, the oxide that holds the filament, and
-the other oxides (the reservoir). A parameter that is bound to another one is given as a share of
-it. The devices of the library lie inside. The bounds are judgement, drawn around those devices and
-what is usual for such cells; they are not measurements.
+for all layers or materials in that role: electrodes, metals between them, conductors (both),
+oxides, the oxide that holds the filament, and the other oxides (the reservoir). A parameter that is
+bound to another one is given as a share of it. The devices of the library lie inside. The bounds
+are judgement, drawn around those devices and what is usual for such cells, not measurements.
 
 `ddk-device random-device --seed 1` prints a device drawn from these ranges;
 `tests/benchmarks/random_devices.py` measures what share of them the solver finishes.
@@ -86,11 +86,13 @@ def bounds(device: Device) -> dict[str, tuple[float, float]]:
 def outside(device: Device) -> list[str]:
     """Paths of the parameters of a device that lie outside their ranges."""
     slack = 1e-9  # a value written in other units than the bounds may differ in the last digit
-    return [
-        path
-        for path, (low, high) in bounds(device).items()
-        if not low - slack * abs(low) <= parameter_value(device, path) <= high + slack * abs(high)
-    ]
+    ranges, result = ranges_of(device), []
+    for path, (low, high) in bounds(device).items():
+        value = parameter_value(device, path)
+        within = low - slack * abs(low) <= value <= high + slack * abs(high)
+        if not (within or value == ranges[path].usual == 0.0):
+            result.append(path)
+    return result
 
 
 def random_device(rng: np.random.Generator, base: Device | None = None) -> Device:
@@ -166,14 +168,16 @@ def _names(device: Device, path: str) -> list[tuple[str, str]]:
     role = path[path.index("{") : path.index("}") + 1] if "{" in path else ""
     if not role:
         return [("", "")]
-    ends = device.layers[0], device.layers[-1]
+    ends, oxides = (device.layers[0], device.layers[-1]), device.oxide_layers
     choices = {
         "{electrode}": ends,
-        "{oxide}": device.layers[1:-1],
+        "{metal}": tuple(layer for layer in device.layers[1:-1] if layer not in oxides),
+        "{conductor}": tuple(layer for layer in device.layers if layer not in oxides),
+        "{oxide}": oxides,
         "{filament}": (device.filament_layer,),
         "{reservoir}": tuple(
             layer
-            for layer in device.layers[1:-1]
+            for layer in oxides
             if layer.name != device.filament.layer
             and (path.startswith("layers") or layer.material != device.filament_layer.material)
         ),

@@ -30,8 +30,17 @@ from mpi4py import MPI
 
 from devicephys.device import Conductor, Device
 from devicephys.device.series import SeriesElement
-from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, exchange_rates
-from devicephys.fem.mesh import LENGTH, Grid, build_mesh, initial_concentration
+from devicephys.fem.exchange import MetalSurfaces, exchange_rates, exchanging
+from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, metal_conductivity
+from devicephys.fem.mesh import (
+    BETWEEN_OXIDES,
+    LENGTH,
+    OXIDE_AGAINST_METAL,
+    Grid,
+    build_mesh,
+    initial_concentration,
+    tagged_faces,
+)
 from devicephys.fem.timing import Stopwatch
 from devicephys.installation import compiling
 
@@ -158,24 +167,12 @@ class CellProblem:
         self.cold_t = (2 * owned[cold] + 1).astype(np.int32)
         self.fixed = np.concatenate([self.bottom_v, self.top_v, self.cold_t]).astype(np.int32)
 
-        mesh.topology.create_connectivity(1, 2)
-        links = mesh.topology.connectivity(1, 2)
-        layers = self.device.layers
-        oxide = np.array(
-            [not isinstance(self.device.materials[la.material], Conductor) for la in layers]
-        )
-        # C dof numbers equal cell numbers for a cell-wise constant space
-        cell_is_oxide = oxide[self.cell_layer]
-        self.oxide_cells = cell_is_oxide[: self.nc]
+        materials = [self.device.materials[layer.material] for layer in self.device.layers]
+        oxide = np.array([not isinstance(material, Conductor) for material in materials])
+        open_metal = np.array([exchanging(material) for material in materials])
+        self.oxide_cells = oxide[self.cell_layer][: self.nc]
         self.oxide_rows = oxide[grid.layer]
-        facets = [
-            f
-            for f in range(mesh.topology.index_map(1).size_local)
-            if len(links.links(f)) == 2 and all(cell_is_oxide[c] for c in links.links(f))
-        ]
-        self._facet_tags = dmesh.meshtags(
-            mesh, 1, np.array(facets, dtype=np.int32), np.ones(len(facets), dtype=np.int32)
-        )
+        self._facet_tags = tagged_faces(mesh, oxide[self.cell_layer], open_metal[self.cell_layer])
         cells = np.arange(len(self.cell_layer), dtype=np.int32)
         self._cell_tags = dmesh.meshtags(mesh, 2, cells, self.cell_layer.astype(np.int32))
 
@@ -189,6 +186,12 @@ class CellProblem:
         """Cell-wise constant function: ``value`` in cells whose centre lies outside a radius."""
         function = fem.Function(self.C)
         function.x.array[:] = value * (self.grid.r_centre[self.cell_index[1]] > radius)
+        return function
+
+    def _below_contact(self, value: float) -> fem.Function:
+        """Cell-wise constant function: ``value`` but in the row of cells under the top contact."""
+        function = fem.Function(self.C)
+        function.x.array[:] = value * (self.cell_index[0] < len(self.grid.z) - 2)
         return function
 
     # -- equations --------------------------------------------------------------------------
@@ -224,9 +227,10 @@ class CellProblem:
             material = device.materials[layer.material]
             rho_cp = number(material.volumetric_heat_capacity * LENGTH**2)
             if isinstance(material, Conductor):
-                sigma = number(material.electrical_conductivity)
+                inside = self._below_contact if layer is device.layers[-1] else number
+                sigma = metal_conductivity(material, T - ambient, number, inside)
                 k = number(material.thermal_conductivity)
-                # never read: the measure dS(1) below knows faces between oxide cells only
+                # never read: vacancies cross no face of a conductor's own
                 prefactors.append(1.0)
                 activations.append(1.0)
             else:
@@ -261,12 +265,18 @@ class CellProblem:
             else None,
         )
         flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
-        # n lives in the electrodes, too, where no face carries a flux and the row says n = n_h.
+        # n lives in conductors, too, where no face carries a flux and the row says n = n_h.
         residual_n = (n - self.n_hist) * q * r * dx
-        residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(1)
-        exchange = exchange_rates(device, n, T, number, self._outside)
-        for i, rate in exchange.items():
+        residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(BETWEEN_OXIDES)
+        exchanged = []
+        for i, rate in exchange_rates(device, n, T, number, self._outside).items():
             residual_n += self.gamma_dt * rate * q * r * dx(i)
+            exchanged.append(rate * r * dx(i))
+        if surfaces := MetalSurfaces.of(device, self._cellwise):
+            for side, outflow in surfaces.outflow(self.transport, n, V, T).items():
+                crossing = outflow * ufl.avg(r)
+                residual_n += self.gamma_dt * crossing * q(side) * dS(OXIDE_AGAINST_METAL)
+                exchanged.append(crossing * dS(OXIDE_AGAINST_METAL))
         for i, source in enumerate(sources):
             if "potential" in source:
                 residual_u -= source["potential"] * v * r * dx(i)
@@ -275,9 +285,9 @@ class CellProblem:
             if "vacancy" in source:
                 residual_n -= self.gamma_dt * source["vacancy"] * q * r * dx(i)
 
-        # The top electrode conducts with a constant sigma, so the current through the top is a
-        # fixed linear functional of the potential: the flux tested with a function that is one on
-        # the contact and falls to zero within one row of cells.
+        # Within the row of cells below the contact sigma is constant, so the current through the
+        # top is a fixed linear functional of the potential: the flux tested with a function that is
+        # one on the contact and falls to zero within that row.
         lifting = fem.Function(self.U)
         lifting.x.array[0::2] = self.node_index[0] == len(self.grid.z) - 1
         electrode = device.materials[device.layers[-1].material]
@@ -288,10 +298,9 @@ class CellProblem:
             * r
             * dx(len(device.layers) - 1)
         )
-        exchanged = sum(rate * r * dx(i) for i, rate in exchange.items()) if exchange else None
         self.written: tuple[Any, ...] = (
             *(residual_u, residual_n, current, joule_heat, heat_capacity),
-            exchanged,
+            sum(exchanged) if exchanged else None,
         )
 
     def _compile(self) -> None:

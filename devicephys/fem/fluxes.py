@@ -13,7 +13,7 @@ from typing import Any
 
 import ufl
 
-from devicephys.device import Device, Oxide
+from devicephys.device import Conductor, Oxide
 from devicephys.fem.mesh import LENGTH
 
 #: Boltzmann constant in eV/K (CODATA 2018, exact)
@@ -40,6 +40,21 @@ def ramp(n, low, high, saturation):
     # cut below, too: an iterate of Newton's method may be negative, a conductivity must not
     share = ufl.max_value(ufl.min_value(n / saturation, 1.0), 0.0)
     return low + (high - low) * share
+
+
+def metal_conductivity(
+    material: Conductor,
+    rise: Any,
+    number: Callable[[float], Any],
+    inside: Callable[[float], Any],
+) -> Any:
+    """sigma0/(1 + c (T - T0)) at a ``rise`` T - T0; ``inside`` puts c into the forms."""
+    sigma = number(material.electrical_conductivity)
+    if not material.electrical_temperature_coefficient:
+        return sigma
+    # an iterate of Newton's method may be cold, a resistivity must not vanish
+    resistivity = 1.0 + inside(material.electrical_temperature_coefficient) * rise
+    return sigma / ufl.max_value(resistivity, 0.1)
 
 
 @dataclass(frozen=True)
@@ -113,30 +128,6 @@ class OxideLaws:
         return k0 * (1.0 + self.thermal_coefficient * (temperature - ambient))
 
 
-def exchange_rates(
-    device: Device,
-    n: Any,
-    temperature: Any,
-    number: Callable[[float], Any],
-    outside: Callable[[float, float], Any],
-) -> dict[int, Any]:
-    """Vacancies that a volume loses to what surrounds the cell, 1e27 1/m^3/s, by layer.
-
-    k0 exp(-Ea/kB T) (n - n_0) with the initial concentration n_0. ``number`` puts a value into
-    the forms, ``outside`` a value that is zero inside a radius [m].
-    """
-    rates: dict[int, Any] = {}
-    for i, layer in enumerate(device.layers):
-        material = device.materials[layer.material]
-        if not isinstance(material, Oxide) or not material.exchange_prefactor:
-            continue
-        prefactor = outside(material.exchange_inner_radius, material.exchange_prefactor)
-        barrier = number(material.exchange_activation) / (KB_EV * clip(temperature))
-        rest = number(material.initial_concentration / CONCENTRATION)
-        rates[i] = prefactor * ufl.exp(-barrier) * (n - rest)
-    return rates
-
-
 def bernoulli(x):
     """B(x) = x / (exp(x) - 1), by its series near zero, the argument limited to +-300."""
     # exp(300) squared, as it stands in the derivative, is still a finite double
@@ -199,21 +190,16 @@ class VacancyTransport:
             gradient_minus = ufl.dot(ufl.grad(u)("-"), normal("+"))
             return 0.5 * (d_plus * gradient_plus + d_minus * gradient_minus)
 
-        d_potential = centre_difference(potential)
-        reduced = self.drift * self.charge_number * d_potential / (KB_EV * t_face)
-        if self.hop_distance is not None:
-            per_hop = (
-                self.charge_number
-                * self.hop_distance
-                * d_potential
-                / (2.0 * distance * KB_EV * t_face)
-            )
-            reduced = reduced * sinh_ratio(per_hop)
         # Soret and drift share the exponent: at rest the profile follows from both together, and
         # neither needs a choice of the upwind side.
         activation = 0.5 * (self.activation("+") + self.activation("-"))
-        soret = -self.soret_sign * activation / (KB_EV * t_face**2)
-        reduced = reduced + soret * centre_difference(temperature)
+        reduced = self.reduced_difference(
+            centre_difference(potential),
+            centre_difference(temperature),
+            distance,
+            t_face,
+            activation,
+        )
 
         # Two half cells in series: where D jumps by orders of magnitude between two oxides, the
         # slower one decides. An arithmetic mean would let vacancies through a barrier.
@@ -226,9 +212,51 @@ class VacancyTransport:
         if self.site_limit is not None:
             forward = n("+") * (1.0 - n("-") / self.site_limit)
             backward = n("-") * (1.0 - n("+") / self.site_limit)
+        onward, back = self.weights(reduced)
+        return conductance * (onward * forward - back * backward)
+
+    def reduced_difference(self, d_potential, d_temperature, distance, t_face, activation):
+        """Difference w of the reduced potential over a distance [nm]: drift and Soret."""
+        reduced = self.drift * self.charge_number * d_potential / (KB_EV * t_face)
+        if self.hop_distance is not None:
+            per_hop = (
+                self.charge_number
+                * self.hop_distance
+                * d_potential
+                / (2.0 * distance * KB_EV * t_face)
+            )
+            reduced = reduced * sinh_ratio(per_hop)
+        soret = -self.soret_sign * activation / (KB_EV * t_face**2)
+        return reduced + soret * d_temperature
+
+    def weights(self, reduced):
+        """What an exponentially fitted flux weighs the concentrations of its two ends with."""
         if not self.fick:
             # Verification only: upwinded drift without diffusion, the limit of B for large |w|.
-            return conductance * (
-                ufl.max_value(-reduced, 0.0) * forward - ufl.max_value(reduced, 0.0) * backward
-            )
-        return conductance * (bernoulli(reduced) * forward - bernoulli(-reduced) * backward)
+            return ufl.max_value(-reduced, 0.0), ufl.max_value(reduced, 0.0)
+        return bernoulli(reduced), bernoulli(-reduced)
+
+    def surface_flux(self, n, potential, temperature, normal, side, rate, rest):
+        """Flux in (1e27 1/m^3) nm/s out of the cell on one side of a face, into a metal.
+
+        The metal takes k (n_s - n_0) of the concentration n_s at the face, ``rate`` k in nm/s and
+        ``rest`` n_0. n_s follows from the flux through the half cell before it, which is fitted as
+        between two cells, and is eliminated: k = 0 blocks, a large k holds n_s at n_0. An implicit
+        step keeps 0 <= n <= n_max here, too.
+        """
+        half = 0.5 * abs(ufl.dot(self.extent(side), normal(side)))
+        t_face = clip(temperature("+"))
+
+        def to_face(u):
+            return half * ufl.dot(ufl.grad(u)(side), normal(side))
+
+        reduced = self.reduced_difference(
+            to_face(potential), to_face(temperature), half, t_face, self.activation(side)
+        )
+        onward, back = self.weights(reduced)
+        inside = n(side)
+        if self.site_limit is not None:
+            filled = inside / self.site_limit
+            back = onward * filled + back * (1.0 - filled)
+        conductance = self.diffusivity(t_face, side) / half
+        return rate * conductance * (onward * inside - back * rest) / (rate + conductance * back)

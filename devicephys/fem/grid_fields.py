@@ -77,7 +77,7 @@ def spread_state(problem: CellProblem, arrays: dict[str, np.ndarray], prefix: st
 def end_fields(problem: CellProblem, state: State) -> dict[str, np.ndarray]:
     """What a record keeps of its last state, by name of its variables and coordinates. Collective.
 
-    ``end_concentration`` [1/m^3] has shape (nz, nr) and is 0 in the electrodes.
+    ``end_concentration`` [1/m^3] has shape (nz, nr) and is 0 in conductors.
     """
     grid = problem.grid
     return {

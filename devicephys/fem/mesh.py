@@ -26,6 +26,8 @@ LENGTH = 1e-9
 ZONE_SIZE = 0.6e-9
 #: most cells of a grid
 MOST_CELLS = 500_000
+#: tags of faces that vacancies cross
+BETWEEN_OXIDES, OXIDE_AGAINST_METAL = 1, 2
 #: radial cell size at the filament's wall, m
 RADIAL_SIZE = 1.0e-9
 
@@ -114,15 +116,17 @@ def make_grid(
     index = [layer.name for layer in device.layers].index(device.filament.layer)
     bottom, top = edges[index], edges[index + 1]
     # Above the filament the reservoir is depleted over some nanometres while the device sets;
-    # cells there stay below a multiple of the smallest size before they may grow freely.
-    zone_top = min(top + 8e-9, edges[-2])
+    # cells there stay below a multiple of the smallest size before they may grow freely. Metals
+    # above the last oxide are meshed as the electrode they lead to.
+    ceiling = edges[device.layers.index(device.oxide_layers[-1]) + 1]
+    zone_top = min(top + 8e-9, ceiling)
 
     def z_size(z):
         distance = np.abs(z - bottom)
         in_oxide = np.minimum(size + growth * distance, max(ZONE_SIZE * coarseness, size))
         in_oxide = np.maximum(in_oxide, size + growth * (z - zone_top))
         in_electrode = size + 2.0 * growth * np.where(z < bottom, distance, z - zone_top)
-        return np.where((z < bottom) | (z > edges[-2]), in_electrode, in_oxide)
+        return np.where((z < bottom) | (z > ceiling), in_electrode, in_oxide)
 
     # Outwards of the wall hardly more than heat flows, and cells may grow fast; inwards lies the
     # conducting core, in which all fields vary.
@@ -145,7 +149,7 @@ def make_grid(
 
 
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
-    """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in electrodes.
+    """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in conductors.
 
     Source: the article's initial state; ``filament.wall_width`` > 0 replaces the step at the
     filament wall by a logistic profile whose 12-88 % width is that value.
@@ -190,3 +194,23 @@ def build_mesh(comm: MPI.Intracomm, grid: Grid) -> dmesh.Mesh:
         points, cells = np.zeros((0, 2)), np.zeros((0, 4), dtype=np.int64)
     partitioner = dmesh.create_cell_partitioner(dmesh.GhostMode.shared_facet, 2)
     return dmesh.create_mesh(comm, cells, ufl.Mesh(element), points, partitioner)
+
+
+def tagged_faces(mesh: dmesh.Mesh, oxide: np.ndarray, metal: np.ndarray) -> dmesh.MeshTags:
+    """The faces that vacancies cross: between oxides, and between an oxide and such a metal.
+
+    ``oxide`` and ``metal`` say of each cell, ghosts included, whether it is one that vacancies
+    fill, or one that gives and takes them.
+    """
+    mesh.topology.create_connectivity(1, 2)
+    links = mesh.topology.connectivity(1, 2)
+    tags = {}
+    for face in range(mesh.topology.index_map(1).size_local):
+        # numbers of cells are those of the degrees of freedom of a cell-wise constant space
+        beside = links.links(face)
+        if len(beside) == 2 and oxide[beside].all():
+            tags[face] = BETWEEN_OXIDES
+        elif len(beside) == 2 and oxide[beside].any() and metal[beside].any():
+            tags[face] = OXIDE_AGAINST_METAL
+    faces, values = np.array([*tags], dtype=np.int32), np.array([*tags.values()], dtype=np.int32)
+    return dmesh.meshtags(mesh, 1, faces, values)

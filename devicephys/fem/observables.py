@@ -155,7 +155,7 @@ class _AxisGap:
 def gather_fields(problem: CellProblem, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fields of a state on the whole grid, on every rank. Collective.
 
-    Returns the vacancy concentration [1/m^3], shape (nz, nr), NaN in the electrodes, and the
+    Returns the vacancy concentration [1/m^3], shape (nz, nr), NaN in conductors, and the
     temperature [K] and the potential [V], shape (nz + 1, nr + 1).
     """
     potential, temperature = collect_nodes(problem, state.u)

@@ -76,7 +76,7 @@ def fields_figure(ds: xr.Dataset) -> Figure:
     bottom electrode, on the axis and near the filament's rim.  At the left the whole stack with
     the names of its layers and, as a box, the window of the maps.  One linear colour scale per
     quantity (1e21/cm^3; degC); thin lines in the temperature maps are isotherms every 100 degC.
-    Solid lines are layer boundaries, the dashed line is the filament as it was formed, electrodes
+    Solid lines are layer boundaries, the dashed line is the filament as it was formed, metals
     are hatched.
 
     Parameters
@@ -253,7 +253,7 @@ def draw_geometry(
     """Draw layer boundaries and the filament as formed; name the layers at the right edge."""
     colour = "white" if light else "black"
     for band in bands:
-        if band.is_electrode and not light:
+        if band.is_metal and not light:
             # no vacancies there; hatched, so that a grey print does not take it for a shade
             ax.add_patch(
                 Rectangle(

@@ -29,7 +29,7 @@ def write_vtkhdf(ds: xr.Dataset, path: str | os.PathLike[str], *, overwrite: boo
 
     The grid is the r-z half plane: r along x, z along y, both in nm (ParaView's picking and
     clipping lose their footing on coordinates of 1e-8).  Cell data: ``vacancy_concentration``
-    [1/m^3], NaN in the electrodes.  Point data: ``temperature`` [K], ``potential`` [V].  The time
+    [1/m^3], NaN in conductors.  Point data: ``temperature`` [K], ``potential`` [V].  The time
     of a step is in s.  The units also stand in the file, as attributes ``units`` of the arrays.
 
     Parameters

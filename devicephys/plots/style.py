@@ -83,7 +83,7 @@ class LayerBand:
     name: str
     bottom: float
     top: float
-    is_electrode: bool
+    is_metal: bool
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline]:
     bands = []
     for layer in device.layers:
         top = bottom + layer.thickness * NM
-        electrode = device.materials[layer.material].kind == "conductor"
-        bands.append(LayerBand(layer.name, bottom, top, electrode))
+        metal = device.materials[layer.material].kind == "conductor"
+        bands.append(LayerBand(layer.name, bottom, top, metal))
         bottom = top
     foot = next(band.bottom for band in bands if band.name == device.filament.layer)
     filament = device.filament

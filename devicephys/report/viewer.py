@@ -118,7 +118,7 @@ def viewer(ds: xr.Dataset) -> Html:
         '<p id="viewer-probed"></p><p class="note"><small>'
         "Click or drag on the curve, or use the arrow keys there; click on a map, or use the arrow "
         "keys there, to set the cross. Solid lines bound the layers, the dashed line is the "
-        "filament as formed; no vacancies in the hatched electrodes. "
+        "filament as formed; no vacancies in the hatched metals. "
         f"{note}Fields are kept to 1/65,534 of their range in the loop.</small></p>"
         "</div><noscript>"
         '<p class="warning">The field viewer needs JavaScript; the pictures below show the '

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from devicephys.device import Conductor, Device
+from devicephys.device import Device
 
 __all__ = ["BREAKDOWN", "LATTICE_CONSTANT", "Localisation", "limits_of", "localisation"]
 
@@ -76,7 +76,7 @@ def localisation(
     potential : ndarray of shape (nz + 1, nr + 1), V
         Potential at the nodes, or its column on the axis, of shape (nz + 1,).
     concentration : ndarray of shape (nz, nr), 1/m^3
-        Vacancy concentration; NaN in the electrodes.
+        Vacancy concentration; NaN in conductors.
     z_node, r_node : ndarray of shape (nz + 1,) and (nr + 1,), m
         Lines of the mesh.
 
@@ -130,10 +130,7 @@ def limits_of(device: Device, figures: Mapping[str, float | None]) -> list[str]:
                 f"the layer {layer.name} is {1e9 * layer.thickness:.2g} nm thick, less than a"
                 f" lattice constant ({1e9 * LATTICE_CONSTANT:.2g} nm): there is no continuum"
             )
-    oxides = [
-        la for la in device.layers if not isinstance(device.materials[la.material], Conductor)
-    ]
-    stands = BREAKDOWN * math.fsum(layer.thickness for layer in oxides)
+    stands = BREAKDOWN * math.fsum(layer.thickness for layer in device.oxide_layers)
     largest = figures.get("device_voltage_max") or 0.0
     if largest > stands:
         said.append(

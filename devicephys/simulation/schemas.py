@@ -5,8 +5,8 @@ with a read after each, ``SwitchingTime`` the switching time on (polarity, volta
 
 Where NaN may stand, everything else being finite:
 
-* the vacancy fields in the electrodes (the same whole rows ``z`` in every map), because a metal
-  holds no oxygen vacancies;
+* the vacancy fields in electrodes and other metals (the same whole rows ``z`` in every map),
+  because a metal holds no oxygen vacancies;
 * ``resistance`` where ``|voltage| < 1 mV``, because 0 V / 0 A says nothing;
 * ``wanted_resistance`` of a pulse train that starts from the cell as it is;
 * ``switching_time`` and ``temperature_half`` where the status is not "switched", ``local_slope``
@@ -75,7 +75,7 @@ def _nan_in_electrodes(ds: xr.Dataset, nan: np.ndarray) -> str | None:
 def end_variable(concentration: np.ndarray) -> xr.Variable:
     """The variable ``end_concentration`` that newer records of a cell hold besides their schema's.
 
-    Vacancies at the end of the run [1/m^3], shape (z, r), 0 in the electrodes.
+    Vacancies at the end of the run [1/m^3], shape (z, r), 0 in conductors.
     """
     return label(concentration, ("z", "r"), "1/m^3", "Vacancy concentration at the end")
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ddkbase.errors import SolverError
 from devicephys.device import Device
+from devicephys.device.series import NoSeries
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation.settings import Settings
@@ -116,11 +118,31 @@ class SolverBench(Bench):
         cold.n = state.n.copy()
         cold.u[1::2] = self.device.ambient_temperature
         problem.load_history(cold.u.copy(), cold.n.copy(), READ_STEP)
+        if problem.series.kind == "compliance":
+            self._held(cold, voltage)
         report = self.stepper.solver.solve(cold, voltage)
         if not report.converged:
             self.latest = self._formed.copy()
             raise SolverError(f"the read does not converge: {report.reason}")
         return problem.current(cold.u) / voltage
+
+    def _held(self, cold: Any, voltage: float) -> None:
+        """Begin a read of a cell under a current limit near what it ends with. Collective.
+
+        Newton's method jumps to and fro over the edge of the limit. In a read the cell is a
+        resistor, and a resistor on that line is a root within an interval.
+        """
+        problem, instrument = self.problem, self.problem.series
+        problem.series = NoSeries()
+        self.stepper.solver.solve(cold, voltage)
+        problem.series = instrument
+        slope = problem.current(cold.u) / voltage
+
+        def excess(contact: float) -> float:
+            return problem.load_line(voltage, contact)[0] - slope * contact
+
+        cold.contact = brentq(excess, 0.0, voltage) if slope > 0.0 else voltage
+        cold.u[0::2] *= cold.contact / voltage
 
     def gap(self, state: Any) -> float:
         """Filament gap [m] of a state. Collective."""

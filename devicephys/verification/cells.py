@@ -23,6 +23,12 @@ THICKNESS = (8.0, 8.0, 16.0, 8.0)
 #: radius of the cell, nm
 RADIUS = 16.0
 
+_METAL = {
+    "kind": "conductor",
+    "electrical_conductivity": "1e4 S/m",
+    "thermal_conductivity": "2 W/m/K",
+    "volumetric_heat_capacity": "2.8e6 J/m^3/K",
+}
 _OXIDE = {
     "kind": "oxide",
     "conductivity_low": "1e4 S/m",
@@ -47,13 +53,16 @@ def cell(
     both_oxides: Mapping[str, str] | None = None,
     thickness: tuple[float, ...] = THICKNESS,
     radius: float = RADIUS,
+    metal: Mapping[str, str] | None = None,
 ) -> Device:
     """A uniform cell: the same sigma (1e4 S/m), k (2 W/m/K) and n in all layers, side adiabatic.
 
     ``thickness`` and ``radius`` in nm; ``both_oxides`` replaces properties of the two oxides,
-    ``changes`` anything by its dotted path, as ``Device.with_`` takes it.
+    ``changes`` anything by its dotted path, as ``Device.with_`` takes it. With ``metal``, its
+    properties where they differ from those of TiN, a metal "Ti" takes the place of the upper oxide.
     """
-    names = ("bottom_electrode", "HfOx", "TaOx", "top_electrode")
+    upper = "TaOx" if metal is None else "Ti"
+    names = ("bottom_electrode", "HfOx", upper, "top_electrode")
     oxide = _OXIDE | dict(both_oxides or {})
     data = {
         "name": "verification",
@@ -63,7 +72,7 @@ def cell(
         "layers": [
             {"name": name, "material": material, "thickness": f"{height} nm"}
             for name, material, height in zip(
-                names, ("TiN", "HfOx", "TaOx", "TiN"), thickness, strict=True
+                names, ("TiN", "HfOx", upper, "TiN"), thickness, strict=True
             )
         ],
         "filament": {
@@ -73,14 +82,9 @@ def cell(
             "concentration": oxide["initial_concentration"],
         },
         "materials": {
-            "TiN": {
-                "kind": "conductor",
-                "electrical_conductivity": "1e4 S/m",
-                "thermal_conductivity": "2 W/m/K",
-                "volumetric_heat_capacity": "2.8e6 J/m^3/K",
-            },
+            "TiN": _METAL,
             "HfOx": oxide,
-            "TaOx": oxide,
+            upper: oxide if metal is None else _METAL | dict(metal),
         },
         "vacancy": {"site_limit": "1.2e21 cm^-3", "soret": "off"},
         "sweep": {"reset_voltage": "-1 V", "set_voltage": "1 V", "rate": "100 V/s"},

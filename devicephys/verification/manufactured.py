@@ -130,6 +130,10 @@ VARIANTS = (
             "materials.TaOx.exchange_activation": "0.02 eV",
         },
     ),
+    Variant(
+        "with electrodes that conduct less when hot",
+        changes={"materials.TiN.electrical_temperature_coefficient": "1e-2 1/K"},
+    ),
 )
 
 
@@ -203,7 +207,8 @@ class Fields:
                 material = device.materials[layer.material]
                 number = _constants(mesh, material)
                 if material.kind == "conductor":
-                    sigma = number["electrical_conductivity"]
+                    rise = number["electrical_temperature_coefficient"] * (T - AMBIENT)
+                    sigma = number["electrical_conductivity"] / (1.0 + rise)
                     k = number["thermal_conductivity"]
                 else:
                     activation = _ramp(number, "conduction_activation", n)

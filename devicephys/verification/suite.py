@@ -27,11 +27,13 @@ def run(quick: bool = False) -> list[Row]:
         burgers,
         closed_forms,
         manufactured,
+        metals,
     )
 
     return [
         *manufactured.rows(quick),
         *closed_forms.rows(),
+        *metals.rows(),
         *burgers.rows(),
         *balances.rows(quick),
     ]

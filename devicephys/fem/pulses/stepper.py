@@ -25,6 +25,7 @@ import numpy as np
 from ddkbase.errors import SolverError
 from devicephys.device import Oxide
 from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.exchange import exchanging
 from devicephys.fem.fluxes import KB_EV
 from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
 from devicephys.fem.stepper import SAFETY, Rejection, Step, StepLimits, Stepper
@@ -91,9 +92,11 @@ class Memory:
 
 
 def highest_activation(problem: CellProblem) -> float:
-    """Largest barrier of diffusion in a cell [eV]: it reacts most to a wrong temperature."""
-    oxides = [m for m in problem.device.materials.values() if isinstance(m, Oxide)]
-    return max(oxide.diffusion_activation for oxide in oxides)
+    """Largest barrier of what vacancies do [eV]: that reacts most to a wrong temperature."""
+    materials = list(problem.device.materials.values())
+    barriers = [m.diffusion_activation for m in materials if isinstance(m, Oxide)]
+    barriers += [m.interface_exchange_activation or 0.0 for m in materials if exchanging(m)]
+    return max(barriers)
 
 
 def moved_by_heat(error: float, activation: float, hottest: float, moved: float) -> float:

@@ -29,7 +29,7 @@ def message(text: str) -> str:
 
 
 def test_library_holds_its_devices() -> None:
-    known = ["calibration-start", "kim-stack", "larentis-stack", "tin-taox-hfox-tin"]
+    known = ["calibration-start", "hfo2-ti", "kim-stack", "larentis-stack", "tin-taox-hfox-tin"]
     assert list_devices() == [*known, "tin-taox-hfox-tin-v1"]
 
 

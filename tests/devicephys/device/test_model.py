@@ -134,7 +134,29 @@ def test_any_single_typo_is_led_back(path: str, place: int, letter: str) -> None
         ({"filament.layer": "SiO2"}, ["Oxide layers: HfOx, TaOx", "filament.layer"]),
         ({"layers.HfOx.thickness": "-9 nm"}, ["-9 nm", "layers.HfOx.thickness"]),
         ({"layers.HfOx.thickness": "0 nm"}, ["0 nm", "layers.HfOx.thickness"]),
-        ({"layers.HfOx.material": "TiN"}, ["must be an oxide", "layers.HfOx.material"]),
+        ({"layers.HfOx.material": "TiN"}, ["'HfOx' is not an oxide", "filament.layer", "TaOx"]),
+        (
+            {"layers.HfOx.material": "TiN", "layers.TaOx.material": "TiN"},
+            ["no layer is an oxide", "(layers)", "kind 'oxide'"],
+        ),
+        (
+            {"materials.TiN.interface_exchange_prefactor": "1 m/s"},
+            ["'interface_exchange_activation' is missing", "materials.TiN.interface_exchange_act"],
+        ),
+        (
+            {
+                "materials.TiN.interface_exchange_prefactor": "1 m/s",
+                "materials.TiN.interface_exchange_activation": "1 eV",
+            },
+            ["'interface_exchange_concentration' is missing"],
+        ),
+        (
+            {"materials.TiN.interface_exchange_concentration": "2e21 cm^-3"},
+            ["site_limit", "materials.TiN.interface_exchange_concentration"],
+        ),
+        ({"materials.TiN.interface_exchange_prefactor": "1 1/s"}, ["wrong dimension", "TiN"]),
+        ({"materials.TiN.interface_exchange_prefactor": "-1 m/s"}, ["-1 m/s", ">= 0"]),
+        ({"materials.TiN.electrical_temperature_coefficient": "-1 1/K"}, ["-1 1/K", ">= 0"]),
         ({"layers.top_electrode.material": "TaOx"}, ["must be an electrode"]),
         ({"layers.HfOx.material": "SiO2"}, ["not described", "Known: TiN, HfOx, TaOx"]),
         ({"filament.concentration": "2e21 cm^-3"}, ["site_limit", "filament.concentration"]),
@@ -168,6 +190,35 @@ def test_no_cell(changes: dict[str, Any], parts: list[str]) -> None:
     text = message(changes)
     for part in parts:
         assert part in text
+
+
+def test_a_metal_may_lie_between_the_electrodes() -> None:
+    tree = DEVICE.to_tree()
+    del tree["materials"]["TaOx"]
+    tree["materials"]["Ti"] = tree["materials"]["TiN"]
+    bottom, oxide, other, top = tree["layers"]
+    metal = other | {"name": "Ti", "material": "Ti"}
+    for layers in ([bottom, oxide, metal, top], [bottom, metal, oxide, top]):
+        device = Device.from_mapping(tree | {"layers": layers})
+        assert [layer.name for layer in device.oxide_layers] == ["HfOx"]
+        assert device_from_yaml(device.to_yaml()) == device
+    # what is off is not written, and not in the table
+    assert not any(
+        "interface" in path or "coefficient" in path for path in device.provenance if "Ti" in path
+    )
+    wider = device.with_({"layers.Ti.thickness": "7 nm"})
+    assert wider.layers[1].thickness == 7e-9
+    given = {
+        "materials.Ti.interface_exchange_prefactor": "2 cm/s",
+        "materials.Ti.interface_exchange_activation": "1.1 eV",
+        "materials.Ti.interface_exchange_concentration": "5e20 cm^-3",
+    }
+    on = device.with_(given)
+    assert on.materials["Ti"].interface_exchange_prefactor == 0.02  # type: ignore[union-attr]
+    assert on.materials["TiN"].interface_exchange_prefactor == 0.0  # type: ignore[union-attr]
+    rows = {row.path: row for row in on.table()}
+    assert [rows[path].value for path in given] == list(given.values())
+    assert device_from_yaml(on.to_yaml()) == on
 
 
 def test_more_vacancies_than_sites_are_allowed_without_exclusion() -> None:
