@@ -29,7 +29,8 @@ __all__ = ["Branch", "Synapse", "fit_synapse"]
 
 EXPONENTIAL, KINETIC = "exponential", "alpha/beta"
 _LARGEST = 60.0  # curvature at which the first twentieth of the pulses does 95 % of the change
-_FEWEST, _STEPS = 4, 12  # pulses of a branch; steps from which their scatter is said
+_FEWEST, _STEPS = 4, 12  # reads of a branch; those from which the scatter of steps is said
+_LAGS = 10  # share of a train over which scatter that stays is told from noise that passes
 _GRID = np.sinh(np.linspace(-np.arcsinh(_LARGEST), np.arcsinh(_LARGEST), 161))
 _APART = 0.1  # of the window, by which ends of the branches may differ without a word
 _BALANCED = 0.1  # mean asymmetry below which the branches are called balanced
@@ -59,8 +60,8 @@ class Branch:
     rmse : dict of str to float
         Root mean square misfit of each law to ``read``, as a share of the branch.
     scatter, step_noise, read_noise : float, S or 1
-        Deviation of single reads from the law; of one step from pulse to pulse; of one read, by the
-        covariance of neighbouring steps. NaN where there are too few steps.
+        Deviation of single reads from the law; of one step from pulse to pulse, which stays; of one
+        read, which passes within a tenth of the train. The last two are NaN of too few reads.
     kinetics : tuple of float
         Alpha, beta, G_min and G_max of the mean train, up trains mirrored; empty if not valid.
     notes : tuple of str
@@ -336,9 +337,7 @@ def _branch(values: np.ndarray, direction: str, unit: str, where: str) -> Branch
     )  # fmt: skip
 
 
-def _exponential(
-    read: np.ndarray, number: np.ndarray
-) -> tuple[float, float, float, float, bool]:
+def _exponential(read: np.ndarray, number: np.ndarray) -> tuple[float, float, float, float, bool]:
     """Curvature, start, end, standard error of the label, and whether it is determined."""
     there = np.flatnonzero(number > 0)
     x, g, weight = there / (len(read) - 1), read[there], number[there].astype(float)
@@ -385,22 +384,32 @@ def _label_error(
 def _noises(
     values: np.ndarray, fitted: np.ndarray, direction: str
 ) -> tuple[float, float, list[str]]:
-    """Deviations of a step and of a read in trains (N, n), and what is not determined."""
-    steps = np.diff(values - fitted, axis=1)
-    steps = steps[:, np.isfinite(steps).any(axis=0)]
-    good = steps[np.isfinite(steps)]
-    pairs = steps[:, 1:] * steps[:, :-1]
-    pairs = pairs[np.isfinite(pairs)]
-    if good.size < _STEPS or pairs.size < _STEPS:
-        text = f"spread of a step, {direction}: not determined, {good.size} steps are too few"
+    """Deviations of a step and of a read in trains (N, n), and what is not determined.
+
+    What pulses scatter stays and adds up: the mean squared difference of two residuals grows by the
+    variance of a step with every pulse between them. What reads scatter, and what a trap does for
+    a while, is there between any two.
+    """
+    residual = values - fitted
+    reads = int(np.isfinite(residual).sum(axis=1).max(initial=0))
+    if reads <= _STEPS:
+        text = f"spread of a step, {direction}: not determined, {reads} reads are too few"
         return float("nan"), float("nan"), [text]
-    # the noise of a read enters two neighbouring steps, as +n and -n
-    reading = max(float(-pairs.mean()), 0.0)
-    step = float((good**2).mean()) - 2 * reading
-    if step <= 2 * float((good**2).mean()) / np.sqrt(good.size) and reading > 0:
-        note = f"spread of a step, {direction}: within what the noise of reads leaves uncertain"
-        return float(np.sqrt(max(step, 0.0))), float(np.sqrt(reading)), [note]
-    return float(np.sqrt(max(step, 0.0))), float(np.sqrt(reading)), []
+    lags = np.arange(1, max(3, residual.shape[1] // _LAGS) + 1)
+    squares, number = np.zeros((2, lags.size))
+    for k, lag in enumerate(lags):
+        difference = (residual[:, lag:] - residual[:, :-lag]) ** 2
+        number[k] = np.isfinite(difference).sum()
+        squares[k] = np.nansum(difference) / max(number[k], 1)
+    root = np.sqrt(number)
+    basis = np.stack([lags, np.ones(lags.size)], axis=1)
+    rise, base = np.linalg.lstsq(basis * root[:, None], squares * root, rcond=None)[0]
+    if base < 0:  # nothing passes: all of it stays
+        rise, base = float((number * squares * lags).sum() / (number * lags**2).sum()), 0.0
+    if rise < 0:
+        rise, base = 0.0, float((number * squares).sum() / number.sum())
+    notes = [] if rise > 0 else [f"spread of a step, {direction}: none beside the noise of reads"]
+    return float(np.sqrt(rise)), float(np.sqrt(base / 2)), notes
 
 
 def _kinetics(

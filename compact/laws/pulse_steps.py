@@ -92,9 +92,7 @@ def curvature_of(label: float) -> float:
     low, high = 0.0, _STEEPEST
     for _ in range(80):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if nonlinearity_label(middle) < abs(label) else (low, middle)
-        )
+        low, high = (middle, high) if nonlinearity_label(middle) < abs(label) else (low, middle)
     return float(np.copysign(low, label))
 
 

@@ -64,10 +64,12 @@ class OnChipTraining:
                 raise InputError(f"{shorten(value)} is no whole number from 1", name)
         if not (np.isfinite(self.rate) and self.rate > 0):
             raise InputError(f"{self.rate!r} is no positive number", "rate")
-        for name, value, known in (("scheme", self.scheme, SCHEMES),
-                                   ("rounding", self.rounding, ROUNDINGS)):  # fmt: skip
-            if value not in known:
-                raise InputError(f"unknown {name} {shorten(value)}", name, " or ".join(known))
+        for name, word, known in (
+            ("scheme", self.scheme, SCHEMES),
+            ("rounding", self.rounding, ROUNDINGS),
+        ):
+            if word not in known:
+                raise InputError(f"unknown {name} {shorten(word)}", name, " or ".join(known))
 
 
 @dataclass(frozen=True)

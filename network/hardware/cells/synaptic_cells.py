@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,12 +63,13 @@ class SynapticCells:
             As for `Synapse.steps`.
         """
         up, down = synapse.steps(law)
-        cycles = [float(np.nan_to_num(c)) for c in synapse.cycle]
+        up_cycle, down_cycle = (float(np.nan_to_num(c)) for c in synapse.cycle)
         unit = synapse.unit == "S" and synapse.low >= 0
         return cls(
             up,
             down,
-            *cycles,
+            up_cycle,
+            down_cycle,
             window=ConductanceWindow(synapse.low, synapse.high) if unit else _UNITLESS,
             up_voltage=abs(synapse.up_amplitude),
             down_voltage=abs(synapse.down_amplitude),
@@ -97,16 +98,14 @@ class SynapticCells:
         InputError
             A label beyond 9, no pulses.
         """
-        laws = (ExponentialSteps(pulses, curvature_of(label)) for label in (up, -down))
-        return cls(*laws, up_cycle=cycle, down_cycle=cycle, **more)
+        rising, falling = (ExponentialSteps(pulses, curvature_of(label)) for label in (up, -down))
+        return cls(rising, falling, up_cycle=cycle, down_cycle=cycle, **more)
 
     @property
     def ideal(self) -> SynapticCells:
         """Cells with as many pulses over the same window, whose steps are all alike."""
-        laws = (ExponentialSteps(law.levels) for law in (self.up, self.down))
-        return SynapticCells(
-            *laws, 0.0, 0.0, self.window, self.up_voltage, self.down_voltage, self.width
-        )
+        up, down = (ExponentialSteps(law.levels) for law in (self.up, self.down))
+        return replace(self, up=up, down=down, up_cycle=0.0, down_cycle=0.0)
 
     def pulses_for(self, change: np.ndarray) -> np.ndarray:
         """Numbers of pulses, above 0 of SET, for changes of state if all steps were alike.
