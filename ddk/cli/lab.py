@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from compact.cli.options import ReadingOptions, SourceArgument, open_trains
+from ddk import studies
 from ddk.cli.options import (
     FolderOption,
     OverwriteOption,
@@ -26,9 +27,7 @@ from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.folders import claimed
-
-if TYPE_CHECKING:
-    from ddk.studies.lab.study import LabSettings
+from network import hardware
 
 
 class UpdateLaw(StrEnum):
@@ -137,45 +136,38 @@ def lab(
     Both branches are fitted; a perceptron learns on chip by bare pulses, on ideal cells, and as
     numbers that are then written and verified. Trains are cut where they turn.
     """
-    from ddk.studies.lab.report import check_free, lab_entries, write_lab  # start-up
-    from ddk.studies.lab.study import lab_study
-    from network.hardware.chip.chip import load_chip
-
     path = folder_to_make(out)
     with claimed(path):
-        check_free(path, overwrite)
+        studies.check_lab_free(path, overwrite)
         settings = _settings(learning, pulses)
-        chip = load_chip(pulses.chip)
+        chip = hardware.load_chip(pulses.chip)
         trains = open_trains(output, source, dataclasses.replace(reading, split=True))
         if "train" not in trains.dims or "direction" not in trains:
             raise InputError(
                 "it holds no trains with directions", ", ".join(source), "Give a file of a lab"
             )
-        result = lab_study(trains, settings, chip=chip, progress=output.say)
+        result = studies.lab_study(trains, settings, chip=chip, progress=output.say)
         output.pairs(result.cell_texts())
         output.rows(*result.accuracy_rows(), result.pictures, right=(1, 2, 3, 4))
         for note in result.notes:
             output.line(note)
-        written = write_lab(result, trains, path, overwrite=overwrite)
-        output.add(**lab_entries(result), folder=written)
+        written = studies.write_lab(result, trains, path, overwrite=overwrite)
+        output.add(**studies.lab_entries(result), folder=written)
         output.note(str(written / "report.html"))
 
 
-def _settings(learning: LearningOptions, pulses: PulseOptions) -> LabSettings:
-    from ddk.studies.lab.runs import LabData  # start-up
-    from ddk.studies.lab.study import LabSettings
-    from network.hardware.on_chip import OnChipTraining
-
+def _settings(learning: LearningOptions, pulses: PulseOptions) -> studies.LabSettings:
     inputs = None if learning.inputs is None else learning.inputs.value
-    data = LabData(task_of(learning.data, learning.quick), learning.root, inputs, learning.whole)
-    training = OnChipTraining(
+    task = task_of(learning.data, learning.quick)
+    data = studies.LabData(task, learning.root, inputs, learning.whole)
+    training = hardware.OnChipTraining(
         hidden=learning.hidden,
         batch=learning.batch,
         rate=learning.rate,
         scheme="pairs" if learning.pairs else "reference",
         rounding=learning.rounding.value,
     )
-    return LabSettings(
+    return studies.LabSettings(
         data,
         tuple(seeds_of(learning.seeds)),
         learning.law.value.replace("-", "/"),

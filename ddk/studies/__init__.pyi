@@ -29,6 +29,8 @@ from .folds import Part as Part
 from .hardware import HARDWARE_KINDS as HARDWARE_KINDS
 from .hardware import hardware_rows as hardware_rows
 from .hardware import hardware_study as hardware_study
+from .lab.report import check_lab_free as check_lab_free
+from .lab.report import lab_entries as lab_entries
 from .lab.report import lab_figure as lab_figure
 from .lab.report import write_lab as write_lab
 from .lab.runs import LabData as LabData

@@ -154,6 +154,7 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(trains: Path, tmp_path: P
         assert not out.exists() and not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_processes_give_the_same(trains: Path, tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     documents = []

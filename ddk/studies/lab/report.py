@@ -26,7 +26,15 @@ from ddkbase.pictures import BLUE, GREEN, GREY, VERMILLION, new_figure, save_fig
 from ddkbase.units import format_si
 from network.hardware.chip.cost import cost_rows
 
-__all__ = ["METRICS", "PICTURE", "REPORT", "check_free", "lab_entries", "lab_figure", "write_lab"]
+__all__ = [
+    "METRICS",
+    "PICTURE",
+    "REPORT",
+    "check_lab_free",
+    "lab_entries",
+    "lab_figure",
+    "write_lab",
+]
 
 METRICS, PICTURE, REPORT = "metrics.json", "lab.png", "report.html"
 _FILES = {METRICS, PICTURE, REPORT}
@@ -36,7 +44,7 @@ _UNITS = {"energy": "J", "seconds": "s", "latency": "s", "width": "s", "up_ampli
           "down_amplitude": "V"}  # fmt: skip
 
 
-def check_free(path: Path, overwrite: bool) -> None:
+def check_lab_free(path: Path, overwrite: bool) -> None:
     """Refuse, before the work is done, a folder that cannot be made.
 
     Raises
@@ -222,7 +230,7 @@ _ASSUMED = (
     "The scatter of a step is normal, the same all over the window, and independent from pulse to "
     "pulse; of n pulses it is sqrt(n) of it. Its size is what stays: the rise, with the number of "
     "pulses between two reads, of their mean squared difference from the law. Noise that passes is "
-    "taken for noise of reads, and reads of the trained network are exact.",
+    "taken for noise of reads; reads that verify, and those of the trained network, are exact.",
     "The reference is exact, so that the on/off ratio does not enter the accuracy. Lines, "
     "converters, failed cells and drift are left out.",
 )
@@ -272,7 +280,7 @@ def write_lab(
     Raises
     ------
     StorageError
-        See `check_free`; the disk is full. The metrics are then in a temporary folder, which is
+        See `check_lab_free`; the disk is full. The metrics are then in a temporary folder, which is
         named. If picture or report alone cannot be drawn or written, the metrics are in the folder.
     """
     head = {"schema": _SCHEMA, "schema_version": 1}
@@ -283,7 +291,7 @@ def write_lab(
         write_json(content, folder / METRICS)
 
     with kept_elsewhere(fill, "ddk-network-"):
-        check_free(path, overwrite)
+        check_lab_free(path, overwrite)
         with new_folder(path, overwrite) as scratch:
             fill(scratch)
     with drawn_after(path / PICTURE):

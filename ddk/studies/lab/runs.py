@@ -22,14 +22,25 @@ from network.hardware.cells.programming import Programming
 from network.hardware.cells.synaptic_cells import SynapticCells
 from network.hardware.on_chip import OnChipResult, OnChipTraining, train_on_chip, write_trained
 
-__all__ = ["IDEAL", "NUMBERS", "PULSES", "WRITTEN", "LabData", "LabRun", "Pictures", "run_all"]
+__all__ = [
+    "CHANCES",
+    "IDEAL",
+    "NUMBERS",
+    "PULSES",
+    "WRITTEN",
+    "LabData",
+    "LabRun",
+    "Pictures",
+    "run_all",
+]
 
 NUMBERS, WRITTEN, IDEAL, PULSES = "numbers", "written", "ideal", "pulses"
 _FIELD = (28, 28)  # of which the field's benchmark cuts a border
 _BORDER = 4  # pixels on each side
 _DARK = 0.5  # threshold of black and white
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_CHANCES = 1000  # pulses after which a cell is given up
+CHANCES = 1000
+"""Pulses after which write-and-verify gives a cell up."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +267,7 @@ class _Job:
     def _written(self, result: OnChipResult, test: Any, seed: int) -> dict[str, float]:
         accuracy, layers = write_trained(
             self.cells, result.weights, test=test, seed=seed, tolerance=self.tolerance,
-            max_pulses=_CHANCES,
+            max_pulses=CHANCES,
         )  # fmt: skip
         done = np.concatenate([q.written.ravel() for q in layers])
         pulses = _all(layers, "pulses")[done]

@@ -12,7 +12,17 @@ import xarray as xr
 
 from compact.laws.branches import Branch, Synapse, fit_synapse
 from ddk.studies.folds import Material
-from ddk.studies.lab.runs import IDEAL, NUMBERS, PULSES, WRITTEN, LabData, LabRun, Pictures, run_all
+from ddk.studies.lab.runs import (
+    CHANCES,
+    IDEAL,
+    NUMBERS,
+    PULSES,
+    WRITTEN,
+    LabData,
+    LabRun,
+    Pictures,
+    run_all,
+)
 from ddkbase.errors import InputError
 from ddkbase.records import label
 from ddkbase.units import format_si, to_si
@@ -236,7 +246,7 @@ def lab_study(
     if chip is not None:
         inference, more = _inference(synapse, chip, layers, training.scheme, share)
     notes = [*synapse.up.notes, *synapse.down.notes, *synapse.notes, *more]
-    notes += _energy_notes(synapse)
+    notes += [*_energy_notes(synapse), *_writing_notes(runs)]
     return LabResult(
         synapse, law, settings, pictures.text, layers, _dataset(runs, settings), inference,
         tuple(notes),
@@ -268,6 +278,14 @@ def _energy_notes(synapse: Synapse) -> list[str]:
     if missing:
         return [f"energy of the pulses: not determined without {', '.join(missing)}"]
     return []
+
+
+def _writing_notes(runs: list[LabRun]) -> list[str]:
+    failed = float(np.mean([r.failed for r in runs if r.way == NUMBERS]))
+    if not failed:
+        return []
+    return [f"write-and-verify: {100 * failed:.2g} % of the cells were given up after {CHANCES} "
+            "pulses, or because they did not move"]  # fmt: skip
 
 
 def _inference(

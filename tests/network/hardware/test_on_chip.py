@@ -41,11 +41,13 @@ def independent(
     sizes = [(64, 100), (100, 10)]
     g = [0.5 + 0.5 * start.uniform(-(n**-0.5), n**-0.5, (n, m)) for n, m in sizes]
 
+    lengths = {label: levels / compact.curvature_of(label) for label in (up, -down) if label}
+
     def pulse(state: np.ndarray, label: float) -> np.ndarray:
         """One pulse by NeuroSim's formula: invert for the pulse number, add one."""
         if label == 0:
             return state + 1 / levels
-        a = levels / compact.curvature_of(label)
+        a = lengths[label]
         b = 1 / (1 - np.exp(-levels / a))
         number = -a * np.log(1 - state / b)
         return b * (1 - np.exp(-(number + 1) / a))
