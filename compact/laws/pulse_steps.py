@@ -105,7 +105,10 @@ class PulseSteps(Protocol):
         ...
 
     def climb(self, way: np.ndarray, pulses: np.ndarray) -> np.ndarray:
-        """Ways z after so many pulses from ``way``, neither of them confined to 0 to 1."""
+        """Ways z after so many pulses from ``way``, not confined to 0 to 1.
+
+        Pulses never move a cell back: beyond the end to which a law leads, it stays.
+        """
         ...
 
 
@@ -150,7 +153,8 @@ class ExponentialSteps:
         exponent = -self.curvature * pulses / self.pulses
         # way = end of the exponential less what is left; both grow with it where k is small
         gained = np.expm1(exponent) / np.expm1(-self.curvature)
-        return np.asarray(self.start + (way - self.start) * np.exp(exponent) + span * gained)
+        reached = self.start + (way - self.start) * np.exp(exponent) + span * gained
+        return np.maximum(reached, way)
 
 
 @dataclass(frozen=True)
@@ -201,4 +205,4 @@ class KineticSteps:
             step(state, self.alpha, self.beta, after)
             y.ravel()[active] = after
             left.ravel()[active] -= 1
-        return np.asarray(self.top - span * y)
+        return np.maximum(self.top - span * y, way)

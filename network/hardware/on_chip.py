@@ -205,23 +205,28 @@ class _Layer:
             number = np.rint(number)
         else:
             number = np.floor(number + self.draws.random(number.shape, dtype=np.float32))
-        at, column = np.nonzero(number)
-        if not at.size:
+        flat = np.flatnonzero(number)  # on one axis: several times as fast as on two
+        if not flat.size:
             return
-        number, row = number[at, column], rows[at]
-        for cell, sense in zip(self.state, (1, -1), strict=False):
-            before = cell[row, column]
+        width = self.shape[1]
+        row, column = np.divmod(flat, width)
+        place, number = rows[row] * width + column, number.ravel()[flat]
+        states = self.state.reshape(len(self.state), -1)
+        for cell, sense in zip(states, (1, -1), strict=False):
+            before = cell[place]
             after = self.cells.moved(before, sense * number, self.draws)
-            cell[row, column] = after
+            cell[place] = after
             self._count(before, after, sense * number)
-        both = self.state[:, row, column]
-        self.weight[row, column] = both[0] - both[1] if len(both) == 2 else 2 * both[0] - 1
+        both = states[:, place]
+        weight = both[0] - both[1] if len(both) == 2 else 2 * both[0] - 1
+        self.weight.reshape(-1)[place] = weight
 
     def _count(self, before: np.ndarray, after: np.ndarray, number: np.ndarray) -> None:
         assert self.cells is not None
         self.pulses[0] += int(number[number > 0].sum())
         self.pulses[1] += int(-number[number < 0].sum())
-        self.energy += self.cells.energy(before, after, number)
+        if np.isfinite(self.energy):
+            self.energy += self.cells.energy(before, after, number)
 
 
 def _step(layers: list[_Layer], x: np.ndarray, target: np.ndarray, rate: float) -> None:

@@ -203,7 +203,19 @@ def test_alpha_and_beta_make_single_steps(way: float, number: int, a: float, b: 
     for _ in range(number):
         c = y - b
         y = (c + np.sqrt(c * c + 4 * a)) / 2
-    assert reached == pytest.approx(1 - y, abs=1e-7)
+    # below alpha/beta Eq. (4) would lead y up again: pulses never move a cell back
+    assert reached == pytest.approx(max(way, 1 - y), abs=1e-7)
+    assert reached >= way
+
+
+def test_beyond_the_end_of_a_law_a_cell_stays() -> None:
+    exponential = compact.ExponentialSteps(50, 5.0, 0.0, 0.8)
+    kinetic = compact.KineticSteps(0.01, 0.05, 50)  # leads to y = 0.2
+    for law in (exponential, kinetic):
+        way = np.array([0.2, 0.95])
+        once, often = (law.climb(way, np.array([n, n])) for n in (1.0, 500.0))
+        assert way[0] < once[0] < often[0] < 0.82
+        assert once[1] == often[1] == way[1]
 
 
 def test_a_branch_goes_from_end_to_end() -> None:
