@@ -47,6 +47,13 @@ _UNITS = {"energy": "J", "seconds": "s", "latency": "s", "width": "s", "up_ampli
 def check_lab_free(path: Path, overwrite: bool) -> None:
     """Refuse, before the work is done, a folder that cannot be made.
 
+    Parameters
+    ----------
+    path : Path
+        The folder to make.
+    overwrite : bool
+        Whether the folder of an earlier study may be replaced.
+
     Raises
     ------
     StorageError
@@ -64,7 +71,13 @@ def check_lab_free(path: Path, overwrite: bool) -> None:
 
 
 def lab_entries(result: LabResult) -> dict[str, Any]:
-    """A study as JSON: ``cell``, ``accuracy`` by way, ``inference``, ``notes``, ``settings``."""
+    """A study as JSON: ``cell``, ``accuracy`` by way, ``inference``, ``notes``, ``settings``.
+
+    Parameters
+    ----------
+    result : LabResult
+        Result of `ddk.studies.lab.study.lab_study`.
+    """
     s, ds = result.synapse, result.dataset
     mean, balance = s.asymmetry(result.law)
     cell = {
