@@ -67,7 +67,7 @@ class LearningOptions:
     )
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=1, help="Default: 20; of more than 10,000 samples 4."),
+        typer.Option("--epochs", min=1, help="Default: 20; of more than 10,000 samples 3."),
     ] = None
     hidden: Annotated[int, typer.Option("--hidden", min=1, help="Hidden units.")] = 100
     batch: Annotated[int, typer.Option("--batch", min=1, help="Samples of an update.")] = 10

@@ -43,7 +43,7 @@ WAYS = {
 """What holds the weights, by name."""
 
 _LARGE = 10_000  # samples from which fewer passes are made
-_PASSES = (20, 4)
+_PASSES = (20, 3)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LabSettings:
     training : OnChipTraining, optional
         How perceptrons are trained.
     epochs : int or None, optional
-        Passes; None: 20, of more than 10,000 samples 4.
+        Passes; None: 20, of more than 10,000 samples 3.
     tolerance : float, default 0.01
         Of write-and-verify, as a share of the window.
     up_amplitude, down_amplitude, width : str or None, optional
