@@ -10,7 +10,14 @@ from .fitting.result import AlphaBetaFit as AlphaBetaFit
 from .fitting.updates import fit_updates as fit_updates
 from .kinetics import patterns as patterns
 from .laws import linear_ion_drift as simplified  # noqa: F401 (a public name)
+from .laws.branches import Branch as Branch
+from .laws.branches import Synapse as Synapse
+from .laws.branches import fit_synapse as fit_synapse
 from .laws.linear_ion_drift import SimplifiedMemristor as SimplifiedMemristor
+from .laws.pulse_steps import ExponentialSteps as ExponentialSteps
+from .laws.pulse_steps import KineticSteps as KineticSteps
+from .laws.pulse_steps import curvature_of as curvature_of
+from .laws.pulse_steps import nonlinearity_label as nonlinearity_label
 from .laws.update_laws import compare_laws as compare_laws
 from .laws.update_laws import laws_table as laws_table
 from .measured.read_pulses import read_pulses as read_pulses

@@ -1,4 +1,5 @@
-"""The command ``ddk``: ``ddk device``, ``ddk compact``, ``ddk network``, and ``ddk pipeline``."""
+"""The command ``ddk``: ``ddk device``, ``ddk compact``, ``ddk network``, ``ddk lab`` and
+``ddk pipeline``."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ app = application(
     "ddk device iv --out runs/loop",
     "ddk compact fit runs/trains.zarr --out table.nc",
     "ddk network train --data digits --out runs/net",
+    "ddk lab trains.csv --out runs/lab",
     "ddk pipeline demo --out runs/demo",
     "ddk examples samples",
-    first=("device", "compact", "network", "pipeline", "examples"),
+    first=("device", "compact", "network", "lab", "pipeline", "examples"),
 )
 app.command(epilog=help_lines("ddk examples samples"))(examples)
 for name, mounted in (("device", device_app), ("compact", compact_app), ("network", network_app)):
@@ -27,5 +29,5 @@ for name, mounted in (("device", device_app), ("compact", compact_app), ("networ
 app.registered_commands += [
     command
     for command in network_app.registered_commands
-    if command.callback is not None and command.callback.__name__ == "pipeline"
+    if command.callback is not None and command.callback.__name__ in ("lab", "pipeline")
 ]

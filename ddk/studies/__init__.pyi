@@ -29,6 +29,15 @@ from .folds import Part as Part
 from .hardware import HARDWARE_KINDS as HARDWARE_KINDS
 from .hardware import hardware_rows as hardware_rows
 from .hardware import hardware_study as hardware_study
+from .lab.report import check_lab_free as check_lab_free
+from .lab.report import lab_entries as lab_entries
+from .lab.report import lab_figure as lab_figure
+from .lab.report import write_lab as write_lab
+from .lab.runs import LabData as LabData
+from .lab.runs import LabRun as LabRun
+from .lab.study import LabResult as LabResult
+from .lab.study import LabSettings as LabSettings
+from .lab.study import lab_study as lab_study
 from .model_search import SearchResult as SearchResult
 from .model_search import search as search
 from .model_search import search_rows as search_rows

@@ -28,7 +28,7 @@ from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import Task, get_task, with_states
 from ddkbase.errors import DDKError, InputError, SolverError, StorageError
 
-__all__ = ["compare", "run_all", "spread_out"]
+__all__ = ["compare", "end_with", "run_all", "spread_out", "without_interrupts"]
 
 #: a run is on one core: threads of several processes only get in each other's way
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -214,7 +214,7 @@ def spread_out(
         processes, mp_context=context, initializer=_start, initargs=(task, root, parent_ended)
     )
     try:
-        with _without_interrupts():
+        with without_interrupts():
             jobs = {pool.submit(_work, task, model, seed): (model, seed) for model, seed in missing}
         for job in as_completed(jobs):
             model, seed = jobs[job]
@@ -237,7 +237,7 @@ def spread_out(
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Processes started here do not hear Ctrl-C, which a terminal sends to all: the parent does,
     and says it once."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -248,11 +248,11 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _start(task: Task, root: str | None, parent_ended: Connection) -> None:
-    threading.Thread(target=_end_with, args=(parent_ended,), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent_ended,), daemon=True).start()
     _Worker.material = Material(task, root)
 
 
-def _end_with(parent_ended: Connection) -> None:
+def end_with(parent_ended: Connection) -> None:
     """End this process when the other end is closed: by the parent, or because it was killed."""
     parent_ended.poll(None)
     os._exit(1)

@@ -23,6 +23,7 @@ from .cells.quantisation import Quantisation as Quantisation
 from .cells.quantisation import fake_quantise as fake_quantise
 from .cells.quantisation import post_training as post_training
 from .cells.retention import Retention as Retention
+from .cells.synaptic_cells import SynapticCells as SynapticCells
 from .chip.chip import Chip as Chip
 from .chip.chip import load_chip as load_chip
 from .chip.chip import presets as presets
@@ -37,6 +38,10 @@ from .chip.loads import compared_loads as compared_loads
 from .chip.loads import network_loads as network_loads
 from .chip.placement import Placement as Placement
 from .chip.placement import read_placement as read_placement
+from .on_chip import OnChipResult as OnChipResult
+from .on_chip import OnChipTraining as OnChipTraining
+from .on_chip import train_on_chip as train_on_chip
+from .on_chip import write_trained as write_trained
 from .realisation import HardwareRealisation as HardwareRealisation
 from .settings import Hardware as Hardware
 from .settings import article as article

@@ -39,8 +39,8 @@ def test_every_command_is_reached_under_one_name(name: str) -> None:
         assert f"{name} {command}" in result.output.replace("\n", " ")
 
 
-def test_the_pipeline_is_there_without_the_word_network() -> None:
-    assert set(commands(app)) == {*APPS, "pipeline", "examples"}
+def test_lab_and_pipeline_are_there_without_the_word_network() -> None:
+    assert set(commands(app)) == {*APPS, "lab", "pipeline", "examples"}
     result = CliRunner().invoke(app, ["pipeline", "--example"])
     assert result.exit_code == 0 and "network:" in result.stdout
 

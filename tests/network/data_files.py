@@ -26,13 +26,15 @@ def idx(array: np.ndarray) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
 
 
-def mnist_like(folder: Path, train: int = 6, test: int = 4, packed: bool = True) -> None:
-    """Four IDX files as MNIST's, of 3 x 3 pixels."""
+def mnist_like(
+    folder: Path, train: int = 6, test: int = 4, packed: bool = True, side: int = 3
+) -> None:
+    """Four IDX files as MNIST's, of 3 x 3 pixels or of other squares."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for part, count in (("train", train), ("t10k", test)):
         for name, array in (
-            ("images-idx3", rng.integers(0, 256, (count, 3, 3))),
+            ("images-idx3", rng.integers(0, 256, (count, side, side))),
             ("labels-idx1", np.arange(count) % 2),
         ):
             content = idx(array)
