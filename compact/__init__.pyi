@@ -1,6 +1,7 @@
 from . import circuit as circuit
 from . import kinetics as kinetics
 from . import plots as plots
+from . import simulators as simulators
 from . import table as table
 from .fitting.estimator import AlphaBetaRegressor as AlphaBetaRegressor
 from .fitting.fit import fit as fit
