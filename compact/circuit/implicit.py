@@ -34,6 +34,7 @@ _LAST_SLOPE = np.linalg.inv(_MATRIX)[2]  # of the charges at the end of a step
 _NEWTON = 40
 _SETTLED = 1e-10  # relative change of the unknowns at which Newton's method ends
 _SMALLEST = 1e-16  # and the absolute one
+_LITTLE = 1e-3  # [V] below which a state counts as if it were this large
 _HALVINGS = 40
 _ORDER = 5
 
@@ -57,9 +58,9 @@ class Circuit:
     start : dict of str to float
         Voltages of inner nodes before the first step; 0 where not given.
     tolerance : float or None
-        Error of an inner unknown that a step may add, relative to its largest value so far, by
-        which steps are halved; None: one step to each stretch, halved only where Newton's method
-        needs it, so that the answer is a smooth function of the parameters.
+        Error of an inner unknown that a step may add, relative to its largest value so far or to
+        1 mV, by which steps are shortened; None: one step to each stretch, halved only where
+        Newton's method needs it, so that the answer is a smooth function of the parameters.
     """
 
     module: VerilogModule
@@ -158,7 +159,7 @@ class Circuit:
         whole, _ = self._step(self._x, h, first, last)
         half, _ = self._step(self._x, 0.5 * h, first, middle)
         x, current = self._step(half, 0.5 * h, middle, last)
-        scale = np.maximum(np.maximum(self._scale, np.abs(x)), 1e-300)[self._free]
+        scale = np.maximum(np.maximum(self._scale, np.abs(x)), _LITTLE)[self._free]
         moved = np.abs(x - whole)[self._free] / scale
         history = self.module.dynamic[self._free]
         return x, current, float(moved[history].max(initial=0.0)) / (2**_ORDER - 1)

@@ -123,7 +123,7 @@ def pulse_steps(
         As of `compact.circuit.cell_of`; a table of several amplitudes without ``amplitude``, or one
         beyond them; RESET pulses that do not lower the conductance.
     """
-    given = {"amplitude": amplitude, "opposite_amplitude": opposite_amplitude}
+    given: dict[str, Any] = {"amplitude": amplitude, "opposite_amplitude": opposite_amplitude}
     volts = {
         where: None if text is None else abs(to_si(text, "V", where))
         for where, text in given.items()
@@ -274,7 +274,7 @@ def _spreads(
     cell: Cell,
     source: Any,
     opposite: Any,
-    given: dict[str, str | None],
+    given: dict[str, Any],
     options: dict[str, Any],
     ends: tuple[float, float],
 ) -> tuple[float, float]:

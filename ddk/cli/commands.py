@@ -1,6 +1,6 @@
 """All commands of ``ddk-network``; importing a module adds its own."""
 
-from ddk.cli import compare, features, hardware, pipeline, studies, train  # noqa: F401
+from ddk.cli import compare, features, hardware, models, pipeline, studies, train  # noqa: F401
 from ddk.cli.options import app
 
 __all__ = ["app"]
