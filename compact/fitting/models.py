@@ -49,7 +49,8 @@ class ModelFit:
     values : dict of str to float
         All parameters, in the units of the model; those that were free at their optimum.
     low, high : dict of str to float
-        Ends of the 95 % intervals of the free ones; NaN at a bound or where not determined.
+        Ends of the 95 % intervals of the free ones, cut at their bounds, where they are open; NaN
+        for an optimum at a bound.
     at_bound : dict of str to bool
         Whether the optimum of a free one is at a bound.
     error, held_out_error : float
@@ -337,8 +338,8 @@ def _summary(problem: _Problem, best: Any, rest: _Problem | None) -> ModelFit:
         table[: len(part), k], weights[: len(part), k] = part, 1.0
     return ModelFit(
         values={**problem.fixed, **space.values(best.x)},
-        low=space.values(best.x - half),
-        high=space.values(best.x + half),
+        low=space.values(np.maximum(best.x - half, space.lower)),
+        high=space.values(np.minimum(best.x + half, space.upper)),
         at_bound=dict(zip(space.names, said.at_bound[0].tolist(), strict=False)),
         error=float(np.sqrt((residual**2).mean())),
         held_out_error=float(np.sqrt((rest(best.x) ** 2).mean())) if rest else float("nan"),
