@@ -91,7 +91,18 @@ class PulseSteps:
         return np.clip(_after(self.cell, conductance, sign), self.low, self.high)
 
     def mean_step(self, sign: int) -> float:
-        """Mean size of a step [S] over the range of conductances, were there no ends of it."""
+        """Mean size of a step over the range of conductances, were there no ends of it.
+
+        Parameters
+        ----------
+        sign : {-1, 1}
+            RESET or SET.
+
+        Returns
+        -------
+        float, S
+            The mean.
+        """
         return float(np.abs(self.step(np.linspace(self.low, self.high, _TESTED), sign)).mean())
 
 
