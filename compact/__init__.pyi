@@ -1,10 +1,12 @@
 from . import circuit as circuit
 from . import kinetics as kinetics
 from . import plots as plots
+from . import simulators as simulators
 from . import table as table
 from .fitting.estimator import AlphaBetaRegressor as AlphaBetaRegressor
 from .fitting.fit import fit as fit
 from .fitting.fit import fit_many as fit_many
+from .fitting.models import fit_model as fit_model
 from .fitting.profiles import profile_intervals as profile_intervals
 from .fitting.result import AlphaBetaFit as AlphaBetaFit
 from .fitting.updates import fit_updates as fit_updates

@@ -1,8 +1,8 @@
 """Write requirements.lock: every version with the hashes of its files, for every platform.
 
-Run by `make lock`. Resolves the dependencies, the extras (but torch) and the build requirements of
-pyproject.toml with uv, which is installed into a throw-away environment, so that nothing of the
-environment in use goes into the lock. The lock names no host.
+Run by `make lock`. Resolves the dependencies, the extras (but those of NOT_LOCKED) and the build
+requirements of pyproject.toml with uv, which is installed into a throw-away environment, so that
+nothing of the environment in use goes into the lock. The lock names no host.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import venv
 from pathlib import Path
 
 RESOLVER = "uv==0.13.9"
-NOT_LOCKED = {"torch"}  # several gigabytes, which nothing but the comparison networks needs
+#: torch: several gigabytes, which nothing but the comparison networks needs; verilog-a: the extra
+#: `test` has its package, for the machines for which there is a wheel
+NOT_LOCKED = {"torch", "verilog-a"}
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 

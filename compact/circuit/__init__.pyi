@@ -1,8 +1,12 @@
 from .cell import cell_of as cell_of
+from .compiled import VerilogModule as VerilogModule
+from .compiled import compile_verilog_a as compile_verilog_a
 from .export import from_csv as from_csv
 from .export import from_json as from_json
 from .export import to_csv as to_csv
 from .export import to_json as to_json
 from .export import to_spice as to_spice
 from .export import to_verilog_a as to_verilog_a
+from .implicit import run_pulses as run_pulses
+from .implicit import run_sweep as run_sweep
 from .ngspice import run_transient as run_transient

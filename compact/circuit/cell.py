@@ -28,7 +28,26 @@ from ddkbase.units import format_si, to_si
 __all__ = ["Branch", "Cell", "cell_of"]
 
 _NAME = re.compile(r"[a-zA-Z]\w{0,30}")
-_KEYWORDS = {"module", "endmodule", "analog", "begin", "end", "real", "if", "else", "parameter"}
+#: reserved in Verilog-AMS, or names of the module itself
+_RESERVED = re.compile(
+    r"""
+    above| abs| absdelay| absdelta| abstol| access| acos| acosh| ac_stim| aliasparam| always|
+    analog| analysis| and| asin| asinh| assert| assign| atan| atan2| atanh| begin| branch| buf|
+    case| ceil| connect| cos| cosh| cross| ddt| ddt_nature| ddx| deassign| default| define|
+    defparam| disable| discipline| driver_update| edge| else| enable_integration| end| endcase|
+    endfunction| endmodule| endnature| event| exclude| exp| final_step| flow| floor| for| force|
+    forever| fork| from| function| generate| genvar| ground| hypot| idle| idt| idtmod| if|
+    ifnone| inf| initial| initial_step| inout| input| integer| join| laplace_nd| laplace_np|
+    laplace_zd| laplace_zp| last_crossing| limexp| ln| log| macromodule| max| min| module| nand|
+    nature| negedge| nmos| noise_table| nor| not| or| output| parameter| pmos| posedge|
+    potential| pow| primitive| pullup| real| realtime| reg| release| repeat| resistor| rtran|
+    scalared| sin| sinh| slew| smooth| specify| sqrt| string| strong0| strong1| supply0|
+    supply1| table| tan| tanh| task| time| timer| tran| transition| tri| units| vectored| wait|
+    wand| while| white_noise| wire| wor| xnor| xor| zi_nd| zi_np| zi_zd| zi_zp| te| be| y| u| v|
+    s| wall| width
+    """,
+    re.VERBOSE,
+)
 
 SPREAD = 0.1  # of the conductance window over a table, from which the header says so
 _TABLE = ("alpha", "beta", "conductance_min", "conductance_max")
@@ -109,7 +128,7 @@ def cell_of(
         A fit that is not valid, a setting that is missing or not in the table, numbers that make no
         cell.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.lower() in _KEYWORDS:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or _RESERVED.fullmatch(name.lower()):
         raise InputError(f"{shorten(name)} is no name of a module", "name", "Write e.g. 'ddk_cell'")
     first = _read_source(source, "source", width, amplitude, initial_resistance)
     second = None

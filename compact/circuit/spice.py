@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from compact.circuit.cell import Branch, Cell
 
@@ -21,6 +22,9 @@ EQUATIONS = (
     "    SET,   v > 0:  width dy/dt = alpha/y + beta x",
     "and rests between pulses: one pulse of the width below is one unit of the time of alpha and",
     "beta, half a pulse half. Conductance = gmin + (gmax - gmin) clip(y, 0, 1).",
+)
+
+_SIMULATOR = (
     "For the simulator: 1/y is 2/(y + sqrt(y^2 + 4 y_floor^2)); walls wall (y - 1)^2 and wall y^2",
     "keep y within 0 to 1; steps are tanh over 1 % of the threshold; smooth rounds the clip.",
     "idle = 1: time goes on between pulses with x = 0, as in the network, with alpha of RESET at",
@@ -28,13 +32,13 @@ EQUATIONS = (
 )
 
 
-def heading(cell: Cell, comment: str) -> list[str]:
-    """Lines, behind a comment sign, that say what the numbers are."""
+def heading(cell: Cell, comment: str, simulator: Sequence[str]) -> list[str]:
+    """Lines, behind a comment sign, that say what the numbers are and how they are simulated."""
     lines = [
         f"{cell.name}: memristor cell with drift-diffusion kinetics, written by ddk-toolkit",
         "",
     ]
-    lines += EQUATIONS
+    lines += [*EQUATIONS, *simulator]
     lines.append("")
     for word, branch in (("RESET", cell.reset), ("SET", cell.set)):
         if branch.is_table:
@@ -61,7 +65,7 @@ def spice_text(cell: Cell) -> str:
     subcircuit sets its initial condition itself; where a simulator drops that, the operating point
     with no pulse on is the initial state anyway (unless idle = 1), and uic gives it as well.
     """
-    lines = heading(cell, "*")
+    lines = heading(cell, "*", _SIMULATOR)
     lines += [
         "*",
         f"* Use: X1 top bottom state {cell.name} y0=1",

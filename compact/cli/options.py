@@ -77,6 +77,9 @@ class Format(StrEnum):
     spice = "spice"
     csv = "csv"
     json = "json"
+    aihwkit = "aihwkit"
+    crosssim = "crosssim"
+    neurosim = "neurosim"
 
 
 TableArgument = Annotated[

@@ -7,7 +7,7 @@ What all commands share is in `compact.cli.options`; `compact.cli` starts them. 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +24,9 @@ from compact.cli.options import (
     read_table,
 )
 from ddkbase.cli.application import command, examples
-from ddkbase.cli.options import free_path, given
+from ddkbase.cli.options import free_path, given, path_of
 from ddkbase.cli.output import Output
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, StorageError
 from ddkbase.picture_names import picture_path
 
 
@@ -136,6 +136,8 @@ def intervals(
         "ddk-compact export table.nc --format spice --out cell.sub",
         "ddk-compact export table.nc --format verilog-a --initial-resistance '6 kohm' --out c.va",
         "ddk-compact export table.nc --format csv --out table.csv",
+        "ddk-compact export table.nc --format neurosim --amplitude '-2 V' --out cell.txt",
+        "ddk-compact export down.nc --opposite up.nc --format crosssim --out folder",
     )
 )
 @command
@@ -161,28 +163,36 @@ def export(
     opposite: Annotated[
         str | None, typer.Option("--opposite", metavar="TABLE", help="Table of the other polarity.")
     ] = None,
+    amplitude: AmplitudeOption = None,
+    opposite_amplitude: Annotated[
+        str | None, typer.Option("--opposite-amplitude", metavar="VOLTAGE", help="Of --opposite.")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Write a table for circuit simulators, or as CSV or JSON.
+    """Write a table for simulators of circuits or of arrays, or as CSV or JSON.
 
-    Width and initial resistance choose a slice of the table, for circuit simulators.
+    Width and initial resistance choose a slice of the table, for circuits and arrays. Those of
+    arrays take one amplitude of each polarity. That for crosssim is a folder.
     """
-    path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     options = given(
         width=width, initial_resistance=initial_resistance,
         conductance_min=conductance_min, conductance_max=conductance_max, threshold=threshold,
-        name=name,
+        name=name, amplitude=amplitude, opposite_amplitude=opposite_amplitude,
     )  # fmt: skip
+    if form in (Format.aihwkit, Format.crosssim, Format.neurosim):
+        _refuse(form, options, ("threshold", "name"), "has no such")
+        _export_steps(output, form, table, out, opposite, overwrite, options)
+        return
+    path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     read = read_table(table)
     if form in (Format.csv, Format.json):
         if opposite is not None:
             options["opposite"] = opposite
-        if options:
-            where = ", ".join(f"--{n.replace('_', '-')}" for n in options)
-            raise InputError(f"{form.value} holds the whole table", where, "Leave it out")
+        _refuse(form, options, tuple(options), "holds the whole table")
         to_text = compact.circuit.to_csv if form is Format.csv else compact.circuit.to_json
         output.file(to_text(read, path, overwrite=overwrite))
         return
+    _refuse(form, options, ("amplitude", "opposite_amplitude"), "holds all amplitudes")
     to_cell = compact.circuit.to_spice if form is Format.spice else compact.circuit.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
     cell = compact.circuit.cell_of(read, other, **options)
@@ -193,6 +203,41 @@ def export(
         output.note(
             f"X1 top bottom state {cell.name} y0=1    (a deck that runs: docs/howto_spice.md)"
         )
+
+
+def _refuse(form: Format, options: dict[str, Any], unused: tuple[str, ...], why: str) -> None:
+    where = ", ".join(f"--{n.replace('_', '-')}" for n in options if n in unused)
+    if where:
+        raise InputError(f"{form.value} {why}", where, "Leave it out")
+
+
+def _export_steps(
+    output: Output,
+    form: Format,
+    table: str,
+    out: str,
+    opposite: str | None,
+    overwrite: bool,
+    options: dict[str, Any],
+) -> None:
+    """What one pulse does, for a simulator of arrays."""
+    if form is Format.crosssim:
+        path = path_of(out, "--out", "folder")
+        if path.exists() and not overwrite and (not path.is_dir() or any(path.iterdir())):
+            raise StorageError("exists already", out, "Use --overwrite or another name")
+    else:
+        path = free_path(out, overwrite, table, *([opposite] if opposite else []))
+    read, other = read_table(table), read_table(opposite) if opposite is not None else None
+    write = {
+        Format.aihwkit: compact.simulators.to_aihwkit,
+        Format.crosssim: compact.simulators.to_crosssim,
+        Format.neurosim: compact.simulators.to_neurosim,
+    }[form]
+    output.file(write(read, path, other, overwrite=overwrite, **options))
+    steps = compact.simulators.pulse_steps(read, other, **options)
+    for text in steps.notes:
+        output.note(f"note: {text}")
+    output.note("how far a step of the tool differs from one of the fit stands in its heading")
 
 
 @app.command(

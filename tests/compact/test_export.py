@@ -279,7 +279,6 @@ def modules(tmp_path: Path) -> dict[str, verilog_a.Module]:
         "fits": to_verilog_a(RESET, tmp_path / "fits.va", SET, **BOTH),
         "table": to_verilog_a(table(), tmp_path / "table.va", width="100 ns"),
     }
-    assert all("NOT COMPILED" in path.read_text(encoding="utf-8") for path in files.values())
     return {n: verilog_a.parse(p.read_text(encoding="utf-8")) for n, p in files.items()}
 
 

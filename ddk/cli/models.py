@@ -1,0 +1,112 @@
+"""The command ``ddk-network fit-model``: any model of a cell, fitted to measured loops."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+import compact
+import devicephys
+from ddk.cli.options import app, command
+from ddkbase.cli.application import examples
+from ddkbase.cli.options import given, path_of
+from ddkbase.cli.output import Output
+from ddkbase.errors import InputError
+
+
+@app.command(
+    "fit-model",
+    epilog=examples(
+        "ddk-network fit-model loops.csv --model vteam --free r_on,r_off,k_on,k_off",
+        "ddk-network fit-model loops.csv --model cell.va --free a,b --start a=1e-3 --bounds b=0:5",
+        "ddk-network fit-model loops.csv --model my.py:current --free r --json",
+    ),
+)
+@command(answers=True)
+def fit_model(
+    output: Output,
+    loops: Annotated[
+        str, typer.Argument(metavar="LOOPS", help="Measured loops: voltage, current.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL", help="cell.va, vteam, ..., or file.py:name.")
+    ],
+    free: Annotated[str, typer.Option("--free", metavar="A,B,...", help="Parameters to fit.")],
+    start: Annotated[
+        list[str] | None, typer.Option("--start", metavar="NAME=VALUE", help="Repeatable.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option("--bounds", metavar="NAME=LOW:HIGH", help="Repeatable.")
+    ] = None,
+    held_out: Annotated[int, typer.Option("--held-out", min=0, help="Loops to predict.")] = 1,
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Starts of the fit.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the further starts.")] = 0,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="RATE", help="E.g. '1 V/s', without time.")
+    ] = None,
+    compliance: Annotated[
+        str | None, typer.Option("--compliance", metavar="CURRENT", help="E.g. '100 uA'.")
+    ] = None,
+) -> None:
+    """Fit parameters of a Verilog-A module or Python function to measured loops.
+
+    The module is compiled and integrated along the measured voltage, each loop from the same start.
+    """
+    read = devicephys.read_loop(path_of(loops, "LOOPS"), **given(rate=rate, compliance=compliance))
+    result = compact.fit_model(
+        read,
+        model,
+        [name.strip() for name in free.split(",")],
+        start={name: _number(value, "--start") for name, value in _pairs(start, "--start")},
+        bounds={name: _range(value) for name, value in _pairs(bounds, "--bounds")},
+        held_out=held_out,
+        starts=starts,
+        seed=seed,
+    )
+    output.rows(
+        ["parameter", "value", "95 % interval", ""],
+        [
+            [
+                name,
+                f"{result.values[name]:.6g}",
+                f"{result.low[name]:.6g} to {result.high[name]:.6g}",
+                "at its bound" if result.at_bound[name] else "",
+            ]
+            for name in result.low
+        ],
+        "Free parameters, in the units of the model",
+    )
+    output.line(f"misfit, of the root mean square current: {100 * result.error:.3g} %")
+    output.line(f"of loops held out: {100 * result.held_out_error:.3g} %")
+    output.line(
+        f"Durbin-Watson {result.durbin_watson:.3g}; far from 2 the intervals are too narrow"
+    )
+    if result.failures:
+        output.note(f"{result.failures} of {result.evaluations} runs ended early")
+    output.add(**dataclasses.asdict(result))
+
+
+def _pairs(texts: list[str] | None, option: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts or []:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise InputError(f"'{text}' is no NAME=VALUE", option)
+        pairs.append((name.strip(), value))
+    return pairs
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"'{text}' is no number", option, "In the units of the model") from None
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, sign, high = text.partition(":")
+    if not sign:
+        raise InputError(f"'{text}' is no LOW:HIGH", "--bounds")
+    return _number(low, "--bounds"), _number(high, "--bounds")
