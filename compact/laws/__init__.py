@@ -8,6 +8,7 @@ How the oxide of a simulated cell conducts is in `devicephys.fem.fluxes`, `Oxide
 `compact.laws.update_laws`            how much a pulse changes a conductance: alpha/beta, soft
                                       bound, power law, sinh rate, linear, fitted to one train and
                                       compared. A new one is an entry of its table ``LAWS``
-`compact.laws.nonlinearity`           NeuroSim's curve over pulses and the label of its bend
+`compact.laws.pulse_steps`            how far pulses move a cell by a law, NeuroSim's label
+`compact.laws.branches`               up and down trains of one cell as a synapse
 ====================================  ===========================================================
 """

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from compact.laws.nonlinearity import LABELS, curve_parameter, nonlinearity_label, pulse_curve
+from compact.laws.pulse_steps import LARGEST_LABEL, curvature_of, nonlinearity_label, saturation
 from compact.simulators.steps import PulseSteps, largest_difference, pulse_steps, said
 from ddkbase.files import write_bytes
 
 __all__ = ["curve_after", "neurosim_text", "to_neurosim"]
 
+SMALLEST_LABEL = 0.01
+"""Of those that NeuroSim tabulates, and the step between them."""
 _STEEPEST = 43.8  # 1/A at the largest label
 
 
@@ -130,11 +132,11 @@ def curve_after(
 
     Notes
     -----
-    The position on the curve of `pulse_curve` is looked up from the conductance, moved by one pulse
+    The position on the curve of `saturation` is looked up from the conductance, moved by one pulse
     and turned back. The positions being those of an exponential, a pulse multiplies the distance
     from its asymptote by exp(-1/(A N)).
     """
-    parameter = curve_parameter(label)
+    parameter = 1 / curvature_of(label)
     low, high = ends
     asymptote = low + (high - low) / -np.expm1(-1 / parameter)
     factor = np.exp(-sign / (parameter * count))
@@ -147,13 +149,12 @@ def _label(curve: np.ndarray) -> float:
     height = (curve - curve[0]) / (curve[-1] - curve[0])
     share = np.linspace(0.0, 1.0, height.size)
 
-    def misfit(steepness: float) -> float:
-        parameter = 1 / steepness if steepness else np.inf
-        return float(((pulse_curve(share, parameter) - height) ** 2).sum())
+    def misfit(curvature: float) -> float:
+        return float(((saturation(share, curvature) - height) ** 2).sum())
 
     best = minimize_scalar(
         misfit, bounds=(-_STEEPEST, _STEEPEST), method="bounded", options={"xatol": 1e-9}
     )
-    label = nonlinearity_label(1 / best.x) if best.x else LABELS[0]
-    size = min(max(round(abs(label), 2), LABELS[0]), LABELS[1])
+    label = nonlinearity_label(best.x)
+    size = min(max(round(abs(label), 2), SMALLEST_LABEL), LARGEST_LABEL)
     return float(np.copysign(size, label))

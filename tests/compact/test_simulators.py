@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compact.cli.commands import app
-from compact.laws.nonlinearity import curve_parameter, nonlinearity_label, pulse_curve
+from compact.laws.pulse_steps import curvature_of, nonlinearity_label, saturation
 from compact.simulators.aihwkit import to_aihwkit
 from compact.simulators.crosssim import to_crosssim
 from compact.simulators.neurosim import to_neurosim
@@ -97,22 +97,21 @@ def test_what_is_refused(source: Any, options: dict[str, Any], expected: str) ->
     [(0.01, 126.268958), (0.02, 63.134314), (0.5, 2.519877), (1.0, 1.251653), (9.0, 0.02281)],
 )
 def test_labels_are_those_that_neurosim_tabulates(label: float, parameter: float) -> None:
-    assert curve_parameter(label) == pytest.approx(parameter, rel=2e-5)
-    assert nonlinearity_label(-parameter) == pytest.approx(-label, rel=2e-5)
+    assert 1 / curvature_of(label) == pytest.approx(parameter, rel=2e-5)
+    assert nonlinearity_label(-1 / parameter) == pytest.approx(-label, rel=2e-5)
 
 
 def test_the_label_is_a_distance_from_the_line() -> None:
     share = np.linspace(0, 1, 100_001)
     for parameter in (-0.1, 0.3, 5.0, 1e6):
-        height = np.abs(pulse_curve(share, parameter) - share).max()
+        height = np.abs(saturation(share, 1 / parameter) - share).max()
         expected = np.copysign(height / np.sqrt(2) / 0.07, parameter)
-        assert nonlinearity_label(parameter) == pytest.approx(expected, rel=1e-6)
-    assert pulse_curve(0.5, np.inf) == 0.5
-    for bad in (0.0, 9.01, np.nan):
+        assert nonlinearity_label(1 / parameter) == pytest.approx(expected, rel=1e-6)
+    assert saturation(np.array(0.5), 0.0) == 0.5
+    assert nonlinearity_label(0.0) == curvature_of(0.0) == 0.0
+    for bad in (9.01, np.nan):
         with pytest.raises(InputError):
-            curve_parameter(bad)
-    with pytest.raises(InputError):
-        nonlinearity_label(0.0)
+            curvature_of(bad)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -127,7 +126,7 @@ def test_neurosim(tmp_path: Path, name: str) -> None:
     differences = {}
     for sign, kind in ((1, "LTP"), (-1, "LTD")):
         count = int(values[f"maxNumLevel{kind}"])
-        a = curve_parameter(float(values[f"NL_{kind}"])) * count
+        a = count / curvature_of(float(values[f"NL_{kind}"]))
         b = (high - low) / (1 - np.exp(-count / a))
         pulse = -a * np.log(1 - (at - low) / b)
         moved = np.clip(b * (1 - np.exp(-(pulse + sign) / a)) + low, low, high)
