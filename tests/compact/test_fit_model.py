@@ -97,7 +97,7 @@ def test_the_current_of_the_model_is_limited_as_the_measured_one(python: str) ->
     [
         ("alpha_beta", {"beta": 0.5, "v0": 0.25}),
         ("linear_ion_drift", {"rate": 3e5, "r_on": 2e3}),
-        ("vteam", {"k_off": 40.0, "r_on": 2e3}),
+        ("vteam", {"k_off": 10.0, "r_on": 2e3}),
         ("yakopcic", {"ap": 20.0, "a1": 5e-4}),
     ],
 )
