@@ -180,7 +180,7 @@ class Synapse:
         Returns
         -------
         mean : float
-            Mean of |up - down|/(up + down) over the window, 0 (alike) to 1 (one of them still).
+            Size of the difference of both over their sum, averaged over the window: 0 (alike) to 1.
         balance : float
             Place in the window, from 0 to 1, at which both are alike; NaN if there is none.
         """
