@@ -291,7 +291,7 @@ def test_a_switch_of_the_physics_changes_the_answer(device: Device, changes: dic
     ramp = Waveform.from_si([0.0, end / device.sweep.rate], [0.0, -end])
     plain = device.with_({"vacancy.soret": "off"})
     traces = [devicephys.simulate(d, ramp, QUICK) for d in (plain, plain.with_(changes))]
-    n = [t.vacancy_concentration.values[-1] for t in traces]
+    n = [t.vacancy_concentration_frame.values[-1] for t in traces]  # at the end of the ramp
     assert np.nanmax(np.abs(n[1] - n[0])) > 1e-3 * np.nanmax(n[0])
 
 
