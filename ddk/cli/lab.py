@@ -114,9 +114,9 @@ class PulseOptions:
 
 @app.command(
     epilog=examples(
-        "ddk lab trains.csv --out runs/lab",
-        "ddk lab ltp.csv ltd.csv --units uS --out runs/both",
-        "ddk lab trains.xlsx --data mnist --root ~/data --out runs/mnist --json",
+        "ddk-network lab trains.csv --out runs/lab",
+        "ddk-network lab ltp.csv ltd.csv --units uS --out runs/both",
+        "ddk-network lab trains.xlsx --data mnist --root ~/data --out runs/mnist --json",
     )
 )
 @command
