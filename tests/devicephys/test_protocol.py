@@ -31,9 +31,9 @@ sweeps = st.builds(
 
 def test_corners_of_the_default_sweep() -> None:
     sweep = IVSweep(loops=2)
-    np.testing.assert_allclose(sweep.corners, np.arange(9) * 0.017, rtol=1e-14)
+    np.testing.assert_allclose(sweep.corners, np.arange(9) * 1.7, rtol=1e-14)
     np.testing.assert_array_equal(sweep.corner_voltages, [0, -1.7, 0, 1.7, 0, -1.7, 0, 1.7, 0])
-    assert sweep.slope_limit == 100.0
+    assert sweep.slope_limit == 1.0
     assert IVSweep(first="set").corner_voltages[1] == 1.7
 
 
@@ -92,7 +92,7 @@ def test_protocols_are_frozen_and_told_apart() -> None:
     with pytest.raises(AttributeError):
         IVSweep().rate = 3.0  # type: ignore[misc]
     assert IVSweep() != IVSweep(rate="50 V/s")
-    assert IVSweep() == IVSweep(rate="0.1 V/ms")
+    assert IVSweep() == IVSweep(rate="1 mV/ms")
 
 
 @pytest.mark.parametrize(
