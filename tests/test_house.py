@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("ddkbase", "devicephys", "compact", "network", "ddk")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -69,3 +71,11 @@ def test_the_reader_of_late_imports_sees_reasons() -> None:
         "    x = 1\n    import d\n    # start-up\n    import e\n"
     )
     assert list(late_imports(source)) == [(3, True), (4, True), (6, False), (8, True)]
+
+
+def test_every_fault_of_the_mutation_run_has_one_place() -> None:
+    faults = yaml.safe_load((ROOT / "tools" / "mutants.yaml").read_text(encoding="utf-8"))
+    for fault in faults:
+        text = (ROOT / fault["file"]).read_text(encoding="utf-8")
+        assert text.count(fault["old"]) == 1, f"{fault['file']}: {fault['note']}"
+        assert fault["new"] != fault["old"]
