@@ -20,9 +20,10 @@ def trains() -> str:
     rows = ["train,pulse,G (uS)"]
     for number in range(1, 2 * CYCLES + 1):
         sign = -1 if number % 2 else 1
-        drift = (0.06 if sign < 0 else 0.03) * (1 + 0.05 * rng.standard_normal())
+        drift = (0.06 if sign < 0 else 0.0155) * (1 + 0.05 * rng.standard_normal())
         start = 1.0 if sign < 0 else 0.0
-        y = integrate("implicit", 0.004, drift, np.ones(PULSES), start, sign=sign)
+        diffusion = 0.004 if sign < 0 else 0.0005
+        y = integrate("implicit", diffusion, drift, np.ones(PULSES), start, sign=sign)
         y = np.concatenate([[start], y])
         g = (LOW + (HIGH - LOW) * y) * (1 + 0.01 * rng.standard_normal(y.size))
         rows += [f"{number},{k},{1e6 * value:.3f}" for k, value in enumerate(g)]
