@@ -49,7 +49,9 @@ def iv_figure(ds: xr.Dataset) -> Figure:
     axes = figure.subplots(2, 2, sharex=True)
     voltage = ds["voltage"].values
     current = ds["current"].values * style.MICROAMPERE
-    magnitude = np.where(np.abs(current) > 0, np.abs(current), np.nan)
+    # a step that ends at 0 V has no logarithm: the line ends a step before, instead of falling
+    driven = np.abs(voltage) > 1e-6 * np.abs(voltage).max()
+    magnitude = np.where(driven & (current != 0), np.abs(current), np.nan)
     resistance = ds["resistance"].values * style.KILOOHM
     celsius = ds["temperature_max"].values - style.CELSIUS_ZERO
     x_label = style.voltage_label(ds)
