@@ -288,7 +288,7 @@ def test_map_by_device_asks_for_the_pulses_and_fits_each_utterance(
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert [a["cycle"] for a in asked] == [0, 1, 2] and asked[0]["seed"] == 5
     assert asked[0]["initial_resistance"] == "5 kohm"
-    np.testing.assert_allclose(ds["voltage"], -1.6 - 0.6 * x)
+    np.testing.assert_allclose(ds["voltage"], -2.0 - 1.0 * x)
     np.testing.assert_allclose(ds["alpha"], 0.004, rtol=0.02)
     np.testing.assert_allclose(ds["beta"], 0.2, rtol=0.02)
     assert (ds["residual"] < 1e-6).all()
@@ -310,13 +310,13 @@ def test_real_pulses_move_a_real_cell() -> None:
     pytest.importorskip("mpi4py.MPI")  # before dolfinx
     pytest.importorskip("dolfinx")
     x = features.inputs(np.random.default_rng(0).standard_normal(8 * 6), utterances=2, pool=4)
-    ds = by_device(x, amplitude=("-1.6 V", "-2 V"), fit=False)
+    ds = by_device(x, amplitude=("-2.2 V", "-3 V"), fit=False)
     assert ds["conductance"].shape == (2, 6)
     start = ds["initial_conductance"].values[:, None]
     assert 1 / start == pytest.approx(5e3, rel=0.03)
     curve = np.c_[start, ds["conductance"].values]
     assert (np.diff(curve) < 0).all()  # every RESET pulse takes it down
-    again = by_device(x[:1], amplitude=("-1.6 V", "-2 V"), fit=False)
+    again = by_device(x[:1], amplitude=("-2.2 V", "-3 V"), fit=False)
     assert np.array_equal(again["conductance"][0], ds["conductance"][0])  # a fresh cell each
 
 
