@@ -257,7 +257,7 @@ def fake_physics(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def simulate(device: Any, train: Any, settings: Any, **more: Any) -> xr.Dataset:
         asked.append({"device": device, "settings": settings, **more})
-        share = np.abs(train.amplitudes) / 2.2
+        share = np.abs(train.amplitudes) / 3.0
         states = integrate("implicit", 0.004, 0.2, share)
         values = {
             "conductance": 2e-6 + 1.98e-4 * states,
