@@ -137,7 +137,7 @@ def test_the_state_is_handed_on(file: Path, tmp_path: Path) -> None:
     pytest.importorskip("dolfinx")
     file.write_text(
         "preset: quick\nsteps:\n"
-        "  - {name: down, kind: pulses, amplitude: -2 V, count: 4}\n"
+        "  - {name: down, kind: pulses, amplitude: -3 V, count: 4}\n"
         "  - {name: look, kind: read}\n"
         "  - {name: oven, kind: bake, temperature: 20 degC, duration: 1 us, first_read: 0.1 us}\n"
     )
