@@ -73,7 +73,8 @@ def aihwkit_text(steps: PulseSteps) -> str:
     scale = 2 / (steps.high - steps.low)  # weights from -1 to 1
     # the kit itself stops at the ends
     sizes = {sign: scale * np.abs(steps.step(nodes, sign)) for sign in (-1, 1)}
-    smallest = 0.5 * scale * (steps.mean_step(-1) + steps.mean_step(1))
+    means = {sign: steps.mean_step(sign) for sign in (1, -1)}
+    smallest = 0.5 * scale * (means[-1] + means[1])
     factors = {sign: size / smallest for sign, size in sizes.items()}
 
     def after(conductance: np.ndarray, sign: int) -> np.ndarray:
@@ -81,7 +82,6 @@ def aihwkit_text(steps: PulseSteps) -> str:
         new = piecewise_after(weight, sign, smallest, factors[sign])
         return (new + 1) / scale + steps.low
 
-    means = {1: steps.mean_step(1), -1: steps.mean_step(-1)}
     spreads = {1: steps.rise_spread, -1: steps.fall_spread}
     shares = [spreads[s] / means[s] for s in means if np.isfinite(spreads[s])]
     lost = [

@@ -134,12 +134,12 @@ def curve_after(
     -----
     The position on the curve of `saturation` is looked up from the conductance, moved by one pulse
     and turned back. The positions being those of an exponential, a pulse multiplies the distance
-    from its asymptote by exp(-1/(A N)).
+    from its asymptote by exp(-k/N), k being the curvature of the label.
     """
-    parameter = 1 / curvature_of(label)
+    curvature = curvature_of(label)
     low, high = ends
-    asymptote = low + (high - low) / -np.expm1(-1 / parameter)
-    factor = np.exp(-sign / (parameter * count))
+    asymptote = low + (high - low) / -np.expm1(-curvature)
+    factor = np.exp(-sign * curvature / count)
     moved = asymptote - (asymptote - np.asarray(conductance, float)) * factor
     return np.asarray(np.clip(moved, low, high))
 
