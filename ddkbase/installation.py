@@ -11,7 +11,13 @@ from pathlib import Path
 
 from ddkbase import __version__
 
-__all__ = ["command_line", "has_launcher", "parallel_rank", "versions"]
+__all__ = [
+    "command_line",
+    "has_launcher",
+    "keep_petsc_from_signals",
+    "parallel_rank",
+    "versions",
+]
 
 _RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
@@ -30,6 +36,17 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return result
+
+
+def keep_petsc_from_signals() -> None:
+    """Let a PETSc that is loaded later catch no signals; a user's own options stay.
+
+    It would abort on SIGTERM, which is to end like Ctrl-C, and on SIGPIPE, which a socket of Dask
+    raises when it closes. `devicephys.fem` says the same, but dolfinx may be imported before it.
+    """
+    options = os.environ.get("PETSC_OPTIONS", "")
+    if "-no_signal_handler" not in options:
+        os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
 
 
 def command_line() -> str:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# dolfinx alone would let PETSc catch SIGPIPE, and end the process where a socket of Dask closes.
-os.environ["PETSC_OPTIONS"] = f"{os.environ.get('PETSC_OPTIONS', '')} -no_signal_handler".strip()
+from ddkbase.installation import keep_petsc_from_signals
+
+keep_petsc_from_signals()  # tests import dolfinx before the toolkit does
 
 # How long one example takes depends on who else uses the machine; a run on a server is to give
 # the same result twice.

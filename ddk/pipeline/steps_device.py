@@ -18,6 +18,7 @@ from ddk.pipeline.file import Chain, Simulation, in_file
 from ddk.pipeline.job import Job, Picture, StepContext, StepResult
 from ddkbase.cli.progress import Display
 from ddkbase.errors import InputError, SolverError
+from ddkbase.installation import keep_petsc_from_signals
 from ddkbase.units import format_si
 from devicephys import campaign as campaigns
 from devicephys import run as runs
@@ -231,9 +232,7 @@ def _simulated(
 ) -> xr.Dataset:
     """Simulate into the step's folder, or go on with what is begun there; the record."""
     folder = context.folder
-    options = os.environ.get("PETSC_OPTIONS", "")
-    if "-no_signal_handler" not in options:  # SIGTERM is to end like Ctrl-C
-        os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
+    keep_petsc_from_signals()
     console = Console(stderr=True, quiet=context.quiet)
 
     def remark(text: str) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import re
 import signal
 import sys
@@ -26,7 +25,7 @@ from ddkbase import __version__
 from ddkbase.cli.output import Output
 from ddkbase.errors import DDKError, StorageError, closest
 from ddkbase.files import keep_traceback
-from ddkbase.installation import parallel_rank
+from ddkbase.installation import keep_petsc_from_signals, parallel_rank
 
 __all__ = ["application", "command", "end", "examples", "in_options", "message_and_code"]
 
@@ -171,10 +170,7 @@ def command(function: Callable[..., None] | None = None, *, answers: bool = Fals
 
     @functools.wraps(called)
     def run(*args: Any, **kwargs: Any) -> None:
-        # PETSc would take SIGTERM for itself and abort; it is to end like Ctrl-C.
-        options = os.environ.get("PETSC_OPTIONS", "")
-        if "-no_signal_handler" not in options:
-            os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
+        keep_petsc_from_signals()
         previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             if not wanted:
