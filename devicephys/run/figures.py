@@ -315,6 +315,8 @@ def train_figures(ds: xr.Dataset) -> list[Figure]:
         figures.append(Figure("", "", prepared, ohm))
     else:
         text = f"{format_si(target, 'ohm', 3)} asked, {pulses} pulse(s)"
+        if not pulses:
+            text += f"; taken as it is, {format_si(1 / start, 'ohm', 3)}"
         figures.append(Figure("Prepared", text, prepared, ohm))
     for when, value in (("start", start), ("end", end)):
         key = f"conductance_{when}"

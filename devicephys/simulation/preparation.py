@@ -19,6 +19,10 @@ from devicephys.protocol.pulse_train import PulseTrain
 
 #: relative deviation of the read resistance that counts as reached
 TOLERANCE = 0.02
+#: the same for a cell as it was formed, where a SET pulse would be next: with no gap to close, SET
+#: pulses only crowd the filament, and dozens of them are needed for a step of the resistance; what
+#: follows is then another cell (docs/validation.md)
+FORMED_TOLERANCE = 0.05
 #: most pulses, most pulses in a row that hardly do anything at the largest height, height of the
 #: first pulses, the lowest and the highest (V)
 MOST_PULSES, PATIENCE, FIRST, LOWEST, LIMIT = 400, 5, 1.7, 0.05, 6.0
@@ -61,6 +65,19 @@ class _Drive:
         self.before = self.height, done
         change = (math.log(max(share * way, STILL)) - done) / self.steepness
         self.height = min(max(self.height + min(max(change, -DOWN), UP), LOWEST), LIMIT)
+
+
+def near_as_formed(conductance: float, target_resistance: float) -> bool:
+    """Whether a formed cell stays as it is: it reads at most 5 % above the resistance wanted.
+
+    Parameters
+    ----------
+    conductance : float, S
+        What the cell reads to which nothing was done yet.
+    target_resistance : float, ohm
+        Resistance to reach.
+    """
+    return 0.0 <= 1.0 / (conductance * target_resistance) - 1.0 <= FORMED_TOLERANCE
 
 
 def program_and_verify(

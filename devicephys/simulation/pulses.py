@@ -22,7 +22,7 @@ from devicephys.installation import require_solver
 from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import sensitivity_variables
-from devicephys.simulation.preparation import program_and_verify
+from devicephys.simulation.preparation import near_as_formed, program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin, pulse_dataset
 from devicephys.simulation.settings import Settings
 
@@ -83,7 +83,8 @@ def simulate_pulses(
         How it is solved; by default the preset "default".
     initial_resistance : str or Quantity, or None, optional
         What the cell is brought to first, by pulses ("5 kohm", within 2 %); by default it stays as
-        the device describes it.
+        the device describes it, and also where that lies at most 5 % above the resistance: SET
+        pulses without a gap would only crowd the filament.
     variability : Variability or None, optional
         The spreads with which a cell is drawn where there is a seed; by default those of
         ``Variability()``.
@@ -166,7 +167,7 @@ def simulate_pulses(
         *digest_of(start),
     )
     try:
-        run.begin(checkpoint)
+        run.begin(checkpoint, formed=start is None)
         while run.done < train.count:
             run.next(checkpoint)
     except KeyboardInterrupt:
@@ -215,8 +216,11 @@ class _Run:
         self.controls: list[tuple[float, ...]] = []
         self.missed_at = 0.0
 
-    def begin(self, checkpoint: Checkpoint | None) -> None:
-        """Go on from a checkpoint, or read the cell and bring it to its initial resistance."""
+    def begin(self, checkpoint: Checkpoint | None, formed: bool) -> None:
+        """Go on from a checkpoint, or read the cell and bring it to its initial resistance.
+
+        ``formed``: the cell is as its device describes it, nothing was done to it.
+        """
         from devicephys.fem.sweep_checkpoint import load  # optional: the finite-element stack
 
         comm = self.runner.problem.comm
@@ -228,9 +232,10 @@ class _Run:
             self._resume(saved)
             return
         conductance = self.runner.read(self.train)
-        if self.target_resistance is not None:
+        target = self.target_resistance
+        if target is not None and not (formed and near_as_formed(conductance, target)):
             conductance, self.preparation_pulses = program_and_verify(
-                self.runner, conductance, self.target_resistance, self.train, self._tell_preparation
+                self.runner, conductance, target, self.train, self._tell_preparation
             )
             self.runner.forget()
         self.initial_conductance = conductance

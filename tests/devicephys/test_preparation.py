@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devicephys import InputError, PulseTrain
-from devicephys.simulation.preparation import MOST_PULSES, TOLERANCE, program_and_verify
+from devicephys.simulation.preparation import (
+    MOST_PULSES,
+    TOLERANCE,
+    near_as_formed,
+    program_and_verify,
+)
 
 
 class FormulaCell:
@@ -53,6 +58,15 @@ def test_nothing_is_done_to_a_cell_that_is_there() -> None:
     cell = FormulaCell(200e-6, 5e-6, 200e-6, 2.0, 15.0)
     assert program_and_verify(cell, 200e-6, 5050.0, PulseTrain()) == (200e-6, 0)
     assert not cell.heights
+
+
+@pytest.mark.parametrize(
+    ("reads", "wanted", "stays"),
+    [(5.10e3, 5e3, True), (5.24e3, 5e3, True), (5.26e3, 5e3, False), (4.99e3, 5e3, False)],
+)
+def test_a_formed_cell_a_little_above_stays(reads: float, wanted: float, stays: bool) -> None:
+    # RESET pulses can raise the resistance; SET pulses cannot lower it where there is no gap
+    assert near_as_formed(1.0 / reads, wanted) is stays
 
 
 def test_reset_is_negative_and_set_positive() -> None:
