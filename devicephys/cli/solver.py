@@ -87,7 +87,7 @@ def fit(
         bool, typer.Option("--resume", help="Go on with a fit that was stopped.")
     ] = False,
 ) -> None:
-    """Fit parameters of a device to measured loops and trains, with intervals.
+    """Fit parameters of a device to measured loops, trains and bakes, with intervals.
 
     What the data do not determine is printed first. The folder gets device.yaml, report.html and,
     in solves, every simulation, so that a fit that was stopped goes on with --resume.
@@ -120,21 +120,29 @@ def _state(event: devicephys.fitting.FitEvent) -> State:
 def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
     for text in result.undetermined:
         output.line(f"Not determined by these data: {text}")
-    heads = ["Parameter", "Began at", "Value", "68 %", "95 %", ""]
+    for text in devicephys.fitting.suggestion_texts(result):
+        output.line(f"Would tell more: {text}")
+    heads = devicephys.fitting.parameter_heads(result)
     rows = devicephys.fitting.parameter_rows(result)
     output.rows(heads, rows, f"{result.solves} solves, {result.reason}")
     output.line(
         f"rms of log10 of fitted over measured {result.log_misfit:.3f}, of the residuals "
         f"{result.misfit:.3g} errors"
     )
+    for held in result.predicted:
+        output.line(f"Held out, {held.attrs['name']}: {devicephys.fitting.misfit_text(held)}")
     table = result.parameters
     names = [str(name) for name in table["parameter"].values]
-    columns = ("value", "start", "low68", "high68", "low95", "high95")
+    columns = [str(c) for c in table.data_vars if table[c].dims == ("parameter",) and c != "unit"]
     output.add(
         undetermined=result.undetermined,
         solves=result.solves,
         reason=result.reason,
         log_misfit=result.log_misfit,
+        suggestions=devicephys.fitting.suggestion_texts(result),
+        predicted={
+            str(d.attrs["name"]): devicephys.fitting.misfit_text(d) for d in result.predicted
+        },
         parameters={
             name: {c: float(table[c].sel(parameter=name)) for c in columns}
             | {"unit": str(table["unit"].sel(parameter=name).item())}

@@ -1,12 +1,16 @@
-"""From measured loops and trains to parameters of a device, with what the data do not determine.
+"""From measured loops, trains and bakes to parameters of a device, and what the data leave open.
 
 ================  ========================================================================
 module            what it does
 ================  ========================================================================
 ``description``   what a fit is made of, from YAML: device, data, free parameters
-``data``          a measured loop or train, and its misfit with derivatives
+``data``          a measured loop, train or bake, and its misfit with derivatives
 ``search``        `devicephys.fit_device`: least squares, kept after every solve
+``result``        what it gives
 ``information``   what the data determine: intervals, directions that stay open
+``profile``       profile likelihoods
+``posterior``     samples of the posterior, on an emulator made of the solves
+``experiments``   which further measurement would tell most
 ``report``        the page that shows it
 ================  ========================================================================
 """

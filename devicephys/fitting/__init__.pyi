@@ -1,8 +1,14 @@
 from .description import FitDescription as FitDescription
+from .profile import Profile as Profile
 from .report import curves_figure as curves_figure
+from .report import misfit_text as misfit_text
+from .report import parameter_heads as parameter_heads
 from .report import parameter_rows as parameter_rows
+from .report import posterior_figure as posterior_figure
+from .report import profiles_figure as profiles_figure
 from .report import write_fit as write_fit
-from .search import FitEvent as FitEvent
-from .search import FitInterrupted as FitInterrupted
-from .search import FitResult as FitResult
+from .result import FitEvent as FitEvent
+from .result import FitInterrupted as FitInterrupted
+from .result import FitResult as FitResult
+from .result import suggestion_texts as suggestion_texts
 from .search import fit_device as fit_device

@@ -1,4 +1,4 @@
-"""A measured loop or train: what is simulated for it, its misfit, and the derivatives of that."""
+"""A measured loop, train or bake: what is simulated for it, its misfit, the derivatives of that."""
 
 from __future__ import annotations
 
@@ -13,20 +13,27 @@ import xarray as xr
 from ddkbase import records
 from ddkbase.errors import InputError
 from ddkbase.tables.reading import file_content, table_of
-from ddkbase.tables.table import FileOptions, numbers
+from ddkbase.tables.table import Column, FileOptions, Table, numbers
 from ddkbase.tables.units import quantity_of
+from ddkbase.units import exact_text
 from devicephys.device import Device
-from devicephys.fitting.description import FitDescription, LoopSource, TrainSource
+from devicephys.device.entries import parameter_value
+from devicephys.fitting.description import BakeSource, LoopSource, Source, TrainSource
 from devicephys.measured.loops import read_loop
 from devicephys.measured.ramps import waveform_of
+from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.simulate import simulate
 
-__all__ = ["Data", "LoopData", "TrainData", "read_data"]
+__all__ = ["BakeData", "Data", "LoopData", "TrainData", "read_data"]
 
 #: share of the largest voltage below which the current of a loop does not count
 LEAST_VOLTAGE = 0.05
+#: changes of the logarithm of a parameter in the differences of bakes, the second where the first
+#: moves no logarithm of a conductance by ``VISIBLE``: the steps are chosen anew in each run, which
+#: moves it by up to two hundredths
+DIFFERENCES, VISIBLE = (0.01, 0.1), 0.1
 
 
 class Data(abc.ABC):
@@ -41,6 +48,11 @@ class Data(abc.ABC):
     weight: float
     unit: str
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What a difference of logarithms is multiplied with to become a residual."""
+        return np.sqrt(self.weight) / self.error
+
     def misfit(
         self, device: Device, settings: Settings, paths: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,9 +64,8 @@ class Data(abc.ABC):
             The device cannot be simulated.
         """
         simulated, shares = self.simulate(device, settings, paths)
-        scale = np.sqrt(self.weight) / self.error
-        residual = scale * (np.log(np.abs(simulated)) - np.log(np.abs(self.measured)))
-        return residual, scale[:, None] * shares, simulated
+        residual = self.scale * (np.log(np.abs(simulated)) - np.log(np.abs(self.measured)))
+        return residual, self.scale[:, None] * shares, simulated
 
     @abc.abstractmethod
     def simulate(
@@ -130,8 +141,7 @@ class TrainData(Data):
             values = records.read(path, "PulseTrace")["conductance"].values.astype(float)
         else:
             values = _conductances(path, source, PulseTrain(count=1, **options).read_voltage)
-        if not np.all(values > 0):
-            raise InputError("a conductance is not positive", str(path), "Leave those rows out")
+        _check_positive(values, path)
         self.train = PulseTrain(count=len(values), **options)
         self.measured, self.axis = values, np.arange(1, len(values) + 1.0)
         self.error = np.full(len(values), source.error)
@@ -144,48 +154,140 @@ class TrainData(Data):
         return ds["conductance"].values, ds["conductance_sensitivity"].values
 
 
+class BakeData(Data):
+    """Conductances over the time of a bake."""
+
+    axis_label, unit = "Time (s)", "S"
+
+    def __init__(self, source: BakeSource, folder: Path | None) -> None:
+        path = Path(source.bake) if folder is None else folder / source.bake
+        self.name, self.source = path.name, source
+        table = table_of(file_content(path), str(path), FileOptions())
+        column = _column(table, source.column, _CONDUCTANCES, source.unit, "column")
+        values = _values(table, column, source.unit, source.read_voltage)
+        time = _column(table, source.time, ("s",), source.time_unit, "time")
+        times = numbers(table, time, "s", source.time_unit or time.unit)
+        good = np.isfinite(values) & np.isfinite(times)
+        self.times, self.measured = times[good], values[good]
+        if len(self.times) < 2 or np.any(np.diff(self.times) <= 0) or self.times[0] < 0:
+            raise InputError("the times of a bake must increase from 0 on", table.where(time))
+        _check_positive(self.measured, path)
+        later = self.times[self.times > 0]
+        self.bake = Bake(
+            temperatures=exact_text(source.temperature, "K"),
+            duration=exact_text(later[-1], "s"),
+            first_read=exact_text(min(later[0], later[-1] / 10.0), "s"),
+            state=source.state,
+            read_voltage=exact_text(source.read_voltage, "V"),
+        )
+        self.axis = self.times
+        self.error = np.full(len(self.times), source.error)
+        self.weight = source.weight
+
+    def simulate(
+        self, device: Device, settings: Settings, paths: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        def logs(at: Device) -> np.ndarray:
+            ds = simulate(at, self.bake, settings)
+            after = ds["time"].values[1:]
+            read = np.log(ds["conductance"].values[0])
+            between = np.interp(np.log(np.maximum(self.times, after[0])), np.log(after), read[1:])
+            values = np.where(self.times < after[0], read[0], between)
+            if self.source.relative:
+                values += np.log(self.measured[0]) - values[0]
+            return values
+
+        shares = np.empty((len(self.times), len(paths)))
+        for k, path in enumerate(paths):
+            unit, value = device.provenance[path].unit, parameter_value(device, path)
+            for change in DIFFERENCES:
+                above, below = (
+                    logs(device.with_({path: exact_text(value * np.exp(sign * change), unit)}))
+                    for sign in (1.0, -1.0)
+                )
+                shares[:, k] = (above - below) / (2.0 * change)
+                if np.abs(above - below).max() > VISIBLE:
+                    break
+        return np.exp(logs(device)), shares
+
+
+_CONDUCTANCES = ("S", "ohm", "A")
+
+
 def _conductances(path: Path, source: TrainSource, read_voltage: float) -> np.ndarray:
     """The column of conductances of a table, from resistances or currents where it holds those."""
     table = table_of(file_content(path), str(path), FileOptions())
-    kinds = ("S", "ohm", "A")
-    if source.column is not None:
-        fits = [c for c in table.columns if source.column in (c.name, c.number)]
+    column = _column(table, source.column, _CONDUCTANCES, source.unit, "column")
+    values = _values(table, column, source.unit, read_voltage)
+    return values[np.isfinite(values)]
+
+
+def _column(
+    table: Table, name: str | int | None, kinds: Sequence[str], unit: str | None, key: str
+) -> Column:
+    """The column that a user names, or the only one with a unit of these kinds."""
+    if name is not None:
+        fits = [c for c in table.columns if name in (c.name, c.number)]
     else:
         fits = [c for c in table.columns if quantity_of(c.unit) in kinds]
+    said = "times" if kinds == ("s",) else "conductances, resistances or currents"
     if len(fits) != 1:
         titles = ", ".join(c.title for c in table.columns[:8])
         raise InputError(
-            f"{len(fits)} columns hold conductances, resistances or currents among {titles}",
-            str(path),
-            "Name one with column: ..., and its unit with unit: ...",
+            f"{len(fits)} columns hold {said} among {titles}",
+            table.path,
+            f"Name one with {key}: ..., and its unit with {'time_' * (kinds == ('s',))}unit: ...",
         )
-    unit = source.unit or fits[0].unit
-    kind = quantity_of(unit)
-    if kind not in kinds:
-        raise InputError("has no unit of conductance", table.where(fits[0]), "Write unit: uS")
-    values = numbers(table, fits[0], kind, unit)
-    values = values[np.isfinite(values)]
+    if quantity_of(unit or fits[0].unit) not in kinds:
+        raise InputError(f"has no unit of {said}", table.where(fits[0]), "Write unit: uS")
+    return fits[0]
+
+
+def _values(table: Table, column: Column, unit: str | None, read_voltage: float) -> np.ndarray:
+    """Conductances [S] of a column of conductances, resistances or currents."""
+    unit = unit or column.unit
+    kind = quantity_of(unit) or ""  # one of three: ``_column`` has seen to it
+    values = numbers(table, column, kind, unit)
     with np.errstate(divide="ignore"):
         return {"S": values, "ohm": 1.0 / values, "A": values / read_voltage}[kind]
 
 
-def read_data(description: FitDescription, folder: Path | None) -> list[Data]:
-    """All that was measured, in the order of the description."""
-    return [
-        LoopData(source, folder) if isinstance(source, LoopSource) else TrainData(source, folder)
-        for source in description.data
-    ]
+def _check_positive(values: np.ndarray, path: Path) -> None:
+    if not np.all(values > 0):
+        raise InputError("a conductance is not positive", str(path), "Leave those rows out")
 
 
-def as_dataset(data: Data, simulated: np.ndarray) -> xr.Dataset:
-    """Measured and simulated values of one data set on ``sample``."""
+_READERS: dict[type[Source], type[LoopData | TrainData | BakeData]] = {
+    LoopSource: LoopData,
+    TrainSource: TrainData,
+    BakeSource: BakeData,
+}
+
+
+def read_data(sources: Sequence[Source], folder: Path | None) -> list[Data]:
+    """What was measured, in order."""
+    return [_READERS[type(source)](source, folder) for source in sources]  # type: ignore[arg-type]
+
+
+def as_dataset(
+    data: Data, simulated: np.ndarray, jacobian: np.ndarray, covariance: np.ndarray
+) -> xr.Dataset:
+    """Measured and simulated values of one data set on ``sample``, with what their errors are.
+
+    ``spread`` is the standard deviation of the logarithm of the simulated values that follows from
+    the ``covariance`` of the logarithms of the parameters; ``jacobian`` is that of the residuals.
+    """
+    shares = jacobian / data.scale[:, None]
+    spread = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", shares, covariance, shares), 0.0))
     units = {"units": data.unit}
+    axis = {"units": data.axis_label.partition("(")[2].rstrip(")") or "1"}
     return xr.Dataset(
         {
             "measured": ("sample", data.measured, units),
             "simulated": ("sample", simulated, units),
             "error": ("sample", data.error, {"units": "1"}),
-            "axis": ("sample", data.axis, {"units": "V" if data.unit == "A" else "1"}),
+            "spread": ("sample", spread, {"units": "1"}),
+            "axis": ("sample", data.axis, axis),
         },
-        attrs={"name": data.name},
+        attrs={"name": data.name, "axis_label": data.axis_label},
     )

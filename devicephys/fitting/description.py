@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ddkbase.descriptions import Description, Parameter
 from ddkbase.documents import Library, located, parse_yaml
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, closest
 from ddkbase.units import to_si
 from devicephys.device import Device, load_device
 from devicephys.device.entries import checked_parameters, parameter_value
 
-__all__ = ["FitDescription", "FreeParameter", "LoopSource", "TrainSource", "read_description"]
+__all__ = [
+    "BakeSource",
+    "FitDescription",
+    "FreeParameter",
+    "LoopSource",
+    "Source",
+    "TrainSource",
+    "read_description",
+]
 
 Share = Annotated[float, Field(gt=0)]
 Column = str | int
@@ -88,6 +96,52 @@ class TrainSource(Description):
     weight: Share = 1.0
 
 
+class BakeSource(Description):
+    """Conductance of a programmed cell over the time of a bake.
+
+    Parameters
+    ----------
+    bake : str
+        The file: a column of times and one of conductances, resistances or currents.
+    temperature : float, K
+        Ambient temperature of the bake; the reads are those at the device's own.
+    state : {"high", "low"}, default "high"
+        The programmed state, as of ``Bake``.
+    read_voltage : float, V, default 0.1
+        Voltage of the reads.
+    column, time : str, int or None, optional
+        The columns, where the headings do not tell.
+    unit, time_unit : str or None, optional
+        Their units, where the headings do not say.
+    relative : bool, default False
+        Whether only the change since the first read counts, not the conductance itself.
+    error : float, default 0.05
+        Relative error of a conductance [1].
+    weight : float, default 1.0
+        Factor on its sum of squares.
+    """
+
+    bake: str
+    temperature: Annotated[float, Parameter("K", above=0)]
+    state: Literal["high", "low"] = "high"
+    read_voltage: Annotated[float, Parameter("V", above=0)] = 0.1
+    column: Column | None = None
+    unit: str | None = None
+    time: Column | None = None
+    time_unit: str | None = None
+    relative: bool = False
+    error: Share = 0.05
+    weight: Share = 1.0
+
+
+Source = LoopSource | TrainSource | BakeSource
+_SOURCES: dict[str, type[Source]] = {
+    "loop": LoopSource,
+    "train": TrainSource,
+    "bake": BakeSource,
+}
+
+
 class FreeParameter(Description):
     """A parameter that is fitted, or several that keep their ratio.
 
@@ -121,45 +175,62 @@ class FitDescription(Description):
         How finely it is solved.
     voltage_step : str, default "50 mV"
         Largest voltage of a time step: currents are interpolated between steps.
-    data : list of LoopSource or TrainSource
+    data : list of LoopSource, TrainSource or BakeSource
         What was measured.
+    predict : list of LoopSource, TrainSource or BakeSource, optional
+        What was measured and is held out: the fitted device is held against it.
     free : mapping of str to FreeParameter
         What is fitted, by name.
     loss : {"soft_l1", "linear"}, default "soft_l1"
         Whether large misfits count by their size, or by their square.
     solves : int, default 40
         Most simulations of all data.
+    profile : bool or list of str, default False
+        Whose profile likelihood is computed after the search, ten to thirty solves each.
+    posterior : int, default 0
+        How many samples of the posterior are drawn (needs the package emcee).
+    suggest : bool, default False
+        Whether further measurements are simulated, to say which would tell most of what is open.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w+-]+$", max_length=60)]
     device: str
     preset: Literal["quick", "default", "fine"] = "quick"
     voltage_step: str = "50 mV"
-    data: Annotated[tuple[LoopSource | TrainSource, ...], Field(min_length=1)]
+    data: Annotated[tuple[Source, ...], Field(min_length=1)]
+    predict: tuple[Source, ...] = ()
     free: Annotated[Mapping[str, FreeParameter], Field(min_length=1)]
     loss: Literal["soft_l1", "linear"] = "soft_l1"
     solves: Annotated[int, Field(ge=2)] = 40
+    profile: bool | tuple[str, ...] = False
+    posterior: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    suggest: bool = False
 
     @model_validator(mode="before")
     @classmethod
     def _kinds(cls, data: Any) -> Any:
-        """Tell loops from trains before pydantic tries both and complains of either."""
-        if not isinstance(data, Mapping) or not isinstance(data.get("data"), list | tuple):
+        """Tell loops from trains before pydantic tries all and complains of each."""
+        if not isinstance(data, Mapping):
             return data
-        sources = []
-        for number, entry in enumerate(data["data"], start=1):
-            if isinstance(entry, Mapping):
-                kind = LoopSource if "loop" in entry else TrainSource if "train" in entry else None
-                if kind is None:
-                    raise InputError(
-                        "names neither a loop nor a train", f"data.{number}", "Write loop: FILE"
-                    )
-                try:
-                    entry = kind(**entry)
-                except InputError as error:
-                    raise located(error, f"data.{number}") from None
-            sources.append(entry)
-        return {**data, "data": sources}
+        return {**data} | {
+            key: [_source(entry, f"{key}.{k}") for k, entry in enumerate(data[key], start=1)]
+            for key in ("data", "predict")
+            if isinstance(data.get(key), list | tuple)
+        }
+
+    @model_validator(mode="after")
+    def _profiled(self) -> Self:
+        for name in self.profiled:
+            if name not in self.free:
+                raise InputError(f"'{name}' is not free", "profile", closest(name, list(self.free)))
+        return self
+
+    @property
+    def profiled(self) -> tuple[str, ...]:
+        """Names of the parameters whose profile likelihood is computed."""
+        if isinstance(self.profile, bool):
+            return tuple(self.free) if self.profile else ()
+        return self.profile
 
     def start(self, folder: Path | None = None) -> Device:
         """The device to begin with.
@@ -235,6 +306,18 @@ class FitDescription(Description):
             At least one.
         """
         return self.free[name].paths or (name,)
+
+
+def _source(entry: Any, where: str) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    kind = next((kind for name, kind in _SOURCES.items() if name in entry), None)
+    if kind is None:
+        raise InputError("names no loop, train or bake", where, "Write loop: FILE")
+    try:
+        return kind(**entry)
+    except InputError as error:
+        raise located(error, where) from None
 
 
 def read_description(

@@ -11,15 +11,20 @@ from matplotlib.figure import Figure
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
-from devicephys.fitting.search import FitResult, interval_text
+from devicephys.fitting.profile import LEVELS
+from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 
-__all__ = ["curves_figure", "parameter_rows", "write_fit"]
+__all__ = ["curves_figure", "parameter_rows", "posterior_figure", "profiles_figure", "write_fit"]
 
-DEVICE, REPORT = "device.yaml", "report.html"
+DEVICE, REPORT, PARAMETERS, SAMPLES = (
+    "device.yaml", "report.html", "parameters.csv", "posterior.csv",
+)  # fmt: skip
 
 
 def parameter_rows(result: FitResult) -> list[list[str]]:
     """Rows of a table: parameter, where it began, its value, 68 % and 95 % intervals, remark.
+
+    Where profiles were computed their 95 % interval comes before the remark.
 
     Parameters
     ----------
@@ -36,17 +41,24 @@ def parameter_rows(result: FitResult) -> list[list[str]]:
         one = result.parameters.sel(parameter=name)
         unit = str(one["unit"].item())
         remark = "at its bound" if bool(one["at_bound"]) else ""
-        rows.append(
-            [
-                name,
-                f"{float(one['start']):.4g} {unit}",
-                f"{float(one['value']):.4g} {unit}",
-                interval_text(result.parameters, name, "68"),
-                interval_text(result.parameters, name, "95"),
-                remark,
-            ]
-        )
+        row = [
+            name,
+            f"{float(one['start']):.4g} {unit}",
+            f"{float(one['value']):.4g} {unit}",
+            interval_text(result.parameters, name, "68"),
+            interval_text(result.parameters, name, "95"),
+        ]
+        if result.profiles:
+            followed = name in result.profiles
+            row.append(interval_text(result.parameters, name, "95", "profile_") if followed else "")
+        rows.append([*row, remark])
     return rows
+
+
+def parameter_heads(result: FitResult) -> list[str]:
+    """Headings of `parameter_rows`."""
+    profiled = ["95 %, profile"] if result.profiles else []
+    return ["Parameter", "Began at", "Value", "68 %", "95 %", *profiled, ""]
 
 
 def curves_figure(data: xr.Dataset) -> Figure:
@@ -62,21 +74,155 @@ def curves_figure(data: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         Curves above, residuals in standard deviations below.
     """
-    loop = data["measured"].attrs["units"] == "A"
+    loop, bake = data["measured"].attrs["units"] == "A", data["axis"].attrs["units"] == "s"
     figure = new_figure(8.0, 5.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     x = data["axis"].values
     measured, simulated = (1e6 * np.abs(data[name].values) for name in ("measured", "simulated"))
+    factor = np.exp(1.96 * data["spread"].values)
+    visible = np.isfinite(factor)  # what says nothing has no band
+    upper.fill_between(
+        x,
+        simulated / factor,
+        simulated * factor,
+        where=visible & (factor < 1e3),
+        color=VERMILLION,
+        alpha=0.2,
+        linewidth=0.0,
+        label="95 %, of the parameters",
+    )
     upper.plot(x, measured, ".", color=GREY, markersize=3, label="measured")
     upper.plot(x, simulated, color=VERMILLION, linewidth=1.2, label="fitted device")
+    if bake:
+        upper.set_xscale("symlog", linthresh=float(x[x > 0].min()))
     upper.set_yscale("log")
     upper.legend(fontsize=SMALL, frameon=False)
     style_axes(upper, "", "|Current| (µA)" if loop else "Conductance (µS)")
     residual = np.log(simulated / measured) / data["error"].values
     lower.axhline(0.0, color="0.8", linewidth=1.0)
     lower.plot(x, residual, ".", color=BLUE, markersize=3)
-    style_axes(lower, "Voltage (V)" if loop else "Pulse", "Residual (errors)")
+    style_axes(lower, str(data.attrs["axis_label"]), "Residual (errors)")
     return figure
+
+
+def profiles_figure(result: FitResult) -> Figure:
+    """Draw the profile likelihoods and, dashed, what Laplace's parabola says.
+
+    Parameters
+    ----------
+    result : FitResult
+        With profiles.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each parameter: the signed root of twice the loss of log likelihood against the
+        parameter over its best value.
+    """
+    count = len(result.profiles)
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = new_figure(2.9 * columns, 2.5 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (name, one) in zip(panels, result.profiles.items(), strict=False):
+        p = result.parameters.sel(parameter=name)
+        best = np.log(float(p["value"] / p["start"]))
+        spread = abs(np.log(float(p["high68"] / p["value"])))
+        x = np.exp(one.logs - best)
+        if np.isfinite(spread):
+            ax.plot(x, (one.logs - best) / spread, "--", color=GREY, linewidth=1.0)
+        ax.plot(x, one.root, "o-", color=BLUE, markersize=3, linewidth=1.2)
+        for level in LEVELS.values():
+            for sign in (-1, 1):
+                ax.axhline(sign * level, color="0.85", linewidth=0.8, zorder=0)
+        ax.set_ylim(-3.2, 3.2)
+        if x.max() / x.min() > 10.0:
+            ax.set_xscale("log")
+        style_axes(ax, f"{name.rpartition('.')[2]} / best", "Signed root of loss")
+    for ax in panels[count:]:
+        ax.set_visible(False)
+    return figure
+
+
+def posterior_figure(posterior: xr.Dataset) -> Figure:
+    """Draw samples of the posterior, each pair of parameters and each by itself.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        ``FitResult.posterior``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Histograms on the diagonal, samples below it.
+    """
+    names = [str(name) for name in posterior["parameter"].values]
+    values = posterior["value"].values
+    count = len(names)
+    figure = new_figure(1.9 * count + 0.8, 1.8 * count + 0.6)
+    panels = figure.subplots(count, count, squeeze=False)
+    for i, row in enumerate(panels):
+        for j, ax in enumerate(row):
+            if j > i:
+                ax.set_visible(False)
+                continue
+            if i == j:
+                ax.hist(values[:, i], bins=30, color=BLUE)
+                ax.set_yticks([])
+            else:
+                ax.plot(values[:, j], values[:, i], ".", color=BLUE, markersize=1.5, alpha=0.4)
+            below = names[j].rpartition(".")[2] if i == count - 1 else ""
+            beside = names[i].rpartition(".")[2] if j == 0 and i else ""
+            style_axes(ax, below, beside)
+            ax.xaxis.label.set_size(SMALL)
+            ax.yaxis.label.set_size(SMALL)
+            ax.tick_params(labelsize=SMALL - 1.5)
+            ax.locator_params(nbins=3)
+    return figure
+
+
+def misfit_text(data: xr.Dataset) -> str:
+    """How far the fitted device is from what was measured."""
+    logs = np.log(np.abs(data["simulated"].values / data["measured"].values))
+    error = np.hypot(data["error"].values, data["spread"].values)
+    inside = float(np.mean(np.abs(logs) <= 1.96 * error))
+    return (
+        f"rms of log10 of fitted over measured {np.sqrt(np.mean(logs**2)) / np.log(10):.3f}; "
+        f"{100 * inside:.0f} % of the values within 95 % of stated error and band"
+    )
+
+
+def _beyond_laplace(result: FitResult) -> list[html.Html]:
+    """Profiles and samples of the posterior, where they were asked for."""
+    parts: list[html.Html] = []
+    if result.profiles:
+        text = (
+            "Signed root of twice the loss of log likelihood, the other parameters fitted anew; "
+            "dashed what Laplace's intervals assume; lines at 68 and 95 %"
+        )
+        parts.append(
+            html.section(
+                "Profile likelihood",
+                html.image(profiles_figure(result), text, caption=text),
+                "A side that does not reach a line within the bounds is open.",
+            )
+        )
+    if (posterior := result.posterior) is not None:
+        drawn = posterior.attrs
+        text = (
+            f"{posterior.sizes['sample']} samples by emcee on an emulator of the solves, whose log "
+            f"likelihood at {drawn['emulator_tests']} left-out solves is off by "
+            f"{drawn['emulator_error']:.2g} (rms; above about 1 the samples are no better than "
+            f"Laplace's intervals). Acceptance {drawn['acceptance']:.2f}, autocorrelation "
+            f"{drawn['autocorrelation']:.0f} steps."
+        )
+        parts.append(
+            html.section(
+                "Posterior", html.image(posterior_figure(posterior), "Samples", wide=True), text
+            )
+        )
+    return parts
 
 
 def _text(result: FitResult, name: str) -> str:
@@ -91,28 +237,32 @@ def _text(result: FitResult, name: str) -> str:
         ]
     else:
         opening = [html.paragraph("The data determine every product of the free parameters.")]
-    heads = ["Parameter", "Began at", "Value", "68 %", "95 %", ""]
+    if texts := suggestion_texts(result):
+        opening.append(
+            html.section(
+                "What would tell more",
+                "Simulated with the fitted device, each value known to 5 %; what the open products "
+                "would then be known to, the most telling first.",
+                html.table(["Measurement", "Would leave"], [text.split(": ", 1) for text in texts]),
+            )
+        )
     enlarged = float(parameters.attrs["inflation"])
     parts = [
         *opening,
         html.section(
             "Parameters",
-            html.table(heads, parameter_rows(result)),
+            html.table(parameter_heads(result), parameter_rows(result)),
             "Intervals are Laplace's: the curvature of the misfit at its least value, in the "
             "logarithms of the parameters. They hold for this model; where the model is wrong, so "
             f"are they. The stated errors were enlarged {enlarged:.3g} times, by what the "
             "residuals scatter more.",
         ),
     ]
-    for data in result.data:
-        ratio = np.log10(np.abs(data["simulated"].values / data["measured"].values))
-        spread = float(np.sqrt(np.mean(ratio**2)))
-        text = f"{data.attrs['name']}: rms of log10 of fitted over measured {spread:.3f}"
-        parts.append(
-            html.section(
-                str(data.attrs["name"]), html.image(curves_figure(data), text, caption=text)
-            )
-        )
+    for held, data in (*((False, d) for d in result.data), *((True, d) for d in result.predicted)):
+        text = f"{data.attrs['name']}: {misfit_text(data)}"
+        heading = f"{data.attrs['name']}{', held out' * held}"
+        parts.append(html.section(heading, html.image(curves_figure(data), text, caption=text)))
+    parts += _beyond_laplace(result)
     rows = [
         [
             "of any size" if not np.isfinite(spread) else f"{spread:.3g}",
@@ -149,6 +299,8 @@ def _text(result: FitResult, name: str) -> str:
 def write_fit(result: FitResult, folder: Path) -> list[Path]:
     """Write ``device.yaml``, ready for ``--device``, and ``report.html`` into a folder.
 
+    Besides ``parameters.csv``, all intervals, and ``posterior.csv`` if samples were drawn.
+
     Parameters
     ----------
     result : FitResult
@@ -161,6 +313,14 @@ def write_fit(result: FitResult, folder: Path) -> list[Path]:
     StorageError
         A file cannot be written.
     """
-    device = write_bytes(folder / DEVICE, result.device.to_yaml().encode(), overwrite=True)
-    text = _text(result, result.device.name)
-    return [device, write_bytes(folder / REPORT, text.encode(), overwrite=True)]
+    table = result.parameters.drop_dims(["direction", "other"]).to_dataframe()
+    texts = {
+        DEVICE: result.device.to_yaml(),
+        PARAMETERS: table.to_csv(float_format="%.8g"),
+        REPORT: _text(result, result.device.name),
+    }
+    if result.posterior is not None:
+        texts[SAMPLES] = result.posterior["value"].to_pandas().to_csv(float_format="%.8g")
+    return [
+        write_bytes(folder / name, text.encode(), overwrite=True) for name, text in texts.items()
+    ]

@@ -15,109 +15,38 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
-from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
+from ddkbase.errors import InputError, SolverError, StorageError
 from ddkbase.files import write_bytes
 from ddkbase.folders import make_folders
 from ddkbase.records import fingerprint
-from ddkbase.units import exact_text, format_si
+from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description
-from devicephys.fitting.information import Information, correlation, direction_text, information
+from devicephys.fitting.experiments import suggestions
+from devicephys.fitting.information import Information, direction_text, information
+from devicephys.fitting.posterior import Emulator, draw_posterior
+from devicephys.fitting.profile import Profile, Residuals, profile
+from devicephys.fitting.result import (
+    FitEvent,
+    FitInterrupted,
+    FitResult,
+    factor_text,
+    parameter_table,
+)
 from devicephys.simulation.settings import Settings
 
-__all__ = ["FitEvent", "FitInterrupted", "FitResult", "fit_device"]
+__all__ = ["fit_device"]
 
 #: residual of every sample where the solver gives up: worse than any fit, so that it is avoided
 FAILED = 30.0
 #: relative changes of cost and parameters below which the search ends; the time steps that the
 #: solver chooses differ from solve to solve by about as much
 ENOUGH = 1e-3
-#: share of the way to the nearer bound within which a value stands at it
-AT_BOUND = 1e-3
+#: most solves that a profile of one parameter may take
+PROFILE_SOLVES = 60
 _SOLVES = "solves"
-
-
-@dataclasses.dataclass(frozen=True)
-class FitEvent:
-    """A solve of all data that ended.
-
-    Attributes
-    ----------
-    solve : int
-        Its number, from 1.
-    most : int
-        How many are allowed.
-    misfit : float
-        Root mean square of its residuals, in standard deviations [1].
-    best : float
-        That of the best solve so far [1].
-    failed : bool
-        Whether the solver gave up.
-    seconds : float
-        Mean time of a solve [s].
-    """
-
-    solve: int
-    most: int
-    misfit: float
-    best: float
-    failed: bool
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class FitResult:
-    """What a fit found.
-
-    Attributes
-    ----------
-    device : Device
-        The fitted device, its free parameters marked "calibrated".
-    parameters : xarray.Dataset
-        On ``parameter``: ``value``, ``start``, ``lower`` and ``upper`` of the bounds, in ``unit``,
-        ``low68``, ``high68``, ``low95``, ``high95`` (Laplace), ``at_bound``. On ``direction``, the
-        least known first: ``spread``, the standard deviation of its logarithm by the data alone,
-        and ``exponents`` on (direction, parameter). ``correlation`` on (parameter, other).
-    data : list of xarray.Dataset
-        Measured and simulated values of each data set, with the error that was assumed.
-    undetermined : list of str
-        Products of powers of parameters that the data do not determine to a quarter.
-    misfit : float
-        Root mean square of the residuals, in standard deviations [1].
-    log_misfit : float
-        Root mean square of log10 of simulated over measured, over all data [1].
-    solves : int
-        Simulations of all data, sensitivities included.
-    reason : str
-        Why the search ended.
-    """
-
-    device: Device
-    parameters: xr.Dataset
-    data: list[xr.Dataset]
-    undetermined: list[str]
-    misfit: float
-    log_misfit: float
-    solves: int
-    reason: str
-
-
-class FitInterrupted(Interrupted):
-    """The user stopped a fit.
-
-    Parameters
-    ----------
-    where : str
-        The solve that was under way.
-    result : FitResult or None
-        The best so far, or None.
-    """
-
-    def __init__(self, where: str, result: FitResult | None) -> None:
-        super().__init__("interrupted", where, "Go on with --resume")
-        self.result = result
 
 
 @dataclasses.dataclass
@@ -125,6 +54,10 @@ class _Solve:
     residual: np.ndarray
     jacobian: np.ndarray
     simulated: list[np.ndarray]
+
+
+#: what may be changed when a fit is taken up again: the solves stay the same
+_AFTERWARDS = {"solves", "profile", "posterior", "predict", "suggest"}
 
 
 class _Enough(Exception):
@@ -138,11 +71,15 @@ class _Search:
         self,
         description: FitDescription,
         data: Sequence[Data],
+        predict: Sequence[Data],
         device: Device,
         folder: Path | None,
         progress: Callable[[FitEvent], None] | None,
     ) -> None:
         self.description, self.data, self.device = description, data, device
+        self.predict = predict
+        #: what the search itself may use; profiles come on top
+        self.most = description.solves
         self.folder, self.progress = folder, progress
         bounds = description.bounds(device)
         self.names = list(bounds)
@@ -158,7 +95,7 @@ class _Search:
         self.seconds: list[float] = []
         self.mark = fingerprint(
             device.to_yaml(),
-            description.model_dump(exclude={"solves"}, mode="json"),
+            description.model_dump(exclude=_AFTERWARDS, mode="json"),
             [[*map(float, d.measured), *map(float, d.error)] for d in data],
         )
 
@@ -167,6 +104,17 @@ class _Search:
         """Least and largest logarithm of each parameter over its value at the start."""
         ends = np.sort(np.log([self.low / self.value, self.high / self.value]), axis=0)
         return ends[0], ends[1]
+
+    def described(self) -> dict[str, np.ndarray]:
+        """Names, units, first values and bounds of the parameters."""
+        paths = [self.description.paths(name)[0] for name in self.names]
+        return {
+            "parameter": np.array(self.names, dtype=object),
+            "start": self.value,
+            "lower": self.low,
+            "upper": self.high,
+            "unit": np.array([self.device.provenance[path].unit for path in paths], dtype=object),
+        }
 
     def moved(self, logs: np.ndarray) -> Device:
         """The device at logarithms of the parameters over their values at the start."""
@@ -186,7 +134,7 @@ class _Search:
         if key in self.solves:
             return self.solves[key]
         number = len(self.solves) + 1
-        if number > self.description.solves:
+        if number > self.most:
             raise _Enough
         begun = time.monotonic()
         kept = self._kept(number, key)
@@ -218,7 +166,7 @@ class _Search:
             self.progress(
                 FitEvent(
                     number,
-                    self.description.solves,
+                    self.most,
                     _rms(kept.residual),
                     _rms(best),
                     failed,
@@ -252,6 +200,83 @@ class _Search:
     def _prior(self, logs: np.ndarray) -> np.ndarray:
         pairs = zip(logs, self.priors, strict=True)
         return np.array([log / np.log1p(prior) for log, prior in pairs if prior is not None])
+
+    def problem(self) -> Residuals:
+        """The same as functions, for profiles."""
+        return Residuals(
+            self.residuals,
+            self.jacobian,
+            self._cost_at,
+            self.bounds,
+            self.description.loss,
+        )
+
+    def suggestions(self, device: Device, known: Information) -> xr.Dataset | None:
+        """Further measurements, where some direction is open and they were asked for."""
+        if not self.description.suggest or not len(known.open_directions):
+            return None
+        assert self.best is not None
+        jacobian = self.best[2].jacobian
+        return suggestions(
+            self.data,
+            device,
+            self.settings,
+            self.paths,
+            self.tie,
+            jacobian.T @ jacobian / known.inflation**2,
+            known.directions[known.open_directions],
+        )
+
+    def _cost_at(self, logs: np.ndarray) -> float:
+        solve = self.solve(logs)
+        return self.cost(solve, logs) if np.isfinite(solve.simulated[0]).all() else np.nan
+
+    def profiles(self) -> dict[str, Profile]:
+        """Profile likelihoods of the parameters that were asked for."""
+        assert self.best is not None
+        names = self.description.profiled
+        found: dict[str, Profile] = {}
+        for name in names:
+            self.most = len(self.solves) + PROFILE_SOLVES
+            _, logs, solve = self.best
+            known = information(solve.residual, solve.jacobian, self.priors)
+            number = self.names.index(name)
+            try:
+                found[name] = profile(
+                    self.problem(), logs, known.covariance, known.inflation, number
+                )
+            except _Enough:  # its ends stay open
+                continue
+        return found
+
+    def posterior(self, known: Information) -> xr.Dataset | None:
+        """Samples of the posterior, in the units of the parameters."""
+        if not self.description.posterior:
+            return None
+        good = [
+            (np.frombuffer(key), solve)
+            for key, solve in self.solves.items()
+            if np.isfinite(solve.simulated[0]).all()
+        ]
+        metric = np.linalg.pinv(known.covariance, hermitian=True)
+        emulator = Emulator(
+            np.array([logs for logs, _ in good]),
+            np.array([solve.residual for _, solve in good]),
+            np.array([solve.jacobian for _, solve in good]),
+            metric,
+        )
+        drawn = draw_posterior(
+            emulator,
+            np.array([self.cost(solve, logs) for logs, solve in good]),
+            known.covariance,
+            known.inflation,
+            self.bounds,
+            self.priors,
+            self.description.loss == "soft_l1",
+            self.description.posterior,
+        )
+        drawn = drawn.assign_coords(parameter=self.names)
+        return drawn.assign(value=self.value * np.exp(drawn["logs"])).drop_vars("logs")
 
     def cost(self, solve: _Solve, logs: np.ndarray) -> float:
         """What is made small: that of `scipy.optimize.least_squares`."""
@@ -344,8 +369,9 @@ def fit_device(
     description, beside = read_description(source)
     device = description.start(beside)
     description.bounds(device)
-    data = read_data(description, beside)
-    search = _Search(description, data, device, None if folder is None else Path(folder), progress)
+    data, predict = (read_data(d, beside) for d in (description.data, description.predict))
+    kept = None if folder is None else Path(folder)
+    search = _Search(description, data, predict, device, kept, progress)
     begin = np.zeros(len(search.names))
     if search.folder is not None:
         make_folders(search.folder / _SOLVES)
@@ -368,27 +394,46 @@ def fit_device(
     except _Enough:
         pass
     except KeyboardInterrupt:
-        best = _result(search, "interrupted") if search.best is not None else None
+        best = _result(search, "interrupted", {}) if search.best is not None else None
         raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
-    return _result(search, reason)
+    try:
+        profiles = search.profiles()
+        # held out: what was seen of it has no part in the fit
+        return _result(search, reason, profiles, whole=True)
+    except KeyboardInterrupt:
+        where = f"what follows the search, solve {len(search.solves) + 1}"
+        raise FitInterrupted(where, _result(search, reason, {})) from None
 
 
-def _result(search: _Search, reason: str) -> FitResult:
-    """Parameters, intervals and curves of the best solve."""
+def _result(
+    search: _Search, reason: str, profiles: dict[str, Profile], whole: bool = False
+) -> FitResult:
+    """Parameters, intervals and curves of the best solve; ``whole`` with what takes more solves."""
     assert search.best is not None
     _, logs, solve = search.best
     known = information(solve.residual, solve.jacobian, search.priors)
+    device = search.moved(logs)
+    ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
+    parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)
+    predicted = []
+    for held in search.predict if whole else ():
+        _, jacobian, curve = held.misfit(device, search.settings, search.paths)
+        predicted.append(as_dataset(held, curve, jacobian @ search.tie, known.covariance))
     ratios = [
         np.log(np.abs(curve / d.measured)) / np.log(10)
         for curve, d in zip(solve.simulated, search.data, strict=True)
     ]
     return FitResult(
-        device=search.moved(logs),
-        parameters=_parameters(search, logs, known),
-        data=[as_dataset(d, c) for d, c in zip(search.data, solve.simulated, strict=True)],
+        device=device,
+        parameters=parameter_table(search.described(), logs, search.bounds, known, profiles),
+        data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
+        predicted=predicted,
+        profiles=profiles,
+        posterior=search.posterior(known) if whole else None,
+        suggestions=search.suggestions(device, known) if whole else None,
         undetermined=[
             f"{direction_text(search.names, known.directions[k])} (known to a factor "
-            f"{_factor(known.spread[k])})"
+            f"{factor_text(known.spread[k])})"
             for k in known.open_directions
         ],
         misfit=_rms(solve.residual),
@@ -396,46 +441,3 @@ def _result(search: _Search, reason: str) -> FitResult:
         solves=len(search.solves),
         reason=reason,
     )
-
-
-def _factor(spread: float) -> str:
-    return f"{np.exp(spread):.3g}" if spread < 50 else "of any size"
-
-
-def _parameters(search: _Search, logs: np.ndarray, known: Information) -> xr.Dataset:
-    spread = np.sqrt(np.diag(known.covariance))
-    value = search.value * np.exp(logs)
-    low, high = search.bounds
-    near = np.minimum(logs - low, high - logs) < AT_BOUND * (high - low)
-    units = [search.device.provenance[search.description.paths(n)[0]].unit for n in search.names]
-    columns = {
-        "value": value,
-        "start": search.value,
-        "lower": search.low,
-        "upper": search.high,
-        "at_bound": near,
-        "unit": np.array(units, dtype=object),
-    }
-    with np.errstate(over="ignore"):
-        for name, width in (("68", 1.0), ("95", 1.96)):
-            ends = np.sort(
-                [value * np.exp(-width * spread), value * np.exp(width * spread)], axis=0
-            )
-            columns |= {f"low{name}": ends[0], f"high{name}": ends[1]}
-    ds = xr.Dataset(
-        {name: ("parameter", column) for name, column in columns.items()},
-        coords={"parameter": search.names},
-        attrs={"inflation": known.inflation},
-    )
-    ds["spread"] = ("direction", known.spread, {"units": "1"})
-    ds["exponents"] = (("direction", "parameter"), known.directions, {"units": "1"})
-    ds["correlation"] = correlation(known, search.names)
-    return ds
-
-
-def interval_text(parameters: xr.Dataset, name: str, width: str = "68") -> str:
-    """The interval of a parameter as text, "1.2e+04 S/m to 1.4e+04 S/m"."""
-    one = parameters.sel(parameter=name)
-    unit = str(one["unit"].item())
-    ends = (float(one[f"{end}{width}"]) for end in ("low", "high"))
-    return " to ".join(format_si(end, unit, 4) if np.isfinite(end) else "any" for end in ends)

@@ -13,6 +13,8 @@ pytest.importorskip("dolfinx")
 import devicephys
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import fit_device
+from devicephys.fitting.data import read_data
+from devicephys.fitting.description import BakeSource
 
 pytestmark = [pytest.mark.fem, pytest.mark.slow]
 
@@ -58,3 +60,24 @@ def test_parameters_of_a_cell_are_found_from_a_loop_with_noise(tmp_path: Path) -
         spread = np.log(one["high68"].item() / one["value"].item())
         assert abs(off) < 3 * spread
         assert (spread < 0.1) == (name == "conductivity_high")
+
+
+def test_a_bake_of_the_cell_itself_has_no_misfit_and_slopes_that_hold(tmp_path: Path) -> None:
+    cell = devicephys.load_device("tin-taox-hfox-tin")
+    settings = devicephys.Settings.preset("quick")
+    bake = devicephys.Bake(temperatures="200 degC", duration="2 hour", first_read="10 s")
+    read = devicephys.simulate(cell, bake, settings)["conductance"].values[0]
+    rows = "\n".join(f"{t:.9g},{g:.9g}" for t, g in zip(bake.read_times, read, strict=True))
+    (tmp_path / "bake.csv").write_text(f"time (s),conductance (S)\n{rows}\n")
+    # the state itself is known to no better than the steps of its sweep
+    source = BakeSource(bake=str(tmp_path / "bake.csv"), temperature="200 degC", relative=True)
+    (data,) = read_data([source], None)
+    path = "materials.HfOx.diffusion_prefactor"
+    residual, jacobian, _ = data.misfit(cell, settings, [path])
+    assert np.abs(residual).max() < 1e-6
+    # a larger prefactor leaks faster
+    larger = cell.with_({path: f"{1.15 * parameter_value(cell, path):.9g} m^2/s"})
+    there = devicephys.simulate(larger, bake, settings)["conductance"].values[0]
+    slope = np.log(there / there[0] / (read / read[0])) / np.log(1.15)
+    np.testing.assert_allclose(jacobian[:, 0] * data.error, slope, atol=0.2 * abs(slope).max())
+    assert slope.max() > 0.3

@@ -1,0 +1,191 @@
+"""What a fit gives, and what it tells on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import xarray as xr
+
+from ddkbase.errors import Interrupted
+from ddkbase.units import format_si
+from devicephys.device import Device
+from devicephys.fitting.information import Information, correlation
+from devicephys.fitting.profile import LEVELS, Profile
+
+__all__ = [
+    "FitEvent",
+    "FitInterrupted",
+    "FitResult",
+    "factor_text",
+    "interval_text",
+    "parameter_table",
+    "suggestion_texts",
+]
+
+#: share of the way to the nearer bound within which a value stands at it
+AT_BOUND = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class FitEvent:
+    """A solve of all data that ended.
+
+    Attributes
+    ----------
+    solve : int
+        Its number, from 1.
+    most : int
+        How many are allowed.
+    misfit : float
+        Root mean square of its residuals, in standard deviations [1].
+    best : float
+        That of the best solve so far [1].
+    failed : bool
+        Whether the solver gave up.
+    seconds : float
+        Mean time of a solve [s].
+    """
+
+    solve: int
+    most: int
+    misfit: float
+    best: float
+    failed: bool
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """What a fit found.
+
+    Attributes
+    ----------
+    device : Device
+        The fitted device, its free parameters marked "calibrated".
+    parameters : xarray.Dataset
+        On ``parameter``: ``value``, ``start``, ``lower`` and ``upper`` of the bounds, in ``unit``,
+        ``low68``, ``high68``, ``low95``, ``high95`` (Laplace), ``at_bound``; where asked for,
+        ``profile_low68`` and so on, NaN where the bounds are reached first. On ``direction``, the
+        least known first: ``spread``, the standard deviation of its logarithm by the data alone,
+        and ``exponents`` on (direction, parameter). ``correlation`` on (parameter, other).
+    data : list of xarray.Dataset
+        Measured and simulated values of each data set, with the error that was assumed and the
+        standard deviation of the simulated logarithms that follows from that of the parameters.
+    predicted : list of xarray.Dataset
+        The same of what was held out.
+    profiles : dict of str to Profile
+        The profile likelihoods that were asked for.
+    posterior : xarray.Dataset or None
+        ``value`` of the parameters on (sample, parameter), and how far the emulator is off.
+    suggestions : xarray.Dataset or None
+        Further measurements, the most telling first, with the ``spread`` that they would leave of
+        the open directions, on (experiment, direction) [1].
+    undetermined : list of str
+        Products of powers of parameters that the data do not determine to a quarter.
+    misfit : float
+        Root mean square of the residuals, in standard deviations [1].
+    log_misfit : float
+        Root mean square of log10 of simulated over measured, over all data [1].
+    solves : int
+        Simulations of all data, sensitivities included.
+    reason : str
+        Why the search ended.
+    """
+
+    device: Device
+    parameters: xr.Dataset
+    data: list[xr.Dataset]
+    predicted: list[xr.Dataset]
+    profiles: dict[str, Profile]
+    posterior: xr.Dataset | None
+    suggestions: xr.Dataset | None
+    undetermined: list[str]
+    misfit: float
+    log_misfit: float
+    solves: int
+    reason: str
+
+
+class FitInterrupted(Interrupted):
+    """The user stopped a fit.
+
+    Parameters
+    ----------
+    where : str
+        The solve that was under way.
+    result : FitResult or None
+        The best so far, or None.
+    """
+
+    def __init__(self, where: str, result: FitResult | None) -> None:
+        super().__init__("interrupted", where, "Go on with --resume")
+        self.result = result
+
+
+def factor_text(spread: float) -> str:
+    return f"{np.exp(spread):.3g}" if spread < 50 else "of any size"
+
+
+def parameter_table(
+    columns: dict[str, np.ndarray],
+    logs: np.ndarray,
+    bounds: tuple[np.ndarray, np.ndarray],
+    known: Information,
+    profiles: dict[str, Profile],
+) -> xr.Dataset:
+    """``FitResult.parameters``.
+
+    ``columns`` has the ``parameter`` names, their ``unit``, ``start``, ``lower`` and ``upper``;
+    ``logs`` and ``bounds`` are logarithms over the values at the start.
+    """
+    names, start = [str(name) for name in columns.pop("parameter")], columns["start"]
+    spread = np.sqrt(np.diag(known.covariance))
+    value = start * np.exp(logs)
+    low, high = bounds
+    near = np.minimum(logs - low, high - logs) < AT_BOUND * (high - low)
+    columns = {"value": value, **columns, "at_bound": near}
+    with np.errstate(over="ignore"):
+        for name, width in (("68", 1.0), ("95", 1.96)):
+            ends = np.sort(
+                [value * np.exp(-width * spread), value * np.exp(width * spread)], axis=0
+            )
+            columns |= {f"low{name}": ends[0], f"high{name}": ends[1]}
+    if profiles:
+        for name, level in LEVELS.items():
+            found = np.full((2, len(value)), np.nan)
+            for parameter, one in profiles.items():
+                at = names.index(parameter)
+                moved = start[at] * np.exp([one.end(-level), one.end(level)])
+                found[:, at] = np.sort(moved)
+            columns |= {f"profile_low{name}": found[0], f"profile_high{name}": found[1]}
+    ds = xr.Dataset(
+        {name: ("parameter", column) for name, column in columns.items()},
+        coords={"parameter": names},
+        attrs={"inflation": known.inflation},
+    )
+    ds["spread"] = ("direction", known.spread, {"units": "1"})
+    ds["exponents"] = (("direction", "parameter"), known.directions, {"units": "1"})
+    ds["correlation"] = correlation(known, names)
+    return ds
+
+
+def suggestion_texts(result: FitResult) -> list[str]:
+    """What each further measurement would leave of the open products, one line each."""
+    if result.suggestions is None:
+        return []
+    names = [text.partition(" (known")[0] for text in result.undetermined]
+    lines = []
+    for name in result.suggestions["experiment"].values:
+        spreads = result.suggestions["spread"].sel(experiment=name).values
+        left = (f"{n} to a factor {factor_text(s)}" for n, s in zip(names, spreads, strict=True))
+        lines.append(f"{name}: {'; '.join(left)}")
+    return lines
+
+
+def interval_text(parameters: xr.Dataset, name: str, width: str = "68", prefix: str = "") -> str:
+    """The interval of a parameter as text, "1.2e+04 S/m to 1.4e+04 S/m"."""
+    one = parameters.sel(parameter=name)
+    unit = str(one["unit"].item())
+    ends = (float(one[f"{prefix}{end}{width}"]) for end in ("low", "high"))
+    return " to ".join(format_si(end, unit, 4) if np.isfinite(end) else "any" for end in ends)
