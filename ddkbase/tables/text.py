@@ -74,8 +74,8 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     if delimiter is None:
         delimiter = delimiter_of(lines, path, decimal, assumptions)
     rows = [(number, split(line, delimiter, f"{path}, line {number}")) for number, line in lines]
-    _realign(rows, dict(lines), delimiter)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
+    _realign(rows, commented, {**dict(lines), **comments}, delimiter)
     return from_rows(rows, path, "line", assumptions, options, commented)
 
 
@@ -154,21 +154,27 @@ def from_rows(
     return table
 
 
-def _realign(rows: list[Row], lines: dict[int, str], delimiter: str) -> None:
+#: what may part headings; the blank before a bracket belongs to a unit
+_HEADING_SIGNS = ("\t", ";", "|", r"\s{2,}", ",", r"\s+(?![(\[])", r"\s+")
+
+
+def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delimiter: str) -> None:
     """Split headings that are parted by another sign than the numbers below them."""
     first = next((i for i in range(len(rows)) if _is_data(rows, i)), 0)
     width = len(rows[first][1]) if rows else 0
-    for i in range(first):
-        number, cells = rows[i]
-        if len(cells) == width or width < 2:
-            continue
-        for sign in ("\t", ";", "|", r"\s{2,}", ",", r"\s+"):
-            if sign == delimiter:
+    for group, end in ((rows, first), (commented, len(commented))):
+        for i in range(end):
+            number, cells = group[i]
+            if len(cells) == width or width < 2:
                 continue
-            parts = [p.strip().strip('"') for p in re.split(sign, lines[number].strip())]
-            if len(parts) == width and all(parts):
-                rows[i] = (number, list(parts))
-                break
+            for sign in _HEADING_SIGNS:
+                if sign == delimiter:
+                    continue
+                pattern = re.escape(sign) if len(sign) == 1 else sign
+                parts = [p.strip().strip('"') for p in re.split(pattern, lines[number].strip())]
+                if len(parts) == width and all(parts):
+                    group[i] = (number, list(parts))
+                    break
 
 
 def _is_data(rows: list[Row], i: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,11 @@ def _role(name: str) -> str | None:
     return next((role for role, names in _NAMES.items() if plain in names), None)
 
 
+def _words(name: str) -> list[str]:
+    """The words of a heading, those of "OuterVoltage" too."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+", " ", name).lower().split()
+
+
 def _of_record(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Columns of a simulated loop, which is a measurement of another solver here."""
     ds = records.read(Path(path), "IVTrace")
@@ -190,11 +196,15 @@ def _column(table: Table, name: str, key: str | int | None) -> Column | None:
             if (c.number == key if isinstance(key, int) else key in (c.name, split_unit(c.name)[0]))
         ]
     else:
-        named = [c for c in table.columns if _role(split_unit(c.name)[0]) == name]
         unit = _UNITS[name]
-        fits = named or [
+        measured = [
             c for c in table.columns if c.unit and unit != "1" and quantity_of(c.unit) == unit
         ]
+        named = [c for c in table.columns if _role(split_unit(c.name)[0]) == name]
+        # "T (K)" is no time
+        named = [c for c in named if not c.unit or unit == "1" or c in measured]
+        said = [c for c in table.columns if not c.unit and unit in "VA" and name in _words(c.name)]
+        fits = named or measured or said
     if len(fits) == 1:
         return fits[0]
     if not fits and key is None and name in ("time", "loop"):

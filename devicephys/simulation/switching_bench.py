@@ -134,8 +134,10 @@ class SolverBench(Bench):
         """
         problem, instrument = self.problem, self.problem.series
         problem.series = NoSeries()
-        self.stepper.solver.solve(cold, voltage)
-        problem.series = instrument
+        try:
+            self.stepper.solver.solve(cold, voltage)
+        finally:
+            problem.series = instrument
         slope = problem.current(cold.u) / voltage
 
         def excess(contact: float) -> float:

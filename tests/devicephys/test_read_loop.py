@@ -232,3 +232,35 @@ def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
     assert (tmp_path / "over.png").stat().st_size > 10_000
     alone = runner.invoke(app, ["compare", str(run), "--picture", "x.png"])
     assert alone.exit_code == 2 and "--measured" in alone.output
+
+
+def solver_tables() -> dict[str, str]:
+    """The same loop as tables of other solvers have it, with their headings."""
+    v = np.concatenate(
+        [np.linspace(0, -1, 41), np.linspace(-0.95, 1, 40), np.linspace(0.95, 0, 20)]
+    )
+    t, i = 0.05 * np.arange(len(v)), v / 5e3
+    blanks = [f"{a:<24.6E}{b:<24.6E}{c:<24.6E}" for a, b, c in zip(t, v, i, strict=True)]
+    hot = [f"{line}{300 + 1e3 * abs(c):.6E}" for line, c in zip(blanks, v, strict=True)]
+    comsol = "% Model:              cell.mph\n% Table:              Table 1\n"
+    return {
+        "padded": comsol + "% t (s)                  V_app (V)               I_cell (A)\n"
+        + "\n".join(blanks),
+        "temperature": comsol + "% t (s)   V_app (V)   I_cell (A)   T (K)\n" + "\n".join(hot),
+        "one blank": "# t (s) V_app (V) I_cell (A)\n" + "\n".join(blanks),
+        "joined words": "top OuterVoltage,top TotalCurrent,time\n"
+        + "\n".join(f"{b:.9g},{c:.9g},{a:.9g}" for a, b, c in zip(t, v, i, strict=True)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(solver_tables()))
+def test_tables_of_other_solvers(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "table.txt"
+    path.write_text(solver_tables()[kind] + "\n")
+    units = {"voltage": "V", "current": "A", "time": "s"} if kind == "joined words" else {}
+    loops = devicephys.read_loop(path, units=units)
+    np.testing.assert_allclose(loops["current"], loops["voltage"] / 5e3, atol=1e-9)
+    assert loops.sizes["sample"] == 101 and loops.attrs["rate"] == pytest.approx(0.8, rel=0.05)
+    if kind == "joined words":
+        with pytest.raises(devicephys.InputError, match="has no unit"):
+            devicephys.read_loop(path)
