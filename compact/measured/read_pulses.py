@@ -21,6 +21,7 @@ from compact.measured.headings import QUANTITY, is_known, is_value
 from compact.measured.merge import side_by_side
 from compact.measured.netcdf import read_netcdf
 from compact.measured.trains import Train, build
+from compact.measured.writes import keep_reads
 from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
 from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
@@ -142,6 +143,7 @@ def read_pulses(
         raise InputError("several columns of values are named, and wide=False", name)
     quantity = quantity_of(units) if isinstance(units, str) and units else None
     roles = assign(table, given, wide, quantity)
+    keep_reads(table, roles)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
     if roles.guessed and unit == "1" and (direction is None or direction == "split"):
         refuse_loops(table, trains, split=direction == "split")

@@ -254,7 +254,7 @@ def _directions(table: Table, column: Column) -> list[str]:
             raise InputError(
                 f"{shorten(cell)} is not a direction",
                 table.where(column, row),
-                "Write up or down (or set and reset, 1 and -1)",
+                "Write up or down (or set and reset, 1 and -1); read for what only reads",
             )
         directions.append(direction)
     return directions

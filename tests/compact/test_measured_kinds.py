@@ -322,3 +322,38 @@ def test_collected_cases(name: str) -> None:
 def test_collected_cases_that_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"gb18030|differ in kind"):
         read_pulses(cases() / name)
+
+
+def test_a_log_of_writes_and_reads(tmp_path: Path) -> None:
+    up, down = np.linspace(10, 60, 6), np.linspace(55, 20, 5)
+    lines, step = ["Step,Operation,V (V),I (A),width (ns)", "1,READ,0.1,8e-7,"], 1
+    for operation, volts, values in (("SET", 1.2, up), ("RESET", -1.4, down)):
+        for k, g in enumerate(values):
+            step += 2
+            lines.append(f"{step - 1},{operation},{volts},{1e-6 * g * volts:.6e},100")
+            if k == 2:  # read twice with no pulse between
+                lines.append(f"{step},read,0.1,{3e-8 * g:.6e},")
+            if k != 1:  # not read after every pulse
+                lines.append(f"{step},read,0.1,{1e-7 * g:.6e},")
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(lines) + "\n")
+    trains = read_pulses(path)
+    assert list(trains["direction"].values) == ["up", "down"]
+    np.testing.assert_allclose(trains["initial_conductance"], [8e-6, 60e-6], rtol=1e-6)
+    missing = np.where(np.arange(6) == 1, np.nan, 1.0)
+    np.testing.assert_allclose(trains["conductance"][0], 1e-6 * up * missing, rtol=1e-6)
+    np.testing.assert_allclose(trains["conductance"][1, :5], 1e-6 * down * missing[:5], rtol=1e-6)
+    assert np.nanmax(trains["amplitude"][0]) == 1.2 and np.nanmin(trains["amplitude"][1]) == -1.4
+    assert np.nanmax(trains["width"]) == pytest.approx(1e-7)
+    assert "the reads are fitted" in trains.attrs["assumptions"]
+    path.write_text("\n".join(lines).replace("RESET", "ERASE2") + "\n")
+    with pytest.raises(InputError, match="neither a direction nor a read"):
+        read_pulses(path)
+
+
+def test_a_table_of_another_solver(tmp_path: Path) -> None:
+    path = tmp_path / "table.txt"
+    rows = "\n".join(f"{k}     {100 * 0.9**k:.6E}" for k in range(20))
+    path.write_text(f"% Model: cell.mph\n% Pulse                 G (uS)\n{rows}\n")
+    trains = read_pulses(path)
+    np.testing.assert_allclose(trains["conductance"][0], 1e-4 * 0.9 ** np.arange(1, 20), rtol=1e-6)
