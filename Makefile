@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test bench docs notebooks notebooks-fast verify mutants lock lint format clean
+.PHONY: help demo test bench docs lab notebooks notebooks-fast verify mutants lock lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ notebooks-fast: $(INSTALLED) ## run all notebooks on coarse meshes, exercises so
 
 notebooks: $(INSTALLED) ## the same at full length
 	DDK_FAST=0 $(BIN)/python -m pytest -n 2 tests/test_notebooks.py
+
+lab: $(INSTALLED) ## open the notebooks in JupyterLab, which is installed into .venv first
+	@$(BIN)/python -c 'import jupyterlab, ipywidgets' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab ipywidgets
+	$(BIN)/python -m jupyterlab notebooks
 
 docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html

@@ -27,7 +27,7 @@ def tagged(notebook: Any, tag: str) -> list[Any]:
 
 
 def test_the_notebooks_are_there() -> None:
-    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{number:02d}_" for number in range(1, 12)]
+    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{number:02d}_" for number in range(1, 14)]
 
 
 @ALL
