@@ -80,19 +80,21 @@ def curves_figure(data: xr.Dataset) -> Figure:
     x = data["axis"].values
     measured, simulated = (1e6 * np.abs(data[name].values) for name in ("measured", "simulated"))
     factor = np.exp(1.96 * data["spread"].values)
-    visible = np.isfinite(factor)  # what says nothing has no band
+    # no line from one polarity to the other
+    turns = np.flatnonzero(np.diff(np.sign(x)) != 0) + 1 if loop else np.array([], dtype=int)
+    along, line, factor = (np.insert(v, turns, np.nan) for v in (x, simulated, factor))
     upper.fill_between(
-        x,
-        simulated / factor,
-        simulated * factor,
-        where=visible & (factor < 1e3),
+        along,
+        line / factor,
+        line * factor,
+        where=np.nan_to_num(factor, nan=np.inf) < 1e3,  # what says nothing has no band
         color=VERMILLION,
         alpha=0.2,
         linewidth=0.0,
         label="95 %, of the parameters",
     )
     upper.plot(x, measured, ".", color=GREY, markersize=3, label="measured")
-    upper.plot(x, simulated, color=VERMILLION, linewidth=1.2, label="fitted device")
+    upper.plot(along, line, color=VERMILLION, linewidth=1.2, label="fitted device")
     if bake:
         upper.set_xscale("symlog", linthresh=float(x[x > 0].min()))
     upper.set_yscale("log")
