@@ -18,7 +18,7 @@ from compact.laws.pulse_steps import (
     LARGEST_LABEL,
     ExponentialSteps,
     KineticSteps,
-    PulseSteps,
+    StepLaw,
     nonlinearity_label,
     saturation,
 )
@@ -150,7 +150,7 @@ class Synapse:
         }
         return min(total, key=lambda name: total[name])
 
-    def steps(self, law: str | None = None) -> tuple[PulseSteps, PulseSteps]:
+    def steps(self, law: str | None = None) -> tuple[StepLaw, StepLaw]:
         """How pulses move the cell up and down, within the window.
 
         Parameters
@@ -433,7 +433,7 @@ def _kinetics(
     )
 
 
-def _steps(branch: Branch, low: float, high: float, law: str) -> PulseSteps:
+def _steps(branch: Branch, low: float, high: float, law: str) -> StepLaw:
     """The law of a branch on the scale of ways z."""
     span = high - low
 

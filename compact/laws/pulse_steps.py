@@ -18,7 +18,7 @@ from ddkbase.errors import InputError
 __all__ = [
     "ExponentialSteps",
     "KineticSteps",
-    "PulseSteps",
+    "StepLaw",
     "curvature_of",
     "nonlinearity_label",
     "saturation",
@@ -98,7 +98,7 @@ def curvature_of(label: float) -> float:
     return float(np.copysign(low, label))
 
 
-class PulseSteps(Protocol):
+class StepLaw(Protocol):
     """What training asks of a law of one branch."""
 
     @property

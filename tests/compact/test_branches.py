@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import compact
-from compact.laws.pulse_steps import PulseSteps, saturation
+from compact.laws.pulse_steps import StepLaw, saturation
 from ddkbase.errors import InputError
 
 
@@ -186,7 +186,7 @@ ways = st.floats(0, 1)
 
 @given(ways, st.integers(1, 300), st.floats(-9, 9), st.integers(2, 500))
 def test_steps_add_up(way: float, number: int, label: float, pulses: int) -> None:
-    law: PulseSteps = compact.ExponentialSteps(pulses, compact.curvature_of(label))
+    law: StepLaw = compact.ExponentialSteps(pulses, compact.curvature_of(label))
     first = law.climb(np.array([way]), np.array([1.0]))
     assert first[0] > way - 1e-12
     if abs(label) < 5:  # single steps of steep branches lose their digits
@@ -197,7 +197,7 @@ def test_steps_add_up(way: float, number: int, label: float, pulses: int) -> Non
 
 @given(ways, st.integers(0, 40), st.floats(0, 0.2), st.floats(0, 0.5))
 def test_alpha_and_beta_make_single_steps(way: float, number: int, a: float, b: float) -> None:
-    law: PulseSteps = compact.KineticSteps(a, b, 10)
+    law: StepLaw = compact.KineticSteps(a, b, 10)
     reached = law.climb(np.array([way]), np.array([float(number)]))[0]
     y = 1 - way
     for _ in range(number):

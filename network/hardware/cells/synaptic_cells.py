@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from compact.laws.branches import Synapse
-from compact.laws.pulse_steps import ExponentialSteps, PulseSteps, curvature_of
+from compact.laws.pulse_steps import ExponentialSteps, StepLaw, curvature_of
 from ddkbase.errors import InputError
 from network.hardware.cells.conductance import ConductanceWindow
 from network.hardware.cells.noise import generator
@@ -24,7 +24,7 @@ class SynapticCells:
 
     Attributes
     ----------
-    up, down : PulseSteps
+    up, down : StepLaw
         Laws of the branches.
     up_cycle, down_cycle : float, default 0.0
         Deviation of a step from pulse to pulse, as a share of the window; of n pulses sqrt(n) of
@@ -37,8 +37,8 @@ class SynapticCells:
         Width of a pulse; NaN if not known.
     """
 
-    up: PulseSteps
-    down: PulseSteps
+    up: StepLaw
+    down: StepLaw
     up_cycle: float = 0.0
     down_cycle: float = 0.0
     window: ConductanceWindow = _UNITLESS
