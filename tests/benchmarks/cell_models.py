@@ -23,8 +23,10 @@ FREE = {
     "yakopcic": "a1 a2 b ap an vp vn x0",
     "linear_ion_drift": "r_on r_off rate x0",
     "alpha_beta": "gmin gmax alpha beta v0 y0",
+    "stanford": "i0 g0 v0 vel0 gamma0 gap_max gap_start",
 }
 SHARE = (1e-3, 0.999)  # bounds of a state
+GAP = (0.21, 5.0)  # nm
 
 
 def thinned(ds: xr.Dataset) -> xr.Dataset:
@@ -66,6 +68,8 @@ def starts(ds: xr.Dataset) -> dict[str, dict[str, float]]:
                              "x0": 0.1},
         "alpha_beta": {"gmin": low, "gmax": high, "alpha": 0.01 * once, "beta": 0.1 * once,
                        "v0": 0.3 * top, "y0": 0.1},
+        # the conductance at the smallest gap, 0.2 nm, of a length g0 = 0.25 nm
+        "stanford": {"i0": high * 0.25 * np.exp(0.8), "gap_max": 1.5, "gap_start": 1.0},
     }  # fmt: skip
 
 
@@ -85,7 +89,9 @@ def row(data: str, law: str, fit: ModelFit) -> str:
 
 
 def main() -> int:
-    sets = {Path(p).stem: (thinned(read_loop(p)), 3) for p in sys.argv[1:]}
+    only = [a.removeprefix("--law=") for a in sys.argv[1:] if a.startswith("--law=")]
+    files = [a for a in sys.argv[1:] if not a.startswith("--law=")]
+    sets = {Path(p).stem: (thinned(read_loop(p)), 3) for p in files}
     if "DDK_DATA" in os.environ:
         folder = Path(os.environ["DDK_DATA"])
         for hertz in (10.0, 100.0):
@@ -96,8 +102,11 @@ def main() -> int:
     for name, (ds, held_out) in sets.items():
         first = starts(ds)
         for law, names in FREE.items():
+            if only and law not in only:
+                continue
             free, start = names.split(), first[law]
             bounds = {n: SHARE for n in free if n in ("w0", "x0", "y0")}
+            bounds |= {n: GAP for n in free if n.startswith("gap_")}
             try:
                 fit = fit_model(
                     ds, law, free, start=start, bounds=bounds, held_out=held_out, most=25
