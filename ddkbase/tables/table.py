@@ -71,7 +71,8 @@ class FileOptions:
         Whether it names what the caller is looking for.
     heads : callable
         Whether these cells of the first row of a text are headings, whatever they look like; the
-        rows below are then all the table, and the sign that parts these cells parts them all.
+        rows below are then all the table, the sign that parts these cells parts them all, and
+        headings are names as they stand, without units.
     """
 
     sheet: str | int | None = None

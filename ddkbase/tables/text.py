@@ -100,7 +100,7 @@ def _delimiter_of_headings(line: str, delimiter: str | None, options: FileOption
 def _under_headings(
     rows: list[Row], path: str, assumptions: list[str], options: FileOptions
 ) -> Table:
-    """The table below a first row that holds the headings."""
+    """The table below a first row that holds the headings, of which no unit is taken."""
     names = rows[0][1]
     if len(rows) < 2:
         raise InputError("holds headings and no row", path, "A table of numbers is expected")
@@ -115,7 +115,7 @@ def _under_headings(
     below = zip(*(cells for _, cells in rows[1:]), strict=True)
     for k, (heading, column) in enumerate(zip(names, below, strict=True), start=1):
         title = str(heading or "").strip()
-        table.columns.append(Column(*split_unit(title), list(column), k, title))
+        table.columns.append(Column(title, "", list(column), k, title))
     settle_decimal(table, options.decimal)
     return table
 

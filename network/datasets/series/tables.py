@@ -20,7 +20,17 @@ import numpy as np
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.tables.columnar import SIGNATURES, list_columns
 from ddkbase.tables.reading import table_of
-from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, is_empty, numbers
+from ddkbase.tables.table import (
+    LARGEST,
+    Cell,
+    Column,
+    FileOptions,
+    Table,
+    is_empty,
+    looks_numeric,
+    numbers,
+)
+from ddkbase.tables.units import split_unit
 from network.datasets.files import open_bytes
 from network.datasets.series.samples import Series, class_names
 
@@ -36,7 +46,10 @@ _UNEVEN = 0.01  # of a step
 
 @dataclass(frozen=True)
 class _Roles:
-    """Numbers of the columns from 0, by what they are; None where there is no such column."""
+    """Numbers of the columns from 0, by what they are; None where there is no such column.
+
+    Of ``left`` it is not known what they are to be beside the columns that were asked for.
+    """
 
     label: int
     group: int | None
@@ -44,6 +57,7 @@ class _Roles:
     sample: int | None
     time: int | None
     values: tuple[int, ...]
+    left: tuple[int, ...]
 
 
 def read_table(path: Path, label: str | None = None, group: str | None = None) -> Series:
@@ -85,24 +99,42 @@ def read_table(path: Path, label: str | None = None, group: str | None = None) -
 
     def heads(cells: list[str]) -> bool:
         names = {cell.strip().lower() for cell in cells}
-        return bool(names & (asked | set(_LABELS))) and not all(n.isdigit() for n in names)
+        # "--label 1" of a table without headings: its first row may hold a 1 as well
+        return bool(names & set(_LABELS) or (names & asked and not all(map(looks_numeric, cells))))
 
     name = str(path)  # whose suffix may say the kind of the file
     name = name[:-3] if name.lower().endswith(".gz") else name
     table = table_of(content, name, FileOptions(heads=heads))
     titles = [column.heading or column.name for column in table.columns]
-    _check_headings(titles, table.path, asked)
-    names = [(title.lower(), column.name.lower()) for title, column in
-             zip(titles, table.columns, strict=True)]  # fmt: skip
+    _check_headings(titles, table, asked)
+    names = [(title.lower(), _without_unit(title)) for title in titles]
     roles = _roles(titles, names, table.path, label, group)
-    reader = _wide if roles.time is None else _long
-    series = reader(table, roles)
-    return dataclasses.replace(series, path=str(path), notes=(*table.assumptions, *series.notes))
+    series = (_wide if roles.time is None else _long)(table, roles)
+    notes = (*table.assumptions, *series.notes, *_unread(titles, roles))
+    return dataclasses.replace(series, path=str(path), notes=notes)
 
 
-def _check_headings(titles: Sequence[str], path: str, asked: set[str]) -> None:
+def _unread(titles: Sequence[str], roles: _Roles) -> tuple[str, ...]:
+    names = ", ".join(f"'{titles[k]}'" for k in roles.left)
+    return (f"not read, beside what was asked for: {names}",) if names else ()
+
+
+def _without_unit(title: str) -> str:
+    """ "time" of "time (s)"; looked at only where it begins so, for there may be many columns."""
+    lower = title.lower()
+    return split_unit(title)[0].lower() if lower.startswith(_TIMES) else lower
+
+
+def _check_headings(titles: Sequence[str], table: Table, asked: set[str]) -> None:
     """InputError where a column has no heading, or two have the same."""
+    path = table.path
     if not any(titles):
+        first = [_text(column.cells[0]) for column in table.columns]
+        if first in ([str(k + start) for k in range(len(first))] for start in (0, 1)):
+            raise InputError(
+                "the first line counts its cells and may be one of headings", path,
+                "Give the column of the class a name that is no number",
+            )  # fmt: skip
         if all(name.isdigit() for name in asked) and asked:
             return
         raise InputError(
@@ -159,10 +191,12 @@ def _roles(
             "Add a column 'sample'; of a table with a row a sample, call the column otherwise",
         )
     used |= {part, sample, time}
-    values = tuple(k for k in range(len(titles)) if k not in used)
+    # a second class among the values would tell the first
+    left = {k for k in called((*_LABELS, *_GROUPS)) if titles[k].lower() != "y"} - used
+    values = tuple(k for k in range(len(titles)) if k not in used | left)
     if not values:
         raise InputError("holds no column of values", path)
-    return _Roles(at, grouped, part, sample, time, values)
+    return _Roles(at, grouped, part, sample, time, values, tuple(sorted(left)))
 
 
 def _single(
@@ -350,4 +384,5 @@ def _nested(columns: dict[str, Any], path: str, label: str | None, group: str | 
         channels=tuple(titles[k] for k in roles.values) if len(channels) > 1 else (),
         groups=texts(roles.group),
         parts=_parts(part, lambda k: f"{path}, row {k + 1}") if part else [],
+        notes=_unread(titles, roles),
     )
