@@ -72,20 +72,6 @@ class Per(StrEnum):
     channel_step = "channel-step"
 
 
-class Missing(StrEnum):
-    """What becomes of missing values of series."""
-
-    refuse = "refuse"
-    interpolate = "interpolate"
-
-
-class Lengths(StrEnum):
-    """What becomes of series of unequal length."""
-
-    pad = "pad"
-    stretch = "stretch"
-
-
 DataOption = Annotated[
     str,
     typer.Option(
@@ -147,16 +133,18 @@ class SeriesOptions:
         typer.Option("--group", metavar="COLUMN", help="Of a table: what a split keeps whole."),
     ] = None
     missing: Annotated[
-        Missing | None, typer.Option("--missing", help="Missing values; default: refuse.")
+        str | None,
+        typer.Option("--missing", metavar="refuse|interpolate", help="Of missing values."),
     ] = None
     lengths: Annotated[
-        Lengths | None, typer.Option("--lengths", help="Unequal lengths; default: pad.")
+        str | None,
+        typer.Option("--lengths", metavar="pad|stretch", help="Of series that are too short."),
     ] = None
 
     def given(self) -> dict[str, str]:
         """Those that were given, as options of `network.datasets.load`."""
         values = dataclasses.asdict(self).items()
-        return {name: str(value) for name, value in values if value is not None}
+        return {name: value for name, value in values if value is not None}
 
 
 def command(

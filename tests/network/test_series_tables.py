@@ -41,7 +41,7 @@ def test_columns_are_found_by_heading_or_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no column 'specis'.*'species'"):
         datasets.load(path, label="specis")
     both = write(tmp_path / "b.csv", text.replace("species", "label").replace("plant", "target"))
-    with pytest.raises(InputError, match=r"'label' and 'target' may name the class.*--label"):
+    with pytest.raises(InputError, match=r"'label' and 'target' may name the class.*label='CO"):
         datasets.load(both)
     other = datasets.load(both, label="target")
     assert other.classes == ("1", "2") and other.sample_shape == (2,)

@@ -227,7 +227,7 @@ def _without_gaps(series: Series, missing: str) -> tuple[list[np.ndarray], tuple
         raise InputError(
             said,
             f"{series.path}, first in {series.places[holed[0]]}",
-            "Interpolate them (--missing interpolate, missing='interpolate'), or leave them out",
+            "Pass missing='interpolate', or leave them out",
         )
     values = list(series.values)
     for k in holed:

@@ -138,9 +138,9 @@ def _check_headings(titles: Sequence[str], table: Table, asked: set[str]) -> Non
         if all(name.isdigit() for name in asked) and asked:
             return
         raise InputError(
-            "has no headings", path,
-            "Write a first line with them, one of them 'label'; of a table without, say which "
-            "column is the class (--label 1, label='1')",
+            "has no headings, or none that names the class", path,
+            "Write a first line of headings, one of them 'label', or pass label='COLUMN'; of a "
+            "table without headings its number, label='1'",
         )  # fmt: skip
     seen: dict[str, int] = {}
     for number, title in enumerate(titles, start=1):
@@ -175,7 +175,7 @@ def _roles(
         raise InputError(
             f"no column names the class, its columns are {shown}",
             path,
-            "Call it 'label', or say which it is (--label COLUMN, label='COLUMN')",
+            "Call it 'label', or pass label='COLUMN'",
         )
     others = [k for k in called(_GROUPS) if k != at]
     grouped = _single(others, titles, path, "group", group, "the group")
@@ -220,7 +220,7 @@ def _single(
         places = [k for k in places if titles[k].lower() != "y"]
     if len(places) > 1:
         shown = " and ".join(f"'{titles[k]}'" for k in places[:3])
-        hint = f"Say which it is: --{option} COLUMN, {option}='COLUMN'" if option else "Drop one"
+        hint = f"Pass {option}='COLUMN'" if option else "Drop one"
         raise InputError(f"columns {shown} may name {what}", path, hint)
     return places[0] if places else None
 
