@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,7 @@ GOOD = "1,2,3:a\n4,5,6:b\n1,2,2:a\n"
         (heading(targetLabel="true", classLabel="") + f"\n@data\n{GOOD}", "regression.*line 5"),
         (heading(timeStamps="true") + f"\n@data\n{GOOD}", "time stamps are not read"),
         (heading(classLabel="false") + f"\n@data\n{GOOD}", "names no classes"),
+        (heading() + f"\n@serieslength 4\n@data\n{GOOD}", "@serieslength stands there twice"),
         (heading(classLabel="true a a") + f"\n@data\n{GOOD}", "class 'a' stands twice"),
         (heading(dimensions="2") + f"\n@data\n{GOOD}", "@univariate is true, @dimensions 2"),
         (
@@ -235,6 +237,30 @@ def test_a_ts_file_that_is_not_understood(tmp_path: Path, text: str, message: st
         datasets.load(write(tmp_path / "a.ts", text))
     assert "\n" not in str(caught.value) and "a.ts" in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "parts", "classes", "note"),
+    [
+        ("ArrowHead", (211, 251), (36, 175), 3, "values are -2.25708 to 2.554"),
+        ("BasicMotions", (80, 6, 100), (40, 40), 4, "channels are -22.4621 to 29.3632"),
+        ("JapaneseVowels", (640, 12, 29), (270, 370), 9, "639 of 640 series are shorter"),
+        ("UnitTest", (42, 24), (20, 22), 2, "values are 3 to 1891"),
+    ],
+)
+def test_files_of_the_archives(
+    name: str, shape: tuple[int, ...], parts: tuple[int, int], classes: int, note: str
+) -> None:
+    sktime = find_spec("sktime")  # ships a few; importing it takes long
+    if sktime is None or sktime.origin is None:
+        pytest.skip("sktime is not installed")
+    folder = Path(sktime.origin).parent / "datasets" / "data" / name
+    if not folder.is_dir():
+        pytest.skip("this sktime ships no data")
+    data = datasets.load(folder)
+    assert data.x.shape == shape and len(data.classes) == classes
+    assert ((data.fold == "train").sum(), (data.fold == "test").sum()) == parts
+    assert data.notes[0].startswith(note)
 
 
 def test_a_class_of_the_test_part_only(tmp_path: Path) -> None:

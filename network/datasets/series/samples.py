@@ -255,7 +255,7 @@ def _of_one_length(
         )
     short = np.flatnonzero(steps < longest)
     if not short.size:
-        return values, ()
+        return values, ("a series is a single value",) if longest == 1 else ()
     values = list(values)
     for k in short:
         if lengths == "pad":

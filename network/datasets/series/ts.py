@@ -53,7 +53,7 @@ def read_ts(path: Path) -> Series:
         What is not understood, with its line; targets of a regression and time stamps, which are
         not read.
     """
-    lines = numbered_lines(path, comments="#")
+    lines = numbered_lines(path, comments="#%")  # files of the archive have either
     heading = _heading(lines, path)
     values, labels, places = [], [], []
     for number, line in lines:
@@ -83,8 +83,8 @@ def _heading(lines: Iterator[tuple[int, str]], path: Path) -> _Heading:
         key = key.strip().lower()
         if key not in _KEYS:
             raise InputError(f"unknown key {shorten('@' + key)}", where, closest(key, _KEYS))
-        if key in read:
-            raise InputError(f"@{key} stands there twice", where)
+        if read.get(key, value.strip()) != value.strip() and key != "problemname":
+            raise InputError(f"@{key} stands there twice and differs", where)
         read[key] = value.strip()
         _check(key, read[key], where)
         if key == "data":
