@@ -20,7 +20,7 @@ from network.datasets.arrays import (
     vector_files,
 )
 from network.datasets.dataset import DataSet
-from network.datasets.folders import SOUNDS, check_name, holds
+from network.datasets.folders import OTHER_SOUNDS, SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
 from network.datasets.series.files import ENDINGS, is_series, load_series, series_in
 from network.datasets.sound.sounds import load_sounds, load_speakers
@@ -154,7 +154,7 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_whales, (path,)
     if (path / "librispeech10_8k.npz").exists() or (path / "flac").is_dir():
         return load_speakers, (path,)
-    if holds(path, SOUNDS):
+    if holds(path, (*SOUNDS, *OTHER_SOUNDS)):
         return load_sounds, (path,)
     if holds(path, PICTURES):
         return load_pictures, (path,)
