@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ SIGNATURES = (b"PAR1", b"ARROW1", b"FEA1")
 SUFFIXES = (".parquet", ".pq", ".feather", ".arrow")
 """Suffixes of their names."""
 
+_INDEX = re.compile(r"__index_level_\d+__")
 #: bytes that a file may unpack to
 _MOST = 5 * LARGEST
 
@@ -72,7 +74,7 @@ def list_columns(
         pyarrow is not installed.
     """
     columns = _columns(content, path)
-    if not any(isinstance(v[0], np.ndarray) for _, v in columns):
+    if not any(isinstance(values[0], np.ndarray) for _, values in columns):
         return {}
     names = [printable(name) for name, _ in columns]
     if len(set(names)) < len(names):
@@ -94,6 +96,8 @@ def _columns(content: bytes, path: str) -> list[tuple[str, Any]]:
     for number, (name, column) in enumerate(
         zip(table.column_names, table.columns, strict=True), start=1
     ):
+        if _INDEX.fullmatch(str(name)):
+            continue  # row numbers of pandas, which are no data
         where = f"{path}, column {number} {shorten(str(name))}"
         columns.append((str(name), attempt(lambda c=column, w=where: _values(library, c, w), path,  # type: ignore[misc]
                                            what)))  # fmt: skip

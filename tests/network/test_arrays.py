@@ -59,6 +59,8 @@ def test_arrays_of_a_file(tmp_path: Path) -> None:
     assert data.x[:15].min() == 0 and data.x[:15].max() == 1
     assert data.x[16].min() > 1  # the range is that of the training part
     assert "scaled to 0 to 1" in data.notes[0]
+    anew = data.in_range_of(np.arange(4))
+    assert anew.x[:4].min() == 0 and anew.x[:4].max() == 1 and anew.x[4:].min() < 0
     done = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "mine.npz"), "--quick",
                                     "--out", str(tmp_path / "o")])  # fmt: skip
     assert done.exit_code == 0, done.output

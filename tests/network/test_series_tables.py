@@ -179,6 +179,28 @@ def test_columnar_files(tmp_path: Path, name: str) -> None:
                                atol=1e-6)  # fmt: skip
 
 
+def test_row_numbers_of_pandas_are_no_values(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow", reason="pip install 'ddk-toolkit[parquet]'")
+    frame = pandas.DataFrame(
+        {"label": pandas.Categorical(["a", "b", "a", "b"]), "v": [1, 2, 3, 4], "w": [True] * 4}
+    )
+    frame.iloc[[3, 0, 1]].to_parquet(tmp_path / "a.parquet")
+    data = datasets.load(tmp_path / "a.parquet")
+    assert data.sample_shape == (2,) and data.y.tolist() == [1, 0, 1]
+    np.testing.assert_allclose(data.x * 3, [[3, 0], [0, 0], [1, 0]], atol=1e-6)
+
+
+def test_a_columnar_file_that_unpacks_to_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {"label": ["a", "b"] * 500, "v": [0.0] * 1000}
+    monkeypatch.setattr("ddkbase.tables.columnar._MOST", 5000)
+    for name in ("a.parquet", "a.feather"):
+        with pytest.raises(InputError, match="unpacks to more than 5000 bytes"):
+            datasets.load(columnar(tmp_path / name, columns))
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
