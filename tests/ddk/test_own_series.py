@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,12 @@ def test_few_reads_of_two_archives(pair: Path, tmp_path: Path) -> None:
         assert reached["taps"] < reached["ddk"] or path == several
 
 
-def test_a_trained_network_is_tested_again(pair: Path, tmp_path: Path) -> None:
-    done = run("train", "--data", pair, "--readout", "last", "--banks", 4, "--out", tmp_path / "n")
+@pytest.mark.parametrize("form", ["Bumps_TRAIN.ts", ".", "set.zip"])
+def test_a_trained_network_is_tested_again(pair: Path, tmp_path: Path, form: str) -> None:
+    path = pair.parent / form
+    if form == "set.zip":
+        path = Path(shutil.make_archive(str(tmp_path / "set"), "zip", pair.parent))
+    done = run("train", "--data", path, "--readout", "last", "--banks", 4, "--out", tmp_path / "n")
     assert done.exit_code == 0, done.output
     assert "ridge regression" in done.output and "source's own" in done.output
     again = run("evaluate", tmp_path / "n")
