@@ -33,6 +33,7 @@ from ddkbase.documents import read_json
 from ddkbase.errors import InputError, StorageError
 from ddkbase.files import checksum
 from network import datasets
+from network.datasets.series.files import files_of
 from network.ddk.constraints import Reachable
 from network.plots.training import curves_figure, save
 
@@ -142,7 +143,8 @@ def data_checksum(task: Task, root: str | None) -> str:
     if task.dataset in ("digits", "voices"):
         return ""
     if task.dataset not in datasets.NAMES:
-        return checksum(Path(task.dataset))
+        # of a pair of files either may change
+        return "".join(checksum(file) for file in files_of(Path(task.dataset)))
     data = Material(task, root).dataset()
     digest = hashlib.sha256()
     for first in range(0, len(data), 1024):

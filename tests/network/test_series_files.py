@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from ddk.studies import Material, folder_task
 from ddkbase.errors import DDKError, InputError, StorageError
 from network import datasets
+from network.datasets.series.files import files_of
 from network.datasets.series.samples import Series, data_set
 from network.datasets.series.ts import read_ts
 from tests.network.series_files import (
@@ -102,6 +103,9 @@ def test_a_pair_is_a_set_and_its_test_part_sets_no_range(tmp_path: Path) -> None
         assert data.fold.tolist() == ["train"] * 12 + ["test"] * 6
         assert data.x[:12].min() == 0 and data.x[:12].max() == 1
         assert data.x[12:].max() > 1
+    both = [tmp_path / "Two_TEST.ts", tmp_path / "Two_TRAIN.ts"]
+    assert files_of(both[0]) == files_of(both[1]) == both
+    assert files_of(tmp_path) == [tmp_path]
     write_ts(tmp_path / "Other_TRAIN.ts")
     write_ts(tmp_path / "Other_TEST.ts")
     with pytest.raises(StorageError, match=r"several sets: Other, Two"):

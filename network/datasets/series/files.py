@@ -16,7 +16,7 @@ from network.datasets.series.samples import Series, data_set, joined
 from network.datasets.series.tables import read_table
 from network.datasets.series.ts import read_ts
 
-__all__ = ["ENDINGS", "is_series", "load_series", "series_in"]
+__all__ = ["ENDINGS", "files_of", "is_series", "load_series", "series_in"]
 
 _TEXTS = (".csv", ".tsv", ".txt", ".dat")
 #: endings of names, the one before others of the same name that are in a folder
@@ -28,6 +28,12 @@ def is_series(path: Path) -> bool:
     """Whether a file is read here, by its name: an ending, or NAME_TRAIN without one."""
     ending, part = _ending(path), _named(path)[1]
     return ending in ENDINGS or (not ending and bool(part))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that are read where this one is named: it alone, or the two of a pair."""
+    pair = _pair(path) if is_series(path) and _named(path)[1] else {}
+    return sorted(pair.values()) if len(pair) == 2 else [path]
 
 
 def load_series(
