@@ -64,8 +64,8 @@ def read_pulses(
     Parameters
     ----------
     path : str, Path, or sequence of str or Path
-        CSV, TSV or other text, XLSX, MAT, NPZ/NPY or NetCDF; the content decides. A folder stands
-        for the files of these kinds in it, in the order of their names.
+        CSV, TSV or other text, XLSX, Parquet, Feather, MAT, NPZ/NPY or NetCDF; the content decides.
+        A folder stands for the files of these kinds in it, in the order of their names.
     conductance, resistance, current : str, int, sequence of str or int, or None, optional
         The column that holds the values, a heading or a number from 1; several columns are as many
         trains.

@@ -15,8 +15,10 @@ from ddk.cli.options import (
     ReadoutOption,
     RootOption,
     SeedsOption,
+    SeriesOptions,
     States,
     StatesOption,
+    TaskOption,
     app,
     command,
     folder_to_make,
@@ -25,12 +27,9 @@ from ddk.cli.options import (
     task_of,
 )
 from ddkbase.cli.application import examples
+from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 
-TaskOption = Annotated[
-    str,
-    typer.Option("--task", metavar="TASK|FOLDER", help="A named task, or a folder of your data."),
-]
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
 ]
@@ -42,9 +41,11 @@ EpochsOption = Annotated[
         "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
         "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
         "ddk-network compare --task digits-spoken --readout last --banks 4 --out runs/few",
+        "ddk-network compare --task mine.ts --readout last --banks 4 --seeds 3 --out runs/mine",
     )
 )
 @command
+@option_groups
 def compare(
     output: Output,
     task: TaskOption,
@@ -60,6 +61,8 @@ def compare(
     banks: BanksOption = None,
     readout: ReadoutOption = None,
     quick: QuickOption = False,
+    *,
+    series: SeriesOptions,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
 
@@ -70,7 +73,7 @@ def compare(
 
     folder = folder_to_make(out)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
-    described = task_of(task, quick, states, banks, readout)
+    described = task_of(task, quick, states, banks, readout, series=series)
     described = described if epochs is None else described.with_epochs(epochs)
     comparison = studies.compare(
         described,
@@ -96,6 +99,7 @@ def compare(
     )
 )
 @command
+@option_groups
 def search(
     output: Output,
     task: TaskOption,
@@ -111,6 +115,8 @@ def search(
     banks: BanksOption = None,
     readout: ReadoutOption = None,
     quick: QuickOption = False,
+    *,
+    series: SeriesOptions,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
 
@@ -119,7 +125,7 @@ def search(
     from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    described = task_of(task, quick, states, banks, readout)
+    described = task_of(task, quick, states, banks, readout, series=series)
     described = described if epochs is None else described.with_epochs(epochs)
     result = studies.search(
         described,

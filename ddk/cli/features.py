@@ -16,6 +16,7 @@ from ddk.cli.options import (
     QuickOption,
     RootOption,
     SeedOption,
+    SeriesOptions,
     TableOption,
     app,
     command,
@@ -24,7 +25,7 @@ from ddk.cli.options import (
     task_of,
 )
 from ddkbase.cli.application import examples
-from ddkbase.cli.options import free_path, path_of
+from ddkbase.cli.options import free_path, option_groups, path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.picture_names import PICTURES, check_suffix, picture_path
@@ -129,6 +130,7 @@ def _number(value: float, given: str) -> str:
     )
 )
 @command
+@option_groups
 def features(
     output: Output,
     data: DataOption,
@@ -154,6 +156,8 @@ def features(
     root: RootOption = None,
     quick: QuickOption = False,
     overwrite: OverwriteOption = False,
+    *,
+    series: SeriesOptions,
 ) -> None:
     """Write feature maps of samples of each class: a picture or a dataset (.nc).
 
@@ -168,7 +172,7 @@ def features(
     if ends is not None and how is How.algorithm:
         raise InputError("the algorithm has no pulses", "--amplitude", "Leave it out")
     maps = studies.make_maps(
-        task_of(data, quick),
+        task_of(data, quick, series=series),
         how.value,
         read_table(table) if table is not None else None,
         amplitude=None if ends is None else (ends[0], ends[1]),

@@ -6,6 +6,7 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -73,7 +74,15 @@ class Per(StrEnum):
 
 DataOption = Annotated[
     str,
-    typer.Option("--data", metavar="TASK|FOLDER", help="A named task, or a folder of your data."),
+    typer.Option(
+        "--data", metavar="TASK|PATH", help="A named task, or your data: a folder, mine.ts, a.csv."
+    ),
+]
+TaskOption = Annotated[
+    str,
+    typer.Option(
+        "--task", metavar="TASK|PATH", help="A named task, or your data: a folder, mine.ts, a.csv."
+    ),
 ]
 RootOption = Annotated[
     str | None,
@@ -111,6 +120,33 @@ PicturesOption = Annotated[
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 
 
+@dataclasses.dataclass(frozen=True)
+class SeriesOptions:
+    """How files of series are read, as options of commands."""
+
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="Of a table: the class; default: 'label'."),
+    ] = None
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="COLUMN", help="Of a table: what a split keeps whole."),
+    ] = None
+    missing: Annotated[
+        str | None,
+        typer.Option("--missing", metavar="refuse|interpolate", help="Of missing values."),
+    ] = None
+    lengths: Annotated[
+        str | None,
+        typer.Option("--lengths", metavar="pad|stretch", help="Of series that are too short."),
+    ] = None
+
+    def given(self) -> dict[str, str]:
+        """Those that were given, as options of `network.datasets.load`."""
+        values = dataclasses.asdict(self).items()
+        return {name: value for name, value in values if value is not None}
+
+
 def command(
     function: Callable[..., None] | None = None, *, answers: bool = False
 ) -> Callable[..., Any]:
@@ -141,19 +177,29 @@ def task_of(
     states: States = States.after,
     banks: int | None = None,
     readout: str | None = None,
+    once: bool = False,
+    series: SeriesOptions | None = None,
 ) -> Task:
-    """The task of a name or of a folder, with what its layers read, and how often.
+    """The task of a name, a folder or a file, with what its layers read, and how often.
 
     Raises
     ------
     InputError
-        No such task, and no folder of that name, or no readout.
+        No such task, and no folder or file of that name, no readout, or options of series for a
+        named task.
     """
     text = str(path_of(data, "--data"))
-    if text in studies.TASKS or not (os.sep in data or Path(text).exists()):
+    options = {} if series is None else series.given()
+    if text in studies.TASKS or not (os.sep in data or Path(text).suffix or Path(text).exists()):
         task = studies.get_task(text, quick)
+        if options:
+            raise InputError(
+                f"task '{text}' says how its data are read", f"--{next(iter(options))}",
+                "Leave it out",
+            )  # fmt: skip
     else:
-        task = studies.folder_task(Path(text))
+        once = once or (readout is not None and readout_of(readout) == "last")
+        task = studies.folder_task(Path(text).expanduser(), options, read_once=once)
         task = task.small() if quick else task
     layer: dict[str, Any] = {"states": states.value}
     layer |= {} if banks is None else {"banks": banks}

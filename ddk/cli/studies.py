@@ -16,8 +16,10 @@ from ddk.cli.options import (
     ReadoutOption,
     RootOption,
     SeedsOption,
+    SeriesOptions,
     States,
     StatesOption,
+    TaskOption,
     app,
     command,
     folder_to_make,
@@ -26,12 +28,11 @@ from ddk.cli.options import (
     task_of,
 )
 from ddkbase.cli.application import end, examples
+from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output, entries_of, units_of
 from ddkbase.errors import InputError, SolverError, closest
 from ddkbase.picture_names import Pictures, as_format
 from network import hardware
-
-TaskOption = Annotated[str, typer.Option("--task", metavar="TASK|FOLDER", help="A named task.")]
 
 
 class Preset(StrEnum):
@@ -46,10 +47,12 @@ class Preset(StrEnum):
     epilog=examples(
         "ddk-network harden --task digits --kind modes --quick --seeds 2 --out runs/modes",
         "ddk-network harden --task digits-spoken --kind few-reads --seeds 3 --out runs/broken",
+        "ddk-network harden --task mine.ts --kind few-reads --readout last --seeds 3 --out runs/m",
         "ddk-network harden --task speakers --kind noise --chip 130nm --out runs/noise",
     )
 )
 @command
+@option_groups
 def harden(
     output: Output,
     task: TaskOption,
@@ -72,6 +75,8 @@ def harden(
     readout: ReadoutOption = None,
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
+    *,
+    series: SeriesOptions,
 ) -> None:
     """Train for imprecise hardware by every mode, over noise, bits or failed cells.
 
@@ -90,7 +95,7 @@ def harden(
         )
     accuracies = studies.hardware_study(
         kind,
-        task_of(task, quick, states, banks, readout),
+        task_of(task, quick, states, banks, readout, series=series),
         seeds_of(seeds),
         folder,
         model=model,

@@ -24,6 +24,7 @@ from ddk.cli.options import (
     ReadoutOption,
     RootOption,
     SeedOption,
+    SeriesOptions,
     States,
     StatesOption,
     TableOption,
@@ -36,7 +37,7 @@ from ddk.cli.options import (
     task_of,
 )
 from ddkbase.cli.application import examples
-from ddkbase.cli.options import given, path_of
+from ddkbase.cli.options import given, option_groups, path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
 from ddkbase.folders import claimed
@@ -48,11 +49,13 @@ __all__ = ["app"]
     epilog=examples(
         "ddk-network train --data digits --out runs/net",
         "ddk-network train --data digits --table table.nc --seed 3 --out runs/cell",
+        "ddk-network train --data mine.csv --label species --group plant --out runs/mine",
         "ddk-network train --data mnist --root ~/data --model raw --out runs/raw",
         "ddk-network train --data digits --quick --out runs/quick --json > quick.json",
     )
 )
 @command
+@option_groups
 def train(
     output: Output,
     data: DataOption,
@@ -95,6 +98,8 @@ def train(
     ] = None,
     quick: QuickOption = False,
     overwrite: OverwriteOption = False,
+    *,
+    series: SeriesOptions,
 ) -> None:
     """Train one network, test it after the last epoch, write model, metrics and report.
 
@@ -116,7 +121,9 @@ def train(
         elif chip is not None:
             raise InputError("a chip is for training in a mode", "--chip", "Give --mode as well")
         cells = read_table(table) if table is not None else None
-        task = task_of(data, quick, states)
+        # what needs gradients keeps the classifier that has them
+        by_ridge = epochs is None and hidden is None and mode is None
+        task = task_of(data, quick, states, once=by_ridge and readout == "last", series=series)
         if epochs is not None:
             task = task.with_epochs(epochs)
         if hidden is not None:

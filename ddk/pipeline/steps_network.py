@@ -24,14 +24,16 @@ from ddk.studies.evaluation import evaluate_on_devices, pulse_settings
 from ddk.studies.experiment import run
 from ddk.studies.folds import Material
 from ddk.studies.models import Model, get_model
+from ddk.studies.own_data.task import folder_task
 from ddk.studies.plots import maps_figure
 from ddk.studies.result import METRICS, Result, read_run, write_run
 from ddk.studies.runs import compare
-from ddk.studies.tasks import TASKS, Task, folder_task, get_task
+from ddk.studies.tasks import TASKS, Task, get_task
 from ddkbase.documents import read_json
 from ddkbase.errors import InputError, StorageError
 from ddkbase.files import checksum
 from network import datasets
+from network.datasets.series.files import files_of
 from network.ddk.constraints import Reachable
 from network.plots.training import curves_figure, save
 
@@ -141,7 +143,8 @@ def data_checksum(task: Task, root: str | None) -> str:
     if task.dataset in ("digits", "voices"):
         return ""
     if task.dataset not in datasets.NAMES:
-        return checksum(Path(task.dataset))
+        # of a pair of files either may change
+        return "".join(checksum(file) for file in files_of(Path(task.dataset)))
     data = Material(task, root).dataset()
     digest = hashlib.sha256()
     for first in range(0, len(data), 1024):
@@ -153,7 +156,7 @@ def data_checksum(task: Task, root: str | None) -> str:
 
 
 def _task(chain: Chain, text: str, quick: bool, epochs: int | None, where: str) -> Task:
-    """The task of a name or of a folder, which is meant from that of the file.
+    """The task of a name or of a folder or file, which is meant from that of the pipeline's file.
 
     Raises
     ------
@@ -163,14 +166,14 @@ def _task(chain: Chain, text: str, quick: bool, epochs: int | None, where: str) 
         The folder holds nothing that is known.
     """
     folder = chain.beside(text)
-    if text in TASKS or not (os.sep in text or folder.is_dir()):
+    if text in TASKS or not (os.sep in text or folder.exists()):
         try:
             task = get_task(text, quick)
         except InputError as error:
             raise InputError(error.what, where, error.hint) from None
     else:
-        if not folder.is_dir():
-            raise StorageError("there is no such folder", str(folder), f"See {where}")
+        if not folder.exists():
+            raise StorageError("there is no such folder or file", str(folder), f"See {where}")
         task = folder_task(folder)
         task = task.small() if quick else task
     return task if epochs is None else task.with_epochs(epochs)

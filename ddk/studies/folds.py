@@ -148,8 +148,9 @@ class Material:
         data = self.dataset(options)
         how = get_cut(cut or self.task.cut)
         for split, held_out in self._splits(data, seed):
+            ranged = data.in_range_of(split.train)
             samples = {
-                name: self._part(data, np.asarray(getattr(split, name)), name, how, seed)
+                name: self._part(ranged, np.asarray(getattr(split, name)), name, how, seed)
                 for name in ("train", "validation", "test")
             }
             present = np.unique(samples["train"].y)

@@ -1,45 +1,33 @@
 """Tasks: data, front end, split, structure and training, stated once.
 
 A task says everything a result depends on but the model and the seed. The named ones stand in
-``tasks.yaml`` beside this file; `folder_task` makes one on a folder of the user's own data.
+``tasks.yaml`` beside this file; `ddk.studies.own_data` makes one on the user's own data.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Mapping
 from importlib import resources
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ddkbase.descriptions import as_input_error
 from ddkbase.documents import parse_yaml
-from ddkbase.errors import InputError, StorageError, closest
-from network import datasets
+from ddkbase.errors import InputError, closest
 
 __all__ = [
-    "SOUND_MODELS",
     "TASKS",
     "SplitPlan",
     "Task",
     "Training",
-    "folder_task",
     "get_task",
     "with_states",
 ]
-
-SOUND_MODELS = ("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "mfcc", "minirocket")
-"""What is compared on sounds."""
-
-#: lengths of an utterance that are tried on a folder of sounds, the loader's own first
-_UTTERANCES = ("1 s", "0.5 s", "0.25 s", "0.1 s")
 
 # strict: a file may hold anything, and "5" or true are no number
 _Count = Annotated[int, Field(strict=True, gt=0)]
@@ -322,140 +310,3 @@ def get_task(name: str, quick: bool = False) -> Task:
     if name not in TASKS:
         raise InputError(f"there is no task '{name}'", "task", closest(name, TASKS))
     return TASKS[name].small() if quick else TASKS[name]
-
-
-def folder_task(path: Path) -> Task:
-    """A task on a folder of the user's own data, of a kind that `network.datasets.load` knows.
-
-    A known set in a folder is that task; pictures with a folder a class and files of arrays X and y
-    become one as they are; a folder of labelled sounds becomes a task like
-    "speakers", with recordings held out whole where there are three or more of each class, and
-    else one stretch of every recording.
-
-    Parameters
-    ----------
-    path : Path
-        Folder of the data.
-
-    Returns
-    -------
-    Task
-        The task; its data set is the folder.
-
-    Raises
-    ------
-    StorageError
-        No such folder, or nothing in it that is known.
-    """
-    data, utterance = _loaded(path)
-    named = next((t for t in TASKS.values() if t.dataset == data.name), None)
-    if named is not None:
-        options = dict(named.options)
-        if "align" in options and not any(path.glob("*.mat")):
-            del options["align"]  # only silhouettes say where the person is
-        split = named.split
-        if split.by == "fold" and not _has_folds(data):
-            split = SplitPlan("group", test=0.2, validation=0.1)
-        return dataclasses.replace(
-            named, dataset=str(path.absolute()), options=options, split=split
-        )
-    if data.seconds is None:
-        return _array_task(path, data)
-    recordings = np.unique(
-        np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
-    )
-    fewest = int(np.bincount(recordings[1], minlength=len(data.classes)).min())
-    if _has_folds(data):
-        split = SplitPlan("fold", validation=0.1)
-        protocol = "The test part is the source's own."
-    elif fewest >= 3:
-        split = SplitPlan("group", test=0.2, validation=0.1)
-        protocol = "Recordings are held out whole, drawn by the seed."
-    else:
-        split = SplitPlan("block", test=0.2, validation=0.1)
-        utterance = _short_enough(path, utterance, split)
-        protocol = (
-            f"There {'is one recording' if fewest == 1 else 'are two recordings'} of a class: one "
-            "stretch of every recording is held out, so that the accuracy is also that of telling "
-            "recordings apart."
-        )
-    return Task(
-        name=re.sub(r"[^a-z0-9_+-]+", "-", path.absolute().name.lower()).strip("-") or "folder",
-        title=f"{len(data.classes)} classes of {path.absolute().name}",
-        dataset=str(path.absolute()),
-        split=split,
-        hidden=(16,),
-        training=Training(epochs=200),
-        vote="" if split.by == "block" else "recording",
-        models=SOUND_MODELS,
-        protocol=" ".join([protocol, *(f"{n[0].upper()}{n[1:]}." for n in data.notes)]),
-        options={"front": "spectral", "size": 128, "utterance": utterance},
-        quick={"epochs": 40},
-    )
-
-
-def _array_task(path: Path, data: datasets.DataSet) -> Task:
-    """A task on samples that are not cut out of sounds: pictures, or arrays X and y."""
-    given = _has_folds(data)
-    protocol = "The test part is the source's own." if given else "Groups are held out whole."
-    if not given and len(set(data.groups.tolist())) == len(data):
-        protocol = "A fifth of the samples is the test part, drawn by the seed."
-    notes = (f"{note[0].upper()}{note[1:]}." for note in data.notes)
-    return Task(
-        name=re.sub(r"[^a-z0-9_+-]+", "-", path.absolute().stem.lower()).strip("-") or "folder",
-        title=f"{len(data.classes)} classes of {path.absolute().name}",
-        dataset=str(path.absolute()),
-        split=SplitPlan("fold", validation=0.1) if given else SplitPlan("group", 0.2, 0.1),
-        hidden=(16,),
-        training=Training(epochs=100, batch_size=128),
-        models=("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "minirocket"),
-        protocol=" ".join([protocol, *notes]),
-        shape=data.sample_shape,
-        classes=len(data.classes),
-        quick={"epochs": 20},
-    )
-
-
-def _loaded(path: Path) -> tuple[datasets.DataSet, str]:
-    """The data, and the longest utterance of which each class has a whole one."""
-    for utterance in _UTTERANCES:
-        try:
-            # other sets than sounds have no such option, and are known at the first attempt
-            more = {} if utterance == _UTTERANCES[0] else {"utterance": utterance}
-            data = datasets.load(path, **more)
-        except StorageError as error:
-            if "as long as an utterance" not in error.what:
-                raise
-            continue
-        named = any(task.dataset == data.name for task in TASKS.values())
-        short = data.span[:, 1] - data.span[:, 0] < (data.seconds or 0.0) * (1 - 1e-9)
-        if named or np.unique(data.y[~short]).size == len(data.classes):
-            return data, utterance
-    raise StorageError(
-        "a class has no recording of 0.1 s or more", str(path), "Leave it out, or add recordings"
-    )
-
-
-def _has_folds(data: datasets.DataSet) -> bool:
-    return {"train", "test"} <= set(np.unique(data.fold).tolist())
-
-
-def _short_enough(path: Path, longest: str, plan: SplitPlan) -> str:
-    """The longest utterance of which every recording has enough for a stretch of each part."""
-    reason = ""
-    for utterance in _UTTERANCES[_UTTERANCES.index(longest) :]:
-        try:
-            data = datasets.load(path, utterance=utterance)
-            split = datasets.split(data, plan.test, plan.validation, by=plan.by)
-        except (InputError, StorageError) as error:
-            reason = error.what
-            continue
-        if all(np.unique(data.y[p]).size == len(data.classes) for p in (split.train, split.test)):
-            return utterance
-        reason = "a class is missing in a part"
-    raise StorageError(
-        f"a class has fewer than three recordings, which are too short to hold out a stretch of "
-        f"each [{reason}]",
-        str(path),
-        "Add recordings to it, or longer ones",
-    )

@@ -8,6 +8,7 @@ module       what it does
 ``reading``  the door, and `FORMATS`: which reader takes which content and suffix
 ``text``     reader of .csv, .tsv, .txt, .dat and whatever else is text
 ``binary``   readers of .xlsx, .mat, .npz, .npy
+``columnar`` readers of .parquet, .feather
 ``table``    what readers return: columns of cells, each with its place in the file; numbers
 ``units``    units as laboratories write them
 ``mat_file`` MATLAB files without SciPy

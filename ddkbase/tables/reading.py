@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
+from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.table import LARGEST, FileOptions, Table
 from ddkbase.tables.text import read_text
 
@@ -53,6 +54,7 @@ FORMATS = (
     Format(read_xlsx, (b"PK",), (".xlsx", ".xlsm"), marker=b"[Content_Types]"),
     Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
     Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
+    Format(read_columnar, SIGNATURES, SUFFIXES),
     Format(refuse_xls, (b"\xd0\xcf\x11\xe0",)),  # many a text is called .xls
 )
 

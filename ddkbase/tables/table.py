@@ -47,6 +47,10 @@ def _nothing(name: str) -> bool:
     return False
 
 
+def _none(cells: list[str]) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class FileOptions:
     """What is known of a file that its content leaves open; a reader takes what concerns it.
@@ -65,6 +69,10 @@ class FileOptions:
         Whether a name without its unit is one that the caller knows as a heading.
     wanted : callable
         Whether it names what the caller is looking for.
+    heads : callable
+        Whether these cells of the first row of a text are headings, whatever they look like; the
+        rows below are then all the table, the sign that parts these cells parts them all, and
+        headings are names as they stand, without units.
     """
 
     sheet: str | int | None = None
@@ -75,6 +83,7 @@ class FileOptions:
     encoding: str | None = None
     known: Callable[[str], bool] = _nothing
     wanted: Callable[[str], bool] = _nothing
+    heads: Callable[[list[str]], bool] = _none
 
 
 @dataclass(eq=False)  # compared by identity: the cells may be an array

@@ -71,12 +71,53 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
             lines.append((number, line))
     if not lines:
         raise InputError("holds no value", path, "A table of numbers is expected")
+    heads = _delimiter_of_headings(lines[0][1], delimiter, options)
+    if heads is not None and delimiter is None and heads != ",":
+        assumptions.append(f"cells separated by a {DELIMITERS[heads]}")
+    delimiter = delimiter or heads
     if delimiter is None:
         delimiter = delimiter_of(lines, path, decimal, assumptions)
     rows = [(number, split(line, delimiter, f"{path}, line {number}")) for number, line in lines]
+    if heads is not None:
+        below = sum(number > lines[0][0] for number in comments)
+        if below:
+            assumptions.append(f"{below} lines that begin with a comment sign are not read")
+        return _under_headings(rows, path, assumptions, options)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
     _realign(rows, commented, {**dict(lines), **comments}, delimiter)
     return from_rows(rows, path, "line", assumptions, options, commented)
+
+
+def _delimiter_of_headings(line: str, delimiter: str | None, options: FileOptions) -> str | None:
+    """The sign that parts a first row into headings; None where it does not hold headings."""
+    for sign in DELIMITERS if delimiter is None else (delimiter,):
+        cells = [str(cell or "") for cell in split(line, sign, "")]
+        if len(cells) > 1 and options.heads(cells):
+            return sign
+    return None
+
+
+def _under_headings(
+    rows: list[Row], path: str, assumptions: list[str], options: FileOptions
+) -> Table:
+    """The table below a first row that holds the headings, of which no unit is taken."""
+    names = rows[0][1]
+    if len(rows) < 2:
+        raise InputError("holds headings and no row", path, "A table of numbers is expected")
+    for number, cells in rows[1:]:
+        if len(cells) != len(names):
+            raise InputError(
+                f"has {len(cells)} cells, there are {len(names)} headings",
+                f"{path}, line {number}",
+                "Give each column one heading, and each row a cell of each column",
+            )
+    table = Table(path, [], [number for number, _ in rows[1:]], "line", None, assumptions)
+    below = zip(*(cells for _, cells in rows[1:]), strict=True)
+    for k, (heading, column) in enumerate(zip(names, below, strict=True), start=1):
+        title = str(heading or "").strip()
+        table.columns.append(Column(title, "", list(column), k, title))
+    settle_decimal(table, options.decimal)
+    return table
 
 
 def from_rows(
@@ -398,9 +439,8 @@ def settle_decimal(table: Table, decimal: str | None) -> None:
         return
     seen: dict[bool, str] = {}
     thousands = True  # all commas may stand between thousands
-    for column in table.columns:
-        if not any(isinstance(c, str) and "," in c for other in table.columns for c in other.cells):
-            break
+    commas = any(isinstance(c, str) and "," in c for col in table.columns for c in col.cells)
+    for column in table.columns if commas else []:
         for row, cell in enumerate(column.cells):
             comma = uses_comma(cell)
             if comma is not None and comma not in seen:

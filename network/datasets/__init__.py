@@ -4,6 +4,7 @@
 >>> digits = datasets.load("digits")                       # needs no file
 >>> news = datasets.load("ag_news", root="data")           # or set DDK_DATA
 >>> mine = datasets.load("recordings/by_species")          # any folder with one folder a class
+>>> table = datasets.load("plants.csv", label="species")   # series: .ts, .arff, tables; archives
 >>> part = datasets.split(mine, seed=1)                    # recordings stay whole
 
 =============  ======================================================  ===============

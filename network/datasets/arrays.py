@@ -137,18 +137,21 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     names, numbers = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise StorageError("y names a single class", str(path))
+    if names.dtype.kind == "f" and not (names == np.floor(names)).all():
+        raise StorageError("y holds numbers that are not whole", str(path), "Classes are expected")
     x, note = _scaled(x, fold != "test")
     return DataSet(
         path.stem,
         x,
         numbers,
-        tuple(f"{v:g}" if names.dtype.kind == "f" else str(v) for v in names),
+        tuple(str(int(v)) if names.dtype.kind == "f" else str(v) for v in names),
         _DIMS[5 - x.ndim :],
         path.name,
         "not stated",
         groups=extra.get("groups", np.arange(len(x))).astype(str),
         fold=fold,
         notes=note,
+        scaled_by="all" if note else "",
     )
 
 
@@ -170,7 +173,9 @@ def _scaled(x: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]
     if low >= 0 and high <= 1:
         return x.astype(np.float32), ()
     scaled = (x - low) / ((high - low) or 1.0)
-    return scaled.astype(np.float32), (f"X was {low:g} to {high:g} and is scaled to 0 to 1",)
+    return scaled.astype(np.float32), (
+        f"X was {low:g} to {high:g} and is scaled to 0 to 1, by the range of what is trained on",
+    )
 
 
 def vector_files(path: Path) -> tuple[Path, Path] | None:

@@ -177,6 +177,9 @@ class DataSet:
         Samples in a second along the last axis, where it has one.
     notes : tuple of str, default ()
         Flaws that a reader of results must know.
+    scaled_by : {"", "all", "channel"}, default ""
+        Whether 0 to 1 is the range that the samples happen to have, all together or each channel
+        (the first axis of a sample) by itself, which `in_range_of` takes anew; "" where it is not.
     """
 
     name: str
@@ -194,6 +197,7 @@ class DataSet:
     seconds: float | None = None
     rate: float | None = None
     notes: tuple[str, ...] = ()
+    scaled_by: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.x)
@@ -239,6 +243,22 @@ class DataSet:
     def with_x(self, x: np.ndarray | Rows, dims: tuple[str, ...] | None = None) -> DataSet:
         """The same samples with other features; their shape may differ."""
         return replace(self, x=x, dims=self.dims if dims is None else dims)
+
+    def in_range_of(self, index: Any) -> DataSet:
+        """The data set with x from 0 to 1 over the samples of these numbers: a training part.
+
+        The range of samples that are held out is then not used; they may lie outside of 0 to 1.
+        Where ``scaled_by`` is empty, x stays as it is.
+        """
+        if not self.scaled_by:
+            return self
+        x = np.asarray(self.x)
+        apart = self.scaled_by == "channel" and x.ndim > 2
+        axes = tuple(a for a in range(x.ndim) if not (apart and a == 1))
+        part = x[np.asarray(index)]
+        low = part.min(axis=axes, keepdims=True)
+        span = part.max(axis=axes, keepdims=True) - low
+        return replace(self, x=(x - low) / np.where(span > 0, span, np.float32(1)))
 
     def to_xarray(self) -> xr.Dataset:
         """x, y and what else belongs to a sample, labelled with dims, units and long names."""

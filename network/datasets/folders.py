@@ -13,8 +13,10 @@ from ddkbase.errors import StorageError
 from network.datasets.files import reading
 
 __all__ = [
+    "OTHER_SOUNDS",
     "SOUNDS",
     "check_name",
+    "check_sounds",
     "class_files",
     "from_labels",
     "from_meta",
@@ -25,7 +27,9 @@ __all__ = [
 _Identity = tuple[int, int]  # device and number of a file
 
 #: endings of sound files
-SOUNDS = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3", ".au")
+SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".mp3", ".au")
+#: endings of sound files that are not read, which to pass over would make a class smaller unseen
+OTHER_SOUNDS = (".m4a", ".aac", ".wma", ".amr", ".ape", ".mka")
 
 
 #: names of folders that say a part, and which
@@ -109,6 +113,18 @@ def given_parts(path: Path, endings: Sequence[str]) -> dict[str, Path]:
 def holds(path: Path, endings: Sequence[str]) -> bool:
     """Whether a file with one of these endings is anywhere below, links followed."""
     return next(_below(path, endings, set()), None) is not None
+
+
+def check_sounds(path: Path) -> None:
+    """StorageError where sounds are below that are not read: how many, and one of them."""
+    others = list(_below(path, OTHER_SOUNDS, set()))
+    if others:
+        raise StorageError(
+            f"{len(others)} sound{'s' * (len(others) > 1)} in {others[0].suffix} "
+            f"{'are' if len(others) > 1 else 'is'} not read",
+            str(others[0]),
+            "Convert to WAV or FLAC, e.g. by ffmpeg -i a.m4a a.flac, or take them away",
+        )
 
 
 def check_name(path: Path, what: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ddkbase.errors import InputError, StorageError, closest
+from ddkbase.errors import InputError, StorageError, closest, similar_file
 from network.datasets.actions import VIDEOS, load_actions
+from network.datasets.archives import is_archive, unpacked
 from network.datasets.arrays import (
     PICTURES,
     load_arrays,
@@ -18,8 +20,9 @@ from network.datasets.arrays import (
     vector_files,
 )
 from network.datasets.dataset import DataSet
-from network.datasets.folders import SOUNDS, check_name, holds
+from network.datasets.folders import OTHER_SOUNDS, SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
+from network.datasets.series.files import ENDINGS, is_series, load_series, series_in
 from network.datasets.sound.sounds import load_sounds, load_speakers
 from network.datasets.sound.spoken import load_spoken_digits
 from network.datasets.sound.voices import load_voices
@@ -42,6 +45,8 @@ _LOADERS: dict[str, Callable[..., DataSet]] = {
     "whales": load_whales,
 }
 _NO_FILES = ("digits", "voices")
+#: options of series, which sets of other kinds do not have
+_OF_SERIES = ("label", "group", "missing", "lengths")
 
 #: what `load` knows by name
 NAMES = tuple(_LOADERS)
@@ -56,8 +61,11 @@ def load(
     ----------
     name : str or Path
         One of `NAMES`, or a folder: of labelled sounds, pictures, clips, bodies (OFF, binvox), four
-        IDX files, AG News' CSV files, silhouettes in a .mat file, or the authors' speaker vectors;
-        or an .npz or .mat file with arrays X and y (`network.datasets.arrays.load_arrays`).
+        IDX files, AG News' CSV files, silhouettes in a .mat file, the authors' speaker vectors, or
+        a pair NAME_TRAIN, NAME_TEST; or a file: .npz or .mat with arrays X and y
+        (`network.datasets.arrays.load_arrays`), series in .ts, .arff, .csv, .tsv, .xlsx, .parquet
+        or .feather (`network.datasets.series.files.load_series`), or a .zip, .tar or .tar.gz of
+        one of these folders.
     root : str, Path or None, optional
         Folder of the set, or of several sets; default: what the environment variable DDK_DATA
         names. "digits" and "voices" need none.
@@ -66,7 +74,8 @@ def load(
         `network.datasets.sound.whales.load_whales`,
         `network.datasets.sound.spoken.load_spoken_digits`, `network.datasets.actions.load_actions`,
         `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
-        `network.datasets.sound.voices.load_voices`.
+        `network.datasets.sound.voices.load_voices`,
+        `network.datasets.series.files.load_series`.
 
     Returns
     -------
@@ -76,7 +85,7 @@ def load(
     Raises
     ------
     InputError
-        An unknown name or option.
+        An unknown name or option; what is not understood in a file of series.
     StorageError
         Files that are missing or damaged: which, and where to get them.
     InstallationError
@@ -88,20 +97,44 @@ def load(
     path = Path(text).expanduser()
     if not path.exists():
         looks_like_path = any(sep in text for sep in ("/", os.sep)) or text.startswith(".")
-        if looks_like_path:
-            raise StorageError("there is no such folder", text)
+        if looks_like_path or path.suffix:
+            what = "file" if path.suffix else "folder"
+            raise StorageError(f"there is no such {what}", text, similar_file(path))
         hint = closest(text, NAMES)
         hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
         raise InputError(f"unknown data set '{text}'", "data", hint)
     if not path.is_dir():
-        if path.suffix.lower() in (".npz", ".mat"):
-            return _call(load_arrays, text, (path,), options)
-        raise StorageError(
-            "is a file, a folder was expected", text, "Of files .npz and .mat with X and y are read"
-        )
+        return _of_file(path, options)
+    return _of_path(path, options)
+
+
+def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
+    if not path.is_file():
+        raise StorageError("is not a regular file", str(path))
+    if is_archive(path):
+        with unpacked(path) as folder:
+            inside = list(folder.iterdir())
+            alone = inside[0] if len(inside) == 1 and inside[0].is_file() else None
+            loaded = _of_path(folder, options) if alone is None else _of_file(alone, options)
+            notes = (f"read from the archive {path.name}", *loaded.notes)
+            return replace(loaded, notes=notes)
+    if path.suffix.lower() in (".npz", ".mat"):
+        return _call(load_arrays, str(path), (path,), options)
+    if is_series(path):
+        return _call(load_series, str(path), (path,), options)
+    raise StorageError(
+        "is a file of a kind that is not known",
+        str(path),
+        f"Of files .npz and .mat with X and y, series ({', '.join(ENDINGS)}), .zip and .tar.gz are "
+        "read",
+    )
+
+
+def _of_path(path: Path, options: dict[str, Any]) -> DataSet:
+    """The data set of a folder."""
     check_name(path.absolute(), "folder")
     loader, arguments = _of_folder(path)
-    return _call(loader, text, arguments, options)
+    return _call(loader, str(path), arguments, options)
 
 
 def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
@@ -121,22 +154,30 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_whales, (path,)
     if (path / "librispeech10_8k.npz").exists() or (path / "flac").is_dir():
         return load_speakers, (path,)
-    if holds(path, SOUNDS):
+    if holds(path, (*SOUNDS, *OTHER_SOUNDS)):
         return load_sounds, (path,)
     if holds(path, PICTURES):
         return load_pictures, (path,)
+    series = series_in(path)
+    if series is not None:
+        return load_series, (series,)
     raise StorageError(
         "holds no data that is known",
         str(path),
-        "Known are folders by class of sounds, pictures, clips, OFF or binvox files, IDX files as "
-        "MNIST's, AG News' CSV files, silhouettes in a .mat file, voxels in "
-        "modelnet10_32_packed.npz",
+        "Known are folders by class of sounds, pictures, clips, OFF or binvox files, a pair "
+        "NAME_TRAIN, NAME_TEST of series, IDX files as MNIST's, AG News' CSV files, silhouettes in "
+        "a .mat file, voxels in modelnet10_32_packed.npz",
     )
 
 
 def _call(
     loader: Callable[..., DataSet], name: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> DataSet:
+    for option in options:
+        if option in _OF_SERIES and loader not in (load_series, load_spoken_digits):
+            raise InputError(
+                f"data set '{name}' has no option '{option}'", "data", "It is of files of series"
+            )
     parameters = inspect.signature(loader).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for option in options:

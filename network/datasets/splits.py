@@ -60,7 +60,8 @@ def split(
         "group". "group" keeps recordings, utterances or persons whole; if every group is of one
         class each class gives its share of groups. "fold" takes the source's own test part, and
         whole groups of the rest to validate (a stretch of each recording where a class has too
-        few). "block" holds out one stretch of every recording, for sets with a single recording a
+        few; where samples are no stretches such a class trains, and none of it validates).
+        "block" holds out one stretch of every recording, for sets with a single recording a
         class. "random" ignores groups: utterances cut from one recording end up on both sides, and
         accuracies come out too high.
     gap : float or None, optional
@@ -178,7 +179,10 @@ def _validation(
         train, _, held = _by_group(dataset, among, dataset.groups, (share, 0.0), rng)
     except InputError:
         if not np.isfinite(dataset.span).all():
-            raise
+            train, _, held = _by_group(
+                dataset, among, dataset.groups, (share, 0.0), rng, spare_small=True
+            )
+            return train, held
         train, _, held = _by_block(dataset, among, share, 0.0, rng, None)
     return train, held
 
@@ -189,8 +193,12 @@ def _by_group(
     labels: np.ndarray,
     shares: tuple[float, float],
     rng: np.random.Generator,
+    spare_small: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Train, validation, test of the samples ``among``; shares are (test, validation)."""
+    """Train, validation, test of the samples ``among``; shares are (test, validation).
+
+    A class with too few groups trains whole with ``spare_small``, if another is held out.
+    """
     names, number = np.unique(labels[among], return_inverse=True)
     y = dataset.y[among]
     first = np.zeros(len(names), dtype=np.int64)
@@ -201,10 +209,13 @@ def _by_group(
         descriptions = [f"class '{dataset.classes[c]}'" for c in np.unique(y)]
     else:
         pools, descriptions = [np.arange(len(names))], ["the set"]
+    largest = max(len(pool) for pool in pools)
     for pool, description in zip(pools, descriptions, strict=True):
         order = rng.permutation(pool)
         counts = [max(1, round(share * len(pool))) if share else 0 for share in shares]
         if sum(counts) >= len(pool):
+            if spare_small and largest > sum(counts):
+                continue
             raise InputError(
                 f"{description} has {len(pool)} group{'s' if len(pool) != 1 else ''}, too few for "
                 f"{1 + sum(share > 0 for share in shares)} parts",

@@ -68,6 +68,15 @@ def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         read_pulses(path)
 
 
+def test_parquet_and_feather(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pip install 'ddk-toolkit[parquet]'")
+    table = pyarrow.table({"pulse": [1, 2, 3], "G (uS)": G[0]})
+    pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / "a.parquet")
+    pytest.importorskip("pyarrow.feather").write_feather(table, str(tmp_path / "a.feather"))
+    for name in ("a.parquet", "a.feather"):
+        np.testing.assert_allclose(read_pulses(tmp_path / name).conductance, G[:1] * 1e-6)
+
+
 def test_mat(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"pulse": np.arange(1, 4), "G_uS": G[0], "note": "hello", "T": 300.0})

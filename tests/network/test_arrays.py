@@ -59,6 +59,8 @@ def test_arrays_of_a_file(tmp_path: Path) -> None:
     assert data.x[:15].min() == 0 and data.x[:15].max() == 1
     assert data.x[16].min() > 1  # the range is that of the training part
     assert "scaled to 0 to 1" in data.notes[0]
+    anew = data.in_range_of(np.arange(4))
+    assert anew.x[:4].min() == 0 and anew.x[:4].max() == 1 and anew.x[4:].min() < 0
     done = CliRunner().invoke(app, ["train", "--data", str(tmp_path / "mine.npz"), "--quick",
                                     "--out", str(tmp_path / "o")])  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -71,6 +73,7 @@ def test_arrays_of_a_file(tmp_path: Path) -> None:
         ({"X": np.ones((3, 2)), "y": np.arange(4)}, r"y is of shape \(4,\)"),
         ({"X": np.full((3, 2), np.nan), "y": np.arange(3)}, "NaN or infinity"),
         ({"X": np.ones((3, 2)), "y": np.zeros(3)}, "single class"),
+        ({"X": np.ones((3, 2)), "y": np.array([0.5, 1.0, 2.0])}, "not whole"),
         ({"X": np.ones((3, 2)), "y": np.arange(3), "fold": np.array(["a"] * 3)}, "fold holds a"),
         ({"X": np.ones(3), "y": np.arange(3)}, "X is float64 of shape"),
     ],
@@ -84,9 +87,9 @@ def test_arrays_that_do_not_belong_together(
 
 
 def test_other_files_are_named(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("1,2")
+    (tmp_path / "a.doc").write_text("1,2")
     with pytest.raises(StorageError, match=r"is a file.*npz"):
-        datasets.load(tmp_path / "a.txt")
+        datasets.load(tmp_path / "a.doc")
     (tmp_path / "a.npz").write_bytes(b"PK nothing")
     with pytest.raises(StorageError, match="damaged"):
         datasets.load(tmp_path / "a.npz")

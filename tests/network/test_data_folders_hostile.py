@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ddk.studies.folds import Material
-from ddk.studies.tasks import SplitPlan, Task, Training, folder_task
+from ddk.studies.own_data.task import folder_task
+from ddk.studies.tasks import SplitPlan, Task, Training
 from ddkbase.errors import InputError, StorageError
 from network import datasets
 from network.datasets.folders import class_files
@@ -86,6 +87,42 @@ def test_sounds_too_loud_too_slow_and_mp3_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         datasets.load(root)
     assert str(caught.value).count(str(noise)) == 1
+
+
+def test_sounds_of_any_make_and_those_that_are_not_read(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    makes = (
+        (8000, "wav", None, 1),
+        (44100, "wav", "PCM_24", 2),
+        (22050, "flac", "PCM_24", 1),
+        (8000, "wav", "PCM_U8", 1),
+        (48000, "opus", "OPUS", 1),
+        (8000, "aiff", None, 2),
+    )
+    for label, pitch in (("low", 300.0), ("high", 900.0)):
+        (tmp_path / label).mkdir()
+        for k, (rate, ending, depth, channels) in enumerate(makes):
+            wave = np.repeat(files.tone(1.2, rate, pitch)[:, None], channels, axis=1)
+            path = tmp_path / label / f'o\'dd n\u00e4me #{k} "100%".{ending}'
+            kind = "OGG" if ending == "opus" else None
+            soundfile.write(str(path), wave, rate, subtype=depth, format=kind)
+    files.sound(tmp_path / "low" / "short.wav", files.tone(0.0005))
+    data = datasets.load(tmp_path)
+    assert data.x.shape == (13, 128) and np.isfinite(data.x).all()
+    assert data.notes == (
+        "6 of 13 recordings, of 22050 to 48000 Hz, are resampled to 8000 Hz",
+        "1 of 13 recordings are shorter than 1 s and are filled with silence",
+    )
+    middle = data.x[data.y == 0][:6].mean(axis=0).argmax(), data.x[data.y == 1][:6].mean(axis=0)
+    assert middle[0] > middle[1].argmax()  # the higher tone is in a higher band, at any rate
+    for name in ("a.m4a", "b.wma"):
+        (tmp_path / "high" / name).write_bytes(b"whatever")
+        with pytest.raises(StorageError, match=rf"not read .*{name}.*WAV or FLAC"):
+            datasets.load(tmp_path)
+        (tmp_path / "high" / name).unlink()
+    (tmp_path / "high" / "empty.wav").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"it is empty.*empty.wav"):
+        datasets.load(tmp_path)
 
 
 def test_sounds_without_the_bands(tmp_path: Path) -> None:

@@ -17,7 +17,14 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError, closest
 from network.datasets.files import missing, read_npz, reading
-from network.datasets.folders import SOUNDS, class_files, from_labels, from_meta, given_parts
+from network.datasets.folders import (
+    SOUNDS,
+    check_sounds,
+    class_files,
+    from_labels,
+    from_meta,
+    given_parts,
+)
 
 __all__ = [
     "SOUNDS",
@@ -54,6 +61,8 @@ class Recordings:
         Unique names of the recordings.
     fold : tuple of str, default ()
         Part that the source puts each recording into, "train" or "test"; else "".
+    notes : tuple of str, default ()
+        What was done to them.
     """
 
     waveforms: tuple[np.ndarray, ...]
@@ -62,6 +71,7 @@ class Recordings:
     classes: tuple[str, ...]
     names: tuple[str, ...]
     fold: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> np.ndarray:
@@ -176,6 +186,7 @@ def read_sounds(
             y = np.array([classes.index(label) for label in labels], dtype=np.int64)
             break
     else:
+        check_sounds(path)
         if parts := given_parts(path, SOUNDS):
             return _of_parts(path, parts, rate, whence)
         files, y, classes = class_files(path, SOUNDS, _WHAT, whence)
@@ -227,7 +238,14 @@ def read_sound_files(
         w if r == common else _to_rate(w, r, common, file)
         for w, r, file in zip(waves, rates, files, strict=True)
     ]
-    return Recordings(tuple(waves), common, np.asarray(y, np.int64), classes, names)
+    others = [r for r in rates if r != common]
+    notes: tuple[str, ...] = ()
+    if others:
+        span = f"{min(others):g} to {max(others):g} Hz"
+        notes = (f"{len(others):,} of {len(rates):,} recordings, of {span}, are resampled to "
+                 f"{common:g} Hz",)  # fmt: skip
+    labels = np.asarray(y, np.int64)
+    return Recordings(tuple(waves), common, labels, classes, names, notes=notes)
 
 
 def _to_rate(wave: np.ndarray, own: float, target: float, path: Path) -> np.ndarray:

@@ -146,6 +146,7 @@ def cut(
     owners, begin = np.concatenate(owner), np.concatenate(start)
     x = np.concatenate(pieces)
     _check_classes(recordings, owners, length, name)
+    notes = (*notes, *recordings.notes)
     if too_short.any():
         became = "are filled with silence" if short == "pad" else "are left out"
         notes = (*notes, f"{too_short.sum():,} of {too_short.size:,} recordings are shorter than "

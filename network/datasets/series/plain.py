@@ -1,0 +1,70 @@
+"""Tables without headings, as the UCR archive has them: a line a series, its class first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ddkbase.errors import InputError
+from network.datasets.series.lines import numbered_lines, series_of
+from network.datasets.series.samples import Series, class_names
+
+__all__ = ["is_plain", "read_plain"]
+
+
+def is_plain(line: str) -> bool:
+    """Whether a first line holds two numbers or more and no words: no headings."""
+    try:
+        return len(series_of(line, "", _delimiter(line))) > 1
+    except InputError:
+        return False
+
+
+def read_plain(path: Path) -> Series:
+    """The series of a table without headings, parted by tabs, commas or blanks.
+
+    Missing values at the end of a series are the end of it: this is how the archive fills lines up
+    where series are of unequal length (H. A. Dau et al., *The UCR Time Series Archive*,
+    arXiv:1810.07758).
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        Something else than numbers, a class that is not whole.
+    """
+    values: list[np.ndarray] = []
+    firsts, places, filled = [], [], 0
+    delimiter: str | None = None
+    for number, line in numbered_lines(path):
+        where = f"{path}, line {number}"
+        if not values:
+            delimiter = _delimiter(line)
+        cells = series_of(line, where, delimiter)
+        row = cells[1:]
+        there = np.flatnonzero(~np.isnan(row))
+        if not there.size:
+            raise InputError("holds no value behind the class", where)
+        filled += there[-1] + 1 < len(row)
+        values.append(row[None, : there[-1] + 1])
+        firsts.append("" if np.isnan(cells[0]) else f"{cells[0]:.17g}")
+        places.append(f"line {number}")
+    if not values:
+        raise InputError("holds no sample", str(path))
+    notes = (
+        (f"{filled:,} lines of {len(values):,} end in missing values, which are taken as the end "
+         "of their series",)
+        if filled
+        else ()
+    )  # fmt: skip
+    labels = class_names(firsts, lambda k: f"{path}, {places[k]}, value 1")
+    return Series(str(path), values, labels, places, notes=notes)
+
+
+def _delimiter(line: str) -> str | None:
+    return next((sign for sign in ("\t", ",") if sign in line), None)

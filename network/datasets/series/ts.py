@@ -1,0 +1,173 @@
+"""Series in .ts files, the format of the UCR and UEA archives.
+
+A heading of lines ``@key value`` ends with ``@data``; each line after it is a sample: its channels
+parted by ':', the values of a channel by ',', the class last. See A. Bagnall et al., *The UEA
+multivariate time series classification archive*, arXiv:1811.00075 (2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ddkbase.errors import InputError, closest, shorten
+from network.datasets.series.lines import numbered_lines, series_of
+from network.datasets.series.samples import Series
+
+__all__ = ["read_ts"]
+
+_SWITCHES = ("timestamps", "missing", "univariate", "equallength")
+_COUNTS = ("dimensions", "dimension", "serieslength")
+_KEYS = (*_SWITCHES, *_COUNTS, "problemname", "classlabel", "targetlabel", "data")
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """What stands before the data; None where nothing is said of it."""
+
+    classes: tuple[str, ...]
+    channels: int | None
+    steps: int | None
+    equal: bool | None
+
+
+def read_ts(path: Path) -> Series:
+    """The series of a .ts file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, of one or several channels ("dimensions").
+
+    Returns
+    -------
+    Series
+        Its series, the classes in the order of the heading.
+
+    Raises
+    ------
+    InputError
+        What is not understood, with its line; targets of a regression and time stamps, which are
+        not read.
+    """
+    lines = numbered_lines(path, comments="#%")  # files of the archive have either
+    heading = _heading(lines, path)
+    values, labels, places = [], [], []
+    for number, line in lines:
+        where = f"{path}, line {number}"
+        *channels, label = line.split(":")
+        if not channels:
+            raise InputError("holds no ':' before a class", where)
+        label = label.strip()
+        if label not in heading.classes:
+            hint = closest(label, heading.classes)
+            raise InputError(f"{shorten(label)} is no class of the heading", where, hint)
+        values.append(_sample(channels, heading, where))
+        labels.append(label)
+        places.append(f"line {number}")
+        _check_alike(values, heading, where)
+    return Series(str(path), values, labels, places, heading.classes)
+
+
+def _heading(lines: Iterator[tuple[int, str]], path: Path) -> _Heading:
+    """The heading, read up to its line @data."""
+    read: dict[str, str] = {}
+    for number, line in lines:
+        where = f"{path}, line {number}"
+        if not line.startswith("@"):
+            raise InputError("a line @key or @data is expected", where, "It is no .ts file")
+        key, _, value = line[1:].partition(" ")
+        key = key.strip().lower()
+        if key not in _KEYS:
+            raise InputError(f"unknown key {shorten('@' + key)}", where, closest(key, _KEYS))
+        if read.get(key, value.strip()) != value.strip() and key != "problemname":
+            raise InputError(f"@{key} stands there twice and differs", where)
+        read[key] = value.strip()
+        _check(key, read[key], where)
+        if key == "data":
+            break
+    else:
+        raise InputError("holds no line @data", str(path), "It is no .ts file, or is cut off")
+    return _meaning(read, path)
+
+
+def _check(key: str, value: str, where: str) -> None:
+    """InputError for a line of the heading that makes no sense, or that is not read."""
+    if key in _SWITCHES and value.lower() not in ("true", "false"):
+        raise InputError(f"@{key} is {shorten(value)}", where, "true or false")
+    if key in _COUNTS and not (value.isascii() and value.isdigit() and int(value[:12]) > 0):
+        raise InputError(f"@{key} is {shorten(value)}", where, "A whole number is expected")
+    if key == "timestamps" and value.lower() == "true":
+        hint = "Write the values alone, at equal steps, and @timeStamps false"
+        raise InputError("time stamps are not read", where, hint)
+    if key == "targetlabel" and value.lower() != "false":
+        raise InputError(
+            "targets of a regression are not learnt", where, "Series with classes are expected"
+        )
+    if key == "data" and value:
+        raise InputError(f"{shorten(value)} stands behind @data", where)
+
+
+def _meaning(read: dict[str, str], path: Path) -> _Heading:
+    switch, *classes = read.get("classlabel", "").split()
+    if switch.lower() != "true":
+        raise InputError(
+            "its heading names no classes", str(path), "A line '@classLabel true a b' is expected"
+        )
+    if len(set(classes)) < len(classes):
+        twice = next(c for c in classes if classes.count(c) > 1)
+        raise InputError(f"class '{twice}' stands twice in @classLabel", str(path))
+    said = read.get("dimensions", read.get("dimension"))
+    channels = None if said is None else int(said)
+    if read.get("univariate", "").lower() == "true":
+        if channels not in (None, 1):
+            raise InputError(f"@univariate is true, @dimensions {channels}", str(path))
+        channels = 1
+    steps = read.get("serieslength")
+    equal = read.get("equallength")
+    return _Heading(
+        tuple(classes),
+        channels,
+        None if steps is None else int(steps),
+        None if equal is None else equal.lower() == "true",
+    )
+
+
+def _sample(channels: list[str], heading: _Heading, where: str) -> np.ndarray:
+    """The channels of a line, (channels, steps)."""
+    if heading.channels not in (None, len(channels)):
+        raise InputError(
+            f"has {len(channels)} channels, the heading says {heading.channels}", where,
+            "Channels are parted by ':', the class stands behind the last",
+        )  # fmt: skip
+    several = len(channels) > 1
+    rows = [
+        series_of(text, f"{where}, channel {k}" if several else where)
+        for k, text in enumerate(channels, start=1)
+    ]
+    lengths = {len(row) for row in rows}
+    if len(lengths) > 1:
+        first = next(k for k, row in enumerate(rows) if len(row) != len(rows[0]))
+        raise InputError(
+            f"channel {first + 1} has {len(rows[first])} values, the first {len(rows[0])}", where
+        )
+    return np.stack(rows)
+
+
+def _check_alike(values: list[np.ndarray], heading: _Heading, where: str) -> None:
+    """InputError where the last series is not as the others, or as the heading says."""
+    channels, steps = values[-1].shape
+    if channels != values[0].shape[0]:
+        raise InputError(f"has {channels} channels, the first {values[0].shape[0]}", where)
+    if heading.equal is False:
+        return
+    stated = heading.steps if heading.steps is not None else values[0].shape[1]
+    if steps != stated and (heading.equal or heading.steps is not None):
+        of = "the heading says" if heading.steps is not None else "the first has"
+        raise InputError(
+            f"has {steps} values, {of} {stated}", where,
+            "If series are of unequal length, write @equalLength false and no @seriesLength",
+        )  # fmt: skip
