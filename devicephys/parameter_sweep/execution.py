@@ -21,6 +21,8 @@ from ddkbase.errors import InputError, InstallationError, Interrupted, StorageEr
 from ddkbase.files import deferred, storage_errors, write_bytes
 from ddkbase.folders import lock
 from ddkbase.installation import command_line
+from ddkbase.paper.request import PaperStyle
+from ddkbase.paper.saving import save_for_paper
 from ddkbase.picture_names import as_format
 from devicephys import installation
 from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
@@ -40,14 +42,15 @@ from devicephys.parameter_sweep.record import (
 )
 from devicephys.plots.style import save_figure
 from devicephys.plots.sweep import sweep_figure
-from devicephys.run.folder import REQUEST
+from devicephys.run.folder import PAPER, REQUEST
 from devicephys.run.kinds import Run, run_of
+from devicephys.run.pictures import read_records
 from devicephys.run.request import Request
 
 if TYPE_CHECKING:
     from distributed import Future
 
-__all__ = ["SweepOutcome", "run_sweep", "sweep"]
+__all__ = ["SweepOutcome", "redraw_sweep", "run_sweep", "sweep"]
 
 FORMAT = 1
 #: what a folder of a sweep holds besides its runs
@@ -200,7 +203,11 @@ def run_sweep(
     ------
     InputError
         No number of workers, or an MPI launcher.
-    StorageError, InstallationError, Interrupted
+    StorageError
+        As `sweep`.
+    InstallationError
+        As `sweep`.
+    Interrupted
         As `sweep`.
     """
     check_workers(workers)
@@ -225,6 +232,52 @@ def run_sweep(
                 "The same command goes on from here",
             ) from None
         return this.write(pictures)
+
+
+def redraw_sweep(
+    folder: str | Path, pictures: str = "png", paper: PaperStyle | None = None
+) -> list[Path]:
+    """Draw the picture of a sweep again, from its record and those of its runs.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of the sweep.
+    pictures : {"png", "svg", "pdf"}, default "png"
+        As for `devicephys.run.redraw`.
+    paper : PaperStyle or None, optional
+        As for `devicephys.run.redraw`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    StorageError
+        No record of a sweep, a damaged one, or no permission to write.
+    InputError
+        The picture does not have a panel that is asked for.
+    """
+    path = Path(folder)
+    ds = records.read(path / RECORD, PARAMETER_SWEEP.name)
+    traces: dict[str, xr.Dataset] = {}
+    for name in (str(text) for text in ds["folder"].values[ds["status"].values == DONE]):
+        where = (path / name).resolve()
+        if (
+            where.is_relative_to(path.resolve()) and where.is_dir()
+        ):  # the record may be a stranger's
+            traces[where.name] = read_records(where)[0]
+    with records.of_record(str(path / RECORD)):
+        if paper is not None:
+            with storage_errors("the folder cannot be made", path / PAPER):
+                (path / PAPER).mkdir(exist_ok=True)
+            target = path / PAPER / as_format(PICTURE, pictures)
+            return save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
+        names = dict.fromkeys((PICTURE, as_format(PICTURE, pictures)))
+        figure = sweep_figure(ds, traces)
+        return [save_figure(figure, path / name, True) for name in names]
 
 
 @contextlib.contextmanager
