@@ -168,6 +168,8 @@ def _scaled(array: xr.DataArray) -> tuple[np.ndarray, str]:
     values, unit = array.values.astype(float), str(array.attrs["units"])
     if unit == "K":
         return values - style.CELSIUS_ZERO, "°C"
+    if unit == "V/m":  # fields of a cell are of the order of a volt a nanometre
+        return 1e-9 * values, "V/nm"
     if unit not in _PREFIXED:
         return values, "" if unit == "1" else unit
     largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
