@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection, QuadMesh
+from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -142,6 +142,8 @@ def figure_data(figure: Figure) -> str:
         labels = " ".join(ax.get_xlabel().split()), " ".join(ax.get_ylabel().split())
         for curve, columns in _curves(ax):
             for row in zip(*columns, strict=True):
+                if len(row) == 3 and not np.isfinite(row[2]):  # nothing is drawn there
+                    continue
                 cells = [f"{value:.9g}" if np.isfinite(value) else "" for value in row]
                 cells += [""] * (3 - len(cells))
                 writer.writerow([panel, curve, *cells, *labels])
@@ -161,6 +163,9 @@ def _curves(ax: Axes) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
         name = _name(str(shape.get_label()), "map", number)
         if isinstance(shape, QuadMesh):
             yield name, _map(shape)
+        elif isinstance(shape, PathCollection):  # points of a scatter
+            points = np.ma.filled(np.ma.asarray(shape.get_offsets(), dtype=float), np.nan)
+            yield name.replace("map", "points"), (points[:, 0], points[:, 1])
         elif isinstance(shape, PolyCollection):  # the edge of a band
             for path in shape.get_paths():
                 vertices = np.asarray(path.vertices)

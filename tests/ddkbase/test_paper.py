@@ -27,7 +27,8 @@ def drawn() -> Figure:
         ax.plot([0, 1, 2], [k, k + 1, np.nan], color=SERIES[0], label="up")
         ax.axhline(0.5)
         style_axes(ax, "Voltage (V)", f"Quantity {k} (µA)", tag)
-    axes[1, 1].pcolormesh([0, 1, 2], [0, 1], [[5.0, 6.0]])
+    axes[1, 1].pcolormesh([0, 1, 2], [0, 1], np.ma.masked_invalid([[5.0, np.nan]]))
+    axes[1, 1].scatter([0.1], [0.2], label="single")
     figure.text(0.5, 0.99, "a title", gid=TITLE_TEXT)
     handles, _ = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles * 6, ["a name that takes room"] * 6, loc="outside lower center", ncols=6)
@@ -83,10 +84,9 @@ def test_the_data_are_what_is_drawn(tmp_path: Path) -> None:
     assert [(row["x"], row["y"]) for row in curve] == [("0", "1"), ("1", "2"), ("2", "")]
     assert curve[0]["curve"] == "up" and curve[0]["y_label"] == "Quantity 1 (µA)"
     cells = [row for row in rows if row["value"]]
-    assert [(row["x"], row["y"], row["value"]) for row in cells] == [
-        ("0.5", "0.5", "5"),
-        ("1.5", "0.5", "6"),
-    ]
+    assert [(row["x"], row["y"], row["value"]) for row in cells] == [("0.5", "0.5", "5")]
+    (single,) = (row for row in rows if row["curve"] == "single")
+    assert (single["x"], single["y"]) == ("0.1", "0.2")
     with pytest.raises(InputError, match="shows no curve"):
         figure_data(new_figure(2, 2))
 
