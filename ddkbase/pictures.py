@@ -31,6 +31,8 @@ AREAS = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION, YELLOW, "#999999")
 SEQUENTIAL = "cividis"
 
 TITLE, LABEL, SMALL = 11, 10, 9  # points, for print and projection
+#: mark of a figure's title, which a picture for a paper leaves to its caption
+TITLE_TEXT = "title of the figure"
 
 #: text in an SVG stays text, fonts in a PDF are TrueType: both can be searched and edited
 _VECTOR: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "ddk-toolkit"}

@@ -147,7 +147,7 @@ def _variable_complaint(
     ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None, schema: Schema
 ) -> str | None:
     """Return what is wrong with one variable; a variable the schema does not list needs units,
-    a long name and finite values."""
+    a long name, and finite values unless ``others`` says otherwise."""
     units = variable.attrs.get("units")
     if not units:
         return "has no units"
@@ -168,7 +168,7 @@ def _variable_complaint(
     nan = np.isnan(values)
     if not nan.any():
         return None
-    policy = spec.nan if spec is not None else NEVER
+    policy = spec.nan if spec is not None else schema.others
     if policy == NEVER:
         return "holds NaN"
     if policy == ANYWHERE:

@@ -40,6 +40,7 @@ SCHEMAS: Mapping[tuple[str, int], str] = {
     ("SwitchingTime", 1): "devicephys.simulation.schemas:SWITCHING_TIME",
     ("Retention", 1): "devicephys.retention.record:RETENTION",
     ("Endurance", 1): "devicephys.endurance.record:ENDURANCE",
+    ("ParameterSweep", 1): "devicephys.parameter_sweep.record:PARAMETER_SWEEP",
     ("AlphaBetaTable", 1): "compact.table.schema:ALPHA_BETA_TABLE",
     ("AlphaBetaTableRelative", 1): "compact.table.schema:ALPHA_BETA_TABLE_RELATIVE",
     ("NetworkComparison", 1): "ddk.studies.comparison:NETWORK_COMPARISON",
@@ -99,6 +100,8 @@ class Schema:
     nan_rules : mapping of str to callable, optional
         For each further value of `VariableSpec.nan`, what looks at a dataset and at where a
         variable of it is NaN; returns a complaint or None.
+    others : str, default NEVER
+        Where NaN may stand in variables that are not listed.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Schema:
     nan_rules: Mapping[str, Callable[[xr.Dataset, np.ndarray], str | None]] = field(
         default_factory=dict
     )
+    others: str = NEVER
 
 
 def find_schema(name: str, version: object) -> Schema | None:

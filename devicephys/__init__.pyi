@@ -11,6 +11,7 @@ from . import campaign as campaign
 from . import device as device
 from . import fitting as fitting
 from . import measured as measured
+from . import parameter_sweep as parameter_sweep
 from . import plots as plots
 from . import run as run
 from . import verification as verification
@@ -23,6 +24,7 @@ from .device import random_device as random_device
 from .endurance.simulate import simulate_endurance as simulate_endurance
 from .fitting.search import fit_device as fit_device
 from .measured.loops import read_loop as read_loop
+from .parameter_sweep.execution import sweep as sweep
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.bake import Bake as Bake

@@ -174,6 +174,7 @@ _MATERIAL: dict[str, tuple[Callable[[Path], None], ...]] = {
     "file_formats.md": (_loop,),
     "howto_fit.md": (_loops,),
     "howto_paraview.md": (_loop,),
+    "howto_pictures.md": (_loop,),
     "campaigns.md": (_plan, _store("fig2b.zarr", {"amplitude": ["-2 V", "-3 V"]}, cycles=3)),
     "compact.md": (_store("s8.zarr", _EXAMPLE, cycles=2, devices=2),),
     "export.md": (_store("s8.zarr", _EXAMPLE, cycles=2, devices=2),),

@@ -25,7 +25,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 #: blocks that are shown and not run, page by page; the reason stands before each of them
 NOT_RUN = {"campaigns.md": 1}
 #: words that tell that an example simulates
-SIMULATES = ("simulate", "campaign.run", "run.start")
+SIMULATES = ("simulate", "campaign.run", "run.start", "devicephys.sweep(")
 
 
 def python(page: Path) -> list[Any]:

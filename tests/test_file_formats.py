@@ -51,6 +51,7 @@ def attributes(section: str) -> list[str]:
         "SwitchingTime",
         "Retention",
         "Endurance",
+        "ParameterSweep",
         "AlphaBetaTable",
         "NetworkComparison",
     ],

@@ -7,6 +7,7 @@ What all commands share is in `compact.cli.options`; `compact.cli` starts them. 
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -23,9 +24,11 @@ from compact.cli.options import (
     app,
     read_table,
 )
+from ddkbase import paper
 from ddkbase.cli.application import command, examples
-from ddkbase.cli.options import free_path, given, path_of
+from ddkbase.cli.options import free_path, given, option_groups, path_of
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError, StorageError
 from ddkbase.picture_names import picture_path
 
@@ -84,6 +87,7 @@ def lookup(
     )
 )
 @command(answers=True)
+@option_groups
 def invert(
     output: Output,
     table: TableArgument,
@@ -94,19 +98,22 @@ def invert(
         typer.Option("--picture", metavar="FILE", help="Draw it into this .png, .svg or .pdf."),
     ] = None,
     overwrite: OverwriteOption = False,
+    *,
+    looks: PaperOptions,
 ) -> None:
     """Print the pulse setting that comes closest to a wanted pair, and the error that remains."""
-    path = None
+    path, style = None, looks.style()
     if picture is not None:
         path = picture_path(picture, overwrite, table, option="--picture")
+    elif style is not None:
+        raise InputError("no picture is drawn", "--picture", "Name a file for it")
     read = read_table(table)
     inversion = read.invert(alpha=alpha, beta=beta)
     output.line(str(inversion))
     output.add(**dataclasses.asdict(inversion), units=compact.table.setting_units(read.dataset))
     if path is not None:
-        from ddkbase.pictures import save_figure  # start-up: matplotlib
-
-        output.file(save_figure(compact.plots.region_figure(read, inversion), path, overwrite))
+        figure = partial(compact.plots.region_figure, read, inversion)
+        output.file(*paper.save_picture(figure, path, style, overwrite))
 
 
 @app.command(

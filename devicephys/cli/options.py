@@ -34,6 +34,7 @@ app = application(
             "endurance",
             "sequence",
             "switching-time",
+            "sweep",
             "campaign",
             "resume",
             "compare",

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 import devicephys
+from ddkbase import paper as papers
 from ddkbase.cli.application import command, examples, message_and_code
-from ddkbase.cli.options import free_path, given
+from ddkbase.cli.options import free_path, given, option_groups
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import DDKError, InputError
 from ddkbase.installation import parallel_rank
 from ddkbase.picture_names import Pictures
@@ -196,18 +198,33 @@ def resume(
 
 
 @app.command(
-    epilog=examples("ddk-device plot runs/first", "ddk-device plot runs/first --pictures pdf")
+    epilog=examples(
+        "ddk-device plot runs/first",
+        "ddk-device plot runs/first --pictures pdf",
+        "ddk-device plot runs/first --figure-width '85 mm' --panels a,d --pictures pdf",
+    )
 )
 @command
+@option_groups
 def plot(
     output: Output,
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a run.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a run or a sweep.")],
     pictures: PicturesOption = Pictures.png,
+    *,
+    paper: PaperOptions,
 ) -> None:
-    """Make pictures and report of a run again, from its iv.nc, pulses.nc or kinetics.nc."""
+    """Make pictures and report of a run again, from its iv.nc, pulses.nc or kinetics.nc.
+
+    With an option for papers, the pictures are drawn so into DIR/paper, and those of the run stay.
+    """
     if pictures is Pictures.none:
         raise InputError("nothing would be drawn", "--pictures none", "Give png, svg or pdf")
-    output.file(*devicephys.run.redraw(output_folder(folder, "DIR"), pictures.value))
+    path, style = output_folder(folder, "DIR"), paper.style()
+    if (path / "sweep.nc").is_file():
+        files = devicephys.parameter_sweep.redraw_sweep(path, pictures.value, style)
+    else:
+        files = devicephys.run.redraw(path, pictures.value, style)
+    output.file(*files)
 
 
 @app.command(
@@ -218,6 +235,7 @@ def plot(
     )
 )
 @command(answers=True)
+@option_groups
 def compare(
     output: Output,
     folders: Annotated[
@@ -242,6 +260,8 @@ def compare(
         typer.Option("--picture", metavar="FILE", help="Draw the runs over the measured loops."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that picture.")] = False,
+    *,
+    looks: PaperOptions,
 ) -> None:
     """Print the figures of several runs side by side, and in what they were asked to differ.
 
@@ -250,6 +270,9 @@ def compare(
     if measured is None and (columns or units or picture is not None):
         raise InputError("nothing measured is named", "--measured", "Name a file with loops")
     target = None if picture is None else free_path(picture, overwrite)
+    style = looks.style()
+    if style is not None and target is None:
+        raise InputError("no picture is drawn", "--picture", "Name a file for it")
     loops = None if measured is None else _measured(measured, columns, units, output)
     paths = [output_folder(text, "DIR") for text in folders]
     different, figures, entries = devicephys.run.compare_runs(paths)
@@ -268,8 +291,8 @@ def compare(
         output.rows(["Ramp", *folders], misfits, title, right=right)
         output.add(measured={row[0]: row[1:] for row in misfits})
         if target is not None:
-            figure = devicephys.plots.measured_figure(loops, records)
-            output.file(devicephys.plots.save_figure(figure, target, overwrite))
+            figure = partial(devicephys.plots.measured_figure, loops, records)
+            output.file(*papers.save_picture(figure, target, style, overwrite))
     runs = [{"folder": f, **e} for f, e in zip(folders, entries, strict=True)]
     output.add(runs=runs, different={row[0]: row[1:] for row in different})
 

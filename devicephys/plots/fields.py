@@ -7,6 +7,7 @@ happens in the first nanometre is in the profiles beside the maps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +110,7 @@ def fields_figure(ds: xr.Dataset) -> Figure:
     # whole cell, four maps, a little room, profiles
     widths = [0.66, 1, 1, 1, 1, 0.05, 1.8]
     grid = figure.add_gridspec(2 * len(halves), len(widths), width_ratios=widths)
-    maps = _Maps(ds)
+    maps = Maps(ds)
     for number, half in enumerate(halves):
         maps.draw_half(figure, grid, 2 * number, half, last=number == len(halves) - 1)
     lower = 2 * len(halves) - 2
@@ -121,14 +122,14 @@ def fields_figure(ds: xr.Dataset) -> Figure:
     return figure
 
 
-class _Maps:
+class Maps:
     """Draws the panels of one record, all with the same window and the same two scales."""
 
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds
-        self._bands, self._outline = style.stack(ds)
-        self._window = window_of(ds, self._outline)
-        self._norms = shared_norms(ds, "")
+        self.bands, self.outline = style.stack(ds)
+        self.window = window_of(ds, self.outline)
+        self.norms = shared_norms(ds, "")
 
     def draw_half(
         self, figure: Figure, grid: GridSpec, row: int, names: list[str], *, last: bool
@@ -138,12 +139,12 @@ class _Maps:
             panels = []
             for column, name in enumerate(names):
                 ax = figure.add_subplot(grid[row + below, column + 1])
-                image = self._map(ax, self._point(name), self._window, temperature=below == 1)
+                image = self.draw(ax, self.point(name), self.window, temperature=below == 1)
                 draw_geometry(
                     ax,
-                    self._bands,
-                    self._outline,
-                    self._window,
+                    self.bands,
+                    self.outline,
+                    self.window,
                     names=name == "A",
                     light=below == 1,
                 )
@@ -157,43 +158,43 @@ class _Maps:
             [figure.add_subplot(grid[row + below, 6]) for below in (0, 1)],
             self._ds,
             names,
-            self._bands,
-            self._outline,
-            top=1.07 * float(self._norms[0].vmax or 1.0),
+            self.bands,
+            self.outline,
+            top=1.07 * float(self.norms[0].vmax or 1.0),
         )
 
     def draw_whole(self, ax: Axes, point: int, name: str, *, temperature: bool = False) -> None:
         """Draw the whole stack at one point, with a box where the maps look."""
-        self._map(ax, point, None, temperature=temperature)
+        self.draw(ax, point, None, temperature=temperature)
         rim = float(self._ds["r_node"].values[-1]) * style.NM
-        whole = Window(-rim, rim, self._bands[0].bottom, self._bands[-1].top)
-        draw_geometry(ax, self._bands, self._outline, whole, names=False, light=temperature)
-        _finish_overview(ax, self._bands, self._window)
+        whole = Window(-rim, rim, self.bands[0].bottom, self.bands[-1].top)
+        draw_geometry(ax, self.bands, self.outline, whole, names=False, light=temperature)
+        _finish_overview(ax, self.bands, self.window)
         ax.set_title(f"{'T' if temperature else 'n'}, whole cell\nat {name}", fontsize=12)
 
-    def _point(self, name: str) -> int:
+    def point(self, name: str) -> int:
         return int(np.flatnonzero(self._ds["point"].values == name)[0])
 
-    def _step(self, name: str) -> int:
-        return int(style.index_at(self._ds, self._ds["time_point"].values[[self._point(name)]])[0])
+    def step(self, name: str) -> int:
+        return int(style.index_at(self._ds, self._ds["time_point"].values[[self.point(name)]])[0])
 
     def _heading(self, name: str) -> str:
-        step = self._step(name)
+        step = self.step(name)
         ohms = style.resistance_text(float(self._ds["resistance"].values[step]))
         volts = f"{float(self._ds['voltage'].values[step]):+.2f} V"
         text = f"{name}  {style.POINT_MEANING[name]}\n{volts}"
         return style.minus(text) + (f", {ohms}" if ohms else "")
 
     def _peak(self, name: str) -> str:
-        peak = float(self._ds["temperature_max"].values[self._step(name)]) - style.CELSIUS_ZERO
+        peak = float(self._ds["temperature_max"].values[self.step(name)]) - style.CELSIUS_ZERO
         return f"{name}  peak {peak:.0f} °C"
 
-    def _map(self, ax: Axes, point: int, window: Window | None, *, temperature: bool) -> Any:
+    def draw(self, ax: Axes, point: int, window: Window | None, *, temperature: bool) -> Any:
         if temperature:
             field = self._ds["temperature"].values[point]
-            return _draw_temperature(ax, self._ds, field, self._norms[1], window)
+            return _draw_temperature(ax, self._ds, field, self.norms[1], window)
         field = self._ds["vacancy_concentration"].values[point]
-        return _draw_vacancies(ax, self._ds, field, self._norms[0], window)
+        return _draw_vacancies(ax, self._ds, field, self.norms[0], window)
 
 
 def _cut(nodes: np.ndarray, low: float, high: float) -> slice:
@@ -249,6 +250,7 @@ def draw_geometry(
     *,
     names: bool,
     light: bool,
+    fontsize: float = 9,
 ) -> None:
     """Draw layer boundaries and the filament as formed; name the layers at the right edge."""
     colour = "white" if light else "black"
@@ -267,7 +269,7 @@ def draw_geometry(
                 )
             )
         if window.bottom < band.bottom < window.top:
-            ax.axhline(band.bottom, color=colour, linewidth=0.8)
+            ax.axhline(band.bottom, color=colour, linewidth=0.8 * fontsize / 9)
         low, high = max(band.bottom, window.bottom), min(band.top, window.top)
         if names and high - low > 0.08 * (window.top - window.bottom):
             ax.text(
@@ -276,7 +278,7 @@ def draw_geometry(
                 band.name.replace("_", " "),
                 ha="center",
                 va="center",
-                fontsize=9,
+                fontsize=fontsize,
                 color=colour,
                 path_effects=_halo("black" if light else "white"),
             )
@@ -288,8 +290,8 @@ def draw_geometry(
             fill=False,
             edgecolor="white",
             linestyle=(0, (4, 2.5)),
-            linewidth=1.2,
-            path_effects=_halo("black", 2.2),
+            linewidth=1.2 * fontsize / 9,
+            path_effects=_halo("black", 2.2 * fontsize / 9),
         )
     )
     ax.set_xlim(window.left, window.right)
@@ -302,10 +304,12 @@ def _halo(colour: str, width: float = 2.0) -> list[AbstractPathEffect]:
     return [Stroke(linewidth=width, foreground=colour, alpha=0.7), Normal()]
 
 
-def finish_panel(ax: Axes, *, first: bool, last_row: bool, fontsize: float = 9) -> None:
+def finish_panel(
+    ax: Axes, *, first: bool, last_row: bool, fontsize: float = 9, ticks: int = 5
+) -> None:
     ax.tick_params(labelsize=fontsize - 1, direction="out", length=2.5)
-    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
     if last_row:
         ax.set_xlabel("r (nm)", fontsize=fontsize)
     else:
@@ -317,16 +321,24 @@ def finish_panel(ax: Axes, *, first: bool, last_row: bool, fontsize: float = 9) 
 
 
 def _finish_overview(ax: Axes, bands: list[style.LayerBand], window: Window) -> None:
-    for band in bands:
+    """Name the layers at the left; names of thin layers move apart and get a line to theirs."""
+    whole = bands[-1].top - bands[0].bottom
+    texts = [band.name.replace("_", "\n") for band in bands]
+    middles = [(band.bottom + band.top) / 2 for band in bands]
+    # a line of text takes about a twentieth of the panel's height
+    rooms = [0.055 * whole * (1 + text.count("\n")) for text in texts]
+    for text, middle, at in zip(texts, middles, spread(middles, rooms), strict=True):
+        moved = abs(at - middle) > 0.01 * whole
         ax.annotate(
-            band.name.replace("_", "\n"),
-            (0.0, (band.bottom + band.top) / 2),
+            text,
+            (0.0, middle),
             xycoords=("axes fraction", "data"),
-            xytext=(-32, 0),
-            textcoords="offset points",
+            xytext=(-0.42, at),
+            textcoords=("axes fraction", "data"),
             ha="right",
             va="center",
             fontsize=10,
+            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.8} if moved else None,
         )
     ax.add_patch(
         Rectangle(
@@ -340,3 +352,24 @@ def _finish_overview(ax: Axes, bands: list[style.LayerBand], window: Window) -> 
     )
     ax.tick_params(labelsize=10, length=2.5)
     ax.set_xlabel("r (nm)", fontsize=11)
+
+
+def spread(middles: Sequence[float], rooms: Sequence[float]) -> list[float]:
+    """Places near ``middles``, in their order, that leave each label its room.
+
+    Neighbours that would overlap are moved apart about the middle they share.
+    """
+    groups: list[tuple[list[int], float]] = []  # which labels, and where their block begins
+    for k, middle in enumerate(middles):
+        group, begin = [k], middle - rooms[k] / 2
+        while groups and groups[-1][1] + sum(rooms[i] for i in groups[-1][0]) > begin:
+            group = groups.pop()[0] + group
+            span = sum(rooms[i] for i in group)
+            begin = sum(middles[i] for i in group) / len(group) - span / 2
+        groups.append((group, begin))
+    places: list[float] = []
+    for group, begin in groups:
+        for i in group:
+            places.append(begin + rooms[i] / 2)
+            begin += rooms[i]
+    return places

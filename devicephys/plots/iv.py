@@ -19,6 +19,9 @@ from devicephys.plots.fields import fields_figure
 from devicephys.plots.film import loop_animation
 from devicephys.plots.style import save_figure
 
+#: width and height of a panel, and what a lettered disc takes [points]
+_PANEL, _DISC = np.array([330.0, 230.0]), 15.0
+
 __all__ = ["fields_figure", "iv_figure", "loop_animation", "save_figure", "time_figure"]
 
 
@@ -69,7 +72,7 @@ def iv_figure(ds: xr.Dataset) -> Figure:
     for ax, values in ((axes[0, 0], magnitude), (axes[1, 0], resistance)):
         _log_axis(ax, values)
     # room above the curve for the two temperatures that are written there
-    axes[1, 1].set_ylim(top=1.3 * max(float(celsius.max()), 25.0))
+    axes[1, 1].set_ylim(top=1.45 * max(float(celsius.max()), 25.0))
     axes[0, 1].axhline(0, color="0.5", linewidth=0.7, zorder=1)
     limit = 1.09 * max(float(np.abs(voltage).max()), 0.1)
     axes[0, 0].set_xlim(-limit, limit)
@@ -120,37 +123,81 @@ def _log_axis(ax: Axes, values: np.ndarray) -> None:
 
 
 def _draw_points(ax: Axes, ds: xr.Dataset, values: np.ndarray, *, letters: bool) -> None:
-    """Mark the points A-H: lettered discs, or small rings where letters would crowd."""
+    """Mark the points A-H: rings, and beside those that would overlap lettered discs."""
     index = style.index_at(ds, ds["time_point"].values)
     voltage = ds["voltage"].values
+    shown: list[tuple[str, int]] = []
     for name, exact in zip(ds["point"].values, index, strict=True):
         # at exactly 0 V there is no resistance and no logarithm: the step before stands for it
         first = max(int(exact) - 3, 0)
         near = np.flatnonzero(np.isfinite(values[first : exact + 1]))
-        if near.size == 0:
-            continue
-        i = first + int(near[-1])
-        colour = style.RESET_COLOUR if str(name) in "ABCD" else style.SET_COLOUR
-        ax.plot(
-            voltage[i],
-            values[i],
-            marker="o",
-            markersize=11.5 if letters else 5,
-            markerfacecolor="white",
-            markeredgecolor=colour,
-            markeredgewidth=1.3,
-            zorder=6,
-        )
+        if near.size:
+            shown.append((str(name), first + int(near[-1])))
+    steps = [i for _, i in shown]
+    at = ax.transLimits.transform(ax.transScale.transform(np.c_[voltage[steps], values[steps]]))
+    shifts = apart(at * _PANEL, _DISC) if letters and shown else np.zeros((len(shown), 2))
+    for (name, i), shift in zip(shown, shifts, strict=True):
+        colour = style.RESET_COLOUR if name in "ABCD" else style.SET_COLOUR
+        moved = float(np.hypot(*shift)) > 1.0
+        if not letters or moved:
+            ax.plot(
+                voltage[i],
+                values[i],
+                marker="o",
+                markersize=5,
+                markerfacecolor="white",
+                markeredgecolor=colour,
+                markeredgewidth=1.3,
+                zorder=6,
+            )
         if letters:
             ax.annotate(
-                str(name),
+                name,
                 (voltage[i], values[i]),
+                xytext=tuple(shift),
+                textcoords="offset points",
                 ha="center",
-                va="center_baseline",
+                va="center",
                 fontsize=8,
                 fontweight="bold",
+                bbox={"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": colour},
+                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8}
+                if moved
+                else None,
                 zorder=7,
             )
+
+
+def apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Shifts that bring places which are closer than ``least`` apart.
+
+    Parameters
+    ----------
+    places : ndarray
+        Places in points, shape (n, 2).
+    least : float
+        Distance that discs need [points].
+
+    Returns
+    -------
+    ndarray
+        Shift of each, shape (n, 2), in points; zero where there is room.
+    """
+    moved = places.astype(float).copy()
+    for _ in range(200):
+        change = np.zeros_like(moved)
+        for k in range(len(moved)):
+            for j in range(k):
+                gap = moved[k] - moved[j]
+                distance = float(np.hypot(*gap))
+                if distance < least:
+                    side = gap / distance if distance > 1e-9 else np.array([1.0, 0.0])
+                    change[k] += 0.5 * (least - distance) * side
+                    change[j] -= 0.5 * (least - distance) * side
+        if not change.any():
+            break
+        moved += 0.5 * change
+    return moved - places
 
 
 def _draw_arrows(ax: Axes, ds: xr.Dataset, values: np.ndarray) -> None:
@@ -221,7 +268,7 @@ def _annotate(axes: np.ndarray, figures: dict[str, float]) -> None:
     if "resistance_ratio" in figures:
         lines.append(f"ratio: {figures['resistance_ratio']:.1f}")
     if lines:
-        _note(axes[1, 0], "\n".join(lines), 0.5, 0.55, "center", "center")
+        _note(axes[1, 0], "\n".join(lines), 0.5, 0.42, "center", "center")
     for key, word, x, side in (
         ("temperature_reset_edge", "edge of RESET", 0.03, "left"),
         ("temperature_set_edge", "edge of SET", 0.97, "right"),

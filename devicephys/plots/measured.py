@@ -51,7 +51,9 @@ def measured_figure(measured: xr.Dataset, runs: Mapping[str, xr.Dataset]) -> Fig
             ax.plot(v, middle, color=GREY, linewidth=1.0, label=label)
         for k, (name, ds) in enumerate(runs.items()):
             v, i = single_loops(ds)[0]
-            flow = MICROAMPERE * (np.where(i == 0.0, np.nan, np.abs(i)) if logarithmic else i)
+            # on the way to 0 V the logarithm would fall without end
+            size = np.where(np.abs(v) < 0.01, np.nan, np.abs(i))
+            flow = MICROAMPERE * (size if logarithmic else i)
             label = f"simulated, {Path(name).name}"
             ax.plot(v, flow, color=SERIES[k % len(SERIES)], linewidth=1.3, label=label)
         style_axes(ax, "Voltage (V)", "|Current| (µA)" if logarithmic else "Current (µA)", tag)

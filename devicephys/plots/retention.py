@@ -64,7 +64,9 @@ def retention_figure(ds: xr.Dataset) -> Figure:
         )
     _draw_law(right, ds, inverse)
     right.axhline(TEN_YEARS, color="0.5", linewidth=0.8, linestyle=":")
-    right.annotate("10 years", (inverse.min(), TEN_YEARS), (2, 3), textcoords="offset points")
+    right.annotate(
+        "10 years", (inverse.min(), TEN_YEARS), (2, -3), textcoords="offset points", va="top"
+    )
     right.set_yscale("log")
     right.legend(frameon=False, loc="lower right")
     style.style_axes(right, "1/kT (1/eV)", "Time to lose the window (s)", "b")

@@ -18,7 +18,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from ddkbase.pictures import BLUE, ORANGE, VERMILLION, WARNING, new_figure, save_figure, style_axes
+from ddkbase.pictures import (
+    BLUE,
+    ORANGE,
+    TITLE_TEXT,
+    VERMILLION,
+    WARNING,
+    new_figure,
+    save_figure,
+    style_axes,
+)
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
 
@@ -155,7 +164,8 @@ def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12, title: str
     width, height = figure.get_size_inches()
     line = 1.45 * fontsize / 72  # inches
     title = title or title_text(ds)
-    figure.text(0.5, 1 - 0.3 * line / height, title, ha="center", va="top", fontsize=fontsize)
+    at = 1 - 0.3 * line / height
+    figure.text(0.5, at, title, ha="center", va="top", fontsize=fontsize, gid=TITLE_TEXT)
     used = 1.3 * line
     banner = banner_text(ds)
     if banner:

@@ -365,7 +365,7 @@ def _carry_out(folder: RunFolder, run: Run, listener: _Listener, pictures: str) 
     try:
         ds = run.simulate(recorder, checkpoint)
     except (SolverError, Interrupted) as exc:
-        _keep_partial(folder, run, exc, listener)
+        _keep_partial(folder, run, exc, listener, pictures)
         raise
     except KeyboardInterrupt:
         error = Interrupted(f"stopped before the first {run.first}")
@@ -425,7 +425,11 @@ def _nothing_computed(folder: RunFolder, run: Run, exc: Interrupted) -> Interrup
 
 
 def _keep_partial(
-    folder: RunFolder, run: Run, exc: SolverError | Interrupted, listener: _Listener
+    folder: RunFolder,
+    run: Run,
+    exc: SolverError | Interrupted,
+    listener: _Listener,
+    pictures: str,
 ) -> None:
     """Write what was computed before ``exc``, marked as not complete, with its pictures."""
     ds = exc.partial
@@ -449,7 +453,7 @@ def _keep_partial(
     _log_outcome(folder, run, ds)
     exc.hint = _sentences(exc.hint, run.kept(ds, str(record)), _way_on(folder))
     try:
-        draw(folder.path, ds, overwrite=folder.reopened)
+        draw(folder.path, ds, overwrite=folder.reopened, pictures=pictures)
     except Exception as problem:  # a stump of a loop may lack what a picture needs
         folder.log_traceback(problem)
         reason = problem.what if isinstance(problem, DDKError) else type(problem).__name__

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from ddkbase import records
-from ddkbase.errors import StorageError, similar_file
+from ddkbase.errors import InputError, StorageError, similar_file
+from ddkbase.files import storage_errors
+from ddkbase.paper.request import PaperStyle
+from ddkbase.paper.saving import save_for_paper
 from ddkbase.picture_names import as_format
 from devicephys import plots, report
 from devicephys.run import folder as names
@@ -39,24 +44,13 @@ def draw(
     """
     if pictures == "none":
         return []
-    stills: dict[str, Callable[[xr.Dataset], Figure]]
     films: dict[str, Callable[[Path], Path]] = {}
     if ds.attrs["schema"] == "IVTrace":
-        stills = {names.CURVES: plots.iv_figure, names.MAPS: plots.fields_figure}
-        if not is_sweep(ds):
-            stills[names.TIME_CURVES] = plots.time_figure
         films = {
             names.FILM: lambda path: plots.loop_animation(ds, path, overwrite=overwrite),
             names.PARAVIEW: lambda path: plots.write_vtkhdf(ds, path, overwrite=overwrite),
         }
-    elif ds.attrs["schema"] == "PulseTrace":
-        stills = {names.PULSE_CURVES: plots.pulses_figure}
-    elif ds.attrs["schema"] == "Endurance":
-        stills = {names.CYCLE_CURVES: plots.endurance_figure}
-    elif ds.attrs["schema"] == "Retention":
-        stills = {names.BAKE_CURVES: plots.retention_figure}
-    else:
-        stills = {names.SCAN_CURVES: plots.switching_figure}
+    stills = _stills(ds)
     paths: list[Path] = []
 
     def still(make: Callable[[xr.Dataset], Figure]) -> Callable[[Path], Path]:
@@ -80,7 +74,22 @@ def draw(
     return paths
 
 
-def redraw(folder: str | Path, pictures: str = "png") -> list[Path]:
+def _stills(ds: xr.Dataset) -> dict[str, Callable[[xr.Dataset], Figure]]:
+    """What draws the pictures of a record that stand still, by the names of their files."""
+    if ds.attrs["schema"] == "IVTrace":
+        over_time = {} if is_sweep(ds) else {names.TIME_CURVES: plots.time_figure}
+        return {names.CURVES: plots.iv_figure, names.MAPS: plots.fields_figure, **over_time}
+    others = {
+        "PulseTrace": (names.PULSE_CURVES, plots.pulses_figure),
+        "Endurance": (names.CYCLE_CURVES, plots.endurance_figure),
+        "Retention": (names.BAKE_CURVES, plots.retention_figure),
+    }
+    return dict([others.get(ds.attrs["schema"], (names.SCAN_CURVES, plots.switching_figure))])
+
+
+def redraw(
+    folder: str | Path, pictures: str = "png", paper: PaperStyle | None = None
+) -> list[Path]:
     """Make the pictures of all records in a folder, in the place of those that are there.
 
     Parameters
@@ -89,6 +98,9 @@ def redraw(folder: str | Path, pictures: str = "png") -> list[Path]:
         Folder of a run.
     pictures : {"png", "svg", "pdf"}, default "png"
         Format of the pictures; "svg" and "pdf" are drawn besides "png".
+    paper : PaperStyle or None, optional
+        From `ddkbase.paper.paper_style`: the pictures that stand still are drawn so into the
+        folder ``paper`` below, in the one format; the others are left as they are.
 
     Returns
     -------
@@ -99,12 +111,48 @@ def redraw(folder: str | Path, pictures: str = "png") -> list[Path]:
     ------
     StorageError
         No such folder, no record in it, a damaged record, or no permission to write.
+    InputError
+        No picture has a panel that is asked for.
     """
     folder, paths = Path(folder), []
     for ds in read_records(folder):
         with records.of_record(str(folder)):
-            paths += draw(folder, ds, overwrite=True, pictures=pictures)
+            if paper is None:
+                paths += draw(folder, ds, overwrite=True, pictures=pictures)
+            else:
+                paths += _draw_for_paper(folder / names.PAPER, ds, pictures, paper)
     return paths
+
+
+def _draw_for_paper(folder: Path, ds: xr.Dataset, pictures: str, paper: PaperStyle) -> list[Path]:
+    """Draw the pictures that have the panels which are asked for."""
+    paths: list[Path] = []
+    lacking: list[InputError] = []
+    for name, make in _stills(ds).items():
+        fitted = name == names.MAPS and (paper.width is not None or bool(paper.panels))
+        path = folder / as_format(name, pictures)
+        with storage_errors("the folder cannot be made", folder):
+            folder.mkdir(exist_ok=True)
+        drawn = partial(_paper_maps, ds, paper) if fitted else partial(make, ds)
+        try:
+            paths += save_for_paper(drawn, path, paper, overwrite=True, fitted=fitted)
+        except InputError as error:
+            if error.where != "--panels":
+                raise
+            lacking.append(error)
+    if not paths:
+        with suppress(OSError):  # one that an earlier call filled
+            folder.rmdir()
+        first = lacking[0]
+        others = "; ".join(f"{e.what}. {e.hint}" for e in lacking[1:])
+        raise InputError(first.what, first.where, "; ".join(filter(None, (first.hint, others))))
+    return paths
+
+
+def _paper_maps(ds: xr.Dataset, paper: PaperStyle) -> Figure:
+    size = float(paper.settings.get("font.size", 7.0))
+    width = 0.18 if paper.width is None else paper.width
+    return plots.paper_fields_figure(ds, width, paper.panels, size)
 
 
 def read_records(folder: Path) -> list[xr.Dataset]:

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ddkbase.units import format_si
@@ -75,17 +76,33 @@ def retention_figures(ds: xr.Dataset) -> list[Figure]:
     """The times at each temperature, then the Arrhenius law, for comparisons."""
     shown = retention_table(ds)
     figures = []
-    for ambient, _, end, geometric, half, *_ in shown.rows:
-        figures.append(Figure(f"To the geometric mean at {ambient}", geometric))
-        figures.append(Figure(f"To the middle at {ambient}", half))
-        figures.append(Figure(f"Resistance at the end, {ambient}", end))
+    for k, (ambient, _, end, geometric, half, *_) in enumerate(shown.rows):
+        one = ds.isel(temperature=k)
+        # a bake each: its ambient temperature is part of the key
+        suffix = ambient.replace(" °C", "C").replace("-", "m")
+        reads = one["conductance"].values[~one["conductance"].isnull().values]
+        for title, text, key, value, unit in (
+            ("To the geometric mean at", geometric, "time_geometric", one["time_geometric"], "s"),
+            ("To the middle at", half, "time_half", one["time_half"], "s"),
+            ("Resistance at the end,", end, "resistance_end", _last_ohms(reads), "ohm"),
+        ):
+            name = f"{key}_{suffix}"
+            figures.append(Figure(f"{title} {ambient}", text, {name: float(value)}, {name: unit}))
     headline = json.loads(ds.attrs["headline_json"])
     if headline["activation_energy_ev"] is not None:
-        figures.append(Figure("Activation energy", f"{headline['activation_energy_ev']:.2f} eV"))
+        energy = headline["activation_energy_ev"]
+        values, units = {"activation_energy": energy}, {"activation_energy": "eV"}
+        figures.append(Figure("Activation energy", f"{energy:.2f} eV", values, units))
     if headline["use_time"] is not None:
         text = f"{duration_text(headline['use_time'])}, {headline['use_time_origin']}"
-        figures.append(Figure("Geometric mean at 85 °C", text))
+        values, units = {"use_time": headline["use_time"]}, {"use_time": "s"}
+        figures.append(Figure("Geometric mean at 85 °C", text, values, units))
     return figures
+
+
+def _last_ohms(reads: np.ndarray) -> float:
+    """Resistance of the last read [ohm]; NaN without one."""
+    return 1.0 / float(reads[-1]) if reads.size else math.nan
 
 
 def retention_entries(ds: xr.Dataset) -> dict[str, Any]:

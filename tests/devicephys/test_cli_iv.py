@@ -225,3 +225,19 @@ def test_ctrl_c_while_drawing_says_how_to_draw(
     line = error_line(call("iv", "--out", tmp_path / "run"), 130)
     assert f"'ddk-device plot {tmp_path / 'run'}' draws them" in line
     assert records.read(tmp_path / "run" / "iv.nc").attrs["complete"] == 1
+
+
+def test_pictures_for_a_paper_lie_beside_those_of_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    call("iv", "--out", out, "--pictures", "none")
+    before = names(out)
+    asked = ("--figure-width", "85 mm", "--panels", "a,d", "--pictures", "pdf", "--picture-data")
+    result = call("plot", out, *asked)
+    assert result.exit_code == 0, result.output
+    assert names(out) == {*before, "paper"}
+    assert names(out / "paper") == {"iv.pdf", "iv.csv"}
+    result = call("plot", out, "--panels", "B,C", "--font", "DejaVu Serif")
+    assert names(out / "paper") == {"iv.pdf", "iv.csv", "fields.png"}
+    line = error_line(call("plot", out, "--panels", "z"), 2)
+    assert "iv.png has no panel z (--panels). It has a, b, c, d" in line
+    assert "--font" in error_line(call("plot", out, "--font", "Ariel Narrow Bold"), 2)

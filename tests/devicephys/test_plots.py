@@ -24,6 +24,9 @@ from ddkbase.errors import InputError, StorageError
 from devicephys.plots import film as plots_film
 from devicephys.plots import iv as plots
 from devicephys.plots import style as plots_style
+from devicephys.plots.fields import spread
+from devicephys.plots.iv import apart
+from devicephys.plots.paper_fields import paper_fields_figure
 from tests.synthetic import iv_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -281,3 +284,33 @@ def test_node_weights_reproduce_straight_lines(
     weights = plots_film._hat_weights(nodes, at)
     assert weights.sum() == pytest.approx(1.0)
     assert weights @ (1.0 + slope * nodes) == pytest.approx(1.0 + slope * at, abs=1e-9)
+
+
+def test_discs_that_would_overlap_move_apart() -> None:
+    places = np.array([[0.0, 0.0], [4.0, 0.0], [100.0, 0.0], [100.0, 0.0]])
+    moved = places + apart(places, 15.0)
+    gaps = np.hypot(*(moved[:, None] - moved[None, :]).transpose(2, 0, 1))
+    assert gaps[~np.eye(4, dtype=bool)].min() > 14.5
+    assert not apart(places[[0, 2]], 15.0).any()
+
+
+def test_names_of_thin_layers_do_not_overlap() -> None:
+    middles, rooms = [15.0, 31.0, 33.0, 60.0], [8.0, 4.0, 4.0, 8.0]
+    at = spread(middles, rooms)
+    assert at[0] == 15.0 and at[3] == 60.0
+    assert at[2] - at[1] >= 4.0 - 1e-9
+    assert (at[1] + at[2]) / 2 == pytest.approx(32.0)
+
+
+def test_maps_for_a_column_show_the_points_that_were_asked_for() -> None:
+    ds = iv_trace(**SMALL)
+    figure = paper_fields_figure(ds, 0.085, ("D", "A"))
+    assert figure.get_figwidth() == pytest.approx(85 / 25.4)
+    titles = [title for ax in figure.axes if (title := ax.get_title())]
+    assert [title[0] for title in titles] == ["D", "A"]
+    figure.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in figure.axes]
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= figure.bbox.width
+    with pytest.raises(InputError, match="no panel Z"):
+        paper_fields_figure(ds, 0.085, ("Z",))

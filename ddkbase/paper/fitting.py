@@ -1,0 +1,276 @@
+"""A figure that was drawn for the screen, made fit for a column of a paper."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
+
+from ddkbase.errors import InputError
+from ddkbase.paper.request import PaperStyle
+from ddkbase.pictures import LABEL, SERIES, TITLE_TEXT
+
+__all__ = ["fit_figure", "panel_of"]
+
+INCH = 0.0254  # m
+_BASE = 7.0  # points of labels at a given width, as journals ask
+_COLUMN = 0.12  # m, up to which panels stand below each other
+_SHAPE = 0.62  # height of a panel over the width of its column
+_STACKED = 4  # panels that stand below each other at most
+_SMALLEST = 5.0  # points
+_LETTER = 0.52  # mean width of a letter over its size
+_TAG = re.compile(r"([a-z]{1,2})(?:\s.*)?", re.DOTALL)
+
+
+def panel_of(ax: Axes) -> str:
+    """The letter of a panel, that its left title begins with; empty for axes without one.
+
+    Parameters
+    ----------
+    ax : Axes
+        The axes.
+    """
+    match = _TAG.fullmatch(ax.get_title(loc="left"))
+    return match[1] if match else ""
+
+
+def fit_figure(figure: Figure, paper: PaperStyle, name: str = "the picture") -> Figure:
+    """Leave the panels that are asked for, and bring width, texts and lines to a paper's measure.
+
+    Parameters
+    ----------
+    figure : Figure
+        What a function of ``plots`` made, within the settings of ``paper``.
+    paper : PaperStyle
+        What is asked.
+    name : str, default "the picture"
+        What messages call it.
+
+    Returns
+    -------
+    Figure
+        The same figure, changed.
+
+    Raises
+    ------
+    InputError
+        It does not have a panel that is asked for; its panels are named.
+    """
+    panels = [ax for ax in figure.axes if panel_of(ax)]
+    letters = [panel_of(ax) for ax in panels]
+    missing = [letter for letter in paper.panels if letter not in letters]
+    if missing:
+        known = f"It has {', '.join(letters)}" if letters else "It has one panel without a letter"
+        raise InputError(f"{name} has no panel {missing[0]}", "--panels", known)
+    if paper.width is not None:
+        _drop_title(figure)
+    width, height = figure.get_size_inches()
+    wide = width if paper.width is None else paper.width / INCH
+    scale = _text_scale(paper)
+    if letters and (paper.panels or (paper.width or 1.0) <= _COLUMN):
+        height = _rearrange(figure, panels, paper, wide)
+    else:
+        height *= wide / width
+    figure.set_size_inches(wide, height)
+    _scale(figure, scale)
+    _restyle(figure, paper)
+    _fit_texts(figure, wide)
+    return figure
+
+
+def _text_scale(paper: PaperStyle) -> float:
+    """How much larger texts become: to the size of a style, or to what journals ask."""
+    if "font.size" in paper.settings:
+        return float(paper.settings["font.size"]) / LABEL
+    return 1.0 if paper.width is None else _BASE / LABEL
+
+
+def _size(text: Text) -> float:
+    """Size of a text in points; matplotlib has it as a number once it is set."""
+    return float(text.get_fontsize())
+
+
+def _drop_title(figure: Figure) -> None:
+    """Take the title away, which a caption says; a warning stays."""
+    for text in list(figure.texts):
+        if text.get_gid() == TITLE_TEXT:
+            text.remove()
+
+
+def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: float) -> float:
+    """Put the chosen panels into a grid of their own; return the height of the figure [inches]."""
+    chosen = [ax for ax in panels if not paper.panels or panel_of(ax) in paper.panels]
+    heights = [ax.get_position(original=True).height for ax in chosen]
+    for ax in panels:
+        if ax not in chosen:
+            ax.remove()
+    narrow = paper.width is not None and paper.width <= _COLUMN
+    columns = 1 if len(chosen) == 1 or (narrow and len(chosen) <= _STACKED) else 2
+    rows = math.ceil(len(chosen) / columns)
+    column = wide / columns
+    tallest = max(heights)
+    ratios = [h / tallest for h in heights] if columns == 1 else [1.0] * rows
+    # a flat panel still needs room for its axis
+    ratios = [max(ratio, 0.5) for ratio in ratios]
+    grid = figure.add_gridspec(rows, columns, height_ratios=ratios)
+    for number, ax in enumerate(chosen):
+        ax.set_subplotspec(grid[number // columns, number % columns])
+        ax.tick_params(labelbottom=True)
+    _label_shared_axes(chosen)
+    beside = [ax for ax in figure.axes if ax not in chosen and not panel_of(ax)]
+    if any(ax.get_subplotspec() is not None for ax in beside):
+        for ax in beside:  # what belongs to no panel, as the map of a whole cell
+            if not hasattr(ax, "_colorbar"):
+                ax.remove()
+    return column * _SHAPE * sum(ratios) + 0.35
+
+
+def _label_shared_axes(panels: Sequence[Axes]) -> None:
+    """Name the axis of panels that shared the name of the lowest one."""
+    named = [ax.get_xlabel() for ax in panels if ax.get_xlabel()]
+    for ax in panels:
+        if not ax.get_xlabel():
+            shared = [other.get_xlabel() for other in ax.get_shared_x_axes().get_siblings(ax)]
+            ax.set_xlabel(next(filter(None, [*shared, *named]), ""))
+
+
+def _scale(figure: Figure, scale: float) -> None:
+    """Scale texts, marks and their distances; lines and axes less."""
+    if scale == 1.0:
+        return
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(_size(text) * scale, _SMALLEST))
+        if isinstance(text, Annotation) and text.anncoords == "offset points":
+            across, up = text.xyann
+            text.xyann = scale * across, scale * up
+    thin = max(scale, 0.6)
+    for line in figure.findobj(Line2D):
+        line.set_linewidth(line.get_linewidth() * thin)
+        line.set_markersize(line.get_markersize() * scale)
+        line.set_markeredgewidth(line.get_markeredgewidth() * thin)
+    for ax in figure.axes:
+        ax.tick_params(which="both", labelsize=max(_tick_size(ax) * scale, _SMALLEST))
+        ax.tick_params(which="major", length=3.5 * thin, width=0.8 * thin, pad=2.5)
+        ax.tick_params(which="minor", length=2.0 * thin, width=0.6 * thin)
+        for spine in ax.spines.values():
+            spine.set_linewidth(spine.get_linewidth() * thin)
+
+
+def _tick_size(ax: Axes) -> float:
+    params: dict[str, Any] = ax.xaxis.get_tick_params()
+    size = params.get("labelsize", rcParams["xtick.labelsize"])
+    return float(size) if isinstance(size, int | float) else 9.0
+
+
+def _restyle(figure: Figure, paper: PaperStyle) -> None:
+    """What a style file says of things that the figure sets itself: colours and widths."""
+    settings = paper.settings
+    if "axes.prop_cycle" in settings:
+        cycle = [to_hex(c) for c in settings["axes.prop_cycle"].by_key().get("color", ())]
+        colours = {to_hex(ours): theirs for ours, theirs in zip(SERIES, cycle, strict=False)}
+        for line in figure.findobj(Line2D):
+            for get, put in (
+                (line.get_color, line.set_color),
+                (line.get_markerfacecolor, line.set_markerfacecolor),
+                (line.get_markeredgecolor, line.set_markeredgecolor),
+            ):
+                colour = get()
+                if colour != "none" and to_hex(colour) in colours:
+                    put(colours[to_hex(colour)])
+        for text in figure.findobj(Text):
+            text.set_color(colours.get(to_hex(text.get_color()), text.get_color()))
+            patches = (text.get_bbox_patch(), getattr(text, "arrow_patch", None))
+            for patch in (patch for patch in patches if patch is not None):
+                edge, face = to_hex(patch.get_edgecolor()), to_hex(patch.get_facecolor())
+                patch.set_edgecolor(colours.get(edge, patch.get_edgecolor()))
+                patch.set_facecolor(colours.get(face, patch.get_facecolor()))
+    for ax in figure.axes:
+        if "axes.linewidth" in settings:
+            for spine in ax.spines.values():
+                spine.set_linewidth(settings["axes.linewidth"])
+        if "axes.grid" in settings:
+            ax.grid(bool(settings["axes.grid"]))
+        for side in ("top", "right"):
+            if f"axes.spines.{side}" in settings:
+                ax.spines[side].set_visible(bool(settings[f"axes.spines.{side}"]))
+    if "lines.linewidth" in settings:
+        for ax in figure.axes:
+            for line in ax.lines:
+                if line.get_linestyle() != "None":
+                    line.set_linewidth(settings["lines.linewidth"])
+
+
+def _fit_texts(figure: Figure, wide: float) -> None:
+    """Break what is wider than there is room for: titles, legends, the warning."""
+    columns = max(
+        (spec.get_gridspec().ncols for ax in figure.axes if (spec := ax.get_subplotspec())),
+        default=1,
+    )
+    height = figure.get_figheight()
+    for ax in figure.axes:
+        spec = ax.get_subplotspec()
+        if spec is not None and panel_of(ax):
+            grid = spec.get_gridspec()
+            ratios: Any = grid.get_height_ratios() or [1.0] * grid.nrows
+            mine = ratios[spec.rowspan.start] / sum(ratios)
+            _wrap(ax.yaxis.label, 0.72 * mine * height)
+            _wrap(ax.xaxis.label, 0.75 * wide / grid.ncols)
+        for text in (ax._right_title, ax._left_title):  # type: ignore[attr-defined]
+            share = 0.86 if text is ax._right_title else 0.95  # type: ignore[attr-defined]
+            _wrap(text, share * 0.82 * wide / columns)
+    for legend in list(figure.legends):
+        _refold(figure, legend, wide)
+    lines = 0.0
+    for text in figure.texts:
+        if text.get_gid() == TITLE_TEXT:
+            lines += 1.4 * _size(text)
+        else:
+            _wrap(text, 0.92 * wide)
+            text.set_y(1 - (lines + 0.4 * _size(text)) / 72 / figure.get_figheight())
+            lines += (text.get_text().count("\n") + 1.9) * 1.25 * _size(text)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 0, 1, 1 - lines / 72 / figure.get_figheight()))
+
+
+def _wrap(text: Text, inches: float) -> None:
+    content = text.get_text()
+    letters = int(72 * inches / (_LETTER * _size(text)))
+    if content and "$" not in content and max(map(len, content.split("\n"))) > letters:
+        flat = " ".join(content.split())
+        text.set_text(textwrap.fill(flat, max(letters, 8)))
+
+
+def _refold(figure: Figure, legend: Legend, wide: float) -> None:
+    """The legend of a figure in as many columns as fit."""
+    texts = legend.get_texts()
+    if not texts:
+        return
+    size = _size(texts[0])
+    widest = max(len(text.get_text()) for text in texts) * _LETTER * size + 3.2 * size
+    columns = max(1, min(len(texts), int(72 * wide * 0.97 / widest)))
+    columns = math.ceil(len(texts) / math.ceil(len(texts) / columns))  # rows that are even
+    handles = list(legend.legend_handles)
+    labels = [text.get_text() for text in texts]
+    legend.remove()
+    figure.legend(
+        handles=handles,
+        labels=labels,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=size,
+        frameon=False,
+        columnspacing=1.0,
+        handlelength=1.6,
+    )

@@ -1,0 +1,1 @@
+"""Commands that simulate many cells; there is no room for more files beside the others."""

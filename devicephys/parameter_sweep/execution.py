@@ -1,0 +1,461 @@
+"""A parameter sweep is carried out in a folder: a run for each point, a table, a picture."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import queue
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from ddkbase import records
+from ddkbase.cli.progress import State
+from ddkbase.documents import read_json, write_json
+from ddkbase.errors import InputError, InstallationError, Interrupted, StorageError
+from ddkbase.files import deferred, storage_errors, write_bytes
+from ddkbase.folders import lock
+from ddkbase.installation import command_line
+from ddkbase.paper.request import PaperStyle
+from ddkbase.paper.saving import save_for_paper
+from ddkbase.picture_names import as_format
+from devicephys import installation
+from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
+from devicephys.campaign.execution import result
+from devicephys.device import Device
+from devicephys.parameter_sweep import worker
+from devicephys.parameter_sweep.description import ParameterSweep, Point, plan_sweep
+from devicephys.parameter_sweep.record import (
+    DONE,
+    FAILED,
+    MISSING,
+    PARAMETER_SWEEP,
+    PointFigures,
+    figures_at,
+    sweep_csv,
+    sweep_dataset,
+)
+from devicephys.plots.style import save_figure
+from devicephys.plots.sweep import sweep_figure
+from devicephys.run.folder import PAPER, REQUEST
+from devicephys.run.kinds import Run, run_of
+from devicephys.run.pictures import read_records
+from devicephys.run.request import Request
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+__all__ = ["SweepOutcome", "redraw_sweep", "run_sweep", "sweep"]
+
+FORMAT = 1
+#: what a folder of a sweep holds besides its runs
+STATE, LOG, RECORD, TABLE, PICTURE = "sweep.json", "sweep.log", "sweep.nc", "sweep.csv", "sweep.png"
+RUNS = "runs"
+_TICK = 1.0  # s between two looks at the workers
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOutcome:
+    """What a sweep left.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the sweep.
+    dataset : xarray.Dataset
+        The ParameterSweep.
+    files : list of Path
+        Record, table and pictures.
+    computed : int
+        Points that were computed now; those that were done are not computed again.
+    """
+
+    folder: Path
+    dataset: xr.Dataset
+    files: list[Path]
+    computed: int
+
+
+def sweep(
+    folder: str | Path,
+    vary: Mapping[str, str | Sequence[object]],
+    device: str | Device = "tin-taox-hfox-tin",
+    run: str = "loops",
+    *,
+    changes: Mapping[str, Any] | None = None,
+    follow: Mapping[str, str] | None = None,
+    preset: str = "default",
+    workers: int | None = None,
+    checkpoint_every: int | None = None,
+    retry_failed: bool = False,
+    pictures: str = "png",
+    progress: Callable[[State], None] | None = None,
+) -> xr.Dataset:
+    """Simulate a cell for each value of a parameter, or each point of a grid of several.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder to make; or that of the same sweep, which goes on, also with more values.
+    vary : mapping of str to str or sequence
+        Values of each key, e.g. ``{"layers.HfOx.thickness": "8 nm, 9 nm"}``. A key is a dotted path
+        of the device, or "protocol." and an argument of `PulseTrain` (besides
+        ``initial_resistance``), `Bake` or `EnduranceTest`.
+    device : str or Device, default "tin-taox-hfox-tin"
+        The cell.
+    run : {"loops", "pulses", "retention", "endurance"}, default "loops"
+        What is done with each cell.
+    changes : mapping or None, optional
+        Other values of keys that do not vary.
+    follow : mapping of str to str or None, optional
+        Keys that take the value of a key that varies, or a factor times it, e.g.
+        ``{"filament.height": "0.9*layers.HfOx.thickness"}``.
+    preset : {"default", "quick", "fine"}, default "default"
+        How finely mesh and time are resolved.
+    workers : int or None, optional
+        Processes; by default one for each physical core.
+    checkpoint_every : int or None, optional
+        As of `devicephys.run.Request`.
+    retry_failed : bool, default False
+        Compute points that failed before once more.
+    pictures : {"png", "svg", "pdf", "none"}, default "png"
+        Format of the picture; "svg" and "pdf" are drawn besides "png".
+    progress : callable or None, optional
+        Called with a `devicephys.run.State`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A ParameterSweep v1: each figure of merit on ``point``, the keys as coordinates. A point
+        that failed has NaN, its ``status`` and ``reason`` say so.
+
+    Raises
+    ------
+    InputError
+        As `devicephys.parameter_sweep.description.plan_sweep`; nothing was simulated.
+    StorageError
+        The folder holds something else or cannot be written, or another process works on it.
+    InstallationError
+        No solver or no compiler.
+    Interrupted
+        Ctrl-C; every finished point is kept and is in the table.
+    """
+    plan = plan_sweep(
+        vary,
+        device,
+        run,
+        changes=changes,
+        follow=follow,
+        preset=preset,
+        checkpoint_every=checkpoint_every,
+    )
+    return run_sweep(
+        folder,
+        plan,
+        workers=workers,
+        retry_failed=retry_failed,
+        pictures=pictures,
+        progress=progress,
+    ).dataset
+
+
+def run_sweep(
+    folder: str | Path,
+    plan: ParameterSweep,
+    *,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    pictures: str = "png",
+    progress: Callable[[State], None] | None = None,
+    solve: worker.Solve = worker.solve,
+) -> SweepOutcome:
+    """Carry out a sweep that is checked, or go on with it; arguments and errors as `sweep`.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As for `sweep`.
+    plan : ParameterSweep
+        From `plan_sweep`.
+    workers : int or None, optional
+        As for `sweep`.
+    retry_failed : bool, default False
+        As for `sweep`.
+    pictures : {"png", "svg", "pdf", "none"}, default "png"
+        As for `sweep`.
+    progress : callable or None, optional
+        As for `sweep`.
+    solve : callable, optional
+        A function of a module that carries out a point, in the place of
+        `devicephys.parameter_sweep.worker.solve`.
+
+    Returns
+    -------
+    SweepOutcome
+        The record and the files.
+
+    Raises
+    ------
+    InputError
+        No number of workers, or an MPI launcher.
+    StorageError
+        As `sweep`.
+    InstallationError
+        As `sweep`.
+    Interrupted
+        As `sweep`.
+    """
+    check_workers(workers)
+    if installation.world() is not None:
+        raise InputError("a sweep starts its own processes", "mpiexec", "Leave it out")
+    path = Path(folder)
+    with _claimed(path):
+        this = _Run(path, plan, retry_failed, progress, solve)
+        count = min(workers or physical_cores(), len(this.points))
+        try:
+            if count == 1:
+                this.compute_here()
+            elif count:
+                this.compute_on(count)
+        except (KeyboardInterrupt, Interrupted):
+            with deferred(), contextlib.suppress(KeyboardInterrupt):
+                this.write("none")
+            finished = sum(this.state_of(point) != MISSING for point in plan.points)
+            raise Interrupted(
+                f"stopped, {finished} of {len(plan.points)} points are finished",
+                str(path),
+                "The same command goes on from here",
+            ) from None
+        return this.write(pictures)
+
+
+def redraw_sweep(
+    folder: str | Path, pictures: str = "png", paper: PaperStyle | None = None
+) -> list[Path]:
+    """Draw the picture of a sweep again, from its record and those of its runs.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of the sweep.
+    pictures : {"png", "svg", "pdf"}, default "png"
+        As for `devicephys.run.redraw`.
+    paper : PaperStyle or None, optional
+        As for `devicephys.run.redraw`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    StorageError
+        No record of a sweep, a damaged one, or no permission to write.
+    InputError
+        The picture does not have a panel that is asked for.
+    """
+    path = Path(folder)
+    ds = records.read(path / RECORD, PARAMETER_SWEEP.name)
+    traces: dict[str, xr.Dataset] = {}
+    for name in (str(text) for text in ds["folder"].values[ds["status"].values == DONE]):
+        where = (path / name).resolve()
+        if (
+            where.is_relative_to(path.resolve()) and where.is_dir()
+        ):  # the record may be a stranger's
+            traces[where.name] = read_records(where)[0]
+    with records.of_record(str(path / RECORD)):
+        if paper is not None:
+            with storage_errors("the folder cannot be made", path / PAPER):
+                (path / PAPER).mkdir(exist_ok=True)
+            target = path / PAPER / as_format(PICTURE, pictures)
+            return save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
+        names = dict.fromkeys((PICTURE, as_format(PICTURE, pictures)))
+        figure = sweep_figure(ds, traces)
+        return [save_figure(figure, path / name, True) for name in names]
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """The folder of a sweep, for this process alone."""
+    if path.is_dir() and any(path.iterdir()) and not (path / STATE).exists():
+        raise StorageError("the folder is not empty", str(path), "Choose another name after --out.")
+    busy = StorageError(
+        "another process is still at work in this folder", str(path), "Wait for its end."
+    )
+    with storage_errors("the folder cannot be made or written", path):
+        (path / RUNS).mkdir(parents=True, exist_ok=True)
+        held = lock(path / LOG, busy, create=True)
+    with held:
+        yield
+
+
+class _Run:
+    """Computes what is missing of a sweep, and writes what there is."""
+
+    def __init__(
+        self,
+        path: Path,
+        plan: ParameterSweep,
+        retry_failed: bool,
+        progress: Callable[[State], None] | None,
+        solve: worker.Solve,
+    ) -> None:
+        self._path, self._plan = path, plan
+        self._progress, self._solve = progress, solve
+        self._failed = self._read_failed()
+        self._done: dict[str, PointFigures] = {}
+        self._traces: dict[str, xr.Dataset] = {}
+        for point in plan.points:
+            self._check_request(point)
+            self._read(point)
+        if retry_failed:
+            for point in plan.points:
+                self._failed.pop(point.name, None)
+        self.points = [point for point in plan.points if self.state_of(point) == MISSING]
+        self._computed = 0
+        self._keep_state()
+
+    def _read_failed(self) -> dict[str, str]:
+        if not (self._path / STATE).exists():
+            return {}
+        content = read_json(self._path / STATE, "Run the sweep again in another folder.")
+        failed = content.get("failed")
+        if content.get("format") != FORMAT or not isinstance(failed, dict):
+            raise StorageError("it holds no sweep of this version", str(self._path / STATE))
+        return {str(name): str(reason) for name, reason in failed.items()}
+
+    def _folder(self, point: Point) -> Path:
+        return self._path / RUNS / point.name
+
+    def _check_request(self, point: Point) -> None:
+        """StorageError if the run of that name in the folder is another one."""
+        path = self._folder(point) / REQUEST
+        if not path.exists():
+            return
+        before = dataclasses.replace(
+            Request.read(path), checkpoint_every=point.request.checkpoint_every
+        )
+        if before != point.request:
+            raise StorageError(
+                "the folder holds another sweep: its run of that name differs in more than what"
+                " varies",
+                str(path.parent),
+                "Choose another name after --out.",
+            )
+
+    def _read(self, point: Point) -> None:
+        """Take up the record of a point if it is complete."""
+        run: Run = run_of(point.request)
+        path = self._folder(point) / run.record
+        if not path.exists():
+            return
+        ds = records.read(path, run.schema)
+        if ds.attrs.get("complete", 1):
+            self._done[point.name] = figures_at(ds)
+            drawn = [n for n in ("voltage", "current", "loop", "conductance") if n in ds]
+            self._traces[point.name] = ds[drawn]
+            self._failed.pop(point.name, None)
+
+    def state_of(self, point: Point) -> str:
+        """Whether a point is done, has failed or is missing."""
+        if point.name in self._done:
+            return DONE
+        return FAILED if point.name in self._failed else MISSING
+
+    def compute_here(self) -> None:
+        """Compute the points one after the other in this process."""
+        installation.require_solver()
+        for number, point in enumerate(self.points):
+            began = number / len(self.points)
+
+            def show(state: State, point: Point = point, began: float = began) -> None:
+                text = ", ".join(point.texts)
+                share = began + state.share / len(self.points)
+                self._tell(share, f"{text}: {state.line}", f"{text}  {state.short}")
+
+            folder = self._folder(point)
+            run = lambda f=folder, r=point.request, s=show: self._solve(f, r, s)  # noqa: E731
+            self._take(point, worker.point_run(run))
+
+    def compute_on(self, count: int) -> None:
+        """Compute the points on worker processes of this machine."""
+        prefix = f"sweep-{secrets.token_hex(4)}"
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        out: dict[str, Point] = {}
+        waiting = iter(self.points)
+        self._tell(0.0, f"{len(self.points)} points to compute; starting {count} processes", "")
+        with local_cluster(count) as cluster:
+            futures: dict[str, Future] = {}  # one that nobody holds is cancelled
+            while True:
+                for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
+                    key = f"{prefix}-{point.name}"
+                    described = worker.task(self._folder(point), point.request)
+                    arguments = (worker.compute, described, self._solve)
+                    futures[key] = cluster.client.submit(*arguments, key=key, pure=False)
+                    out[key] = point
+                    futures[key].add_done_callback(finished.put)
+                if not out:
+                    return
+                cluster.threads()  # looks after workers that died
+                with contextlib.suppress(queue.Empty):
+                    future = finished.get(timeout=_TICK)
+                    point = out.pop(str(future.key))
+                    futures.pop(str(future.key))
+                    self._answer(point, result(future))
+
+    def _answer(self, point: Point, answer: Mapping[str, Any]) -> None:
+        if "refused" in answer:
+            raise InstallationError(f"a worker cannot compute: {answer['refused']}")
+        self._take(point, str(answer["failed"]))
+        share = self._computed / len(self.points)
+        outcome = f"failed, {answer['failed']}" if answer["failed"] else "done"
+        line = f"{self._computed} of {len(self.points)}  {', '.join(point.texts)}: {outcome}"
+        self._tell(share, line, line)
+
+    def _take(self, point: Point, reason: str) -> None:
+        """Keep the outcome of a point."""
+        with deferred():
+            if reason:
+                self._failed[point.name] = reason
+            else:
+                self._read(point)
+            self._computed += 1
+            self._keep_state()
+            stamp = datetime.now(UTC).isoformat(timespec="seconds")
+            line = f"{stamp}  {point.name}: {reason or self.state_of(point)}\n"
+            path = self._path / LOG
+            with (
+                storage_errors("the log cannot be written", path),
+                path.open("a", encoding="utf-8") as file,
+            ):
+                file.write(line)
+
+    def _tell(self, share: float, line: str, short: str) -> None:
+        if self._progress is not None:
+            self._progress(State(share, line, short or line))
+
+    def _keep_state(self) -> None:
+        content = {
+            "format": FORMAT,
+            "command": command_line(),
+            **self._plan.asked(),
+            "failed": self._failed,
+        }
+        write_json(content, self._path / STATE, overwrite=True)
+
+    def write(self, pictures: str) -> SweepOutcome:
+        """Write the record, the table and the picture of what there is."""
+        ds = sweep_dataset(self._plan, self._done, self._failed)
+        files = [records.write(ds, self._path / RECORD, schema=PARAMETER_SWEEP, overwrite=True)]
+        files.append(write_bytes(self._path / TABLE, sweep_csv(ds).encode("utf-8"), True))
+        if pictures != "none" and self._done:
+            names = dict.fromkeys((PICTURE, as_format(PICTURE, pictures)))
+            figure = sweep_figure(ds, self._traces)
+            files += [save_figure(figure, self._path / name, True) for name in names]
+        return SweepOutcome(self._path, ds, files, self._computed)

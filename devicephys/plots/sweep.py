@@ -1,0 +1,178 @@
+"""The picture of a parameter sweep: the curves laid over each other, each figure of merit."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ddkbase.pictures import SEQUENTIAL, SERIES, SMALL
+from ddkbase.units import format_si
+from devicephys.plots import style
+
+__all__ = ["sweep_figure"]
+
+_COLUMNS = 3
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+_PREFIXED = {"V": "V", "A": "A", "s": "s", "m": "m", "ohm": "Ω", "S": "S", "J": "J", "W": "W"}
+_MOST_CURVES = 12  # that a legend names
+#: variables that every ParameterSweep has besides its figures
+_NOT_FIGURES = ("status", "reason", "folder")
+
+
+def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None) -> Figure:
+    """Draw a parameter sweep: all curves in one panel, each figure of merit in one of its own.
+
+    Panel (a) shows the size of the current over the voltage of the first loop of each point, or
+    the conductance after each pulse; the others a figure of merit over the first key that varies
+    by numbers, with a line for each value of the other keys.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A ParameterSweep v1.
+    traces : mapping of str to xarray.Dataset or None, optional
+        The record of each point that is done, by the name of its folder.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, 11 inches wide.
+    """
+    keys = [str(name) for name in ds.coords]
+    numeric = [key for key in keys if ds[key].dtype.kind in "fiu"]
+    across = (numeric or keys)[0]
+    others = [key for key in keys if key != across]
+    names = [str(n) for n in ds.data_vars if n not in _NOT_FIGURES]
+    curves = {k: v for k, v in (traces or {}).items() if _has_curve(v)}
+    panels = len(names) + bool(curves)
+    rows = max(1, math.ceil(panels / _COLUMNS))
+    figure = style.new_figure(11, 0.9 + 2.7 * rows)
+    axes = [figure.add_subplot(rows, min(_COLUMNS, max(panels, 1)), k + 1) for k in range(panels)]
+    if curves:
+        _draw_curves(axes[0], ds, curves, keys)
+    tags = [_tag(k) for k in range(panels)]
+    for ax, name, tag in zip(axes[bool(curves) :], names, tags[bool(curves) :], strict=True):
+        _draw_figure(ax, ds, name, across, others, tag)
+    if others and names:
+        handles, texts = axes[-1].get_legend_handles_labels()
+        figure.legend(
+            handles, texts, loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False
+        )
+    style.add_heading(figure, ds, title=str(ds.attrs["title"]))
+    return figure
+
+
+def _tag(number: int) -> str:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return letters[number] if number < 26 else letters[number // 26 - 1] + letters[number % 26]
+
+
+def _has_curve(trace: xr.Dataset) -> bool:
+    return "voltage" in trace or ("conductance" in trace and "pulse" in trace.dims)
+
+
+def _label(ds: xr.Dataset, key: str, k: int) -> str:
+    value = ds[key].values[k]
+    if isinstance(value, str):
+        return value
+    unit = str(ds[key].attrs["units"])
+    if unit == "K":
+        return f"{value - style.CELSIUS_ZERO:.4g} °C"
+    text = format_si(float(value), unit)
+    return style.minus(text.replace(" u", " µ").replace("ohm", "Ω"))
+
+
+def _draw_curves(
+    ax: Axes, ds: xr.Dataset, curves: Mapping[str, xr.Dataset], keys: list[str]
+) -> None:
+    """The curve of each point, from dark to light in the order of the points."""
+    folders = [str(text).rpartition("/")[2] for text in ds["folder"].values]
+    shown = [k for k, name in enumerate(folders) if name in curves]
+    colours = colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, max(len(shown), 2)))
+    pulses = False
+    for colour, k in zip(colours, shown, strict=False):
+        trace = curves[folders[k]]
+        label = ", ".join(_label(ds, key, k) for key in keys)
+        if "voltage" in trace:
+            first = trace["loop"].values == trace["loop"].values[0]
+            current = np.abs(trace["current"].values[first]) * style.MICROAMPERE
+            voltage = trace["voltage"].values[first]
+            driven = np.abs(voltage) > 0.01
+            x, y = voltage, np.where(driven & (current > 0), current, np.nan)
+        else:
+            pulses = True
+            x, y = trace["pulse"].values, 1e6 * trace["conductance"].values
+        ax.plot(x, y, color=colour, linewidth=1.3, label=label)
+    if pulses:
+        style.style_axes(ax, "Pulse number", "Conductance (µS)", "a")
+    else:
+        ax.set_yscale("log")
+        style.style_axes(ax, "Voltage (V)", "|Current| (µA)", "a")
+    if len(shown) <= _MOST_CURVES:
+        # the key itself stands on the axes of the other panels
+        ax.legend(fontsize=SMALL - 2, frameon=False, handlelength=1.2, ncols=1 + len(shown) // 7)
+
+
+def _draw_figure(
+    ax: Axes, ds: xr.Dataset, name: str, across: str, others: list[str], tag: str
+) -> None:
+    """One figure of merit over a key, a line for each combination of the other keys."""
+    values, unit = _scaled(ds[name])
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for k in range(ds.sizes["point"]):
+        groups.setdefault(tuple(_label(ds, key, k) for key in others), []).append(k)
+    if ds[across].dtype.kind in "fiu":
+        x, x_unit = _scaled(ds[across])
+    else:
+        texts = list(dict.fromkeys(str(v) for v in ds[across].values))
+        x, x_unit = np.array([texts.index(str(v)) for v in ds[across].values], dtype=float), ""
+        ax.set_xticks(range(len(texts)), texts)
+    for number, (label, points) in enumerate(groups.items()):
+        order = sorted(points, key=lambda k: float(x[k]))
+        colour = SERIES[number % len(SERIES)]
+        marker = "os^Dv<>"[number // len(SERIES) % 7]
+        ax.plot(
+            x[order],
+            values[order],
+            marker=marker,
+            markersize=4.5,
+            linewidth=1.2,
+            color=colour,
+            label=", ".join(label),
+        )
+    finite = values[np.isfinite(values)]
+    if finite.size and np.ptp(finite) < 0.02 * abs(finite.mean()):
+        # what does not change by 2 % is shown as constant, not blown up to noise
+        reach = 0.05 * max(abs(float(finite.mean())), 1e-12)
+        ax.set_ylim(finite.mean() - reach, finite.mean() + reach)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    long_name = textwrap.fill(str(ds[name].attrs["long_name"]), 26)
+    style.style_axes(
+        ax,
+        f"{across} ({x_unit})" if x_unit else across,
+        long_name + (f" ({unit})" * bool(unit)),
+        tag,
+    )
+
+
+def _scaled(array: xr.DataArray) -> tuple[np.ndarray, str]:
+    """Values in the unit that suits them, and that unit; °C for temperatures."""
+    values, unit = array.values.astype(float), str(array.attrs["units"])
+    if unit == "K":
+        return values - style.CELSIUS_ZERO, "°C"
+    if unit == "V/m":  # fields of a cell are of the order of a volt a nanometre
+        return 1e-9 * values, "V/nm"
+    if unit not in _PREFIXED:
+        return values, "" if unit == "1" else unit
+    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
+    power = 3 * math.floor(math.log10(largest) / 3) if largest > 0 else 0
+    power = min(max(power, min(_PREFIXES)), max(_PREFIXES))
+    return values / 10.0**power, f"{_PREFIXES[power]}{_PREFIXED[unit]}"
