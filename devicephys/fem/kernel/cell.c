@@ -5,7 +5,11 @@
    cell. The fields of a node are V and T. */
 
 /* Residual in the numbering of the solver: V and T of the nodes, n of the cells. */
-void ddk_residual(const ddk_grid *g, double *out_u, double *out_n) {
+void ddk_residual(const ddk_grid *numbers, double *out_u, double *out_n) {
+  double c[CONSTANTS];
+  ddk_grid with = *numbers, *g = &with;
+  constants(g->p, c);
+  g->c = c;
   const int nr = g->nr, nz = g->nz, nodes = (nr + 1) * (nz + 1), cells = nr * nz;
   for (int i = 0; i < 2 * nodes; ++i) out_u[i] = 0.0;
   for (int i = 0; i < cells; ++i) out_n[i] = 0.0;
@@ -36,8 +40,12 @@ void ddk_residual(const ddk_grid *g, double *out_u, double *out_n) {
 }
 
 /* Jacobian, added to a band of which the entry of row i and column j is a[i * ld + j]; the rows of V
-   and of n are those that g->row_u and g->row_n say, that of T follows that of V. */
-void ddk_jacobian(const ddk_grid *g, double *restrict a, long ld) {
+   and of n are those that row_u and row_n say, that of T follows that of V. */
+void ddk_jacobian(const ddk_grid *numbers, double *restrict a, long ld) {
+  double c[CONSTANTS];
+  ddk_grid with = *numbers, *g = &with;
+  constants(g->p, c);
+  g->c = c;
   const int nr = g->nr, nz = g->nz;
   for (int k = 0; k < nz; ++k)
     for (int i = 0; i < nr; ++i) {

@@ -11,7 +11,8 @@ from ddkbase.errors import InputError
 from devicephys.fem.kernel.band import Band, Coupling, band_of, face_tags
 from devicephys.fem.kernel.building import library
 from devicephys.fem.kernel.integrands import Unsupported
-from devicephys.fem.kernel.source import Numbering, signature, source
+from devicephys.fem.kernel.numbering import Equations
+from devicephys.fem.kernel.source import signature, source
 from devicephys.fem.mesh import LENGTH, Grid
 
 #: why the kernel does not serve equations that it has met, by their signature
@@ -39,18 +40,19 @@ class CellKernel:
     def __init__(self, problem: Any) -> None:
         if problem.comm.size > 1:
             raise Unsupported("more than one rank")
-        residuals = problem.written[:2]
-        self._library = _library_of(residuals, (problem.u, problem.n), len(problem.device.layers))
+        layers = len(problem.device.layers)
+        equations = Equations.of(problem.written[:2], (problem.u, problem.n), layers)
+        self._library = _library_of(equations)
         self.lib, self.ffi = self._library.lib, self._library.ffi
-        self._numbering = Numbering.of(residuals)
+        self._parameters = equations.constants
         self._grid_struct = self.ffi.new("ddk_grid *")
         self._kept: dict[str, Any] = {}
         self._lines: Grid | None = None
         self.nu, self.nc = problem.nu, problem.nc
         self.band = self._arrange(problem)
-        self._constants = np.empty(len(self._numbering.constants))
+        self._constants = np.empty(len(self._parameters))
         self._point(p=self._constants)
-        arrays = [self._view(f.x.array) for f in self._numbering.coefficients]
+        arrays = [self._view(f.x.array) for f in equations.coefficients]
         self._kept["f"] = self.ffi.new("const double *[]", arrays)
         self._grid_struct.f = self._kept["f"]
 
@@ -90,7 +92,7 @@ class CellKernel:
 
     def _refresh(self, grid: Grid) -> None:
         """Read the constants anew, and the lines where they have moved."""
-        for number, constant in enumerate(self._numbering.constants):
+        for number, constant in enumerate(self._parameters):
             self._constants[number] = constant.value
         if self._lines is not grid:
             self._point(r=grid.r / LENGTH, z=grid.z / LENGTH)
@@ -172,12 +174,12 @@ class BandMatrix:
         return x[self.kernel.rows]
 
 
-def _library_of(residuals: Any, fields: Any, layers: int) -> Any:
-    key = signature(residuals)
+def _library_of(equations: Equations) -> Any:
+    key = signature(equations)
     if key in _REFUSED:
         raise Unsupported(_REFUSED[key])
     try:
-        return library(key, lambda: source(residuals, fields, layers))
+        return library(key, lambda: source(equations))
     except Unsupported as reason:
         _REFUSED[key] = str(reason)
         logging.getLogger(__name__).warning(

@@ -18,10 +18,11 @@ INLINED double smaller(double a, double b) { return (a <= b || b != b) ? a : b; 
 #define FACE_SIZE 14
 
 /* a cell or a face: its nodes and cells in the numbering of the solver, position of the lower end,
-   sizes of a cell along r and z; of a face those of both cells across it, and its length */
+   sizes of a cell along r and z; of a face those of both cells across it, and its length; what these
+   are divided by */
 typedef struct {
   int node[6], cell[2];
-  double r, z, size[2], length;
+  double r, z, size[2], length, inverse[3];
 } place;
 
 INLINED void cell_at(const ddk_grid *g, int i, int k, place *at) {
@@ -35,6 +36,7 @@ INLINED void cell_at(const ddk_grid *g, int i, int k, place *at) {
   at->z = g->z[k];
   at->size[0] = g->r[i + 1] - g->r[i];
   at->size[1] = g->z[k + 1] - g->z[k];
+  for (int a = 0; a < 2; ++a) at->inverse[a] = 1.0 / at->size[a];
 }
 
 /* the face between cell (i, k) and the next one along an axis; r and z are those of its middle */
@@ -51,6 +53,8 @@ INLINED void face_at(const ddk_grid *g, int i, int k, int axis, place *at) {
   at->size[0] = x[1] - x[0];
   at->size[1] = x[2] - x[1];
   at->length = y[1] - y[0];
+  for (int a = 0; a < 2; ++a) at->inverse[a] = 1.0 / at->size[a];
+  at->inverse[2] = 1.0 / at->length;
   at->r = axis ? 0.5 * (y[0] + y[1]) : x[1];
   at->z = axis ? x[1] : 0.5 * (y[0] + y[1]);
 }

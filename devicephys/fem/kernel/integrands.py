@@ -63,7 +63,7 @@ KINDS = {"cell": "cell", "interior_facet": "face"}
 class _Splitter:
     """Splits one integrand; ``fields`` are the spaces of (V, T) and n, ``axis`` that of a face."""
 
-    def __init__(self, spaces: tuple[Any, Any], axis: int) -> None:
+    def __init__(self, spaces: tuple[Any, ...], axis: int) -> None:
         self.spaces, self.axis = spaces, axis
         self.memo: dict[tuple[Expr, str], dict[tuple[tuple[int, Slot], ...], Expr]] = {}
 
@@ -144,7 +144,7 @@ def _lowered(form: Any) -> Any:
     return expand_indices(apply_derivatives(apply_algebra_lowering(form)))
 
 
-def split_form(form: Any, spaces: tuple[Any, Any], layers: int) -> dict[Domain, Split]:
+def split_form(form: Any, spaces: tuple[Any, ...], layers: int) -> dict[Domain, Split]:
     """What a form integrates over each layer and through each kind of face, split by slots.
 
     Parameters: ``form`` in UFL, the ``spaces`` of (V, T) and of n, the number of ``layers``.

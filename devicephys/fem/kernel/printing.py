@@ -41,11 +41,32 @@ LARGEST_PRODUCT = 8
 _TERMINALS = (Restricted, Indexed, Grad, Coefficient, Constant, SpatialCoordinate)
 
 
+class Constants:
+    """What follows from the numbers of the device alone: computed once for all cells and faces."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._names: dict[str, str] = {}
+
+    def assigned(self, text: str) -> str:
+        """Name under which the integrands read a text of constants."""
+        if text not in self._names:
+            number = len(self.lines)
+            self.lines.append(f"c[{number}] = {text.replace('g->', '')};")
+            self._names[text] = f"g->c[{number}]"
+        return self._names[text]
+
+
+def _constant(name: str) -> bool:
+    """Whether a name or literal is the same in all cells."""
+    return name.startswith(("g->p[", "g->c[", "(")) or name[0].isdigit()
+
+
 class Printer:
     """Collects assignments; ``terminal`` gives the C text of a coefficient, constant, position."""
 
-    def __init__(self, terminal: Callable[[Expr], str]) -> None:
-        self.terminal = terminal
+    def __init__(self, terminal: Callable[[Expr], str], constants: Constants) -> None:
+        self.terminal, self.constants = terminal, constants
         self.lines: list[str] = []
         self._names: dict[str, str] = {}
         self._memo: dict[Expr, str] = {}
@@ -67,58 +88,56 @@ class Printer:
             return f"({number!r})" if number < 0 else repr(number)
         if isinstance(expr, _TERMINALS):
             return self.terminal(expr)
-        if isinstance(expr, Power):
-            return self._power(*expr.ufl_operands)
-        return self._assigned(self._operation(expr))
-
-    def _operation(self, expr: Expr) -> str:
         parts = [self.value(operand) for operand in expr.ufl_operands]
-        if isinstance(expr, Sum):
-            return " + ".join(parts)
-        if isinstance(expr, Product):
-            return " * ".join(parts)
+        if isinstance(expr, Power):
+            return self._power(expr.ufl_operands[1], *parts)
         if isinstance(expr, Division):
-            return " / ".join(parts)
+            # quotients by the same number share its inverse; dividing is what costs most here
+            return self._assigned("{} * {}", parts[0], self._assigned("1.0 / {}", parts[1]))
+        return self._assigned(self._pattern(expr), *parts)
+
+    def _pattern(self, expr: Any) -> str:
+        if isinstance(expr, Sum):
+            return "{} + {}"
+        if isinstance(expr, Product):
+            return "{} * {}"
         # of a NaN and a number both give the number, as fmax and fmin of C and of the forms do
         if isinstance(expr, MaxValue):
-            return f"larger({parts[0]}, {parts[1]})"
+            return "larger({}, {})"
         if isinstance(expr, MinValue):
-            return f"smaller({parts[0]}, {parts[1]})"
+            return "smaller({}, {})"
         if isinstance(expr, Abs):
-            return f"fabs({parts[0]})"
+            return "fabs({})"
         if isinstance(expr, Conditional):
-            return f"{parts[0]} ? {parts[1]} : {parts[2]}"
+            return "{} ? {} : {}"
         if isinstance(expr, MathFunction) and expr._name in FUNCTIONS:
-            return f"{'log' if expr._name == 'ln' else expr._name}({parts[0]})"
-        if isinstance(expr, Condition):
-            return self._condition(expr, parts)
+            return ("log" if expr._name == "ln" else expr._name) + "({})"
+        if isinstance(expr, AndCondition):
+            return "{} && {}"
+        if isinstance(expr, OrCondition):
+            return "{} || {}"
+        if isinstance(expr, NotCondition):
+            return "!{}"
+        if isinstance(expr, Condition) and getattr(expr, "_name", "") in COMPARISONS:
+            return f"{{}} {expr._name} {{}}"
         raise Unsupported(f"the operator {type(expr).__name__}")
 
-    def _condition(self, expr: Any, parts: list[str]) -> str:
-        if isinstance(expr, AndCondition):
-            return f"{parts[0]} && {parts[1]}"
-        if isinstance(expr, OrCondition):
-            return f"{parts[0]} || {parts[1]}"
-        if isinstance(expr, NotCondition):
-            return f"!{parts[0]}"
-        if getattr(expr, "_name", "") in COMPARISONS:
-            return f"{parts[0]} {expr._name} {parts[1]}"
-        raise Unsupported(f"the condition {type(expr).__name__}")
-
-    def _power(self, base: Expr, exponent: Expr) -> str:
-        name = self.value(base)
+    def _power(self, exponent: Expr, base: str, power: str) -> str:
         if isinstance(exponent, ScalarValue) and float(exponent) in range(1, LARGEST_PRODUCT + 1):
-            return self._product(name, int(float(exponent)))
-        return self._assigned(f"pow({name}, {self.value(exponent)})")
+            return self._product(base, int(float(exponent)))
+        return self._assigned("pow({}, {})", base, power)
 
     def _product(self, name: str, power: int) -> str:
         if power == 1:
             return name
         half = self._product(name, power // 2)
-        square = self._assigned(f"{half} * {half}")
-        return self._assigned(f"{square} * {name}") if power % 2 else square
+        square = self._assigned("{} * {}", half, half)
+        return self._assigned("{} * {}", square, name) if power % 2 else square
 
-    def _assigned(self, text: str) -> str:
+    def _assigned(self, pattern: str, *parts: str) -> str:
+        text = pattern.format(*parts)
+        if all(map(_constant, parts)):
+            return self.constants.assigned(text)
         if text not in self._names:
             name = f"t{len(self.lines)}"
             self.lines.append(f"const double {name} = {text};")

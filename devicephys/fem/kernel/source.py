@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,8 @@ import ufl
 from ufl.classes import Coefficient, Constant, Expr, Grad, Indexed, Restricted, SpatialCoordinate
 
 from devicephys.fem.kernel.integrands import Domain, Slot, Split, Unsupported, split_form
-from devicephys.fem.kernel.printing import Printer
+from devicephys.fem.kernel.numbering import Equations, number_of
+from devicephys.fem.kernel.printing import Constants, Printer
 
 #: what both the library and its caller know: a grid, where unknowns are, numbers of the device
 DECLARATIONS = """
@@ -20,7 +19,7 @@ typedef struct {
   int nr, nz;
   const double *r, *z;
   const int *layer, *tag_r, *tag_z, *node, *cell, *row_u, *row_n;
-  const double *p;
+  const double *p, *c;
   const double *const *f;
 } ddk_grid;
 void ddk_residual(const ddk_grid *g, double *out_u, double *out_n);
@@ -36,52 +35,22 @@ void ddk_identity(int count, const int *rows, double *a, long ld, const int *lea
 
 _FOLDER = Path(__file__).parent
 #: the files that the text of a source follows from, besides the forms
-_TRANSLATION = ("source.py", "integrands.py", "printing.py", "head.c", "cell.c", "band.c")
+_TRANSLATION = (
+    *("source.py", "integrands.py", "printing.py", "numbering.py"),
+    *("head.c", "cell.c", "band.c"),
+)
 _BASES = {-1: "VALUE[q]", 0: "ALONG_R[q]", 1: "ALONG_Z[q]"}
-_SCALES = {-1: "", 0: " / at->size[0]", 1: " / at->size[1]"}
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """Coefficients and constants of the forms in the order in which the library reads them.
-
-    ``constants`` are in the order in which they were made, which is the same for every device of
-    the same kinds of layers; so are ``coefficients``.
-    """
-
-    coefficients: tuple[Any, ...]
-    constants: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, forms: Iterable[Any]) -> Numbering:
-        """Those of all forms."""
-        forms = list(forms)
-        functions = {f.count(): f for form in forms for f in form.coefficients()}
-        constants = {c.count(): c for form in forms for c in form.constants()}
-        return cls(
-            tuple(functions[k] for k in sorted(functions)),
-            tuple(constants[k] for k in sorted(constants)),
-        )
-
-    def of_form(self, form: Any) -> tuple[list[int], list[int]]:
-        """Numbers of what one form reads, in the form's own order."""
-        functions, constants = list(self.coefficients), list(self.constants)
-        return (
-            [functions.index(f) for f in form.coefficients()],
-            [constants.index(c) for c in form.constants()],
-        )
+_SCALES = {-1: "", 0: " * at->inverse[0]", 1: " * at->inverse[1]"}
 
 
 class _Body:
     """Statements of one function: the values at a point and what they are computed from."""
 
-    def __init__(self, numbering: Numbering, spaces: tuple[Any, Any], domain: Domain) -> None:
-        self.numbering, self.spaces, self.domain = numbering, spaces, domain
+    def __init__(self, spaces: tuple[Any, ...], domain: Domain, constants: Constants) -> None:
+        self.spaces, self.domain = spaces, domain
         self.loads: dict[str, str] = {}
         self.points: dict[str, str] = {}
-        self.printer = Printer(self._terminal)
-        self.numbers = {id(f): k for k, f in enumerate(numbering.coefficients)}
-        self.constants = {id(c): k for k, c in enumerate(numbering.constants)}
+        self.printer = Printer(self._terminal, constants)
 
     def _terminal(self, expr: Expr) -> str:
         side, base = "", expr
@@ -97,9 +66,9 @@ class _Body:
         if isinstance(base, SpatialCoordinate) and derivative < 0:
             return self._position(indices[0])
         if isinstance(base, Constant) and derivative < 0 and not base.ufl_shape:
-            return f"g->p[{self.constants[id(base)]}]"
+            return f"g->p[{number_of(base)}]"
         if isinstance(base, Coefficient):
-            number, space = self.numbers[id(base)], base.ufl_function_space()
+            number, space = number_of(base), base.ufl_function_space()
             if space == self.spaces[0]:
                 return self._nodal(number, indices[0], derivative, side)
             if space.ufl_element().embedded_superdegree == 0 and derivative < 0:
@@ -148,9 +117,9 @@ class _Body:
         if derivative < 0:
             return "AT_FACE", ""
         if derivative != self.domain.axis:
-            return "ALONG_FACE", " / at->length"
+            return "ALONG_FACE", " * at->inverse[2]"
         minus = side == "-"
-        return ("ACROSS_MINUS" if minus else "ACROSS_PLUS"), f" / at->size[{int(minus)}]"
+        return ("ACROSS_MINUS" if minus else "ACROSS_PLUS"), f" * at->inverse[{int(minus)}]"
 
     def function(self, name: str, sums: list[str], before: str = "", after: str = "") -> str:
         """The whole function; ``sums`` use what the printer has computed."""
@@ -290,17 +259,13 @@ def _file(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def source(residuals: tuple[Any, Any], fields: tuple[Any, Any], layers: int) -> str:
+def source(equations: Equations) -> str:
     """C source of the residual of (V, T) and of n, of their Jacobian, and of band LU.
 
     Parameters
     ----------
-    residuals : tuple of ufl.Form
-        The residuals of (V, T) and of n.
-    fields : tuple of ufl.Coefficient
-        (V, T) and n, as which they are differentiated.
-    layers : int
-        Number of layers, which number the integrals over cells.
+    equations : Equations
+        The residuals, in terms of numbered functions and constants.
 
     Returns
     -------
@@ -312,21 +277,19 @@ def source(residuals: tuple[Any, Any], fields: tuple[Any, Any], layers: int) -> 
     Unsupported
         The forms hold what the loops or the printer do not know.
     """
-    spaces = (fields[0].ufl_function_space(), fields[1].ufl_function_space())
-    numbering = Numbering.of(residuals)
+    spaces, layers = equations.spaces, equations.layers
     residual: dict[Domain, Split] = {}
     jacobian: dict[Domain, Split] = {}
-    for form in residuals:
+    for form in equations.residuals:
         for domain, split in split_form(form, spaces, layers).items():
             residual.setdefault(domain, {}).update(split)
-        for field, space in zip(fields, spaces, strict=True):
+        for field, space in zip(equations.fields, spaces, strict=True):
             derivative = ufl.derivative(form, field, ufl.TrialFunction(space))
             for domain, split in split_form(derivative, spaces, layers).items():
                 jacobian.setdefault(domain, {}).update(split)
-    functions, coupled = [], {}
+    functions, coupled, constants = [], {}, Constants()
     for domain, split in residual.items():
-        bodies = [_Body(numbering, spaces, domain) for _ in range(2)]
-        # a face may carry nothing that depends on the fields
+        bodies = [_Body(spaces, domain, constants) for _ in range(2)]
         derivatives = jacobian.get(domain, {})
         if domain.kind == "cell":
             functions.append(_residual_cell(bodies[0], split))
@@ -335,16 +298,16 @@ def source(residuals: tuple[Any, Any], fields: tuple[Any, Any], layers: int) -> 
             functions.append(_residual_face(bodies[0], split))
             text = _jacobian_face(bodies[1], derivatives)
         functions.append(text)
-    parts = [DECLARATIONS, _file("head.c"), *functions, _dispatch(residual, coupled)]
+    head = f"#define CONSTANTS {max(1, len(constants.lines))}\n"
+    head += "static void constants(const double *p, double *c) {\n"
+    head += "".join(f"  {line}\n" for line in constants.lines) + "}\n"
+    parts = [DECLARATIONS, _file("head.c"), head, *functions, _dispatch(residual, coupled)]
     return "\n".join([*parts, _file("cell.c"), _file("band.c")])
 
 
-def signature(residuals: tuple[Any, Any]) -> str:
-    """What the source follows from: the forms, and the code that translates them."""
-    numbering = Numbering.of(residuals)
-    digest = hashlib.sha256(ufl.__version__.encode())
-    for form in residuals:
-        digest.update(f"{form.signature()} {numbering.of_form(form)}".encode())
+def signature(equations: Equations) -> str:
+    """What the source follows from: the equations, and the code that translates them."""
+    digest = hashlib.sha256(f"{ufl.__version__}\n{equations.text}".encode())
     for name in _TRANSLATION:
         digest.update((_FOLDER / name).read_bytes())
     return digest.hexdigest()[:40]
