@@ -10,8 +10,9 @@ import numpy as np
 from devicephys.fem.kernel.cell_kernel import BandMatrix
 from devicephys.fem.linear import FormSystem
 
-#: multiplications beyond which factors of a band cost more than sparse ones (docs/performance.md)
-LARGEST_WORK = 4e8
+#: multiplications beyond which a band is not filled: it takes 0.2 GB there, and sparse factors
+#: catch up (docs/performance.md)
+LARGEST_WORK = 2e9
 
 
 class BandSystem:
