@@ -175,12 +175,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pulses", type=int, default=100, help="pulses of a train")
     parser.add_argument("--out", type=Path, help="file to which the tables are added")
-    wanted = parser.parse_args()
-    for make in (parts, first_runs, lambda: runs(wanted.pulses)):
+    options = parser.parse_args()
+    for make in (parts, first_runs, lambda: runs(options.pulses)):
         text = make()
         print(text + "\n", flush=True)
-        if wanted.out is not None:
-            with wanted.out.open("a", encoding="utf-8") as file:
+        if options.out is not None:
+            with options.out.open("a", encoding="utf-8") as file:
                 file.write(text + "\n\n")
 
 

@@ -203,8 +203,8 @@ def test_numbers_that_change_later_count() -> None:
 def test_no_number_stays_none_in_the_same_rows(field: str) -> None:
     problem = problem_of(cell(), uniform_grid(cell(), 4.0, 4.0))
     state = next(wild_states(problem))
-    place = {"V": (state.u, 24), "T": (state.u, 25), "n": (state.n, problem.nc // 2)}[field]
-    place[0][place[1]] = np.nan
+    values, index = {"V": (state.u, 24), "T": (state.u, 25), "n": (state.n, problem.nc // 2)}[field]
+    values[index] = np.nan
     problem.load(state)
     problem.load_history(np.zeros(problem.nu), np.zeros(problem.nc), 1e-6)
     raw = problem.raw_residual()

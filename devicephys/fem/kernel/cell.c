@@ -15,7 +15,7 @@ void ddk_residual(const ddk_grid *numbers, double *out_u, double *out_n) {
   for (int i = 0; i < cells; ++i) out_n[i] = 0.0;
   for (int k = 0; k < nz; ++k)
     for (int i = 0; i < nr; ++i) {
-      place at;
+      element at;
       double b[CELL_SIZE] = {0.0};
       cell_at(g, i, k, &at);
       residual_cell(g->layer[k], g, &at, b);
@@ -29,7 +29,7 @@ void ddk_residual(const ddk_grid *numbers, double *out_u, double *out_n) {
     for (int k = 0; k < nz - axis; ++k) {
       const int tag = (axis ? g->tag_z : g->tag_r)[k];
       for (int i = 0; tag && i < nr - 1 + axis; ++i) {
-        place at;
+        element at;
         double b[2] = {0.0};
         face_at(g, i, k, axis, &at);
         residual_face(tag, axis, g, &at, b);
@@ -49,7 +49,7 @@ void ddk_jacobian(const ddk_grid *numbers, double *restrict a, long ld) {
   const int nr = g->nr, nz = g->nz;
   for (int k = 0; k < nz; ++k)
     for (int i = 0; i < nr; ++i) {
-      place at;
+      element at;
       double m[CELL_SIZE * CELL_SIZE] = {0.0};
       long row[CELL_SIZE];
       cell_at(g, i, k, &at);
@@ -68,7 +68,7 @@ void ddk_jacobian(const ddk_grid *numbers, double *restrict a, long ld) {
     for (int k = 0; k < nz - axis; ++k) {
       const int tag = (axis ? g->tag_z : g->tag_r)[k];
       for (int i = 0; tag && i < nr - 1 + axis; ++i) {
-        place at;
+        element at;
         double m[2 * FACE_SIZE] = {0.0};
         long column[FACE_SIZE];
         face_at(g, i, k, axis, &at);

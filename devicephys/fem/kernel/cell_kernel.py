@@ -44,17 +44,19 @@ class CellKernel:
         equations = Equations.of(problem.written[:2], (problem.u, problem.n), layers)
         self._library = _library_of(equations)
         self.lib, self.ffi = self._library.lib, self._library.ffi
-        self._parameters = equations.constants
+        self._equations = equations  # its functions own the memory that is read
+        # views of the solver's own numbers, which may change
+        self._parameters = [constant.value for constant in equations.constants]
         self._grid_struct = self.ffi.new("ddk_grid *")
-        self._kept: dict[str, Any] = {}
+        self._memory: dict[str, Any] = {}
         self._lines: Grid | None = None
         self.nu, self.nc = problem.nu, problem.nc
         self.band = self._arrange(problem)
         self._constants = np.empty(len(self._parameters))
         self._point(p=self._constants)
         arrays = [self._view(f.x.array) for f in equations.coefficients]
-        self._kept["f"] = self.ffi.new("const double *[]", arrays)
-        self._grid_struct.f = self._kept["f"]
+        self._memory["f"] = self.ffi.new("const double *[]", arrays)
+        self._grid_struct.f = self._memory["f"]
 
     def _view(self, array: np.ndarray) -> Any:
         kind = "double *" if array.dtype == float else "int *"
@@ -64,7 +66,7 @@ class CellKernel:
     def _point(self, **arrays: np.ndarray) -> None:
         """Let the library read arrays, which are kept alive."""
         for name, array in arrays.items():
-            self._kept[name] = array
+            self._memory[name] = array
             setattr(self._grid_struct, name, self._view(array))
 
     def _arrange(self, problem: Any) -> Band:
@@ -92,8 +94,8 @@ class CellKernel:
 
     def _refresh(self, grid: Grid) -> None:
         """Read the constants anew, and the lines where they have moved."""
-        for number, constant in enumerate(self._parameters):
-            self._constants[number] = constant.value
+        for number, value in enumerate(self._parameters):
+            self._constants[number] = value
         if self._lines is not grid:
             self._point(r=grid.r / LENGTH, z=grid.z / LENGTH)
             self._lines = grid

@@ -23,9 +23,9 @@ INLINED double smaller(double a, double b) { return (a <= b || b != b) ? a : b; 
 typedef struct {
   int node[6], cell[2];
   double r, z, size[2], length, inverse[3];
-} place;
+} element;
 
-INLINED void cell_at(const ddk_grid *g, int i, int k, place *at) {
+INLINED void cell_at(const ddk_grid *g, int i, int k, element *at) {
   const int line = g->nr + 1, first = k * line + i;
   at->node[0] = g->node[first];
   at->node[1] = g->node[first + 1];
@@ -40,7 +40,7 @@ INLINED void cell_at(const ddk_grid *g, int i, int k, place *at) {
 }
 
 /* the face between cell (i, k) and the next one along an axis; r and z are those of its middle */
-INLINED void face_at(const ddk_grid *g, int i, int k, int axis, place *at) {
+INLINED void face_at(const ddk_grid *g, int i, int k, int axis, element *at) {
   const int line = g->nr + 1, first = k * line + i;
   const int across = axis ? line : 1, along = axis ? 1 : line;
   for (int a = 0; a < 3; ++a) {

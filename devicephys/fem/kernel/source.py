@@ -123,7 +123,7 @@ class _Body:
 
     def function(self, name: str, sums: list[str], before: str = "", after: str = "") -> str:
         """The whole function; ``sums`` use what the printer has computed."""
-        text = f"INLINED void {name}(const ddk_grid *g, const place *at, double *restrict b) {{\n"
+        text = f"INLINED void {name}(const ddk_grid *g, const element *at, double *restrict b) {{\n"
         text += "".join(f"  {line}\n" for line in self.loads.values()) + before
         if self.domain.kind == "cell":
             text += "  const double weight = 0.25 * at->size[0] * at->size[1];\n"
@@ -230,7 +230,7 @@ def _switch(head: str, variable: str, cases: dict[int, str]) -> str:
 
 def _dispatch(residual: dict[Domain, Split], coupled: dict[int, bool]) -> str:
     """The functions that the loops call: which integrand a layer or a face has."""
-    arguments = "const ddk_grid *g, const place *at, double *restrict b"
+    arguments = "const ddk_grid *g, const element *at, double *restrict b"
     cells = [domain.number for domain in residual if domain.kind == "cell"]
     tags = sorted({domain.number for domain in residual if domain.kind == "face"})
     text = f"INLINED int coupled_cell(int layer) {{ return {
