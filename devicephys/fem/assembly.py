@@ -107,4 +107,5 @@ def _grid(device: Device, settings: Settings) -> Grid:
 
 def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:
     grid = _grid(device, settings)
-    return CellProblem(device, grid, comm if comm is not None else MPI.COMM_WORLD)
+    comm = comm if comm is not None else MPI.COMM_WORLD
+    return CellProblem(device, grid, comm, kernel=settings.kernel)

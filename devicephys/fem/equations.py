@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import basix.ufl
@@ -32,6 +33,8 @@ from devicephys.device import Conductor, Device
 from devicephys.device.series import SeriesElement
 from devicephys.fem.exchange import MetalSurfaces, exchange_rates, exchanging
 from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, metal_conductivity
+from devicephys.fem.kernel.building import compiled_form
+from devicephys.fem.kernel.cell_kernel import CellKernel, compiled_kernel
 from devicephys.fem.mesh import (
     BETWEEN_OXIDES,
     LENGTH,
@@ -39,6 +42,7 @@ from devicephys.fem.mesh import (
     Grid,
     build_mesh,
     initial_concentration,
+    nearest,
     tagged_faces,
 )
 from devicephys.fem.timing import Stopwatch
@@ -47,9 +51,6 @@ from devicephys.installation import compiling
 #: the potential equation is divided by this conductivity, S/m: its rows are then about as large as
 #: those of the heat equation (k of a few W/m/K), and the LU needs no scaling of its own
 SIGMA_SCALE = 1e4
-
-# -ffast-math is not among them: a NaN has to stay one, so that the stepper sees it.
-JIT_OPTIONS = {"cffi_extra_compile_args": ["-O3", "-fno-math-errno"]}
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class CellProblem:
     ``"temperature"``, ``"vacancy"`` to a UFL expression for the right-hand side of that equation,
     in the scaled units above. Without ``compiled`` the equations are written, not made ready to
     assemble: of such a problem another one takes the numbers (``devicephys.fem.tangents``).
+    ``kernel`` says what assembles: see ``devicephys.simulation.settings``.
     """
 
     @compiling()
@@ -112,6 +114,7 @@ class CellProblem:
         terms: Terms = Terms(),
         sources: Callable[..., Sequence[Mapping[str, Any]]] | None = None,
         compiled: bool = True,
+        kernel: str = "auto",
     ):
         self.device, self.grid, self.comm = device, grid, comm
         #: what stands in series, driven as what is being done drives it
@@ -129,8 +132,11 @@ class CellProblem:
         self.gamma_dt, self.time = fem.Constant(self.mesh, 1.0), fem.Constant(self.mesh, 0.0)
         self._locate()
         self._write_forms(terms, sources(self.mesh, self.time) if sources else ())
+        #: what assembles on one rank, None where the forms do
+        self.kernel: CellKernel | None = None
         if compiled:
-            self._compile()
+            # manufactured sources are integrated with more points than the kernel has
+            self.kernel = compiled_kernel(self, "forms" if sources else kernel)
             self._allocate()
 
     # -- geometry ---------------------------------------------------------------------------
@@ -143,10 +149,10 @@ class CellProblem:
         nodes = self.U.tabulate_dof_coordinates()
         self.node_r, self.node_z = nodes[:, 0], nodes[:, 1]
         centres = self.C.tabulate_dof_coordinates()
-        self.node_index = _nearest(grid.z, nodes[:, 1]), _nearest(grid.r, nodes[:, 0])
+        self.node_index = nearest(grid.z, nodes[:, 1]), nearest(grid.r, nodes[:, 0])
         self.cell_index = (
-            _nearest(grid.z_centre, centres[:, 1]),
-            _nearest(grid.r_centre, centres[:, 0]),
+            nearest(grid.z_centre, centres[:, 1]),
+            nearest(grid.r_centre, centres[:, 0]),
         )
         self.cell_layer = grid.layer[self.cell_index[0]]
         self.cell_extent = np.column_stack(
@@ -171,7 +177,7 @@ class CellProblem:
         oxide = np.array([not isinstance(material, Conductor) for material in materials])
         open_metal = np.array([exchanging(material) for material in materials])
         self.oxide_cells = oxide[self.cell_layer][: self.nc]
-        self.oxide_rows = oxide[grid.layer]
+        self.oxide_rows, self.metal_rows = oxide[grid.layer], open_metal[grid.layer]
         self._facet_tags = tagged_faces(mesh, oxide[self.cell_layer], open_metal[self.cell_layer])
         cells = np.arange(len(self.cell_layer), dtype=np.int32)
         self._cell_tags = dmesh.meshtags(mesh, 2, cells, self.cell_layer.astype(np.int32))
@@ -303,28 +309,26 @@ class CellProblem:
             sum(exchanged) if exchanged else None,
         )
 
-    def _compile(self) -> None:
-        residual_u, residual_n, current, joule_heat, heat_capacity, exchanged = self.written
-        du, dn = ufl.TrialFunction(self.U), ufl.TrialFunction(self.C)
-        options = {"jit_options": JIT_OPTIONS}
-        self.residual_forms = [fem.form(residual_u, **options), fem.form(residual_n, **options)]
+    @cached_property
+    def residual_forms(self) -> list[fem.Form]:
+        """Compiled residuals of (V, T) and of n."""
+        return [compiled_form(residual) for residual in self.written[:2]]
+
+    @cached_property
+    def jacobian_forms(self) -> list[list[fem.Form]]:
+        """Compiled derivatives of the residuals with respect to (V, T) and n."""
         # Differentiated by UFL from the residual itself, so that no coupling is forgotten
         # (d sigma/dn, dD/dT, dN/dV): Newton stays quadratic where a filament snaps.
-        self.jacobian_forms = [
-            [
-                fem.form(ufl.derivative(residual_u, self.u, du), **options),
-                fem.form(ufl.derivative(residual_u, self.n, dn), **options),
-            ],
-            [
-                fem.form(ufl.derivative(residual_n, self.u, du), **options),
-                fem.form(ufl.derivative(residual_n, self.n, dn), **options),
-            ],
+        fields = ((self.u, ufl.TrialFunction(self.U)), (self.n, ufl.TrialFunction(self.C)))
+        return [
+            [compiled_form(ufl.derivative(residual, *field)) for field in fields]
+            for residual in self.written[:2]
         ]
-        self.joule_form = fem.form(joule_heat, **options)
-        #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
-        self.exchange_form = fem.form(exchanged, **options) if exchanged is not None else None
-        self._heat_capacity_form = fem.form(heat_capacity, **options)
-        self._current_form = fem.form(current, **options)
+
+    @cached_property
+    def matrix(self) -> Any:
+        """One plain matrix over all fields; a nested one could not be given to a direct solver."""
+        return fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
 
     def exchange_rate(self) -> float:
         """Vacancies [1/s] that the loaded state loses to the surroundings. Collective."""
@@ -332,13 +336,16 @@ class CellProblem:
         return self.sum(rate)[0]
 
     def _allocate(self) -> None:
-        # One plain matrix over all fields; a nested one could not be given to a direct solver.
-        self.matrix = fem_petsc.create_matrix(self.jacobian_forms, kind="mpi")
+        current, joule_heat, heat_capacity, exchanged = self.written[2:]
+        self.joule_form = compiled_form(joule_heat)
+        #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
+        self.exchange_form = compiled_form(exchanged) if exchanged is not None else None
+        self._current_form = compiled_form(current)
         self._bu = fem.create_vector(self.U)
         self._bn = fem.create_vector(self.C)
         self.current_vector = self.current_functional()
         self.heat_capacity_vector = (
-            2 * np.pi * LENGTH * self._owned(self._heat_capacity_form, self._bu, self.nu)
+            2 * np.pi * LENGTH * self._owned(compiled_form(heat_capacity), self._bu, self.nu)
         )
         self.top_indicator = np.zeros(self.nu + self.nc)
         self.top_indicator[self.top_v] = 1.0
@@ -402,11 +409,13 @@ class CellProblem:
 
     def raw_residual(self) -> np.ndarray:
         """Residual of the loaded state without boundary rows, shape (nu + nc,). Collective."""
-        out = np.empty(self.nu + self.nc)
         with self.watch.part("residual"):
+            if self.kernel is not None:
+                return self.kernel.residual(self.grid)
+            out = np.empty(self.nu + self.nc)
             out[: self.nu] = self._owned(self.residual_forms[0], self._bu, self.nu)
             out[self.nu :] = self._owned(self.residual_forms[1], self._bn, self.nc)
-        return out
+            return out
 
     def constrain(self, raw: np.ndarray, state: State) -> np.ndarray:
         """Residual with the Dirichlet rows replaced by value - target; a new array."""
@@ -484,17 +493,6 @@ class CellProblem:
 
 
 def constant(mesh: dmesh.Mesh, value: float) -> fem.Constant:
-    """A number in a form that may differ from device to device.
-
-    One Constant a parameter, equal values or not: the compiled forms then serve every device with
-    the same kinds of layers.
-    """
+    """A number of the device. One Constant a parameter, equal values or not: the compiled forms
+    then serve every device with the same kinds of layers."""
     return fem.Constant(mesh, float(value))
-
-
-def _nearest(line: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Index of the entry of ``line`` (metres) next to each position (in ``LENGTH``)."""
-    where = np.searchsorted(line, position * LENGTH)
-    where = np.clip(where, 1, len(line) - 1)
-    left, right = line[where - 1], line[where]
-    return where - (position * LENGTH - left < right - position * LENGTH)

@@ -214,3 +214,11 @@ def tagged_faces(mesh: dmesh.Mesh, oxide: np.ndarray, metal: np.ndarray) -> dmes
             tags[face] = OXIDE_AGAINST_METAL
     faces, values = np.array([*tags], dtype=np.int32), np.array([*tags.values()], dtype=np.int32)
     return dmesh.meshtags(mesh, 1, faces, values)
+
+
+def nearest(line: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Index of the entry of ``line`` (metres) next to each position (in ``LENGTH``)."""
+    where = np.searchsorted(line, position * LENGTH)
+    where = np.clip(where, 1, len(line) - 1)
+    left, right = line[where - 1], line[where]
+    return where - (position * LENGTH - left < right - position * LENGTH)

@@ -15,6 +15,7 @@ import numpy as np
 from petsc4py import PETSc
 
 from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State
+from devicephys.fem.kernel.system import linear_system
 from devicephys.fem.mesh import LENGTH
 
 #: what counts as one unit of the convergence test: a potential in V, a concentration in
@@ -50,59 +51,6 @@ class NewtonReport:
     reused: bool = False
 
 
-#: MUMPS: METIS ordering (its own choice, minimum fill, needs three times the operations on these
-#: meshes), no permutation and no scaling (the equations are scaled already; docs/performance.md)
-MUMPS_OPTIONS = {7: 5, 6: 0, 8: 0}
-
-
-class LinearSolver:
-    """Sparse LU of the Jacobian; the ordering is kept, the factors are renewed on request."""
-
-    def __init__(self, matrix: PETSc.Mat, name: str = "mumps"):
-        self.matrix, self.name = matrix, name
-        self.rhs, self.solution = matrix.createVecRight(), matrix.createVecRight()
-        self.ksp: PETSc.KSP | None = None
-        self.ready = False  # whether there are factors to solve with
-
-    def _build(self) -> PETSc.KSP:
-        ksp = PETSc.KSP().create(self.matrix.comm)
-        ksp.setOperators(self.matrix)
-        ksp.setType("preonly")
-        pc = ksp.getPC()
-        pc.setType("lu")
-        pc.setFactorSolverType(self.name)
-        if self.name == "mumps":
-            pc.setFactorSetUpSolverType()
-            for option, value in MUMPS_OPTIONS.items():
-                pc.getFactorMatrix().setMumpsIcntl(option, value)
-        return ksp
-
-    def factorise(self) -> None:
-        """Factorise the present matrix; raises PETSc.Error or ArithmeticError on failure."""
-        self.ready = False
-        if self.ksp is None:
-            self.ksp = self._build()
-        self.ksp.setOperators(self.matrix)
-        self.ksp.setUp()
-        if self.ksp.getPC().getFailedReason() != 0:
-            raise ArithmeticError("factorisation failed")
-        self.ready = True
-
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """Solve with the factors at hand; owned values in, owned values out."""
-        assert self.ksp is not None
-        self.rhs.setArray(right)
-        self.ksp.solve(self.rhs, self.solution)
-        return self.solution.getArray().copy()
-
-    def reset(self) -> None:
-        """Throw the factors away. After a NaN a MUMPS instance stays broken."""
-        if self.ksp is not None:
-            self.ksp.destroy()
-            self.ksp = None
-        self.ready = False
-
-
 class NewtonSolver:
     """Monolithic Newton with the load line; see the module's text.
 
@@ -124,7 +72,7 @@ class NewtonSolver:
     ):
         self.problem, self.tolerance = problem, tolerance
         self.max_iterations, self.frugal = max_iterations, frugal
-        self.linear = LinearSolver(problem.matrix)
+        self.linear = linear_system(problem)
         self.smallest_rise = FRUGAL_RISE if frugal else SMALLEST_RISE
         #: e in |second increment| = e |first|^2, in units of the convergence test; 0: not known
         self.curvature = 0.0
@@ -132,7 +80,7 @@ class NewtonSolver:
 
     def forget(self) -> None:
         """Drop factors and experience, so that the next solve depends on its state alone."""
-        self.linear.ready = False
+        self.linear.forget()
         self.curvature = 0.0
 
     def solve(
@@ -193,9 +141,7 @@ class NewtonSolver:
             return self._failed(report, "the factorisation failed", name, increment)
 
     def _factorise(self, report: NewtonReport) -> None:
-        self.problem.assemble_jacobian()
-        with self.problem.watch.part("factorisation"):
-            self.linear.factorise()
+        self.linear.renew()
         report.factorisations += 1
         self._sensitivity = None
 
@@ -236,14 +182,12 @@ class NewtonSolver:
     def _increment(self, state: State, raw: np.ndarray, applied: float) -> State:
         problem = self.problem
         right = -problem.constrain(raw, state)
-        with problem.watch.part("back-substitution"):
-            particular = self.linear.solve(right)
+        particular = self.linear.solve(right)
         d_contact = 0.0
         if problem.series.kind != "none":
             nu = problem.nu
             if self._sensitivity is None:
-                with problem.watch.part("back-substitution"):
-                    self._sensitivity = self.linear.solve(problem.top_indicator)
+                self._sensitivity = self.linear.solve(problem.top_indicator)
             sensitivity = self._sensitivity
             flow, along, across = problem.sum(
                 float(problem.current_vector @ state.u),

@@ -14,7 +14,9 @@ from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.newton import CONCENTRATION_UNIT, POTENTIAL_UNIT, LinearSolver, NewtonReport
+from devicephys.fem.kernel.system import linear_system_of
+from devicephys.fem.linear import LinearSolver
+from devicephys.fem.newton import CONCENTRATION_UNIT, POTENTIAL_UNIT, NewtonReport
 
 #: units of the convergence test: V, K, 1e21 cm^-3
 UNITS = (POTENTIAL_UNIT, 1e-3, CONCENTRATION_UNIT)
@@ -24,24 +26,17 @@ ONE_PASS = (("potential", (0, 2)), ("temperature", (1, 2)), ("vacancy concentrat
 CONVERGED = (("potential and temperature", (0, 1)), ("vacancy concentration", None))
 
 
-class _Block:
-    """Unknowns solved together: their part of the assembled matrix, with its factors.
+class _FormBlock:
+    """The linear system of a block: its part of what the forms assemble, and factors of that."""
 
-    ``pairs`` is (offset, stride) into the interleaved (V, T) values, None for the vacancies.
-    """
-
-    def __init__(self, name: str, pairs: tuple[int, int] | None, problem: CellProblem):
-        self.name, self.pairs, self.problem = name, pairs, problem
+    def __init__(self, pairs: tuple[int, int] | None, where: np.ndarray, problem: CellProblem):
+        self.pairs, self.where, self.problem = pairs, where, problem
         self.form = problem.jacobian_forms[1][1] if pairs is None else problem.jacobian_forms[0][0]
         self.matrix = fem_petsc.create_matrix(self.form)
         self.index: PETSc.IS | None = None
         self.linear: LinearSolver | None = None
-        nu, nc = problem.nu, problem.nc
-        self.where = np.arange(nu, nu + nc) if pairs is None else np.arange(pairs[0], nu, pairs[1])
-        units = np.concatenate([np.tile(UNITS[:2], nu // 2), np.full(nc, UNITS[2])])
-        self.units = units[self.where]
 
-    def factorise(self) -> None:
+    def renew(self) -> None:
         """Assemble and factorise at the loaded state. Collective."""
         watch = self.problem.watch
         with watch.part("jacobian"):
@@ -64,6 +59,36 @@ class _Block:
                 self.matrix.createSubMatrix(self.index, self.index, self.linear.matrix)
         with watch.part("factorisation"):
             self.linear.factorise()
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solve with the factors at hand. Collective."""
+        assert self.linear is not None
+        with self.problem.watch.part("back-substitution"):
+            return self.linear.solve(right)
+
+    def reset(self) -> None:
+        """Throw the factors away."""
+        if self.linear is not None:
+            self.linear.reset()
+
+
+class _Block:
+    """Unknowns solved together, and their linear system.
+
+    ``pairs`` is (offset, stride) into the interleaved (V, T) values, None for the vacancies.
+    """
+
+    def __init__(self, name: str, pairs: tuple[int, int] | None, problem: CellProblem):
+        self.name, self.pairs = name, pairs
+        nu, nc = problem.nu, problem.nc
+        self.where = np.arange(nu, nu + nc) if pairs is None else np.arange(pairs[0], nu, pairs[1])
+        units = np.concatenate([np.tile(UNITS[:2], nu // 2), np.full(nc, UNITS[2])])
+        self.units = units[self.where]
+
+        def forms() -> _FormBlock:
+            return _FormBlock(pairs, self.where, problem)
+
+        self.linear = linear_system_of(problem, self.where, forms)
 
 
 class StaggeredSolver:
@@ -127,12 +152,10 @@ class StaggeredSolver:
         for _ in range(self.inner):
             problem.load(state)
             right = -problem.constrain(problem.raw_residual(), state)[block.where]
-            block.factorise()
-            assert block.linear is not None
+            block.linear.renew()
             report.factorisations += 1
             report.iterations += 1
-            with problem.watch.part("back-substitution"):
-                increment = block.linear.solve(right)
+            increment = block.linear.solve(right)
             # The load line closes with the block that holds V; heat and vacancies answer later.
             if holds_potential and problem.series.kind != "none":
                 lift = block.linear.solve(problem.top_indicator[block.where])
@@ -181,7 +204,6 @@ class StaggeredSolver:
 
     def _failed(self, report: NewtonReport, reason: str) -> NewtonReport:
         for block in self.blocks:
-            if block.linear is not None:
-                block.linear.reset()
+            block.linear.reset()
         report.converged, report.reason = False, reason
         return report

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dolfinx.fem import petsc as fem_petsc
 
 from ddkbase.errors import InputError
 from ddkbase.units import exact_text
@@ -31,8 +30,8 @@ from devicephys.device import Device
 from devicephys.device.entries import checked_parameters, parameter_value
 from devicephys.device.series import SeriesElement
 from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.kernel.system import linear_system
 from devicephys.fem.mesh import Grid
-from devicephys.fem.newton import LinearSolver
 from devicephys.fem.stepper import Step, Stepper, reach_of, top_of
 
 #: change of the logarithm of a parameter in a difference of residuals: truncation, its square times
@@ -145,9 +144,8 @@ class Tangents:
         self.stepper, self.problem = stepper, stepper.problem
         self.parameters = checked_parameters(stepper.problem.device, parameters, "sensitivities")
         self.stencils = [self._stencil(path, grid_of) for path in self.parameters]
-        # a matrix of its own, so that the factors and the steps of the stepper stay what they are
-        self.matrix = fem_petsc.create_matrix(self.problem.jacobian_forms, kind="mpi")
-        self.linear = LinearSolver(self.matrix)
+        # factors of its own, so that those and the steps of the stepper stay what they are
+        self.linear = linear_system(self.problem, apart=True)
         self.drive(lambda device: device.series.swept())
 
     def drive(self, series: Callable[[Device], SeriesElement]) -> None:
@@ -205,9 +203,7 @@ class Tangents:
         problem, state = self.problem, step.state
         problem.load(state)
         problem.load_history(step.u_hist, step.n_hist, step.gamma_dt, step.time)
-        problem.assemble_jacobian(self.matrix)
-        with problem.watch.part("factorisation"):
-            self.linear.factorise()
+        self.linear.renew()
         tied = problem.series.kind != "none"
         answer = self.linear.solve(problem.top_indicator) if tied else None
         tangents, slopes = [], np.empty(len(self.stencils))

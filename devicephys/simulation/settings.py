@@ -12,6 +12,8 @@ from ddkbase.units import to_si
 
 Scheme = Literal["monolithic", "staggered", "one-pass"]
 SCHEMES = ("monolithic", "staggered", "one-pass")
+Kernel = Literal["auto", "compiled", "forms"]
+KERNELS = ("auto", "compiled", "forms")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Settings:
     every_pulse : bool, default False
         Simulate each pulse of a train on its own. Otherwise equal pulses are merged in stress time
         where a control shows that they may be; the record holds the controls.
+    kernel : {"auto", "compiled", "forms"}, default "auto"
+        What assembles and solves the equations: the compiled kernel where it knows them and one
+        rank computes ("auto"), the kernel or nothing ("compiled"), or the general forms with a
+        sparse solver ("forms"). Results are the same to rounding; the forms take twice the time.
 
     Notes
     -----
@@ -72,10 +78,11 @@ class Settings:
     newton_tolerance: float = 6.0
     newton_iterations: int = 12
     every_pulse: bool = False
+    kernel: Kernel = "auto"
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "scheme", "every_pulse"):
+            if field.name not in ("name", "scheme", "every_pulse", "kernel"):
                 number = _positive(getattr(self, field.name), field.type == "int", field.name)
                 object.__setattr__(self, field.name, number)
         if not isinstance(self.name, str):
@@ -84,12 +91,14 @@ class Settings:
             raise InputError(
                 f"{shorten(self.every_pulse)} is neither true nor false", "settings.every_pulse"
             )
-        if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
-            raise InputError(
-                f"unknown scheme {shorten(self.scheme)}",
-                "settings.scheme",
-                closest(str(self.scheme), SCHEMES),
-            )
+        for name, choices in (("scheme", SCHEMES), ("kernel", KERNELS)):
+            choice = getattr(self, name)
+            if not isinstance(choice, str) or choice not in choices:
+                raise InputError(
+                    f"unknown {name} {shorten(choice)}",
+                    f"settings.{name}",
+                    closest(str(choice), choices),
+                )
 
     @classmethod
     def preset(cls, name: str = "default", **changes: Any) -> Self:
@@ -131,10 +140,16 @@ class Settings:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values in SI, for the record of a run; ``every_pulse`` only where it is on."""
+        """Plain values in SI, for the record of a run.
+
+        ``every_pulse`` and ``kernel`` only where they are not the default.
+        """
         plain = dataclasses.asdict(self)
-        if not self.every_pulse:  # as records of before it have it
+        # as records of before them have it
+        if not self.every_pulse:
             del plain["every_pulse"]
+        if self.kernel == "auto":
+            del plain["kernel"]
         return plain
 
 

@@ -19,7 +19,7 @@ from devicephys.simulation.simulate import simulate
 NUMBERS = [
     field.name
     for field in dataclasses.fields(Settings)
-    if field.name not in ("name", "scheme", "every_pulse")
+    if field.name not in ("name", "scheme", "every_pulse", "kernel")
 ]
 WHOLE = ["mesh_split", "newton_iterations"]
 DEVICE = load_device("larentis-stack")
@@ -49,12 +49,21 @@ def test_numbers_become_those_of_their_field() -> None:
             Settings(**{name: 1.5})  # type: ignore[arg-type]
 
 
+def test_a_record_names_the_kernel_only_where_it_was_chosen() -> None:
+    assert "kernel" not in Settings().to_dict()
+    assert Settings(**Settings().to_dict()).kernel == "auto"
+    forms = Settings(kernel="forms")
+    assert forms.to_dict()["kernel"] == "forms" and Settings(**forms.to_dict()) == forms
+
+
 @pytest.mark.parametrize("value", [5, None, [], np.array([1, 2]), "", "quik"])
 def test_no_preset_scheme_or_name(value: Any) -> None:
     with pytest.raises(InputError, match="unknown preset"):
         Settings.preset(value)
     with pytest.raises(InputError, match=r"settings\.scheme"):
         Settings(scheme=value)
+    with pytest.raises(InputError, match=r"settings\.kernel"):
+        Settings(kernel=value)
     if not isinstance(value, str):
         with pytest.raises(InputError, match=r"settings\.name"):
             Settings(name=value)

@@ -103,7 +103,7 @@ class SteadyFields(StaggeredSolver):
             state.contact = applied
         report = NewtonReport()
         if not self._solve_block(self.blocks[0], state, applied, report):
-            self.blocks[0].linear = None  # a NaN in the factors would outlive a retry
+            self.blocks[0].linear.reset()  # a NaN in the factors would outlive a retry
             raise SolverError(
                 "the fields of a cell at rest cannot be found",
                 where=f"{applied:g} V with the vacancies held",

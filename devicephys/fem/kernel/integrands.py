@@ -1,0 +1,176 @@
+"""Integrands of forms, split into what multiplies each value of a test and a trial function.
+
+What a form integrates is linear in its arguments. Here it is lowered to scalars as the form
+compiler does it and split, so that only plain numbers are left to compute at a point: one for each
+pair of values that occur in it. Nothing of the equations is written here or differentiated by
+hand; what this code does not know it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import ufl
+from ufl.algorithms import expand_indices
+from ufl.algorithms.apply_algebra_lowering import apply_algebra_lowering
+from ufl.algorithms.apply_derivatives import apply_derivatives
+from ufl.classes import (
+    Argument,
+    Conditional,
+    Division,
+    Expr,
+    FacetNormal,
+    Grad,
+    Indexed,
+    NegativeRestricted,
+    PositiveRestricted,
+    Product,
+    Restricted,
+    Sum,
+)
+from ufl.constantvalue import as_ufl
+
+
+class Unsupported(Exception):
+    """A form holds what cannot be translated; the text says what."""
+
+
+class Slot(NamedTuple):
+    """A value of an argument: field (0: V, 1: T, 2: n), derivative (axis or -1), side of a face."""
+
+    field: int
+    derivative: int
+    side: str
+
+
+class Domain(NamedTuple):
+    """Where an integral is taken: "cell" or "face", number of the layer or tag, axis of a face."""
+
+    kind: str
+    number: int
+    axis: int
+
+
+#: what multiplies each combination of slots, test function first
+Split = dict[tuple[Slot, ...], Expr]
+
+#: points of the rules that the loops are written for, as degrees: 2 x 2 in a cell, 1 on a face
+DEGREES = {"cell": 2, "interior_facet": 1}
+KINDS = {"cell": "cell", "interior_facet": "face"}
+
+
+class _Splitter:
+    """Splits one integrand; ``fields`` are the spaces of (V, T) and n, ``axis`` that of a face."""
+
+    def __init__(self, spaces: tuple[Any, ...], axis: int) -> None:
+        self.spaces, self.axis = spaces, axis
+        self.memo: dict[tuple[Expr, str], dict[tuple[tuple[int, Slot], ...], Expr]] = {}
+
+    def split(self, expr: Expr, side: str = "") -> dict[tuple[tuple[int, Slot], ...], Expr]:
+        key = expr, side
+        if key not in self.memo:
+            self.memo[key] = self._split(expr, side)
+        return self.memo[key]
+
+    def _split(self, expr: Expr, side: str) -> dict[tuple[tuple[int, Slot], ...], Expr]:
+        if isinstance(expr, Restricted):
+            return self.split(expr.ufl_operands[0], expr.side())
+        slot = self._slot(expr, side)
+        if slot is not None:
+            return {(slot,): as_ufl(1)}
+        if isinstance(expr, Indexed) and isinstance(expr.ufl_operands[0], FacetNormal):
+            along = int(expr.ufl_operands[1][0]) == self.axis
+            return {(): as_ufl((1 if side == "+" else -1) if along else 0)}
+        if isinstance(expr, Indexed | Grad) or not expr.ufl_operands:
+            return {(): _restricted(expr, side)}
+        parts = [self.split(operand, side) for operand in expr.ufl_operands]
+        if all(set(part) == {()} for part in parts):
+            return {(): expr._ufl_expr_reconstruct_(*(part[()] for part in parts))}
+        return self._linear(expr, parts)
+
+    def _slot(self, expr: Expr, side: str) -> tuple[int, Slot] | None:
+        """Number of the argument and what of it this is, None if it is none."""
+        component, derivative, base = 0, -1, expr
+        indices: tuple[int, ...] = ()
+        if isinstance(base, Indexed):
+            base, multi = base.ufl_operands
+            indices = tuple(int(index) for index in multi)
+        if isinstance(base, Grad):
+            base, derivative, indices = base.ufl_operands[0], indices[-1], indices[:-1]
+        if not isinstance(base, Argument):
+            return None
+        component = indices[0] if indices else 0
+        if base.ufl_function_space() == self.spaces[0]:
+            return base.number(), Slot(component, derivative, side)
+        if base.ufl_function_space() == self.spaces[1] and derivative < 0:
+            return base.number(), Slot(2, -1, side)
+        raise Unsupported(f"the argument {expr}")
+
+    def _linear(self, expr: Expr, parts: list[Any]) -> dict[tuple[tuple[int, Slot], ...], Expr]:
+        total: dict[tuple[tuple[int, Slot], ...], Expr] = {}
+
+        def add(key: tuple[tuple[int, Slot], ...], value: Expr) -> None:
+            total[key] = total[key] + value if key in total else value
+
+        if isinstance(expr, Sum):
+            for part in parts:
+                for key, value in part.items():
+                    add(key, value)
+        elif isinstance(expr, Product):
+            for key, value in parts[0].items():
+                for more, factor in parts[1].items():
+                    add(tuple(sorted(key + more)), value * factor)
+        elif isinstance(expr, Division) and set(parts[1]) == {()}:
+            for key, value in parts[0].items():
+                add(key, value / parts[1][()])
+        elif isinstance(expr, Conditional) and set(parts[0]) == {()}:
+            for key in {**parts[1], **parts[2]}:
+                zero = as_ufl(0)
+                yes, no = parts[1].get(key, zero), parts[2].get(key, zero)
+                add(key, ufl.conditional(parts[0][()], yes, no))
+        else:
+            raise Unsupported(f"the operator {type(expr).__name__} of an argument")
+        return total
+
+
+def _restricted(expr: Expr, side: str) -> Expr:
+    if side == "+":
+        return PositiveRestricted(expr)
+    return NegativeRestricted(expr) if side == "-" else expr
+
+
+def _lowered(form: Any) -> Any:
+    return expand_indices(apply_derivatives(apply_algebra_lowering(form)))
+
+
+def split_form(form: Any, spaces: tuple[Any, ...], layers: int) -> dict[Domain, Split]:
+    """What a form integrates over each layer and through each kind of face, split by slots.
+
+    Parameters: ``form`` in UFL, the ``spaces`` of (V, T) and of n, the number of ``layers``.
+    Raises Unsupported for what the loops over cells and faces are not written for.
+    """
+    result: dict[Domain, Split] = {}
+    for integral in _lowered(form).integrals():
+        kind = integral.integral_type()
+        if kind not in KINDS or integral.metadata().get("quadrature_degree") != DEGREES[kind]:
+            raise Unsupported(f"an integral of type {kind}, {integral.metadata()}")
+        for domain in _domains(integral, layers):
+            parts = _Splitter(spaces, domain.axis).split(integral.integrand())
+            target = result.setdefault(domain, {})
+            for key, value in parts.items():
+                slots = tuple(slot for _, slot in key)
+                if value != 0:
+                    target[slots] = target[slots] + value if slots in target else value
+    return result
+
+
+def _domains(integral: Any, layers: int) -> Iterator[Domain]:
+    kind, where = KINDS[integral.integral_type()], integral.subdomain_id()
+    if kind == "cell" and where == "everywhere":
+        yield from (Domain(kind, layer, -1) for layer in range(layers))
+        return
+    for number in where if isinstance(where, tuple) else (where,):
+        if not isinstance(number, int):
+            raise Unsupported(f"an integral over {number}")
+        yield from (Domain(kind, number, axis) for axis in ((-1,) if kind == "cell" else (0, 1)))
