@@ -80,7 +80,7 @@ def _kind(trace: xr.Dataset) -> str:
     if "loop" in trace:
         return "loop"
     if "conductance" in trace:
-        dims = trace["conductance"].dims
+        dims = tuple(map(str, trace["conductance"].dims))
         return {("pulse",): "pulses", ("temperature", "time"): "bake"}.get(dims, "")
     return ""
 
