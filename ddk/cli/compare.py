@@ -75,6 +75,8 @@ def compare(
     numbers, names = seeds_of(seeds), names_of(models, "--models")
     described = task_of(task, quick, states, banks, readout, series=series)
     described = described if epochs is None else described.with_epochs(epochs)
+    if described.name not in studies.TASKS:
+        output.say(described.protocol)
     comparison = studies.compare(
         described,
         names,
@@ -127,6 +129,8 @@ def search(
     folder = folder_to_make(out)
     described = task_of(task, quick, states, banks, readout, series=series)
     described = described if epochs is None else described.with_epochs(epochs)
+    if described.name not in studies.TASKS:
+        output.say(described.protocol)
     result = studies.search(
         described,
         seeds=seeds_of(seeds),

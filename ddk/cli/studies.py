@@ -93,9 +93,12 @@ def harden(
         raise InputError(
             f"there is nothing called '{kind}'", "--kind", closest(kind, studies.HARDWARE_KINDS)
         )
+    described = task_of(task, quick, states, banks, readout, series=series)
+    if described.name not in studies.TASKS:
+        output.say(described.protocol)
     accuracies = studies.hardware_study(
         kind,
-        task_of(task, quick, states, banks, readout, series=series),
+        described,
         seeds_of(seeds),
         folder,
         model=model,

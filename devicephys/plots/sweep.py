@@ -30,9 +30,9 @@ _NOT_FIGURES = ("status", "reason", "folder")
 def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None) -> Figure:
     """Draw a parameter sweep: all curves in one panel, each figure of merit in one of its own.
 
-    Panel (a) shows the size of the current over the voltage of the first loop of each point, or
-    the conductance after each pulse; the others a figure of merit over the first key that varies
-    by numbers, with a line for each value of the other keys.
+    Panel (a) shows the size of the current over the voltage of the first loop of each point, the
+    conductance after each pulse, or the resistance in the hottest bake; the others a figure of
+    merit over the first key that varies by numbers, with a line for each value of the other keys.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
     across = (numeric or keys)[0]
     others = [key for key in keys if key != across]
     names = [str(n) for n in ds.data_vars if n not in _NOT_FIGURES]
-    curves = {k: v for k, v in (traces or {}).items() if _has_curve(v)}
+    curves = {k: v for k, v in (traces or {}).items() if _kind(v)}
     panels = len(names) + bool(curves)
     rows = max(1, math.ceil(panels / _COLUMNS))
     figure = style.new_figure(11, 0.9 + 2.7 * rows)
@@ -75,8 +75,14 @@ def _tag(number: int) -> str:
     return letters[number] if number < 26 else letters[number // 26 - 1] + letters[number % 26]
 
 
-def _has_curve(trace: xr.Dataset) -> bool:
-    return "voltage" in trace or ("conductance" in trace and "pulse" in trace.dims)
+def _kind(trace: xr.Dataset) -> str:
+    """What the curve of a record is: of a "loop", "pulses", a "bake"; empty if it has none."""
+    if "loop" in trace:
+        return "loop"
+    if "conductance" in trace:
+        dims = tuple(map(str, trace["conductance"].dims))
+        return {("pulse",): "pulses", ("temperature", "time"): "bake"}.get(dims, "")
+    return ""
 
 
 def _label(ds: xr.Dataset, key: str, k: int) -> str:
@@ -97,28 +103,34 @@ def _draw_curves(
     folders = [str(text).rpartition("/")[2] for text in ds["folder"].values]
     shown = [k for k, name in enumerate(folders) if name in curves]
     colours = colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, max(len(shown), 2)))
-    pulses = False
+    kind = _kind(curves[folders[shown[0]]])
     for colour, k in zip(colours, shown, strict=False):
-        trace = curves[folders[k]]
         label = ", ".join(_label(ds, key, k) for key in keys)
-        if "voltage" in trace:
-            first = trace["loop"].values == trace["loop"].values[0]
-            current = np.abs(trace["current"].values[first]) * style.MICROAMPERE
-            voltage = trace["voltage"].values[first]
-            driven = np.abs(voltage) > 0.01
-            x, y = voltage, np.where(driven & (current > 0), current, np.nan)
-        else:
-            pulses = True
-            x, y = trace["pulse"].values, 1e6 * trace["conductance"].values
-        ax.plot(x, y, color=colour, linewidth=1.3, label=label)
-    if pulses:
-        style.style_axes(ax, "Pulse number", "Conductance (µS)", "a")
-    else:
+        ax.plot(*_curve(curves[folders[k]], kind), color=colour, linewidth=1.3, label=label)
+    if kind == "loop":
         ax.set_yscale("log")
         style.style_axes(ax, "Voltage (V)", "|Current| (µA)", "a")
+    elif kind == "pulses":
+        style.style_axes(ax, "Pulse number", "Conductance (µS)", "a")
+    else:
+        ax.set_xscale("log")
+        style.style_axes(ax, "Time at the hottest ambient (s)", "Resistance (kΩ)", "a")
     if len(shown) <= _MOST_CURVES:
         # the key itself stands on the axes of the other panels
         ax.legend(fontsize=SMALL - 2, frameon=False, handlelength=1.2, ncols=1 + len(shown) // 7)
+
+
+def _curve(trace: xr.Dataset, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """What is drawn of the record of one point."""
+    if kind == "loop":
+        first = trace["loop"].values == trace["loop"].values[0]
+        current = np.abs(trace["current"].values[first]) * style.MICROAMPERE
+        voltage = trace["voltage"].values[first]
+        driven = np.abs(voltage) > 0.01
+        return voltage, np.where(driven & (current > 0), current, np.nan)
+    if kind == "pulses":
+        return trace["pulse"].values, 1e6 * trace["conductance"].values
+    return trace["time"].values[1:], style.KILOOHM / trace["conductance"].values[-1, 1:]
 
 
 def _draw_figure(

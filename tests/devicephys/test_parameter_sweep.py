@@ -282,6 +282,22 @@ def test_the_command_prints_a_table_and_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("settled")
+def test_trains_are_swept_and_drawn_as_well(tmp_path: Path) -> None:
+    vary = ("--run", "pulses", "--vary", "protocol.amplitude=-2 V, -3 V")
+    more = ("--set", "protocol.count=4", "--workers", 1, "--pictures", "svg")
+    result = call("sweep", *vary, *more, "--out", tmp_path / "trains")
+    assert result.exit_code == 0, result.output
+    ds = records.read(tmp_path / "trains" / "sweep.nc", "ParameterSweep")
+    assert ds["protocol.amplitude"].values == pytest.approx([-2, -3])
+    assert "conductance_end" in ds
+    drawing = (tmp_path / "trains" / "sweep.svg").read_text("utf-8")
+    assert "Conductance (µS)" in drawing and "Pulse number" in drawing
+    result = call("plot", tmp_path / "trains", "--panels", "a", "--picture-data")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "trains" / "paper" / "sweep.csv").is_file()
+
+
+@pytest.mark.usefixtures("settled")
 def test_the_command_ends_with_one_line(tmp_path: Path) -> None:
     out = ("--out", tmp_path / "sweep")
     line = error_line(call("sweep", "--vary", f"{THICKNESS}=8 nm", *out), 2)
