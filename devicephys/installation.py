@@ -259,8 +259,9 @@ def remove_forsaken(folder: Path) -> None:
         if not held.real:  # two processes could be at it
             return
         for making in folder.glob("libddk_kernel_*/"):
-            if making.is_dir() and abs(time.time() - making.stat().st_mtime) > _ABANDONED:
-                shutil.rmtree(making, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                if abs(time.time() - making.stat().st_mtime) > _ABANDONED:
+                    shutil.rmtree(making, ignore_errors=True)
         for source in folder.glob("libffcx_*.c"):
             while not source.with_suffix(".c.cached").exists():
                 files = list(folder.glob(f"{source.stem}.*"))
