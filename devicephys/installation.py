@@ -45,6 +45,7 @@ _COMPILER_HINT = "Install one (Debian: apt install gcc; conda: c-compiler), or n
 _CACHE_HINT = "Make this folder writable, or set XDG_CACHE_HOME to one that is."
 _ABSENT = "not installed"
 _FORSAKEN = 10.0  # s without a change after which ffcx, too, thinks that a compilation is dead
+_ABANDONED = 3600.0  # s after which nobody compiles in a folder of the kernel's any more
 _PACKAGES = (
     "numpy",
     "scipy",
@@ -245,8 +246,9 @@ def _prepare_cache() -> None:
 def remove_forsaken(folder: Path) -> None:
     """Delete the forms in ``folder`` whose compilation was killed: ffcx would wait for them.
 
-    One that changed less than ten seconds ago may be in the making, so it is waited for.  If
-    another process is doing this already, nothing is done.
+    One that changed less than ten seconds ago may be in the making, so it is waited for.  Folders
+    in which the kernel was compiled, which nobody waits for, go after an hour.  If another process
+    is doing this already, nothing is done.
     """
     busy = StorageError("another process removes forsaken forms", str(folder))
     try:
@@ -256,6 +258,10 @@ def remove_forsaken(folder: Path) -> None:
     with held:
         if not held.real:  # two processes could be at it
             return
+        for making in folder.glob("libddk_kernel_*/"):
+            with contextlib.suppress(FileNotFoundError):
+                if abs(time.time() - making.stat().st_mtime) > _ABANDONED:
+                    shutil.rmtree(making, ignore_errors=True)
         for source in folder.glob("libffcx_*.c"):
             while not source.with_suffix(".c.cached").exists():
                 files = list(folder.glob(f"{source.stem}.*"))

@@ -2,7 +2,8 @@
 
 Modules: ``mesh`` (graded grid), ``fluxes`` (property laws and the three fluxes), ``equations``
 (residual and Jacobian), ``newton`` (monolithic), ``staggered`` (field by field), ``stepper`` (BDF2
-in time), ``observables`` (currents, balances, fields on the grid).
+in time), ``observables`` (currents, balances, fields on the grid), ``kernel`` (residual, Jacobian
+and LU as compiled C), ``linear`` (the same with the forms and a sparse solver).
 """
 
 import os

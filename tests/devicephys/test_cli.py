@@ -25,8 +25,15 @@ def test_forms_whose_compilation_was_killed_are_removed(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
         os.utime(tmp_path / name, (1e9, 1e9))
     (tmp_path / "libffcx_forms_b.c.cached").write_text("")
+    for name in ("libddk_kernel_old", "libddk_kernel_new"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "libddk_kernel_old", (1e9, 1e9))
+    (tmp_path / "libddk_kernel_library.so").write_text("")
+    os.utime(tmp_path / "libddk_kernel_library.so", (1e9, 1e9))
     installation.remove_forsaken(tmp_path)
     assert names(tmp_path) == {
+        "libddk_kernel_library.so",
+        "libddk_kernel_new",
         "libffcx_forms_b.c",
         "libffcx_forms_b.c.cached",
         "ddk-device.lock",

@@ -1,7 +1,8 @@
 /* LU factors of a band without pivoting. The entry of row i and column j is a[i * ld + j]. reach[k]
-   is the last row and column that a pivot k touches; it grows with k, and is the same for all pivots
-   of a panel. Without pivoting an unlucky matrix gives useless factors, so a pivot that lost almost
-   all of its digits, or is no number, ends the factorisation. */
+   is the last row and column that a pivot k touches; it grows with k, is the same for all pivots of a
+   panel, and ends a panel, so that no loop has a remainder. Without pivoting an unlucky matrix gives
+   useless factors, so a pivot that lost almost all of its digits, or is no number, ends the
+   factorisation. */
 
 #define PANEL 4
 
@@ -16,13 +17,6 @@ INLINED void update_two(double *restrict x, double *restrict y, const double *re
     x[j] -= (l0 * u[j] + l1 * v[j]) + (l2 * w[j] + l3 * t[j]);
     y[j] -= (m0 * u[j] + m1 * v[j]) + (m2 * w[j] + m3 * t[j]);
   }
-}
-
-INLINED void update_one(double *restrict x, const double *restrict u, const double *restrict v,
-                        const double *restrict w, const double *restrict t, const double *l,
-                        long begin, long end) {
-  const double l0 = l[0], l1 = l[1], l2 = l[2], l3 = l[3];
-  for (long j = begin; j < end; ++j) x[j] -= (l0 * u[j] + l1 * v[j]) + (l2 * w[j] + l3 * t[j]);
 }
 
 /* factors of one row below a panel: the solution of l U = row, stored in the row */
@@ -54,17 +48,11 @@ VECTORISED int ddk_factorise(int n, double *a, long ld, const int *reach, double
       inverse[p] = 1.0 / pivot;
     }
     const double *u = a + k * ld, *v = u + ld, *w = v + ld, *t = w + ld;
-    long i = k + PANEL;
-    for (; i + 1 < end; i += 2) {
+    for (long i = k + PANEL; i < end; i += 2) {
       double l[PANEL], m[PANEL], *x = a + i * ld, *y = x + ld;
       multipliers(x, a, ld, k, inverse + k, l);
       multipliers(y, a, ld, k, inverse + k, m);
       update_two(x, y, u, v, w, t, l, m, k + PANEL, end);
-    }
-    for (; i < end; ++i) {
-      double l[PANEL], *x = a + i * ld;
-      multipliers(x, a, ld, k, inverse + k, l);
-      update_one(x, u, v, w, t, l, k + PANEL, end);
     }
   }
   return -1;
