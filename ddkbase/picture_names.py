@@ -8,7 +8,7 @@ from pathlib import Path
 from ddkbase.cli.options import free_path, path_of
 from ddkbase.errors import InputError
 
-__all__ = ["PICTURES", "Pictures", "as_format", "check_suffix", "picture_path"]
+__all__ = ["PICTURES", "Pictures", "as_format", "check_suffix", "in_formats", "picture_path"]
 
 #: suffixes of pictures, by which their format is chosen
 PICTURES = (".png", ".svg", ".pdf")
@@ -26,6 +26,13 @@ class Pictures(StrEnum):
 def as_format(name: str, pictures: str) -> str:
     """Return the name of a picture in a format, e.g. "iv.svg" of "iv.png"."""
     return str(Path(name).with_suffix(f".{pictures}"))
+
+
+def in_formats(name: str, pictures: str) -> tuple[str, ...]:
+    """Return the names under which a PNG picture is made: with its vector format, or none."""
+    if pictures == Pictures.none:
+        return ()
+    return tuple(dict.fromkeys((name, as_format(name, pictures))))
 
 
 def check_suffix(path: Path, known: tuple[str, ...] = PICTURES, option: str = "--out") -> None:

@@ -31,7 +31,7 @@ from ddkbase.cli.application import end, examples
 from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output, entries_of, units_of
 from ddkbase.errors import InputError, SolverError, closest
-from ddkbase.picture_names import Pictures, as_format
+from ddkbase.picture_names import Pictures, in_formats
 from network import hardware
 
 
@@ -119,10 +119,10 @@ def harden(
     )
     output.file(folder / "table.json")
     if kind == "few-reads":
-        for name in dict.fromkeys(("few_reads.png", as_format("few_reads.png", pictures.value))):
+        for name in in_formats("few_reads.png", pictures.value):
             output.file(save(few_reads_figure(accuracies), folder / name, True))
     if kind == "modes":
-        for name in dict.fromkeys(("bars.png", as_format("bars.png", pictures.value))):
+        for name in in_formats("bars.png", pictures.value):
             output.file(save(bars_figure(accuracies), folder / name, True))
 
 
@@ -194,7 +194,7 @@ def study(
     numbers = ds.drop_vars([n for n in ds.data_vars if ds[n].dims != ("value", "seed")])
     output.add(parameter=parameter, points=entries_of(numbers), folder=folder)
     output.add(reasons=ds["reason"].values, units=units_of(numbers))
-    for name in dict.fromkeys(("study.png", as_format("study.png", pictures.value))):
+    for name in in_formats("study.png", pictures.value):
         output.file(save(study_figure(ds), folder / name, True))
     reasons = [str(text) for text in ds["reason"].values if str(text)]
     if len(reasons) == ds.sizes["value"]:  # nothing came of it

@@ -23,7 +23,7 @@ from ddkbase.folders import lock
 from ddkbase.installation import command_line
 from ddkbase.paper.request import PaperStyle
 from ddkbase.paper.saving import save_for_paper
-from ddkbase.picture_names import as_format
+from ddkbase.picture_names import as_format, in_formats
 from devicephys import installation
 from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
 from devicephys.campaign.execution import result
@@ -275,7 +275,7 @@ def redraw_sweep(
                 (path / PAPER).mkdir(exist_ok=True)
             target = path / PAPER / as_format(PICTURE, pictures)
             return save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
-        names = dict.fromkeys((PICTURE, as_format(PICTURE, pictures)))
+        names = in_formats(PICTURE, pictures)
         figure = sweep_figure(ds, traces)
         return [save_figure(figure, path / name, True) for name in names]
 
@@ -455,7 +455,7 @@ class _Run:
         files = [records.write(ds, self._path / RECORD, schema=PARAMETER_SWEEP, overwrite=True)]
         files.append(write_bytes(self._path / TABLE, sweep_csv(ds).encode("utf-8"), True))
         if pictures != "none" and self._done:
-            names = dict.fromkeys((PICTURE, as_format(PICTURE, pictures)))
+            names = in_formats(PICTURE, pictures)
             figure = sweep_figure(ds, self._traces)
             files += [save_figure(figure, self._path / name, True) for name in names]
         return SweepOutcome(self._path, ds, files, self._computed)

@@ -47,6 +47,9 @@ def test_compile_then_simulate_from_the_file(trained: Path, tmp_path: Path) -> N
     assert f"{number} of {number}" in shown.output
     assert "already" in error_line(call("compile", trained, "--out", out), 4)
     assert call("compile", trained, "--out", out, "--overwrite").exit_code == 0
+    bare = tmp_path / "bare"
+    assert call("compile", trained, "--out", bare, "--pictures", "none").exit_code == 0
+    assert bare.is_dir() and not list(bare.glob("*.png"))
 
 
 def test_cost_of_a_model_and_of_a_compared_network(trained: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ddkbase.errors import InputError, StorageError
-from ddkbase.picture_names import as_format, picture_path
+from ddkbase.picture_names import as_format, in_formats, picture_path
 from ddkbase.pictures import SERIES, new_figure, open_axes, save_figure, style_axes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +49,8 @@ def test_text_in_vectors_stays_text_and_pictures_repeat(tmp_path: Path) -> None:
 
 def test_names_of_pictures(tmp_path: Path) -> None:
     assert as_format("iv.png", "svg") == "iv.svg"
+    assert in_formats("iv.png", "svg") == ("iv.png", "iv.svg")
+    assert in_formats("iv.png", "png") == ("iv.png",) and in_formats("iv.png", "none") == ()
     assert picture_path(str(tmp_path / "x.pdf"), False) == tmp_path / "x.pdf"
     with pytest.raises(InputError, match=r"'\.gif' is no format \(--picture x\.gif\)"):
         picture_path("x.gif", False, option="--picture")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddkbase.errors import StorageError
 from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
-from ddkbase.picture_names import Pictures, as_format
+from ddkbase.picture_names import Pictures, as_format, in_formats
 from ddkbase.pictures import save_figure
 from network.hardware.chip.placement import Placement
 from network.hardware.chip.pulse_list import write_pulses
@@ -56,7 +56,7 @@ def write_folder(
         check_free(path, overwrite)
         with new_folder(path, overwrite) as scratch:
             fill(scratch)
-    for name in dict.fromkeys((PICTURE, as_format(PICTURE, pictures))):
+    for name in in_formats(PICTURE, pictures):
         with drawn_after(path / name):
             save_figure(placement_figure(placement), path / name)
     return path
