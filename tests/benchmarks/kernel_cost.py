@@ -29,7 +29,7 @@ import xarray as xr
 from markdown import number, table
 
 import devicephys
-from devicephys import Device, PulseTrain, Settings
+from devicephys import PulseTrain, Settings
 from devicephys.fem.assembly import prepare
 from devicephys.fem.timing import Stopwatch
 
@@ -77,36 +77,36 @@ def paired(what: str, run: Callable[[Settings], xr.Dataset], settings: Settings)
     ]
 
 
+def cases(count: int) -> Iterator[tuple[str, Callable[[Settings], xr.Dataset], Settings]]:
+    """What is run: its name, the run with given settings, the settings."""
+    device, larentis = (devicephys.load_device(name) for name in (DEVICE, "larentis-stack"))
+    presets = [Settings.preset(name) for name in ("quick", "default")]
+    for settings in presets:
+        yield "loop", lambda s: devicephys.simulate(device, None, s), settings
+    yield "loop, larentis-stack", lambda s: devicephys.simulate(larentis, None, s), presets[1]
+    for every_pulse in (True, False):
+        for settings in presets:
+            for amplitude in AMPLITUDES:
+                train = PulseTrain(amplitude, count=count)
+                yield (
+                    f"{count} pulses of {amplitude.replace('-', '−')}",
+                    lambda s, train=train: devicephys.simulate(device, train, s),
+                    settings.with_(every_pulse=every_pulse),
+                )
+
+
 def runs(count: int) -> str:
     """Table: loops and trains with the forms and with the kernel."""
-    rows = []
-    device = devicephys.load_device(DEVICE)
-
-    def loop_of(cell: Device) -> Callable[[Settings], xr.Dataset]:
-        return lambda settings: devicephys.simulate(cell, None, settings)
-
-    def train_of(amplitude: str, pulses: int) -> Callable[[Settings], xr.Dataset]:
-        train = PulseTrain(amplitude, count=pulses)
-        return lambda settings: devicephys.simulate(device, train, settings)
-
-    for preset in ("quick", "default"):
-        settings = Settings.preset(preset)
-        for kernel in KERNELS:  # what is compiled at hand
-            train_of("-2 V", 1)(settings.with_(kernel=kernel))
-        rows.append(paired("loop", loop_of(device), settings))
-        for every_pulse in (True, False):
-            for amplitude in AMPLITUDES:
-                rows.append(
-                    paired(
-                        f"{count} pulses of {amplitude.replace('-', '−')}",
-                        train_of(amplitude, count),
-                        settings.with_(every_pulse=every_pulse),
-                    )
-                )
-    larentis = devicephys.load_device("larentis-stack")
-    for kernel in KERNELS:
-        loop_of(larentis)(Settings.preset("quick", kernel=kernel))
-    rows.append(paired("loop, larentis-stack", loop_of(larentis), Settings.preset()))
+    rows: list[list[str]] = []
+    for name in (DEVICE, "larentis-stack"):
+        for kernel in KERNELS:  # so that all is compiled
+            train = PulseTrain("-2 V", count=1)
+            devicephys.simulate(
+                devicephys.load_device(name), train, Settings.preset("quick", kernel=kernel)
+            )
+    for what, run, settings in cases(count):
+        rows.append(paired(what, run, settings))
+        print("  ".join(rows[-1]), file=sys.stderr, flush=True)
     header = (
         *("run", "preset", "forms (CPU s)", "kernel (CPU s)", "ratio"),
         *("steps, forms", "steps, kernel", "largest difference"),
@@ -191,8 +191,8 @@ def main() -> None:
     parser.add_argument("--parts", action="store_true", help="the table of parts alone")
     parser.add_argument("--out", type=Path, help="file to which the tables are added")
     options = parser.parse_args()
-    jobs = (parts, first_runs, lambda: runs(options.pulses))
-    for make in jobs[: 1 if options.parts else None]:
+    jobs = (lambda: runs(options.pulses), parts, first_runs)
+    for make in jobs[1:2] if options.parts else jobs:
         text = make()
         print(text + "\n", flush=True)
         if options.out is not None:

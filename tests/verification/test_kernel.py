@@ -164,7 +164,13 @@ SPECIAL: dict[str, Callable[[], Device]] = {
             "vacancy.site_exclusion": False,
             "vacancy.field_enhanced_drift": True,
             "vacancy.soret": "hot",
-        }
+        },
+        both_oxides={
+            "conductivity_low": "10 S/m",
+            "conduction_activation_low": "0.05 eV",
+            "thermal_conductivity_low": "1 W/m/K",
+            "thermal_coefficient": "0.01 1/K",
+        },
     ),
 }
 
@@ -401,8 +407,8 @@ import devicephys.fem
 from devicephys.fem.kernel.building import library
 from tests.verification.test_kernel import cell, signature, source, written
 equations = written(cell())
-made = library(signature(equations), lambda: source(equations))
-print([made.lib.ddk_coupled(layer) for layer in range(4)])
+kernel = library(signature(equations), lambda: source(equations))
+print([kernel.lib.ddk_coupled(layer) for layer in range(4)])
 """
 
 

@@ -71,8 +71,8 @@ def _compile(name: str, source: str, path: Path) -> None:
     # Each process compiles in a folder of its own and puts a whole file into its place; where two
     # do so at once the later one replaces the other's, which is the same.
     with tempfile.TemporaryDirectory(prefix="libddk_kernel_", dir=path.parent) as folder:
-        made = builder.compile(tmpdir=folder, target=path.name, verbose=False)
-        os.replace(made, path)
+        library_file = builder.compile(tmpdir=folder, target=path.name, verbose=False)
+        os.replace(library_file, path)
 
 
 def _load(name: str, path: Path) -> Any:

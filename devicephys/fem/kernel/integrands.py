@@ -55,6 +55,9 @@ class Domain(NamedTuple):
 #: what multiplies each combination of slots, test function first
 Split = dict[tuple[Slot, ...], Expr]
 
+#: the same of a piece of an integrand, each slot with the number of its argument
+Factors = dict[tuple[tuple[int, Slot], ...], Expr]
+
 #: points of the rules that the loops are written for, as degrees: 2 x 2 in a cell, 1 on a face
 DEGREES = {"cell": 2, "interior_facet": 1}
 KINDS = {"cell": "cell", "interior_facet": "face"}
@@ -65,15 +68,15 @@ class _Splitter:
 
     def __init__(self, spaces: tuple[Any, ...], axis: int) -> None:
         self.spaces, self.axis = spaces, axis
-        self.memo: dict[tuple[Expr, str], dict[tuple[tuple[int, Slot], ...], Expr]] = {}
+        self.memo: dict[tuple[Expr, str], Factors] = {}
 
-    def split(self, expr: Expr, side: str = "") -> dict[tuple[tuple[int, Slot], ...], Expr]:
+    def split(self, expr: Expr, side: str = "") -> Factors:
         key = expr, side
         if key not in self.memo:
             self.memo[key] = self._split(expr, side)
         return self.memo[key]
 
-    def _split(self, expr: Expr, side: str) -> dict[tuple[tuple[int, Slot], ...], Expr]:
+    def _split(self, expr: Expr, side: str) -> Factors:
         if isinstance(expr, Restricted):
             return self.split(expr.ufl_operands[0], expr.side())
         slot = self._slot(expr, side)
@@ -85,8 +88,8 @@ class _Splitter:
         if isinstance(expr, Indexed | Grad) or not expr.ufl_operands:
             return {(): _restricted(expr, side)}
         parts = [self.split(operand, side) for operand in expr.ufl_operands]
-        if all(set(part) == {()} for part in parts):
-            return {(): expr._ufl_expr_reconstruct_(*(part[()] for part in parts))}
+        if all(set(split) == {()} for split in parts):
+            return {(): expr._ufl_expr_reconstruct_(*(split[()] for split in parts))}
         return self._linear(expr, parts)
 
     def _slot(self, expr: Expr, side: str) -> tuple[int, Slot] | None:
@@ -107,15 +110,15 @@ class _Splitter:
             return base.number(), Slot(2, -1, side)
         raise Unsupported(f"the argument {expr}")
 
-    def _linear(self, expr: Expr, parts: list[Any]) -> dict[tuple[tuple[int, Slot], ...], Expr]:
-        total: dict[tuple[tuple[int, Slot], ...], Expr] = {}
+    def _linear(self, expr: Expr, parts: list[Any]) -> Factors:
+        total: Factors = {}
 
         def add(key: tuple[tuple[int, Slot], ...], value: Expr) -> None:
             total[key] = total[key] + value if key in total else value
 
         if isinstance(expr, Sum):
-            for part in parts:
-                for key, value in part.items():
+            for split in parts:
+                for key, value in split.items():
                     add(key, value)
         elif isinstance(expr, Product):
             for key, value in parts[0].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -195,8 +196,8 @@ def _row(slot: Slot) -> int:
     return int(slot.side == "-")
 
 
-def _face_name(part: str, domain: Domain) -> str:
-    return f"{part}_face_{domain.number}_{'rz'[domain.axis]}"
+def _face_name(what: str, domain: Domain) -> str:
+    return f"{what}_face_{domain.number}_{'rz'[domain.axis]}"
 
 
 def _residual_face(body: _Body, split: Split) -> str:
@@ -236,18 +237,18 @@ def _dispatch(residual: dict[Domain, Split], coupled: dict[int, bool]) -> str:
     text = f"INLINED int coupled_cell(int layer) {{ return {
         ' || '.join([f'layer == {n}' for n in cells if coupled[n]] or ['0'])
     }; }}\n"
-    for part in ("residual", "jacobian"):
+    for what in ("residual", "jacobian"):
         text += _switch(
-            f"INLINED int {part}_cell(int layer, {arguments})",
+            f"INLINED int {what}_cell(int layer, {arguments})",
             "layer",
-            {n: f"{part}_cell_{n}(g, at, b);" for n in cells},
+            {n: f"{what}_cell_{n}(g, at, b);" for n in cells},
         )
         text += "  return coupled_cell(layer);\n}\n"
         text += _switch(
-            f"INLINED void {part}_face(int tag, int axis, {arguments})",
+            f"INLINED void {what}_face(int tag, int axis, {arguments})",
             "tag",
             {
-                n: f"if (axis) {part}_face_{n}_z(g, at, b); else {part}_face_{n}_r(g, at, b);"
+                n: f"if (axis) {what}_face_{n}_z(g, at, b); else {what}_face_{n}_r(g, at, b);"
                 for n in tags
             },
         )
@@ -305,9 +306,13 @@ def source(equations: Equations) -> str:
     return "\n".join([*parts, _file("cell.c"), _file("band.c")])
 
 
+@functools.cache
+def _translation() -> bytes:
+    return b"".join((_FOLDER / name).read_bytes() for name in _TRANSLATION)
+
+
 def signature(equations: Equations) -> str:
     """What the source follows from: the equations, and the code that translates them."""
     digest = hashlib.sha256(f"{ufl.__version__}\n{equations.text}".encode())
-    for name in _TRANSLATION:
-        digest.update((_FOLDER / name).read_bytes())
+    digest.update(_translation())
     return digest.hexdigest()[:40]

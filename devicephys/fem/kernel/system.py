@@ -10,8 +10,8 @@ import numpy as np
 from devicephys.fem.kernel.cell_kernel import BandMatrix
 from devicephys.fem.linear import FormSystem
 
-#: multiplications beyond which a band is not filled: it takes 0.2 GB there, and sparse factors
-#: catch up (docs/performance.md)
+#: multiplications beyond which a band is not filled: it takes 0.2 GB there, its lead over sparse
+#: factors shrinks, and nothing larger was measured (docs/performance.md)
 LARGEST_WORK = 2e9
 
 
