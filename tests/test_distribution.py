@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("compact", "ddk", "ddkbase", "devicephys", "network")
-DATA = {".pyi", ".yaml", ".typed", ".js", ".css", ".va", ".nc", ".csv", ".md"}
+DATA = {".pyi", ".yaml", ".typed", ".js", ".css", ".c", ".va", ".nc", ".csv", ".md"}
 TEXTS = {"LICENSE", "NOTICE"}
 BUILD = "import sys, setuptools.build_meta as b; print(getattr(b, sys.argv[1])('dist'))"
 
