@@ -56,7 +56,18 @@ def parameter_rows(result: FitResult) -> list[list[str]]:
 
 
 def parameter_heads(result: FitResult) -> list[str]:
-    """Headings of `parameter_rows`."""
+    """Headings of `parameter_rows`.
+
+    Parameters
+    ----------
+    result : FitResult
+        What ``fit_device`` gives.
+
+    Returns
+    -------
+    list of str
+        As many as a row has cells.
+    """
     profiled = ["95 %, profile"] if result.profiles else []
     return ["Parameter", "Began at", "Value", "68 %", "95 %", *profiled, ""]
 
@@ -185,7 +196,18 @@ def posterior_figure(posterior: xr.Dataset) -> Figure:
 
 
 def misfit_text(data: xr.Dataset) -> str:
-    """How far the fitted device is from what was measured."""
+    """How far the fitted device is from what was measured.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        One of ``FitResult.data`` or ``FitResult.predicted``.
+
+    Returns
+    -------
+    str
+        Root mean square of log10, and the share of values within 95 % of error and band.
+    """
     logs = np.log(np.abs(data["simulated"].values / data["measured"].values))
     error = np.hypot(data["error"].values, data["spread"].values)
     inside = float(np.mean(np.abs(logs) <= 1.96 * error))

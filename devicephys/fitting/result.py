@@ -171,7 +171,18 @@ def parameter_table(
 
 
 def suggestion_texts(result: FitResult) -> list[str]:
-    """What each further measurement would leave of the open products, one line each."""
+    """What each further measurement would leave of the open products, one line each.
+
+    Parameters
+    ----------
+    result : FitResult
+        What ``fit_device`` gives.
+
+    Returns
+    -------
+    list of str
+        Empty where nothing is open or no suggestions were asked for.
+    """
     if result.suggestions is None:
         return []
     names = [text.partition(" (known")[0] for text in result.undetermined]
