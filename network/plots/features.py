@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from ddkbase.errors import InputError
 from ddkbase.pictures import BLUE, ORANGE, new_figure
@@ -171,13 +172,15 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
     count = maps.sizes["row"]
     figure = new_figure(1.7 * count + 0.9, 1.75 * len(first) + 0.8)
     axes = figure.subplots(len(first), count, sharex=True, sharey=True, squeeze=False)
+    axes[0, 0].set_yscale("log")  # once for all: each semilogy would set it anew in every panel
+    axes[0, 0].yaxis.set_minor_locator(NullLocator())  # eight marks in each of eighty panels
     step = np.arange(1, maps.sizes["step"] + 1)
     for line, sample in enumerate(first):
         for row, ax in enumerate(axes[line]):
             index = {"sample": sample, "row": row}
             simulated = _MICRO * conductance.isel(index)
-            (dots,) = ax.semilogy(step, simulated, "o", ms=2, color=BLUE)
-            (curve,) = ax.semilogy(step, _MICRO * maps["fitted"].isel(index), color=ORANGE, lw=1.6)
+            (dots,) = ax.plot(step, simulated, "o", ms=2, color=BLUE)
+            (curve,) = ax.plot(step, _MICRO * maps["fitted"].isel(index), color=ORANGE, lw=1.6)
             residual = float(maps["residual"].isel(index))
             text = f"R = {residual:.2g}" if np.isfinite(residual) else "not fitted"
             ax.text(0.95, 0.93, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
