@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from ddkbase import paper as papers  # loads matplotlib when it is used
 from ddkbase import records
 from ddkbase.cli.progress import State
 from ddkbase.documents import read_json, write_json
@@ -21,8 +22,6 @@ from ddkbase.errors import InputError, InstallationError, Interrupted, StorageEr
 from ddkbase.files import deferred, storage_errors, write_bytes
 from ddkbase.folders import lock
 from ddkbase.installation import command_line
-from ddkbase.paper.request import PaperStyle
-from ddkbase.paper.saving import save_for_paper
 from ddkbase.picture_names import as_format, in_formats
 from devicephys import installation
 from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
@@ -235,7 +234,7 @@ def run_sweep(
 
 
 def redraw_sweep(
-    folder: str | Path, pictures: str = "png", paper: PaperStyle | None = None
+    folder: str | Path, pictures: str = "png", paper: papers.PaperStyle | None = None
 ) -> list[Path]:
     """Draw the picture of a sweep again, from its record and those of its runs.
 
@@ -274,7 +273,7 @@ def redraw_sweep(
             with storage_errors("the folder cannot be made", path / PAPER):
                 (path / PAPER).mkdir(exist_ok=True)
             target = path / PAPER / as_format(PICTURE, pictures)
-            return save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
+            return papers.save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
         names = in_formats(PICTURE, pictures)
         figure = sweep_figure(ds, traces)
         return [save_figure(figure, path / name, True) for name in names]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from ddkbase import paper as papers  # loads matplotlib when it is used
 from ddkbase import records
 from ddkbase.errors import InputError, StorageError, similar_file
 from ddkbase.files import storage_errors
-from ddkbase.paper.request import PaperStyle
-from ddkbase.paper.saving import save_for_paper
 from ddkbase.picture_names import as_format
 from devicephys import plots, report
 from devicephys.run import folder as names
@@ -88,7 +87,7 @@ def _stills(ds: xr.Dataset) -> dict[str, Callable[[xr.Dataset], Figure]]:
 
 
 def redraw(
-    folder: str | Path, pictures: str = "png", paper: PaperStyle | None = None
+    folder: str | Path, pictures: str = "png", paper: papers.PaperStyle | None = None
 ) -> list[Path]:
     """Make the pictures of all records in a folder, in the place of those that are there.
 
@@ -124,7 +123,9 @@ def redraw(
     return paths
 
 
-def _draw_for_paper(folder: Path, ds: xr.Dataset, pictures: str, paper: PaperStyle) -> list[Path]:
+def _draw_for_paper(
+    folder: Path, ds: xr.Dataset, pictures: str, paper: papers.PaperStyle
+) -> list[Path]:
     """Draw the pictures that have the panels which are asked for."""
     paths: list[Path] = []
     lacking: list[InputError] = []
@@ -135,7 +136,7 @@ def _draw_for_paper(folder: Path, ds: xr.Dataset, pictures: str, paper: PaperSty
             folder.mkdir(exist_ok=True)
         drawn = partial(_paper_maps, ds, paper) if fitted else partial(make, ds)
         try:
-            paths += save_for_paper(drawn, path, paper, overwrite=True, fitted=fitted)
+            paths += papers.save_for_paper(drawn, path, paper, overwrite=True, fitted=fitted)
         except InputError as error:
             if error.where != "--panels":
                 raise
@@ -149,7 +150,7 @@ def _draw_for_paper(folder: Path, ds: xr.Dataset, pictures: str, paper: PaperSty
     return paths
 
 
-def _paper_maps(ds: xr.Dataset, paper: PaperStyle) -> Figure:
+def _paper_maps(ds: xr.Dataset, paper: papers.PaperStyle) -> Figure:
     size = float(paper.settings.get("font.size", 7.0))
     width = 0.18 if paper.width is None else paper.width
     return plots.paper_fields_figure(ds, width, paper.panels, size)
