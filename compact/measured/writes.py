@@ -45,22 +45,20 @@ def keep_reads(table: Table, roles: Roles) -> None:
     volts = roles.voltage
     if roles.amplitude is None and isinstance(volts, Column):
         written["amplitude"] = volts
-    settings: dict[str, Column] = {}
+    settings = []
     for name, source in written.items():
-        if source is not None and any(not is_empty(source.cells[w]) for w in writes if w >= 0):
-            cells = [source.cells[w] if w >= 0 else None for w in writes]
-            settings[name] = dataclasses.replace(source, cells=cells)
-    kept = {id(c): [c.cells[row] for row in rows] for c in table.columns}
+        cells = [] if source is None else [source.cells[w] for w in writes]
+        if source is not None and not all(map(is_empty, cells)):
+            setattr(roles, name, dataclasses.replace(source, cells=cells))
+            settings.append(name)
     for c in table.columns:
-        c.cells = kept[id(c)]
+        c.cells = [c.cells[row] for row in rows]
     table.lines = [table.lines[row] for row in rows]
     column.cells = directions
     number: list[Cell] = [str(count) for count in counts]
     heading = roles.pulse.name if roles.pulse is not None else "pulses since the turn"
     last = max(c.number for c in table.columns)
     roles.pulse = Column(heading, "", number, last + 1)
-    for name, setting in settings.items():
-        setattr(roles, name, setting)
     table.assume(
         f"{column.title}: the reads are fitted; direction, number"
         f"{''.join(', ' + name for name in settings)} are those of the pulses before them"

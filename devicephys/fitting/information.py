@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-__all__ = ["OPEN", "Information", "direction_text", "information"]
+__all__ = ["OPEN", "Information", "direction_text", "information", "losses"]
 
 #: a product of powers of parameters that is known to no better than this share is open
 OPEN = 0.25
@@ -81,6 +81,20 @@ def information(
     blind = vectors[:, ~(values > least)]
     covariance = covariance + (1e6 * blind @ blind.T if not known.any() else 0.0)
     return Information(covariance, spread, vectors.T, inflation)
+
+
+def losses(residual: np.ndarray, loss: str) -> np.ndarray:
+    """What each residual counts, twice its share of the cost of `scipy.optimize.least_squares`.
+
+    Parameters
+    ----------
+    residual : ndarray
+        In standard deviations, of any shape.
+    loss : {"soft_l1", "linear"}
+        As of `scipy.optimize.least_squares`.
+    """
+    squares = residual**2
+    return 2 * (np.sqrt(1 + squares) - 1) if loss == "soft_l1" else squares
 
 
 def direction_text(names: Sequence[str], exponents: np.ndarray) -> str:

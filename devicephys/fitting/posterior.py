@@ -8,14 +8,17 @@ measured by leaving out one solve after the other.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError, InstallationError
+from devicephys.fitting.information import losses
 
-__all__ = ["Emulator", "draw_posterior"]
+__all__ = ["Emulator", "draw_posterior", "require_emcee"]
 
 #: power of the inverse distance; exact slopes at the solves ask for more than 2
 POWER = 4.0
@@ -56,10 +59,26 @@ class Emulator:
         planes = self.residual + np.einsum("ksj,pkj->pks", self.jacobian, apart)
         return np.einsum("pk,pks->ps", weight, planes)
 
+    def only(self, solves: np.ndarray) -> Emulator:
+        """The emulator of some solves, a mask of shape (solves,)."""
+        return Emulator(
+            self.logs[solves], self.residual[solves], self.jacobian[solves], self.metric
+        )
+
     def without(self, k: int) -> Emulator:
         """The emulator of all solves but one."""
-        kept = np.arange(len(self.logs)) != k
-        return Emulator(self.logs[kept], self.residual[kept], self.jacobian[kept], self.metric)
+        return self.only(np.arange(len(self.logs)) != k)
+
+
+def require_emcee() -> Any:
+    """The package emcee; InstallationError if it is not installed."""
+    try:
+        return importlib.import_module("emcee")  # an optional package
+    except ImportError:
+        raise InstallationError(
+            "samples of the posterior need the package emcee",
+            hint="Install ddk-toolkit[mcmc], or leave out 'posterior'",
+        ) from None
 
 
 def draw_posterior(
@@ -69,7 +88,7 @@ def draw_posterior(
     inflation: float,
     bounds: tuple[np.ndarray, np.ndarray],
     priors: Sequence[float | None],
-    robust: bool,
+    loss: str,
     count: int,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -87,8 +106,8 @@ def draw_posterior(
         Least and largest logarithms: the posterior is zero outside.
     priors : sequence of float or None
         Relative standard deviations known before.
-    robust : bool
-        Whether the loss is "soft_l1".
+    loss : {"soft_l1", "linear"}
+        As of `scipy.optimize.least_squares`.
     count : int
         How many samples.
     seed : int, default 0
@@ -108,28 +127,19 @@ def draw_posterior(
     InstallationError
         The package emcee is not installed.
     """
-    try:
-        import emcee  # an optional package
-    except ImportError:
-        raise InstallationError(
-            "samples of the posterior need the package emcee",
-            hint="Install ddk-toolkit[mcmc], or leave out 'posterior'",
-        ) from None
+    emcee = require_emcee()
     near = (cost - cost.min()) / inflation**2 < RELEVANT
     if near.sum() < 3:
         raise InputError(
             f"only {near.sum()} solves lie where the posterior is", "posterior", "Add profile: true"
         )
-    emulator = Emulator(
-        emulator.logs[near], emulator.residual[near], emulator.jacobian[near], emulator.metric
-    )
+    emulator = emulator.only(near)
     known = np.array([np.inf if p is None else np.log1p(p) for p in priors])
 
     def density(points: np.ndarray, by: Emulator = emulator) -> np.ndarray:
         inside = np.all((points >= bounds[0]) & (points <= bounds[1]), axis=1)
-        squares = np.column_stack([by(points), points / known]) ** 2
-        loss = 2 * (np.sqrt(1 + squares) - 1) if robust else squares
-        return np.where(inside, -0.5 * loss.sum(axis=1) / inflation**2, -np.inf)
+        counted = losses(np.column_stack([by(points), points / known]), loss)
+        return np.where(inside, -0.5 * counted.sum(axis=1) / inflation**2, -np.inf)
 
     exact = -cost[near] / inflation**2
     left_out = [

@@ -25,8 +25,8 @@ from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import suggestions
-from devicephys.fitting.information import Information, direction_text, information
-from devicephys.fitting.posterior import Emulator, draw_posterior
+from devicephys.fitting.information import Information, direction_text, information, losses
+from devicephys.fitting.posterior import Emulator, draw_posterior, require_emcee
 from devicephys.fitting.profile import Profile, Residuals, profile
 from devicephys.fitting.result import (
     FitEvent,
@@ -54,6 +54,11 @@ class _Solve:
     residual: np.ndarray
     jacobian: np.ndarray
     simulated: list[np.ndarray]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the solver gave up."""
+        return bool(np.isnan(self.simulated[0]).any())
 
 
 #: what may be changed when a fit is taken up again: the solves stay the same
@@ -138,14 +143,12 @@ class _Search:
             raise _Enough
         begun = time.monotonic()
         kept = self._kept(number, key)
-        failed = False
         if kept is None:
             try:
                 kept = self._simulate(logs)
             except (SolverError, InputError):
                 if number == 1:
                     raise
-                failed = True
                 size = sum(len(d.measured) for d in self.data)
                 kept = _Solve(
                     np.full(size, FAILED),
@@ -154,11 +157,9 @@ class _Search:
                 )
             self.seconds.append(time.monotonic() - begun)
             self._keep(number, key, kept)
-        else:
-            failed = bool(np.isnan(kept.simulated[0]).any())
         self.solves[key] = kept
         cost = self.cost(kept, logs)
-        if not failed and (self.best is None or cost < self.best[0]):
+        if not kept.failed and (self.best is None or cost < self.best[0]):
             self.best = cost, np.array(logs), kept
         if self.progress is not None and self.best is not None:
             best = self.best[2].residual
@@ -169,7 +170,7 @@ class _Search:
                     self.most,
                     _rms(kept.residual),
                     _rms(best),
-                    failed,
+                    kept.failed,
                     spent,
                 )
             )
@@ -229,7 +230,7 @@ class _Search:
 
     def _cost_at(self, logs: np.ndarray) -> float:
         solve = self.solve(logs)
-        return self.cost(solve, logs) if np.isfinite(solve.simulated[0]).all() else np.nan
+        return np.nan if solve.failed else self.cost(solve, logs)
 
     def profiles(self) -> dict[str, Profile]:
         """Profile likelihoods of the parameters that were asked for."""
@@ -254,9 +255,7 @@ class _Search:
         if not self.description.posterior:
             return None
         good = [
-            (np.frombuffer(key), solve)
-            for key, solve in self.solves.items()
-            if np.isfinite(solve.simulated[0]).all()
+            (np.frombuffer(key), solve) for key, solve in self.solves.items() if not solve.failed
         ]
         metric = np.linalg.pinv(known.covariance, hermitian=True)
         emulator = Emulator(
@@ -272,7 +271,7 @@ class _Search:
             known.inflation,
             self.bounds,
             self.priors,
-            self.description.loss == "soft_l1",
+            self.description.loss,
             self.description.posterior,
         )
         drawn = drawn.assign_coords(parameter=self.names)
@@ -280,9 +279,8 @@ class _Search:
 
     def cost(self, solve: _Solve, logs: np.ndarray) -> float:
         """What is made small: that of `scipy.optimize.least_squares`."""
-        squares = np.concatenate([solve.residual, self._prior(logs)]) ** 2
-        robust = self.description.loss == "soft_l1"
-        return float(np.sum(2 * (np.sqrt(1 + squares) - 1) if robust else squares) / 2)
+        residual = np.concatenate([solve.residual, self._prior(logs)])
+        return float(np.sum(losses(residual, self.description.loss)) / 2)
 
     # -- kept solves ------------------------------------------------------------------------
 
@@ -369,6 +367,8 @@ def fit_device(
     description, beside = read_description(source)
     device = description.start(beside)
     description.bounds(device)
+    if description.posterior:
+        require_emcee()
     data, predict = (read_data(d, beside) for d in (description.data, description.predict))
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)

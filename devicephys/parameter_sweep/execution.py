@@ -274,9 +274,17 @@ def redraw_sweep(
                 (path / PAPER).mkdir(exist_ok=True)
             target = path / PAPER / as_format(PICTURE, pictures)
             return papers.save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
-        names = in_formats(PICTURE, pictures)
-        figure = sweep_figure(ds, traces)
-        return [save_figure(figure, path / name, True) for name in names]
+        return _draw(path, ds, traces, pictures)
+
+
+def _draw(
+    path: Path, ds: xr.Dataset, traces: Mapping[str, xr.Dataset], pictures: str
+) -> list[Path]:
+    names = in_formats(PICTURE, pictures)
+    if not names:
+        return []
+    figure = sweep_figure(ds, traces)
+    return [save_figure(figure, path / name, True) for name in names]
 
 
 @contextlib.contextmanager
@@ -453,8 +461,6 @@ class _Run:
         ds = sweep_dataset(self._plan, self._done, self._failed)
         files = [records.write(ds, self._path / RECORD, schema=PARAMETER_SWEEP, overwrite=True)]
         files.append(write_bytes(self._path / TABLE, sweep_csv(ds).encode("utf-8"), True))
-        if pictures != "none" and self._done:
-            names = in_formats(PICTURE, pictures)
-            figure = sweep_figure(ds, self._traces)
-            files += [save_figure(figure, self._path / name, True) for name in names]
+        if self._done:
+            files += _draw(self._path, ds, self._traces, pictures)
         return SweepOutcome(self._path, ds, files, self._computed)

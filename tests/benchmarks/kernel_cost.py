@@ -26,7 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import xarray as xr
-from markdown import number, table
+from markdown import number, report, table
 
 import devicephys
 from devicephys import PulseTrain, Settings
@@ -192,12 +192,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file to which the tables are added")
     options = parser.parse_args()
     jobs = (lambda: runs(options.pulses), parts, first_runs)
-    for make in jobs[1:2] if options.parts else jobs:
-        text = make()
-        print(text + "\n", flush=True)
-        if options.out is not None:
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(text + "\n\n")
+    report(jobs[1:2] if options.parts else jobs, options.out)
 
 
 if __name__ == "__main__":

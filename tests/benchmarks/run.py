@@ -21,6 +21,7 @@ import cost
 import pulse_cost
 import sensitivity
 from figures import DEVICE
+from markdown import report
 
 import devicephys
 
@@ -79,12 +80,7 @@ def main() -> None:
     if wanted.memory:
         jobs.append(lambda: pulse_cost.memory(device))
     heading = f"{device.name}, ddk-toolkit {devicephys.__version__}, {platform.machine()}, one core"
-    for job in (lambda: heading, *jobs):
-        text = job()
-        print(text + "\n", flush=True)
-        if wanted.out is not None:
-            with wanted.out.open("a", encoding="utf-8") as stream:
-                stream.write(text + "\n\n")
+    report((lambda: heading, *jobs), wanted.out)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,19 @@ COMPARISONS = {"==", "!=", "<", ">", "<=", ">="}
 #: powers up to this one are products
 LARGEST_PRODUCT = 8
 
+_PATTERNS = {
+    Sum: "{} + {}",
+    Product: "{} * {}",
+    # of a NaN and a number both give the number, as fmax and fmin of C and of the forms do
+    MaxValue: "larger({}, {})",
+    MinValue: "smaller({}, {})",
+    Abs: "fabs({})",
+    Conditional: "{} ? {} : {}",
+    AndCondition: "{} && {}",
+    OrCondition: "{} || {}",
+    NotCondition: "!{}",
+}
+
 _TERMINALS = (Restricted, Indexed, Grad, Coefficient, Constant, SpatialCoordinate)
 
 
@@ -97,27 +110,11 @@ class Printer:
         return self._assigned(self._pattern(expr), *parts)
 
     def _pattern(self, expr: Any) -> str:
-        if isinstance(expr, Sum):
-            return "{} + {}"
-        if isinstance(expr, Product):
-            return "{} * {}"
-        # of a NaN and a number both give the number, as fmax and fmin of C and of the forms do
-        if isinstance(expr, MaxValue):
-            return "larger({}, {})"
-        if isinstance(expr, MinValue):
-            return "smaller({}, {})"
-        if isinstance(expr, Abs):
-            return "fabs({})"
-        if isinstance(expr, Conditional):
-            return "{} ? {} : {}"
+        for kind, pattern in _PATTERNS.items():
+            if isinstance(expr, kind):
+                return pattern
         if isinstance(expr, MathFunction) and expr._name in FUNCTIONS:
             return ("log" if expr._name == "ln" else expr._name) + "({})"
-        if isinstance(expr, AndCondition):
-            return "{} && {}"
-        if isinstance(expr, OrCondition):
-            return "{} || {}"
-        if isinstance(expr, NotCondition):
-            return "!{}"
         if isinstance(expr, Condition) and getattr(expr, "_name", "") in COMPARISONS:
             return f"{{}} {expr._name} {{}}"
         raise Unsupported(f"the operator {type(expr).__name__}")
