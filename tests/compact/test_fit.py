@@ -150,16 +150,18 @@ def test_pooled_trains_share_alpha_and_beta() -> None:
     assert 3 < gain < 6
 
 
-TRUE = (("alpha", 0.01), ("beta", 0.05))
-
-
 def test_pooled_intervals_hold_the_truth() -> None:
     y = np.concatenate([[1.0], integrate("implicit", 0.01, 0.05, np.ones(60))])
     z = []
     for seed in range(80):
         noise = np.random.default_rng(seed).standard_normal((4, 61))
         ds = fit_many(LOW + (HIGH - LOW) * (y + 0.02 * noise), pooled=True)
-        z.append([float((ds[name][0] - truth) / ds[f"{name}_stderr"][0]) for name, truth in TRUE])
+        z.append(
+            [
+                float((ds[name][0] - TRUE[name]) / ds[f"{name}_stderr"][0])
+                for name in ("alpha", "beta")
+            ]
+        )
     assert 0.54 <= (np.abs(z) < 1).mean() <= 0.83  # 0.683 +- 2.8 binomial spreads of 80
     assert np.abs(np.mean(z, axis=0)).max() < 0.4
 
