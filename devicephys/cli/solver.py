@@ -129,6 +129,8 @@ def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
         f"rms of log10 of fitted over measured {result.log_misfit:.3f}, of the residuals "
         f"{result.misfit:.3g} errors"
     )
+    for text in result.failures:
+        output.line(f"Could not be had: {text}")
     for held in result.predicted:
         output.line(f"Held out, {held.attrs['name']}: {devicephys.fitting.misfit_text(held)}")
     table = result.parameters
@@ -136,6 +138,7 @@ def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
     columns = [str(c) for c in table.data_vars if table[c].dims == ("parameter",) and c != "unit"]
     output.add(
         undetermined=result.undetermined,
+        failures=result.failures,
         solves=result.solves,
         reason=result.reason,
         log_misfit=result.log_misfit,

@@ -261,6 +261,7 @@ def _text(result: FitResult, name: str) -> str:
         ]
     else:
         opening = [html.paragraph("The data determine every product of the free parameters.")]
+    opening += [html.warning(f"{text}.") for text in result.failures]
     if texts := suggestion_texts(result):
         opening.append(
             html.section(

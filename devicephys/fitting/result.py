@@ -83,6 +83,8 @@ class FitResult:
         the open directions, on (experiment, direction) [1].
     undetermined : list of str
         Products of powers of parameters that the data do not determine to a quarter.
+    failures : list of str
+        What was asked for beside the fit and could not be had, and why.
     misfit : float
         Root mean square of the residuals, in standard deviations [1].
     log_misfit : float
@@ -101,6 +103,7 @@ class FitResult:
     posterior: xr.Dataset | None
     suggestions: xr.Dataset | None
     undetermined: list[str]
+    failures: list[str]
     misfit: float
     log_misfit: float
     solves: int

@@ -415,10 +415,19 @@ def _result(
     device = search.moved(logs)
     ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
     parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)
-    predicted = []
+    predicted, posterior, failures = [], None, []
     for held in search.predict if whole else ():
-        _, jacobian, curve = held.misfit(device, search.settings, search.paths)
+        try:
+            _, jacobian, curve = held.misfit(device, search.settings, search.paths)
+        except (SolverError, InputError) as error:
+            failures.append(f"{held.name}, held out, is not predicted: {error}")
+            continue
         predicted.append(as_dataset(held, curve, jacobian @ search.tie, known.covariance))
+    if whole:
+        try:
+            posterior = search.posterior(known)
+        except InputError as error:
+            failures.append(f"no samples of the posterior: {error}")
     ratios = [
         np.log(np.abs(curve / d.measured)) / np.log(10)
         for curve, d in zip(solve.simulated, search.data, strict=True)
@@ -429,13 +438,14 @@ def _result(
         data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
         predicted=predicted,
         profiles=profiles,
-        posterior=search.posterior(known) if whole else None,
+        posterior=posterior,
         suggestions=search.suggestions(device, known) if whole else None,
         undetermined=[
             f"{direction_text(search.names, known.directions[k])} (known to a factor "
             f"{factor_text(known.spread[k])})"
             for k in known.open_directions
         ],
+        failures=failures,
         misfit=_rms(solve.residual),
         log_misfit=_rms(np.concatenate(ratios)),
         solves=len(search.solves),

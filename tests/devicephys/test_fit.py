@@ -65,11 +65,13 @@ class Fake:
 
     def __init__(self, before: Callable[[int, Device], None] = lambda call, device: None) -> None:
         self.calls, self.before = 0, before
+        self.protocols: list[Any] = []
 
     def __call__(
         self, device: Device, protocol: Any, settings: Any, *, sensitivities: Sequence[str] = ()
     ) -> xr.Dataset:
         self.calls += 1
+        self.protocols.append(protocol)
         self.before(self.calls, device)
         paths = list(sensitivities)
         if isinstance(protocol, devicephys.Bake):
@@ -267,6 +269,37 @@ def test_samples_of_a_gaussian_posterior(tmp_path: Path, fake: Fake) -> None:
         deviation = np.log(one["high68"] / one["value"]).item()
         assert abs(logs.mean()) < 0.2 * deviation
         assert logs.std() == pytest.approx(deviation, rel=0.15)
+
+
+def test_a_prediction_that_fails_takes_nothing_of_the_fit_away(tmp_path: Path, fake: Fake) -> None:
+    file = write_loop(tmp_path / "l.csv", 0.02, 1)
+    train = tmp_path / "train.csv"
+    train.write_text("pulse,conductance (S)\n1,1e-4\n2,9e-5\n3,8e-5\n")
+
+    def fail(call: int, device: Device) -> None:
+        if any(isinstance(p, devicephys.PulseTrain) for p in fake.protocols[-1:]):
+            raise SolverError("Newton does not converge", "t = 1 ns")
+
+    fake.before = fail
+    held = {"train": str(train), "protocol": {"amplitude": "-2 V", "width": "100 ns"}}
+    given = described(file, HIGH, SERIES) | {"predict": [held], "suggest": True}
+    written = tmp_path / "fit.yaml"
+    written.write_text(yaml.safe_dump(given))
+    out = tmp_path / "out"
+    answer = CliRunner().invoke(app, ["fit", str(written), "--out", str(out), "--json"])
+    assert answer.exit_code == 0, answer.output
+    (text,) = json.loads(answer.stdout)["failures"]
+    assert text.startswith("train.csv, held out, is not predicted: Newton does not converge")
+    assert text in (out / "report.html").read_text()
+    assert (out / "device.yaml").is_file() and (out / "parameters.csv").is_file()
+
+
+def test_too_few_solves_for_samples_are_said(tmp_path: Path, fake: Fake) -> None:
+    pytest.importorskip("emcee")
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH) | {"solves": 2}
+    result = fit_device(given | {"posterior": 100})
+    assert result.posterior is None
+    assert len(result.failures) == 1 and result.failures[0].startswith("no samples")
 
 
 def test_where_the_solver_gives_up_the_fit_goes_around(
