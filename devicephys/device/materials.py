@@ -134,6 +134,9 @@ class Oxide(Description):
         Activation energy of that exchange.
     exchange_inner_radius : float, m, default 0.0
         The exchange acts outside this radius.
+    exchange_inner_share : float, default 0.0
+        And outside this share of the filament's radius [1], which follows where that is drawn or
+        fitted: with 1 the filament itself exchanges nothing.
     """
 
     kind: Literal["oxide"] = "oxide"
@@ -158,6 +161,7 @@ class Oxide(Description):
     exchange_prefactor: Annotated[float, Parameter("1/s", at_least=0, optional=True)] = 0.0
     exchange_activation: Annotated[float, Parameter("eV", at_least=0, optional=True)] = 1.2
     exchange_inner_radius: Annotated[float, Parameter("m", at_least=0, optional=True)] = 0.0
+    exchange_inner_share: Annotated[float, Parameter("1", at_least=0, optional=True)] = 0.0
 
 
 Material = Annotated[Conductor | Oxide, Field(discriminator="kind")]

@@ -321,6 +321,15 @@ RANGES: tuple[Range, ...] = (
         "filament.radius",
     ),
     Range(
+        "materials.{oxide}.exchange_inner_share",
+        "1",
+        0.0,
+        1.0,
+        "linear",
+        "the same, where the radius is drawn",
+        usual=0.0,
+    ),
+    Range(
         "layers.{metal}.thickness",
         "m",
         1e-9,

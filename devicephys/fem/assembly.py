@@ -89,6 +89,8 @@ def follow_tangents(stepper: Stepper, settings: Settings, parameters: Sequence[s
             "settings.scheme",
             "Use 'monolithic'",
         )
+    # a mesh that followed a length by jumps would have no derivative
+    settings = settings.with_(mesh_of=settings.mesh_of or stepper.problem.device)
     tangents = Tangents(stepper, parameters, lambda device: _grid(device, settings))
     if isinstance(stepper, PulseStepper):
         tangents.drive(lambda device: device.series.pulsed())
@@ -96,13 +98,9 @@ def follow_tangents(stepper: Stepper, settings: Settings, parameters: Sequence[s
 
 
 def _grid(device: Device, settings: Settings) -> Grid:
-    return make_grid(
-        device,
-        settings.cell_size,
-        settings.cell_growth,
-        split=settings.mesh_split,
-        coarseness=settings.coarseness,
-    )
+    sizes = settings.cell_size, settings.cell_growth, settings.mesh_split, settings.coarseness
+    like = None if settings.mesh_of is None else make_grid(settings.mesh_of, *sizes)
+    return make_grid(device, *sizes, like=like)
 
 
 def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:

@@ -189,9 +189,12 @@ class CellProblem:
         return function
 
     def _outside(self, radius: float, value: float) -> fem.Function:
-        """Cell-wise constant function: ``value`` in cells whose centre lies outside a radius."""
+        """Cell-wise constant function: ``value`` times the share of a cell outside a radius."""
         function = fem.Function(self.C)
-        function.x.array[:] = value * (self.grid.r_centre[self.cell_index[1]] > radius)
+        rings = np.diff(self.grid.r**2)
+        # whole cells would come and go as a length moves the mesh over the radius
+        share = np.clip(self.grid.r[1:] ** 2 - radius**2, 0.0, rings) / rings
+        function.x.array[:] = value * share[self.cell_index[1]]
         return function
 
     def _below_contact(self, value: float) -> fem.Function:

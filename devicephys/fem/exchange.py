@@ -34,7 +34,9 @@ def exchange_rates(
         material = device.materials[layer.material]
         if not isinstance(material, Oxide) or not material.exchange_prefactor:
             continue
-        prefactor = outside(material.exchange_inner_radius, material.exchange_prefactor)
+        share = material.exchange_inner_share * device.filament.radius
+        radius = max(material.exchange_inner_radius, share)
+        prefactor = outside(radius, material.exchange_prefactor)
         barrier = number(material.exchange_activation) / (KB_EV * clip(temperature))
         rest = number(material.initial_concentration / CONCENTRATION)
         rates[i] = prefactor * ufl.exp(-barrier) * (n - rest)

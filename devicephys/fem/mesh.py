@@ -9,6 +9,7 @@ filament wall and in the first nanometres of the reservoir, coarse in the electr
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import basix.ufl
@@ -38,11 +39,13 @@ class Grid:
 
     ``r`` has shape (nr + 1,), ``z`` shape (nz + 1,), both in metres and increasing; ``layer`` has
     shape (nz,) and holds the index of the layer of each row of cells, counted from the bottom.
+    ``wall_line`` is the index in ``r`` of the filament's wall.
     """
 
     r: np.ndarray
     z: np.ndarray
     layer: np.ndarray
+    wall_line: int
 
     @property
     def cell_count(self) -> int:
@@ -66,16 +69,18 @@ class Grid:
         return np.diff(self.z)[:, None] * ring[None, :]
 
 
-def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
+def graded_line(
+    breaks: np.ndarray, size, split: int, cells: Sequence[int] | None = None
+) -> np.ndarray:
     """Divide a line so that the cell size follows ``size(x)`` and every break is a node.
 
     ``breaks`` are increasing positions, ``size`` a vectorised function giving the wanted size at a
     position in the same unit. Between two breaks the number of cells is the integral of 1/size
-    rounded up, times ``split``; the nodes sit at equal steps of that integral, so that halving the
-    cells (``split=2``) keeps every line of the coarser mesh.
+    rounded up, times ``split``, or what ``cells`` says for each; the nodes sit at equal steps of
+    that integral, so that halving the cells (``split=2``) keeps every line of the coarser mesh.
     """
     nodes = [breaks[0]]
-    for a, b in itertools.pairwise(breaks):
+    for k, (a, b) in enumerate(itertools.pairwise(breaks)):
         x = np.linspace(a, b, 2001)
         finest = float(np.min(size(np.array([a, b]))))
         if x[1] - x[0] > finest:
@@ -87,8 +92,8 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
         density = 1.0 / size(x)
         count = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
         # an integral of 12.0000000001 is 12 cells whose rounding went up
-        cells = max(1, int(np.ceil(count[-1] - 1e-9))) * split
-        targets = np.linspace(0.0, count[-1], cells + 1)[1:]
+        many = max(1, int(np.ceil(count[-1] - 1e-9))) * split if cells is None else cells[k]
+        targets = np.linspace(0.0, count[-1], many + 1)[1:]
         inner = np.interp(targets, count, x)
         inner[-1] = b  # to the last bit: layers are told apart by their edges
         nodes.extend(inner)
@@ -96,14 +101,22 @@ def graded_line(breaks: np.ndarray, size, split: int) -> np.ndarray:
 
 
 def make_grid(
-    device: Device, size: float, growth: float, split: int = 1, coarseness: float = 1.0
+    device: Device,
+    size: float,
+    growth: float,
+    split: int = 1,
+    coarseness: float = 1.0,
+    like: Grid | None = None,
 ) -> Grid:
     """Grid for a device.
 
     Parameters: ``size`` is the smallest cell size in metres (at the filament's foot, its wall and
     in the reservoir above it), ``growth`` the growth of the size per unit distance (0.15 means
     that a cell 10 nm away from the refined region is 1.5 nm larger), ``split`` divides every cell
-    once more (2 halves the mesh). Raises InputError where the size does not fit the cell.
+    once more (2 halves the mesh). ``like`` is the grid of a cell with the same layers that differs
+    in lengths at most: this one then has as many cells between its edges, so that it follows a
+    length without jumps. Raises InputError where the size does not fit the cell, or the layers are
+    not those of ``like``.
     """
     heights = np.array([layer.thickness for layer in device.layers])
     edges = np.concatenate([[0.0], np.cumsum(heights)])
@@ -136,8 +149,9 @@ def make_grid(
     def r_size(r):
         return wall + growth * np.where(r < radius, 0.5 * (radius - r), 1.5 * (r - radius))
 
-    r = graded_line(np.array([0.0, radius, device.outer_radius]), r_size, split)
-    z = graded_line(edges, z_size, split)
+    rings, rows = (None, None) if like is None else _cells_between(like, device)
+    r = graded_line(np.array([0.0, radius, device.outer_radius]), r_size, split, rings)
+    z = graded_line(edges, z_size, split, rows)
     if (count := (len(r) - 1) * (len(z) - 1)) > MOST_CELLS:
         raise InputError(
             f"the mesh would have {count} cells, more than {MOST_CELLS}",
@@ -145,7 +159,19 @@ def make_grid(
             hint="Choose a coarser mesh or a smaller cell",
         )
     centre = 0.5 * (z[1:] + z[:-1])
-    return Grid(r=r, z=z, layer=np.searchsorted(edges, centre) - 1)
+    wall_line = 1 + int(np.argmin(np.abs(r[1:] - radius)))
+    return Grid(r=r, z=z, layer=np.searchsorted(edges, centre) - 1, wall_line=wall_line)
+
+
+def _cells_between(grid: Grid, device: Device) -> tuple[list[int], list[int]]:
+    """Cells of a grid inside and outside of the filament, and in each layer of a device."""
+    rows = np.bincount(grid.layer)
+    if len(rows) != len(device.layers):
+        raise InputError(
+            f"has {len(device.layers)} layers, the cell whose mesh it takes {len(rows)}",
+            "settings.mesh_of",
+        )
+    return [grid.wall_line, len(grid.r) - 1 - grid.wall_line], [int(row) for row in rows]
 
 
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:

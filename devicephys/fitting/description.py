@@ -173,7 +173,7 @@ class FitDescription(Description):
         Library device or file to begin with.
     preset : {"quick", "default", "fine"}, default "quick"
         How finely it is solved.
-    voltage_step : str, default "50 mV"
+    voltage_step : str, default "25 mV"
         Largest voltage of a time step: currents are interpolated between steps.
     data : list of LoopSource, TrainSource or BakeSource
         What was measured.
@@ -196,7 +196,7 @@ class FitDescription(Description):
     name: Annotated[str, Field(pattern=r"^[\w+-]+$", max_length=60)]
     device: str
     preset: Literal["quick", "default", "fine"] = "quick"
-    voltage_step: str = "50 mV"
+    voltage_step: str = "25 mV"
     data: Annotated[tuple[Source, ...], Field(min_length=1)]
     predict: tuple[Source, ...] = ()
     free: Annotated[Mapping[str, FreeParameter], Field(min_length=1)]

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
+from devicephys.device import Device, device_from_yaml
 
 Scheme = Literal["monolithic", "staggered", "one-pass"]
 SCHEMES = ("monolithic", "staggered", "one-pass")
@@ -58,6 +59,10 @@ class Settings:
         What assembles and solves the equations: the compiled kernel where it knows them and one
         rank computes ("auto"), the kernel or nothing ("compiled"), or the general forms with a
         sparse solver ("forms"). Results are the same to rounding; the forms take twice the time.
+    mesh_of : Device or None, optional
+        A cell with the same layers, whose mesh is stretched to the lengths of the one that is
+        simulated: as many cells between the edges. What is simulated then follows a length without
+        the jumps of a mesh that gains and loses cells. By default each cell has a mesh of its own.
 
     Notes
     -----
@@ -79,10 +84,11 @@ class Settings:
     newton_iterations: int = 12
     every_pulse: bool = False
     kernel: Kernel = "auto"
+    mesh_of: Device | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "scheme", "every_pulse", "kernel"):
+            if field.name not in ("name", "scheme", "every_pulse", "kernel", "mesh_of"):
                 number = _positive(getattr(self, field.name), field.type == "int", field.name)
                 object.__setattr__(self, field.name, number)
         if not isinstance(self.name, str):
@@ -91,6 +97,10 @@ class Settings:
             raise InputError(
                 f"{shorten(self.every_pulse)} is neither true nor false", "settings.every_pulse"
             )
+        if isinstance(self.mesh_of, str) and "\n" in self.mesh_of:  # as ``to_dict`` writes it
+            object.__setattr__(self, "mesh_of", device_from_yaml(self.mesh_of))
+        if self.mesh_of is not None and not isinstance(self.mesh_of, Device):
+            raise InputError(f"{shorten(self.mesh_of)} is no Device", "settings.mesh_of")
         for name, choices in (("scheme", SCHEMES), ("kernel", KERNELS)):
             choice = getattr(self, name)
             if not isinstance(choice, str) or choice not in choices:
@@ -142,14 +152,18 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values in SI, for the record of a run.
 
-        ``every_pulse`` and ``kernel`` only where they are not the default.
+        ``every_pulse``, ``kernel`` and ``mesh_of`` (as YAML) only where they are not the default.
         """
-        plain = dataclasses.asdict(self)
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         # as records of before them have it
         if not self.every_pulse:
             del plain["every_pulse"]
         if self.kernel == "auto":
             del plain["kernel"]
+        if self.mesh_of is None:
+            del plain["mesh_of"]
+        else:
+            plain["mesh_of"] = self.mesh_of.to_yaml()
         return plain
 
 

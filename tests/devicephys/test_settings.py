@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -19,7 +20,7 @@ from devicephys.simulation.simulate import simulate
 NUMBERS = [
     field.name
     for field in dataclasses.fields(Settings)
-    if field.name not in ("name", "scheme", "every_pulse", "kernel")
+    if field.name not in ("name", "scheme", "every_pulse", "kernel", "mesh_of")
 ]
 WHOLE = ["mesh_split", "newton_iterations"]
 DEVICE = load_device("larentis-stack")
@@ -54,6 +55,19 @@ def test_a_record_names_the_kernel_only_where_it_was_chosen() -> None:
     assert Settings(**Settings().to_dict()).kernel == "auto"
     forms = Settings(kernel="forms")
     assert forms.to_dict()["kernel"] == "forms" and Settings(**forms.to_dict()) == forms
+
+
+def test_a_record_holds_the_cell_whose_mesh_was_taken() -> None:
+    assert "mesh_of" not in Settings().to_dict()
+    settings = Settings(mesh_of=DEVICE)
+    written = json.loads(json.dumps(settings.to_dict()))
+    assert Settings(**written) == settings
+
+
+@pytest.mark.parametrize("value", [5, "larentis-stack", [], True])
+def test_only_a_device_lends_its_mesh(value: Any) -> None:
+    with pytest.raises(InputError, match="mesh_of"):
+        Settings(mesh_of=value)
 
 
 @pytest.mark.parametrize("value", [5, None, [], np.array([1, 2]), "", "quik"])

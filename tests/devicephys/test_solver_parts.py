@@ -14,10 +14,15 @@ import pytest
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
+import ufl
+from mpi4py import MPI
+
 import devicephys
+from ddkbase.errors import InputError
 from devicephys.device.series import NoSeries
 from devicephys.fem import observables
-from devicephys.fem.equations import State, initial_concentration
+from devicephys.fem.equations import CellProblem, State, initial_concentration
+from devicephys.fem.exchange import exchange_rates
 from devicephys.fem.mesh import LENGTH, make_grid
 from devicephys.fem.newton import BALANCE, NewtonReport, NewtonSolver
 from devicephys.fem.observables import Observer
@@ -280,3 +285,57 @@ def test_the_wall_is_as_wide_as_it_is_said_to_be(width: float) -> None:
     # 88 % half a width inside of the radius, 12 % half a width outside
     inner, outer = np.interp([-0.5, 0.5], x, share)
     assert inner == pytest.approx(0.88, abs=0.01) and outer == pytest.approx(0.12, abs=0.01)
+
+
+# -- lengths that are free ----------------------------------------------------------------------
+
+
+def test_a_stretched_mesh_keeps_its_cells_and_its_edges() -> None:
+    like = make_grid(SHIPPED, 0.05e-9, 0.25)
+    moved = SHIPPED.with_({"filament.radius": "6.1 nm", "layers.HfOx.thickness": "11.3 nm"})
+    grid = make_grid(moved, 0.05e-9, 0.25, like=like)
+    assert grid.r.shape == like.r.shape and np.array_equal(grid.layer, like.layer)
+    assert grid.r[grid.wall_line] == 6.1e-9
+    edges = np.cumsum([0.0, *(layer.thickness for layer in moved.layers)])
+    assert np.abs(grid.z[:, None] - edges).min(axis=0).max() < 1e-21
+    assert np.diff(grid.r).min() > 0 and np.diff(grid.z).min() > 0
+    free = make_grid(moved, 0.05e-9, 0.25)
+    assert len(free.r) != len(like.r) or len(free.z) != len(like.z)
+
+
+def test_no_mesh_of_a_cell_with_other_layers() -> None:
+    own = make_grid(SHIPPED, 0.05e-9, 0.25)
+    like = dataclasses.replace(own, layer=np.minimum(own.layer, 2))  # three layers
+    with pytest.raises(InputError, match="mesh_of"):
+        make_grid(SHIPPED, 0.05e-9, 0.25, like=like)
+
+
+@pytest.mark.parametrize("radius", [8.7, 9.0, 9.6])
+def test_exchange_acts_on_the_volume_outside_its_radius(radius: float) -> None:
+    device = SHIPPED.with_({"filament.radius": f"{radius} nm"})
+    grid = make_grid(device, 0.5e-9, 0.25, coarseness=1.5)
+    problem = CellProblem(device, grid, MPI.COMM_SELF)
+    there = problem._outside(9e-9, 1.0).x.array
+    height, width = grid.z[-1], device.outer_radius
+    volume = float(np.sum(there * problem.cell_volume))
+    exact = np.pi * height * (width**2 - 9e-9**2)
+    assert volume == pytest.approx(exact, rel=1e-9)
+
+
+def test_exchange_follows_the_filament_or_stays_where_it_was_put() -> None:
+    radii: list[float] = []
+
+    def outside(radius: float, value: float) -> float:
+        radii.append(radius)
+        return value
+
+    for share, radius in ((1.0, 0.0), (0.5, 8.0), (1.0, 8.0)):
+        device = SHIPPED.with_(
+            {
+                "filament.radius": "7 nm",
+                "materials.HfOx.exchange_inner_share": str(share),
+                "materials.HfOx.exchange_inner_radius": f"{radius} nm",
+            }
+        )
+        exchange_rates(device, 1.0, ufl.as_ufl(300.0), float, outside)
+    assert radii[::2] == pytest.approx([7e-9, 8e-9, 8e-9], rel=1e-12)

@@ -269,7 +269,9 @@ def test_a_grid_too_large_for_a_band_has_sparse_factors(monkeypatch: pytest.Monk
 
 
 def test_a_band_holds_only_what_depends_on_each_other() -> None:
-    grid = Grid(r=np.linspace(0, 4e-9, 5), z=np.linspace(0, 6e-9, 7), layer=np.zeros(6, int))
+    grid = Grid(
+        r=np.linspace(0, 4e-9, 5), z=np.linspace(0, 6e-9, 7), layer=np.zeros(6, int), wall_line=4
+    )
     none, rows = np.zeros(6, bool), np.array([False, False, True, True, False, False])
     idle = band_of(grid, Coupling(none, none, none[1:]))
     assert sorted([*(idle.node.ravel()), *(idle.node.ravel() + 1), *idle.cell.ravel()]) == list(
