@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compact.measured.columns import Roles
-from compact.measured.groups import Settings, group_rows, label_of, read_settings
+from compact.measured.groups import Settings, group_rows, labels_of, read_settings
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
@@ -58,7 +58,7 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
     if pulses is None:
         table.assume(f"pulses counted from 1 in the order of the {table.row}s")
-    keys = [[label_of(c) for c in column.cells] for column in roles.train]
+    keys = [labels_of(column.cells) for column in roles.train]
     if roles.direction is not None:
         keys.append(_directions(table, roles.direction))
     trains: list[Train] = []
