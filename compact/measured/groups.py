@@ -8,7 +8,15 @@ import numpy as np
 
 from compact.measured.columns import Roles
 from compact.measured.headings import QUANTITY
-from ddkbase.tables.table import Cell, Column, Table, has_units_in_cells, is_empty, numbers, printable
+from ddkbase.tables.table import (
+    Cell,
+    Column,
+    Table,
+    has_units_in_cells,
+    is_empty,
+    numbers,
+    printable,
+)
 from ddkbase.units import format_si
 
 __all__ = ["Settings", "group_rows", "label_of", "labels_of", "read_settings"]

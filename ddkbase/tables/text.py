@@ -465,7 +465,7 @@ def settle_decimal(table: Table, decimal: str | None) -> None:
         rows: Iterable[int] = range(len(cells))
         if bare_numbers(cells, comma=True) is not None:  # all have the sign of the first with one
             rows = islice((k for k in rows if {",", "."} & set(str(cells[k]))), 1)
-            thousands = thousands and all(_THOUSANDS.match(c) for c in cells if "," in str(c))
+            thousands = thousands and all(_THOUSANDS.match(c) for c in map(str, cells) if "," in c)
         for row in rows:
             cell = cells[row]
             comma = uses_comma(cell)
