@@ -285,7 +285,7 @@ def bare_numbers(cells: Sequence[Cell] | np.ndarray, comma: bool) -> np.ndarray 
         return None
     try:
         if commas:
-            numbers_ = [float(cell.replace(",", ".")) for cell in filled]
+            numbers_ = [float(str(cell).replace(",", ".")) for cell in filled]
         else:
             numbers_ = list(map(float, filled))  # type: ignore[arg-type]
     except ValueError:
