@@ -177,8 +177,8 @@ def test_a_train_of_the_shipped_table() -> None:
     )
     # the ramps of the pulses are not those of the law that made the train
     assert fit.error < 0.01
-    assert fit.values["beta"] * width * drift == pytest.approx(beta, rel=0.05)
-    assert fit.values["alpha"] * width * drift == pytest.approx(alpha, rel=0.05)
+    assert fit.values["beta"] * width * drift == pytest.approx(beta, rel=0.02)
+    assert fit.values["alpha"] * width * drift == pytest.approx(alpha, rel=0.02)
 
 
 def test_what_cannot_be_done(python: str) -> None:
