@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +28,13 @@ from compact.cli.options import (
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.options import free_path, given, option_groups
 from ddkbase.cli.output import Output
+from ddkbase.cli.progress import Display, State
 from ddkbase.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_LONG = 200_000  # reads from which it is said how far a fit is
 
 
 @app.command(
@@ -82,16 +90,18 @@ def fit(
         amplitude=amplitude, width=width, initial_resistance=initial_resistance,
         direction=direction, integrator=integrator,
     )  # fmt: skip
-    table = compact.AlphaBetaTable.fit(
-        trains,
-        method=method.value,
-        window=window.value,
-        loss=loss.value,
-        seed=seed,
-        mirror=mirror,
-        skip_missing=skip_missing,
-        **setting,
-    )
+    with _shown(output, trains) as progress:
+        table = compact.AlphaBetaTable.fit(
+            trains,
+            progress=progress,
+            method=method.value,
+            window=window.value,
+            loss=loss.value,
+            seed=seed,
+            mirror=mirror,
+            skip_missing=skip_missing,
+            **setting,
+        )
     table.write(path, overwrite=overwrite)
     for text, count in table.notes():
         if text.startswith("it saturates"):
@@ -117,3 +127,21 @@ def fit(
     if not table.dataset["valid"].values.any():
         output.finish()
         end(f"no train could be fitted: {table.reasons()[0][0]} ({path})", InputError.exit_code)
+
+
+@contextlib.contextmanager
+def _shown(output: Output, trains: xr.Dataset) -> Iterator[Callable[[int, int], None] | None]:
+    """What shows how far a fit is that takes more than a few seconds."""
+    reads = trains["conductance"].size
+    if reads < _LONG:
+        yield None
+        return
+    length = trains.sizes["pulse"]
+    output.say(f"fitting {reads // length} trains of up to {length} pulses")
+    with Display(output.console(), "fitting") as display:
+
+        def progress(done: int, number: int) -> None:
+            said = f"{done} of {number} trains fitted"
+            display(State(done / number, said, said))
+
+        yield progress

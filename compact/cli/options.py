@@ -108,6 +108,7 @@ DirectionOption = Annotated[
 ]
 
 _SHOWN = 12  # assumptions on the screen; all of them are in the document
+_LARGE = 5_000_000  # bytes from which it is said that a file is being read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,6 +217,9 @@ def open_trains(output: Output, source: Sequence[str], reading: ReadingOptions) 
             raise StorageError("there is no such file or folder", str(where), similar_file(where))
     if (places[0] / "zarr.json").exists() and options:
         raise InputError("a store has no columns to choose", ", ".join(f"--{c}" for c in options))
+    size = sum(where.stat().st_size for where in places if where.is_file())
+    if size > _LARGE:
+        output.say(f"reading {', '.join(map(str, places))} ({size / 1e6:.0f} MB)")
     trains = compact.table.open_source(places, **options)
     assumptions = str(trains.attrs.get("assumptions", "")).splitlines()
     if assumptions:

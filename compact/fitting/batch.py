@@ -14,6 +14,7 @@ The search for alpha and beta of a train goes in steps:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -71,15 +72,22 @@ def noise_of(trains: Trains) -> np.ndarray:
     return np.maximum(1.4826 / np.sqrt(2) * np.nanmedian(steps, axis=0), 1e-4)
 
 
-def fit_batch(trains: Trains, sign: int, options: Options) -> Fitted:
-    """Fit each train by itself."""
+def fit_batch(
+    trains: Trains,
+    sign: int,
+    options: Options,
+    progress: Callable[[int, int], object] | None = None,
+) -> Fitted:
+    """Fit each train by itself; ``progress`` is called with the fitted and with all trains."""
     number = trains.low.size
     size = max(1, _CHUNK // len(trains.values))
     model = TrainModel(trains, options.integrator, sign)
-    chunks = [
-        fit_model(model.part(np.arange(k, min(k + size, number))), options)
-        for k in range(0, number, size)
-    ]
+    chunks = []
+    for k in range(0, number, size):
+        last = min(k + size, number)
+        chunks.append(fit_model(model.part(np.arange(k, last)), options))
+        if progress is not None:
+            progress(last, number)
     return chunks[0] if len(chunks) == 1 else _joined(chunks)
 
 

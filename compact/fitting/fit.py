@@ -34,7 +34,7 @@ explicit Euler cannot start at 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,6 +123,7 @@ def fit_many(
     pooled: bool = False,
     normalised: bool | None = None,
     skip_missing: bool = False,
+    progress: Callable[[int, int], object] | None = None,
 ) -> xr.Dataset:
     """Fit many trains at once.
 
@@ -164,6 +165,9 @@ def fit_many(
         ``units = "1"``.
     skip_missing : bool, default False
         NaN within a train is a read not made, not an error.
+    progress : callable or None, optional
+        Called with how many trains are fitted and how many there are, now and then: of the better
+        method after each batch.
 
     Returns
     -------
@@ -202,7 +206,7 @@ def fit_many(
     if pooled:
         _fit_pooled(trains, options, mirror, columns)
     else:
-        _fit_each(trains, method, options, mirror, columns)
+        _fit_each(trains, method, options, mirror, columns, progress)
     attrs = {
         "method": method,
         "integrator": integrator,
@@ -221,9 +225,19 @@ def fit_many(
 
 
 def _fit_each(
-    trains: Trains, method: str, options: Options, mirror: bool, columns: Columns
+    trains: Trains,
+    method: str,
+    options: Options,
+    mirror: bool,
+    columns: Columns,
+    progress: Callable[[int, int], object] | None,
 ) -> None:
-    usable = trains.usable
+    usable, before = trains.usable, 0
+
+    def passed_on(done: int, _: int) -> None:
+        if progress is not None:
+            progress(before + done, usable.size)
+
     for up in (False, True):
         index = usable[trains.up[usable] == up]
         if not index.size:
@@ -233,7 +247,8 @@ def _fit_each(
         if method == "article":
             fits = fit_article(group, options.seed, options.starts)
         else:
-            fits = fit_batch(group, sign, options)
+            fits = fit_batch(group, sign, options, passed_on)
+        before += index.size
         columns.put(index, group, fits, up and mirror)
         if method == "better" and options.loss == "linear":
             free = 2 if options.window == "data" else 4

@@ -13,7 +13,7 @@ import inspect
 import os
 import runpy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from scipy.special import stdtrit
 
 from compact.circuit.compiled import compile_verilog_a
 from compact.circuit.implicit import Circuit
+from compact.fitting.any_model.profile import ends_of
+from compact.fitting.any_model.runs import Run, loop_runs, split_off, train_runs
 from compact.fitting.diagnostics import autocorrelation, diagnose, durbin_watson
 from ddkbase.errors import InputError, SolverError, StorageError, closest, shorten, similar_file
 
@@ -42,7 +44,7 @@ Model = Callable[[np.ndarray, np.ndarray, Mapping[str, float]], np.ndarray]
 
 @dataclass(frozen=True)
 class ModelFit:
-    """A model fitted to loops.
+    """A model fitted to loops and trains.
 
     Attributes
     ----------
@@ -54,8 +56,8 @@ class ModelFit:
     at_bound : dict of str to bool
         Whether the optimum of a free one is at a bound.
     error, held_out_error : float
-        Root mean square of the misfit over that of the measured current: of the fitted loops, and
-        of those held out (NaN: none).
+        Root mean square of the misfit over that of the measured current, or conductance of trains:
+        of what was fitted, and of what was held out (NaN: nothing).
     durbin_watson, autocorrelation : float
         Of the residuals from sample to sample; 2 and 0 if they are independent, else the
         intervals are too narrow.
@@ -63,6 +65,10 @@ class ModelFit:
         Condition of the Jacobian.
     samples, evaluations, failures : int
         Numbers of samples, of runs over all loops, and of those of them that ended early.
+    profile_low, profile_high : dict of str to float
+        Ends of the 95 % profile-likelihood intervals; empty if they were not asked for.
+    profile_open : dict of str to tuple of bool
+        Whether a bound of the parameter ends them, below and above.
     """
 
     values: dict[str, float]
@@ -77,6 +83,9 @@ class ModelFit:
     samples: int
     evaluations: int
     failures: int
+    profile_low: dict[str, float] = field(default_factory=dict)
+    profile_high: dict[str, float] = field(default_factory=dict)
+    profile_open: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
 
 def load_model(text: str | os.PathLike[str]) -> tuple[Model, dict[str, float]]:
@@ -156,10 +165,15 @@ def _function(path: Path, name: str) -> tuple[Model, dict[str, float]]:
 
 
 def fit_model(
-    loops: xr.Dataset,
+    loops: xr.Dataset | None,
     model: str | os.PathLike[str],
     free: Sequence[str],
     *,
+    trains: xr.Dataset | None = None,
+    amplitude: str | None = None,
+    width: str | None = None,
+    read_voltage: str = "0.1 V",
+    profile: bool = False,
     start: Mapping[str, float] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     held_out: int = 1,
@@ -167,11 +181,11 @@ def fit_model(
     seed: int = 0,
     most: int = 40,
 ) -> ModelFit:
-    """Fit parameters of a model to measured loops.
+    """Fit parameters of a model to measured loops, to pulse trains, or to both.
 
     Parameters
     ----------
-    loops : xarray.Dataset
+    loops : xarray.Dataset or None
         On ``sample``: voltage [V], current [A], time [s] and loop (a number for each loop), as
         `devicephys.read_loop` returns them; where attributes ``compliance_positive`` or
         ``compliance_negative`` [A] say that the current was limited, that of the model is, too.
@@ -179,12 +193,23 @@ def fit_model(
         As of `load_model`.
     free : sequence of str
         Parameters to fit.
+    trains : xarray.Dataset or None, optional
+        Pulse trains, as `compact.read_pulses` returns them: conductances with a unit. One of which
+        the first read is the last of the train before it goes on from there; every other begins
+        from the model's own start. Reads are the model's current at the read voltage over it.
+    amplitude, width : str or None, optional
+        Of all pulses, as text, where the trains do not say them.
+    read_voltage : str, default "0.1 V"
+        Voltage at which the trains were read.
+    profile : bool, default False
+        Profile-likelihood intervals as well, which take some ten fits a parameter.
     start : mapping of str to float or None, optional
         Values to start from, and of parameters that are not fitted, instead of the defaults.
     bounds : mapping of str to tuple of float or None, optional
         Lowest and highest value; by default a hundredth and the hundredfold of the start.
     held_out : int, default 1
-        Loops at the end that are predicted, not fitted; none where there is but one loop.
+        Loops at the end that are predicted, not fitted, and as many runs of trains; none where
+        there are no more.
     starts : int, default 1
         Number of starts: the given one, the others drawn within the bounds.
     seed : int, default 0
@@ -200,18 +225,25 @@ def fit_model(
     Raises
     ------
     InputError
-        Loops without time, unknown parameters, bounds that hold no start.
+        Loops without time, unknown parameters, bounds that hold no start; neither loops nor trains;
+        trains as of `compact.fitting.any_model.runs.train_runs`.
     SolverError
         The model cannot be integrated at any start.
     """
     predict, defaults = load_model(model)
-    runs, limits = _runs(loops), _limits(loops)
-    keep = len(runs) - held_out if 0 < held_out < len(runs) else len(runs)
+    if loops is None and trains is None:
+        raise InputError("neither loops nor trains are given", "fit_model")
+    runs, later = split_off([] if loops is None else loop_runs(loops), held_out)
+    if trains is not None:
+        pulsed = split_off(train_runs(trains, amplitude, width, read_voltage), held_out)
+        runs, later = runs + pulsed[0], later + pulsed[1]
+    elif amplitude is not None or width is not None:
+        raise InputError("pulses are described, but no trains given", "amplitude, width")
     if held_out < 0 or starts < 1 or most < 1:
         raise InputError("is too small", "held_out, starts, most")
     fixed = {**defaults, **_checked(start or {}, defaults)}
     space = _Space.of(list(free), fixed, bounds or {}, defaults)
-    problem = _Problem(predict, runs[:keep], limits, fixed, space)
+    problem = _Problem(predict, runs, fixed, space)
     best = None
     generator = np.random.default_rng(seed)
     for k in range(starts):
@@ -227,8 +259,8 @@ def fit_model(
         if best is None or found.cost < best.cost:
             best = found
     assert best is not None
-    rest = _Problem(predict, runs[keep:], limits, fixed, space) if keep < len(runs) else None
-    return _summary(problem, best, rest)
+    rest = _Problem(predict, later, fixed, space) if later else None
+    return _summary(problem, best, rest, profile)
 
 
 @dataclass(frozen=True)
@@ -278,36 +310,37 @@ class _Space:
 
 @dataclass
 class _Problem:
-    """Residuals of some loops, over the root mean square of their current."""
+    """Residuals of some runs, over the root mean square of what was measured in those alike."""
 
     predict: Model
-    runs: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    limits: tuple[float, float]
+    runs: list[Run]
     fixed: Mapping[str, float]
     space: _Space
     evaluations: int = 0
     failures: int = 0
 
     def __post_init__(self) -> None:
-        current = np.concatenate([run[2] for run in self.runs])
-        self.scale = float(np.sqrt((current**2).mean()))
-        if self.scale == 0:
-            raise InputError("holds no current", "loops")
+        self.scale = {}
+        for kind in sorted({run.kind for run in self.runs}):
+            measured = np.concatenate([run.measured for run in self.runs if run.kind == kind])
+            self.scale[kind] = float(np.sqrt((measured**2).mean()))
+            if self.scale[kind] == 0:
+                raise InputError("holds no current", f"{kind}s")
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return np.concatenate(self.parts(x))
 
     def parts(self, x: np.ndarray) -> list[np.ndarray]:
-        """Residuals of each loop."""
+        """Residuals of each run."""
         self.evaluations += 1
         parameters = {**self.fixed, **self.space.values(x)}
         out, failed = [], False
-        for times, voltages, currents in self.runs:
+        for run in self.runs:
             try:
-                new = np.clip(self.predict(times, voltages, parameters), *self.limits)
+                new = run.compared(self.predict(run.times, run.voltages, parameters))
             except SolverError:
-                new = np.full(times.shape, np.nan)
-            residual = (new - currents) / self.scale
+                new = np.full(run.measured.shape, np.nan)
+            residual = (new - run.measured) / self.scale[run.kind]
             failed |= not np.isfinite(residual).all()
             out.append(np.where(np.isfinite(residual), residual, _FAILED).clip(-1e6, 1e6))
         self.failures += failed
@@ -319,7 +352,7 @@ class _Problem:
         return self.failures > before
 
 
-def _summary(problem: _Problem, best: Any, rest: _Problem | None) -> ModelFit:
+def _summary(problem: _Problem, best: Any, rest: _Problem | None, profile: bool) -> ModelFit:
     space, parts = problem.space, problem.parts(best.x)
     residual = np.concatenate(parts)
     jacobian, count = best.jac, len(space.names)
@@ -332,6 +365,7 @@ def _summary(problem: _Problem, best: Any, rest: _Problem | None) -> ModelFit:
     said = diagnose(x[None], hessian[None], squares, samples, lower[None], upper[None])
     reach = stdtrit(max(residual.size - count, 1), 0.5 + LEVEL / 2)
     half = (reach * said.errors[0])[:count]
+    ends = _profiles(problem, best.x, half, reach) if profile else {}
     length = max(map(len, parts))
     table, weights = np.zeros((2, length, len(parts)))
     for k, part in enumerate(parts):
@@ -349,7 +383,24 @@ def _summary(problem: _Problem, best: Any, rest: _Problem | None) -> ModelFit:
         samples=residual.size,
         evaluations=problem.evaluations,
         failures=problem.failures,
+        **ends,
     )
+
+
+def _profiles(
+    problem: _Problem, best: np.ndarray, half: np.ndarray, reach: float
+) -> dict[str, dict[str, Any]]:
+    """The attributes of `ModelFit` that hold profile intervals."""
+    space = problem.space
+    ends, bounded = ends_of(problem, best, space.lower, space.upper, half, float(reach), _STEP)
+    return {
+        "profile_low": space.values(ends[:, 0]),
+        "profile_high": space.values(ends[:, 1]),
+        "profile_open": {
+            name: (bool(low), bool(high))
+            for name, (low, high) in zip(space.names, bounded, strict=True)
+        },
+    }
 
 
 def _checked(
@@ -359,29 +410,3 @@ def _checked(
         if name not in defaults:
             raise InputError(f"the model has no parameter '{name}'", where, closest(name, defaults))
     return {name: float(value) for name, value in values.items()}
-
-
-def _runs(loops: xr.Dataset) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Times, voltages and currents of each loop."""
-    missing = [n for n in ("voltage", "current", "time", "loop") if n not in loops.variables]
-    if missing:
-        hint = "Give the sweep rate" if missing == ["time"] else ""
-        raise InputError(f"the loops have no {', '.join(missing)}", "loops", hint)
-    columns = [np.asarray(loops[n].values, float) for n in ("time", "voltage", "current")]
-    numbers = np.asarray(loops["loop"].values)
-    runs = []
-    for number in np.unique(numbers):
-        t, v, i = (column[numbers == number] for column in columns)
-        if not np.isfinite([t, v, i]).all() or t.size < 3 or (np.diff(t) <= 0).any():
-            raise InputError(
-                f"loop {number}: fewer than 3 samples, a gap, or times that do not increase",
-                "loops",
-            )
-        runs.append((t, v, i))
-    return runs
-
-
-def _limits(loops: xr.Dataset) -> tuple[float, float]:
-    high = float(loops.attrs.get("compliance_positive", np.inf))
-    low = float(loops.attrs.get("compliance_negative", np.inf))
-    return -abs(low), abs(high)

@@ -127,8 +127,9 @@ def turning_points(values: np.ndarray) -> list[int]:
     v = values[finite]
     if v.size < 6 or np.ptp(v) == 0:
         return []
-    smooth = _running_median(v, 5 if v.size >= 20 else 3)
-    retreat = _RETREAT * np.ptp(smooth)
+    smoothed = _running_median(v, 5 if v.size >= 20 else 3)
+    retreat = _RETREAT * float(np.ptp(smoothed))
+    smooth = smoothed.tolist()  # a loop over numbers of Python is three times as fast
     turns: list[int] = []
     low = high = sign = 0
     for k in range(1, v.size):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from compact.measured.columns import Roles
 from compact.measured.headings import QUANTITY
-from ddkbase.tables.table import Column, Table, has_units_in_cells, is_empty, numbers, printable
+from ddkbase.tables.table import (
+    Cell,
+    Column,
+    Table,
+    has_units_in_cells,
+    is_empty,
+    numbers,
+    printable,
+)
 from ddkbase.units import format_si
 
-__all__ = ["Settings", "group_rows", "label_of", "read_settings"]
+__all__ = ["Settings", "group_rows", "label_of", "labels_of", "read_settings"]
 
 _SHORTEST = 3  # rows at one setting that make a train
 _EQUAL = 0.01  # share by which a setting may vary within a train of equal pulses
@@ -99,6 +109,18 @@ def label_of(cell: str | float | None) -> str:
     if is_empty(cell):
         return "without a name"
     return f"{cell:g}" if isinstance(cell, float) else printable(str(cell))
+
+
+def labels_of(cells: Sequence[Cell] | np.ndarray) -> list[str]:
+    """`label_of` of each cell, of a name that stands in a thousand rows once."""
+    names: dict[Cell, str] = {}
+    out = []
+    for cell in cells:
+        name = names.get(cell)
+        if name is None:
+            name = names[cell] = label_of(cell)
+        out.append(name)
+    return out
 
 
 def group_rows(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compact.measured.columns import Roles
-from compact.measured.groups import Settings, group_rows, label_of, read_settings
+from compact.measured.groups import Settings, group_rows, labels_of, read_settings
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
@@ -44,6 +44,8 @@ class Train:
     cycle: int | None = None
     device: str = ""
     varied: str = ""  # which setting of the pulses is not the same throughout
+    cell: tuple[str, ...] = ()  # column and labels: trains that share them are of one cell
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # of the table
 
 
 def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Train], str]:
@@ -58,7 +60,7 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
     if pulses is None:
         table.assume(f"pulses counted from 1 in the order of the {table.row}s")
-    keys = [[label_of(c) for c in column.cells] for column in roles.train]
+    keys = [labels_of(column.cells) for column in roles.train]
     if roles.direction is not None:
         keys.append(_directions(table, roles.direction))
     trains: list[Train] = []
@@ -75,6 +77,8 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
                 trains.append(train)
     if not trains:
         raise InputError("holds no reading after a pulse", table.path)
+    if pulses is None:
+        _turned(table, trains, settings)
     _at_pulse_numbers(table, trains)
     _unique_labels(trains)
     _remark(table, trains, relative == {True})
@@ -171,7 +175,8 @@ def _train(
         table.assume("pulse 0 taken as the reading before the first pulse")
         train.initial = float(values[rows[0]])
         order, rows = order[1:], rows[1:]
-    train.order, train.values = order, values[rows]
+    train.order, train.values, train.rows = order, values[rows], rows
+    train.cell = (str(column.number), *group)
     train.extra = {name: array[rows] for name, array in settings.known.items()}
     if not np.isfinite(train.values).any():
         table.assume_of(label, "empty, left out")
@@ -179,19 +184,50 @@ def _train(
     return train
 
 
+def _turned(table: Table, trains: list[Train], settings: Settings) -> None:
+    """Give a train in rows without pulse numbers the read of the row before it.
+
+    That row is of the same cell and of pulses of the other polarity: what one train has done the
+    next undoes. At one polarity the cell may have been brought back in between, unseen.
+    """
+    amplitude = settings.all.get("amplitude")
+    if amplitude is None:
+        return
+    last = {(train.cell, int(train.rows[-1])): train for train in trains}
+    for train in trains:
+        row = int(train.rows[0])
+        before = last.get((train.cell, row - 1))
+        if before is None or not amplitude[row - 1] * amplitude[row] < 0:
+            continue
+        if np.isfinite(before.values[-1]) and np.isnan(train.initial):
+            train.initial = float(before.values[-1])
+            table.assume_of(
+                train.label,
+                "follows pulses of the other polarity, their last read taken as the reading before "
+                "the first pulse",
+            )
+
+
 def _at_pulse_numbers(table: Table, trains: list[Train]) -> None:
     """Put pulse k at index k - 1, NaN between.
 
     A train whose numbers go on from the last of another, or begin far from 1, is counted from 1.
+    Where that other is of the same cell, its last read is the one before the first pulse.
     """
     ends = {int(train.order[-1]) for train in trains}
+    reads: dict[tuple[tuple[str, ...], int], list[float]] = {}
+    for train in trains:
+        reads.setdefault((train.cell, int(train.order[-1])), []).append(float(train.values[-1]))
     for train in trains:
         first, offset = int(train.order[0]), 0
         if first > 1 and first - 1 in ends:
             offset = first - 1
-            table.assume_of(
-                train.label, f"goes on at pulse {first} where another ends, counted from 1"
-            )
+            said = f"goes on at pulse {first} where another ends, counted from 1"
+            last = reads.get((train.cell, offset), [])
+            if len(last) == 1 and np.isfinite(last[0]):
+                train.initial = last[0]
+                said += ", the last read of that one taken as the reading before the first pulse"
+            table.assume_of(train.label, said)
         elif first > train.order.size:
             offset = first - 1
             table.assume_of(

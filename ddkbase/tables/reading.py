@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +132,22 @@ def table_of(
     suffix = Path(path).suffix.lower()
     for format_ in formats:
         if format_.fits(content, suffix):
-            return format_.read(content, path, options)
+            with _no_collection():
+                return format_.read(content, path, options)
     if any(suffix in format_.suffixes for format_ in formats):
         raise InputError(f"is damaged, or not what its name says ({suffix})", path)
-    return read_text(content, path, options)
+    with _no_collection():
+        return read_text(content, path, options)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for garbage meanwhile: among the rows of a long file it finds none, and takes a
+    third of the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

@@ -17,6 +17,7 @@ __all__ = [
     "Column",
     "FileOptions",
     "Table",
+    "bare_numbers",
     "has_units_in_cells",
     "is_empty",
     "looks_numeric",
@@ -40,6 +41,8 @@ _OVERFLOWS = {
 _OVERFLOW = 9.9e37  # what instruments that speak SCPI write for "overflow" and "no reading"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
+_BARE = b"0123456789+-.eE"  # of which alone float() takes just what _NUMBER does
+_GAPS = frozenset({None, "", "nan", "NaN", "NA"})  # the empty cells that many files are full of
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
 
 
@@ -181,10 +184,9 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
     unit = column.unit if unit is None else unit
     factor = unit_factor(unit, quantity, where)
     plain = factor is None
-    if len(column.cells) and _all_bare(column.cells):
-        values = np.asarray(column.cells, dtype=float)
-        if np.abs(values).max() < _OVERFLOW:
-            return values if factor is None else values * factor
+    bare = bare_numbers(column.cells, bool(table.decimal_comma))
+    if bare is not None and not (np.abs(bare) >= _OVERFLOW).any():
+        return bare if factor is None else bare * factor
     values = np.full(len(column.cells), np.nan)
     overflow = sum(isinstance(c, str) and c.strip().lower() in _OVERFLOWS for c in column.cells)
     for row, cell in enumerate(column.cells):
@@ -211,6 +213,8 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
 
 def has_units_in_cells(column: Column) -> bool:
     """Whether a cell brings a unit of its own ("12.5 uS")."""
+    if bare_numbers(column.cells, comma=True) is not None:
+        return False
     for cell in column.cells:
         if isinstance(cell, str):
             match = _NUMBER.match(cell.strip().replace(",", "."))
@@ -249,13 +253,46 @@ def uses_comma(cell: Cell) -> bool | None:
     return False if "." in text and _NUMBER.match(text) else None
 
 
-def _all_bare(cells: Sequence[Cell] | np.ndarray) -> bool:
-    """Whether all cells are bare numbers with a decimal point, which NumPy reads much faster."""
+def bare_numbers(cells: Sequence[Cell] | np.ndarray, comma: bool) -> np.ndarray | None:
+    """All cells at once, where they are bare numbers and gaps: a file has a million of them.
+
+    Parameters
+    ----------
+    cells : sequence of Cell or ndarray
+        The cells.
+    comma : bool
+        Whether a comma is the decimal sign; a point is, too, where no cell has a comma.
+
+    Returns
+    -------
+    ndarray or None
+        One number a cell, NaN in a gap. None: some cell is something else, or infinite, and all are
+        to be looked at one by one.
+    """
     if isinstance(cells, np.ndarray):
-        return bool(np.isfinite(cells).all())
-    return all(isinstance(c, str) and _NUMBER.fullmatch(c) is not None for c in cells) and not any(
-        "d" in c.lower() for c in cells if isinstance(c, str)
-    )
+        return None if np.isinf(cells).any() else np.asarray(cells, float)
+    there = np.fromiter((cell not in _GAPS for cell in cells), bool, len(cells))
+    whole = bool(there.all())
+    filled = cells if whole else [cell for cell in cells if cell not in _GAPS]
+    try:
+        text = "".join(filled)  # type: ignore[arg-type]  # a cell that is no text ends it
+    except TypeError:
+        return None
+    commas = comma and "," in text
+    if not text.isascii() or (commas and "." in text):
+        return None
+    if text.encode("ascii").translate(None, _BARE + b"," * commas):
+        return None
+    try:
+        if commas:
+            numbers_ = [float(str(cell).replace(",", ".")) for cell in filled]
+        else:
+            numbers_ = list(map(float, filled))  # type: ignore[arg-type]
+    except ValueError:
+        return None
+    values = np.full(len(cells), np.nan)
+    values[there] = numbers_
+    return None if np.isinf(values).any() else values
 
 
 def _has_bare(cells: Sequence[Cell] | np.ndarray) -> bool:

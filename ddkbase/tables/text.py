@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from itertools import islice, pairwise
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
@@ -19,6 +19,7 @@ from ddkbase.tables.table import (
     Column,
     FileOptions,
     Table,
+    bare_numbers,
     is_empty,
     looks_numeric,
     uses_comma,
@@ -32,6 +33,7 @@ DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "spa
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,eEdD])")
 _COMMENTS = ("#", "%", "//", "!")
 _COUNT = re.compile(r"\s*#\s*[,;\t|]")  # a first cell "#": it counts, and is no comment
+_BEGINS = frozenset("0123456789+-.")  # of a line: it is a row, no comment and not empty
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 
 
@@ -61,7 +63,9 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     lines, comments = [], {}
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.rstrip("\0")
-        if line.lstrip().startswith(_COMMENTS) and not _COUNT.match(line):
+        if line[:1] in _BEGINS:
+            lines.append((number, line))
+        elif line.lstrip().startswith(_COMMENTS) and not _COUNT.match(line):
             comments[number] = line.strip().lstrip("#%/! ")
         elif number == 1 and line[:4].lower() == "sep=" and len(line.strip()) == 5:
             delimiter = delimiter or line.strip()[4]
@@ -77,7 +81,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     delimiter = delimiter or heads
     if delimiter is None:
         delimiter = delimiter_of(lines, path, decimal, assumptions)
-    rows = [(number, split(line, delimiter, f"{path}, line {number}")) for number, line in lines]
+    rows = _split_all(lines, delimiter, path)
     if heads is not None:
         below = sum(number > lines[0][0] for number in comments)
         if below:
@@ -172,9 +176,10 @@ def from_rows(
             "Give each column one heading",
         )
     width = max(width, _filled(names))
-    table = Table(path, [], [number for number, _ in rows[first:]], row, None, assumptions)
+    rows = rows[first:]
+    table = Table(path, [], [number for number, _ in rows], row, None, assumptions)
     names, units = _without_labels(names, units)
-    short = [number for number, cells in rows[first:] if len(cells) < width]
+    short = [number for number, cells in rows if len(cells) < width]
     if short:
         table.assume(
             f"{len(short)} {row}s, the first being {row} {short[0]}, have less than {width} "
@@ -186,7 +191,10 @@ def from_rows(
         below = str(units[k] or "") if k < len(units) else ""
         if not unit and not is_empty(below):
             unit = unit_alone(below) or "1"
-        column = [cells[k] if k < len(cells) else None for _, cells in rows[first:]]
+        if short:
+            column = [cells[k] if k < len(cells) else None for _, cells in rows]
+        else:
+            column = [cells[k] for _, cells in rows]
         table.columns.append(Column(name, unit, column, k + 1, f"{heading} {below}".strip()))
     if blocks is not None:
         title, cells = blocks
@@ -361,6 +369,18 @@ def _filled(cells: list[Cell]) -> int:
     return max((k + 1 for k, c in enumerate(cells) if not is_empty(c)), default=0)
 
 
+def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[Row]:
+    """The cells of all lines; `split`, without its call where a line has no quotation mark."""
+    if delimiter == " ":
+        return [(number, list(line.split())) for number, line in lines]
+    return [
+        (number, split(line, delimiter, f"{path}, line {number}"))
+        if '"' in line
+        else (number, list(map(str.strip, line.split(delimiter))))
+        for number, line in lines
+    ]
+
+
 def split(line: str, delimiter: str, where: str) -> list[Cell]:
     """The cells of a line; of one that cannot be split an error at ``where``, or none if that is
     empty."""
@@ -441,7 +461,13 @@ def settle_decimal(table: Table, decimal: str | None) -> None:
     thousands = True  # all commas may stand between thousands
     commas = any(isinstance(c, str) and "," in c for col in table.columns for c in col.cells)
     for column in table.columns if commas else []:
-        for row, cell in enumerate(column.cells):
+        cells = column.cells
+        rows: Iterable[int] = range(len(cells))
+        if bare_numbers(cells, comma=True) is not None:  # all have the sign of the first with one
+            rows = islice((k for k in rows if {",", "."} & set(str(cells[k]))), 1)
+            thousands = thousands and all(_THOUSANDS.match(c) for c in map(str, cells) if "," in c)
+        for row in rows:
+            cell = cells[row]
             comma = uses_comma(cell)
             if comma is not None and comma not in seen:
                 seen[comma] = table.where(column, row)

@@ -81,13 +81,36 @@ def test_one_column_that_turns_is_both_branches(tmp_path: Path) -> None:
 def test_the_amplitude_parts_trains_as_well(tmp_path: Path) -> None:
     file = one_column(tmp_path / "both.csv", cycles())
     synapse = compact.fit_synapse(compact.read_pulses(file, direction="split"))
-    # a train whose start was not read begins with the read after its first pulse
-    assert synapse.levels == (100, 99)
-    share = compact.curvature_of(4.0) * 99 / 100
-    assert synapse.down.nonlinearity == pytest.approx(-compact.nonlinearity_label(share), rel=1e-3)
+    # the last read of the up train is the one before the first down pulse
+    assert synapse.levels == (100, 100)
+    assert synapse.up.nonlinearity == pytest.approx(2.0, rel=1e-3)
+    assert synapse.down.nonlinearity == pytest.approx(-4.0, rel=1e-3)
     assert synapse.up_amplitude == 1.5 and synapse.down_amplitude == -1.2
     assert synapse.width == pytest.approx(100e-9)
     assert synapse.up.rmse["exponential"] < 1e-6 < synapse.up.rmse["alpha/beta"]
+
+
+def test_without_pulse_numbers_a_turn_of_the_amplitude_loses_no_step(tmp_path: Path) -> None:
+    file = tmp_path / "both.csv"
+    rise, fall = cycles(count=1)[0, :101], cycles(count=1)[0, 101:]
+    lines = [f"{g},{volts}" for part, volts in ((rise, 1.5), (fall, -1.2)) for g in part]
+    file.write_text("conductance (uS),amplitude (V)\n" + "\n".join(lines) + "\n")
+    trains = compact.read_pulses(file)
+    assert trains["initial_conductance"].values[1] == pytest.approx(rise[-1] * 1e-6)
+    assert "follows pulses of the other polarity" in trains.attrs["assumptions"]
+    assert compact.fit_synapse(trains).down.nonlinearity == pytest.approx(-4.0, rel=1e-3)
+    # of one polarity the cell may have been brought back
+    file.write_text(file.read_text().replace(",-1.2", ",1.2"))
+    assert np.isnan(compact.read_pulses(file)["initial_conductance"].values).all()
+
+
+def test_numbers_that_go_on_in_another_cell_are_no_start(tmp_path: Path) -> None:
+    file = tmp_path / "two.csv"
+    lines = [f"{d},{100 * d + k + 1},{g}" for d in (0, 1) for k, g in enumerate(cycles()[0, :100])]
+    file.write_text("device,pulse,conductance (uS)\n" + "\n".join(lines) + "\n")
+    trains = compact.read_pulses(file)
+    assert "goes on at pulse 101" in trains.attrs["assumptions"]
+    assert np.isnan(trains["initial_conductance"].values).all()
 
 
 def test_both_laws_go_the_way_of_the_train(tmp_path: Path) -> None:

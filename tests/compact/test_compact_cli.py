@@ -103,6 +103,19 @@ def test_what_cannot_be_done_is_one_line(
     assert [p.name for p in csv.parent.iterdir()] == ["lab.csv"]
 
 
+def test_long_work_says_how_far_it_is(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("fit", csv, "--out", tmp_path / "t.nc", "--amplitude", "-2 V", "--width", "1 us")
+    assert "trains fitted" not in call(*arguments).output
+    monkeypatch.setattr("compact.cli.options._LARGE", 10)
+    monkeypatch.setattr("compact.cli.fit._LONG", 2)
+    result = call(*arguments, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert f"reading {csv}" in result.output and "fitting 2 trains of up to" in result.output
+    assert "2 of 2 trains fitted" in result.output
+
+
 def test_no_train_that_could_be_fitted(tmp_path: Path) -> None:
     path = tmp_path / "lab.csv"
     path.write_text("pulse,G (uS)\n" + "".join(f"{k},5.0\n" for k in range(20)))
