@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -316,3 +317,24 @@ def test_damaged_bytes_are_one_line(
         assert path.name.removesuffix(".gz") in str(error)
     else:
         assert np.isfinite(loaded.x).all()
+
+
+@pytest.mark.parametrize("text", [ts_text, arff_text])
+def test_codings_of_ts_and_arff(tmp_path: Path, text: Any) -> None:
+    values, _ = bumps(6, steps=5)
+    content = text(values, ["\u00e4", "\u00f6"] * 3)
+    path = tmp_path / ("a.ts" if text is ts_text else "a.arff")
+    path.write_text(content, encoding="utf-8")
+    plain = datasets.load(path)
+    path.write_text(content, encoding="utf-16")
+    np.testing.assert_array_equal(datasets.load(path).x, plain.x)
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(
+        InputError, match=r"is not text in UTF-8 .*line \d+\). Pass encoding='latin-1'"
+    ):
+        datasets.load(path)
+    named = datasets.load(path, encoding="latin-1")
+    np.testing.assert_array_equal(named.x, plain.x)
+    assert named.classes == plain.classes == ("\u00e4", "\u00f6")
+    with pytest.raises(InputError, match=r"file has decimal points \(decimal\). Leave it out"):
+        datasets.load(path, decimal=",")

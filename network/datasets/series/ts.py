@@ -34,13 +34,15 @@ class _Heading:
     equal: bool | None
 
 
-def read_ts(path: Path) -> Series:
+def read_ts(path: Path, encoding: str | None = None) -> Series:
     """The series of a .ts file.
 
     Parameters
     ----------
     path : Path
         The file, of one or several channels ("dimensions").
+    encoding : str or None, optional
+        Its coding; default: UTF-8, or UTF-16 where it begins with the mark of that.
 
     Returns
     -------
@@ -53,7 +55,9 @@ def read_ts(path: Path) -> Series:
         What is not understood, with its line; targets of a regression and time stamps, which are
         not read.
     """
-    lines = numbered_lines(path, comments="#%")  # files of the archive have either
+    lines = numbered_lines(
+        path, comments="#%", encoding=encoding
+    )  # files of the archive have either
     heading = _heading(lines, path)
     values, labels, places = [], [], []
     for number, line in lines:
