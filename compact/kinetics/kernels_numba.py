@@ -28,9 +28,10 @@ from ddkbase.files import deferred
 __all__ = ["backward", "forward"]
 
 _WIDE = 4096  # sequences at once where arrays lie time-major
-_STEPS, _TILE = 128, 8192  # steps and elements of a tile elsewhere
+_STEPS, _TILE = 128, 32768  # steps and elements of a tile elsewhere
 _FLUSH = 64  # steps after which sums in the dtype of x are added to those in float64
 _LINE = 64  # bytes that memory hands over at once
+_VECTOR = 32  # bytes of a side of the squares that are transposed in registers
 
 
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:
@@ -73,74 +74,84 @@ def _add(total, row, t, first):  # type: ignore[no-untyped-def]
             p = 0
 
 
+# The steps of a row take whole arrays, the row in them and where in the row they begin: to cut rows
+# out of them costs more than the arithmetic of a short row.
+
+
 @compiled
-def _implicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
+def _implicit(before, old, x, k, a, b, after, new, first):  # type: ignore[no-untyped-def]
     """One step of a row; a of the row is alpha dt."""
     half, four = after.dtype.type(0.5), after.dtype.type(4)
     cancelling = False
-    for j in range(after.size):
-        drift = b[j] * x[j]
+    for j in range(a.size):
+        drift = b[j] * x[k, first + j]
         # the plain root loses at most two bits while drift^2 <= 4 a, or where the state rises
         cancelling |= (drift * drift > four * a[j]) & (drift > 0)
-        c = before[j] - drift
-        after[j] = half * (c + np.sqrt(c * c + four * a[j]))
+        c = before[old, first + j] - drift
+        after[new, first + j] = half * (c + np.sqrt(c * c + four * a[j]))
     if cancelling:
-        for j in range(after.size):
-            c = before[j] - b[j] * x[j]
+        for j in range(a.size):
+            c = before[old, first + j] - b[j] * x[k, first + j]
             if c < 0:
                 root = np.sqrt(c * c + four * a[j])
-                after[j] = (a[j] + a[j]) / (root - c)
+                after[new, first + j] = (a[j] + a[j]) / (root - c)
 
 
 @compiled
-def _explicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
-    for j in range(after.size):
-        after[j] = (before[j] + a[j] / before[j]) - b[j] * x[j]
+def _explicit(before, old, x, k, a, b, after, new, first):  # type: ignore[no-untyped-def]
+    for j in range(a.size):
+        y = before[old, first + j]
+        after[new, first + j] = (y + a[j] / y) - b[j] * x[k, first + j]
 
 
 @compiled
-def _implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
-    for j in range(g.size):
-        by_a = (g[j] + carry[j]) / (y[j] * y[j] + a[j]) * y[j]
-        by_c = by_a * y[j]
-        carry[j] = by_c
+def _implicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b):  # type: ignore[no-untyped-def]
+    """One step of a row backwards.
+
+    Two short loops in place of one, because LLVM works on several numbers at once only where it
+    need not ask of too many pairs of arrays whether they overlap.
+    """
+    for j in range(a.size):
+        state = y[of, first + j]
+        by_a = (g[k, first + j] + carry[j]) / (state * state + a[j]) * state
+        carry[j] = by_a * state
         sum_a[j] += by_a
-        sum_b[j] -= by_c * x[j]
-        by_x[j] = -b[j] * by_c
+    for j in range(a.size):
+        sum_b[j] -= carry[j] * x[k, first + j]
+        by_x[to, first + j] = -b[j] * carry[j]
 
 
 @compiled
-def _explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
+def _explicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b):  # type: ignore[no-untyped-def]
     """As the implicit one; y is the state before the step here."""
     unit = y.dtype.type(1)
-    for j in range(g.size):
-        inverse = unit / y[j]
-        total = g[j] + carry[j]
+    for j in range(a.size):
+        inverse = unit / y[of, first + j]
+        total = g[k, first + j] + carry[j]
         carry[j] = (unit - a[j] * inverse * inverse) * total
         sum_a[j] += inverse * total
-        sum_b[j] -= total * x[j]
-        by_x[j] = -b[j] * total
+        sum_b[j] -= total * x[k, first + j]
+        by_x[to, first + j] = -b[j] * total
 
 
 def _forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, size = x.shape
+    ahead = start.copy().reshape(1, size)
     for first in range(0, size, _WIDE):
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
         _fill(row_a, a, 0, first)
         _fill(row_b, b, 0, first)
-        before = start[first:last]
         for t in range(steps):
             if t and a.shape[0] > 1:
                 _fill(row_a, a, t, first)
             if t and b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            after = y[t, first:last]
+            before, old = (y, t - 1) if t else (ahead, 0)
             if is_implicit:
-                _implicit(before, x[t, first:last], row_a, row_b, after)
+                _implicit(before, old, x, t, row_a, row_b, y, t, first)
             else:
-                _explicit(before, x[t, first:last], row_a, row_b, after)
-            before = after
+                _explicit(before, old, x, t, row_a, row_b, y, t, first)
 
 
 def _backward_flat(  # type: ignore[no-untyped-def]
@@ -148,6 +159,7 @@ def _backward_flat(  # type: ignore[no-untyped-def]
 ):
     steps, size = x.shape
     carries = np.zeros(size, y.dtype)
+    ahead = start.copy().reshape(1, size)
     for first in range(0, size, _WIDE):
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
@@ -160,14 +172,14 @@ def _backward_flat(  # type: ignore[no-untyped-def]
                 _fill(row_a, a, t, first)
             if b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            to = by_x[t if needs_x else 0, first:last]
-            source, gradient = x[t, first:last], g[t, first:last]
+            to = t if needs_x else 0
             if is_implicit:
-                state = y[t, first:last]
-                _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                _implicit_back(g, x, t, y, t, row_a, row_b, carry, by_x, to, first, sum_a, sum_b)
             else:
-                state = y[t - 1, first:last] if t else start[first:last]
-                _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                state, of = (y, t - 1) if t else (ahead, 0)
+                _explicit_back(
+                    g, x, t, state, of, row_a, row_b, carry, by_x, to, first, sum_a, sum_b
+                )
             if a.shape[0] > 1 or t % _FLUSH == 0:
                 _add(by_a, sum_a, t if a.shape[0] > 1 else 0, first)
             if b.shape[0] > 1 or t % _FLUSH == 0:
@@ -206,30 +218,111 @@ def _announce(source, t, steps, first, size):  # type: ignore[no-untyped-def]
             _ahead(source, (t + k, n, p))  # type: ignore[call-arg]
 
 
+@intrinsic
+def _turn(context, sample, source, apart, target, turned_apart):  # type: ignore[no-untyped-def]
+    """Transpose a square of `_VECTOR` bytes a side in registers.
+
+    Rows begin at the address ``source`` and ``apart`` bytes from each other, and become columns at
+    ``target``; ``sample`` is any number of the dtype.
+    """
+    signature = types.void(sample, source, apart, target, turned_apart)
+
+    def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        size = _VECTOR // (signature.args[0].bitwidth // 8)
+        vector = ir.VectorType(context.get_value_type(signature.args[0]), size)
+        aligned = _VECTOR // size  # to single elements only
+
+        def pointer(first, stride, row):  # type: ignore[no-untyped-def]
+            offset = builder.mul(stride, ir.Constant(stride.type, row))
+            return builder.inttoptr(builder.add(first, offset), vector.as_pointer())
+
+        rows = [builder.load(pointer(*values[1:3], k), align=aligned) for k in range(size)]
+        far = size // 2
+        while far:
+            # blocks of far x far elements beside the diagonal change places
+            upper = [k + size - far if k & far else k for k in range(size)]
+            lower = [k + size if k & far else k + far for k in range(size)]
+            for k in range(size):
+                if not k & far:
+                    pair = rows[k], rows[k + far]
+                    rows[k], rows[k + far] = (
+                        builder.shuffle_vector(
+                            *pair, ir.Constant(ir.VectorType(ir.IntType(32), size), order)
+                        )
+                        for order in (upper, lower)
+                    )
+            far //= 2
+        for k, row in enumerate(rows):
+            builder.store(row, pointer(*values[3:5], k), align=aligned)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@compiled
+def _apart(array, first, side):  # type: ignore[no-untyped-def]
+    """Bytes between neighbours of ``side`` sequences (N, P) from ``first`` on; 0 if they differ."""
+    columns = array.shape[2]
+    row, column = array.strides[1], array.strides[2]
+    if columns == 1:
+        return row
+    if first % columns + side <= columns or row == columns * column:
+        return column
+    return 0
+
+
 @compiled
 def _load(source, t, steps, first, size, tile):  # type: ignore[no-untyped-def]
     """Copy (T, N, P) from step t and sequence ``first`` on into a tile (steps, sequences)."""
-    columns = source.shape[2]
-    for j in range(size):
-        n, p = (first + j) // columns, (first + j) % columns
-        for k in range(steps):
-            tile[k, j] = source[t + k, n, p]
+    columns, side = source.shape[2], _VECTOR // source.itemsize
+    lies = source.strides[0] == source.itemsize
+    base, into = source.ctypes.data, tile.ctypes.data
+    for j in range(0, size, side):
+        apart, done = 0, 0
+        if lies and j + side <= size:
+            apart = _apart(source, first + j, side)
+        if apart:
+            n, p = (first + j) // columns, (first + j) % columns
+            start = base + t * source.itemsize + n * source.strides[1] + p * source.strides[2]
+            done = steps // side * side
+            for k in range(0, done, side):
+                to = into + k * tile.strides[0] + j * tile.itemsize
+                _turn(tile[0, 0], start + k * source.itemsize, apart, to, tile.strides[0])  # type: ignore[call-arg]
+        for i in range(j, min(j + side, size)):
+            n, p = (first + i) // columns, (first + i) % columns
+            for k in range(done, steps):
+                tile[k, i] = source[t + k, n, p]
 
 
 @compiled
 def _store(tile, t, steps, first, size, target):  # type: ignore[no-untyped-def]
-    columns = target.shape[2]
-    for j in range(size):
-        n, p = (first + j) // columns, (first + j) % columns
-        for k in range(steps):
-            target[t + k, n, p] = tile[k, j]
+    """Copy a tile (steps, sequences) back into (T, N, P)."""
+    columns, side = target.shape[2], _VECTOR // target.itemsize
+    lies = target.strides[0] == target.itemsize
+    base, whence = target.ctypes.data, tile.ctypes.data
+    for j in range(0, size, side):
+        apart, done = 0, 0
+        if lies and j + side <= size:
+            apart = _apart(target, first + j, side)
+        if apart:
+            n, p = (first + j) // columns, (first + j) % columns
+            start = base + t * target.itemsize + n * target.strides[1] + p * target.strides[2]
+            done = steps // side * side
+            for k in range(0, done, side):
+                at = whence + k * tile.strides[0] + j * tile.itemsize
+                _turn(tile[0, 0], at, tile.strides[0], start + k * target.itemsize, apart)  # type: ignore[call-arg]
+        for i in range(j, min(j + side, size)):
+            n, p = (first + i) // columns, (first + i) % columns
+            for k in range(done, steps):
+                target[t + k, n, p] = tile[k, i]
 
 
 def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, rows, columns = x.shape
-    wide = _TILE // min(_STEPS, steps)
-    inputs = np.empty((min(_STEPS, steps), wide), y.dtype)
-    states = np.empty((min(_STEPS, steps) + 1, wide), y.dtype)
+    wide = max(_TILE // min(_STEPS, steps) // _LINE, 1) * _LINE
+    # rows that are a power of two long would share few lines of the first-level cache
+    inputs = np.empty((min(_STEPS, steps), wide + _LINE // 4), y.dtype)
+    states = np.empty((min(_STEPS, steps) + 1, wide + _LINE // 4), y.dtype)
     for first in range(0, rows * columns, wide):
         size = min(wide, rows * columns - first)
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
@@ -248,11 +341,10 @@ def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-d
                     _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
                     _fill(row_b, b, t + k, first)
-                before, after = states[k, :size], states[k + 1, :size]
                 if is_implicit:
-                    _implicit(before, inputs[k, :size], row_a, row_b, after)
+                    _implicit(states, k, inputs, k, row_a, row_b, states, k + 1, 0)
                 else:
-                    _explicit(before, inputs[k, :size], row_a, row_b, after)
+                    _explicit(states, k, inputs, k, row_a, row_b, states, k + 1, 0)
             _store(states[1:], t, count, first, size, y)
             states[0] = states[count]
 
@@ -261,10 +353,11 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
     g, x, y, by_x, a, b, start, by_a, by_b, by_start, is_implicit, needs_x
 ):
     steps, rows, columns = x.shape
-    wide = _TILE // min(_STEPS, steps)
-    shape = (min(_STEPS, steps), wide)
+    wide = max(_TILE // min(_STEPS, steps) // _LINE, 1) * _LINE
+    shape = (min(_STEPS, steps), wide + _LINE // 4)
     gradients, inputs = np.empty(shape, y.dtype), np.empty(shape, y.dtype)
-    states, out = np.empty(shape, y.dtype), np.empty(shape, y.dtype)
+    states = np.empty(shape, y.dtype)
+    out = gradients if is_implicit else np.empty(shape, y.dtype)
     for first in range(0, rows * columns, wide):
         size = min(wide, rows * columns - first)
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
@@ -295,12 +388,16 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
                     _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
                     _fill(row_b, b, t + k, first)
-                gradient, source, state = gradients[k, :size], inputs[k, :size], states[k, :size]
-                to = out[k, :size]
                 if is_implicit:
-                    _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _implicit_back(
+                        gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                        sum_a, sum_b,
+                    )  # fmt: skip
                 else:
-                    _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _explicit_back(
+                        gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                        sum_a, sum_b,
+                    )  # fmt: skip
                 if a.shape[0] > 1:
                     _add(by_a, sum_a, t + k, first)
                 if b.shape[0] > 1:

@@ -48,7 +48,9 @@ def values_and_times(text: str, where: str) -> tuple[np.ndarray, np.ndarray]:
         Something else than pairs; a time that is neither a number nor a date, or is not later than
         the one before; steps of time that differ by more than 1 %.
     """
-    stamps, values, at = [], [], 0
+    stamps: list[str] = []
+    values: list[str] = []
+    at = 0
     while at < len(text) or not stamps:
         match = _PAIR.match(text, at)
         if match is None or (match[3] and match.end() == len(text)):

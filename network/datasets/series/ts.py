@@ -68,7 +68,8 @@ def read_ts(path: Path, encoding: str | None = None) -> Series:
         path, comments="#%", encoding=encoding
     )  # files of the archive have either
     heading = _heading(lines, path)
-    values, labels, places, steps = [], [], [], []
+    values: list[np.ndarray] = []
+    labels, places, steps = [], [], []
     for number, line in lines:
         where = f"{path}, line {number}"
         *channels, label = parted(line) if heading.stamped else line.split(":")
