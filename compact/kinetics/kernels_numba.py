@@ -2,7 +2,8 @@
 
 One pass over memory forward and one backward, a row of sequences at a time, one thread. Arrays that
 are time-major in memory are worked on where they lie, all others in tiles that are copied into
-cache. Compiled code is kept in Numba's cache folder where one can be written.
+cache, transposed in registers on the way where time lies contiguous. Compiled code is kept in
+Numba's cache folder where one can be written.
 
 All that is compiled stands in this one file, because Numba keeps compiled code until the file of
 the function changes, and does not look at the files of the functions that it calls. The steps and
@@ -106,11 +107,7 @@ def _explicit(before, old, x, k, a, b, after, new, first):  # type: ignore[no-un
 
 @compiled
 def _implicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b):  # type: ignore[no-untyped-def]
-    """One step of a row backwards.
-
-    Two short loops in place of one, because LLVM works on several numbers at once only where it
-    need not ask of too many pairs of arrays whether they overlap.
-    """
+    """One step of a row backwards, in short loops: few arrays that LLVM must ask for overlaps."""
     for j in range(a.size):
         state = y[of, first + j]
         by_a = (g[k, first + j] + carry[j]) / (state * state + a[j]) * state
@@ -136,22 +133,24 @@ def _explicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b): 
 
 def _forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, size = x.shape
-    ahead = start.copy().reshape(1, size)
     for first in range(0, size, _WIDE):
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
         _fill(row_a, a, 0, first)
         _fill(row_b, b, 0, first)
+        before = start[first:last].copy().reshape(1, -1)
         for t in range(steps):
             if t and a.shape[0] > 1:
                 _fill(row_a, a, t, first)
             if t and b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            before, old = (y, t - 1) if t else (ahead, 0)
+            source = x[t, first:last].reshape(1, -1)
+            after = y[t, first:last].reshape(1, -1)
             if is_implicit:
-                _implicit(before, old, x, t, row_a, row_b, y, t, first)
+                _implicit(before, 0, source, 0, row_a, row_b, after, 0, 0)
             else:
-                _explicit(before, old, x, t, row_a, row_b, y, t, first)
+                _explicit(before, 0, source, 0, row_a, row_b, after, 0, 0)
+            before = after
 
 
 def _backward_flat(  # type: ignore[no-untyped-def]
@@ -159,7 +158,6 @@ def _backward_flat(  # type: ignore[no-untyped-def]
 ):
     steps, size = x.shape
     carries = np.zeros(size, y.dtype)
-    ahead = start.copy().reshape(1, size)
     for first in range(0, size, _WIDE):
         last = min(first + _WIDE, size)
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
@@ -172,14 +170,14 @@ def _backward_flat(  # type: ignore[no-untyped-def]
                 _fill(row_a, a, t, first)
             if b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            to = t if needs_x else 0
+            to = by_x[t if needs_x else 0, first:last].reshape(1, -1)
+            source, grad = x[t, first:last].reshape(1, -1), g[t, first:last].reshape(1, -1)
             if is_implicit:
-                _implicit_back(g, x, t, y, t, row_a, row_b, carry, by_x, to, first, sum_a, sum_b)
+                at = y[t, first:last].reshape(1, -1)
+                _implicit_back(grad, source, 0, at, 0, row_a, row_b, carry, to, 0, 0, sum_a, sum_b)
             else:
-                state, of = (y, t - 1) if t else (ahead, 0)
-                _explicit_back(
-                    g, x, t, state, of, row_a, row_b, carry, by_x, to, first, sum_a, sum_b
-                )
+                at = (y[t - 1, first:last] if t else start[first:last]).reshape(1, -1)
+                _explicit_back(grad, source, 0, at, 0, row_a, row_b, carry, to, 0, 0, sum_a, sum_b)
             if a.shape[0] > 1 or t % _FLUSH == 0:
                 _add(by_a, sum_a, t if a.shape[0] > 1 else 0, first)
             if b.shape[0] > 1 or t % _FLUSH == 0:
@@ -232,28 +230,24 @@ def _turn(context, sample, source, apart, target, turned_apart):  # type: ignore
         vector = ir.VectorType(context.get_value_type(signature.args[0]), size)
         aligned = _VECTOR // size  # to single elements only
 
-        def pointer(first, stride, row):  # type: ignore[no-untyped-def]
-            offset = builder.mul(stride, ir.Constant(stride.type, row))
+        def row(first, stride, k):  # type: ignore[no-untyped-def]
+            offset = builder.mul(stride, ir.Constant(stride.type, k))
             return builder.inttoptr(builder.add(first, offset), vector.as_pointer())
 
-        rows = [builder.load(pointer(*values[1:3], k), align=aligned) for k in range(size)]
+        rows = [builder.load(row(values[1], values[2], k), align=aligned) for k in range(size)]
         far = size // 2
         while far:
             # blocks of far x far elements beside the diagonal change places
             upper = [k + size - far if k & far else k for k in range(size)]
             lower = [k + size if k & far else k + far for k in range(size)]
-            for k in range(size):
-                if not k & far:
-                    pair = rows[k], rows[k + far]
-                    rows[k], rows[k + far] = (
-                        builder.shuffle_vector(
-                            *pair, ir.Constant(ir.VectorType(ir.IntType(32), size), order)
-                        )
-                        for order in (upper, lower)
-                    )
+            many = ir.VectorType(ir.IntType(32), size)
+            orders = ir.Constant(many, upper), ir.Constant(many, lower)
+            for k in (k for k in range(size) if not k & far):
+                pair = rows[k], rows[k + far]
+                rows[k], rows[k + far] = (builder.shuffle_vector(*pair, o) for o in orders)
             far //= 2
-        for k, row in enumerate(rows):
-            builder.store(row, pointer(*values[3:5], k), align=aligned)
+        for k, values_of in enumerate(rows):
+            builder.store(values_of, row(values[3], values[4], k), align=aligned)
         return context.get_dummy_value()
 
     return signature, generate
@@ -389,15 +383,11 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
                 if b.shape[0] > 1:
                     _fill(row_b, b, t + k, first)
                 if is_implicit:
-                    _implicit_back(
-                        gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
-                        sum_a, sum_b,
-                    )  # fmt: skip
+                    _implicit_back(gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                                   sum_a, sum_b)  # fmt: skip
                 else:
-                    _explicit_back(
-                        gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
-                        sum_a, sum_b,
-                    )  # fmt: skip
+                    _explicit_back(gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                                   sum_a, sum_b)  # fmt: skip
                 if a.shape[0] > 1:
                     _add(by_a, sum_a, t + k, first)
                 if b.shape[0] > 1:
@@ -466,7 +456,7 @@ def forward(
     """See `compact.kinetics.kernels_numpy.forward`; "implicit" and "explicit" only."""
     is_implicit = integrator == "implicit"
     coefficients = a[:, 0], b[:, 0]
-    loops = _kernels(x.dtype.name)
+    loops = _kernels("float32" if x.itemsize == 4 else "float64")
     flat = [_time_major(v) for v in (x, y)]
     if flat[0] is not None and flat[1] is not None:
         loops.forward_flat(flat[0], flat[1], *coefficients, start.reshape(-1), is_implicit)
@@ -494,7 +484,7 @@ def backward(
     to = by_x if by_x is not None else np.empty((1, *x.shape[1:]), x.dtype)
     choice = (integrator == "implicit", by_x is not None)
     sums = by_a[:, 0], by_b[:, 0]
-    loops = _kernels(x.dtype.name)
+    loops = _kernels("float32" if x.itemsize == 4 else "float64")
     flat = [_time_major(v) for v in (gradient, x, y, to)]
     if all(v is not None for v in flat):
         by_start[...] = loops.backward_flat(
