@@ -2,7 +2,8 @@
 
 One pass over memory forward and one backward, a row of sequences at a time, one thread. Arrays that
 are time-major in memory are worked on where they lie, all others in tiles that are copied into
-cache. Compiled code is kept in Numba's cache folder where one can be written.
+cache, transposed in registers on the way where time lies contiguous. Compiled code is kept in
+Numba's cache folder where one can be written.
 
 All that is compiled stands in this one file, because Numba keeps compiled code until the file of
 the function changes, and does not look at the files of the functions that it calls. The steps and
@@ -28,9 +29,10 @@ from ddkbase.files import deferred
 __all__ = ["backward", "forward"]
 
 _WIDE = 4096  # sequences at once where arrays lie time-major
-_STEPS, _TILE = 128, 8192  # steps and elements of a tile elsewhere
+_STEPS, _TILE = 128, 32768  # steps and elements of a tile elsewhere
 _FLUSH = 64  # steps after which sums in the dtype of x are added to those in float64
 _LINE = 64  # bytes that memory hands over at once
+_VECTOR = 32  # bytes of a side of the squares that are transposed in registers
 
 
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:
@@ -73,53 +75,60 @@ def _add(total, row, t, first):  # type: ignore[no-untyped-def]
             p = 0
 
 
+# The steps of a row take whole arrays, the row in them and where in the row they begin: to cut rows
+# out of them costs more than the arithmetic of a short row.
+
+
 @compiled
-def _implicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
+def _implicit(before, old, x, k, a, b, after, new, first):  # type: ignore[no-untyped-def]
     """One step of a row; a of the row is alpha dt."""
     half, four = after.dtype.type(0.5), after.dtype.type(4)
     cancelling = False
-    for j in range(after.size):
-        drift = b[j] * x[j]
+    for j in range(a.size):
+        drift = b[j] * x[k, first + j]
         # the plain root loses at most two bits while drift^2 <= 4 a, or where the state rises
         cancelling |= (drift * drift > four * a[j]) & (drift > 0)
-        c = before[j] - drift
-        after[j] = half * (c + np.sqrt(c * c + four * a[j]))
+        c = before[old, first + j] - drift
+        after[new, first + j] = half * (c + np.sqrt(c * c + four * a[j]))
     if cancelling:
-        for j in range(after.size):
-            c = before[j] - b[j] * x[j]
+        for j in range(a.size):
+            c = before[old, first + j] - b[j] * x[k, first + j]
             if c < 0:
                 root = np.sqrt(c * c + four * a[j])
-                after[j] = (a[j] + a[j]) / (root - c)
+                after[new, first + j] = (a[j] + a[j]) / (root - c)
 
 
 @compiled
-def _explicit(before, x, a, b, after):  # type: ignore[no-untyped-def]
-    for j in range(after.size):
-        after[j] = (before[j] + a[j] / before[j]) - b[j] * x[j]
+def _explicit(before, old, x, k, a, b, after, new, first):  # type: ignore[no-untyped-def]
+    for j in range(a.size):
+        y = before[old, first + j]
+        after[new, first + j] = (y + a[j] / y) - b[j] * x[k, first + j]
 
 
 @compiled
-def _implicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
-    for j in range(g.size):
-        by_a = (g[j] + carry[j]) / (y[j] * y[j] + a[j]) * y[j]
-        by_c = by_a * y[j]
-        carry[j] = by_c
+def _implicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b):  # type: ignore[no-untyped-def]
+    """One step of a row backwards, in short loops: few arrays that LLVM must ask for overlaps."""
+    for j in range(a.size):
+        state = y[of, first + j]
+        by_a = (g[k, first + j] + carry[j]) / (state * state + a[j]) * state
+        carry[j] = by_a * state
         sum_a[j] += by_a
-        sum_b[j] -= by_c * x[j]
-        by_x[j] = -b[j] * by_c
+    for j in range(a.size):
+        sum_b[j] -= carry[j] * x[k, first + j]
+        by_x[to, first + j] = -b[j] * carry[j]
 
 
 @compiled
-def _explicit_back(g, x, y, a, b, carry, by_x, sum_a, sum_b):  # type: ignore[no-untyped-def]
+def _explicit_back(g, x, k, y, of, a, b, carry, by_x, to, first, sum_a, sum_b):  # type: ignore[no-untyped-def]
     """As the implicit one; y is the state before the step here."""
     unit = y.dtype.type(1)
-    for j in range(g.size):
-        inverse = unit / y[j]
-        total = g[j] + carry[j]
+    for j in range(a.size):
+        inverse = unit / y[of, first + j]
+        total = g[k, first + j] + carry[j]
         carry[j] = (unit - a[j] * inverse * inverse) * total
         sum_a[j] += inverse * total
-        sum_b[j] -= total * x[j]
-        by_x[j] = -b[j] * total
+        sum_b[j] -= total * x[k, first + j]
+        by_x[to, first + j] = -b[j] * total
 
 
 def _forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
@@ -129,17 +138,18 @@ def _forward_flat(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-de
         row_a, row_b = np.empty(last - first, y.dtype), np.empty(last - first, y.dtype)
         _fill(row_a, a, 0, first)
         _fill(row_b, b, 0, first)
-        before = start[first:last]
+        before = start[first:last].copy().reshape(1, -1)
         for t in range(steps):
             if t and a.shape[0] > 1:
                 _fill(row_a, a, t, first)
             if t and b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            after = y[t, first:last]
+            source = x[t, first:last].reshape(1, -1)
+            after = y[t, first:last].reshape(1, -1)
             if is_implicit:
-                _implicit(before, x[t, first:last], row_a, row_b, after)
+                _implicit(before, 0, source, 0, row_a, row_b, after, 0, 0)
             else:
-                _explicit(before, x[t, first:last], row_a, row_b, after)
+                _explicit(before, 0, source, 0, row_a, row_b, after, 0, 0)
             before = after
 
 
@@ -160,14 +170,14 @@ def _backward_flat(  # type: ignore[no-untyped-def]
                 _fill(row_a, a, t, first)
             if b.shape[0] > 1:
                 _fill(row_b, b, t, first)
-            to = by_x[t if needs_x else 0, first:last]
-            source, gradient = x[t, first:last], g[t, first:last]
+            to = by_x[t if needs_x else 0, first:last].reshape(1, -1)
+            source, grad = x[t, first:last].reshape(1, -1), g[t, first:last].reshape(1, -1)
             if is_implicit:
-                state = y[t, first:last]
-                _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                at = y[t, first:last].reshape(1, -1)
+                _implicit_back(grad, source, 0, at, 0, row_a, row_b, carry, to, 0, 0, sum_a, sum_b)
             else:
-                state = y[t - 1, first:last] if t else start[first:last]
-                _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                at = (y[t - 1, first:last] if t else start[first:last]).reshape(1, -1)
+                _explicit_back(grad, source, 0, at, 0, row_a, row_b, carry, to, 0, 0, sum_a, sum_b)
             if a.shape[0] > 1 or t % _FLUSH == 0:
                 _add(by_a, sum_a, t if a.shape[0] > 1 else 0, first)
             if b.shape[0] > 1 or t % _FLUSH == 0:
@@ -206,30 +216,107 @@ def _announce(source, t, steps, first, size):  # type: ignore[no-untyped-def]
             _ahead(source, (t + k, n, p))  # type: ignore[call-arg]
 
 
+@intrinsic
+def _turn(context, sample, source, apart, target, turned_apart):  # type: ignore[no-untyped-def]
+    """Transpose a square of `_VECTOR` bytes a side in registers.
+
+    Rows begin at the address ``source`` and ``apart`` bytes from each other, and become columns at
+    ``target``; ``sample`` is any number of the dtype.
+    """
+    signature = types.void(sample, source, apart, target, turned_apart)
+
+    def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        size = _VECTOR // (signature.args[0].bitwidth // 8)
+        vector = ir.VectorType(context.get_value_type(signature.args[0]), size)
+        aligned = _VECTOR // size  # to single elements only
+
+        def row(first, stride, k):  # type: ignore[no-untyped-def]
+            offset = builder.mul(stride, ir.Constant(stride.type, k))
+            return builder.inttoptr(builder.add(first, offset), vector.as_pointer())
+
+        rows = [builder.load(row(values[1], values[2], k), align=aligned) for k in range(size)]
+        far = size // 2
+        while far:
+            # blocks of far x far elements beside the diagonal change places
+            upper = [k + size - far if k & far else k for k in range(size)]
+            lower = [k + size if k & far else k + far for k in range(size)]
+            many = ir.VectorType(ir.IntType(32), size)
+            orders = ir.Constant(many, upper), ir.Constant(many, lower)
+            for k in (k for k in range(size) if not k & far):
+                pair = rows[k], rows[k + far]
+                rows[k], rows[k + far] = (builder.shuffle_vector(*pair, o) for o in orders)
+            far //= 2
+        for k, values_of in enumerate(rows):
+            builder.store(values_of, row(values[3], values[4], k), align=aligned)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@compiled
+def _apart(array, first, side):  # type: ignore[no-untyped-def]
+    """Bytes between neighbours of ``side`` sequences (N, P) from ``first`` on; 0 if they differ."""
+    columns = array.shape[2]
+    row, column = array.strides[1], array.strides[2]
+    if columns == 1:
+        return row
+    if first % columns + side <= columns or row == columns * column:
+        return column
+    return 0
+
+
 @compiled
 def _load(source, t, steps, first, size, tile):  # type: ignore[no-untyped-def]
     """Copy (T, N, P) from step t and sequence ``first`` on into a tile (steps, sequences)."""
-    columns = source.shape[2]
-    for j in range(size):
-        n, p = (first + j) // columns, (first + j) % columns
-        for k in range(steps):
-            tile[k, j] = source[t + k, n, p]
+    columns, side = source.shape[2], _VECTOR // source.itemsize
+    lies = source.strides[0] == source.itemsize
+    base, into = source.ctypes.data, tile.ctypes.data
+    for j in range(0, size, side):
+        apart, done = 0, 0
+        if lies and j + side <= size:
+            apart = _apart(source, first + j, side)
+        if apart:
+            n, p = (first + j) // columns, (first + j) % columns
+            start = base + t * source.itemsize + n * source.strides[1] + p * source.strides[2]
+            done = steps // side * side
+            for k in range(0, done, side):
+                to = into + k * tile.strides[0] + j * tile.itemsize
+                _turn(tile[0, 0], start + k * source.itemsize, apart, to, tile.strides[0])  # type: ignore[call-arg]
+        for i in range(j, min(j + side, size)):
+            n, p = (first + i) // columns, (first + i) % columns
+            for k in range(done, steps):
+                tile[k, i] = source[t + k, n, p]
 
 
 @compiled
 def _store(tile, t, steps, first, size, target):  # type: ignore[no-untyped-def]
-    columns = target.shape[2]
-    for j in range(size):
-        n, p = (first + j) // columns, (first + j) % columns
-        for k in range(steps):
-            target[t + k, n, p] = tile[k, j]
+    """Copy a tile (steps, sequences) back into (T, N, P)."""
+    columns, side = target.shape[2], _VECTOR // target.itemsize
+    lies = target.strides[0] == target.itemsize
+    base, whence = target.ctypes.data, tile.ctypes.data
+    for j in range(0, size, side):
+        apart, done = 0, 0
+        if lies and j + side <= size:
+            apart = _apart(target, first + j, side)
+        if apart:
+            n, p = (first + j) // columns, (first + j) % columns
+            start = base + t * target.itemsize + n * target.strides[1] + p * target.strides[2]
+            done = steps // side * side
+            for k in range(0, done, side):
+                at = whence + k * tile.strides[0] + j * tile.itemsize
+                _turn(tile[0, 0], at, tile.strides[0], start + k * target.itemsize, apart)  # type: ignore[call-arg]
+        for i in range(j, min(j + side, size)):
+            n, p = (first + i) // columns, (first + i) % columns
+            for k in range(done, steps):
+                target[t + k, n, p] = tile[k, i]
 
 
 def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
     steps, rows, columns = x.shape
-    wide = _TILE // min(_STEPS, steps)
-    inputs = np.empty((min(_STEPS, steps), wide), y.dtype)
-    states = np.empty((min(_STEPS, steps) + 1, wide), y.dtype)
+    wide = max(_TILE // min(_STEPS, steps) // _LINE, 1) * _LINE
+    # rows that are a power of two long would share few lines of the first-level cache
+    inputs = np.empty((min(_STEPS, steps), wide + _LINE // 4), y.dtype)
+    states = np.empty((min(_STEPS, steps) + 1, wide + _LINE // 4), y.dtype)
     for first in range(0, rows * columns, wide):
         size = min(wide, rows * columns - first)
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
@@ -248,11 +335,10 @@ def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-d
                     _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
                     _fill(row_b, b, t + k, first)
-                before, after = states[k, :size], states[k + 1, :size]
                 if is_implicit:
-                    _implicit(before, inputs[k, :size], row_a, row_b, after)
+                    _implicit(states, k, inputs, k, row_a, row_b, states, k + 1, 0)
                 else:
-                    _explicit(before, inputs[k, :size], row_a, row_b, after)
+                    _explicit(states, k, inputs, k, row_a, row_b, states, k + 1, 0)
             _store(states[1:], t, count, first, size, y)
             states[0] = states[count]
 
@@ -261,10 +347,11 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
     g, x, y, by_x, a, b, start, by_a, by_b, by_start, is_implicit, needs_x
 ):
     steps, rows, columns = x.shape
-    wide = _TILE // min(_STEPS, steps)
-    shape = (min(_STEPS, steps), wide)
+    wide = max(_TILE // min(_STEPS, steps) // _LINE, 1) * _LINE
+    shape = (min(_STEPS, steps), wide + _LINE // 4)
     gradients, inputs = np.empty(shape, y.dtype), np.empty(shape, y.dtype)
-    states, out = np.empty(shape, y.dtype), np.empty(shape, y.dtype)
+    states = np.empty(shape, y.dtype)
+    out = gradients if is_implicit else np.empty(shape, y.dtype)
     for first in range(0, rows * columns, wide):
         size = min(wide, rows * columns - first)
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
@@ -295,12 +382,12 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
                     _fill(row_a, a, t + k, first)
                 if b.shape[0] > 1:
                     _fill(row_b, b, t + k, first)
-                gradient, source, state = gradients[k, :size], inputs[k, :size], states[k, :size]
-                to = out[k, :size]
                 if is_implicit:
-                    _implicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _implicit_back(gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                                   sum_a, sum_b)  # fmt: skip
                 else:
-                    _explicit_back(gradient, source, state, row_a, row_b, carry, to, sum_a, sum_b)
+                    _explicit_back(gradients, inputs, k, states, k, row_a, row_b, carry, out, k, 0,
+                                   sum_a, sum_b)  # fmt: skip
                 if a.shape[0] > 1:
                     _add(by_a, sum_a, t + k, first)
                 if b.shape[0] > 1:
@@ -369,7 +456,7 @@ def forward(
     """See `compact.kinetics.kernels_numpy.forward`; "implicit" and "explicit" only."""
     is_implicit = integrator == "implicit"
     coefficients = a[:, 0], b[:, 0]
-    loops = _kernels(x.dtype.name)
+    loops = _kernels("float32" if x.itemsize == 4 else "float64")
     flat = [_time_major(v) for v in (x, y)]
     if flat[0] is not None and flat[1] is not None:
         loops.forward_flat(flat[0], flat[1], *coefficients, start.reshape(-1), is_implicit)
@@ -397,7 +484,7 @@ def backward(
     to = by_x if by_x is not None else np.empty((1, *x.shape[1:]), x.dtype)
     choice = (integrator == "implicit", by_x is not None)
     sums = by_a[:, 0], by_b[:, 0]
-    loops = _kernels(x.dtype.name)
+    loops = _kernels("float32" if x.itemsize == 4 else "float64")
     flat = [_time_major(v) for v in (gradient, x, y, to)]
     if all(v is not None for v in flat):
         by_start[...] = loops.backward_flat(

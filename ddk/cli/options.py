@@ -140,6 +140,13 @@ class SeriesOptions:
         str | None,
         typer.Option("--lengths", metavar="pad|stretch", help="Of series that are too short."),
     ] = None
+    decimal: Annotated[
+        str | None, typer.Option("--decimal", metavar="SIGN", help="Of the numbers of a text.")
+    ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="Of a text, e.g. gb18030 or shift_jis."),
+    ] = None
 
     def given(self) -> dict[str, str]:
         """Those that were given, as options of `network.datasets.load`."""

@@ -191,9 +191,8 @@ class CellProblem:
     def _outside(self, radius: float, value: float) -> fem.Function:
         """Cell-wise constant function: ``value`` times the share of a cell outside a radius."""
         function = fem.Function(self.C)
-        rings = np.diff(self.grid.r**2)
-        # whole cells would come and go as a length moves the mesh over the radius
-        share = np.clip(self.grid.r[1:] ** 2 - radius**2, 0.0, rings) / rings
+        rings, outer = np.diff(self.grid.r**2), self.grid.r[1:] ** 2
+        share = np.clip(outer - radius**2, 0.0, rings) / rings
         function.x.array[:] = value * share[self.cell_index[1]]
         return function
 

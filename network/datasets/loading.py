@@ -46,7 +46,7 @@ _LOADERS: dict[str, Callable[..., DataSet]] = {
 }
 _NO_FILES = ("digits", "voices")
 #: options of series, which sets of other kinds do not have
-_OF_SERIES = ("label", "group", "missing", "lengths")
+_OF_SERIES = ("label", "group", "missing", "lengths", "decimal", "encoding")
 
 #: what `load` knows by name
 NAMES = tuple(_LOADERS)

@@ -116,7 +116,7 @@ def forward(
     call = _Call.of(x, alpha, beta, initial, axis, integrator, form, dt, states, backend)
     layout = call.layout
     y = layout.empty_like(call.x) if out is None else call.checked_out(out)
-    full = np.broadcast_to(call.x, layout.shape)
+    full = layout.full(call.x)
     split = layout.split([full, y])
     target = layout.sequences(y, split)
     source = layout.sequences(full, split)
@@ -180,7 +180,7 @@ def backward(
     for name, array in (("gradient", gradient), ("y", y)):
         if array.shape != layout.shape:
             raise InputError(f"shape {array.shape}, the states have {layout.shape}", name)
-    full = np.broadcast_to(call.x, layout.shape)
+    full = layout.full(call.x)
     target = None
     if by_x:
         target = layout.empty_like(call.x) if out is None else call.checked_out(out)

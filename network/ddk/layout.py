@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -53,7 +54,8 @@ class Layout:
             raise InputError(f"axis {axis} does not exist in an array {x.shape}", "axis")
         axis = axis if axis < 0 else axis - x.ndim
         try:
-            shape = np.broadcast_shapes(x.shape, alpha.shape, beta.shape)
+            single = not (alpha.ndim or beta.ndim)  # for short sequences this call is long
+            shape = x.shape if single else np.broadcast_shapes(x.shape, alpha.shape, beta.shape)
         except ValueError:
             shape = ()
         if not shape or shape[axis] != x.shape[axis]:
@@ -67,10 +69,14 @@ class Layout:
         dtype = np.dtype(np.float32 if x.dtype in (np.float16, np.float32) else np.float64)
         return cls(shape, axis, min(varied, default=len(shape) - 1), dtype)
 
-    @property
+    @functools.cached_property
     def lead(self) -> tuple[int, ...]:
         """Shape of the result without time."""
         return _lead(self.shape, len(self.shape), self.axis)
+
+    def full(self, array: np.ndarray) -> np.ndarray:
+        """An array of the result's shape."""
+        return array if array.shape == self.shape else np.broadcast_to(array, self.shape)
 
     def time_first(self, array: np.ndarray) -> np.ndarray:
         """A view with the time axis first."""

@@ -72,6 +72,31 @@ def test_columns_and_gaps_of_a_table(tmp_path: Path) -> None:
     assert again.exit_code == 0 and "the same" in again.output
 
 
+def test_decimal_sign_and_coding_of_a_table(tmp_path: Path) -> None:
+    x, y = bumps(40, steps=20)
+    rows = (";".join([f"{v + 5:.3f}".replace(".", ",") for v in row] + [kind])
+            for row, kind in zip(x[:, 0], y, strict=True))  # fmt: skip
+    heading = ";".join([*(f"s{k}" for k in range(20)), "label"])
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([heading, *rows]).replace("early", "\u9ad8"), encoding="gb18030")
+    told = ["train", "--data", path, "--out", tmp_path / "n", "--epochs", 2]
+    done = run(*told)
+    assert done.exit_code == 2 and "Pass --encoding 'gb18030'" in done.output.replace("\n", " ")
+    done = run(*told, "--encoding", "gb18030")
+    assert done.exit_code == 2 and "Pass --decimal ','" in done.output.replace("\n", " ")
+    assert not (tmp_path / "n").exists()
+    options = ["--encoding", "gb18030", "--decimal", ","]
+    done = run(*told, *options)
+    assert done.exit_code == 0, done.output
+    again = run("evaluate", tmp_path / "n")
+    assert again.exit_code == 0 and "the same" in again.output
+    done = run("features", "--data", path, "--out", tmp_path / "m.nc", *options)
+    assert done.exit_code == 0 and (tmp_path / "m.nc").exists(), done.output
+    done = run("compare", "--task", path, "--models", "ddk,raw", "--seeds", 1, "--epochs", 1,
+               "--out", tmp_path / "c", *options)  # fmt: skip
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

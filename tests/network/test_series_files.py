@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,7 +211,8 @@ GOOD = "1,2,3:a\n4,5,6:b\n1,2,2:a\n"
         ("1,2,3:a\n", r"a line @key or @data is expected .*line 1"),
         (heading() + f"\n@colour red\n@data\n{GOOD}", "unknown key '@colour'.*line 6"),
         (heading(targetLabel="true", classLabel="") + f"\n@data\n{GOOD}", "regression.*line 5"),
-        (heading(timeStamps="true") + f"\n@data\n{GOOD}", "time stamps are not read"),
+        (heading(timeStamps="true") + f"\n@data\n{GOOD}", r"holds no pair \(time,value\).*line 7"),
+        (heading() + "\n@data\n(0,1),(1,2):a\n", "holds pairs, and the heading no '@timeStamps t"),
         (heading(classLabel="false") + f"\n@data\n{GOOD}", "names no classes"),
         (heading() + f"\n@serieslength 4\n@data\n{GOOD}", "@serieslength stands there twice"),
         (heading(classLabel="true a a") + f"\n@data\n{GOOD}", "class 'a' stands twice"),
@@ -316,3 +318,98 @@ def test_damaged_bytes_are_one_line(
         assert path.name.removesuffix(".gz") in str(error)
     else:
         assert np.isfinite(loaded.x).all()
+
+
+@pytest.mark.parametrize("text", [ts_text, arff_text])
+def test_codings_of_ts_and_arff(tmp_path: Path, text: Any) -> None:
+    values, _ = bumps(6, steps=5)
+    content = text(values, ["\u00e4", "\u00f6"] * 3)
+    path = tmp_path / ("a.ts" if text is ts_text else "a.arff")
+    path.write_text(content, encoding="utf-8")
+    plain = datasets.load(path)
+    path.write_text(content, encoding="utf-16")
+    np.testing.assert_array_equal(datasets.load(path).x, plain.x)
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(
+        InputError, match=r"is not text in UTF-8 .*line \d+\). Pass encoding='latin-1'"
+    ):
+        datasets.load(path)
+    named = datasets.load(path, encoding="latin-1")
+    np.testing.assert_array_equal(named.x, plain.x)
+    assert named.classes == plain.classes == ("\u00e4", "\u00f6")
+    with pytest.raises(InputError, match=r"file has decimal points \(decimal\). Leave it out"):
+        datasets.load(path, decimal=",")
+
+
+def stamped(values: np.ndarray, labels: list[str], at: Callable[[int], str]) -> str:
+    """A .ts file of series (samples, channels, steps) with time stamps."""
+    lines = [heading(timeStamps="true", univariate="", seriesLength="", classLabel="true a b")]
+    lines.append("@data")
+    for sample, label in zip(values, labels, strict=True):
+        rows = (",".join(f"({at(k)}, {v!r})" for k, v in enumerate(row.tolist())) for row in sample)
+        lines.append(" : ".join([*rows, label]))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "step"),
+    [
+        (lambda k: str(k), "1"),
+        (lambda k: f"{-3 + 0.25 * k}", "0.25"),
+        (lambda k: f"2020-02-28 23:59:{30 + k:02d}", "1"),
+        (lambda k: f"2020-02-{28 + k}" if k < 2 else f"2020-03-{k - 1:02d}", "86400"),
+        (lambda k: f"2020-01-01T00:00:0{k}.5+02:00", "1"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_time_stamps_at_equal_steps(
+    tmp_path: Path, at: Callable[[int], str], step: str, channels: int
+) -> None:
+    x = np.random.default_rng(1).random((6, channels, 5))
+    path = write(tmp_path / "a.ts", stamped(x, ["a", "b"] * 3, at))
+    series = read_ts(path)
+    np.testing.assert_array_equal(series.values, x)
+    assert series.labels == ["a", "b"] * 3
+    assert series.notes == (f"time stamps are at equal steps of {step}, and not kept",)
+    assert series.notes[0] in datasets.load(path).notes
+
+
+def test_steps_of_time_that_differ_between_series_are_said(tmp_path: Path) -> None:
+    lines = ["(0,1),(1,?),(2,3):a", "(0,1),(3,2),(6,4):b", "(5,1):a"]
+    text = "\n".join(
+        [heading(timeStamps="true", seriesLength="", equalLength="false"), "@data", *lines]
+    )
+    series = read_ts(write(tmp_path / "a.ts", text))
+    assert series.notes == ("steps of time are 1 to 3 and taken as equal",)
+    np.testing.assert_array_equal(series.values[0], [[1, np.nan, 3]])
+    np.testing.assert_array_equal(series.values[2], [[1]])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "(0,1),(1,2),(3,2):a",
+            r"the step from '1' to '3' is 2, the first 1 .*line 7, series 2, value 3\)",
+        ),
+        ("(0,1),(2,2),(1,2):a", r"time '1' is not later than '2' before it .*series 2, value 3"),
+        ("(0,1),(1,2),(1,2):a", "time '1' is not later than '1'"),
+        ("(0,1),(x,2),(2,2):a", r"time 'x' is no number, the first is .*value 2"),
+        ("(x,1),(1,2),(2,2):a", r"time 'x' is neither a number nor a date .*value 1"),
+        ("(2020-01-01,1),(7,2),(8,2):a", "time '7' is a number, the first a date"),
+        ("(2020-01-31,1),(2020-02-31,2),(8,2):a", "'2020-02-31' is neither a number nor a date"),
+        ("(0,1),(1,2),2:a", r"holds no pair|no class"),
+        ("(0,1),1,(2,2):a", r"'1,\(2,2\)' is no pair .*value 2"),
+        ("(0,1),(1,2),:a", "holds no pair"),
+        ("(0,1)(1,2)(2,2):a", "is no pair"),
+        ("(0,1),(1,),(2,2):a", "there is no number .*value 2"),
+        ("(0,1),(1,y),(2,2):a", "'y' is no number .*value 2"),
+        ("(0,1),(1,2),(2,2):(0,1),(2,2),(4,2):a", "channel 2 has steps of 2, the first of 1"),
+    ],
+)
+def test_time_stamps_that_are_not_understood(tmp_path: Path, line: str, message: str) -> None:
+    good = line.count(":") * "(0,1),(1,2),(2,3):"
+    text = heading(timeStamps="true", univariate="") + f"\n@data\n{good}b\n{line}\n"
+    with pytest.raises(InputError, match=message) as caught:
+        read_ts(write(tmp_path / "a.ts", text))
+    assert "\n" not in str(caught.value)

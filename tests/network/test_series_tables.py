@@ -30,6 +30,43 @@ def test_codings_and_decimal_commas(tmp_path: Path, coding: str, sign: str) -> N
     assert "numbers have a decimal comma" in data.notes
 
 
+def test_commas_before_three_digits_are_told_by_the_decimal_sign(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "label;a;b\nx;1,125;1,250\ny;2,500;5,000\nx;1,000;1,250\n")
+    with pytest.raises(
+        InputError, match=r"a decimal comma, or one between thousands .*decimal=','"
+    ):
+        datasets.load(path)
+    x = datasets.load(path, decimal=",").x
+    np.testing.assert_allclose(x * 4 + 1, [[1.125, 1.25], [2.5, 5], [1, 1.25]])
+    with pytest.raises(InputError, match="'1,125' is not a finite number"):
+        datasets.load(path, decimal=".")
+    with pytest.raises(InputError, match=r"'x' is no decimal \(decimal\). Known: '.', ','"):
+        datasets.load(path, decimal="x")
+
+
+@pytest.mark.parametrize("coding", ["latin-1", "utf-16-le", "gb18030", "shift_jis"])
+def test_codings_that_are_named(tmp_path: Path, coding: str) -> None:
+    names = {"latin-1": ("\u00e4", "\u00f6"), "utf-16-le": ("\u00e4", "\u00f6")}
+    one, two = names.get(coding, ("\u6c34", "\u9ad8"))
+    path = write(tmp_path / "a.csv", f"label,a,b\n{one},1,2\n{two},0,1\n{one},0,0\n", coding)
+    with pytest.raises(InputError):
+        datasets.load(path)
+    data = datasets.load(path, encoding=coding)
+    assert data.classes == (one, two)
+    assert data.x.tolist() == [[0.5, 1], [0, 0.5], [0, 0]]
+    with pytest.raises(InputError, match="unknown coding 'latin-x'"):
+        datasets.load(path, encoding="latin-x")
+
+
+@pytest.mark.parametrize("sign", [";", "\t", " "])
+def test_decimal_commas_without_headings(tmp_path: Path, sign: str) -> None:
+    text = "1;0,5;0,25\n2;1;0,5\n1;0;0,75\n".replace(";", sign)
+    paths = [write(tmp_path / f"A_{part}.txt", text, "utf-16") for part in ("TRAIN", "TEST")]
+    data = datasets.load(paths[0], decimal=",")
+    assert data.x.tolist() == [[0.5, 0.25], [1, 0.5], [0, 0.75]] * 2
+    assert data.classes == ("1", "2") and data.fold.tolist() == ["train"] * 3 + ["test"] * 3
+
+
 def test_columns_are_found_by_heading_or_asked_for(tmp_path: Path) -> None:
     text = "species,plant,a,b\nx,1,1,2\ny,1,2,3\nx,2,1,4\ny,2,2,2\n"
     path = write(tmp_path / "a.csv", text)

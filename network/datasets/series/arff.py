@@ -35,20 +35,22 @@ class _Attributes:
     classes: list[str] = field(default_factory=list)
 
 
-def read_arff(path: Path) -> Series:
+def read_arff(path: Path, encoding: str | None = None) -> Series:
     """The series of an .arff file.
 
     Parameters
     ----------
     path : Path
         The file.
+    encoding : str or None, optional
+        Its coding; default: UTF-8, or UTF-16 where it begins with the mark of that.
 
     Raises
     ------
     InputError
         What is not understood, with its line; a last attribute that is no class.
     """
-    lines = numbered_lines(path, comments="%")
+    lines = numbered_lines(path, comments="%", encoding=encoding)
     attributes = _heading(lines, path)
     values, labels, places = [], [], []
     for number, line in lines:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
-from ddkbase.errors import InputError, StorageError
+from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.tables.columnar import SUFFIXES
 from network.datasets.dataset import DataSet
 from network.datasets.files import reading
@@ -43,6 +44,8 @@ def load_series(
     group: str | None = None,
     missing: str = "refuse",
     lengths: str = "pad",
+    decimal: str | None = None,
+    encoding: str | None = None,
 ) -> DataSet:
     """Series of a file: .ts, .arff, tables; NAME_TRAIN and NAME_TEST beside each other are a set.
 
@@ -57,6 +60,10 @@ def load_series(
         What becomes of missing values.
     lengths : {"pad", "stretch"}, default "pad"
         What becomes of series of unequal length; see `network.datasets.series.samples.data_set`.
+    decimal : {".", ","} or None, optional
+        Decimal sign of a text; default: found out of tables with headings, else the point.
+    encoding : str or None, optional
+        Coding of a text, e.g. "latin-1" or "utf-16"; default: found out.
 
     Returns
     -------
@@ -73,15 +80,16 @@ def load_series(
     InstallationError
         A package is missing; its extra is named.
     """
+    if decimal not in (".", ",", None):
+        raise InputError(f"{shorten(decimal)} is no decimal", "decimal", "Known: '.', ','")
     path = Path(path)
+    asked = _Asked(label, group, decimal, encoding)
     stem, part = _named(path)
     pair = _pair(path) if part else {}
     if len(pair) == 2:
-        series = joined(
-            {p: _read(pair[p], label, group) for p in _PARTS}, str(path.with_name(stem))
-        )
+        series = joined({p: _read(pair[p], asked) for p in _PARTS}, str(path.with_name(stem)))
         return data_set(series, stem, missing, lengths)
-    series = _read(path, label, group)
+    series = _read(path, asked)
     return data_set(series, _stem(path), missing, lengths)
 
 
@@ -113,24 +121,35 @@ def series_in(path: Path) -> Path | None:
     return None
 
 
-def _read(path: Path, label: str | None, group: str | None) -> Series:
+class _Asked(NamedTuple):
+    """What was said of a file; None of what was not."""
+
+    label: str | None
+    group: str | None
+    decimal: str | None
+    encoding: str | None
+
+
+def _read(path: Path, asked: _Asked) -> Series:
     ending = _ending(path)
 
     def work() -> Series:
         if ending == ".ts":
-            return read_ts(path)
+            return read_ts(path, asked.encoding)
         if ending == ".arff":
-            return read_arff(path)
+            return read_arff(path, asked.encoding)
         if (
             (_named(path)[1] or not ending)
             and ending in ("", *_TEXTS)
-            and is_plain(first_line(path))
+            and is_plain(first_line(path, asked.encoding), asked.decimal)
         ):
-            return read_plain(path)
-        return read_table(path, label, group)
+            return read_plain(path, asked.decimal, asked.encoding)
+        return read_table(path, *asked)
 
-    if ending in (".ts", ".arff") and (label is not None or group is not None):
-        option = "label" if label is not None else "group"
+    if ending in (".ts", ".arff") and asked.decimal == ",":
+        raise InputError(f"a {ending} file has decimal points", "decimal", "Leave it out")
+    if ending in (".ts", ".arff") and (asked.label is not None or asked.group is not None):
+        option = "label" if asked.label is not None else "group"
         raise InputError(f"a {ending} file says itself what its class is", option, "Leave it out")
     return reading(path, f"a file of series ({ending or 'text'})", "", work)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ddkbase.errors import InputError, shorten
+from ddkbase.tables.codings import decoded
 from network.datasets.files import LARGEST, open_bytes
 
 __all__ = ["first_line", "numbered_lines", "series_of"]
@@ -19,15 +22,19 @@ _LONGEST = 1 << 28
 _MISSING = ("?", "nan")
 
 
-def numbered_lines(path: Path, comments: str = "") -> Iterator[tuple[int, str]]:
+def numbered_lines(
+    path: Path, comments: str = "", encoding: str | None = None
+) -> Iterator[tuple[int, str]]:
     """Lines that are not blank and no comment, stripped, with their numbers from 1.
 
     Parameters
     ----------
     path : Path
-        A text file in UTF-8, or one packed by gzip.
+        A text file, or one packed by gzip.
     comments : str, default ""
         Signs with which a comment begins.
+    encoding : str or None, optional
+        Its coding; default: UTF-8, or UTF-16 where it begins with the mark of that.
 
     Yields
     ------
@@ -39,9 +46,18 @@ def numbered_lines(path: Path, comments: str = "") -> Iterator[tuple[int, str]]:
     Raises
     ------
     InputError
-        Not text in UTF-8, or larger than `network.datasets.files.LARGEST`.
+        Not text in this coding, or larger than `network.datasets.files.LARGEST`.
     """
     with open_bytes(path) as file:
+        head = file.read(len(codecs.BOM_UTF16))
+        if encoding is not None or head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            file.seek(0)
+            content = file.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise InputError("is too large", str(path))
+            # not line by line: in UTF-16 the byte of a line's end stands in other signs as well
+            file = io.BytesIO(decoded(content, str(path), encoding, []).encode("utf-8"))
+        file.seek(0)
         total = 0
         for number, content in enumerate(_raw(file), start=1):
             total += len(content)
@@ -52,7 +68,11 @@ def numbered_lines(path: Path, comments: str = "") -> Iterator[tuple[int, str]]:
             try:
                 line = content.decode("utf-8").strip()
             except UnicodeDecodeError:
-                raise InputError("is not text in UTF-8", f"{path}, line {number}") from None
+                raise InputError(
+                    "is not text in UTF-8",
+                    f"{path}, line {number}",
+                    "Pass encoding='latin-1' or what it is, or save it as UTF-8",
+                ) from None
             if "\0" in line:
                 raise InputError("is not text", f"{path}, line {number}")
             if line and not (comments and line.startswith(tuple(comments))):
@@ -64,9 +84,9 @@ def _raw(file: BinaryIO) -> Iterator[bytes]:
         yield content
 
 
-def first_line(path: Path) -> str:
+def first_line(path: Path, encoding: str | None = None) -> str:
     """The first line that is not blank; empty where there is none."""
-    return next((line for _, line in numbered_lines(path)), "")
+    return next((line for _, line in numbered_lines(path, encoding=encoding)), "")
 
 
 def series_of(text: str, where: str, delimiter: str | None = ",") -> np.ndarray:

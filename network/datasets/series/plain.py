@@ -13,16 +13,16 @@ from network.datasets.series.samples import Series, class_names
 __all__ = ["is_plain", "read_plain"]
 
 
-def is_plain(line: str) -> bool:
+def is_plain(line: str, decimal: str | None = None) -> bool:
     """Whether a first line holds two numbers or more and no words: no headings."""
     try:
-        return len(series_of(line, "", _delimiter(line))) > 1
+        return len(_numbers(line, "", _delimiter(line, decimal), decimal)) > 1
     except InputError:
         return False
 
 
-def read_plain(path: Path) -> Series:
-    """The series of a table without headings, parted by tabs, commas or blanks.
+def read_plain(path: Path, decimal: str | None = None, encoding: str | None = None) -> Series:
+    """The series of a table without headings, parted by tabs, semicolons, commas or blanks.
 
     Missing values at the end of a series are the end of it: this is how the archive fills lines up
     where series are of unequal length (H. A. Dau et al., *The UCR Time Series Archive*,
@@ -32,6 +32,10 @@ def read_plain(path: Path) -> Series:
     ----------
     path : Path
         The file.
+    decimal : {".", ","} or None, optional
+        Its decimal sign; default: the point.
+    encoding : str or None, optional
+        Its coding; default: UTF-8, or UTF-16 where it begins with the mark of that.
 
     Raises
     ------
@@ -41,11 +45,11 @@ def read_plain(path: Path) -> Series:
     values: list[np.ndarray] = []
     firsts, places, filled = [], [], 0
     delimiter: str | None = None
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, encoding=encoding):
         where = f"{path}, line {number}"
         if not values:
-            delimiter = _delimiter(line)
-        cells = series_of(line, where, delimiter)
+            delimiter = _delimiter(line, decimal)
+        cells = _numbers(line, where, delimiter, decimal)
         row = cells[1:]
         there = np.flatnonzero(~np.isnan(row))
         if not there.size:
@@ -66,5 +70,10 @@ def read_plain(path: Path) -> Series:
     return Series(str(path), values, labels, places, notes=notes)
 
 
-def _delimiter(line: str) -> str | None:
-    return next((sign for sign in ("\t", ",") if sign in line), None)
+def _delimiter(line: str, decimal: str | None) -> str | None:
+    signs = ("\t", ";") if decimal == "," else ("\t", ";", ",")
+    return next((sign for sign in signs if sign in line), None)
+
+
+def _numbers(line: str, where: str, delimiter: str | None, decimal: str | None) -> np.ndarray:
+    return series_of(line.replace(",", ".") if decimal == "," else line, where, delimiter)

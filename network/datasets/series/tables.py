@@ -60,7 +60,13 @@ class _Roles:
     left: tuple[int, ...]
 
 
-def read_table(path: Path, label: str | None = None, group: str | None = None) -> Series:
+def read_table(
+    path: Path,
+    label: str | None = None,
+    group: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> Series:
     """The series of a table.
 
     Parameters
@@ -73,6 +79,10 @@ def read_table(path: Path, label: str | None = None, group: str | None = None) -
     group : str or None, optional
         The same of what must not be parted; default: that called "group", "subject" or "speaker",
         if there is one.
+    decimal : {".", ","} or None, optional
+        Decimal sign of a text; default: found out, and said in the notes.
+    encoding : str or None, optional
+        Coding of a text; default: found out, and said in the notes.
 
     Returns
     -------
@@ -104,7 +114,7 @@ def read_table(path: Path, label: str | None = None, group: str | None = None) -
 
     name = str(path)  # whose suffix may say the kind of the file
     name = name[:-3] if name.lower().endswith(".gz") else name
-    table = table_of(content, name, FileOptions(heads=heads))
+    table = table_of(content, name, FileOptions(decimal=decimal, encoding=encoding, heads=heads))
     titles = [column.heading or column.name for column in table.columns]
     _check_headings(titles, table, asked)
     names = [(title.lower(), _without_unit(title)) for title in titles]

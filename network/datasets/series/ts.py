@@ -1,8 +1,9 @@
 """Series in .ts files, the format of the UCR and UEA archives.
 
 A heading of lines ``@key value`` ends with ``@data``; each line after it is a sample: its channels
-parted by ':', the values of a channel by ',', the class last. See A. Bagnall et al., *The UEA
-multivariate time series classification archive*, arXiv:1811.00075 (2018).
+parted by ':', the values of a channel by ',', the class last. With ``@timeStamps true`` each value
+is a pair (time,value), at equal steps (`network.datasets.series.stamps`). See A. Bagnall et al.,
+*The UEA multivariate time series classification archive*, arXiv:1811.00075 (2018).
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ import numpy as np
 from ddkbase.errors import InputError, closest, shorten
 from network.datasets.series.lines import numbered_lines, series_of
 from network.datasets.series.samples import Series
+from network.datasets.series.stamps import (
+    UNEVEN,
+    check_same_times,
+    parted,
+    step_of,
+    values_and_times,
+)
 
 __all__ = ["read_ts"]
 
@@ -32,15 +40,18 @@ class _Heading:
     channels: int | None
     steps: int | None
     equal: bool | None
+    stamped: bool
 
 
-def read_ts(path: Path) -> Series:
+def read_ts(path: Path, encoding: str | None = None) -> Series:
     """The series of a .ts file.
 
     Parameters
     ----------
     path : Path
         The file, of one or several channels ("dimensions").
+    encoding : str or None, optional
+        Its coding; default: UTF-8, or UTF-16 where it begins with the mark of that.
 
     Returns
     -------
@@ -50,26 +61,46 @@ def read_ts(path: Path) -> Series:
     Raises
     ------
     InputError
-        What is not understood, with its line; targets of a regression and time stamps, which are
-        not read.
+        What is not understood, with its line; targets of a regression; time stamps at unequal
+        steps.
     """
-    lines = numbered_lines(path, comments="#%")  # files of the archive have either
+    lines = numbered_lines(
+        path, comments="#%", encoding=encoding
+    )  # files of the archive have either
     heading = _heading(lines, path)
-    values, labels, places = [], [], []
+    values: list[np.ndarray] = []
+    labels, places, steps = [], [], []
     for number, line in lines:
         where = f"{path}, line {number}"
-        *channels, label = line.split(":")
+        *channels, label = parted(line) if heading.stamped else line.split(":")
         if not channels:
-            raise InputError("holds no ':' before a class", where)
+            pair = "pair (time,value) with a " if heading.stamped else ""
+            raise InputError(f"holds no {pair}':' before a class", where)
         label = label.strip()
         if label not in heading.classes:
             hint = closest(label, heading.classes)
             raise InputError(f"{shorten(label)} is no class of the heading", where, hint)
-        values.append(_sample(channels, heading, where))
+        if heading.stamped:
+            where += f", series {len(values) + 1}"
+        sample, step = _sample(channels, heading, where)
+        values.append(sample)
+        steps.append(step)
         labels.append(label)
         places.append(f"line {number}")
         _check_alike(values, heading, where)
-    return Series(str(path), values, labels, places, heading.classes)
+    notes = _on_steps(np.array(steps)) if heading.stamped and values else ()
+    return Series(str(path), values, labels, places, heading.classes, notes=notes)
+
+
+def _on_steps(steps: np.ndarray) -> tuple[str, ...]:
+    """What is to be said of the steps of time of all series, NaN of one without any."""
+    steps = steps[~np.isnan(steps)]
+    if not steps.size:
+        return ()
+    least, most = f"{steps.min():.6g}", f"{steps.max():.6g}"
+    if steps.max() - steps.min() <= UNEVEN * steps.min():
+        return (f"time stamps are at equal steps of {least}, and not kept",)
+    return (f"steps of time are {least} to {most} and taken as equal",)
 
 
 def _heading(lines: Iterator[tuple[int, str]], path: Path) -> _Heading:
@@ -100,9 +131,6 @@ def _check(key: str, value: str, where: str) -> None:
         raise InputError(f"@{key} is {shorten(value)}", where, "true or false")
     if key in _COUNTS and not (value.isascii() and value.isdigit() and int(value[:12]) > 0):
         raise InputError(f"@{key} is {shorten(value)}", where, "A whole number is expected")
-    if key == "timestamps" and value.lower() == "true":
-        hint = "Write the values alone, at equal steps, and @timeStamps false"
-        raise InputError("time stamps are not read", where, hint)
     if key == "targetlabel" and value.lower() != "false":
         raise InputError(
             "targets of a regression are not learnt", where, "Series with classes are expected"
@@ -133,28 +161,38 @@ def _meaning(read: dict[str, str], path: Path) -> _Heading:
         channels,
         None if steps is None else int(steps),
         None if equal is None else equal.lower() == "true",
+        read.get("timestamps", "").lower() == "true",
     )
 
 
-def _sample(channels: list[str], heading: _Heading, where: str) -> np.ndarray:
-    """The channels of a line, (channels, steps)."""
+def _sample(channels: list[str], heading: _Heading, where: str) -> tuple[np.ndarray, float]:
+    """The channels of a line, (channels, steps), and the step of time, NaN where none is said."""
     if heading.channels not in (None, len(channels)):
         raise InputError(
             f"has {len(channels)} channels, the heading says {heading.channels}", where,
             "Channels are parted by ':', the class stands behind the last",
         )  # fmt: skip
     several = len(channels) > 1
-    rows = [
-        series_of(text, f"{where}, channel {k}" if several else where)
-        for k, text in enumerate(channels, start=1)
-    ]
+    rows, times = [], []
+    for k, text in enumerate(channels, start=1):
+        place = f"{where}, channel {k}" if several else where
+        if heading.stamped:
+            row, at = values_and_times(text, place)
+            times.append(at)
+        elif text.lstrip().startswith("("):
+            raise InputError("holds pairs, and the heading no '@timeStamps true'", place)
+        else:
+            row = series_of(text, place)
+        rows.append(row)
     lengths = {len(row) for row in rows}
     if len(lengths) > 1:
         first = next(k for k, row in enumerate(rows) if len(row) != len(rows[0]))
         raise InputError(
             f"channel {first + 1} has {len(rows[first])} values, the first {len(rows[0])}", where
         )
-    return np.stack(rows)
+    if heading.stamped:
+        check_same_times(times, where)
+    return np.stack(rows), step_of(times[0]) if heading.stamped else float("nan")
 
 
 def _check_alike(values: list[np.ndarray], heading: _Heading, where: str) -> None:
