@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ddkbase.descriptions import Description, Parameter
 from ddkbase.documents import Library, located, parse_yaml
@@ -26,6 +26,14 @@ __all__ = [
     "read_description",
 ]
 
+
+def _as_text(value: object) -> object:
+    """A bare number as text: whether it needs a unit is for the quantity to say."""
+    bare = isinstance(value, int | float) and not isinstance(value, bool)
+    return repr(value) if bare else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
 Share = Annotated[float, Field(gt=0)]
 Column = str | int
 
@@ -59,8 +67,8 @@ class LoopSource(Description):
     loop: str
     columns: Mapping[str, Column] = {}
     units: Mapping[str, str] = {}
-    rate: str | None = None
-    compliance: str | None = None
+    rate: Text | None = None
+    compliance: Text | None = None
     number: Annotated[int, Field(ge=1)] = 1
     error: Share = 0.05
     voltage_error: Annotated[float, Parameter("V", at_least=0)] = 0.005
@@ -89,7 +97,7 @@ class TrainSource(Description):
     """
 
     train: str
-    protocol: Mapping[str, str]
+    protocol: Mapping[str, Text]
     column: Column | None = None
     unit: str | None = None
     error: Share = 0.05
@@ -157,8 +165,8 @@ class FreeParameter(Description):
     """
 
     paths: tuple[str, ...] = ()
-    lower: str
-    upper: str
+    lower: Text
+    upper: Text
     prior: Share | None = None
 
 
@@ -196,7 +204,7 @@ class FitDescription(Description):
     name: Annotated[str, Field(pattern=r"^[\w+-]+$", max_length=60)]
     device: str
     preset: Literal["quick", "default", "fine"] = "quick"
-    voltage_step: str = "25 mV"
+    voltage_step: Text = "25 mV"
     data: Annotated[tuple[Source, ...], Field(min_length=1)]
     predict: tuple[Source, ...] = ()
     free: Annotated[Mapping[str, FreeParameter], Field(min_length=1)]

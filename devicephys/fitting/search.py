@@ -116,6 +116,7 @@ class _Search:
         self.mark = fingerprint(
             device.to_yaml(),
             description.model_dump(exclude=_AFTERWARDS, mode="json"),
+            self.settings.to_dict(),
             [[*map(float, d.measured), *map(float, d.error)] for d in data],
         )
 

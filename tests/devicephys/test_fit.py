@@ -358,6 +358,8 @@ def test_ctrl_c_keeps_the_best_and_the_fit_goes_on_where_it_was(
         ({"free": {"filament.radios": {"lower": "1 nm", "upper": "2 nm"}}}, "radius"),
         ({"free": {"filament.radius": {"lower": "1 nm", "upper": "2 nm"}}}, "do not hold"),
         ({"free": {"filament.radius": {"lower": "1", "upper": "20 nm"}}}, "free.filament.radius"),
+        ({"free": {"filament.radius": {"lower": 1, "upper": "20 nm"}}}, "'1' has no unit"),
+        ({"data": [{"train": "none.csv", "protocol": {"amplitude": -2}}]}, "'-2' has no unit"),
         ({"free": {}}, "free"),
         ({"data": []}, "data"),
         ({"data": [{"bake": "x"}]}, "temperature.*data.1"),
