@@ -191,8 +191,7 @@ class CellProblem:
     def _outside(self, radius: float, value: float) -> fem.Function:
         """Cell-wise constant function: ``value`` times the share of a cell outside a radius."""
         function = fem.Function(self.C)
-        rings, outer = np.diff(self.grid.r**2), self.grid.r[1:] ** 2
-        share = np.clip(outer - radius**2, 0.0, rings) / rings
+        share = 1.0 - self.grid.share_inside(radius)
         function.x.array[:] = value * share[self.cell_index[1]]
         return function
 

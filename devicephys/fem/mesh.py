@@ -68,6 +68,11 @@ class Grid:
         ring = np.pi * (self.r[1:] ** 2 - self.r[:-1] ** 2)
         return np.diff(self.z)[:, None] * ring[None, :]
 
+    def share_inside(self, radius: float) -> np.ndarray:
+        """Share of each ring of cells that lies inside a radius in metres, shape (nr,)."""
+        ring = np.diff(self.r**2)
+        return np.clip(radius**2 - self.r[:-1] ** 2, 0.0, ring) / ring
+
 
 def graded_line(
     breaks: np.ndarray, size, split: int, cells: Sequence[int] | None = None
@@ -196,8 +201,7 @@ def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
         x = (grid.r_centre - filament.radius) / (filament.wall_width / 4.0)
         profile = 1.0 / (1.0 + np.exp(np.clip(x, -60.0, 60.0)))
     else:
-        ring = np.diff(grid.r**2)
-        profile = np.clip(filament.radius**2 - grid.r[:-1] ** 2, 0.0, ring) / ring
+        profile = grid.share_inside(filament.radius)
     share = reach[in_layer, None] * profile[None, :]
     table[in_layer] += share * (filament.concentration - table[in_layer])
     return table
