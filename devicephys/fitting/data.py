@@ -97,15 +97,18 @@ class LoopData(Data):
             raise InputError(
                 f"{len(good)} samples are above {source.floor:g} A", str(path), "Lower the floor"
             )
-        # the slope of the whole record: thinned out a snap would look gentle
-        slope = np.abs(np.gradient(np.log(np.abs(i[good])), np.arange(len(good))))
-        step = np.median(np.abs(np.diff(v[good])))
         kept = np.unique(np.linspace(0, len(good) - 1, source.samples).round().astype(int))
         chosen = good[kept]
         self.axis, self.times, self.measured = v[chosen], times[chosen], i[chosen]
-        jitter = source.voltage_error * slope[kept] / step
+        # what the voltages of the whole record, so much earlier and later, do to the current:
+        # by time, as samples may lie closer together where the cell switches, or at a held voltage
+        at, logs = times[good], np.log(np.abs(i[good]))
+        speeds = np.abs(np.diff(v[good]) / np.diff(at))
+        shift = source.voltage_error / np.median(speeds[speeds > 0])
+        later, earlier = (np.interp(self.times + way, at, logs) for way in (shift, -shift))
         # an ohmic current scatters with its voltage, too, but that is no switching
-        jitter = np.maximum(jitter - source.voltage_error / np.abs(self.axis), 0.0)
+        jitter = np.abs(later - earlier) / 2.0 - source.voltage_error / np.abs(self.axis)
+        jitter = np.maximum(jitter, 0.0)
         self.error = np.hypot(source.error, jitter)
         self.weight = source.weight
 

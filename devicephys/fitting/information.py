@@ -3,12 +3,15 @@
 Near the best fit the logarithm of the likelihood is a parabola whose curvature is J^T J, with J the
 derivatives of the residuals by the logarithms of the parameters (Laplace's approximation). Its
 eigenvectors are products of powers of the parameters: that of the largest eigenvalue is what the
-data know best, that of the smallest what they hardly know. Where residuals are larger than the
-errors that were stated, all errors are enlarged by the root of the reduced sum of squares.
+data know best, that of the smallest what they hardly know. All errors are multiplied with what the
+residuals say of the errors that were stated: the root of the reduced sum of squares, and for a
+robust loss that of the variance of its estimator, mean psi^2 / (mean psi')^2 with psi half the
+derivative of the loss by the residual (Huber, Robust Statistics, 1981, chapter 7).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +55,10 @@ class Information:
 
 
 def information(
-    residual: np.ndarray, jacobian: np.ndarray, priors: Sequence[float | None]
+    residual: np.ndarray,
+    jacobian: np.ndarray,
+    priors: Sequence[float | None],
+    loss: str = "linear",
 ) -> Information:
     """What residuals at the best fit say of the parameters.
 
@@ -64,12 +70,14 @@ def information(
         Derivatives by the logarithms of the parameters, shape (samples, parameters).
     priors : sequence of float or None
         Relative standard deviations known before.
+    loss : {"linear", "soft_l1"}, default "linear"
+        What was made small, as of `scipy.optimize.least_squares`.
     """
     count = jacobian.shape[1]
-    freedom = max(len(residual) - count, 1)
-    # robust: some samples far off, at a snap, are not to widen everything
-    typical = 1.4826 * float(np.median(np.abs(residual)))
-    inflation = max(1.0, min(typical, float(np.sqrt(residual @ residual / freedom))))
+    share = len(residual) / max(len(residual) - count, 1)
+    root = np.sqrt(1.0 + residual**2) if loss == "soft_l1" else np.ones(len(residual))
+    # samples far off, at a snap, bend a robust loss no more and are not to widen everything
+    inflation = max(1.0, math.sqrt(share * np.mean((residual / root) ** 2)) / np.mean(root**-3))
     fisher = jacobian.T @ jacobian / inflation**2
     values, vectors = np.linalg.eigh(fisher)
     least = np.finfo(float).eps * max(float(values[-1]), 1e-300) * count

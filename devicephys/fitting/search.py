@@ -256,7 +256,7 @@ class _Search:
         for name in names:
             self.most = len(self.solves) + PROFILE_SOLVES
             _, logs, solve = self.best
-            known = information(solve.residual, solve.jacobian, self.priors)
+            known = information(solve.residual, solve.jacobian, self.priors, self.description.loss)
             number = self.names.index(name)
             try:
                 found[name] = profile(
@@ -427,7 +427,7 @@ def _result(
     """Parameters, intervals and curves of the best solve; ``whole`` with what takes more solves."""
     assert search.best is not None
     _, logs, solve = search.best
-    known = information(solve.residual, solve.jacobian, search.priors)
+    known = information(solve.residual, solve.jacobian, search.priors, search.description.loss)
     device = search.moved(logs)
     ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
     parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)

@@ -10,6 +10,7 @@ and cells that are in it already are not fitted again; ``--first`` and ``--cells
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -43,6 +44,8 @@ FREE = {
 }
 #: half width of the uniform logarithms that true values are drawn from, and the noise
 SPREAD, NOISE = 0.15, 0.02
+#: time errors of what is measured, as shares of the preset's (a fit's are a quarter)
+FINER = 16
 AMPLITUDE, WIDTH, PULSES = "-2 V", "100 ns", 20
 
 
@@ -56,8 +59,13 @@ def fit_one(seed: int, folder: Path) -> dict[str, Any]:
             value = parameter_value(CELL, path) * np.exp(truth[name])
             changes[path] = exact_text(value, CELL.provenance[path].unit)
     cell = CELL.with_(changes)
-    # other time steps than those of the fit: a measured loop has none in common with it either
-    settings = devicephys.Settings.preset("quick", voltage_step="20 mV")
+    # other and finer time steps than those of the fit: what is measured has no error of them
+    preset = devicephys.Settings.preset("quick", voltage_step="20 mV")
+    settings = dataclasses.replace(
+        preset,
+        concentration_tolerance=preset.concentration_tolerance / FINER,
+        temperature_tolerance=preset.temperature_tolerance / FINER,
+    )
     loop = devicephys.simulate(cell, settings=settings)
     train = devicephys.simulate(cell, devicephys.PulseTrain(AMPLITUDE, WIDTH, PULSES), settings)
     current = loop["current"].values * np.exp(NOISE * rng.normal(size=loop.sizes["time"]))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
+from scipy.optimize import least_squares
 from typer.testing import CliRunner
 
 import devicephys
@@ -19,6 +20,7 @@ from devicephys.cli.commands import app
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import FitInterrupted, fit_device
 from devicephys.fitting import data as fit_data
+from devicephys.fitting.description import LoopSource
 from devicephys.fitting.information import direction_text, information
 
 HIGH, D0, EA, SERIES = (
@@ -416,3 +418,37 @@ def test_directions_are_products_of_powers() -> None:
     known = information(rng.normal(size=50), jacobian, [None, None])
     assert list(known.open_directions) == [0] and known.inflation >= 1.0
     np.testing.assert_allclose(np.abs(known.directions[0]), [2 / 5**0.5, 1 / 5**0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["linear", "soft_l1"])
+def test_intervals_are_as_wide_as_what_was_made_small_scatters(loss: str) -> None:
+    rng = np.random.default_rng(4)
+    jacobian = rng.normal(size=(150, 2)) / 0.02
+    values, claims = [], []
+    for _ in range(300):
+        noise = 1.5 * rng.normal(size=150)  # larger than was stated
+        end = least_squares(lambda p, e=noise: jacobian @ p + e, [0.0, 0.0], loss=loss)
+        values.append(end.x)
+        claims.append(np.diag(information(end.fun, jacobian, [None, None], loss).covariance))
+    assert np.std(values) == pytest.approx(np.sqrt(np.mean(claims)), rel=0.06)
+
+
+def test_a_snap_counts_by_the_shift_of_its_voltage_however_it_is_sampled(tmp_path: Path) -> None:
+    errors = []
+    for dense in (False, True):
+        time = np.linspace(0.0, 0.06, 1201)
+        if dense:  # as a solver writes it
+            time = np.union1d(time, np.linspace(0.03951, 0.04049, 301)).round(8)
+            time = np.unique(time)
+        v = np.array([WAVEFORM.voltage(t) for t in time])
+        i = 2e-4 * v * np.exp(np.arctan((v - 1.0) / 0.01) * (time < 0.045))
+        path = tmp_path / f"{dense}.csv"
+        np.savetxt(path, np.column_stack([time, v, i]), "%.12g", ",",
+                   header="time (s),voltage (V),current (A)", comments="")  # fmt: skip
+        source = LoopSource(loop=str(path), error=0.02, voltage_error="5 mV", samples=2000)
+        data = fit_data.LoopData(source, None)
+        errors.append(np.interp(0.04, data.times, data.error))
+        assert data.error[np.abs(data.times - 0.02) < 0.005] == pytest.approx(0.02, rel=1e-6)
+    # 5 mV to each side of the steepest point: arctan(0.5), less what an ohmic current would do
+    assert errors[1] == pytest.approx(np.hypot(0.02, np.arctan(0.5)), rel=0.01)
+    assert errors[0] == pytest.approx(errors[1], rel=0.15)
