@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shlex
@@ -27,15 +28,20 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
     The packages are not imported for it.
     """
+    found = {package: _version(package) for package in packages}
+    result = {"ddk-toolkit": __version__, "python": platform.python_version()}
+    return result | {package: version for package, version in found.items() if version is not None}
+
+
+@functools.cache
+def _version(package: str) -> str | None:
+    """A millisecond a package: felt where a process writes thousands of records."""
     from importlib import metadata  # start-up: a fiftieth of a second of each command
 
-    result = {"ddk-toolkit": __version__, "python": platform.python_version()}
-    for package in packages:
-        try:
-            result[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return result
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def keep_petsc_from_signals() -> None:
