@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,13 @@ __all__ = ["BakeData", "Data", "LoopData", "TrainData", "read_data"]
 
 #: share of the largest voltage below which the current of a loop does not count
 LEAST_VOLTAGE = 0.05
-#: changes of the logarithm of a parameter in the differences of bakes, the second where the first
-#: moves no logarithm of a conductance by ``VISIBLE``: the steps are chosen anew in each run, which
-#: moves it by up to two hundredths
+#: changes of the logarithm of a parameter in differences, the second where the first moves no
+#: logarithm of a conductance by ``VISIBLE``: the steps are chosen anew in each run, which moves
+#: that of a bake by up to two hundredths
 DIFFERENCES, VISIBLE = (0.01, 0.1), 0.1
+#: how near a cell is brought to the resistance that its train began with: what the next cell
+#: misses otherwise would look like an effect of its parameters
+PREPARED = 1e-3
 
 
 class Data(abc.ABC):
@@ -149,12 +152,27 @@ class TrainData(Data):
         self.measured, self.axis = values, np.arange(1, len(values) + 1.0)
         self.error = np.full(len(values), source.error)
         self.weight = source.weight
+        self.prepared = source.initial_resistance
 
     def simulate(
         self, device: Device, settings: Settings, paths: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
-        ds = simulate(device, self.train, settings, sensitivities=paths)
-        return ds["conductance"].values, ds["conductance_sensitivity"].values
+        prepared = self.prepared
+        if prepared is None:
+            ds = simulate(device, self.train, settings, sensitivities=paths)
+            return ds["conductance"].values, ds["conductance_sensitivity"].values
+
+        def logs(at: Device) -> np.ndarray:
+            ds = simulate(
+                at,
+                self.train,
+                settings,
+                initial_resistance=exact_text(prepared, "ohm"),
+                initial_tolerance=PREPARED,
+            )
+            return np.log(ds["conductance"].values)
+
+        return np.exp(logs(device)), differences(logs, device, paths)
 
 
 class BakeData(Data):
@@ -200,18 +218,28 @@ class BakeData(Data):
                 values += np.log(self.measured[0]) - values[0]
             return values
 
-        shares = np.empty((len(self.times), len(paths)))
-        for k, path in enumerate(paths):
-            unit, value = device.provenance[path].unit, parameter_value(device, path)
-            for change in DIFFERENCES:
-                above, below = (
-                    logs(device.with_({path: exact_text(value * np.exp(sign * change), unit)}))
-                    for sign in (1.0, -1.0)
-                )
-                shares[:, k] = (above - below) / (2.0 * change)
-                if np.abs(above - below).max() > VISIBLE:
-                    break
-        return np.exp(logs(device)), shares
+        return np.exp(logs(device)), differences(logs, device, paths)
+
+
+def differences(
+    logs: Callable[[Device], np.ndarray], device: Device, paths: Sequence[str]
+) -> np.ndarray:
+    """Central differences of logarithms of conductances by those of parameters, (samples, paths).
+
+    For what has no tangents: states that are made anew for each device.
+    """
+    shares = []
+    for path in paths:
+        unit, value = device.provenance[path].unit, parameter_value(device, path)
+        for change in DIFFERENCES:
+            above, below = (
+                logs(device.with_({path: exact_text(value * np.exp(sign * change), unit)}))
+                for sign in (1.0, -1.0)
+            )
+            if np.abs(above - below).max() > VISIBLE:
+                break
+        shares.append((above - below) / (2.0 * change))
+    return np.array(shares).T
 
 
 _CONDUCTANCES = ("S", "ohm", "A")

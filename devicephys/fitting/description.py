@@ -90,6 +90,9 @@ class TrainSource(Description):
         The column, where the headings do not tell.
     unit : str or None, optional
         Its unit, where the heading does not say.
+    initial_resistance : str or None, optional
+        What the cell was brought to by pulses before the train, with its unit; by default the
+        train begins with the cell as the device describes it.
     error : float, default 0.05
         Relative error of a conductance [1].
     weight : float, default 1.0
@@ -98,6 +101,7 @@ class TrainSource(Description):
 
     train: str
     protocol: Mapping[str, Text]
+    initial_resistance: Annotated[float, Parameter("ohm", above=0)] | None = None
     column: Column | None = None
     unit: str | None = None
     error: Share = 0.05

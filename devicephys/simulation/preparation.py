@@ -1,9 +1,9 @@
 """Program and verify: bring a cell to a wanted resistance with pulses, as a measurement would.
 
 RESET pulses where the cell conducts too well, SET pulses where too badly, a read after each, until
-the read is within 2 %. How much a pulse moves the cell grows exponentially with its height, so the
-height of the next pulse follows from how far the last one of its kind moved it. Where a pulse
-overshoots, the following ones aim at a smaller share of the way.
+the read is within 2 %, or what was asked for. How much a pulse moves the cell grows exponentially
+with its height, so the height of the next pulse follows from how far the last one of its kind moved
+it. Where a pulse overshoots, the following ones aim at a smaller share of the way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ddkbase.errors import InputError
 from ddkbase.units import exact_text, format_si
 from devicephys.protocol.pulse_train import PulseTrain
 
-#: relative deviation of the read resistance that counts as reached
+#: relative deviation of the read resistance that counts as reached, if no other is asked for
 TOLERANCE = 0.02
 #: the same for a cell as it was formed, where a SET pulse would be next: with no gap to close, SET
 #: pulses only crowd the filament, and dozens of them are needed for a step of the resistance; what
@@ -86,8 +86,9 @@ def program_and_verify(
     target_resistance: float,
     train: PulseTrain,
     progress: Callable[[int, float, object], None] | None = None,
+    tolerance: float = TOLERANCE,
 ) -> tuple[float, int]:
-    """Pulse the cell until its resistance is within 2 % of the one wanted.
+    """Pulse the cell until its resistance is as near to the one wanted as asked for.
 
     Parameters
     ----------
@@ -102,6 +103,8 @@ def program_and_verify(
         100 ns, and are read as it is.
     progress : callable or None, optional
         Called after each pulse with its number, its height [V] and its figures.
+    tolerance : float, default 0.02
+        Relative deviation of the read resistance that counts as reached [1].
 
     Returns
     -------
@@ -120,7 +123,7 @@ def program_and_verify(
     target, share, count, still = 1.0 / target_resistance, SHARE, 0, 0
     reset, set_ = _Drive(-1.0), _Drive(1.0)
     closest, last = conductance, 0.0
-    while abs(target / conductance - 1.0) > TOLERANCE:
+    while abs(target / conductance - 1.0) > tolerance:
         way = abs(math.log(conductance / target))
         if way < abs(math.log(closest / target)):
             closest = conductance
@@ -140,7 +143,7 @@ def program_and_verify(
         at_limit = drive.height >= LIMIT
         still = still + 1 if at_limit and moved < STILL else 0
         # what is left of the way, but no less than the tolerance: that much may be missed
-        left = max(abs(math.log(after / target)), TOLERANCE)
+        left = max(abs(math.log(after / target)), tolerance)
         drive.adapt(moved, left, share)
         conductance = after
     return conductance, count

@@ -22,7 +22,7 @@ from devicephys.installation import require_solver
 from devicephys.population.variability import Variability, draw_cell
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import sensitivity_variables
-from devicephys.simulation.preparation import near_as_formed, program_and_verify
+from devicephys.simulation.preparation import TOLERANCE, near_as_formed, program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin, pulse_dataset
 from devicephys.simulation.settings import Settings
 
@@ -61,6 +61,7 @@ def simulate_pulses(
     settings: Settings | None = None,
     *,
     initial_resistance: object = None,
+    initial_tolerance: float = TOLERANCE,
     variability: Variability | None = None,
     seed: int | None = None,
     cycle: int = 0,
@@ -82,9 +83,11 @@ def simulate_pulses(
     settings : Settings or None, optional
         How it is solved; by default the preset "default".
     initial_resistance : str or Quantity, or None, optional
-        What the cell is brought to first, by pulses ("5 kohm", within 2 %); by default it stays as
-        the device describes it, and also where that lies at most 5 % above the resistance: SET
-        pulses without a gap would only crowd the filament.
+        What the cell is brought to first, by pulses ("5 kohm"); by default it stays as the device
+        describes it, and also where that lies at most 5 % above the resistance: SET pulses without
+        a gap would only crowd the filament.
+    initial_tolerance : float, default 0.02
+        How near to it the cell is brought [1], 1e-6 to 0.5.
     variability : Variability or None, optional
         The spreads with which a cell is drawn where there is a seed; by default those of
         ``Variability()``.
@@ -132,6 +135,12 @@ def simulate_pulses(
     variability = _check(device, train, settings, variability, seed, (cycle, device_number))
     device.series.pulsed(train.drive, train.gate_voltage)  # refused before the solver loads
     target = _target_resistance(initial_resistance)
+    if not 1e-6 <= initial_tolerance <= 0.5:
+        raise InputError(
+            f"{shorten(initial_tolerance)} is no share from 1e-6 to 0.5",
+            "simulate_pulses, initial_tolerance",
+            "Give e.g. 0.02",
+        )
     sensitivities = checked_parameters(device, sensitivities, "sensitivities")
     for what, given in (
         ("an initial resistance", target), ("a seed", seed), ("a checkpoint", checkpoint),
@@ -164,10 +173,12 @@ def simulate_pulses(
         origin.numbers(),
         target,
         spreads,
+        # a run of earlier versions goes on
+        *([] if initial_tolerance == TOLERANCE else [float(initial_tolerance)]),
         *digest_of(start),
     )
     try:
-        run.begin(checkpoint, formed=start is None)
+        run.begin(checkpoint, start is None, float(initial_tolerance))
         while run.done < train.count:
             run.next(checkpoint)
     except KeyboardInterrupt:
@@ -216,8 +227,8 @@ class _Run:
         self.controls: list[tuple[float, ...]] = []
         self.missed_at = 0.0
 
-    def begin(self, checkpoint: Checkpoint | None, formed: bool) -> None:
-        """Go on from a checkpoint, or read the cell and bring it to its initial resistance.
+    def begin(self, checkpoint: Checkpoint | None, formed: bool, tolerance: float) -> None:
+        """Go on from a checkpoint, or read the cell and bring it near its initial resistance.
 
         ``formed``: the cell is as its device describes it, nothing was done to it.
         """
@@ -235,7 +246,7 @@ class _Run:
         target = self.target_resistance
         if target is not None and not (formed and near_as_formed(conductance, target)):
             conductance, self.preparation_pulses = program_and_verify(
-                self.runner, conductance, target, self.train, self._tell_preparation
+                self.runner, conductance, target, self.train, self._tell_preparation, tolerance
             )
             self.runner.forget()
         self.initial_conductance = conductance

@@ -53,6 +53,7 @@ def simulate(
     checkpoint: Checkpoint | None = None,
     *,
     initial_resistance: object = None,
+    initial_tolerance: float | None = None,
     variability: Variability | None = None,
     seed: int | None = None,
     cycle: int = 0,
@@ -80,6 +81,8 @@ def simulate(
         a waveform holds all steps so far (35 kB each at the preset "default"); a scan has none.
     initial_resistance : str or Quantity, or None, optional
         Of a pulse train: see ``simulate_pulses``.
+    initial_tolerance : float or None, optional
+        Of a pulse train: how near to it the cell is brought [1]; by default 0.02.
     variability : Variability or None, optional
         Of a pulse train: the spreads of the population of which the cell is one.
     seed : int or None, optional
@@ -134,7 +137,10 @@ def simulate(
             more["start"] = start
         if sensitivities:
             more["sensitivities"] = sensitivities
+        if initial_tolerance is not None:
+            more["initial_tolerance"] = initial_tolerance
         return simulate_pulses(device, protocol, settings, **cell, **more)
+    cell["initial_tolerance"] = initial_tolerance
     only_trains = [name for name, value in cell.items() if value not in (None, 0)]
     if only_trains:
         raise InputError(
