@@ -87,7 +87,7 @@ def simulate_pulses(
         describes it, and also where that lies at most 5 % above the resistance: SET pulses without
         a gap would only crowd the filament.
     initial_tolerance : float, default 0.02
-        How near to it the cell is brought [1], 1e-6 to 0.5.
+        How near to it the cell is brought [1], 5e-4 to 0.5; pulses are too coarse for less.
     variability : Variability or None, optional
         The spreads with which a cell is drawn where there is a seed; by default those of
         ``Variability()``.
@@ -135,9 +135,9 @@ def simulate_pulses(
     variability = _check(device, train, settings, variability, seed, (cycle, device_number))
     device.series.pulsed(train.drive, train.gate_voltage)  # refused before the solver loads
     target = _target_resistance(initial_resistance)
-    if not 1e-6 <= initial_tolerance <= 0.5:
+    if not 5e-4 <= initial_tolerance <= 0.5:
         raise InputError(
-            f"{shorten(initial_tolerance)} is no share from 1e-6 to 0.5",
+            f"{shorten(initial_tolerance)} is no share from 5e-4 to 0.5",
             "simulate_pulses, initial_tolerance",
             "Give e.g. 0.02",
         )

@@ -70,9 +70,16 @@ class Fake:
         self.protocols: list[Any] = []
 
     def __call__(
-        self, device: Device, protocol: Any, settings: Any, *, sensitivities: Sequence[str] = ()
+        self,
+        device: Device,
+        protocol: Any,
+        settings: Any,
+        *,
+        sensitivities: Sequence[str] = (),
+        **prepared: Any,
     ) -> xr.Dataset:
         self.calls += 1
+        self.prepared = prepared
         self.protocols.append(protocol)
         self.before(self.calls, device)
         paths = list(sensitivities)
@@ -93,6 +100,8 @@ class Fake:
                 "current": ("time", 2e-4 * v * np.exp(logs)),
             }
             name, dim = "current_sensitivity", "time"
+        if prepared:
+            return xr.Dataset(values)
         shares = np.column_stack([slopes[path] for path in paths])
         return xr.Dataset({**values, name: ((dim, "parameter"), shares)})
 
@@ -179,6 +188,26 @@ def test_loop_and_train_and_tied_parameters_are_fitted_together(tmp_path: Path, 
     assert [d.sizes["sample"] for d in result.data] == [160, count]
     ratios = [parameter_value(result.device, p) / parameter_value(CELL, p) for p in (HIGH, D0)]
     assert ratios[1] == pytest.approx(ratios[0] / 1.2, rel=1e-6)  # HIGH began 1.2 times too large
+
+
+def test_a_train_from_a_resistance_has_differences_for_tangents(tmp_path: Path, fake: Fake) -> None:
+    train = fake(CELL, devicephys.PulseTrain(count=20), None, initial_resistance="8 kohm")
+    rows = "\n".join(f"{1e6 * g:.9g}" for g in train["conductance"].values)
+    (tmp_path / "train.csv").write_text(f"G (uS)\n{rows}\n")
+    given = described(write_loop(tmp_path / "l.csv", 0.0, 1), HIGH, SERIES)
+    pulses = {"amplitude": "-2 V", "width": "100 ns"}
+    one = {"train": str(tmp_path / "train.csv"), "protocol": pulses, "error": 0.01}
+    given["data"] = [{**one, "initial_resistance": "8 kohm"}]
+    result = fit_device(given)
+    assert fake.prepared["initial_resistance"] == "8 kohm"
+    assert 0 < fake.prepared["initial_tolerance"] < 0.01
+    for path in (HIGH, SERIES):
+        assert parameter_value(result.device, path) == pytest.approx(
+            parameter_value(CELL, path), rel=1e-3
+        )
+    given["data"][0]["initial_resistance"] = "8 volt"
+    with pytest.raises(InputError, match="initial_resistance"):
+        fit_device(given)
 
 
 def bake_source(path: Path) -> dict[str, Any]:

@@ -81,3 +81,35 @@ def test_a_bake_of_the_cell_itself_has_no_misfit_and_slopes_that_hold(tmp_path: 
     slope = np.log(there / there[0] / (read / read[0])) / np.log(1.15)
     np.testing.assert_allclose(jacobian[:, 0] * data.error, slope, atol=0.2 * abs(slope).max())
     assert slope.max() > 0.3
+
+
+def test_a_train_from_a_resistance_tells_how_fast_its_vacancies_move(tmp_path: Path) -> None:
+    cell = devicephys.load_device("tin-taox-hfox-tin")
+    settings = devicephys.Settings.preset("quick")
+    pulses = {"amplitude": "-2.5 V", "width": "100 ns"}
+    train = devicephys.simulate(
+        cell,
+        devicephys.PulseTrain(**pulses, count=12),
+        settings,
+        initial_resistance="8 kohm",
+        initial_tolerance=1e-3,
+    )
+    assert 1.0 / train["initial_conductance"].item() == pytest.approx(8e3, rel=1.1e-3)
+    noise = np.exp(0.02 * np.random.default_rng(4).normal(size=12))
+    reads = train["conductance"].values * noise
+    np.savetxt(tmp_path / "t.csv", reads, header="G (S)", comments="")
+    path = "materials.HfOx.diffusion_prefactor"
+    unit, value = cell.provenance[path].unit, parameter_value(cell, path)
+    (tmp_path / "start.yaml").write_text(cell.with_({path: f"{1.4 * value:.9g} {unit}"}).to_yaml())
+    one = {"train": str(tmp_path / "t.csv"), "protocol": pulses, "initial_resistance": "8 kohm"}
+    result = fit_device(
+        {
+            "name": "moved",
+            "device": str(tmp_path / "start.yaml"),
+            "data": [{**one, "error": 0.02}],
+            "free": {path: {"lower": f"{value / 5} {unit}", "upper": f"{value * 5} {unit}"}},
+            "solves": 12,
+        }
+    )
+    assert result.reason == "converged" and result.misfit < 1.5
+    assert parameter_value(result.device, path) == pytest.approx(value, rel=0.05)

@@ -54,6 +54,14 @@ def test_any_resistance_within_the_window(
     assert count == len(cell.heights) <= MOST_PULSES
 
 
+@settings(deadline=None)
+@given(st.floats(6e-6, 190e-6), st.floats(6e-6, 190e-6), st.floats(5e-4, 0.2))
+def test_as_near_as_asked_for(first: float, wanted: float, tolerance: float) -> None:
+    cell = FormulaCell(first, 5e-6, 200e-6, 2.0, 15.0)
+    reached, _ = program_and_verify(cell, first, 1.0 / wanted, PulseTrain(), tolerance=tolerance)
+    assert abs(wanted / reached - 1.0) <= tolerance * (1 + 1e-9)
+
+
 def test_nothing_is_done_to_a_cell_that_is_there() -> None:
     cell = FormulaCell(200e-6, 5e-6, 200e-6, 2.0, 15.0)
     assert program_and_verify(cell, 200e-6, 5050.0, PulseTrain()) == (200e-6, 0)
