@@ -25,6 +25,7 @@ from .endurance.simulate import simulate_endurance as simulate_endurance
 from .fitting.search import fit_device as fit_device
 from .measured.loops import read_loop as read_loop
 from .parameter_sweep.execution import sweep as sweep
+from .population.listed import ListedDevices as ListedDevices
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.bake import Bake as Bake

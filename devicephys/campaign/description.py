@@ -20,6 +20,7 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -30,6 +31,7 @@ from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import exact_text, to_si
 from devicephys.device import Device, list_devices, load_device
 from devicephys.device.quantity import Resistance
+from devicephys.population.listed import ListedDevices
 from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.settings import PRESETS, Settings
@@ -251,6 +253,9 @@ class Campaign(Description):
         all over the grid.
     variability : Variability, mapping or {"default", "none"}, default "default"
         The spreads; the attribute is None for none at all.
+    population : ListedDevices or str, or None, optional
+        Table of devices, a row each (``ListedDevices.from_file``); as many are simulated unless
+        ``devices`` says fewer, and only the spreads from cycle to cycle are drawn.
     """
 
     name: Annotated[str, PlainValidator(_text)]
@@ -269,6 +274,7 @@ class Campaign(Description):
     devices: Annotated[int, Whole(1, MOST_POINTS)] = 1
     seed: Annotated[int, Whole(0, 2**32 - 1)] = 0
     variability: Annotated[Variability | None, BeforeValidator(_variability)] = Variability()
+    population: ListedDevices | None = None
 
     _source_checksum: str = PrivateAttr("")
 
@@ -341,6 +347,30 @@ class Campaign(Description):
             except InputError as error:
                 raise located(error, "set") from None
             object.__setattr__(self, "device", device)
+        return self
+
+    @field_validator("population", mode="plain")
+    @classmethod
+    def _read_population(cls, given: object, info: ValidationInfo) -> ListedDevices | None:
+        if given is None or isinstance(given, ListedDevices):
+            return given
+        if not isinstance(given, str) or not given.strip():
+            raise InputError(f"{shorten(given)} is no table of devices", hint="Name a CSV file")
+        folder = (info.context or {}).get("folder") or ""
+        return ListedDevices.from_file(Path(folder) / given)
+
+    @model_validator(mode="after")
+    def _list_devices(self) -> Self:
+        if (listed := self.population) is None:
+            return self
+        listed.check(self.device)
+        if "devices" not in self.model_fields_set:
+            object.__setattr__(self, "devices", len(listed))
+        if self.devices > len(listed):
+            hint = f"Ask for at most {len(listed)}"
+            raise InputError(f"{len(listed)} are listed in population", "devices", hint)
+        if self.variability is not None:
+            object.__setattr__(self, "variability", self.variability.of_cycles())
         return self
 
     @model_validator(mode="after")
@@ -445,6 +475,7 @@ class Campaign(Description):
         if "period" not in self.pulses.model_fields_set:  # then it follows from each width
             del train["period"]
         del train["kind"]
+        listed = {} if self.population is None else {"population": self.population.to_dict()}
         return {
             "name": self.name,
             "description": self.description,
@@ -455,6 +486,7 @@ class Campaign(Description):
             "devices": self.devices,
             "seed": self.seed,
             "variability": "none" if self.variability is None else self.variability.to_dict(),
+            **listed,
         }
 
     def seconds(self, points: int, workers: int) -> float:

@@ -26,9 +26,12 @@ Simulate = Callable[..., xr.Dataset]
 
 def task(campaign: Campaign, point: Point) -> dict[str, Any]:
     """Everything that a worker needs to compute a point, as texts and numbers."""
+    device = campaign.device
+    if campaign.population is not None:
+        device = campaign.population.device(device, point.device)
     return {
         "version": __version__,
-        "device_yaml": campaign.device.to_yaml(),
+        "device_yaml": device.to_yaml(),
         "settings": campaign.settings.to_dict(),
         "train": campaign.train(point.amplitude, point.width).to_dict(),
         "initial_resistance": campaign.target_resistance(point.initial_resistance),

@@ -136,6 +136,8 @@ class TrainData(Data):
     """Conductances after each pulse of a train."""
 
     axis_label, unit = "Pulse", "S"
+    #: what the cell was brought to before the train, ohm
+    prepared: float | None = None
 
     def __init__(self, source: TrainSource, folder: Path | None) -> None:
         path = Path(source.train) if folder is None else folder / source.train

@@ -16,8 +16,8 @@ from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 
 __all__ = ["curves_figure", "parameter_rows", "posterior_figure", "profiles_figure", "write_fit"]
 
-DEVICE, REPORT, PARAMETERS, SAMPLES = (
-    "device.yaml", "report.html", "parameters.csv", "posterior.csv",
+DEVICE, REPORT, PARAMETERS, SAMPLES, POPULATION = (
+    "device.yaml", "report.html", "parameters.csv", "posterior.csv", "population.csv",
 )  # fmt: skip
 
 
@@ -324,7 +324,8 @@ def _text(result: FitResult, name: str) -> str:
 def write_fit(result: FitResult, folder: Path) -> list[Path]:
     """Write ``device.yaml``, ready for ``--device``, and ``report.html`` into a folder.
 
-    Besides ``parameters.csv``, all intervals, and ``posterior.csv`` if samples were drawn.
+    Besides ``parameters.csv``, all intervals, and if samples were drawn ``posterior.csv`` and
+    ``population.csv``: the same as devices of a campaign, a column for each path.
 
     Parameters
     ----------
@@ -346,6 +347,7 @@ def write_fit(result: FitResult, folder: Path) -> list[Path]:
     }
     if result.posterior is not None:
         texts[SAMPLES] = result.posterior["value"].to_pandas().to_csv(float_format="%.8g")
+        texts[POPULATION] = result.population().to_csv()
     return [
         write_bytes(folder / name, text.encode(), overwrite=True) for name, text in texts.items()
     ]

@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import Interrupted
+from ddkbase.errors import InputError, Interrupted
 from ddkbase.units import format_si
 from devicephys.device import Device
+from devicephys.device.entries import parameter_value
 from devicephys.fitting.information import Information, correlation
 from devicephys.fitting.profile import LEVELS, Profile
+from devicephys.population.listed import ListedDevices
 
 __all__ = [
     "FitEvent",
@@ -93,6 +95,8 @@ class FitResult:
         Simulations of all data, sensitivities included.
     reason : str
         Why the search ended.
+    paths : dict of str to tuple of str
+        The dotted paths of each parameter; those after the first keep their ratio to it.
     """
 
     device: Device
@@ -108,6 +112,31 @@ class FitResult:
     log_misfit: float
     solves: int
     reason: str
+    paths: dict[str, tuple[str, ...]]
+
+    def population(self) -> ListedDevices:
+        """The samples of the posterior as the devices of a campaign, a column for each path.
+
+        Raises
+        ------
+        InputError
+            No samples were drawn.
+        """
+        if self.posterior is None:
+            hint = "Fit with posterior: 2000"
+            raise InputError("the fit has no samples of the posterior", "population", hint)
+        samples = self.posterior["value"].transpose("sample", "parameter")
+        owners = [(name, path) for name, paths in self.paths.items() for path in paths]
+        columns = [
+            samples.sel(parameter=name).values
+            * (parameter_value(self.device, path) / parameter_value(self.device, first))
+            for name, path in owners
+            for first in self.paths[name][:1]
+        ]
+        paths = tuple(path for _, path in owners)
+        units = tuple(self.device.provenance[path].unit for path in paths)
+        rows = tuple(zip(*(column.tolist() for column in columns), strict=True))
+        return ListedDevices(paths, units, rows, f"posterior of {self.device.name}")
 
 
 class FitInterrupted(Interrupted):

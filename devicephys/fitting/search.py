@@ -469,4 +469,5 @@ def _result(
         log_misfit=_rms(np.concatenate(ratios)),
         solves=len(search.solves),
         reason=reason,
+        paths={name: tuple(search.description.paths(name)) for name in search.names},
     )

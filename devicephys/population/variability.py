@@ -127,6 +127,21 @@ class Variability(Description):
             {name: "0" if s.unit == "1" else f"0 {s.unit}" for name, s in SPREADS.items()}
         )
 
+    def of_cycles(self) -> Self:
+        """The same spreads from cycle to cycle, none from device to device.
+
+        Raises
+        ------
+        InputError
+            A spread from device to device was asked for.
+        """
+        between = [name for name, spread in SPREADS.items() if spread.level == "device"]
+        for name in between:
+            if name in self.model_fields_set and getattr(self, name):
+                hint = "Give spreads from cycle to cycle alone"
+                raise InputError("devices are listed, not drawn", f"variability.{name}", hint)
+        return self.model_copy(update=dict.fromkeys(between, 0.0))
+
     @classmethod
     def from_mapping(cls, data: object) -> Self:
         """Spreads from a mapping, as read from YAML; what is left out has its default.

@@ -300,6 +300,11 @@ def test_samples_of_a_gaussian_posterior(tmp_path: Path, fake: Fake) -> None:
         deviation = np.log(one["high68"] / one["value"]).item()
         assert abs(logs.mean()) < 0.2 * deviation
         assert logs.std() == pytest.approx(deviation, rel=0.15)
+    listed = result.population()
+    assert listed.paths == names and len(listed) == 2000
+    assert parameter_value(listed.device(CELL, 7), HIGH) == pytest.approx(
+        result.posterior["value"].sel(parameter=HIGH).values[7], rel=1e-9
+    )
 
 
 def test_a_prediction_that_fails_takes_nothing_of_the_fit_away(tmp_path: Path, fake: Fake) -> None:
