@@ -41,12 +41,15 @@ class Information:
         Exponents of each direction, one a row, of unit length.
     inflation : float
         What the stated errors were multiplied with.
+    dispersion : float
+        What the cost is divided by to become a logarithm of likelihood that has this covariance.
     """
 
     covariance: np.ndarray
     spread: np.ndarray
     directions: np.ndarray
     inflation: float
+    dispersion: float
 
     @property
     def open_directions(self) -> np.ndarray:
@@ -77,7 +80,8 @@ def information(
     share = len(residual) / max(len(residual) - count, 1)
     root = np.sqrt(1.0 + residual**2) if loss == "soft_l1" else np.ones(len(residual))
     # samples far off, at a snap, bend a robust loss no more and are not to widen everything
-    inflation = max(1.0, math.sqrt(share * np.mean((residual / root) ** 2)) / np.mean(root**-3))
+    bend = float(np.mean(root**-3))  # mean psi'
+    inflation = max(1.0, math.sqrt(share * np.mean((residual / root) ** 2)) / bend)
     fisher = jacobian.T @ jacobian / inflation**2
     values, vectors = np.linalg.eigh(fisher)
     least = np.finfo(float).eps * max(float(values[-1]), 1e-300) * count
@@ -88,7 +92,7 @@ def information(
     # a direction of which nothing is known has no variance in a pseudo-inverse: it is infinite
     blind = vectors[:, ~(values > least)]
     covariance = covariance + (1e6 * blind @ blind.T if not known.any() else 0.0)
-    return Information(covariance, spread, vectors.T, inflation)
+    return Information(covariance, spread, vectors.T, inflation, inflation**2 * bend)
 
 
 def losses(residual: np.ndarray, loss: str) -> np.ndarray:

@@ -3,7 +3,9 @@
 Each solve gave residuals and their derivatives. Between them the residuals are taken as the mean
 of the tangent planes of all solves, weighted by a power of the inverse distance in the metric of
 the Fisher information: exact in value and slope at each solve. How far the emulator is off is
-measured by leaving out one solve after the other.
+measured by leaving out one solve after the other. A search follows one path through a valley that
+may be long and bent; so samples that lie far from all solves are solved, too, until the emulator
+foretells them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import xarray as xr
 from ddkbase.errors import InputError, InstallationError
 from devicephys.fitting.information import losses
 
-__all__ = ["Emulator", "draw_posterior", "require_emcee"]
+__all__ = ["Emulator", "LogPosterior", "draw_posterior", "farthest", "require_emcee"]
 
 #: power of the inverse distance; exact slopes at the solves ask for more than 2
 POWER = 4.0
@@ -81,18 +83,8 @@ def require_emcee() -> Any:
         ) from None
 
 
-def draw_posterior(
-    emulator: Emulator,
-    cost: np.ndarray,
-    covariance: np.ndarray,
-    inflation: float,
-    bounds: tuple[np.ndarray, np.ndarray],
-    priors: Sequence[float | None],
-    loss: str,
-    count: int,
-    seed: int = 0,
-) -> xr.Dataset:
-    """Draw samples by the affine-invariant ensemble sampler (package emcee).
+class LogPosterior:
+    """Logarithm of the posterior density by an emulator, not normalised.
 
     Parameters
     ----------
@@ -100,14 +92,99 @@ def draw_posterior(
         Made of all solves that did not fail.
     cost : ndarray of shape (solves,)
         What the search made small at each.
-    covariance, inflation : ndarray, float
-        Laplace's, and what the stated errors are multiplied with.
+    dispersion : float
+        What the cost is divided by to become a logarithm of likelihood.
     bounds : tuple of ndarray
         Least and largest logarithms: the posterior is zero outside.
     priors : sequence of float or None
         Relative standard deviations known before.
     loss : {"soft_l1", "linear"}
         As of `scipy.optimize.least_squares`.
+
+    Raises
+    ------
+    InputError
+        Fewer than three solves lie where the posterior is.
+    """
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        cost: np.ndarray,
+        dispersion: float,
+        bounds: tuple[np.ndarray, np.ndarray],
+        priors: Sequence[float | None],
+        loss: str,
+    ) -> None:
+        near = (cost - cost.min()) / dispersion < RELEVANT
+        if near.sum() < 3:
+            raise InputError(
+                f"only {near.sum()} solves lie where the posterior is",
+                "posterior",
+                "Add profile: true",
+            )
+        self.emulator, self.exact = emulator.only(near), -cost[near] / dispersion
+        self.dispersion, self.bounds, self.loss = dispersion, bounds, loss
+        self.deviations = np.array([np.inf if p is None else np.log1p(p) for p in priors])
+
+    @property
+    def best(self) -> np.ndarray:
+        """The best solve, shape (parameters,)."""
+        return np.asarray(self.emulator.logs[int(np.argmax(self.exact))])
+
+    def __call__(self, points: np.ndarray, by: Emulator | None = None) -> np.ndarray:
+        """The logarithm at points of shape (points, parameters), of shape (points,)."""
+        low, high = self.bounds
+        inside = np.all((points >= low) & (points <= high), axis=1)
+        residual = (by or self.emulator)(points)
+        counted = losses(np.column_stack([residual, points / self.deviations]), self.loss)
+        return np.where(inside, -0.5 * counted.sum(axis=1) / self.dispersion, -np.inf)
+
+    def left_out(self) -> np.ndarray:
+        """By how much the emulator of the others is off at each solve, shape (solves,)."""
+        points = self.emulator.logs
+        return np.array(
+            [
+                self(points[k : k + 1], self.emulator.without(k))[0] - exact
+                for k, exact in enumerate(self.exact)
+            ]
+        )
+
+
+def farthest(
+    density: LogPosterior, samples: np.ndarray, solved: np.ndarray, metric: np.ndarray
+) -> np.ndarray:
+    """The sample that lies farthest from all points ``solved``, the outermost tenth left aside.
+
+    There a solve tells the emulator most of where the posterior is.
+
+    Parameters
+    ----------
+    density : LogPosterior
+        What the samples were drawn from.
+    samples, solved : ndarray of shape (points, parameters)
+        Logarithms of the parameters.
+    metric : ndarray of shape (parameters, parameters)
+        In which distances are measured.
+    """
+    likely = density(samples)
+    inner = samples[likely >= np.quantile(likely, 0.1)]
+    apart = inner[:, None, :] - solved
+    square = np.einsum("pki,ij,pkj->pk", apart, metric, apart)
+    return np.asarray(inner[int(np.argmax(square.min(axis=1)))])
+
+
+def draw_posterior(
+    density: LogPosterior, covariance: np.ndarray, count: int, seed: int = 0
+) -> xr.Dataset:
+    """Draw samples by the affine-invariant ensemble sampler (package emcee).
+
+    Parameters
+    ----------
+    density : LogPosterior
+        What is drawn from.
+    covariance : ndarray
+        Laplace's: the walkers begin within it around the best solve.
     count : int
         How many samples.
     seed : int, default 0
@@ -122,39 +199,21 @@ def draw_posterior(
 
     Raises
     ------
-    InputError
-        Fewer than three solves lie where the posterior is.
     InstallationError
         The package emcee is not installed.
     """
     emcee = require_emcee()
-    near = (cost - cost.min()) / inflation**2 < RELEVANT
-    if near.sum() < 3:
-        raise InputError(
-            f"only {near.sum()} solves lie where the posterior is", "posterior", "Add profile: true"
-        )
-    emulator = emulator.only(near)
-    known = np.array([np.inf if p is None else np.log1p(p) for p in priors])
-
-    def density(points: np.ndarray, by: Emulator = emulator) -> np.ndarray:
-        inside = np.all((points >= bounds[0]) & (points <= bounds[1]), axis=1)
-        counted = losses(np.column_stack([by(points), points / known]), loss)
-        return np.where(inside, -0.5 * counted.sum(axis=1) / inflation**2, -np.inf)
-
-    exact = -cost[near] / inflation**2
-    left_out = [
-        float(density(emulator.logs[k : k + 1], emulator.without(k))[0] - exact[k])
-        for k in range(len(exact))
-    ]
-    walkers = max(32, 4 * len(known))
+    size = len(covariance)
+    left_out = density.left_out()
+    walkers = max(32, 4 * size)
     rng = np.random.default_rng(seed)
-    best = emulator.logs[int(np.argmax(exact))]
-    spread = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(known)))
-    begin = best + 0.3 * rng.normal(size=(walkers, len(known))) @ spread.T
-    margin = 1e-6 * (bounds[1] - bounds[0])
-    begin = np.clip(begin, bounds[0] + margin, bounds[1] - margin)
+    low, high = density.bounds
+    spread = np.linalg.cholesky(covariance + 1e-12 * np.eye(size))
+    begin = density.best + 0.3 * rng.normal(size=(walkers, size)) @ spread.T
+    margin = 1e-6 * (high - low)
+    begin = np.clip(begin, low + margin, high - margin)
     begin += margin * rng.uniform(-0.5, 0.5, size=begin.shape)  # none on top of another at a bound
-    sampler = emcee.EnsembleSampler(walkers, len(known), density, vectorize=True)
+    sampler = emcee.EnsembleSampler(walkers, size, density, vectorize=True)
     sampler.random_state = np.random.RandomState(seed).get_state()
     steps = BURN + THIN * -(-count // walkers)
     sampler.run_mcmc(begin, steps)
@@ -163,7 +222,7 @@ def draw_posterior(
     return xr.Dataset(
         {"logs": (("sample", "parameter"), chain, {"units": "1"})},
         attrs={
-            "emulator_error": float(np.sqrt(np.mean(np.square(left_out)))),
+            "emulator_error": float(np.sqrt(np.mean(left_out**2))),
             "emulator_tests": len(left_out),
             "acceptance": float(np.mean(sampler.acceptance_fraction)),
             "autocorrelation": float(np.max(times)),

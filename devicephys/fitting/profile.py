@@ -76,7 +76,7 @@ def profile(
     problem: Residuals,
     best: np.ndarray,
     covariance: np.ndarray,
-    inflation: float,
+    dispersion: float,
     number: int,
 ) -> Profile:
     """Walk away from the best fit on both sides along one parameter.
@@ -89,8 +89,8 @@ def profile(
         Logarithms at the best fit, shape (parameters,).
     covariance : ndarray
         Laplace's, of the logarithms: it says how far to go and how the others follow.
-    inflation : float
-        What the stated errors are multiplied with.
+    dispersion : float
+        What the cost is divided by to become a logarithm of likelihood.
     number : int
         Which parameter.
     """
@@ -109,7 +109,7 @@ def profile(
             if step == 0.0:
                 break
             point = _adapted(problem, np.clip(point + ridge * step, low, high), number)
-            gained = 2.0 * (problem.cost(point) - least) / inflation**2
+            gained = 2.0 * (problem.cost(point) - least) / dispersion
             if not np.isfinite(gained):
                 break
             before, reached = reached, float(np.sqrt(max(gained, 0.0)))

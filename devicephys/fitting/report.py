@@ -51,6 +51,8 @@ def parameter_rows(result: FitResult) -> list[list[str]]:
         if result.profiles:
             followed = name in result.profiles
             row.append(interval_text(result.parameters, name, "95", "profile_") if followed else "")
+        if result.posterior is not None:
+            row += [interval_text(result.parameters, name, w, "posterior_") for w in ("68", "95")]
         rows.append([*row, remark])
     return rows
 
@@ -69,7 +71,8 @@ def parameter_heads(result: FitResult) -> list[str]:
         As many as a row has cells.
     """
     profiled = ["95 %, profile"] if result.profiles else []
-    return ["Parameter", "Began at", "Value", "68 %", "95 %", *profiled, ""]
+    sampled = [] if result.posterior is None else ["68 %, posterior", "95 %, posterior"]
+    return ["Parameter", "Began at", "Value", "68 %", "95 %", *profiled, *sampled, ""]
 
 
 def curves_figure(data: xr.Dataset) -> Figure:

@@ -68,7 +68,8 @@ class FitResult:
     parameters : xarray.Dataset
         On ``parameter``: ``value``, ``start``, ``lower`` and ``upper`` of the bounds, in ``unit``,
         ``low68``, ``high68``, ``low95``, ``high95`` (Laplace), ``at_bound``; where asked for,
-        ``profile_low68`` and so on, NaN where the bounds are reached first. On ``direction``, the
+        ``profile_low68`` and so on, NaN where the bounds are reached first, and ``posterior_low68``
+        and so on, quantiles of the samples. On ``direction``, the
         least known first: ``spread``, the standard deviation of its logarithm by the data alone,
         and ``exponents`` on (direction, parameter). ``correlation`` on (parameter, other).
     data : list of xarray.Dataset
@@ -165,6 +166,7 @@ def parameter_table(
     bounds: tuple[np.ndarray, np.ndarray],
     known: Information,
     profiles: dict[str, Profile],
+    posterior: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """``FitResult.parameters``.
 
@@ -191,6 +193,11 @@ def parameter_table(
                 moved = start[at] * np.exp([one.end(-level), one.end(level)])
                 found[:, at] = np.sort(moved)
             columns |= {f"profile_low{name}": found[0], f"profile_high{name}": found[1]}
+    if posterior is not None:
+        samples = posterior["value"].transpose("sample", "parameter").values
+        for name, outside in (("68", 0.3173 / 2), ("95", 0.025)):
+            ends = np.quantile(samples, [outside, 1.0 - outside], axis=0)
+            columns |= {f"posterior_low{name}": ends[0], f"posterior_high{name}": ends[1]}
     ds = xr.Dataset(
         {name: ("parameter", column) for name, column in columns.items()},
         coords={"parameter": names},

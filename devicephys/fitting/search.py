@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
 import time
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
-from ddkbase.errors import InputError, SolverError, StorageError
-from ddkbase.files import write_bytes
-from ddkbase.folders import make_folders
+from ddkbase.errors import InputError, SolverError
 from ddkbase.records import fingerprint
 from ddkbase.units import exact_text
 from devicephys.device import Device
@@ -26,7 +22,14 @@ from devicephys.fitting.data import Data, as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import suggestions
 from devicephys.fitting.information import Information, direction_text, information, losses
-from devicephys.fitting.posterior import Emulator, draw_posterior, require_emcee
+from devicephys.fitting.kept import KeptSolves, Solve
+from devicephys.fitting.posterior import (
+    Emulator,
+    LogPosterior,
+    draw_posterior,
+    farthest,
+    require_emcee,
+)
 from devicephys.fitting.profile import Profile, Residuals, profile
 from devicephys.fitting.result import (
     FitEvent,
@@ -45,21 +48,12 @@ FAILED = 30.0
 ENOUGH = 1e-4
 #: most solves that a profile of one parameter may take
 PROFILE_SOLVES = 60
+#: most solves that make samples of the posterior trustworthy, samples to choose each from, error of
+#: a log likelihood that counts as foretold, how often in a row it is to be, most solves of a search
+#: that goes on from something better
+EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
 #: time errors of a fit as a share of the preset's
 FINER = 16
-_SOLVES = "solves"
-
-
-@dataclasses.dataclass
-class _Solve:
-    residual: np.ndarray
-    jacobian: np.ndarray
-    simulated: list[np.ndarray]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the solver gave up."""
-        return bool(np.isnan(self.simulated[0]).any())
 
 
 #: what may be changed when a fit is taken up again: the solves stay the same
@@ -103,7 +97,7 @@ class _Search:
         self.predict = predict
         #: what the search itself may use; profiles come on top
         self.most = description.solves
-        self.folder, self.progress = folder, progress
+        self.progress = progress
         bounds = description.bounds(device)
         self.names = list(bounds)
         self.low, self.value, self.high = (np.array(column) for column in zip(*bounds.values()))  # noqa: B905
@@ -113,15 +107,16 @@ class _Search:
         owner = [name for name in self.names for _ in description.paths(name)]
         #: which parameter each path belongs to, (paths, parameters)
         self.tie = np.array([[float(o == name) for name in self.names] for o in owner])
-        self.solves: dict[bytes, _Solve] = {}
-        self.best: tuple[float, np.ndarray, _Solve] | None = None
+        self.solves: dict[bytes, Solve] = {}
+        self.best: tuple[float, np.ndarray, Solve] | None = None
         self.seconds: list[float] = []
-        self.mark = fingerprint(
+        mark = fingerprint(
             device.to_yaml(),
             description.model_dump(exclude=_AFTERWARDS, mode="json"),
             self.settings.to_dict(),
             [[*map(float, d.measured), *map(float, d.error)] for d in data],
         )
+        self.kept = None if folder is None else KeptSolves(folder, mark)
 
     @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +147,7 @@ class _Search:
         changes["name"] = self.description.name
         return self.device.with_(changes)
 
-    def solve(self, logs: np.ndarray) -> _Solve:
+    def solve(self, logs: np.ndarray) -> Solve:
         """Residuals, derivatives and curves at a point."""
         key = np.asarray(logs, dtype=float).tobytes()
         if key in self.solves:
@@ -161,7 +156,7 @@ class _Search:
         if number > self.most:
             raise _Enough
         begun = time.monotonic()
-        kept = self._kept(number, key)
+        kept = None if self.kept is None else self.kept.read(number, logs)
         if kept is None:
             try:
                 kept = self._simulate(logs)
@@ -169,13 +164,14 @@ class _Search:
                 if number == 1:
                     raise
                 size = sum(len(d.measured) for d in self.data)
-                kept = _Solve(
+                kept = Solve(
                     np.full(size, FAILED),
                     np.zeros((size, len(self.names))),
                     [np.full(len(d.measured), np.nan) for d in self.data],
                 )
             self.seconds.append(time.monotonic() - begun)
-            self._keep(number, key, kept)
+            if self.kept is not None:
+                self.kept.write(number, logs, kept)
         self.solves[key] = kept
         cost = self.cost(kept, logs)
         if not kept.failed and (self.best is None or cost < self.best[0]):
@@ -195,14 +191,34 @@ class _Search:
             )
         return kept
 
-    def _simulate(self, logs: np.ndarray) -> _Solve:
+    def _simulate(self, logs: np.ndarray) -> Solve:
         device = self.moved(logs)
         parts = [data.misfit(device, self.settings, self.paths) for data in self.data]
-        return _Solve(
+        return Solve(
             np.concatenate([part[0] for part in parts]),
             np.concatenate([part[1] for part in parts]) @ self.tie,
             [part[2] for part in parts],
         )
+
+    def minimise(self, begin: np.ndarray, solves: int) -> str:
+        """Search from a point with at most so many further solves; why it ended."""
+        self.most = len(self.solves) + solves
+        try:
+            found: OptimizeResult = least_squares(
+                self.residuals,
+                begin,
+                self.jacobian,
+                bounds=self.bounds,
+                loss=self.description.loss,
+                x_scale="jac",
+                ftol=ENOUGH,
+                xtol=ENOUGH,
+                gtol=1e-8,
+                max_nfev=solves,
+            )
+        except _Enough:
+            found = OptimizeResult(status=0)
+        return "converged" if found.status > 0 else f"stopped after {solves} solves"
 
     # -- what least_squares asks for --------------------------------------------------------
 
@@ -263,80 +279,72 @@ class _Search:
             number = self.names.index(name)
             try:
                 found[name] = profile(
-                    self.problem(), logs, known.covariance, known.inflation, number
+                    self.problem(), logs, known.covariance, known.dispersion, number
                 )
             except _Enough:  # its ends stay open
                 continue
         return found
 
-    def posterior(self, known: Information) -> xr.Dataset | None:
-        """Samples of the posterior, in the units of the parameters."""
-        if not self.description.posterior:
-            return None
+    def explore(self) -> None:
+        """Solve where the posterior is said to be, far from all solves, until that is foretold.
+
+        Where something better turns up the search goes on from there.
+        """
+        right = 0
+        for number in range(EXPLORED if self.description.posterior else 0):
+            assert self.best is not None
+            known, least = self.information(), self.best[0]
+            try:
+                density = self._density(known)
+            except InputError:  # too few solves: ``posterior`` says so
+                return
+            drawn = draw_posterior(density, known.covariance, CANDIDATES, seed=number)
+            solved = np.array([np.frombuffer(key) for key in self.solves])
+            metric = np.linalg.pinv(known.covariance, hermitian=True)
+            point = farthest(density, drawn["logs"].values, solved, metric)
+            self.most = len(self.solves) + 1
+            solve = self.solve(point)
+            off = density(point[None])[0] + self.cost(solve, point) / known.dispersion
+            right = right + 1 if not solve.failed and abs(off) < FORETOLD else 0
+            if self.best[0] < least - FORETOLD * known.dispersion:
+                self.minimise(self.best[1], AGAIN)
+            if right == ENOUGH_RIGHT:
+                return
+
+    def information(self) -> Information:
+        """What the best solve says of the parameters."""
+        assert self.best is not None
+        _, _, solve = self.best
+        return information(solve.residual, solve.jacobian, self.priors, self.description.loss)
+
+    def _density(self, known: Information) -> LogPosterior:
+        """The posterior by an emulator of all solves."""
         good = [
             (np.frombuffer(key), solve) for key, solve in self.solves.items() if not solve.failed
         ]
-        metric = np.linalg.pinv(known.covariance, hermitian=True)
         emulator = Emulator(
             np.array([logs for logs, _ in good]),
             np.array([solve.residual for _, solve in good]),
             np.array([solve.jacobian for _, solve in good]),
-            metric,
+            np.linalg.pinv(known.covariance, hermitian=True),
         )
-        drawn = draw_posterior(
-            emulator,
-            np.array([self.cost(solve, logs) for logs, solve in good]),
-            known.covariance,
-            known.inflation,
-            self.bounds,
-            self.priors,
-            self.description.loss,
-            self.description.posterior,
-        )
+        cost = np.array([self.cost(solve, logs) for logs, solve in good])
+        loss = self.description.loss
+        return LogPosterior(emulator, cost, known.dispersion, self.bounds, self.priors, loss)
+
+    def posterior(self, known: Information) -> xr.Dataset | None:
+        """Samples of the posterior, in the units of the parameters."""
+        if not self.description.posterior:
+            return None
+        count = self.description.posterior
+        drawn = draw_posterior(self._density(known), known.covariance, count)
         drawn = drawn.assign_coords(parameter=self.names)
         return drawn.assign(value=self.value * np.exp(drawn["logs"])).drop_vars("logs")
 
-    def cost(self, solve: _Solve, logs: np.ndarray) -> float:
+    def cost(self, solve: Solve, logs: np.ndarray) -> float:
         """What is made small: that of `scipy.optimize.least_squares`."""
         residual = np.concatenate([solve.residual, self._prior(logs)])
         return float(np.sum(losses(residual, self.description.loss)) / 2)
-
-    # -- kept solves ------------------------------------------------------------------------
-
-    def _file(self, number: int) -> Path:
-        assert self.folder is not None
-        return self.folder / _SOLVES / f"{number:04d}.npz"
-
-    def _keep(self, number: int, key: bytes, solve: _Solve) -> None:
-        if self.folder is None:
-            return
-        buffer = io.BytesIO()
-        curves = {f"simulated_{k:04d}": curve for k, curve in enumerate(solve.simulated)}
-        np.savez(
-            buffer,
-            fingerprint=np.array(self.mark),
-            logs=np.frombuffer(key),
-            residual=solve.residual,
-            jacobian=solve.jacobian,
-            **curves,  # type: ignore[arg-type]
-        )
-        write_bytes(self._file(number), buffer.getvalue(), overwrite=True)
-
-    def _kept(self, number: int, key: bytes) -> _Solve | None:
-        """The solve of an earlier, stopped run of the same fit."""
-        if self.folder is None or not self._file(number).is_file():
-            return None
-        where = str(self._file(number))
-        try:
-            with np.load(self._file(number), allow_pickle=False) as kept:
-                mark, logs = str(kept["fingerprint"]), kept["logs"].tobytes()
-                curves = [kept[name] for name in sorted(kept) if name.startswith("simulated_")]
-                solve = _Solve(kept["residual"], kept["jacobian"], curves)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise StorageError(f"is damaged [{error}]", where, "Delete it") from error
-        if mark != self.mark:
-            raise InputError("belongs to another fit", where, "Choose another folder with --out")
-        return solve if logs == key else None
 
 
 def _rms(values: np.ndarray) -> float:
@@ -391,31 +399,13 @@ def fit_device(
     data, predict = (read_data(d, beside) for d in (description.data, description.predict))
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)
-    begin = np.zeros(len(search.names))
-    if search.folder is not None:
-        make_folders(search.folder / _SOLVES)
-    reason = f"stopped after {description.solves} solves"
     try:
-        found: OptimizeResult = least_squares(
-            search.residuals,
-            begin,
-            search.jacobian,
-            bounds=search.bounds,
-            loss=description.loss,
-            x_scale="jac",
-            ftol=ENOUGH,
-            xtol=ENOUGH,
-            gtol=1e-8,
-            max_nfev=description.solves,
-        )
-        if found.status > 0:
-            reason = "converged"
-    except _Enough:
-        pass
+        reason = search.minimise(np.zeros(len(search.names)), description.solves)
     except KeyboardInterrupt:
         best = _result(search, "interrupted", {}) if search.best is not None else None
         raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
     try:
+        search.explore()
         profiles = search.profiles()
         # held out: what was seen of it has no part in the fit
         return _result(search, reason, profiles, whole=True)
@@ -453,7 +443,9 @@ def _result(
     ]
     return FitResult(
         device=device,
-        parameters=parameter_table(search.described(), logs, search.bounds, known, profiles),
+        parameters=parameter_table(
+            search.described(), logs, search.bounds, known, profiles, posterior
+        ),
         data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
         predicted=predicted,
         profiles=profiles,

@@ -44,6 +44,8 @@ FREE = {
 }
 #: half width of the uniform logarithms that true values are drawn from, and the noise
 SPREAD, NOISE = 0.15, 0.02
+#: samples of the posterior
+SAMPLES = 4000
 #: time errors of what is measured, as shares of the preset's (a fit's are a sixteenth)
 FINER = 64
 AMPLITUDE, WIDTH, PULSES = "-2 V", "100 ns", 20
@@ -90,6 +92,7 @@ def fit_one(seed: int, folder: Path) -> dict[str, Any]:
                 },
             ],
             "free": {name: _bounds(paths) for name, paths in FREE.items()},
+            "posterior": SAMPLES,
         }
     )
     parameters = {}
@@ -99,14 +102,21 @@ def fit_one(seed: int, folder: Path) -> dict[str, Any]:
         parameters[name] = {
             "off": float(np.log(one["value"] / true)),
             "deviation": float(np.log(one["high68"] / one["value"])),
-            "inside68": bool(one["low68"] <= true <= one["high68"]),
-            "inside95": bool(one["low95"] <= true <= one["high95"]),
+            "half_width": float(np.log(one["posterior_high68"] / one["posterior_low68"]) / 2),
+            **{
+                f"{kind}{width}": bool(
+                    one[f"{kind}low{width}"] <= true <= one[f"{kind}high{width}"]
+                )
+                for kind in ("", "posterior_")
+                for width in ("68", "95")
+            },
         }
     return {
         "seed": seed,
         "solves": result.solves,
         "reason": result.reason,
         "misfit": result.misfit,
+        "emulator_error": result.posterior.attrs["emulator_error"],
         "inflation": float(result.parameters.attrs["inflation"]),
         "seconds": time.process_time() - begun,
         "open": result.undetermined,
@@ -132,13 +142,19 @@ def report(lines: list[dict[str, Any]]) -> None:
         rows.append(
             [
                 name,
-                f"{100 * np.mean([p['inside68'] for p in cells]):.0f} %",
-                f"{100 * np.mean([p['inside95'] for p in cells]):.0f} %",
+                *(
+                    f"{100 * np.mean([p[f'{kind}{width}'] for p in cells]):.0f} %"
+                    for kind in ("", "posterior_")
+                    for width in ("68", "95")
+                ),
                 f"{100 * np.median([p['deviation'] for p in cells]):.2g} %",
+                f"{100 * np.median([p['half_width'] for p in cells]):.2g} %",
                 f"{np.median(np.abs(z)):.2f}",
             ]
         )
-    print(table(["parameter", "within 68 %", "within 95 %", "deviation", "median abs. z"], rows))
+    heads = ["within 68 %, Laplace", "95 %", "within 68 %, posterior", "95 %", "deviation, Laplace"]
+    heads = ["parameter", *heads, "half of 68 %, posterior", "median abs. z, Laplace"]
+    print(table(heads, rows))
     solves = [line["solves"] for line in fitted]
     seconds = np.mean([line["seconds"] for line in fitted])
     print(
