@@ -180,7 +180,8 @@ class Circuit:
             f, q, df, dq = (np.array(part) for part in zip(*at, strict=True))
             if m == 0:
                 break
-            residual = (q[:, free] - q0[free]) + h * (_MATRIX @ f[:, free])
+            with np.errstate(invalid="ignore"):  # a wild iterate is met below
+                residual = (q[:, free] - q0[free]) + h * (_MATRIX @ f[:, free])
             inner = df[self._of_stages].transpose(1, 0, 2)[None]
             slopes = h * _MATRIX[:, None, :, None] * inner
             for k in range(3):

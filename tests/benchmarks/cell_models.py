@@ -24,6 +24,7 @@ FREE = {
     "linear_ion_drift": "r_on r_off rate x0",
     "alpha_beta": "gmin gmax alpha beta v0 y0",
     "stanford": "i0 g0 v0 vel0 gamma0 gap_max gap_start",
+    "jart_vcm": "n_start n_max barrier rth r_oxide",
 }
 SHARE = (1e-3, 0.999)  # bounds of a state
 GAP = (0.21, 5.0)  # nm
@@ -59,6 +60,8 @@ def starts(ds: xr.Dataset) -> dict[str, dict[str, float]]:
     g = np.abs(i[strong] / v[strong])
     high, low, top = float(g.max()), float(g.min()), float(np.abs(v).max())
     once = 10.0 / float(t.max())
+    # where SET is positive the way back at positive voltages carries more: the loop runs clockwise
+    turned = float(np.sum((0.5 * (i[1:] + i[:-1]) * np.diff(v))[v[1:] > 0])) < 0
     return {
         "vteam": {"r_on": 1 / high, "r_off": 1 / low, "k_on": once, "k_off": once,
                   "v_on": 0.3 * top, "v_off": 0.3 * top, "w0": 0.9},
@@ -70,6 +73,7 @@ def starts(ds: xr.Dataset) -> dict[str, dict[str, float]]:
                        "v0": 0.3 * top, "y0": 0.1},
         # the conductance at the smallest gap, 0.2 nm, of a length g0 = 0.25 nm
         "stanford": {"i0": high * 0.25 * np.exp(0.8), "gap_max": 1.5, "gap_start": 1.0},
+        "jart_vcm": {"polarity": -1.0 if turned else 1.0, "r_oxide": max(1 / high - 720, 100.0)},
     }  # fmt: skip
 
 
