@@ -34,6 +34,8 @@ LEAST_VOLTAGE = 0.05
 #: logarithm of a conductance by ``VISIBLE``: the steps are chosen anew in each run, which moves
 #: that of a bake by up to two hundredths
 DIFFERENCES, VISIBLE = (0.01, 0.1), 0.1
+#: the same for trains that begin at a resistance: their scatter is a tenth of that
+STEP = (0.05,)
 #: how near a cell is brought to the resistance that its train began with: what the next cell
 #: misses otherwise would look like an effect of its parameters
 PREPARED = 1e-3
@@ -174,7 +176,7 @@ class TrainData(Data):
             )
             return np.log(ds["conductance"].values)
 
-        return np.exp(logs(device)), differences(logs, device, paths)
+        return np.exp(logs(device)), differences(logs, device, paths, STEP)
 
 
 class BakeData(Data):
@@ -224,16 +226,20 @@ class BakeData(Data):
 
 
 def differences(
-    logs: Callable[[Device], np.ndarray], device: Device, paths: Sequence[str]
+    logs: Callable[[Device], np.ndarray],
+    device: Device,
+    paths: Sequence[str],
+    changes: Sequence[float] = DIFFERENCES,
 ) -> np.ndarray:
     """Central differences of logarithms of conductances by those of parameters, (samples, paths).
 
-    For what has no tangents: states that are made anew for each device.
+    For what has no tangents: states that are made anew for each device. The first of the changes
+    of the logarithm of a parameter that is visible is taken, or the last.
     """
     shares = []
     for path in paths:
         unit, value = device.provenance[path].unit, parameter_value(device, path)
-        for change in DIFFERENCES:
+        for change in changes:
             above, below = (
                 logs(device.with_({path: exact_text(value * np.exp(sign * change), unit)}))
                 for sign in (1.0, -1.0)
