@@ -120,6 +120,9 @@ def _state(event: devicephys.fitting.FitEvent) -> State:
 def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
     for text in result.undetermined:
         output.line(f"Not determined by these data: {text}")
+    others = devicephys.fitting.alternative_texts(result.parameters, result.alternatives)
+    for text in others:
+        output.line(f"{text[0].upper()}{text[1:]}")
     for text in devicephys.fitting.suggestion_texts(result):
         output.line(f"Would tell more: {text}")
     heads = devicephys.fitting.parameter_heads(result)
@@ -138,6 +141,7 @@ def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
     columns = [str(c) for c in table.data_vars if table[c].dims == ("parameter",) and c != "unit"]
     output.add(
         undetermined=result.undetermined,
+        alternatives=others,
         failures=result.failures,
         solves=result.solves,
         reason=result.reason,

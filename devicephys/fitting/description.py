@@ -196,7 +196,10 @@ class FitDescription(Description):
     loss : {"soft_l1", "linear"}, default "soft_l1"
         Whether large misfits count by their size, or by their square.
     solves : int, default 40
-        Most simulations of all data.
+        Most simulations of all data in a search.
+    starts : int, default 1
+        How many searches there are: the first begins with the device, the others around it, to see
+        whether they end at other cells that fit as well.
     profile : bool or list of str, default False
         Whose profile likelihood is computed after the search, ten to thirty solves each.
     posterior : int, default 0
@@ -214,6 +217,7 @@ class FitDescription(Description):
     free: Annotated[Mapping[str, FreeParameter], Field(min_length=1)]
     loss: Literal["soft_l1", "linear"] = "soft_l1"
     solves: Annotated[int, Field(ge=2)] = 40
+    starts: Annotated[int, Field(ge=1, le=50)] = 1
     profile: bool | tuple[str, ...] = False
     posterior: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     suggest: bool = False

@@ -175,7 +175,11 @@ def farthest(
 
 
 def draw_posterior(
-    density: LogPosterior, covariance: np.ndarray, count: int, seed: int = 0
+    density: LogPosterior,
+    covariance: np.ndarray,
+    count: int,
+    seed: int = 0,
+    others: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Draw samples by the affine-invariant ensemble sampler (package emcee).
 
@@ -189,6 +193,8 @@ def draw_posterior(
         How many samples.
     seed : int, default 0
         Of the random numbers.
+    others : ndarray of shape (optima, parameters) or None, optional
+        Other optima: the walkers begin around them, too, by their likelihood.
 
     Returns
     -------
@@ -209,7 +215,11 @@ def draw_posterior(
     rng = np.random.default_rng(seed)
     low, high = density.bounds
     spread = np.linalg.cholesky(covariance + 1e-12 * np.eye(size))
-    begin = density.best + 0.3 * rng.normal(size=(walkers, size)) @ spread.T
+    centres = np.vstack([density.best, *([] if others is None else [others])])
+    likely = density(centres)
+    share = np.exp(likely - likely.max())
+    at = rng.choice(len(centres), size=walkers, p=share / share.sum())
+    begin = centres[at] + 0.3 * rng.normal(size=(walkers, size)) @ spread.T
     margin = 1e-6 * (high - low)
     begin = np.clip(begin, low + margin, high - margin)
     begin += margin * rng.uniform(-0.5, 0.5, size=begin.shape)  # none on top of another at a bound

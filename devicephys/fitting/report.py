@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
+from devicephys.fitting.optima import alternative_texts
 from devicephys.fitting.profile import LEVELS
 from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 
@@ -264,6 +265,10 @@ def _text(result: FitResult, name: str) -> str:
         ]
     else:
         opening = [html.paragraph("The data determine every product of the free parameters.")]
+    opening += [
+        html.warning(f"{text}. The intervals below are those of one of them.")
+        for text in alternative_texts(result.parameters, result.alternatives)
+    ]
     opening += [html.warning(f"{text}.") for text in result.failures]
     if texts := suggestion_texts(result):
         opening.append(

@@ -96,6 +96,9 @@ class FitResult:
         Simulations of all data, sensitivities included.
     reason : str
         Why the search ended.
+    alternatives : xarray.Dataset or None
+        Other cells that fit about as well, found by searches from other starts: ``loss`` of the log
+        likelihood on ``optimum`` [1], ``value`` on (optimum, parameter).
     paths : dict of str to tuple of str
         The dotted paths of each parameter; those after the first keep their ratio to it.
     """
@@ -113,6 +116,7 @@ class FitResult:
     log_misfit: float
     solves: int
     reason: str
+    alternatives: xr.Dataset | None
     paths: dict[str, tuple[str, ...]]
 
     def population(self) -> ListedDevices:

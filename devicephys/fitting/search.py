@@ -23,6 +23,7 @@ from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import suggestions
 from devicephys.fitting.information import Information, direction_text, information, losses
 from devicephys.fitting.kept import KeptSolves, Solve
+from devicephys.fitting.optima import alternatives, starts
 from devicephys.fitting.posterior import (
     Emulator,
     LogPosterior,
@@ -57,7 +58,7 @@ FINER = 16
 
 
 #: what may be changed when a fit is taken up again: the solves stay the same
-_AFTERWARDS = {"solves", "profile", "posterior", "predict", "suggest"}
+_AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
 
 
 def fit_settings(description: FitDescription, device: Device) -> Settings:
@@ -110,6 +111,8 @@ class _Search:
         self.solves: dict[bytes, Solve] = {}
         self.best: tuple[float, np.ndarray, Solve] | None = None
         self.seconds: list[float] = []
+        #: where searches ended
+        self.ends: list[np.ndarray] = []
         mark = fingerprint(
             device.to_yaml(),
             description.model_dump(exclude=_AFTERWARDS, mode="json"),
@@ -216,9 +219,33 @@ class _Search:
                 gtol=1e-8,
                 max_nfev=solves,
             )
+            self.ends.append(found.x)
         except _Enough:
             found = OptimizeResult(status=0)
         return "converged" if found.status > 0 else f"stopped after {solves} solves"
+
+    def all_starts(self) -> str:
+        """Search from each start; why the search that found the best ended."""
+        reasons, costs = [], []
+        for begin in starts(self.bounds, self.description.starts):
+            before = len(self.ends)
+            reasons.append(self.minimise(begin, self.description.solves))
+            ended = self.ends[-1] if len(self.ends) > before else None
+            costs.append(np.inf if ended is None else self._cost_at(ended))
+        return reasons[int(np.nanargmin(costs))] if np.isfinite(costs).any() else reasons[0]
+
+    def alternatives(self, known: Information) -> xr.Dataset | None:
+        """Other cells that fit as well, where searches ended."""
+        assert self.best is not None
+        least, logs, _ = self.best
+        ends = [(self._cost_at(end) - least, end) for end in self.ends]
+        good = [end for end in ends if np.isfinite(end[0])]
+        return alternatives(logs, known, good, self.value, self.names)
+
+    def others(self, known: Information) -> np.ndarray | None:
+        """Logarithms at ``alternatives``, shape (optima, parameters)."""
+        found = self.alternatives(known)
+        return None if found is None else np.log(found["value"].values / self.value)
 
     # -- what least_squares asks for --------------------------------------------------------
 
@@ -298,7 +325,8 @@ class _Search:
                 density = self._density(known)
             except InputError:  # too few solves: ``posterior`` says so
                 return
-            drawn = draw_posterior(density, known.covariance, CANDIDATES, seed=number)
+            others = self.others(known)
+            drawn = draw_posterior(density, known.covariance, CANDIDATES, number, others)
             solved = np.array([np.frombuffer(key) for key in self.solves])
             metric = np.linalg.pinv(known.covariance, hermitian=True)
             point = farthest(density, drawn["logs"].values, solved, metric)
@@ -337,7 +365,8 @@ class _Search:
         if not self.description.posterior:
             return None
         count = self.description.posterior
-        drawn = draw_posterior(self._density(known), known.covariance, count)
+        others = self.others(known)
+        drawn = draw_posterior(self._density(known), known.covariance, count, others=others)
         drawn = drawn.assign_coords(parameter=self.names)
         return drawn.assign(value=self.value * np.exp(drawn["logs"])).drop_vars("logs")
 
@@ -400,7 +429,7 @@ def fit_device(
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)
     try:
-        reason = search.minimise(np.zeros(len(search.names)), description.solves)
+        reason = search.all_starts()
     except KeyboardInterrupt:
         best = _result(search, "interrupted", {}) if search.best is not None else None
         raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
@@ -461,5 +490,6 @@ def _result(
         log_misfit=_rms(np.concatenate(ratios)),
         solves=len(search.solves),
         reason=reason,
+        alternatives=search.alternatives(known),
         paths={name: tuple(search.description.paths(name)) for name in search.names},
     )

@@ -1,0 +1,98 @@
+"""Searches from several starts: other cells that fit as well are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import devicephys
+from devicephys import Device
+from devicephys.device.entries import parameter_value
+from devicephys.fitting import alternative_texts, fit_device
+from devicephys.fitting import data as fit_data
+from devicephys.fitting.optima import starts
+
+HIGH, SERIES = "materials.HfOx.conductivity_high", "series.transconductance"
+CELL = devicephys.load_device("tin-taox-hfox-tin")
+WAVEFORM = devicephys.Waveform.from_si([0.0, 0.015, 0.045, 0.06], [0.0, -1.5, 1.5, 0.0])
+TRUTH = 0.2
+
+
+def folded(
+    device: Device, protocol: Any, settings: Any, *, sensitivities: Sequence[str] = ()
+) -> xr.Dataset:
+    """Currents that depend on the square of the logarithm of one parameter."""
+    x, y = (np.log(parameter_value(device, p) / parameter_value(CELL, p)) for p in (HIGH, SERIES))
+    time = np.unique(np.concatenate([protocol.corners, np.linspace(0, 0.06, 241)]))
+    v = np.array([protocol.voltage(t) for t in time])
+    logs = 4.0 * x**2 * (1.0 + 0.3 * v) + 0.3 * v**2 * y
+    slopes = {HIGH: 8.0 * x * (1.0 + 0.3 * v), SERIES: 0.3 * v**2}
+    columns = {"time": time, "voltage": v, "current": 2e-4 * v * np.exp(logs)}
+    shares = np.column_stack([slopes[path] for path in sensitivities])
+    return xr.Dataset(
+        {name: ("time", column) for name, column in columns.items()}
+        | {"current_sensitivity": (("time", "parameter"), shares)}
+    )
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A loop of a cell that another one is as like as its mirror image."""
+    monkeypatch.setattr(fit_data, "simulate", folded)
+    unit, value = CELL.provenance[HIGH].unit, parameter_value(CELL, HIGH)
+    truth = CELL.with_({HIGH: f"{value * np.exp(TRUTH):.9g} {unit}"})
+    ds = folded(truth, WAVEFORM, None, sensitivities=[HIGH])
+    noise = np.exp(0.02 * np.random.default_rng(0).normal(size=ds.sizes["time"]))
+    columns = [ds["time"], ds["voltage"], ds["current"] * noise]
+    head = "time (s),voltage (V),current (A)"
+    np.savetxt(tmp_path / "l.csv", np.column_stack(columns), "%.9g", ",", header=head, comments="")
+    near = CELL.with_({HIGH: f"{value * np.exp(0.1):.9g} {unit}"})
+    (tmp_path / "start.yaml").write_text(near.to_yaml())
+    free = {
+        path: {"lower": f"{parameter_value(CELL, path) / 5:.9g} {CELL.provenance[path].unit}",
+               "upper": f"{parameter_value(CELL, path) * 5:.9g} {CELL.provenance[path].unit}"}
+        for path in (HIGH, SERIES)
+    }  # fmt: skip
+    loop = {"loop": str(tmp_path / "l.csv"), "error": 0.02, "voltage_error": "0 V"}
+    device = str(tmp_path / "start.yaml")
+    return {"name": "two", "device": device, "data": [loop], "free": free}
+
+
+def test_another_cell_that_fits_as_well_is_told(given: dict[str, Any]) -> None:
+    assert fit_device(given).alternatives is None  # one search sees one
+    result = fit_device(given | {"starts": 6})
+    found = result.alternatives
+    assert found is not None and found.sizes["optimum"] == 1
+    both = [
+        np.log(float(value) / parameter_value(CELL, HIGH))
+        for value in (
+            result.parameters["value"].sel(parameter=HIGH),
+            found["value"].sel(parameter=HIGH)[0],
+        )
+    ]
+    assert sorted(both) == pytest.approx([-TRUTH, TRUTH], abs=0.02)
+    assert abs(found["loss"].item()) < 0.01
+    (text,) = alternative_texts(result.parameters, found)
+    assert text.startswith("another cell fits as well") and HIGH in text
+
+
+def test_samples_are_drawn_around_both(given: dict[str, Any]) -> None:
+    pytest.importorskip("emcee")
+    result = fit_device(given | {"starts": 6, "posterior": 1000})
+    assert result.posterior is not None
+    logs = np.log(result.posterior["value"].sel(parameter=HIGH) / parameter_value(CELL, HIGH))
+    assert 0.1 < float((logs > 0).mean()) < 0.9
+
+
+def test_searches_begin_with_the_cell_and_then_around_it() -> None:
+    bounds = (np.array([-0.1, -2.0]), np.array([0.3, 2.0]))
+    drawn = np.array(list(starts(bounds, 200)))
+    assert not drawn[0].any() and len(np.unique(drawn, axis=0)) == 200
+    assert np.all(drawn >= 0.9 * bounds[0]) and np.all(drawn <= 0.9 * bounds[1])
+    assert drawn[:, 1].std() == pytest.approx(0.2, rel=0.15)
+    np.testing.assert_array_equal(list(starts(bounds, 3)), drawn[:3])
