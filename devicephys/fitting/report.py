@@ -161,6 +161,14 @@ def profiles_figure(result: FitResult) -> Figure:
     return figure
 
 
+def _scaled(name: str, unit: str, samples: np.ndarray) -> tuple[str, np.ndarray]:
+    """A label of two lines and the samples without the power of ten that goes into it."""
+    power = int(np.floor(np.log10(np.median(np.abs(samples)))))
+    power = 0 if -2 <= power < 4 else power
+    factor = f"1e{power} " if power else ""
+    return f"{name.rpartition('.')[2]}\n({factor}{unit})", samples / 10.0**power
+
+
 def posterior_figure(posterior: xr.Dataset) -> Figure:
     """Draw samples of the posterior, each pair of parameters and each by itself.
 
@@ -174,9 +182,17 @@ def posterior_figure(posterior: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         Histograms on the diagonal, samples below it.
     """
-    names = [str(name) for name in posterior["parameter"].values]
-    values = posterior["value"].values
-    count = len(names)
+    columns = [
+        _scaled(str(name), str(unit), samples)
+        for name, unit, samples in zip(
+            posterior["parameter"].values,
+            posterior["unit"].values,
+            posterior["value"].transpose("parameter", "sample").values,
+            strict=True,
+        )
+    ]
+    labels, values = [label for label, _ in columns], [column for _, column in columns]
+    count = len(labels)
     figure = new_figure(1.9 * count + 0.8, 1.8 * count + 0.6)
     panels = figure.subplots(count, count, squeeze=False)
     for i, row in enumerate(panels):
@@ -185,13 +201,11 @@ def posterior_figure(posterior: xr.Dataset) -> Figure:
                 ax.set_visible(False)
                 continue
             if i == j:
-                ax.hist(values[:, i], bins=30, color=BLUE)
+                ax.hist(values[i], bins=30, color=BLUE)
                 ax.set_yticks([])
             else:
-                ax.plot(values[:, j], values[:, i], ".", color=BLUE, markersize=1.5, alpha=0.4)
-            below = names[j].rpartition(".")[2] if i == count - 1 else ""
-            beside = names[i].rpartition(".")[2] if j == 0 and i else ""
-            style_axes(ax, below, beside)
+                ax.plot(values[j], values[i], ".", color=BLUE, markersize=1.5, alpha=0.4)
+            style_axes(ax, labels[j] if i == count - 1 else "", labels[i] if j == 0 and i else "")
             ax.xaxis.label.set_size(SMALL)
             ax.yaxis.label.set_size(SMALL)
             ax.tick_params(labelsize=SMALL - 1.5)

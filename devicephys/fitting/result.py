@@ -80,7 +80,8 @@ class FitResult:
     profiles : dict of str to Profile
         The profile likelihoods that were asked for.
     posterior : xarray.Dataset or None
-        ``value`` of the parameters on (sample, parameter), and how far the emulator is off.
+        ``value`` of the parameters on (sample, parameter), their ``unit``, and how far the emulator
+        is off.
     suggestions : xarray.Dataset or None
         Further measurements, the most telling first, with the ``spread`` that they would leave of
         the open directions, on (experiment, direction) [1].

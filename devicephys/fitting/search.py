@@ -368,7 +368,8 @@ class _Search:
         count = self.description.posterior
         others = self.others(known)
         drawn = draw_posterior(self._density(known), known.covariance, count, others=others)
-        drawn = drawn.assign_coords(parameter=self.names)
+        unit = ("parameter", self.described()["unit"])
+        drawn = drawn.assign_coords(parameter=self.names, unit=unit)
         return drawn.assign(value=self.value * np.exp(drawn["logs"])).drop_vars("logs")
 
     def cost(self, solve: Solve, logs: np.ndarray) -> float:
