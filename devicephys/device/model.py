@@ -11,6 +11,7 @@ from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError, closest, one_line, shorten
 from devicephys.device.materials import Conductor, Material, Materials, Oxide
 from devicephys.device.quantity import (
+    BoundaryResistance,
     Concentration,
     Description,
     Length,
@@ -38,11 +39,15 @@ class StackLayer(Description):
         Name of its material among those of the device.
     thickness : float, m
         How thick the layer is.
+    thermal_boundary_resistance_below : float, m^2*K/W, default 0.0
+        Thermal resistance R of the interface with the layer below: a heat flux q drops the
+        temperature by q R there.
     """
 
     name: Name
     material: Name
     thickness: Length
+    thermal_boundary_resistance_below: BoundaryResistance = 0.0
 
 
 class Filament(Description):
@@ -107,7 +112,8 @@ class Device(Description):
     side_wall : {"isothermal", "adiabatic"}, default "isothermal"
         Whether T0 holds at the side wall as well, "isothermal", or not, "adiabatic".
     layers : tuple of StackLayer
-        Layers from bottom to top, each with name, material, thickness [m]; the outermost are
+        Layers from bottom to top, each with name, material, thickness [m] and, where there is one,
+        the thermal resistance of the interface with the layer below [m^2 K/W]; the outermost are
         electrodes, between them lie oxides and metals. The bottom electrode, or the series element
         below it, is grounded.
     filament : Filament
@@ -163,6 +169,12 @@ class Device(Description):
                     f"'{layer.material}' is of kind '{material.kind}'",
                     f"layers.{layer.name}.material",
                 )
+        if self.layers[0].thermal_boundary_resistance_below:
+            raise InputError(
+                f"below the layer '{names[0]}' there is no other",
+                f"layers.{names[0]}.thermal_boundary_resistance_below",
+                "Leave it out: the bottom of the stack is at the ambient temperature",
+            )
         if not self.oxide_layers:
             raise InputError(
                 "no layer is an oxide", "layers", "Put one of kind 'oxide' between the electrodes"

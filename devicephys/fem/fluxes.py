@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import ufl
 
 from devicephys.device import Conductor, Oxide
+from devicephys.device.model import Vacancy
 from devicephys.fem.mesh import LENGTH
 
 #: Boltzmann constant in eV/K (CODATA 2018, exact)
@@ -55,6 +56,18 @@ def metal_conductivity(
     # an iterate of Newton's method may be cold, a resistivity must not vanish
     resistivity = 1.0 + inside(material.electrical_temperature_coefficient) * rise
     return sigma / ufl.max_value(resistivity, 0.1)
+
+
+def conduction(k: Any, temperature: Any, test: Any, interfaces: Any = None) -> Any:
+    """k grad T . grad s, in the row of cells at an interface with its resistance in series.
+
+    ``interfaces`` is that of `devicephys.fem.mesh.interface_resistivity`, m K/W; it stands in the
+    way of the heat along the axis alone.
+    """
+    along, across = ufl.grad(temperature), ufl.grad(test)
+    if interfaces is None:
+        return k * ufl.dot(along, across)
+    return k * along[0] * across[0] + k / (1.0 + interfaces * k) * along[1] * across[1]
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,21 @@ class VacancyTransport:
     fick: float
     drift: Any
     hop_distance: Any = None
+
+    @classmethod
+    def of(cls, vacancy: Vacancy, number: Callable[[float], Any], **fields: Any) -> Self:
+        """Transport of the vacancies of a device; ``number`` puts a value into the forms.
+
+        ``fields`` are the others: what differs from cell to cell, and the terms that are on.
+        """
+        hops, sites = vacancy.field_enhanced_drift, vacancy.site_exclusion
+        return cls(
+            charge_number=number(vacancy.charge_number),
+            site_limit=number(vacancy.site_limit / CONCENTRATION) if sites else None,
+            soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
+            hop_distance=number(vacancy.hop_distance / LENGTH) if hops else None,
+            **fields,
+        )
 
     def diffusivity(self, temperature, side):
         """Eq. (10) in nm^2/s on one side of a face."""

@@ -149,6 +149,13 @@ def test_entries_of_random_devices(seed: int) -> None:
 
 
 SPECIAL: dict[str, Callable[[], Device]] = {
+    "interfaces that resist heat": lambda: cell(
+        {
+            "layers.HfOx.thermal_boundary_resistance_below": "5e-9 m^2*K/W",
+            "layers.TaOx.thermal_boundary_resistance_below": "2e-9 m^2*K/W",
+            "layers.top_electrode.thermal_boundary_resistance_below": "1e-8 m^2*K/W",
+        }
+    ),
     "metals that exchange vacancies": lambda: cell(
         {
             "vacancy.soret": "cold",
