@@ -14,6 +14,8 @@ from typing import Any, Self
 import ufl
 
 from devicephys.device import Conductor, Oxide
+from devicephys.device.expression import CONSTANTS
+from devicephys.device.materials import EIGHT
 from devicephys.device.model import Vacancy
 from devicephys.fem.mesh import LENGTH
 
@@ -29,6 +31,23 @@ T_RANGE = (150.0, 6000.0)
 
 #: width over which a barrier that the field has lowered ends at zero, eV
 FLOOR_ROUNDING = 1e-4
+
+
+#: what a user's expression gets at least: concentration (1e27 1/m^3) and field (V/nm)
+LEAST_CONCENTRATION, LEAST_FIELD = 1e-12, 1e-9
+
+#: functions of such an expression
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": ufl.exp,
+    "log": ufl.ln,
+    "sqrt": ufl.sqrt,
+    "sinh": ufl.sinh,
+    "cosh": ufl.cosh,
+    "tanh": ufl.tanh,
+    "abs": abs,
+    "minimum": ufl.min_value,
+    "maximum": ufl.max_value,
+}
 
 
 def clip(temperature):
@@ -70,6 +89,29 @@ def conduction(k: Any, temperature: Any, test: Any, interfaces: Any = None) -> A
     return k * along[0] * across[0] + k / (1.0 + interfaces * k) * along[1] * across[1]
 
 
+def user_law(material: Oxide, number: Callable[[float], Any]) -> Callable[..., Any] | None:
+    """Conductivity [S/m] by a user's expression, of n, T and the squared field; None without one.
+
+    ``number`` puts the constants into the forms, so that whoever varies them needs no other ones.
+    """
+    law = material.law
+    if law is None:
+        return None
+    values: dict[str, Any] = {name: value for name, (value, _) in CONSTANTS.items()}
+    values |= {name: number(value) for name, value in material.constants.in_base().items()}
+
+    def conductivity(n: Any, temperature: Any, field_squared: Any) -> Any:
+        where = {
+            # an iterate of Newton's method may be negative; the slope of a root of 0 is infinite
+            "n": ufl.max_value(n, LEAST_CONCENTRATION) * CONCENTRATION,
+            "T": clip(temperature),
+            "E": ufl.sqrt(field_squared + LEAST_FIELD**2) / LENGTH,
+        }
+        return law.evaluate(values | where, _FUNCTIONS)
+
+    return conductivity
+
+
 @dataclass(frozen=True)
 class OxideLaws:
     """Property laws of one oxide, as UFL-ready numbers or Constants in scaled units."""
@@ -86,31 +128,42 @@ class OxideLaws:
     thermal_coefficient: Any
     field_lowering: Any = None
     field_rounding: Any = None
+    law: Callable[..., Any] | None = None
 
     @classmethod
     def of(cls, material: Oxide, number: Callable[[float], Any]) -> OxideLaws:
         """The laws of an oxide; ``number`` puts a value into the forms."""
         lowering = material.conduction_field_lowering
+        law = user_law(material, number)
+
+        def of_eight(name: str) -> Any:
+            scale = CONCENTRATION if name.endswith("saturation") else 1.0
+            return None if law is not None else number(getattr(material, name) / scale)
+
+        eight = {name: of_eight(name) for name in EIGHT}
         return cls(
-            number(material.conductivity_low),
-            number(material.conductivity_high),
-            number(material.conductivity_saturation / CONCENTRATION),
-            number(material.conduction_activation_low),
-            number(material.conduction_activation_high),
-            number(material.conduction_activation_saturation / CONCENTRATION),
-            number(material.thermal_conductivity_low),
-            number(material.thermal_conductivity_high),
-            number(material.thermal_conductivity_saturation / CONCENTRATION),
-            number(material.thermal_coefficient),
-            number(lowering / LENGTH) if lowering else None,
-            number(material.conduction_field_rounding * LENGTH) if lowering else None,
+            **eight,
+            thermal_conductivity_low=number(material.thermal_conductivity_low),
+            thermal_conductivity_high=number(material.thermal_conductivity_high),
+            thermal_conductivity_saturation=number(
+                material.thermal_conductivity_saturation / CONCENTRATION
+            ),
+            thermal_coefficient=number(material.thermal_coefficient),
+            field_lowering=number(lowering / LENGTH) if lowering else None,
+            field_rounding=number(material.conduction_field_rounding * LENGTH)
+            if lowering
+            else None,
+            law=law,
         )
 
     def conductivity(self, n, temperature, field_squared=None):
         """Eq. (8): sigma = sigma0(n) exp(-E_AC / kB T), E_AC lowered by the field where that is on.
 
-        ``field_squared`` in (V/nm)^2, ``field_lowering`` in eV per V/nm.
+        ``field_squared`` in (V/nm)^2, ``field_lowering`` in eV per V/nm. A user's law stands in its
+        place.
         """
+        if self.law is not None:
+            return self.law(n, temperature, field_squared)
         sigma0 = ramp(
             n, self.conductivity_low, self.conductivity_high, self.conductivity_saturation
         )
