@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
 import devicephys
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, StorageError
 from devicephys import Bake, Device, EnduranceTest, PulseTrain, Settings, SwitchingScan, Waveform
 from devicephys.cli.commands import app
 from devicephys.device.entries import parameter_value
 from devicephys.fem.assembly import follow_tangents, prepare
 from devicephys.report import repeat
+from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.figures_of_merit import OF_MOTION
 from tests.devicephys.test_sensitivities import TIGHT, again, record
 
@@ -182,3 +184,30 @@ def test_a_step_of_a_sequence_may_hold_them(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="step 3 'c'") as error:
             devicephys.read_sequence(file)
         assert what in str(error.value)
+
+
+def test_a_sweep_of_a_parameter_may_hold_them() -> None:
+    vary = {"filament.radius": "8 nm, 9 nm"}
+    plan = devicephys.parameter_sweep.plan_sweep(vary, CELL, preset="quick", motion=False)
+    assert [point.request.settings for point in plan.points] == [HELD, HELD]
+    with pytest.raises(InputError, match="retention needs vacancies that move"):
+        devicephys.parameter_sweep.plan_sweep(vary, CELL, "retention", motion=False)
+
+
+@pytest.mark.parametrize("protocol", [WAVE, PulseTrain("-2 V", "100 ns", count=3)])
+def test_a_run_that_was_stopped_goes_on_bit_by_bit(tmp_path: Path, protocol: Any) -> None:
+    straight = devicephys.simulate(CELL, protocol, HELD)
+    every = 2 if isinstance(protocol, PulseTrain) else 7
+    seen: list[Any] = []
+
+    def stop(event: Any) -> None:
+        seen.append(event)
+        if len(seen) == every + 1:
+            raise RuntimeError("the end of a process")
+
+    with pytest.raises(RuntimeError):
+        devicephys.simulate(CELL, protocol, HELD, stop, checkpoint=Checkpoint(tmp_path, every))
+    resumed = devicephys.simulate(CELL, protocol, HELD, checkpoint=Checkpoint(tmp_path, every))
+    xr.testing.assert_identical(straight.drop_attrs(), resumed.drop_attrs())
+    with pytest.raises(StorageError, match="belongs to another run"):
+        devicephys.simulate(CELL, protocol, QUICK, checkpoint=Checkpoint(tmp_path, every))
