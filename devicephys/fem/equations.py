@@ -268,15 +268,15 @@ class CellProblem:
             activation=self._cellwise(activations),
             extent=extent,
             fick=terms.fick,
-            drift=number(terms.drift),
+            drift=terms.drift,
         )
         # n lives in conductors, too, where no face carries a flux and the row says n = n_h.
         residual_n = (n - self.n_hist) * q * r * dx
         exchanged = []
         if terms.motion:
             flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
-            across = flux * (q("+") - q("-")) * ufl.avg(r)
-            residual_n += self.gamma_dt * across * dS(BETWEEN_OXIDES)
+            onward = self.gamma_dt * flux * (q("+") - q("-"))
+            residual_n += onward * ufl.avg(r) * dS(BETWEEN_OXIDES)
             for i, rate in exchange_rates(device, n, T, number, self._outside).items():
                 residual_n += self.gamma_dt * rate * q * r * dx(i)
                 exchanged.append(rate * r * dx(i))

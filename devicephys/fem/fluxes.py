@@ -239,16 +239,19 @@ class VacancyTransport:
     hop_distance: Any = None
 
     @classmethod
-    def of(cls, vacancy: Vacancy, number: Callable[[float], Any], **fields: Any) -> Self:
+    def of(
+        cls, vacancy: Vacancy, number: Callable[[float], Any], drift: float, **fields: Any
+    ) -> Self:
         """Transport of the vacancies of a device; ``number`` puts a value into the forms.
 
-        ``fields`` are the others: what differs from cell to cell, and the terms that are on.
+        ``drift`` is 1, or 0 where that is off; ``fields`` are the others.
         """
         hops, sites = vacancy.field_enhanced_drift, vacancy.site_exclusion
         return cls(
             charge_number=number(vacancy.charge_number),
             site_limit=number(vacancy.site_limit / CONCENTRATION) if sites else None,
             soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
+            drift=number(drift),
             hop_distance=number(vacancy.hop_distance / LENGTH) if hops else None,
             **fields,
         )
