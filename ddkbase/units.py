@@ -100,6 +100,85 @@ def to_si(value: object, unit: str, name: str = "", difference: bool = False) ->
     raise InputError(f"{shorten(value)} is not a quantity", name, _expected(unit))
 
 
+#: powers of the base quantities, by the names that pint has for them
+Dimension = dict[str, float]
+
+_BASE = {
+    "[length]": "m",
+    "[mass]": "kg",
+    "[time]": "s",
+    "[current]": "A",
+    "[temperature]": "K",
+    "[substance]": "mol",
+    "[luminosity]": "cd",
+}
+
+
+def unit_of(value: object, name: str = "") -> str:
+    """The unit of a text such as "5 nm" or of a pint quantity; "1" if it has none.
+
+    Parameters
+    ----------
+    value : str, Quantity or float
+        What was given.
+    name : str, default ""
+        What the value is, for the error message.
+
+    Raises
+    ------
+    InputError
+        What does not start with a number, or an unknown unit.
+    """
+    if _is_quantity(value):
+        text = str(cast(Any, value).units)
+        return "1" if text == "dimensionless" else text
+    if not isinstance(value, str):
+        return "1"
+    match = _NUMBER.match(value)
+    if match is None:
+        raise InputError(f"{shorten(value)} does not start with a number", name)
+    unit = match.group(2).strip()
+    try:
+        _unit(unit)
+    except InputError as error:
+        raise InputError(error.what, name, error.hint) from None
+    return unit or "1"
+
+
+def dimension(unit: str) -> Dimension:
+    """Powers of length, mass, time ... of a unit; InputError for an unknown one."""
+    return {str(k): float(power) for k, power in _unit(unit).dimensionality.items() if power}
+
+
+def base_text(given: Dimension) -> str:
+    """A dimension in SI base units, e.g. "kg*m^2/s^3"; "1" if it has none."""
+    parts = [(_BASE.get(name, name), power) for name, power in given.items()]
+    over = [f"{u}^{p:g}" if p != 1 else u for u, p in parts if p > 0]
+    under = [f"{u}^{-p:g}" if p != -1 else u for u, p in parts if p < 0]
+    return "/".join(["*".join(over) or "1", *under])
+
+
+def base_factor(unit: str, name: str = "") -> float:
+    """What a number in a unit is multiplied with to be in SI base units (joules, too).
+
+    Parameters
+    ----------
+    unit : str
+        The unit.
+    name : str, default ""
+        What has it, for the error message.
+
+    Raises
+    ------
+    InputError
+        Unknown, or with an offset, as degC.
+    """
+    factor = _factor(unit, _registry().get_base_units(_unit(unit))[1])
+    if factor is None:
+        raise InputError(f"'{unit}' has an offset", name, "Write it in K")
+    return float(factor)
+
+
 def to_si_array(values: object, unit: str, name: str = "") -> np.ndarray:
     """Convert values with units to a 1-d float array in `unit`.
 

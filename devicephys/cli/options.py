@@ -92,6 +92,10 @@ SetOption = Annotated[
 PresetOption = Annotated[
     Preset, typer.Option("--preset", help="How finely mesh and time are resolved.")
 ]
+NoMotionOption = Annotated[
+    bool,
+    typer.Option("--no-motion", help="Hold the vacancies where they are: heat and current alone."),
+]
 OutOption = Annotated[
     str, typer.Option("--out", metavar="DIR", help="Folder to make for the results.")
 ]

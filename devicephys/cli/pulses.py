@@ -23,6 +23,7 @@ from devicephys.cli.options import (
     CheckpointOption,
     DeviceOption,
     FromOption,
+    NoMotionOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -110,6 +111,7 @@ def pulses(
             help="Simulate each pulse on its own; equal ones are merged in stress time otherwise.",
         ),
     ] = False,
+    no_motion: NoMotionOption = False,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -150,10 +152,16 @@ def pulses(
     cell = changed_device(device, changes, start)
     with _option_named():
         cell.series.pulsed(train.drive, train.gate_voltage)
+    if no_motion and initial_resistance is not None:
+        raise InputError(
+            "a cell whose vacancies are held is brought to no resistance",
+            "--no-motion and --initial-resistance",
+            "Begin --from a run that brought it there",
+        )
     request = devicephys.run.Request(
         cell,
         train,
-        devicephys.Settings.preset(preset.value, every_pulse=every_pulse),
+        devicephys.Settings.preset(preset.value, every_pulse=every_pulse, motion=not no_motion),
         checkpoint_every,
         initial_resistance,
         spreads,

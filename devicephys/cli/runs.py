@@ -26,6 +26,7 @@ from devicephys.cli.options import (
     DeviceOption,
     FromOption,
     Half,
+    NoMotionOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -142,6 +143,7 @@ def iv(
     first: Annotated[
         Half | None, typer.Option("--first", help="Which half comes first; default: the device's.")
     ] = None,
+    no_motion: NoMotionOption = False,
     start: FromOption = None,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
@@ -170,7 +172,7 @@ def iv(
     request = devicephys.run.Request(
         cell,
         devicephys.IVSweep.from_device(cell),
-        devicephys.Settings.preset(preset.value, scheme=scheme.value),
+        devicephys.Settings.preset(preset.value, scheme=scheme.value, motion=not no_motion),
         checkpoint_every,
         start=start,
     )

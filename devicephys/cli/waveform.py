@@ -18,6 +18,7 @@ from devicephys.cli.options import (
     CheckpointOption,
     DeviceOption,
     FromOption,
+    NoMotionOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -52,6 +53,7 @@ def waveform(
     device: DeviceOption = DEFAULT_DEVICE,
     preset: PresetOption = Preset.default,
     changes: SetOption = None,
+    no_motion: NoMotionOption = False,
     start: FromOption = None,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
@@ -74,7 +76,7 @@ def waveform(
     request = devicephys.run.Request(
         changed_device(device, changes, start),
         applied,
-        devicephys.Settings.preset(preset.value),
+        devicephys.Settings.preset(preset.value, motion=not no_motion),
         checkpoint_every,
         start=start,
     )

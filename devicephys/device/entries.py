@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddkbase.errors import InputError, closest, shorten
@@ -29,7 +29,7 @@ def parameter_value(device: Device, path: str) -> float:
     """
     *parents, key = path.split(".")
     description: Any = dict(device.parts())["".join(f"{name}." for name in parents)]
-    value = getattr(description, key)
+    value = description[key] if isinstance(description, Mapping) else getattr(description, key)
     if value is None:
         raise InputError("is not set", path, "Give it a value first")
     return float(value)

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+import numpy as np
+from pydantic import Field, PlainValidator, model_validator
 
 from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError
+from devicephys.device.constants import Constants
+from devicephys.device.expression import CONSTANTS, FUNCTIONS, VARIABLES, Expression, parsed
 from devicephys.device.quantity import (
     Concentration,
     Conductivity,
     Description,
     Diffusivity,
-    Energy,
     HeatCapacity,
     NonNegativeEnergy,
     TemperatureCoefficient,
     ThermalConductivity,
 )
+
+_Conductivity = Annotated[float | None, Parameter("S/m", above=0, optional=True)]
+_Saturation = Annotated[float | None, Parameter("1/m^3", above=0, optional=True)]
+_Activation = Annotated[float | None, Parameter("eV", optional=True)]
+
+#: temperatures [K] and fields [V/m] at which an expression has to be positive and finite: what the
+#: solver lets into exponentials, and what a layer of a nanometre stands at a few volts
+_TEMPERATURES, _FIELDS = (150.0, 293.15, 600.0, 1500.0, 6000.0), (0.0, 1e6, 1e8, 1e9)
+
+#: of Eq. (8), which an expression takes the place of
+EIGHT = (
+    "conductivity_low",
+    "conductivity_high",
+    "conductivity_saturation",
+    "conduction_activation_low",
+    "conduction_activation_high",
+    "conduction_activation_saturation",
+)
+#: of its field, likewise
+FIELD = ("conduction_field_lowering", "conduction_field_rounding")
 
 
 class Conductor(Description):
@@ -94,18 +116,18 @@ class Oxide(Description):
     ----------
     kind : {"oxide"}, default "oxide"
         Tells an oxide from a conductor.
-    conductivity_low : float, S/m
+    conductivity_low : float or None, S/m, optional
         Prefactor sigma0 of the electrical conductivity without vacancies.
-    conductivity_high : float, S/m
+    conductivity_high : float or None, S/m, optional
         Prefactor sigma0 at `conductivity_saturation` and above.
-    conductivity_saturation : float, 1/m^3
+    conductivity_saturation : float or None, 1/m^3, optional
         Concentration at which sigma0 becomes constant.
-    conduction_activation_low : float, eV
+    conduction_activation_low : float or None, eV, optional
         Activation energy E_AC of conduction without vacancies.
-    conduction_activation_high : float, eV
+    conduction_activation_high : float or None, eV, optional
         Activation energy E_AC at `conduction_activation_saturation` and above.
-    conduction_activation_saturation : float, 1/m^3
-        Concentration at which E_AC becomes constant.
+    conduction_activation_saturation : float or None, 1/m^3, optional
+        Concentration at which E_AC becomes constant. These six are needed without `conductivity`.
     thermal_conductivity_low : float, W/m/K
         Thermal conductivity k0 at T0 without vacancies.
     thermal_conductivity_high : float, W/m/K
@@ -137,15 +159,21 @@ class Oxide(Description):
     exchange_inner_share : float, default 0.0
         And outside this share of the filament's radius [1], which follows where that is drawn or
         fitted: with 1 the filament itself exchanges nothing.
+    conductivity : str or None, optional
+        Electrical conductivity as an expression in place of Eq. (8): of n [1/m^3], T [K], the field
+        E [V/m], `k_B`, `q_e`, `pi` and the names of `constants`, e.g. "s0*exp(-E_A/(k_B*T))", with
+        exp, log, sqrt, sinh, cosh, tanh, abs, minimum and maximum.
+    constants : mapping of str to float, optional
+        Numbers of that expression, with units.
     """
 
     kind: Literal["oxide"] = "oxide"
-    conductivity_low: Conductivity
-    conductivity_high: Conductivity
-    conductivity_saturation: Concentration
-    conduction_activation_low: Energy
-    conduction_activation_high: Energy
-    conduction_activation_saturation: Concentration
+    conductivity_low: _Conductivity = None
+    conductivity_high: _Conductivity = None
+    conductivity_saturation: _Saturation = None
+    conduction_activation_low: _Activation = None
+    conduction_activation_high: _Activation = None
+    conduction_activation_saturation: _Saturation = None
     thermal_conductivity_low: ThermalConductivity
     thermal_conductivity_high: ThermalConductivity
     thermal_conductivity_saturation: Concentration
@@ -162,6 +190,111 @@ class Oxide(Description):
     exchange_activation: Annotated[float, Parameter("eV", at_least=0, optional=True)] = 1.2
     exchange_inner_radius: Annotated[float, Parameter("m", at_least=0, optional=True)] = 0.0
     exchange_inner_share: Annotated[float, Parameter("1", at_least=0, optional=True)] = 0.0
+    conductivity: Annotated[str | None, Parameter(optional=True)] = None
+    constants: Annotated[Constants, PlainValidator(Constants.of)] = Constants()
+
+    @model_validator(mode="after")
+    def _conducts(self) -> Self:
+        if self.conductivity is None:
+            for name in EIGHT:
+                if getattr(self, name) is None:
+                    raise InputError(f"key '{name}' is missing", "", "Add it, or 'conductivity'")
+            if self.constants:
+                raise InputError("nothing uses them", "constants", "Give 'conductivity', too")
+            return self
+        for name in (*EIGHT, *FIELD):
+            if name in self.model_fields_set:
+                hint = "Leave it out, or write it into the expression"
+                raise InputError("has no effect beside 'conductivity'", name, hint)
+        try:
+            law = parsed(self.conductivity)
+            units = {name: unit for name, (_, unit) in CONSTANTS.items()} | VARIABLES
+            law.check_units(units | self.constants.units, "S/m")
+        except InputError as error:
+            raise InputError(error.what, "conductivity", error.hint) from None
+        for name in self.constants:
+            if name not in law.names:
+                raise InputError("is not in the expression", f"constants.{name}", "Leave it out")
+        return self
+
+    @property
+    def law(self) -> Expression | None:
+        """The expression of the conductivity; None where Eq. (8) holds."""
+        return None if self.conductivity is None else parsed(self.conductivity)
+
+    def to_tree(self) -> dict[str, Any]:
+        """As that of every part; without constants where there are none."""
+        tree = super().to_tree()
+        if not self.constants:
+            del tree["constants"]
+        return tree
+
+
+def conductivity_values(
+    material: Oxide, n: np.ndarray, temperature: np.ndarray, field: np.ndarray
+) -> np.ndarray:
+    """Conductivity that the expression of an oxide gives.
+
+    Parameters
+    ----------
+    material : Oxide
+        One with a `conductivity`.
+    n, temperature, field : ndarray, 1/m^3, K and V/m
+        Where, of shapes that go together.
+
+    Returns
+    -------
+    ndarray
+        The conductivity [S/m]; NaN or infinite where the expression is.
+    """
+    assert material.law is not None
+    functions = {name: getattr(np, name) for name in FUNCTIONS}
+    nature: dict[str, Any] = {name: value for name, (value, _) in CONSTANTS.items()}
+    shape = np.broadcast_shapes(n.shape, temperature.shape, field.shape)
+    where = {"n": n, "T": temperature, "E": field}
+    where = {name: np.broadcast_to(np.asarray(v, dtype=float), shape) for name, v in where.items()}
+    numbers = {name: np.float64(value) for name, value in material.constants.in_base().items()}
+    with np.errstate(all="ignore"):
+        result = material.law.evaluate(nature | numbers | where, functions)
+    if np.iscomplexobj(result):
+        raise ArithmeticError("a root of a negative number")
+    return np.broadcast_to(np.asarray(result, dtype=float), shape)
+
+
+def check_conductivity(material: Oxide, name: str, site_limit: float) -> None:
+    """Whether an expression is positive and finite wherever a cell may be.
+
+    Parameters
+    ----------
+    material : Oxide
+        One with a `conductivity`.
+    name : str
+        Its name among those of the device.
+    site_limit : float, 1/m^3
+        Up to which concentration.
+
+    Raises
+    ------
+    InputError
+        It is not; the place is named.
+    """
+    n = np.array([0.0, 1e-6, 1e-3, 0.1, 0.5, 0.9, 1.0]) * site_limit
+    temperature, field = np.array(_TEMPERATURES), np.array(_FIELDS)
+    grid = np.meshgrid(n, temperature, field, indexing="ij")
+    try:
+        sigma = conductivity_values(material, *grid)
+    except (ArithmeticError, TypeError) as error:  # what its plain numbers do to each other
+        where, hint = f"materials.{name}.conductivity", "Look at its numbers"
+        raise InputError("cannot be computed", where, hint) from error
+    bad = np.flatnonzero(~(np.isfinite(sigma) & (sigma > 0.0)))
+    if bad.size:
+        at = [values.flat[bad[0]] for values in grid]
+        raise InputError(
+            f"is {sigma.flat[bad[0]]:.3g} S/m at n = {at[0]:.3g} 1/m^3, T = {at[1]:g} K, "
+            f"E = {at[2]:.3g} V/m",
+            f"materials.{name}.conductivity",
+            "Bound it with minimum(...) and maximum(...), so that it is positive and finite",
+        )
 
 
 Material = Annotated[Conductor | Oxide, Field(discriminator="kind")]

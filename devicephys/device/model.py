@@ -9,8 +9,19 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError, closest, one_line, shorten
-from devicephys.device.materials import Conductor, Material, Materials, Oxide
+from devicephys.device.constants import Constants
+from devicephys.device.expression import NAME
+from devicephys.device.materials import (
+    EIGHT,
+    FIELD,
+    Conductor,
+    Material,
+    Materials,
+    Oxide,
+    check_conductivity,
+)
 from devicephys.device.quantity import (
+    BoundaryResistance,
     Concentration,
     Description,
     Length,
@@ -38,11 +49,15 @@ class StackLayer(Description):
         Name of its material among those of the device.
     thickness : float, m
         How thick the layer is.
+    thermal_boundary_resistance_below : float, m^2*K/W, default 0.0
+        Thermal resistance R of the interface with the layer below: a heat flux q drops the
+        temperature by q R there.
     """
 
     name: Name
     material: Name
     thickness: Length
+    thermal_boundary_resistance_below: BoundaryResistance = 0.0
 
 
 class Filament(Description):
@@ -107,7 +122,8 @@ class Device(Description):
     side_wall : {"isothermal", "adiabatic"}, default "isothermal"
         Whether T0 holds at the side wall as well, "isothermal", or not, "adiabatic".
     layers : tuple of StackLayer
-        Layers from bottom to top, each with name, material, thickness [m]; the outermost are
+        Layers from bottom to top, each with name, material, thickness [m] and, where there is one,
+        the thermal resistance of the interface with the layer below [m^2 K/W]; the outermost are
         electrodes, between them lie oxides and metals. The bottom electrode, or the series element
         below it, is grounded.
     filament : Filament
@@ -141,6 +157,9 @@ class Device(Description):
         self._check_filament()
         self._check_materials()
         self._check_concentrations()
+        for name, material in self.materials.items():
+            if isinstance(material, Oxide) and material.law is not None:
+                check_conductivity(material, name, self.vacancy.site_limit)
         return self
 
     def _check_stack(self) -> None:
@@ -163,6 +182,12 @@ class Device(Description):
                     f"'{layer.material}' is of kind '{material.kind}'",
                     f"layers.{layer.name}.material",
                 )
+        if self.layers[0].thermal_boundary_resistance_below:
+            raise InputError(
+                f"below the layer '{names[0]}' there is no other",
+                f"layers.{names[0]}.thermal_boundary_resistance_below",
+                "Leave it out: the bottom of the stack is at the ambient temperature",
+            )
         if not self.oxide_layers:
             raise InputError(
                 "no layer is an oxide", "layers", "Put one of kind 'oxide' between the electrodes"
@@ -252,7 +277,7 @@ class Device(Description):
             for name, origin in description._provenance.items()
         }
 
-    def parts(self) -> Iterator[tuple[str, Description]]:
+    def parts(self) -> Iterator[tuple[str, Description | Constants]]:
         """The device and its parts, each with the prefix of its dotted paths."""
         yield "", self
         for layer in self.layers:
@@ -260,6 +285,8 @@ class Device(Description):
         yield "filament.", self.filament
         for name, material in self.materials.items():
             yield f"materials.{name}.", material
+            if isinstance(material, Oxide) and material.constants:
+                yield f"materials.{name}.constants.", material.constants
         yield "vacancy.", self.vacancy
         yield "series.", self.series
         yield "sweep.", self.sweep
@@ -290,7 +317,8 @@ class Device(Description):
         -----
         A value is text with a unit, a pint quantity, or a mapping with value, mark and source. A
         bare value is marked "assumed", "set by user". A new "series.kind" drops the parameters of
-        the old one; "series" itself takes a whole mapping or a series object.
+        the old one; "series" itself takes a whole mapping or a series object. A "conductivity" of
+        an oxide drops the parameters of Eq. (8); "constants.NAME" of an oxide may be new.
         """
         if changes is not None and not isinstance(changes, Mapping):
             hint = "Write e.g. {'filament.radius': '8 nm'}"
@@ -309,6 +337,9 @@ class Device(Description):
         paths = {*self.provenance, *_TEXT_PATHS, "series", "series.kind"}
         paths |= {prefix + name for prefix, part in self.parts() for name in part.parameters()}
         paths |= {f"layers.{layer.name}.material" for layer in self.layers}
+        for name, material in tree["materials"].items():
+            if isinstance(self.materials[name], Oxide):
+                paths |= _opened(material, f"materials.{name}.", changes)
         kind = tree["series"].get("kind")
         if isinstance(kind, str) and kind in _SERIES_KINDS:
             paths = {path for path in paths if not path.startswith("series.")}
@@ -324,6 +355,21 @@ class Device(Description):
                 entry = _child(entry, name)
             entry[key] = value if path in _TEXT_PATHS or key == "material" else _origin(value)
         return tree
+
+
+def _opened(material: dict[str, Any], prefix: str, changes: Mapping[str, Any]) -> set[str]:
+    """Paths of an oxide's own law among the changes; a new law drops what it has no use for."""
+    law, constants = changes.get(f"{prefix}conductivity"), f"{prefix}constants."
+    if law is not None:
+        names = NAME.findall(str(law.get("value") if isinstance(law, Mapping) else law))
+        for key in (*EIGHT, *FIELD):
+            material.pop(key, None)
+        given = material.get("constants", {})
+        material["constants"] = {name: given[name] for name in given if name in names}
+    opened = {path for path in changes if path.startswith(constants)}
+    if opened:
+        material.setdefault("constants", {})
+    return opened
 
 
 _SERIES_KINDS = {kind.model_fields["kind"].default: kind for kind in get_args(Series)}

@@ -47,6 +47,7 @@ Temperature = Annotated[float, Parameter("K", above=0)]
 Concentration = Annotated[float, Parameter("1/m^3", above=0)]
 Conductivity = Annotated[float, Parameter("S/m", above=0)]
 ThermalConductivity = Annotated[float, Parameter("W/m/K", above=0)]
+BoundaryResistance = Annotated[float, Parameter("m^2*K/W", at_least=0, optional=True)]
 HeatCapacity = Annotated[float, Parameter("J/m^3/K", above=0)]
 Energy = Annotated[float, Parameter("eV")]
 NonNegativeEnergy = Annotated[float, Parameter("eV", at_least=0)]
@@ -83,7 +84,7 @@ class Description(descriptions.Description):
         origin: dict[str, tuple[str, str]] = {}
         for name in cls.parameters():
             if name in values and isinstance(values[name], Mapping):
-                values[name], mark, source = _split(values[name], name)
+                values[name], mark, source = split_entry(values[name], name)
                 origin[name] = (mark, source)
         model = handler(values)
         for name, parameter in cls.parameters().items():
@@ -112,8 +113,8 @@ class Description(descriptions.Description):
         if name in self._provenance:
             origin = self._provenance[name]
             plain = origin.value_text if origin.unit else value
-            return _FlowMapping(value=plain, mark=origin.mark, source=origin.source)
-        if isinstance(value, Description):
+            return FlowMapping(value=plain, mark=origin.mark, source=origin.source)
+        if hasattr(value, "to_tree"):  # a part, or the constants of a law
             return value.to_tree()
         if isinstance(value, tuple):
             return [item.to_tree() for item in value]
@@ -128,7 +129,7 @@ class Description(descriptions.Description):
         )
 
 
-class _FlowMapping(dict[str, Any]):
+class FlowMapping(dict[str, Any]):
     """A mapping that YAML writes on one line."""
 
 
@@ -136,14 +137,15 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
     """libyaml's where PyYAML was built with it: the same text in a quarter of the time."""
 
 
-def _represent_flow(dumper: yaml.SafeDumper, data: _FlowMapping) -> yaml.MappingNode:
+def _represent_flow(dumper: yaml.SafeDumper, data: FlowMapping) -> yaml.MappingNode:
     return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
 
 
-_Dumper.add_representer(_FlowMapping, _represent_flow)
+_Dumper.add_representer(FlowMapping, _represent_flow)
 
 
-def _split(entry: Mapping[str, Any], name: str) -> tuple[Any, str, str]:
+def split_entry(entry: Mapping[str, Any], name: str) -> tuple[Any, str, str]:
+    """Value, mark and source of an entry that is written as a mapping."""
     for key in entry:
         if key not in _PROVENANCE_KEYS:
             hint = closest(str(key), _PROVENANCE_KEYS)

@@ -94,6 +94,7 @@ def simulate_endurance(
         if not isinstance(value, kind):
             name = kind.__name__
             raise InputError(f"{shorten(value)} is no {name}", f"simulate, {name.lower()}")
+    settings.needs_motion("a series of cycles")
     check_start(start)
     require_solver()
     from devicephys.fem.pulses.runner import PulseRunner  # optional: the finite-element stack

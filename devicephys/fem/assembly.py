@@ -9,9 +9,10 @@ from mpi4py import MPI
 
 from ddkbase.errors import InputError
 from devicephys.device import Device
-from devicephys.fem.equations import CellProblem, State
+from devicephys.fem.equations import CellProblem, State, Terms
 from devicephys.fem.mesh import Grid, make_grid
 from devicephys.fem.newton import NewtonSolver
+from devicephys.fem.pulses.heat import HeatStepper
 from devicephys.fem.pulses.stepper import PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
 from devicephys.fem.stepper import StepLimits, Stepper
@@ -52,7 +53,7 @@ def prepare(
 
 def prepare_pulses(
     device: Device, settings: Settings, comm: MPI.Intracomm | None = None
-) -> tuple[CellProblem, PulseStepper]:
+) -> tuple[CellProblem, PulseStepper | HeatStepper]:
     """Problem and pulse stepper for a device and settings.
 
     Raises
@@ -68,6 +69,14 @@ def prepare_pulses(
         )
     problem = _problem(device, settings, comm)
     problem.series = device.series.pulsed()
+    if not settings.motion:
+        solver = NewtonSolver(problem, settings.newton_tolerance, settings.newton_iterations)
+        limits = StepLimits(
+            temperature=settings.temperature_tolerance,
+            voltage=settings.voltage_step,
+            shortest=settings.shortest_step,
+        )
+        return problem, HeatStepper(problem, solver, limits)
     solver = NewtonSolver(
         problem, PULSE_NEWTON * settings.newton_tolerance, settings.newton_iterations, frugal=True
     )
@@ -92,7 +101,7 @@ def follow_tangents(stepper: Stepper, settings: Settings, parameters: Sequence[s
     # a mesh that followed a length by jumps would have no derivative
     settings = settings.with_(mesh_of=settings.mesh_of or stepper.problem.device)
     tangents = Tangents(stepper, parameters, lambda device: _grid(device, settings))
-    if isinstance(stepper, PulseStepper):
+    if isinstance(stepper, PulseStepper | HeatStepper):
         tangents.drive(lambda device: device.series.pulsed())
     return tangents
 
@@ -106,4 +115,4 @@ def _grid(device: Device, settings: Settings) -> Grid:
 def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> CellProblem:
     grid = _grid(device, settings)
     comm = comm if comm is not None else MPI.COMM_WORLD
-    return CellProblem(device, grid, comm, kernel=settings.kernel)
+    return CellProblem(device, grid, comm, Terms(motion=settings.motion), kernel=settings.kernel)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import basix.ufl
 import numpy as np
@@ -32,7 +32,13 @@ from mpi4py import MPI
 from devicephys.device import Conductor, Device
 from devicephys.device.series import SeriesElement
 from devicephys.fem.exchange import MetalSurfaces, exchange_rates, exchanging
-from devicephys.fem.fluxes import CONCENTRATION, OxideLaws, VacancyTransport, metal_conductivity
+from devicephys.fem.fluxes import (
+    CONCENTRATION,
+    OxideLaws,
+    VacancyTransport,
+    conduction,
+    metal_conductivity,
+)
 from devicephys.fem.kernel.building import compiled_form
 from devicephys.fem.kernel.cell_kernel import CellKernel, compiled_kernel
 from devicephys.fem.mesh import (
@@ -40,8 +46,11 @@ from devicephys.fem.mesh import (
     LENGTH,
     OXIDE_AGAINST_METAL,
     Grid,
+    Noise,
     build_mesh,
+    constant,
     initial_concentration,
+    interface_resistivity,
     nearest,
     tagged_faces,
 )
@@ -55,11 +64,15 @@ SIGMA_SCALE = 1e4
 
 @dataclass(frozen=True)
 class Terms:
-    """Which terms of the equations are on; all of them in a simulation, fewer in verification."""
+    """Which terms of the equations are on; all of them in a simulation, fewer in verification.
+
+    Without ``motion`` vacancies neither move nor are exchanged: their row says n = n_h.
+    """
 
     fick: float = 1.0
     drift: float = 1.0
     joule: float = 1.0
+    motion: bool = True
 
 
 @dataclass
@@ -79,19 +92,6 @@ class State:
     def copy(self) -> State:
         """Independent copy."""
         return State(self.u.copy(), self.n.copy(), self.contact, self.tangents)
-
-
-class Noise(Protocol):
-    """What draws the initial concentration [1/m^3] on the grid, shape (nz, nr), about its mean."""
-
-    def apply(
-        self,
-        concentration: np.ndarray,
-        volume: np.ndarray,
-        site_limit: float | None,
-        oxide: np.ndarray,
-    ) -> np.ndarray:
-        """The drawn concentration, between 0 and the site limit."""
 
 
 class CellProblem:
@@ -116,7 +116,7 @@ class CellProblem:
         compiled: bool = True,
         kernel: str = "auto",
     ):
-        self.device, self.grid, self.comm = device, grid, comm
+        self.device, self.grid, self.comm, self.terms = device, grid, comm, terms
         #: what stands in series, driven as what is being done drives it
         self.series: SeriesElement = device.series.swept()
         self.watch = Stopwatch()
@@ -131,7 +131,7 @@ class CellProblem:
         self.n, self.n_hist = fem.Function(self.C), fem.Function(self.C)
         self.gamma_dt, self.time = fem.Constant(self.mesh, 1.0), fem.Constant(self.mesh, 0.0)
         self._locate()
-        self._write_forms(terms, sources(self.mesh, self.time) if sources else ())
+        self._write_forms(sources(self.mesh, self.time) if sources else ())
         #: what assembles on one rank, None where the forms do
         self.kernel: CellKernel | None = None
         if compiled:
@@ -195,6 +195,12 @@ class CellProblem:
         function.x.array[:] = value * share[self.cell_index[1]]
         return function
 
+    def _interfaces(self) -> dict[int, fem.Function]:
+        """What interfaces resist heat with, m K/W, of the layers that hold any in their cells."""
+        rows, function = interface_resistivity(self.device, self.grid), fem.Function(self.C)
+        function.x.array[:] = rows[self.cell_index[0]]
+        return dict.fromkeys(self.grid.layer[rows > 0.0].tolist(), function)
+
     def _below_contact(self, value: float) -> fem.Function:
         """Cell-wise constant function: ``value`` but in the row of cells under the top contact."""
         function = fem.Function(self.C)
@@ -203,8 +209,8 @@ class CellProblem:
 
     # -- equations --------------------------------------------------------------------------
 
-    def _write_forms(self, terms: Terms, sources) -> None:
-        device, mesh = self.device, self.mesh
+    def _write_forms(self, sources) -> None:
+        device, mesh, terms = self.device, self.mesh, self.terms
         # Two Gauss points an axis are exact for the flux of bilinear fields, the weight r included;
         # manufactured sources get more, so that their quadrature does not show in the orders.
         degree = 4 if sources else 2
@@ -225,7 +231,7 @@ class CellProblem:
 
         ambient = number(device.ambient_temperature)
 
-        joule = number(terms.joule)
+        joule, interfaces = number(terms.joule), self._interfaces()
         residual_u = 0
         prefactors, activations = [], []
         joule_heat = 0
@@ -233,6 +239,7 @@ class CellProblem:
         for i, layer in enumerate(device.layers):
             material = device.materials[layer.material]
             rho_cp = number(material.volumetric_heat_capacity * LENGTH**2)
+            field2 = ufl.dot(ufl.grad(V), ufl.grad(V))
             if isinstance(material, Conductor):
                 inside = self._below_contact if layer is device.layers[-1] else number
                 sigma = metal_conductivity(material, T - ambient, number, inside)
@@ -242,44 +249,38 @@ class CellProblem:
                 activations.append(1.0)
             else:
                 laws = OxideLaws.of(material, number)
-                sigma = laws.conductivity(n, T, ufl.dot(ufl.grad(V), ufl.grad(V)))
+                sigma = laws.conductivity(n, T, field2)
                 k = laws.thermal_conductivity(n, T, ambient)
                 prefactors.append(material.diffusion_prefactor / LENGTH**2)
                 activations.append(material.diffusion_activation)
-            field2 = ufl.dot(ufl.grad(V), ufl.grad(V))
             residual_u += sigma / SIGMA_SCALE * ufl.dot(ufl.grad(V), ufl.grad(v)) * r * dx(i)
-            residual_u += k * ufl.dot(ufl.grad(T), ufl.grad(s)) * r * dx(i)
+            residual_u += conduction(k, T, s, interfaces.get(i)) * r * dx(i)
             residual_u -= joule * sigma * field2 * s * r * dx(i)
             residual_u += rho_cp * (T - self.u_hist[1]) / self.gamma_dt * s * r * dx(i)
             joule_heat += sigma * field2 * r * dx(i)
             heat_capacity += rho_cp * s * r * dx(i)
-        vacancy = device.vacancy
         extent = fem.Function(fem.functionspace(mesh, ("DG", 0, (2,))))
         extent.x.array[:] = self.cell_extent.ravel()
-        self.transport = VacancyTransport(
-            charge_number=number(vacancy.charge_number),
-            site_limit=number(vacancy.site_limit / CONCENTRATION)
-            if vacancy.site_exclusion
-            else None,
+        self.transport = VacancyTransport.of(
+            device.vacancy,
+            number,
             prefactor=self._cellwise(prefactors),
             activation=self._cellwise(activations),
             extent=extent,
-            soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
             fick=terms.fick,
-            drift=number(terms.drift),
-            hop_distance=number(vacancy.hop_distance / LENGTH)
-            if vacancy.field_enhanced_drift
-            else None,
+            drift=terms.drift,
         )
-        flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
         # n lives in conductors, too, where no face carries a flux and the row says n = n_h.
         residual_n = (n - self.n_hist) * q * r * dx
-        residual_n += self.gamma_dt * flux * (q("+") - q("-")) * ufl.avg(r) * dS(BETWEEN_OXIDES)
         exchanged = []
-        for i, rate in exchange_rates(device, n, T, number, self._outside).items():
-            residual_n += self.gamma_dt * rate * q * r * dx(i)
-            exchanged.append(rate * r * dx(i))
-        if surfaces := MetalSurfaces.of(device, self._cellwise):
+        if terms.motion:
+            flux = self.transport.face_flux(n, V, T, ufl.FacetNormal(mesh))
+            onward = self.gamma_dt * flux * (q("+") - q("-"))
+            residual_n += onward * ufl.avg(r) * dS(BETWEEN_OXIDES)
+            for i, rate in exchange_rates(device, n, T, number, self._outside).items():
+                residual_n += self.gamma_dt * rate * q * r * dx(i)
+                exchanged.append(rate * r * dx(i))
+        if terms.motion and (surfaces := MetalSurfaces.of(device, self._cellwise)):
             for side, outflow in surfaces.outflow(self.transport, n, V, T).items():
                 crossing = outflow * ufl.avg(r)
                 residual_n += self.gamma_dt * crossing * q(side) * dS(OXIDE_AGAINST_METAL)
@@ -316,14 +317,20 @@ class CellProblem:
         return [compiled_form(residual) for residual in self.written[:2]]
 
     @cached_property
-    def jacobian_forms(self) -> list[list[fem.Form]]:
-        """Compiled derivatives of the residuals with respect to (V, T) and n."""
+    def jacobian_forms(self) -> list[list[fem.Form | None]]:
+        """Compiled derivatives of the residuals with respect to (V, T) and n; None where zero."""
         # Differentiated by UFL from the residual itself, so that no coupling is forgotten
         # (d sigma/dn, dD/dT, dN/dV): Newton stays quadratic where a filament snaps.
         fields = ((self.u, ufl.TrialFunction(self.U)), (self.n, ufl.TrialFunction(self.C)))
         return [
-            [compiled_form(ufl.derivative(residual, *field)) for field in fields]
-            for residual in self.written[:2]
+            [
+                compiled_form(ufl.derivative(residual, *field))
+                # vacancies that are held do not ask what V and T are
+                if self.terms.motion or (row, column) != (1, 0)
+                else None
+                for column, field in enumerate(fields)
+            ]
+            for row, residual in enumerate(self.written[:2])
         ]
 
     @cached_property
@@ -491,9 +498,3 @@ class CellProblem:
         if self.comm.size > 1:
             best = max(self.comm.allgather(best))
         return best[1], best[2]
-
-
-def constant(mesh: dmesh.Mesh, value: float) -> fem.Constant:
-    """A number of the device. One Constant a parameter, equal values or not: the compiled forms
-    then serve every device with the same kinds of layers."""
-    return fem.Constant(mesh, float(value))

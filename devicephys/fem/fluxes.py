@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import ufl
 
 from devicephys.device import Conductor, Oxide
+from devicephys.device.expression import CONSTANTS
+from devicephys.device.materials import EIGHT
+from devicephys.device.model import Vacancy
 from devicephys.fem.mesh import LENGTH
 
 #: Boltzmann constant in eV/K (CODATA 2018, exact)
@@ -28,6 +31,23 @@ T_RANGE = (150.0, 6000.0)
 
 #: width over which a barrier that the field has lowered ends at zero, eV
 FLOOR_ROUNDING = 1e-4
+
+
+#: what a user's expression gets at least: concentration (1e27 1/m^3) and field (V/nm)
+LEAST_CONCENTRATION, LEAST_FIELD = 1e-12, 1e-9
+
+#: functions of such an expression
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": ufl.exp,
+    "log": ufl.ln,
+    "sqrt": ufl.sqrt,
+    "sinh": ufl.sinh,
+    "cosh": ufl.cosh,
+    "tanh": ufl.tanh,
+    "abs": abs,
+    "minimum": ufl.min_value,
+    "maximum": ufl.max_value,
+}
 
 
 def clip(temperature):
@@ -57,6 +77,41 @@ def metal_conductivity(
     return sigma / ufl.max_value(resistivity, 0.1)
 
 
+def conduction(k: Any, temperature: Any, test: Any, interfaces: Any = None) -> Any:
+    """k grad T . grad s, in the row of cells at an interface with its resistance in series.
+
+    ``interfaces`` is that of `devicephys.fem.mesh.interface_resistivity`, m K/W; it stands in the
+    way of the heat along the axis alone.
+    """
+    along, across = ufl.grad(temperature), ufl.grad(test)
+    if interfaces is None:
+        return k * ufl.dot(along, across)
+    return k * along[0] * across[0] + k / (1.0 + interfaces * k) * along[1] * across[1]
+
+
+def user_law(material: Oxide, number: Callable[[float], Any]) -> Callable[..., Any] | None:
+    """Conductivity [S/m] by a user's expression, of n, T and the squared field; None without one.
+
+    ``number`` puts the constants into the forms, so that whoever varies them needs no other ones.
+    """
+    law = material.law
+    if law is None:
+        return None
+    values: dict[str, Any] = {name: value for name, (value, _) in CONSTANTS.items()}
+    values |= {name: number(value) for name, value in material.constants.in_base().items()}
+
+    def conductivity(n: Any, temperature: Any, field_squared: Any) -> Any:
+        where = {
+            # an iterate of Newton's method may be negative; the slope of a root of 0 is infinite
+            "n": ufl.max_value(n, LEAST_CONCENTRATION) * CONCENTRATION,
+            "T": clip(temperature),
+            "E": ufl.sqrt(field_squared + LEAST_FIELD**2) / LENGTH,
+        }
+        return law.evaluate(values | where, _FUNCTIONS)
+
+    return conductivity
+
+
 @dataclass(frozen=True)
 class OxideLaws:
     """Property laws of one oxide, as UFL-ready numbers or Constants in scaled units."""
@@ -73,31 +128,42 @@ class OxideLaws:
     thermal_coefficient: Any
     field_lowering: Any = None
     field_rounding: Any = None
+    law: Callable[..., Any] | None = None
 
     @classmethod
     def of(cls, material: Oxide, number: Callable[[float], Any]) -> OxideLaws:
         """The laws of an oxide; ``number`` puts a value into the forms."""
         lowering = material.conduction_field_lowering
+        law = user_law(material, number)
+
+        def of_eight(name: str) -> Any:
+            scale = CONCENTRATION if name.endswith("saturation") else 1.0
+            return None if law is not None else number(getattr(material, name) / scale)
+
+        eight = {name: of_eight(name) for name in EIGHT}
         return cls(
-            number(material.conductivity_low),
-            number(material.conductivity_high),
-            number(material.conductivity_saturation / CONCENTRATION),
-            number(material.conduction_activation_low),
-            number(material.conduction_activation_high),
-            number(material.conduction_activation_saturation / CONCENTRATION),
-            number(material.thermal_conductivity_low),
-            number(material.thermal_conductivity_high),
-            number(material.thermal_conductivity_saturation / CONCENTRATION),
-            number(material.thermal_coefficient),
-            number(lowering / LENGTH) if lowering else None,
-            number(material.conduction_field_rounding * LENGTH) if lowering else None,
+            **eight,
+            thermal_conductivity_low=number(material.thermal_conductivity_low),
+            thermal_conductivity_high=number(material.thermal_conductivity_high),
+            thermal_conductivity_saturation=number(
+                material.thermal_conductivity_saturation / CONCENTRATION
+            ),
+            thermal_coefficient=number(material.thermal_coefficient),
+            field_lowering=number(lowering / LENGTH) if lowering else None,
+            field_rounding=number(material.conduction_field_rounding * LENGTH)
+            if lowering
+            else None,
+            law=law,
         )
 
     def conductivity(self, n, temperature, field_squared=None):
         """Eq. (8): sigma = sigma0(n) exp(-E_AC / kB T), E_AC lowered by the field where that is on.
 
-        ``field_squared`` in (V/nm)^2, ``field_lowering`` in eV per V/nm.
+        ``field_squared`` in (V/nm)^2, ``field_lowering`` in eV per V/nm. A user's law stands in its
+        place.
         """
+        if self.law is not None:
+            return self.law(n, temperature, field_squared)
         sigma0 = ramp(
             n, self.conductivity_low, self.conductivity_high, self.conductivity_saturation
         )
@@ -171,6 +237,24 @@ class VacancyTransport:
     fick: float
     drift: Any
     hop_distance: Any = None
+
+    @classmethod
+    def of(
+        cls, vacancy: Vacancy, number: Callable[[float], Any], drift: float, **fields: Any
+    ) -> Self:
+        """Transport of the vacancies of a device; ``number`` puts a value into the forms.
+
+        ``drift`` is 1, or 0 where that is off; ``fields`` are the others.
+        """
+        hops, sites = vacancy.field_enhanced_drift, vacancy.site_exclusion
+        return cls(
+            charge_number=number(vacancy.charge_number),
+            site_limit=number(vacancy.site_limit / CONCENTRATION) if sites else None,
+            soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
+            drift=number(drift),
+            hop_distance=number(vacancy.hop_distance / LENGTH) if hops else None,
+            **fields,
+        )
 
     def diffusivity(self, temperature, side):
         """Eq. (10) in nm^2/s on one side of a face."""

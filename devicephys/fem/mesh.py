@@ -11,10 +11,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import basix.ufl
 import numpy as np
 import ufl
+from dolfinx import fem
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
@@ -179,6 +181,19 @@ def _cells_between(grid: Grid, device: Device) -> tuple[list[int], list[int]]:
     return [grid.wall_line, len(grid.r) - 1 - grid.wall_line], [int(row) for row in rows]
 
 
+class Noise(Protocol):
+    """What draws the initial concentration [1/m^3] on the grid, shape (nz, nr), about its mean."""
+
+    def apply(
+        self,
+        concentration: np.ndarray,
+        volume: np.ndarray,
+        site_limit: float | None,
+        oxide: np.ndarray,
+    ) -> np.ndarray:
+        """The drawn concentration, between 0 and the site limit."""
+
+
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
     """Vacancy concentration just after forming in 1/m^3, shape (nz, nr); zero in conductors.
 
@@ -207,6 +222,25 @@ def initial_concentration(device: Device, grid: Grid) -> np.ndarray:
     return table
 
 
+def interface_resistivity(device: Device, grid: Grid) -> np.ndarray:
+    """Thermal resistance of the interfaces, over the height of the rows of cells that hold them.
+
+    An interface lies in the row of cells that touches it from the side of a metal, or from above
+    where both sides are alike: there the temperature decides least about the current. In series
+    with its own resistance h/k the row then has that of the interface, R, so that its nodes are
+    those of a slab with a drop q R. Shape (nz,), m K/W.
+    """
+    resistivity = np.zeros(len(grid.layer))
+    metal = [isinstance(device.materials[x.material], Conductor) for x in device.layers]
+    for i, layer in enumerate(device.layers):
+        if layer.thermal_boundary_resistance_below:
+            above = int(np.flatnonzero(grid.layer == i)[0])
+            row = above - 1 if metal[i - 1] and not metal[i] else above
+            height = grid.z[row + 1] - grid.z[row]
+            resistivity[row] += layer.thermal_boundary_resistance_below / height
+    return resistivity
+
+
 def build_mesh(comm: MPI.Intracomm, grid: Grid) -> dmesh.Mesh:
     """Quadrilateral dolfinx mesh of a grid, coordinates in units of ``LENGTH``.
 
@@ -224,6 +258,12 @@ def build_mesh(comm: MPI.Intracomm, grid: Grid) -> dmesh.Mesh:
         points, cells = np.zeros((0, 2)), np.zeros((0, 4), dtype=np.int64)
     partitioner = dmesh.create_cell_partitioner(dmesh.GhostMode.shared_facet, 2)
     return dmesh.create_mesh(comm, cells, ufl.Mesh(element), points, partitioner)
+
+
+def constant(mesh: dmesh.Mesh, value: float) -> fem.Constant:
+    """A number of the device. One Constant a parameter, equal values or not: the compiled forms
+    then serve every device with the same kinds of layers."""
+    return fem.Constant(mesh, float(value))
 
 
 def tagged_faces(mesh: dmesh.Mesh, oxide: np.ndarray, metal: np.ndarray) -> dmesh.MeshTags:

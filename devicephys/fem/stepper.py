@@ -246,6 +246,8 @@ class Stepper:
         gamma_dt, u_hist, n_hist, share = self._history(past, h)
         applied_old, applied = voltage(start), voltage(end)
         predicted, error_constant = self._predict(past, end)
+        if not problem.terms.motion:  # an extrapolation of what stays would round
+            predicted.n = old.n.copy()
         guess = self._guess(past, predicted.copy(), (applied_old, applied), end, kink)
         np.clip(guess.n, 0.0, None, out=guess.n)
         problem.load_history(u_hist, n_hist, gamma_dt, end)

@@ -47,7 +47,7 @@ class _Variant:
     """What differs in a problem when its device is a slightly different one."""
 
     def __init__(self, problem: CellProblem, device: Device, grid: Grid) -> None:
-        other = CellProblem(device, grid, problem.comm, compiled=False)
+        other = CellProblem(device, grid, problem.comm, problem.terms, compiled=False)
         same = all(np.array_equal(a, b) for a, b in zip(
             (*problem.cell_index, *problem.node_index), (*other.cell_index, *other.node_index),
             strict=True,

@@ -166,6 +166,7 @@ def plan_sweep(
     follow: Mapping[str, str] | None = None,
     preset: str = "default",
     checkpoint_every: int | None = None,
+    motion: bool = True,
 ) -> ParameterSweep:
     """Check a sweep: every cell and protocol of it is made before the first is simulated.
 
@@ -185,6 +186,8 @@ def plan_sweep(
         How finely mesh and time are resolved.
     checkpoint_every : int or None, optional
         As of `devicephys.run.Request`.
+    motion : bool, default True
+        Whether vacancies move; of loops and pulses they may be held.
 
     Returns
     -------
@@ -212,7 +215,9 @@ def plan_sweep(
     axes = tuple(Axis(key, keys.unit(key), tuple(texts)) for key, texts in listed.items())
     if math.prod(len(axis.texts) for axis in axes) > _MOST_POINTS:
         raise InputError(f"more than {_MOST_POINTS} points", "--vary", "Leave values out")
-    settings = Settings.preset(preset)
+    settings = Settings.preset(preset, motion=motion)
+    if run in ("retention", "endurance"):
+        settings.needs_motion(run)
     points: list[Point] = []
     for texts in itertools.product(*(axis.texts for axis in axes)):
         given = dict(zip(listed, texts, strict=True))

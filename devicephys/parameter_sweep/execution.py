@@ -94,6 +94,7 @@ def sweep(
     retry_failed: bool = False,
     pictures: str = "png",
     progress: Callable[[State], None] | None = None,
+    motion: bool = True,
 ) -> xr.Dataset:
     """Simulate a cell for each value of a parameter, or each point of a grid of several.
 
@@ -126,6 +127,8 @@ def sweep(
         Format of the picture; "svg" and "pdf" are drawn besides "png".
     progress : callable or None, optional
         Called with a `devicephys.run.State`.
+    motion : bool, default True
+        Whether vacancies move; of loops and pulses they may be held.
 
     Returns
     -------
@@ -152,6 +155,7 @@ def sweep(
         follow=follow,
         preset=preset,
         checkpoint_every=checkpoint_every,
+        motion=motion,
     )
     return run_sweep(
         folder,

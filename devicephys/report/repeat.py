@@ -38,6 +38,7 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
         named = _options(ds, device, protocol)
         settings = json.loads(ds.attrs["settings_json"])
         every_pulse = settings.pop("every_pulse", False) or _was_single(ds)
+        motion = settings.pop("motion", True)
         preset = _preset(settings)
         ranks = int(ds.attrs.get("ranks", 1))
     except (DDKError, KeyError, TypeError, ValueError, AttributeError):  # of another origin
@@ -54,6 +55,7 @@ def command(ds: xr.Dataset, device: Device) -> str | None:
         given = {"from": ds.attrs["started_from"], **given}
     # "--name=value": a value may begin with a minus sign
     options = ["--every-pulse"] if every_pulse and name == "pulses" else []
+    options += [] if motion else ["--no-motion"]
     options += [
         f"--{key.replace('_', '-')}={shlex.quote(str(value))}"
         for key, value in ({"device": DEVICE} | given | preset | {"out": OUT}).items()

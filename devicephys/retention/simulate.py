@@ -88,6 +88,7 @@ def simulate_bake(
         if not isinstance(value, kind):
             name = kind.__name__
             raise InputError(f"{shorten(value)} is no {name}", f"simulate, {name.lower()}")
+    settings.needs_motion("a bake")
     check_start(start)
     require_solver()
     from devicephys.retention.oven import Oven  # optional: the finite-element stack

@@ -60,6 +60,7 @@ def _request(ds: xr.Dataset) -> dict[str, str]:
     protocol = json.loads(ds.attrs.get("protocol_json", "{}"))
     device = device_of(ds)
     request = {"device": device.name, "preset": str(settings.get("name", "?"))}
+    request["vacancies"] = "move" if settings.get("motion", True) else "held"
     request |= {f"protocol.{name}": str(value) for name, value in protocol.items()}
     return request | {row.path: str(row.value) for row in device.table()}
 

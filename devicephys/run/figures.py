@@ -201,9 +201,10 @@ def loop_figures(headline: Mapping[str, Any]) -> list[Figure]:
             units = {key: kind.unit} if kind.unit else {}
             figures.append(Figure(kind.name, text, {key: value}, units, kind.numerical))
     for key, value in headline.items():
-        known = key in _HEADLINES or key in _LOCALISATION
+        known = key in _HEADLINES or key in _LOCALISATION or key == "motion"
         if not known and not isinstance(value, dict | list):
             figures.append(Figure(key, str(value), {key: value}))
+    figures += _held(headline)
     figures += localisation_figures(headline)
     loops = headline.get("loops")
     if loops is not None:
@@ -211,6 +212,13 @@ def loop_figures(headline: Mapping[str, Any]) -> list[Figure]:
     if "seconds" in headline:
         figures.append(_time(headline["seconds"]))
     return figures
+
+
+def _held(headline: Mapping[str, Any]) -> list[Figure]:
+    """That the vacancies did not move, if the record says so."""
+    if headline.get("motion", True):
+        return []
+    return [Figure("Vacancies", "held where they are: heat and current alone", {"motion": False})]
 
 
 def _missing(headline: Mapping[str, Any], key: str) -> str:
@@ -353,7 +361,7 @@ def train_figures(ds: xr.Dataset) -> list[Figure]:
         title = f"{name.replace('_', ' ').capitalize()} a pulse"
         figures.append(Figure(title, f"{mean:.1f}", {f"{name}_a_pulse": mean}, numerical=True))
     headline = json.loads(ds.attrs["headline_json"])
-    figures += localisation_figures(headline)
+    figures += [*_held(headline), *localisation_figures(headline)]
     figures.append(_time(headline.get("seconds")))
     return figures
 

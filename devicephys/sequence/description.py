@@ -17,7 +17,7 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import IVSweep
 from devicephys.protocol.waveform_file import read_waveform
 from devicephys.run.request import Request
-from devicephys.simulation.settings import Settings
+from devicephys.simulation.settings import PREPARING, Settings
 
 __all__ = ["KINDS", "Sequence", "Step", "read_sequence"]
 
@@ -26,6 +26,8 @@ DEFAULT_DEVICE = "tin-taox-hfox-tin"
 _LARGEST = 1_000_000  # bytes
 _MOST_STEPS = 1000
 _NAME = re.compile(r"[\w+-]{1,40}")
+#: kinds of steps whose vacancies may be held: `motion: false`
+_HELD = ("loop", "pulses", "waveform")
 _KEYS = ("device", "preset", "set", "checkpoint_every", "steps")
 
 
@@ -151,7 +153,8 @@ def read_sequence(path: str | Path) -> Sequence:
         if name in [step.name for step in steps]:
             raise InputError(f"the name {name} is given twice", where, "Give another name")
         try:
-            request = KINDS[kind](cell, settings, every, rest, file.parent)
+            held = {"motion": rest.pop("motion")} if kind in _HELD and "motion" in rest else {}
+            request = KINDS[kind](cell, settings.with_(**held), every, rest, file.parent)
         except InputError as error:
             raise located(error, where) from None
         steps.append(Step(name, kind, request))
@@ -217,6 +220,8 @@ def _pulses(
     resistance = given.pop("initial_resistance", None)
     if resistance is not None and not isinstance(resistance, str):
         raise InputError(f"{shorten(resistance)} has no unit", "initial_resistance", "5 kohm")
+    if resistance is not None:
+        settings.needs_motion(PREPARING)
     return Request(cell, PulseTrain(**given), settings, every, resistance)
 
 

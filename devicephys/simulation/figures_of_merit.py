@@ -7,7 +7,7 @@ serves the simulation, its tests and a recording from the lab. A loop runs 0 -> 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -82,6 +82,22 @@ class LoopFigures:
     temperature_set_max: float = float("nan")
     return_ratio: float = float("nan")
     reset_ripples: float = float("nan")
+
+
+#: figures that are about vacancies that move: all but two
+OF_MOTION = tuple(
+    field.name
+    for field in fields(LoopFigures)
+    if field.name not in ("temperature_max", "low_resistance_before")
+)
+
+
+def without_motion(figures: LoopFigures) -> LoopFigures:
+    """The figures of a loop in which vacancies were held: NaN where they are about motion.
+
+    A cell that only heats up may pass the criteria of an onset or of a SET, and shows neither.
+    """
+    return replace(figures, **dict.fromkeys(OF_MOTION, float("nan")))
 
 
 def _branches(voltage: np.ndarray, first: str) -> tuple[slice, slice, slice, slice]:

@@ -17,7 +17,7 @@ from devicephys.device import Device
 from devicephys.protocol.waveform import IVSweep, Waveform
 from devicephys.simulation import figures_of_merit as analysis
 from devicephys.simulation.localisation import Localisation, limits_of, localisation
-from devicephys.simulation.provenance import provenance, warning_of
+from devicephys.simulation.provenance import HELD, provenance, warning_of
 from devicephys.simulation.schemas import IV_TRACE, POINTS, RESISTANCE_VOLTAGE_FLOOR, end_variable
 from devicephys.simulation.settings import Settings
 
@@ -198,7 +198,7 @@ class Trace:
                 break
             v, c, t = (column[k][inside] for k in ("voltage", "current", "temperature_max"))
             result, marked = analysis.loop_figures(v, c, t, self.protocol.first)
-            figures.append(result)
+            figures.append(result if self.settings.motion else analysis.without_motion(result))
             points = inside[0] + marked if points is None else points
         if points is None:
             stop = self.protocol.corners[1] * (1 + 1e-9)
@@ -275,6 +275,8 @@ class Trace:
     def _undetermined(self, column: Columns) -> dict[str, str]:
         """Why a figure of the first loop has no value, by its name."""
         assert isinstance(self.protocol, IVSweep)
+        if not self.settings.motion:
+            return dict.fromkeys(analysis.OF_MOTION, HELD)
         start, end = self.protocol.loop_times(0)
         inside = (column["time"] >= start) & (column["time"] <= end * (1 + 1e-9))
         voltage, current = column["voltage"][inside], column["current"][inside]

@@ -12,10 +12,13 @@ from devicephys.device import Device
 from devicephys.installation import versions
 from devicephys.simulation.settings import Settings
 
-__all__ = ["provenance", "warning_of"]
+__all__ = ["HELD", "provenance", "warning_of"]
 
 #: HfO2 melts at about 3030 K, Ta2O5 at about 2140 K (handbook values): above this no law holds, K
 HOTTEST = 2140.0
+
+#: what records and figures say of runs with ``Settings.motion`` off
+HELD = "vacancies held"
 
 
 def provenance(
@@ -39,10 +42,11 @@ def provenance(
         "settings_json": json.dumps(settings.to_dict()),
         "protocol_json": json.dumps(protocol),
         "versions_json": json.dumps(versions()),
-        "headline_json": json.dumps(headline),
+        # said where it is not so: records of earlier versions are of moving vacancies, too
+        "headline_json": json.dumps({**headline, **({} if settings.motion else {"motion": False})}),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "voltage_reference": device.voltage_reference,
-        "method": settings.scheme,
+        "method": settings.scheme if settings.motion else f"{settings.scheme}, {HELD}",
         "ranks": ranks,
         "seed": seed,
         "source_checksum": "none: computed from the device in device_yaml",

@@ -24,7 +24,7 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import sensitivity_variables
 from devicephys.simulation.preparation import TOLERANCE, near_as_formed, program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin, pulse_dataset
-from devicephys.simulation.settings import Settings
+from devicephys.simulation.settings import PREPARING, Settings
 
 if TYPE_CHECKING:
     from devicephys.fem.pulses.runner import PulseFigures, PulseRunner
@@ -141,6 +141,8 @@ def simulate_pulses(
             "simulate_pulses, initial_tolerance",
             "Give e.g. 0.02",
         )
+    if target is not None:
+        settings.needs_motion(PREPARING)
     sensitivities = checked_parameters(device, sensitivities, "sensitivities")
     for what, given in (
         ("an initial resistance", target), ("a seed", seed), ("a checkpoint", checkpoint),
@@ -161,8 +163,8 @@ def simulate_pulses(
     from devicephys.fem.pulses.runner import PulseRunner  # optional: the finite-element stack
 
     runner = PulseRunner(drawn, settings, comm, noise, start, sensitivities)
-    # the tangents follow every step of every pulse
-    every_pulse = settings.every_pulse or bool(sensitivities)
+    # the tangents follow every step of every pulse; where nothing moves stress tells nothing
+    every_pulse = settings.every_pulse or bool(sensitivities) or not settings.motion
     run = _Run(runner, train, target, progress, started, every_pulse)
     spreads = variability.to_dict() if variability is not None else None
     origin = Origin(drawn, settings, seed, cycle, device_number, spreads)

@@ -55,6 +55,10 @@ class Settings:
     every_pulse : bool, default False
         Simulate each pulse of a train on its own. Otherwise equal pulses are merged in stress time
         where a control shows that they may be; the record holds the controls.
+    motion : bool, default True
+        Whether vacancies move. Without motion they stay where they are, to the last bit, and heat
+        and current alone are solved: by the error of the temperature, also in pulses, each of
+        which is simulated on its own.
     kernel : {"auto", "compiled", "forms"}, default "auto"
         What assembles and solves the equations: the compiled kernel where it knows them and one
         rank computes ("auto"), the kernel or nothing ("compiled"), or the general forms with a
@@ -83,20 +87,21 @@ class Settings:
     newton_tolerance: float = 6.0
     newton_iterations: int = 12
     every_pulse: bool = False
+    motion: bool = True
     kernel: Kernel = "auto"
     mesh_of: Device | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "scheme", "every_pulse", "kernel", "mesh_of"):
+            if field.name not in ("name", "scheme", *_SWITCHES, "kernel", "mesh_of"):
                 number = _positive(getattr(self, field.name), field.type == "int", field.name)
                 object.__setattr__(self, field.name, number)
         if not isinstance(self.name, str):
             raise InputError(f"{shorten(self.name)} is not text", "settings.name", "Give a name")
-        if not isinstance(self.every_pulse, bool):
-            raise InputError(
-                f"{shorten(self.every_pulse)} is neither true nor false", "settings.every_pulse"
-            )
+        for name in _SWITCHES:
+            if not isinstance(switch := getattr(self, name), bool):
+                what = f"{shorten(switch)} is neither true nor false"
+                raise InputError(what, f"settings.{name}")
         if isinstance(self.mesh_of, str) and "\n" in self.mesh_of:  # as ``to_dict`` writes it
             object.__setattr__(self, "mesh_of", device_from_yaml(self.mesh_of))
         if self.mesh_of is not None and not isinstance(self.mesh_of, Device):
@@ -136,6 +141,15 @@ class Settings:
             values[key] = value
         return dataclasses.replace(self, **values)
 
+    def needs_motion(self, what: str) -> None:
+        """InputError where vacancies are held, of ``what`` is made by their motion."""
+        if not self.motion:
+            raise InputError(
+                f"{what} needs vacancies that move, and they are held",
+                "settings.motion",
+                "Leave out motion=False, or --no-motion",
+            )
+
     def halved(self) -> Self:
         """Twice the cells along both axes and half the time step: a second-order step is halved
         by an eighth of the tolerance."""
@@ -152,12 +166,15 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values in SI, for the record of a run.
 
-        ``every_pulse``, ``kernel`` and ``mesh_of`` (as YAML) only where they are not the default.
+        ``every_pulse``, ``motion``, ``kernel`` and ``mesh_of`` (as YAML) only where they are not
+        the default.
         """
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         # as records of before them have it
         if not self.every_pulse:
             del plain["every_pulse"]
+        if self.motion:
+            del plain["motion"]
         if self.kernel == "auto":
             del plain["kernel"]
         if self.mesh_of is None:
@@ -182,6 +199,10 @@ def _positive(value: object, whole: bool, name: str) -> float:
         f"{shorten(value)} is not a positive number", f"settings.{name}", f"Give a {expected}"
     )
 
+
+#: of a train, for ``Settings.needs_motion``
+PREPARING = "an initial resistance"
+_SWITCHES = ("every_pulse", "motion")
 
 UNITS = {
     "cell_size": "m",

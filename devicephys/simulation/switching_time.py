@@ -84,9 +84,10 @@ def simulate_switching_times(
     InstallationError
         No finite-element stack or no C compiler.
     """
-    require_solver()
     scan = scan if scan is not None else SwitchingScan()
     settings = settings if settings is not None else Settings.preset()
+    settings.needs_motion("a scan of switching times")
+    require_solver()
     bench = SolverBench(device, settings, scan, comm)
     results = Results(len(scan.voltages) * len(scan.polarities))
 

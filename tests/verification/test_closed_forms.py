@@ -16,13 +16,23 @@ pytestmark = pytest.mark.fem
 
 def test_every_closed_form_is_met() -> None:
     rows = closed_forms.rows()
-    assert len(rows) == 15
+    assert len(rows) == 16
     assert [row for row in rows if not row.passed] == []
 
 
 def test_what_the_elements_represent_is_met_to_solver_accuracy() -> None:
     assert closed_forms.slab_heat() < 1e-7
     assert max(closed_forms.resistance()) < 1e-10
+
+
+def test_interfaces_drop_the_temperature_by_their_resistance() -> None:
+    error, imbalance = closed_forms.interface_heat()
+    assert error < 1e-7 and imbalance < 1e-6
+
+
+def test_heat_of_the_rows_at_interfaces_converges() -> None:
+    errors = [closed_forms.interface_heat(size, hot_metals=True)[0] for size in (3.0, 1.5, 0.75)]
+    assert errors[1] < 0.55 * errors[0] and errors[2] < 0.55 * errors[1]
 
 
 @pytest.mark.parametrize("voltage", [-1.5, -0.3, 0.4, 1.3, 3.0])

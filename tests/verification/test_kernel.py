@@ -149,6 +149,28 @@ def test_entries_of_random_devices(seed: int) -> None:
 
 
 SPECIAL: dict[str, Callable[[], Device]] = {
+    "a conductivity of one's own": lambda: cell(
+        {
+            "materials.HfOx.conductivity": "s0*(1 + n/n0)**1.5*exp(-maximum(E_A - q_e*sqrt(E/E0)"
+            "*U, 0.1*E_A)/(k_B*T))*(2 + tanh(T/T0 - 1))*log(2 + cosh(minimum(T/T0, 2)))",
+            "materials.HfOx.constants.s0": "1e4 S/m",
+            "materials.HfOx.constants.n0": "4e20 cm^-3",
+            "materials.HfOx.constants.E_A": "0.1 eV",
+            "materials.HfOx.constants.E0": "1 V/nm",
+            "materials.HfOx.constants.U": "0.05 V",
+            "materials.HfOx.constants.T0": "400 K",
+            "materials.TaOx.conductivity": "s0*abs(-2)*pi/(1 + sinh(E/E0)**2)",
+            "materials.TaOx.constants.s0": "5e3 S/m",
+            "materials.TaOx.constants.E0": "1 V/nm",
+        }
+    ),
+    "interfaces that resist heat": lambda: cell(
+        {
+            "layers.HfOx.thermal_boundary_resistance_below": "5e-9 m^2*K/W",
+            "layers.TaOx.thermal_boundary_resistance_below": "2e-9 m^2*K/W",
+            "layers.top_electrode.thermal_boundary_resistance_below": "1e-8 m^2*K/W",
+        }
+    ),
     "metals that exchange vacancies": lambda: cell(
         {
             "vacancy.soret": "cold",

@@ -17,6 +17,7 @@ from devicephys.cli.options import (
     DEFAULT_DEVICE,
     CheckpointOption,
     DeviceOption,
+    NoMotionOption,
     OutOption,
     PicturesOption,
     Preset,
@@ -74,6 +75,7 @@ def sweep(
     device: DeviceOption = DEFAULT_DEVICE,
     preset: PresetOption = Preset.default,
     changes: SetOption = None,
+    no_motion: NoMotionOption = False,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
@@ -101,6 +103,7 @@ def sweep(
         changes=parse_changes(changes or []),
         follow=parse_changes(follow or [], "--follow", "filament.height=layers.HfOx.thickness"),
         preset=preset.value,
+        motion=not no_motion,
         checkpoint_every=checkpoint_every,
     )
     for text in plan.remarks:

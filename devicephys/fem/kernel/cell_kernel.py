@@ -77,6 +77,8 @@ class CellKernel:
         node[problem.node_index] = np.arange(self.nu // 2)
         cell[problem.cell_index] = np.arange(self.nc)
         tag_r, tag_z = face_tags(problem.oxide_rows, problem.metal_rows)
+        if not problem.terms.motion:  # then nothing crosses a face
+            tag_r[:], tag_z[:] = 0, 0
         coupled = np.array([bool(self.lib.ddk_coupled(int(i))) for i in grid.layer])
         band = band_of(grid, Coupling(coupled, tag_r != 0, tag_z != 0))
         self._grid_struct.nr, self._grid_struct.nz = nr, nz

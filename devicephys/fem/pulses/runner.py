@@ -13,7 +13,7 @@ from mpi4py import MPI
 from ddkbase.errors import StorageError
 from devicephys.device import Device
 from devicephys.fem.assembly import follow_tangents, prepare_pulses
-from devicephys.fem.equations import Noise, State
+from devicephys.fem.equations import State
 from devicephys.fem.grid_fields import (
     collect_nodes,
     collect_state,
@@ -22,9 +22,10 @@ from devicephys.fem.grid_fields import (
     spread_state,
     started_state,
 )
+from devicephys.fem.mesh import Noise
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.observables import Observation, Observer, electric_work, gather_fields
-from devicephys.fem.pulses.stepper import Landmark, Memory
+from devicephys.fem.pulses.stepper import Landmark, Memory, PulseStepper
 from devicephys.fem.pulses.stress import StressTrain
 from devicephys.fem.tangents import Tangents
 from devicephys.protocol.pulse_train import PulseTrain
@@ -187,6 +188,7 @@ class PulseRunner:
 
     def merged(self, train: PulseTrain, first: int, count: int) -> StressTrain:
         """A stretch of equal pulses of a train to be computed in stress time, from the state."""
+        assert isinstance(self.stepper, PulseStepper)  # where nothing moves no pulse is merged
         return StressTrain(self.problem, self.stepper, self.observer, train, first, count)
 
     def merged_figures(self, stretch: StressTrain, first: int, last: int) -> list[PulseFigures]:
