@@ -124,7 +124,7 @@ def test_what_is_no_loop_is_one_line(tmp_path: Path, change, message: str) -> No
 def test_millivolts_that_are_volts_are_refused_and_believed_when_told(tmp_path: Path) -> None:
     _, v = triangle()
     file = write(tmp_path / "a.csv", "V (mV),I (A)", v, current(v))
-    with pytest.raises(InputError, match="stays below 1.5 mV: its unit seems another one"):
+    with pytest.raises(InputError, match=r"stays below 1\.5 mV: its unit seems another one"):
         devicephys.read_loop(file)
     assert devicephys.read_loop(file, units={"voltage": "V"})["voltage"].max() == 1.5
     assert devicephys.read_loop(file, units={"voltage": "mV"})["voltage"].max() < 0.002
