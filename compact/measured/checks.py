@@ -11,13 +11,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compact.measured.headings import role_of
+from compact.measured.headings import VALUES, role_of
 from ddkbase.errors import InputError
 from ddkbase.tables.table import Column, Table, is_empty
+from ddkbase.tables.units import quantity_of
 
 __all__ = [
     "BEFORE",
     "plain_numbers",
+    "refuse_another_axis",
     "refuse_other_tables",
     "refuse_states",
     "refuse_trains_in_rows",
@@ -27,6 +29,8 @@ __all__ = [
 #: words of a heading that say that a read was made before a pulse
 BEFORE = {"before", "initial", "init", "pre", "start", "previous"}
 _SHOWN = 4  # columns that a message names
+_INTERVALS = {"interval", "delay", "dt", "isi", "\u0394t", "spacing"}
+_FEW = 5  # rows from which a column may be an axis
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
 _HIGH = re.compile(r"(?i)hrs|off|high|high[ _]?resistance.*")
@@ -117,6 +121,47 @@ def refuse_other_tables(
     _refuse_single_values(table, train)
     if len(values) == 1:
         _refuse_single_pulses(table, values[0])
+
+
+def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
+    """Refuse values over something else than pulses, of a table that does not number these.
+
+    Parameters
+    ----------
+    table : Table
+        All columns.
+    beside : sequence of Column
+        Those that have no part, and a time.
+
+    Raises
+    ------
+    InputError
+        One of them rises or falls from row to row, and neither counts by one nor speaks of pulses.
+    """
+    for column in beside:
+        values = plain_numbers(column)
+        steps = np.diff(values)
+        if values.size < _FEW or not np.isfinite(values).all() or not (steps != 0).all():
+            continue
+        name = column.name.strip().lower()
+        has_unit = bool(column.unit) or bool(re.search(r"[(\[]\s*[^()\[\]]+[)\]]", name))
+        counts = bool((steps == 1).all()) and not has_unit
+        if not ((steps > 0).all() or (steps < 0).all()) or counts or not name:
+            continue
+        measures = quantity_of(column.unit) if column.unit else None
+        role = role_of(column.name)
+        if "puls" in name or role in (*VALUES, "spread", "extreme"):
+            continue
+        if (role == "time" or measures == "s") and not _words(column) & _INTERVALS:
+            continue  # when reads were made
+        if role == "derived" and measures not in ("A", "V"):
+            continue
+        raise InputError(
+            f"{column.title} goes from {values[0]:g} to {values[-1]:g}, row by row: the values are "
+            "over it, it seems, not after equal pulses",
+            table.path,
+            "Pass pulse=... if it counts pulses, or leave the column out",
+        )
 
 
 def _words(column: Column) -> set[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from compact.measured.checks import (
     BEFORE,
     plain_numbers,
+    refuse_another_axis,
     refuse_other_tables,
     refuse_states,
     refuse_trains_in_rows,
@@ -36,7 +37,7 @@ from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
 __all__ = ["Roles", "assign", "find_column"]
 
-_LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log")
+_LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log|(?-i:\bdB)")
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
 _ALIKE = 30  # times by which columns of one kind may differ in size
 _EVEN = 1e-6  # of a step, by which an axis may be uneven
@@ -45,6 +46,7 @@ _COMPUTED = {
     "simulated", "simulation", "sim", "calculated", "calc", "computed", "theory", "theoretical",
     "predicted", "prediction", "modelled", "modeled", "ideal",
 }  # fmt: skip
+_ADDRESS = {"row", "col", "column", "wl", "bl", "wordline", "bitline", "address", "addr"}
 _SHOWN = 8  # columns that a message names
 
 
@@ -134,18 +136,13 @@ def assign(
     others: list[Column] = []
     empty: list[Column] = []
     for column in table.columns:
-        role = None  # of a heading that is a unit and nothing else
-        if column.name != column.unit or not column.name:
-            role = role_of(column.name) or _by_number(table, column)
+        role = _role(table, column)
         if column.number in taken:
             continue
         if all(is_empty(c) for c in column.cells):
             if role in VALUES:
                 empty.append(column)
             continue
-        measures = quantity_of(column.unit) if column.unit else None
-        if role is None or (role == "other" and measures in ("S", "ohm")):
-            role = {"V": "voltage", "s": "time"}.get(measures or "", role)
         if role in ("pulse", "direction", "amplitude", "width", "voltage", "time"):
             if role == "pulse" and given.get("pulse") is None and _says_more(column, roles.pulse):
                 unused += [roles.pulse] if roles.pulse else []
@@ -180,8 +177,29 @@ def assign(
         if not wide:
             told = given.get("pulse") is not None
             refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
+            _refuse_axes(table, roles, [*unused, *beside])
     _note(table, roles, unused + beside)
     return roles
+
+
+def _role(table: Table, column: Column) -> str | None:
+    """The role of a column by its heading, its unit, and what its cells tell of addresses."""
+    role = None  # of a heading that is a unit and nothing else
+    if column.name != column.unit or not column.name:
+        role = role_of(column.name) or _by_number(table, column)
+    measures = quantity_of(column.unit) if column.unit else None
+    if role is None or (role == "other" and measures in ("S", "ohm")):
+        role = {"V": "voltage", "s": "time"}.get(measures or "", role)
+    return "train" if role in ("other", None) and _addresses(column) else role
+
+
+def _refuse_axes(table: Table, roles: Roles, beside: list[Column]) -> None:
+    """Refuse values over a voltage, an interval or the like, where no column counts pulses."""
+    if roles.pulse is not None:
+        return
+    if isinstance(roles.voltage, Column) and roles.kind != "current":
+        beside = [*beside, roles.voltage]
+    refuse_another_axis(table, beside if roles.time is None else [*beside, roles.time])
 
 
 def _single_unit(column: Column) -> None:
@@ -382,6 +400,15 @@ def _goes(column: Column) -> str | None:
     tenth = max(values.size // 10, 1)
     ends = values[-tenth:].mean() - values[:tenth].mean()
     return "up" if ends > 0 else "down" if ends < 0 else None
+
+
+def _addresses(column: Column) -> bool:
+    """Whether a column says of each row which cell of an array it is, of several."""
+    words = set(re.split(r"[\W_]+", column.name.lower()))
+    if not words & _ADDRESS:
+        return False
+    count = len(set(map(str, column.cells)))
+    return 1 < count <= max(1, len(column.cells) // 2)
 
 
 def _says_more(column: Column, before: Column | None) -> bool:

@@ -86,7 +86,7 @@ WORDS: dict[str, set[str]] = {
         "ratio", "delta", "change", "diff", "difference", "target", "goal", "threshold",
         "compliance", "limit", "noise", "leakage", "dg", "dr", "di", "\u0394", "\u03b4",
         "slope", "derivative", "drift", "fit", "fitted", "model", "setpoint",
-        "reference", "ref", "nominal", "comp", "icc", "\u2206",
+        "inverse", "reciprocal", "inverted", "reference", "ref", "nominal", "comp", "icc", "\u2206",
     },
     "statistic": {
         "probability", "probabilities", "cdf", "pdf", "cumulative", "percentage", "histogram",
@@ -152,6 +152,8 @@ _GLUED = re.compile(
     r"pot|dep|ltp|ltd|after|before|post|pre|final|initial|init|meas|measured|dev|device|d|ds|sd|ch|"
     r"tot|total|dc|high|low|norm|n|m|out|in|rram|fefet|sample|max|min|std|error|err)?"
 )
+#: "G0/G", "Roff/R": over the value, not of it
+_UPSIDE_DOWN = re.compile(r"(?i)[GRI][_\s]?[a-z0-9]+\s*/\s*[GRI](?![a-z0-9_])")
 _MORE_VOLTS = {"vg", "vgs", "vgate", "ug", "vs", "vb", "vsub"}
 _MORE_AMPERES = {"ig", "igs", "igate", "ib", "isub", "ileak"}
 _TOKENS = re.compile(
@@ -179,8 +181,10 @@ def role_of(heading: str) -> str | None:
     for role in ("spread", "extreme", "derived", "statistic"):
         if words & WORDS[role] and not (role == "statistic" and words & (_PULSE | {"adc"})):
             return role
-    if tokens in (["i", "g"], ["v", "g"]):  # of the gate
-        return "other"
+    if tokens in (["i", "g"], ["v", "g"]) or (words & {"t"} and words & {"k", "c"}):
+        return "other"  # of the gate; a temperature
+    if _UPSIDE_DOWN.match(heading.strip()):
+        return "derived"
     if words & _PULSE and words & _NUMBER and words <= _NUMBERING:
         return "pulse"
     if words & _WRITE and words & _LENGTH:

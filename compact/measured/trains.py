@@ -34,7 +34,9 @@ _DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
 _UNIT_WORD = re.compile(
     r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
 )
-_FACTOR = re.compile(r"[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)")
+_FACTOR = re.compile(
+    r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
+)
 _UNEQUAL = 0.5  # share of the largest by which read voltages may differ
 _WHOLE = 1e-6  # how far from a whole number a pulse number may lie
 

@@ -17,7 +17,7 @@ from ddkbase.tables.codings import decoded
 from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
 from ddkbase.tables.instruments import igor_lines, without_preamble
 from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
-from ddkbase.tables.units import quantity_of, split_unit, unit_alone
+from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
 __all__ = ["from_rows", "read_text"]
 
@@ -212,8 +212,16 @@ def from_rows(
         heading = str(names[k] or "").strip() if k < len(names) else ""
         name, unit = split_unit(heading)
         below = str(units[k] or "") if k < len(units) else ""
+        below = below if below.strip(" ()[]{}") else ""
+        other = unit_alone(below)
+        if unit and other and not is_relative(other) and spelled(unit) != spelled(other):
+            raise InputError(
+                f"its heading says {shorten(unit)}, the row below {shorten(other)}",
+                f"{path}, column {k + 1} {shorten(name)}",
+                "Leave one of them, or pass units='...' with a file that has none",
+            )
         if not unit and not is_empty(below):
-            unit = unit_alone(below) or "1"
+            unit = other or "1"
         if short:
             column = [cells[k] if k < len(cells) else None for _, cells in rows]
         else:
@@ -393,7 +401,7 @@ def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
 
 
 def _are_units(cells: list[Cell]) -> bool:
-    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip()]
+    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip(" ()[]{}")]
     return bool(filled) and all(map(unit_alone, filled))
 
 

@@ -85,6 +85,26 @@ OTHER_TABLES = {
         rows("pulse G read current", N, DOWN, sign=" "),
         "2 columns, but there are 4 headings",
     ),
+    "over a voltage": (rows("V (V),G (uS)", N / 20, UP), "values are over it"),
+    "over a temperature": (rows("T (K),G (uS)", 300 + N, UP), "'T \\(K\\)' goes from 301 to 330"),
+    "over a length": (rows("thickness (nm),R (ohm)", N, OHM), "values are over it"),
+    "over a compliance": (rows("Icc (A),R_LRS (ohm)", N * 1e-6, OHM), "values are over it"),
+    "over frequencies": (rows("f_x,G (uS)", 10.0 ** (N / 9), UP), "values are over it"),
+    "over intervals": (rows("interval (ms),G (uS)", N, UP), "values are over it"),
+    "a map of an array": (
+        rows("wordline,bitline,G (uS)", np.repeat(range(6), 5), [*range(5)] * 6, UP),
+        "another in each line",
+    ),
+    "trains below each other": (rows("G (uS)", [*DOWN, *DOWN]), "same way again after pulse 30"),
+    "with a heading that names the direction": (
+        rows("G LTD (uS)", [*DOWN, *DOWN, *DOWN]),
+        "pulse 30 and 1 times more",
+    ),
+    "over the value": (rows("pulse,G0/G", N, 100 / DOWN), "no column with"),
+    "inverse": (rows("pulse,Inverse resistance", N, DOWN), "no column with"),
+    "decibels": (rows("pulse,R (dBohm)", N, 20 * np.log10(OHM)), "logarithms"),
+    "a factor before": (rows("pulse,10*G (uS)", N, DOWN), "has a factor"),
+    "two units": ("pulse,R (Ohm)\n,kOhm\n" + rows("", N, OHM), "heading says 'Ohm', the row below"),
     "no value": (rows("pulse,G (uS)", N, ["NaN"] * 30), "'G' holds no value"),
 }  # fmt: skip
 
@@ -145,6 +165,7 @@ READ_AS_DOWN = {
     "read voltage named": rows("pulse,Iread (nA) Vread=0.1V", N, DOWN * 100),
     "read voltage in brackets": rows("pulse,Current (Vread = 100 mV) [nA]", N, DOWN * 100),
     "devices by a letter": rows("pulse,D1 (uS)", N, DOWN),
+    "units in brackets below": "pulse,R\n(),(kOhm)\n" + rows("", N, OHM / 1e3),
     "k-ohm": rows("pulse,R (k-ohm)", N, OHM / 1e3),
     "gate current beside": rows(
         "pulse,Ids (A),Vds (V),Igs (A),Vgs (V)",
@@ -235,3 +256,27 @@ def test_an_index_of_pandas_that_has_a_name_counts(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_roles_of_headings(heading: str, role: str | None) -> None:
     assert role_of(heading) == role
+
+
+def test_trains_below_each_other_are_cut_when_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal(90)
+    ds = read(tmp_path, rows("G (uS)", np.tile(DOWN, 3) + noise), direction="split")
+    assert ds.length.values.tolist() == [30, 30, 30]
+    assert ds.direction.values.tolist() == ["down"] * 3
+    assert np.isnan(ds.initial_conductance).all()  # what brought it back is not in the file
+    whole = read(tmp_path, rows("G (uS)", np.tile(DOWN, 3)), direction="down")
+    assert whole.length.values.tolist() == [90]
+
+
+def test_cells_below_each_other_are_told_apart_by_their_addresses(tmp_path: Path) -> None:
+    text = rows("WL,BL,G (uS)", [1] * 60, [4] * 30 + [5] * 30, [*DOWN, *(DOWN / 5)])
+    ds = read(tmp_path, text)
+    assert ds.train.values.tolist() == ["BL 4", "BL 5"] and ds.length.values.tolist() == [30, 30]
+
+
+@pytest.mark.parametrize("name", ["Index", "X_Value", "Unnamed: 0", "Normalized pulse number"])
+def test_a_column_that_counts_rows_or_speaks_of_pulses_is_no_other_axis(
+    tmp_path: Path, name: str
+) -> None:
+    values = N / 30 if "pulse" in name else N - 1
+    assert read(tmp_path, rows(f"{name},G (uS)", values, DOWN)).sizes["train"] == 1
