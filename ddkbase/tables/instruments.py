@@ -47,6 +47,8 @@ def refuse_foreign(content: bytes, path: str) -> None:
     InputError
         An archive, a picture, markup, JSON, ...; it says which, and what to do.
     """
+    if content.startswith(b"PK") and b"opendocument.spreadsheet" in content[:200]:
+        raise InputError("is an OpenDocument table (ODS)", path, "Save it as XLSX or CSV")
     for begins, what, hint in _FOREIGN:
         if content.startswith(begins):
             raise InputError(what, path, hint)

@@ -216,6 +216,10 @@ def zipped(name: str) -> bytes:
 
 NO_TEXTS: dict[str, tuple[bytes, str]] = {
     "lab.zip": (zipped("lab.csv"), "is an archive.*Unpack"),
+    "lab.ods": (
+        b"PK\3\4" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+        "OpenDocument table",
+    ),
     "lab.csv.gz": (gzip.compress(b"pulse,G\n1,2\n"), "is compressed.*Unpack"),
     "lab.tdms": (b"TDSm\x0e\0\0\0" + bytes(99), "is a TDMS file"),
     "lab.xls": (b"<html><table><tr><td>pulse</td></tr></table></html>", "is HTML or XML"),
@@ -280,3 +284,19 @@ def test_a_column_that_counts_rows_or_speaks_of_pulses_is_no_other_axis(
 ) -> None:
     values = N / 30 if "pulse" in name else N - 1
     assert read(tmp_path, rows(f"{name},G (uS)", values, DOWN)).sizes["train"] == 1
+
+
+def test_sheets_that_are_no_tables_and_what_is_hidden(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in [["pulse", "G (uS)", "G old (uS)"], *zip(N.tolist(), DOWN, UP, strict=True)]:
+        book.active.append([float(c) if not isinstance(c, str) else c for c in row])
+    notes = book.create_sheet("Notes")
+    notes["A1"], notes["A2"] = "measured by me", 2024
+    book.save(tmp_path / "lab.xlsx")
+    assert "hidden" not in read_pulses(tmp_path / "lab.xlsx").attrs["assumptions"]
+    book.active.column_dimensions["C"].hidden = True
+    book.active.row_dimensions[5].hidden = True
+    book.save(tmp_path / "lab.xlsx")
+    said = read_pulses(tmp_path / "lab.xlsx").attrs["assumptions"]
+    assert "columns C are hidden" in said and "rows 5 are hidden" in said
