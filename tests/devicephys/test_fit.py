@@ -416,3 +416,45 @@ def test_directions_are_products_of_powers() -> None:
     known = information(rng.normal(size=50), jacobian, [None, None])
     assert list(known.open_directions) == [0] and known.inflation >= 1.0
     np.testing.assert_allclose(np.abs(known.directions[0]), [2 / 5**0.5, 1 / 5**0.5], rtol=1e-6)
+
+
+def read_one(source: Any) -> Any:
+    return fit_data.read_data([source], None)[0]
+
+
+def train_file(folder: Path, text: str) -> dict[str, Any]:
+    file = folder / "train.csv"
+    file.write_text(text)
+    protocol = {"amplitude": "-2.3 V", "width": "50 ns"}
+    return {"train": str(file), "protocol": protocol, "error": 0.02}
+
+
+def test_pulses_that_were_not_read_keep_their_numbers(tmp_path: Path, fake: Fake) -> None:
+    values = 1e-4 * np.exp(-np.linspace(0.2, 1.4, 10))  # as the formula has them
+    for text in (
+        "G (S)\n" + "".join(f"{'nan' if k in (3, 4) else g}\n" for k, g in enumerate(values)),
+        "pulse,G (S)\n0,1e-4\n"
+        + "".join(f"{k + 1},{g}\n" for k, g in enumerate(values) if k not in (3, 4)),
+    ):
+        data = read_one(fit_data.TrainSource(**train_file(tmp_path, text)))
+        assert data.axis.tolist() == [1, 2, 3, 6, 7, 8, 9, 10]
+        assert data.train.count == 10
+        simulated, _ = data.simulate(CELL, devicephys.Settings(), [HIGH])
+        np.testing.assert_allclose(simulated, data.measured, rtol=1e-9)
+
+
+def test_trains_below_each_other_are_refused(tmp_path: Path, fake: Fake) -> None:
+    text = "pulse,G (S)\n" + "".join(f"{k},{1e-4 / k}\n" for k in (1, 2, 3, 1, 2, 3))
+    with pytest.raises(InputError, match=r"do not go up.*a file of its own"):
+        read_one(fit_data.TrainSource(**train_file(tmp_path, text)))
+
+
+def test_a_loop_of_sizes_or_of_the_other_sign_is_fitted_on_both_sides(tmp_path: Path) -> None:
+    file = write_loop(tmp_path / "loop.csv", 0.0, 0)
+    plain = read_one(fit_data.LoopSource(loop=str(file)))
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    for change in (abs, lambda i: -i):
+        changed = [rows[0], *([t, v, f"{change(float(i))!r}"] for t, v, i in rows[1:])]
+        file.write_text("\n".join(",".join(row) for row in changed) + "\n")
+        data = read_one(fit_data.LoopSource(loop=str(file)))
+        np.testing.assert_allclose(data.measured, plain.measured, rtol=1e-9)
