@@ -20,7 +20,6 @@ from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.description import BakeSource, LoopSource, Source, TrainSource
-from devicephys.measured.checks import signs_of_current
 from devicephys.measured.loops import read_loop
 from devicephys.measured.ramps import waveform_of
 from devicephys.protocol.bake import Bake
@@ -90,8 +89,6 @@ class LoopData(Data):
         self.name = f"{Path(source.loop).name}, loop {source.number}"
         self.waveform, samples, times = waveform_of(loops, source.number)
         v, i = loops["voltage"].values[samples], loops["current"].values[samples]
-        if signs_of_current(loops["voltage"].values, loops["current"].values):
-            i = np.abs(i) * np.sign(v)  # a size was written, or a current out of the cell
         good = np.flatnonzero(
             (np.abs(v) > LEAST_VOLTAGE * np.abs(v).max())
             & (np.abs(i) > source.floor)

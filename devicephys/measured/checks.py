@@ -107,9 +107,9 @@ def signs_of_current(v: np.ndarray, i: np.ndarray) -> str:
     if not plain.size or not below.any() or below.all():
         return ""
     if (plain < 0).mean() > 0.9:
-        return "the current runs against the voltage throughout: its size is compared, not its sign"
+        return "the current runs against the voltage throughout: it gets the sign of the voltage"
     if (plain[below] < 0).mean() > 0.9 and (plain[~below] > 0).mean() > 0.9:
-        return "the current has one sign at both voltages: taken as its size"
+        return "the current has one sign at both voltages: it gets the sign of the voltage"
     return ""
 
 

@@ -73,7 +73,8 @@ def read_loop(
     Returns
     -------
     xarray.Dataset
-        On ``sample`` voltage [V] and current [A] as measured, ``loop`` (from 1) and, if known,
+        On ``sample`` voltage [V] and current [A] as measured (with the sign of the voltage, where
+        sizes were written, or a current out of the cell), ``loop`` (from 1) and, if known,
         ``time`` [s] from the start of each loop. Attributes: ``compliance_positive`` and
         ``compliance_negative`` [A] where the current was limited, ``rate`` [V/s] if known,
         ``loops``, and ``remarks``, one a line, on what was taken for what.
@@ -112,7 +113,9 @@ def read_loop(
     told = units or {}
     check_loops(v, i, where, trust_unit="current" in told, trust_voltage="voltage" in told)
     odd = signs_of_current(v, i)
-    remarks += [odd] if odd else []
+    if odd:
+        remarks.append(odd)
+        i = np.where(v == 0, i, np.abs(i) * np.sign(v))
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())

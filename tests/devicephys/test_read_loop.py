@@ -150,6 +150,7 @@ def test_odd_signs_of_the_current_are_remarked(tmp_path: Path) -> None:
     for change, words in ((np.abs, "one sign at both"), (np.negative, "against the voltage")):
         loop = devicephys.read_loop(write(tmp_path / "a.csv", "V (V),I (A)", v, change(current(v))))
         assert words in loop.attrs["remarks"]
+        np.testing.assert_allclose(loop["current"], current(v), atol=1e-12)
 
 
 def test_a_limit_that_is_never_reached_is_told(tmp_path: Path) -> None:
