@@ -25,6 +25,7 @@ from compact.measured.checks import (
 )
 from compact.measured.headings import (
     BESIDE,
+    LOGARITHM,
     QUANTITY,
     VALUES,
     direction_in,
@@ -37,7 +38,6 @@ from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
 __all__ = ["Roles", "assign", "find_column"]
 
-_LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log|(?-i:\bdB)")
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
 _ALIKE = 30  # times by which columns of one kind may differ in size
 _EVEN = 1e-6  # of a step, by which an axis may be uneven
@@ -279,7 +279,7 @@ def _choose_values(
     else:
         _without_names(table, roles, plain, quantity)
     for column in roles.values:
-        if _LOGARITHM.search(column.name):
+        if LOGARITHM.search(column.name):
             raise InputError(
                 "holds logarithms", table.where(column), "Convert them to plain values first"
             )
@@ -316,7 +316,7 @@ def _of_reads(columns: list[Column]) -> list[Column]:
 
 def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: str | None) -> None:
     """Values in columns whose headings name no quantity, or that have none."""
-    logarithms = next((c for c in plain if _LOGARITHM.search(c.name)), None)
+    logarithms = next((c for c in plain if LOGARITHM.search(c.name)), None)
     if logarithms is not None:
         raise InputError(
             "holds logarithms", table.where(logarithms), "Convert them to plain values first"

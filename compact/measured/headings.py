@@ -13,6 +13,7 @@ from ddkbase.tables.table import Cell
 
 __all__ = [
     "BESIDE",
+    "LOGARITHM",
     "QUANTITY",
     "VALUES",
     "direction_in",
@@ -146,6 +147,8 @@ _FILLERS = {
     "normalised", "norm", "rel", "relative", "value", "values", "absolute", "abs",
 }  # fmt: skip
 _SYMBOLS = {"g": "conductance", "r": "resistance", "i": "current", "v": "voltage", "u": "voltage"}
+#: of a heading whose values are logarithms
+LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log|(?-i:\bdB)")
 #: what may stand behind a symbol with nothing between: "Rmem", "RHRS", "Id"
 _GLUED = re.compile(
     r"(?P<symbol>[grivu])(?:hrs|lrs|on|off|mem|cell|dut|read|mean|avg|med|median|set|reset|up|down|"

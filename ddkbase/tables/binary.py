@@ -31,6 +31,7 @@ from ddkbase.tables.units import split_unit
 __all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
 
 _CELLS = LARGEST // 8
+_UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
 _SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hidden
 
 
@@ -272,7 +273,8 @@ def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and "#" not in name:
             if item.size > _CELLS:
                 raise ValueError("too many numbers")
-            units = item.attrs.get("units", "")
+            units = next((item.attrs[k] for k in _UNIT_KEYS if k in item.attrs), "")
+            units = units.decode("utf-8", "replace") if isinstance(units, bytes) else units
             heading = name.replace("/", ".") + (
                 f" ({units})" if isinstance(units, str) and units else ""
             )

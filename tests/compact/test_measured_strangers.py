@@ -300,3 +300,21 @@ def test_sheets_that_are_no_tables_and_what_is_hidden(tmp_path: Path) -> None:
     book.save(tmp_path / "lab.xlsx")
     said = read_pulses(tmp_path / "lab.xlsx").attrs["assumptions"]
     assert "columns C are hidden" in said and "rows 5 are hidden" in said
+
+
+def test_variables_of_netcdf_that_are_something_else(tmp_path: Path) -> None:
+    def written(name: str, dim: str = "pulse", **attrs: str) -> Path:
+        array = xr.DataArray(DOWN, dims=dim, attrs=attrs)
+        xr.Dataset({name: array}).to_netcdf(tmp_path / "lab.nc", engine="h5netcdf")
+        return tmp_path / "lab.nc"
+
+    with pytest.raises(InputError, match="logarithms"):
+        read_pulses(written("log10_G"))
+    for name in ("foo", "temperature"):
+        with pytest.raises(InputError, match=f"neither name nor unit says.*'{name}'.*variable="):
+            read_pulses(written(name))
+    assert read_pulses(written("foo"), variable="foo").direction.item() == "down"
+    assert read_pulses(written("foo", units="kohm")).direction.item() == "up"
+    assert read_pulses(written("G", unit="uS")).conductance.attrs["units"] == "S"
+    assert "retention" in read_pulses(written("G", "time", units="uS")).attrs["assumptions"]
+    assert "dimension 'x'" in read_pulses(written("G", "x", units="uS")).attrs["assumptions"]
