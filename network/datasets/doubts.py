@@ -16,6 +16,8 @@ from network.datasets.folders import given_parts, holds, listed
 __all__ = ["passed_over", "remarked"]
 
 _MOST = 1 << 29  # values that are compared with each other
+_COUNTED, _FIRST = 8, 64  # samples that a value may count, and values that are looked at for it
+_TOLD, _CLASSES = 4, 100  # samples of each class, and classes, of which one value may tell
 _SHOWN = 3  # names in a note
 
 
@@ -48,28 +50,58 @@ def remarked(data: DataSet, where: str, more: Sequence[str] = ()) -> DataSet:
             raise StorageError(
                 f"all values of all {len(x)} samples are the same, {float(x.flat[0]):g}", where
             )
-        notes += _of_twins(np.asarray(x), data.y)
+        rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        notes += _of_twins(rows, data.y, data.fold)
+        notes += _of_places(rows, data.y)
     notes += _of_classes(data.classes)
     return replace(data, notes=(*data.notes, *notes)) if notes else data
 
 
-def _of_twins(x: np.ndarray, y: np.ndarray) -> list[str]:
+def _of_twins(rows: np.ndarray, y: np.ndarray, fold: np.ndarray) -> list[str]:
     """Notes on samples that are there several times."""
-    rows = np.ascontiguousarray(x.reshape(len(x), -1))
+    parts = fold.tolist() if len(fold) == len(y) else [""] * len(y)
     classes: dict[bytes, set[int]] = {}
-    copies = 0
-    for row, label in zip(rows, y.tolist(), strict=True):
-        key = hashlib.blake2b(row, digest_size=16).digest()
-        copies += key in classes
+    trained: set[bytes] = set()
+    keys = [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+    for key, label, part in zip(keys, y.tolist(), parts, strict=True):
         classes.setdefault(key, set()).add(label)
-    torn = sum(len(found) > 1 for found in classes.values())
+        if part == "train":
+            trained.add(key)
+    copies, torn = len(keys) - len(classes), sum(len(found) > 1 for found in classes.values())
+    both = sum(part == "test" and key in trained for key, part in zip(keys, parts, strict=True))
     notes = []
-    if copies:
+    if both:
+        notes.append(f"{both} of {parts.count('test')} test samples are in the training part, too")
+    elif copies:
         notes.append(
-            f"{copies} of {len(x)} samples are copies of others: a split may put them on both sides"
+            f"{copies} of {len(keys)} samples are copies of others: a split may put them on both "
+            "sides"
         )
     if torn:
         notes.append(f"{torn} samples are there under two classes or more, exactly alike")
+    return notes
+
+
+def _of_places(rows: np.ndarray, y: np.ndarray) -> list[str]:
+    """Notes on values that count the samples, or have one value for each class."""
+    notes = []
+    steps = np.diff(rows[:, :_FIRST], axis=0)
+    if len(rows) >= _COUNTED:
+        even = (np.ptp(steps, axis=0) <= 1e-5 * np.abs(steps[0])) & (steps[0] != 0)
+        notes += [
+            f"value {k + 1} of each sample rises evenly from sample to sample: an index?"
+            for k in np.flatnonzero(even)[:_SHOWN]
+        ]
+    numbers, count = np.unique(y, return_counts=True)
+    if 1 < len(numbers) <= _CLASSES and count.min() >= _TOLD:
+        first = np.stack([rows[y == k][0] for k in numbers])
+        alike = np.ones(rows.shape[1], bool)
+        for k, values in zip(numbers, first, strict=True):
+            alike &= (rows[y == k] == values).all(axis=0)
+        for k in np.flatnonzero(alike):
+            if len(np.unique(first[:, k])) == len(numbers):
+                notes.append(f"value {k + 1} of each sample is one for each class, and tells it")
+                break
     return notes
 
 

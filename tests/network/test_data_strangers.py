@@ -188,3 +188,24 @@ def test_a_link_to_nothing_is_not_offered_in_its_own_place(tmp_path: Path) -> No
     assert similar_file(tmp_path / "gone.csv") == "It is a link that leads nowhere"
     with pytest.raises(DDKError, match="leads nowhere"):
         datasets.load(tmp_path / "gone.csv")
+
+
+def test_arrays_with_an_index_or_the_class_among_the_values(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((20, 30))
+    y = np.arange(20) // 10
+    for k, column, words in (
+        (0, np.arange(20), "value 1 of each sample rises evenly"),
+        (7, 3 * y, "value 8 of each sample is one for each class"),
+    ):
+        spoilt = x.copy()
+        spoilt[:, k] = column
+        np.savez(tmp_path / "a.npz", X=spoilt, y=y)
+        notes = datasets.load(tmp_path / "a.npz").notes
+        assert any(words in note for note in notes)
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+    assert datasets.load(tmp_path / "a.npz").notes == ()
+    both = {"x_train": x, "y_train": y, "x_test": x[:5], "y_test": y[:5]}
+    np.savez(tmp_path / "b.npz", **both)
+    assert datasets.load(tmp_path / "b.npz").notes == (
+        "5 of 5 test samples are in the training part, too",
+    )
