@@ -136,7 +136,7 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
     Raises
     ------
     InputError
-        One of them rises or falls from row to row, and neither counts by one nor speaks of pulses.
+        One of them rises or falls from row to row, and does not count by one.
     """
     for column in beside:
         values = plain_numbers(column)
@@ -150,7 +150,7 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
             continue
         measures = quantity_of(column.unit) if column.unit else None
         role = role_of(column.name)
-        if "puls" in name or role in (*VALUES, "spread", "extreme"):
+        if role in (*VALUES, "spread", "extreme") or ("puls" in name and values.max() <= 1):
             continue
         if (role == "time" or measures == "s") and not _words(column) & _INTERVALS:
             continue  # when reads were made

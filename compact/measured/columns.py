@@ -40,6 +40,8 @@ __all__ = ["Roles", "assign", "find_column"]
 
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
 _ALIKE = 30  # times by which columns of one kind may differ in size
+_VARIES = 0.01  # share by which a voltage of equal pulses may vary
+_ALMOST = 0.3  # of a step, by which an axis that was read off a figure may be uneven
 _EVEN = 1e-6  # of a step, by which an axis may be uneven
 #: words of values that were computed; beside measured ones they are no train
 _COMPUTED = {
@@ -178,6 +180,7 @@ def assign(
             told = given.get("pulse") is not None
             refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
             _refuse_axes(table, roles, [*unused, *beside])
+    _write_voltage(roles)
     _note(table, roles, unused + beside)
     return roles
 
@@ -200,6 +203,19 @@ def _refuse_axes(table: Table, roles: Roles, beside: list[Column]) -> None:
     if isinstance(roles.voltage, Column) and roles.kind != "current":
         beside = [*beside, roles.voltage]
     refuse_another_axis(table, beside if roles.time is None else [*beside, roles.time])
+
+
+def _write_voltage(roles: Roles) -> None:
+    """Take a voltage that varies beside conductances or resistances as that of the pulses."""
+    volts = roles.voltage
+    if roles.kind == "current" or roles.amplitude is not None or not isinstance(volts, Column):
+        return
+    values = plain_numbers(volts)
+    values = values[np.isfinite(values)]
+    if "read" not in volts.name.lower() and values.size and np.ptp(values) > _VARIES * np.abs(
+        values
+    ).max():  # fmt: skip
+        roles.amplitude, roles.voltage = volts, None
 
 
 def _single_unit(column: Column) -> None:
@@ -277,7 +293,7 @@ def _choose_values(
             roles.kind, roles.values = kind, _of_reads(candidates[kind])
             break
     else:
-        _without_names(table, roles, plain, quantity)
+        _without_names(table, roles, plain, quantity, wide)
     for column in roles.values:
         if LOGARITHM.search(column.name):
             raise InputError(
@@ -314,7 +330,9 @@ def _of_reads(columns: list[Column]) -> list[Column]:
     return sorted(columns, key=lambda c: c.number)
 
 
-def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: str | None) -> None:
+def _without_names(
+    table: Table, roles: Roles, plain: list[Column], quantity: str | None, wide: bool | None
+) -> None:
     """Values in columns whose headings name no quantity, or that have none."""
     logarithms = next((c for c in plain if LOGARITHM.search(c.name)), None)
     if logarithms is not None:
@@ -327,6 +345,13 @@ def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: st
     if not named and len(bare) > 1 and _is_axis(bare[0]):
         table.assume(f"{bare[0].title} rises evenly: taken as an axis, no train")
         bare = bare[1:]
+    elif not named and len(bare) > 1 and not wide and _is_axis(bare[0], _ALMOST):
+        raise InputError(
+            f"{bare[0].title} rises almost evenly: an axis that was read off a figure, or a train",
+            table.path,
+            f"Pass conductance={bare[1].number} (or resistance, current), or wide=True if each "
+            "column is a train",
+        )
     ways = [direction_in(c.name) for c in named]
     # "LTP", "LTD": they speak of conductance, if the values do as they say
     follow = all(ways) and all(_goes(c) == way for c, way in zip(named, ways, strict=True))
@@ -368,12 +393,12 @@ def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: st
     )
 
 
-def _is_axis(column: Column) -> bool:
-    """Whether a column rises by equal steps."""
+def _is_axis(column: Column, uneven: float = _EVEN) -> bool:
+    """Whether a column rises by steps that are equal to a share ``uneven`` of the mean one."""
     steps = np.diff(plain_numbers(column))
     if steps.size < 4 or not (steps > 0).all():
         return False
-    return bool(np.ptp(steps) <= _EVEN * max(float(steps.mean()), 1e-300) + 1e-9)
+    return bool(np.ptp(steps) <= uneven * max(float(steps.mean()), 1e-300) + 1e-9)
 
 
 def _alike(columns: Sequence[Column]) -> bool:

@@ -112,6 +112,12 @@ _PULSE = {
     "pulse",
     "pulses",
     "puls",
+    "pulso",
+    "pulsos",
+    "impuls",
+    "impulso",
+    "impulsion",
+    "impulsions",
     "spike",
     "spikes",
     "脉冲",
@@ -122,7 +128,8 @@ _PULSE = {
 _COUNT = {
     "number", "no", "nr", "num", "n", "index", "idx", "id", "count", "counts", "counter", "#", "of",
     "nth",
-    "applied", "the", "step", "iteration", "数", "次数", "回数", "编号",
+    "applied", "cumulative", "total", "accumulated", "cum", "the", "step", "iteration", "数", "次数",
+    "回数", "编号",
 }  # fmt: skip
 _WRITE = {"write", "wr", "prog", "program", "programming", "set", "reset", "erase", *_PULSE}
 _HEIGHT = {"amplitude", "amp", "height", "voltage", "v", "volts", "level"}

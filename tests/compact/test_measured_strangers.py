@@ -90,6 +90,14 @@ OTHER_TABLES = {
     "over a length": (rows("thickness (nm),R (ohm)", N, OHM), "values are over it"),
     "over a compliance": (rows("Icc (A),R_LRS (ohm)", N * 1e-6, OHM), "values are over it"),
     "over frequencies": (rows("f_x,G (uS)", 10.0 ** (N / 9), UP), "values are over it"),
+    "pulses of which every tenth was read": (
+        rows("Pulses so far,G (uS)", N * 10, DOWN),
+        "'Pulses so far' goes from 10 to 300",
+    ),
+    "read off a figure": (
+        rows("", np.round(N + 0.1 * np.sin(7 * N), 3), DOWN),
+        "rises almost evenly.*conductance=2",
+    ),
     "over intervals": (rows("interval (ms),G (uS)", N, UP), "values are over it"),
     "a map of an array": (
         rows("wordline,bitline,G (uS)", np.repeat(range(6), 5), [*range(5)] * 6, UP),
@@ -260,6 +268,20 @@ def test_an_index_of_pandas_that_has_a_name_counts(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_roles_of_headings(heading: str, role: str | None) -> None:
     assert role_of(heading) == role
+
+
+@pytest.mark.parametrize("name", ["Impulsion", "Pulso", "Impulso", "Cumulative pulses"])
+def test_every_tenth_pulse_in_other_words(tmp_path: Path, name: str) -> None:
+    ds = read(tmp_path, rows(f"{name},G (uS)", N * 10, DOWN))
+    assert ds.length.item() == 300
+
+
+def test_a_voltage_that_varies_beside_resistances_is_that_of_the_pulses(tmp_path: Path) -> None:
+    staircase = read(tmp_path, rows("step,voltage (V),R (ohm)", N, -0.5 - N / 50, OHM))
+    assert staircase.varied.item().startswith("amplitude from")
+    for heads in ("step,voltage (V),R (ohm)", "step,read voltage (V),R (ohm)"):
+        volts = 0.1 + 0 * N if "read" not in heads else 0.1 + N / 100
+        assert read(tmp_path, rows(heads, N, volts, OHM)).varied.item() == ""
 
 
 def test_trains_below_each_other_are_cut_when_told(tmp_path: Path) -> None:
