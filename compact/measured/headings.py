@@ -128,8 +128,8 @@ _PULSE = {
 _COUNT = {
     "number", "no", "nr", "num", "n", "index", "idx", "id", "count", "counts", "counter", "#", "of",
     "nth",
-    "applied", "cumulative", "total", "accumulated", "cum", "the", "step", "iteration", "数", "次数",
-    "回数", "编号",
+    "applied", "cumulative", "total", "accumulated", "cum", "the", "step", "iteration", "数",
+    "次数", "回数", "编号",
 }  # fmt: skip
 _WRITE = {"write", "wr", "prog", "program", "programming", "set", "reset", "erase", *_PULSE}
 _HEIGHT = {"amplitude", "amp", "height", "voltage", "v", "volts", "level"}

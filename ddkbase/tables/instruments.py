@@ -15,6 +15,7 @@ __all__ = ["igor_lines", "refuse_foreign", "without_preamble"]
 
 Row = tuple[int, list[Cell]]
 _END = "***End_of_Header***"
+_LONGEST = 1000  # lines that a preamble may have
 #: first bytes, what such a file is, what to do
 _FOREIGN = (
     (b"\x1f\x8b", "is compressed (gzip)", "Unpack it first"),
@@ -76,7 +77,10 @@ def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
     list of Row
         Headings, units if there are any, numbers; of other files the rows as they are.
     """
-    first = [str(cells[0] or "").strip() if cells else "" for _, cells in rows]
+    first = [_first(cells) for _, cells in rows[:_LONGEST]]
+    if _END not in first and "DataName" not in first:
+        return rows
+    first += [_first(cells) for _, cells in rows[_LONGEST:]]
     if _END in first:
         return _of_labview(rows, first, assumptions)
     if "DataName" in first and "DataValue" in first:
@@ -85,6 +89,10 @@ def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
             assumptions.append(f"{len(rows) - len(kept)} lines of settings (EasyEXPERT) not read")
         return kept
     return rows
+
+
+def _first(cells: list[Cell]) -> str:
+    return str(cells[0] or "").strip() if cells else ""
 
 
 def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> list[Row]:

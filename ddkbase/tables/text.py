@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from ddkbase.errors import InputError, shorten
@@ -89,10 +89,13 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     return table
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
+def _lines(text: str) -> Iterable[tuple[int, str]]:
     """Lines and their numbers; headings in quotation marks that go over several make one."""
-    lines = list(enumerate(text.splitlines(), start=1))
-    for k, (number, line) in enumerate(lines[:_HEADS] if '"' in text else ()):
+    numbered = enumerate(text.splitlines(), start=1)
+    if '"' not in text:
+        return numbered
+    lines = list(numbered)
+    for k, (number, line) in enumerate(lines[:_HEADS]):
         joined = line
         for more in range(1, _LONGEST) if line.count('"') % 2 else ():
             if k + more >= len(lines):
