@@ -153,6 +153,8 @@ def similar_file(path: str | os.PathLike[str], otherwise: str = "") -> str:
         there = os.listdir(wanted.parent)
     except OSError:  # a folder that may not be read
         return otherwise
+    if wanted.name in there:
+        return "It is a link that leads nowhere"
     found = difflib.get_close_matches(wanted.name, there, n=1, cutoff=0.75)
     return f"Did you mean '{wanted.parent / found[0]}'?" if found else otherwise
 

@@ -14,8 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from compact.measured.checks import (
+    BEFORE,
+    plain_numbers,
+    refuse_another_axis,
+    refuse_other_tables,
+    refuse_states,
+    refuse_trains_in_rows,
+    titles_of,
+)
 from compact.measured.headings import (
     BESIDE,
+    LOGARITHM,
     QUANTITY,
     VALUES,
     direction_in,
@@ -28,10 +38,17 @@ from ddkbase.tables.units import is_relative, quantity_of, split_unit
 
 __all__ = ["Roles", "assign", "find_column"]
 
-_LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log")
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
 _ALIKE = 30  # times by which columns of one kind may differ in size
+_VARIES = 0.01  # share by which a voltage of equal pulses may vary
+_ALMOST = 0.3  # of a step, by which an axis that was read off a figure may be uneven
 _EVEN = 1e-6  # of a step, by which an axis may be uneven
+#: words of values that were computed; beside measured ones they are no train
+_COMPUTED = {
+    "simulated", "simulation", "sim", "calculated", "calc", "computed", "theory", "theoretical",
+    "predicted", "prediction", "modelled", "modeled", "ideal",
+}  # fmt: skip
+_ADDRESS = {"row", "col", "column", "wl", "bl", "wordline", "bitline", "address", "addr"}
 _SHOWN = 8  # columns that a message names
 
 
@@ -119,19 +136,20 @@ def assign(
     beside: list[Column] = []
     candidates: dict[str, list[Column]] = {kind: [] for kind in VALUES}
     others: list[Column] = []
+    empty: list[Column] = []
     for column in table.columns:
-        role = None  # of a heading that is a unit and nothing else
-        if column.name != column.unit or not column.name:
-            role = role_of(column.name) or _by_number(table, column)
+        role = _role(table, column)
         if column.number in taken:
             continue
         if all(is_empty(c) for c in column.cells):
+            if role in VALUES:
+                empty.append(column)
             continue
-        measures = quantity_of(column.unit) if column.unit else None
-        if role is None or (role == "other" and measures in ("S", "ohm")):
-            role = {"V": "voltage", "s": "time"}.get(measures or "", role)
         if role in ("pulse", "direction", "amplitude", "width", "voltage", "time"):
-            if getattr(roles, role) is None and _suits(column, role):
+            if role == "pulse" and given.get("pulse") is None and _says_more(column, roles.pulse):
+                unused += [roles.pulse] if roles.pulse else []
+                roles.pulse = column
+            elif getattr(roles, role) is None and _suits(column, role):
                 setattr(roles, role, column)
             else:
                 unused.append(column)
@@ -153,9 +171,51 @@ def assign(
     if roles.values:
         unused += others + [c for group in candidates.values() for c in group]
     else:
+        if empty and not any(candidates.values()):
+            raise InputError(
+                f"{titles_of(empty)} holds no value", table.path, "A column of numbers is expected"
+            )
         unused += _choose_values(table, roles, candidates, others, wide, quantity)
+        if not wide:
+            told = given.get("pulse") is not None
+            refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
+            _refuse_axes(table, roles, [*unused, *beside])
+    _write_voltage(roles)
     _note(table, roles, unused + beside)
     return roles
+
+
+def _role(table: Table, column: Column) -> str | None:
+    """The role of a column by its heading, its unit, and what its cells tell of addresses."""
+    role = None  # of a heading that is a unit and nothing else
+    if column.name != column.unit or not column.name:
+        role = role_of(column.name) or _by_number(table, column)
+    measures = quantity_of(column.unit) if column.unit else None
+    if role is None or (role == "other" and measures in ("S", "ohm")):
+        role = {"V": "voltage", "s": "time"}.get(measures or "", role)
+    return "train" if role in ("other", None) and _addresses(column) else role
+
+
+def _refuse_axes(table: Table, roles: Roles, beside: list[Column]) -> None:
+    """Refuse values over a voltage, an interval or the like, where no column counts pulses."""
+    if roles.pulse is not None:
+        return
+    if isinstance(roles.voltage, Column) and roles.kind != "current":
+        beside = [*beside, roles.voltage]
+    refuse_another_axis(table, beside if roles.time is None else [*beside, roles.time])
+
+
+def _write_voltage(roles: Roles) -> None:
+    """Take a voltage that varies beside conductances or resistances as that of the pulses."""
+    volts = roles.voltage
+    if roles.kind == "current" or roles.amplitude is not None or not isinstance(volts, Column):
+        return
+    values = plain_numbers(volts)
+    values = values[np.isfinite(values)]
+    if "read" not in volts.name.lower() and values.size and np.ptp(values) > _VARIES * np.abs(
+        values
+    ).max():  # fmt: skip
+        roles.amplitude, roles.voltage = volts, None
 
 
 def _single_unit(column: Column) -> None:
@@ -227,21 +287,23 @@ def _choose_values(
         if (not c.unit or is_relative(c.unit))
         and all(is_empty(x) or looks_numeric(x) for x in c.cells)
     ]
+    refuse_trains_in_rows(table, [*plain, *(c for g in candidates.values() for c in g)], wide)
     for kind in VALUES:
         if candidates[kind]:
             roles.kind, roles.values = kind, _of_reads(candidates[kind])
             break
     else:
-        _without_names(table, roles, plain, quantity)
+        _without_names(table, roles, plain, quantity, wide)
     for column in roles.values:
-        if _LOGARITHM.search(column.name):
+        if LOGARITHM.search(column.name):
             raise InputError(
                 "holds logarithms", table.where(column), "Convert them to plain values first"
             )
+    if wide is None:
+        refuse_states(table, roles.values)
     if len(roles.values) > 1 and (wide is False or roles.train):
-        titles = ", ".join(c.title for c in roles.values)
         raise InputError(
-            f"several columns may hold the {roles.kind}: {titles}",
+            f"several columns may hold the {roles.kind}: {titles_of(roles.values)}",
             table.path,
             f"Pass {roles.kind}='...', or wide=True if each is a train",
         )
@@ -259,7 +321,8 @@ def _of_reads(columns: list[Column]) -> list[Column]:
             return columns
         return [c for c in columns if not split[c.number] & words] or columns
 
-    columns = without({"before", "initial", "init", "pre", "start", "previous"})
+    columns = without(BEFORE)
+    columns = without(_COMPUTED)
     columns = without({"median"}, {"mean", "avg", "average"})
     means = [c for c in columns if re.search(r"(?i)mean|avg|average", c.name)]
     if len(means) == 1 and len(columns) > 1:
@@ -267,9 +330,11 @@ def _of_reads(columns: list[Column]) -> list[Column]:
     return sorted(columns, key=lambda c: c.number)
 
 
-def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: str | None) -> None:
+def _without_names(
+    table: Table, roles: Roles, plain: list[Column], quantity: str | None, wide: bool | None
+) -> None:
     """Values in columns whose headings name no quantity, or that have none."""
-    logarithms = next((c for c in plain if _LOGARITHM.search(c.name)), None)
+    logarithms = next((c for c in plain if LOGARITHM.search(c.name)), None)
     if logarithms is not None:
         raise InputError(
             "holds logarithms", table.where(logarithms), "Convert them to plain values first"
@@ -280,6 +345,13 @@ def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: st
     if not named and len(bare) > 1 and _is_axis(bare[0]):
         table.assume(f"{bare[0].title} rises evenly: taken as an axis, no train")
         bare = bare[1:]
+    elif not named and len(bare) > 1 and not wide and _is_axis(bare[0], _ALMOST):
+        raise InputError(
+            f"{bare[0].title} rises almost evenly: an axis that was read off a figure, or a train",
+            table.path,
+            f"Pass conductance={bare[1].number} (or resistance, current), or wide=True if each "
+            "column is a train",
+        )
     ways = [direction_in(c.name) for c in named]
     # "LTP", "LTD": they speak of conductance, if the values do as they say
     follow = all(ways) and all(_goes(c) == way for c, way in zip(named, ways, strict=True))
@@ -288,12 +360,12 @@ def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: st
         if len(named) == 1 or series:
             roles.kind, roles.values = told or "conductance", named
             said = f"by its unit taken as {told}" if told else "taken as conductance"
-            table.assume(f"{_titles(named)} {said}")
+            table.assume(f"{titles_of(named)} {said}")
             return
     if not named and bare and (len(bare) == 1 or _alike(bare) or all(map(_swings, bare))):
         roles.kind, roles.values = told or "conductance", bare
         roles.guessed = told is None
-        table.assume(f"{_titles(bare)} taken as {roles.kind}")
+        table.assume(f"{titles_of(bare)} taken as {roles.kind}")
         if roles.guessed:
             table.assume(
                 "nothing says that these are conductances: if they are resistances, "
@@ -321,33 +393,17 @@ def _without_names(table: Table, roles: Roles, plain: list[Column], quantity: st
     )
 
 
-def _titles(columns: Sequence[Column]) -> str:
-    return ", ".join(c.title for c in columns[:4]) + (", ..." if len(columns) > 4 else "")
-
-
-def _plain_numbers(column: Column) -> np.ndarray:
-    """The numbers of a column without units, NaN where there is none."""
-
-    def number(cell: object) -> float:
-        try:
-            return float(str(cell).replace(",", "."))
-        except ValueError:
-            return float("nan")
-
-    return np.array([number(c) for c in column.cells])
-
-
-def _is_axis(column: Column) -> bool:
-    """Whether a column rises by equal steps."""
-    steps = np.diff(_plain_numbers(column))
+def _is_axis(column: Column, uneven: float = _EVEN) -> bool:
+    """Whether a column rises by steps that are equal to a share ``uneven`` of the mean one."""
+    steps = np.diff(plain_numbers(column))
     if steps.size < 4 or not (steps > 0).all():
         return False
-    return bool(np.ptp(steps) <= _EVEN * max(float(steps.mean()), 1e-300) + 1e-9)
+    return bool(np.ptp(steps) <= uneven * max(float(steps.mean()), 1e-300) + 1e-9)
 
 
 def _alike(columns: Sequence[Column]) -> bool:
     """Whether columns may be trains of one quantity: of one size, none constant, none an axis."""
-    arrays = [_plain_numbers(c) for c in columns]
+    arrays = [plain_numbers(c) for c in columns]
     arrays = [a[np.isfinite(a)] for a in arrays]
     if any(a.size < 2 or np.ptp(a) == 0 for a in arrays) or any(map(_is_axis, columns[1:])):
         return False
@@ -357,18 +413,32 @@ def _alike(columns: Sequence[Column]) -> bool:
 
 def _swings(column: Column) -> bool:
     """Whether there are numbers of both signs: what a loop has (`directions.refuse_loops`)."""
-    values = _plain_numbers(column)
+    values = plain_numbers(column)
     return bool((values < 0).any() and (values > 0).any())
 
 
 def _goes(column: Column) -> str | None:
-    values = _plain_numbers(column)
+    values = plain_numbers(column)
     values = values[np.isfinite(values)]
     if values.size < 2:
         return None
     tenth = max(values.size // 10, 1)
     ends = values[-tenth:].mean() - values[:tenth].mean()
     return "up" if ends > 0 else "down" if ends < 0 else None
+
+
+def _addresses(column: Column) -> bool:
+    """Whether a column says of each row which cell of an array it is, of several."""
+    words = set(re.split(r"[\W_]+", column.name.lower()))
+    if not words & _ADDRESS:
+        return False
+    count = len(set(map(str, column.cells)))
+    return 1 < count <= max(1, len(column.cells) // 2)
+
+
+def _says_more(column: Column, before: Column | None) -> bool:
+    """Whether a heading speaks of pulses where the one before only says "no." or "index"."""
+    return "puls" in column.name.lower() and (before is None or "puls" not in before.name.lower())
 
 
 def _suits(column: Column, role: str) -> bool:
@@ -415,4 +485,4 @@ def _note(table: Table, roles: Roles, unused: list[Column]) -> None:
         titles = ", ".join(c.title for c in sorted(unused, key=lambda c: c.number)[:_SHOWN])
         table.assume(f"not used: {titles}" + (", ..." if len(unused) > _SHOWN else ""))
     if roles.spread:
-        table.assume(f"{_titles(roles.spread)}: spread of the values, no train; not used")
+        table.assume(f"{titles_of(roles.spread)}: spread of the values, no train; not used")

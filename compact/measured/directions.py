@@ -18,11 +18,12 @@ from compact.measured.trains import Train
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import Table
 
-__all__ = ["DIRECTIONS", "directed", "refuse_loops", "trend", "turning_points"]
+__all__ = ["DIRECTIONS", "beginnings", "directed", "refuse_loops", "trend", "turning_points"]
 
 DIRECTIONS = ("up", "down")
 _RETREAT = 0.4  # share of the range by which a train must go back to have turned
 _ORDERED = 0.7  # rank correlation from which a limb is one
+_SUDDEN = 5.0  # times as large as steps are that of a train that begins anew is
 _SMALL = 0.05  # of the largest value: what is closer to zero has no sign
 _ALIKE = 0.9  # share of rows in which two columns have the same sign, from which they are locked
 
@@ -55,6 +56,21 @@ def directed(
     out: list[Train] = []
     for train in trains:
         train.direction = by_name.get(train.label, train.direction)
+        begun = [] if train.label in by_name else beginnings(train.values)
+        if begun and given != "split":
+            raise InputError(
+                f"train '{train.label}' goes the same way again after pulse {begun[0] + 1}"
+                + (f" and {len(begun) - 1} times more" if len(begun) > 1 else "")
+                + ": several trains below each other",
+                train.source,
+                "Pass direction='split' to cut it there, or 'up' or 'down' if it is one train",
+            )
+        if begun:
+            pieces = _cut(table, train, begun, begun)
+            for piece in pieces:
+                piece.direction = train.direction or trend(piece.values)
+            out += pieces
+            continue
         if train.direction:
             seen = trend(train.values)
             if seen and seen != train.direction:
@@ -78,7 +94,8 @@ def directed(
     return out
 
 
-def _cut(table: Table, train: Train, turns: list[int]) -> list[Train]:
+def _cut(table: Table, train: Train, turns: list[int], begun: Sequence[int] = ()) -> list[Train]:
+    """Parts of a train; what begins anew was brought back unseen: its first read is not known."""
     edges = [0, *(t + 1 for t in turns), train.values.size]
     after = ", ".join(str(t + 1) for t in turns)
     table.assume_of(train.label, f"cut after pulses {after}, each part counted from 1")
@@ -90,7 +107,11 @@ def _cut(table: Table, train: Train, turns: list[int]) -> list[Train]:
                 f"{train.label}, part {k + 1}",
                 f"{train.source}, pulses {start + 1} to {stop}",
                 values,
-                initial=train.values[start - 1] if start else train.initial,
+                initial=np.nan
+                if start - 1 in begun
+                else train.values[start - 1]
+                if start
+                else train.initial,
                 extra={name: array[start:stop] for name, array in train.extra.items()},
                 cycle=train.cycle,
                 device=train.device,
@@ -155,6 +176,29 @@ def turning_points(values: np.ndarray) -> list[int]:
     if any(limb.size < short or abs(_rank_correlation(limb)) < _ORDERED for limb in limbs):
         return []
     return [int(finite[t]) for t in turns]
+
+
+def beginnings(values: np.ndarray) -> list[int]:
+    """Indices of the last value before a train begins anew: goes back at once, and the same way on.
+
+    A step back is 40 % of the range and five times as large as steps are. Each part between has at
+    least three values and a rank correlation with the pulse number of 0.7, all of one sign; else
+    there is none.
+    """
+    finite = np.flatnonzero(np.isfinite(values))
+    v = values[finite]
+    if v.size < 6 or np.ptp(v) == 0:
+        return []
+    steps = np.diff(v)
+    large = max(_RETREAT * float(np.ptp(v)), _SUDDEN * float(np.median(np.abs(steps))))
+    for back in (1, -1):
+        found = np.flatnonzero(back * steps > large)
+        parts = np.split(v, found + 1)
+        if not found.size or min(part.size for part in parts) < 3:
+            continue
+        if all(-back * _rank_correlation(part) >= _ORDERED for part in parts):
+            return [int(finite[k]) for k in found]
+    return []
 
 
 def _rank_correlation(v: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from ddkbase.tables.table import Cell
 
 __all__ = [
     "BESIDE",
+    "LOGARITHM",
     "QUANTITY",
     "VALUES",
     "direction_in",
@@ -34,7 +35,7 @@ QUANTITY = {
 }
 VALUES = ("conductance", "resistance", "current")
 #: roles of columns that stand beside the values and are never trains
-BESIDE = ("spread", "extreme", "derived", "time", "other")
+BESIDE = ("spread", "extreme", "derived", "statistic", "time", "other")
 HEADINGS: dict[str, set[str]] = {
     "conductance": {"g", "cond", "conductance", "gread", "conductivity", "g read", "read g"},
     "resistance": {"r", "res", "resistance", "rread", "r read", "read r"},
@@ -60,7 +61,8 @@ HEADINGS: dict[str, set[str]] = {
     "train": {
         "train", "cycle", "device", "cell", "run", "sweep", "trace", "series", "sample", "loop",
         "train number", "cycle number", "device number", "dev", "cycle no", "device id", "cell id",
-        "cycle index", "utterance", "block", "die", "chip", "zyklus",
+        "cycle index", "utterance", "block", "die", "chip", "zyklus", "cycles", "# cycles",
+        "cycle #", "number of cycles", "devices", "cells",
     },
     "direction": {
         "direction", "dir", "polarity", "operation", "op", "up/down", "set/reset", "mode",
@@ -69,6 +71,8 @@ HEADINGS: dict[str, set[str]] = {
 }  # fmt: skip
 UP = {"up", "set", "pot", "potentiation", "ltp", "increase", "+", "+1", "1", "p"}
 DOWN = {"down", "reset", "dep", "depression", "ltd", "decrease", "-", "-1", "d"}
+#: those that are words and say a direction wherever they stand
+LONGER = {w for w in UP | DOWN if len(w) > 1 and w.isalpha()}
 #: words anywhere in a heading; of several the first group counts
 WORDS: dict[str, set[str]] = {
     "spread": {
@@ -83,7 +87,11 @@ WORDS: dict[str, set[str]] = {
         "ratio", "delta", "change", "diff", "difference", "target", "goal", "threshold",
         "compliance", "limit", "noise", "leakage", "dg", "dr", "di", "\u0394", "\u03b4",
         "slope", "derivative", "drift", "fit", "fitted", "model", "setpoint",
-        "reference", "ref", "nominal", "comp", "icc",
+        "inverse", "reciprocal", "inverted", "reference", "ref", "nominal", "comp", "icc", "\u2206",
+    },
+    "statistic": {
+        "probability", "probabilities", "cdf", "pdf", "cumulative", "percentage", "histogram",
+        "bin", "bins", "counts", "occurrences", "weibull",
     },
     "conductance": {
         "conductance", "conductances", "conductivity", "cond", "transconductance", "leitwert",
@@ -104,6 +112,12 @@ _PULSE = {
     "pulse",
     "pulses",
     "puls",
+    "pulso",
+    "pulsos",
+    "impuls",
+    "impulso",
+    "impulsion",
+    "impulsions",
     "spike",
     "spikes",
     "脉冲",
@@ -112,8 +126,10 @@ _PULSE = {
     "펄스",
 }
 _COUNT = {
-    "number", "no", "nr", "num", "n", "index", "idx", "id", "count", "counter", "#", "of", "nth",
-    "applied", "the", "step", "iteration", "数", "次数", "回数", "编号",
+    "number", "no", "nr", "num", "n", "index", "idx", "id", "count", "counts", "counter", "#", "of",
+    "nth",
+    "applied", "cumulative", "total", "accumulated", "cum", "the", "step", "iteration", "数",
+    "次数", "回数", "编号",
 }  # fmt: skip
 _WRITE = {"write", "wr", "prog", "program", "programming", "set", "reset", "erase", *_PULSE}
 _HEIGHT = {"amplitude", "amp", "height", "voltage", "v", "volts", "level"}
@@ -122,6 +138,11 @@ _TIME = {
     "time", "zeit", "timestamp", "elapsed", "delay", "seconds", "sec", "interval", "date", "times",
     "datetime", "clock", "t", "时间", "時間",
 }  # fmt: skip
+#: "Number of voltage pulses", "Pulse number of LTP"
+_NUMBERING = (
+    {"number", "of", "the", "voltage", "applied", "write", "programming"} | _PULSE | _COUNT | LONGER
+)
+_NUMBER = {"number", "no", "nr", "num", "count", "counter", "index", "idx", "#", "nth", "counts"}
 _OTHER = {
     "temperature", "temp", "address", "addr", "flag", "flags", "status", "comment", "energy",
     "power", "charge", "capacitance", "row", "column", "col", "wl", "bl", "gate", "frequency",
@@ -133,15 +154,20 @@ _FILLERS = {
     "normalised", "norm", "rel", "relative", "value", "values", "absolute", "abs",
 }  # fmt: skip
 _SYMBOLS = {"g": "conductance", "r": "resistance", "i": "current", "v": "voltage", "u": "voltage"}
+#: of a heading whose values are logarithms
+LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log|(?-i:\bdB)")
 #: what may stand behind a symbol with nothing between: "Rmem", "RHRS", "Id"
 _GLUED = re.compile(
     r"(?P<symbol>[grivu])(?:hrs|lrs|on|off|mem|cell|dut|read|mean|avg|med|median|set|reset|up|down|"
     r"pot|dep|ltp|ltd|after|before|post|pre|final|initial|init|meas|measured|dev|device|d|ds|sd|ch|"
     r"tot|total|dc|high|low|norm|n|m|out|in|rram|fefet|sample|max|min|std|error|err)?"
 )
+#: "G0/G", "Roff/R": over the value, not of it
+_UPSIDE_DOWN = re.compile(r"(?i)[GRI][_\s]?[a-z0-9]+\s*/\s*[GRI](?![a-z0-9_])")
 _MORE_VOLTS = {"vg", "vgs", "vgate", "ug", "vs", "vb", "vsub"}
+_MORE_AMPERES = {"ig", "igs", "igate", "ib", "isub", "ileak"}
 _TOKENS = re.compile(
-    r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u00df-\u00ff]+|\d+|[^\W\d_]+|#|\u0394|\u03b4|[+-](?=$|\s)"
+    r"[\u0394\u03b4\u2206]|[A-Z]+(?![a-z])|[A-Z]?[a-z\u00df-\u00ff]+|\d+|[^\W\d_]+|#|[+-](?=$|\s)"
 )
 
 
@@ -160,18 +186,27 @@ def role_of(heading: str) -> str | None:
     words = set(tokens)
     if not words:
         return None
-    if tokens[0] == "d" and len(tokens) > 1:  # "dG", "dR/R"
+    if tokens[0] == "d" and len(tokens) > 1 and not tokens[1].isdigit():  # "dG", "dR/R", not "D1"
         return "derived"
-    for role in ("spread", "extreme", "derived"):
-        if words & WORDS[role]:
+    for role in ("spread", "extreme", "derived", "statistic"):
+        if words & WORDS[role] and not (role == "statistic" and words & (_PULSE | {"adc"})):
             return role
+    if tokens in (["i", "g"], ["v", "g"]) or (words & {"t"} and words & {"k", "c"}):
+        return "other"  # of the gate; a temperature
+    if _UPSIDE_DOWN.match(heading.strip()):
+        return "derived"
+    if words & _PULSE and words & _NUMBER and words <= _NUMBERING:
+        return "pulse"
     if words & _WRITE and words & _LENGTH:
         return "width"
     if words & _WRITE and words & _HEIGHT and not words & {"read"}:
         return "other" if words & _OTHER else "amplitude"
-    if words & _PULSE and words <= _PULSE | _COUNT:
+    if words & _PULSE and words <= _PULSE | _COUNT | LONGER:
         return "pulse"
-    if words & {"gate", "power", "energy", "temperature"} or words & _MORE_VOLTS:
+    if (
+        words & {"gate", "power", "energy", "temperature"}
+        or words & _MORE_VOLTS | words & _MORE_AMPERES
+    ):
         return "other"
     written = bool(words & (_WRITE - {"set", "reset"})) and not words & {"after", "read", "before"}
     for role in (*VALUES, "voltage"):

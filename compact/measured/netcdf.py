@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.headings import VALUES, role_of
+from compact.measured.headings import LOGARITHM, QUANTITY, VALUES, role_of
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import check_hdf5, validate
 from ddkbase.tables.binary import attempt, read_hdf5, which_variable
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
+from ddkbase.tables.units import quantity_of
 
 __all__ = ["read_netcdf"]
 
@@ -50,6 +51,7 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
         return read_hdf5(content, path, options)  # what it holds lies in groups
     variable = _variable(ds, options.variable, path)
     main = ds[variable]
+    kind, notes = _kind(main, options.variable is not None, path), list[str]()
     dims = [str(d) for d in main.dims]
     axis = pulse if pulse in dims else next((d for d in dims if role_of(d) == "pulse"), "")
     if not axis:
@@ -60,12 +62,15 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
                 "Pass pulse='...': the dimension along which pulses are counted",
             )
         axis = dims[0]
+        notes.append(f"dimension '{axis}' taken as that of the pulses")
+        if role_of(axis) == "time":
+            notes.append("reads over time (retention) are no reads after pulses")
     counts = ds[axis].values if axis in ds.coords else np.arange(1, main.sizes[axis] + 1)
     if counts.dtype.kind not in "fiu":
         raise InputError("is no array of numbers", f"{path}, {axis}")
     others = [d for d in dims if d != axis]
     frame = main.transpose(*others, axis)
-    columns = {role_of(variable) or "conductance": (frame.values.astype(float), _unit(main))}
+    columns = {kind: (frame.values.astype(float), _unit(main))}
     for name in (*ds.data_vars, *ds.coords):
         role, array = role_of(str(name)), ds[name]
         usable = array.dtype.kind in "fiu" and set(array.dims) <= set(dims) and role not in columns
@@ -73,7 +78,6 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
             spread = array.broadcast_like(main).transpose(*others, axis)
             columns[role] = (spread.values.astype(float), _unit(array))
     columns["pulse"] = (np.broadcast_to(counts.astype(float), frame.shape), "")
-    notes = []
     if "conductance" in columns and counts.size and counts.min() == 1:
         initial = _initial(ds, main, others, frame)
         if initial is not None:
@@ -118,6 +122,27 @@ def _variable(ds: xr.Dataset, given: str | None, path: str) -> str:
     return given
 
 
+def _kind(main: xr.DataArray, told: bool, path: str) -> str:
+    """Whether a variable holds conductances, resistances or currents, by its name or unit."""
+    name = str(main.name)
+    if LOGARITHM.search(name):
+        raise InputError(
+            "holds logarithms", f"{path}, {name}", "Convert them to plain values first"
+        )
+    measured = quantity_of(_unit(main)) if _unit(main) else None
+    kind = role_of(name) or next((k for k in VALUES if QUANTITY[k] == measured), "")
+    if kind in VALUES:
+        return kind
+    if not told:
+        raise InputError(
+            f"neither name nor unit says that variable {shorten(name)} holds conductances, "
+            "resistances or currents",
+            path,
+            f"Pass variable='{name}' if these are conductances",
+        )
+    return "conductance"
+
+
 def _initial(
     ds: xr.Dataset, main: xr.DataArray, others: list[str], frame: xr.DataArray
 ) -> np.ndarray | None:
@@ -131,4 +156,5 @@ def _initial(
 
 
 def _unit(array: xr.DataArray) -> str:
-    return str(array.attrs.get("units", ""))
+    keys = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
+    return str(next((array.attrs[k] for k in keys if k in array.attrs), ""))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +13,13 @@ from compact.measured.groups import Settings, group_rows, labels_of, read_settin
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
+    Cell,
     Column,
     Table,
     has_units_in_cells,
     is_empty,
     numbers,
+    printable,
 )
 from ddkbase.tables.units import is_relative, read_voltage
 from ddkbase.units import to_si
@@ -27,6 +30,14 @@ _RANGE = (1e-15, 1.0)  # S, of memristors
 _OHMS = 100.0  # from which bare numbers are more likely resistances than conductances
 _CYCLES = ("cycle", "zyklus", "run", "sweep", "loop")
 _DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
+#: what speaks of a unit in a heading
+_UNIT_WORD = re.compile(
+    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
+)
+_FACTOR = re.compile(
+    r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
+)
+_UNEQUAL = 0.5  # share of the largest by which read voltages may differ
 _WHOLE = 1e-6  # how far from a whole number a pulse number may lie
 
 
@@ -60,7 +71,7 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     pulses = None if roles.pulse is None else _pulse_numbers(table, roles.pulse)
     if pulses is None:
         table.assume(f"pulses counted from 1 in the order of the {table.row}s")
-    keys = [labels_of(column.cells) for column in roles.train]
+    keys = [labels_of(_filled_down(table, column)) for column in roles.train]
     if roles.direction is not None:
         keys.append(_directions(table, roles.direction))
     trains: list[Train] = []
@@ -83,6 +94,18 @@ def build(table: Table, roles: Roles, units: Mapping[str, str]) -> tuple[list[Tr
     _unique_labels(trains)
     _remark(table, trains, relative == {True})
     return trains, "1" if relative == {True} else "S"
+
+
+def _filled_down(table: Table, column: Column) -> Sequence[Cell] | np.ndarray:
+    """The cells of a column of names, where a name that stands once counts for the rows below."""
+    cells = column.cells
+    if isinstance(cells, np.ndarray) or is_empty(cells[0]) or not any(map(is_empty, cells)):
+        return cells
+    filled: list[Cell] = []
+    for cell in cells:
+        filled.append(filled[-1] if is_empty(cell) else cell)
+    table.assume(f"{column.title}: empty cells taken as the one above them")
+    return filled
 
 
 def _remark(table: Table, trains: list[Train], relative: bool) -> None:
@@ -127,6 +150,8 @@ def _train(
         if direction:
             table.assume(f"{column.title}: direction '{direction}' by its heading")
     name = column.name or f"column {column.number}"
+    if sum(other.name == column.name for other in roles.values) > 1 and column.heading:
+        name = printable(column.heading)
     group_text = ", ".join(
         f"{c.name or c.title} {label}" for c, label in zip(roles.train, group, strict=True)
     )
@@ -310,6 +335,8 @@ def _conductance(
     unit = units.get(column.name) or units.get(kind) or column.unit
     values = numbers(table, column, QUANTITY[kind], unit)
     relative = is_relative(unit) and not has_units_in_cells(column)
+    if not (units.get(column.name) or units.get(kind)):
+        _refuse_unread_unit(table, column)
     if not unit and relative:
         table.assume(
             f"{column.title} has no unit: taken as relative, on a scale of its own "
@@ -340,6 +367,26 @@ def _conductance(
     return conductance, relative
 
 
+def _refuse_unread_unit(table: Table, column: Column) -> None:
+    """Refuse numbers whose heading has a unit that is not understood: they are not relative."""
+    if _FACTOR.search(column.name):
+        raise InputError(
+            "the heading has a factor: it is not said whether the numbers hold it already",
+            table.where(column),
+            "Pass units='...', with the factor, e.g. 'kohm'",
+        )
+    brackets = [
+        text for text in re.split(r"[()\[\]{}]|/(?=\s*\w)", column.name)[1:] if text.strip()
+    ]
+    odd = next((text.strip() for text in brackets if _UNIT_WORD.search(text)), "")
+    if odd:
+        raise InputError(
+            f"the unit {shorten(odd)} is not understood",
+            table.where(column),
+            "Pass units='...', e.g. 'kohm' or 'uS'; 'normalised' if the numbers have none",
+        )
+
+
 def _read_voltage(
     table: Table, roles: Roles, column: Column, units: Mapping[str, str]
 ) -> np.ndarray | float:
@@ -362,10 +409,13 @@ def _read_voltage(
             table.where(roles.voltage, int(np.flatnonzero(voltage < 0)[0])),
             "read_pulses wants one read at one voltage after each pulse",
         )
-    if readings.size and np.ptp(readings) > 0.5 * np.abs(readings).max():
-        table.assume(
-            f"{roles.voltage.title}: the read voltage varies from {readings.min():g} to "
-            f"{readings.max():g}; each current divided by its own"
+    readings = readings[readings != 0]
+    if readings.size and np.ptp(readings) > _UNEQUAL * np.abs(readings).max():
+        raise InputError(
+            f"the voltage goes from {readings.min():g} to {readings.max():g} V: a sweep, or writes "
+            "and reads in one column, not reads after pulses",
+            table.where(roles.voltage),
+            "Leave the reads alone, or tell them apart by a column of SET, RESET and READ",
         )
     return voltage
 

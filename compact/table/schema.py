@@ -12,6 +12,8 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
+from compact.kinetics import INTEGRATORS
+from ddkbase.errors import shorten
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, TRUTH, Schema, VariableSpec, label
 
 __all__ = [
@@ -145,6 +147,13 @@ def _check(ds: xr.Dataset) -> str | None:
             return f"'{name}' is missing where 'valid' says it is there"
         if name in ("alpha", "beta") and (values[valid] < 0).any():
             return f"a negative '{name}'"
+    low, high = (ds[f"conductance_{end}"].values[valid] for end in ("min", "max"))
+    if (low >= high).any():
+        return "a 'conductance_min' is not below its 'conductance_max'"
+    if ds["conductance_max"].attrs["units"] == "S" and (low < 0).any():
+        return "a negative 'conductance_min'"
+    if ds.attrs["integrator"] not in INTEGRATORS:
+        return f"attribute 'integrator' is {shorten(ds.attrs['integrator'])}"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -15,13 +16,23 @@ import numpy as np
 from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
 from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
-from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, printable
+from ddkbase.tables.table import (
+    LARGEST,
+    Cell,
+    Column,
+    FileOptions,
+    Table,
+    looks_numeric,
+    printable,
+)
 from ddkbase.tables.text import from_rows
 from ddkbase.tables.units import split_unit
 
 __all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
 
 _CELLS = LARGEST // 8
+_UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
+_SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hidden
 
 
 def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
@@ -52,6 +63,7 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
     sheets = {name: attempt(lambda n=name: _cells(book[n]), path, "a readable sheet")  # type: ignore[misc]
               for name in names}  # fmt: skip
     filled = [name for name in names if sheets[name]]
+    filled = [name for name in filled if _has_numbers(sheets[name])] or filled
     if isinstance(sheet, int) and not isinstance(sheet, bool):
         if not 1 <= sheet <= len(names):
             raise InputError(f"there is no sheet {sheet}", path, f"Sheets 1 to {len(names)}")
@@ -82,7 +94,34 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
                     f"{where}, row {number}, column {k + 1}",
                     "Open the file in a spreadsheet program and save it, or save it as CSV",
                 )
-    return from_rows(sheets[title], where, "row", [], options)
+    notes = (
+        []
+        if len(content) > _SMALL
+        else attempt(
+            lambda: _hidden(openpyxl.load_workbook(io.BytesIO(content))[title]),
+            path,
+            "a readable sheet",
+        )
+    )
+    return from_rows(sheets[title], where, "row", notes, options)
+
+
+def _has_numbers(rows: list[tuple[int, list[Cell]]]) -> bool:
+    """Whether a sheet may hold a table: three rows or more with a number."""
+    numeric = (any(c is not None and looks_numeric(c) for c in cells) for _, cells in rows)
+    return sum(itertools.islice(filter(None, numeric), 3)) == 3
+
+
+def _hidden(sheet: Any) -> list[str]:
+    """A note on columns and rows that whoever saved the sheet does not see, but that are read."""
+    columns = [name for name, shape in sheet.column_dimensions.items() if shape.hidden]
+    rows = [number for number, shape in sheet.row_dimensions.items() if shape.hidden]
+    return [
+        f"{what}s {', '.join(map(str, hidden[:8]))}{', ...' * (len(hidden) > 8)} are hidden in the "
+        "sheet, and read like others"
+        for what, hidden in (("column", columns), ("row", rows))
+        if hidden
+    ]
 
 
 def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
@@ -234,7 +273,8 @@ def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and "#" not in name:
             if item.size > _CELLS:
                 raise ValueError("too many numbers")
-            units = item.attrs.get("units", "")
+            units = next((item.attrs[k] for k in _UNIT_KEYS if k in item.attrs), "")
+            units = units.decode("utf-8", "replace") if isinstance(units, bytes) else units
             heading = name.replace("/", ".") + (
                 f" ({units})" if isinstance(units, str) and units else ""
             )

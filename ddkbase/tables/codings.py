@@ -63,6 +63,12 @@ def decoded(content: bytes, path: str, encoding: str | None, assumptions: list[s
                 return content.decode(coding)
             except UnicodeError:
                 raise InputError(f"is not text in {coding}", path) from None
+    half = content[:200]
+    for wide, odd in (("utf-16-le", half[1::2]), ("utf-16-be", half[::2])):
+        if len(odd) > 4 and odd.count(0) > 0.9 * len(odd):
+            raise InputError(
+                "is not UTF-8, and has no byte-order mark", path, f"Pass encoding='{wide}'"
+            )
     if b"\0" in content:
         raise InputError("is not text", path, "CSV, TSV, XLSX, MAT, NPZ or NetCDF is expected")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from typing import Any
 
@@ -101,7 +102,20 @@ def _columns(content: bytes, path: str) -> list[tuple[str, Any]]:
         where = f"{path}, column {number} {shorten(str(name))}"
         columns.append((str(name), attempt(lambda c=column, w=where: _values(library, c, w), path,  # type: ignore[misc]
                                            what)))  # fmt: skip
-    return columns
+    return [*_named_range(table), *columns]
+
+
+def _named_range(table: Any) -> list[tuple[str, np.ndarray]]:
+    """The index of a pandas table that counts and has a name: it stands in the notes alone."""
+    try:
+        notes = json.loads((table.schema.metadata or {})[b"pandas"])
+        index = notes["index_columns"][0]
+        if index["kind"] != "range" or not index["name"]:
+            return []
+        values = np.arange(index["start"], index["stop"], index["step"], dtype=float)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return []
+    return [(str(index["name"]), values)] if len(values) == table.num_rows else []
 
 
 def _read(library: Any, content: bytes) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
+from ddkbase.tables.instruments import refuse_foreign
 from ddkbase.tables.table import LARGEST, FileOptions, Table
 from ddkbase.tables.text import read_text
 
@@ -130,14 +131,24 @@ def table_of(
         Whatever of the file cannot be understood.
     """
     suffix = Path(path).suffix.lower()
+    if suffix not in (".xlsx", ".xlsm", ".npz"):
+        _refuse_archive(content, path)
     for format_ in formats:
         if format_.fits(content, suffix):
             with _no_collection():
                 return format_.read(content, path, options)
     if any(suffix in format_.suffixes for format_ in formats):
         raise InputError(f"is damaged, or not what its name says ({suffix})", path)
+    refuse_foreign(content, path)
     with _no_collection():
         return read_text(content, path, options)
+
+
+def _refuse_archive(content: bytes, path: str) -> None:
+    """Refuse a ZIP that is neither a workbook nor a file of arrays."""
+    start = content[30:100]  # the name of the first file in it
+    if content[:2] == b"PK" and b".npy" not in start and b"[Content_Types]" not in content:
+        refuse_foreign(content, path)
 
 
 @contextlib.contextmanager

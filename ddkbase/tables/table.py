@@ -31,10 +31,14 @@ LARGEST = 200_000_000
 
 Cell = str | float | None
 
-_EMPTY = {"", "nan", "n/a", "na", "#n/a", "#na", "null", "none", "-", "--", "---", "missing", "nil"}
+_EMPTY = {
+    "", "nan", "n/a", "na", "n.a.", "n.a", "n. a.", "#n/a", "#na", "null", "none", "-", "--", "---",
+    "missing", "nil", "k.a.", "k. a.", "n.d.", "\u2013", "\u2014",
+}  # fmt: skip
 #: what instruments write for a reading out of their range
 _OVERFLOWS = {
-    "overflow", "ovfl", "ovld", "ovl", "ol", "o.l", "o.l.", "overload", "over", "overrange",
+    "overflow", "ovrflw", "ovrflow", "ovflw", "ovr",
+    "ovfl", "ovld", "ovl", "ol", "o.l", "o.l.", "overload", "over", "overrange",
     "over range", "over-range", "+overflow", "-overflow", "+ovld", "-ovld", "+ol", "-ol", "+over",
     "-over", "out of range", "compliance", "cmpl", "compl", "****", "*****",
 }  # fmt: skip

@@ -10,27 +10,19 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
-from ddkbase.tables.table import (
-    Cell,
-    Column,
-    FileOptions,
-    Table,
-    bare_numbers,
-    is_empty,
-    looks_numeric,
-    uses_comma,
-)
-from ddkbase.tables.units import quantity_of, split_unit, unit_alone
+from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
+from ddkbase.tables.instruments import igor_lines, without_preamble
+from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
+from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
 __all__ = ["from_rows", "read_text"]
 
+_HEADS, _LONGEST = 40, 6  # lines that may hold headings, and lines of one heading
 DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space"}
-# "1,000" and "-12,500,000" (with "uS" behind), not "0,125", "1,25" or "1,000e3"
-_THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,eEdD])")
 _COMMENTS = ("#", "%", "//", "!")
 _COUNT = re.compile(r"\s*#\s*[,;\t|]")  # a first cell "#": it counts, and is no comment
 _BEGINS = frozenset("0123456789+-.")  # of a line: it is a row, no comment and not empty
@@ -61,7 +53,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     assumptions: list[str] = []
     text = decoded(content, path, options.encoding, assumptions)
     lines, comments = [], {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in _lines(text):
         line = line.rstrip("\0")
         if line[:1] in _BEGINS:
             lines.append((number, line))
@@ -75,6 +67,8 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
             lines.append((number, line))
     if not lines:
         raise InputError("holds no value", path, "A table of numbers is expected")
+    if lines[0][1].strip() == "IGOR":
+        lines = igor_lines(lines, path)
     heads = _delimiter_of_headings(lines[0][1], delimiter, options)
     if heads is not None and delimiter is None and heads != ",":
         assumptions.append(f"cells separated by a {DELIMITERS[heads]}")
@@ -89,7 +83,29 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         return _under_headings(rows, path, assumptions, options)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
     _realign(rows, commented, {**dict(lines), **comments}, delimiter)
-    return from_rows(rows, path, "line", assumptions, options, commented)
+    table = from_rows(rows, path, "line", assumptions, options, commented, delimiter == " ")
+    if delimiter == ";" and decimal is None and not table.decimal_comma:
+        refuse_ambiguous_point(table)
+    return table
+
+
+def _lines(text: str) -> Iterable[tuple[int, str]]:
+    """Lines and their numbers; headings in quotation marks that go over several make one."""
+    numbered = enumerate(text.splitlines(), start=1)
+    if '"' not in text:
+        return numbered
+    lines = list(numbered)
+    for k, (number, line) in enumerate(lines[:_HEADS]):
+        joined = line
+        for more in range(1, _LONGEST) if line.count('"') % 2 else ():
+            if k + more >= len(lines):
+                break
+            joined += " " + lines[k + more][1]
+            if lines[k + more][1].count('"') % 2:
+                if not any(map(looks_numeric, re.split(r'[,;\t"]+', joined))):
+                    lines[k : k + more + 1] = [(number, joined)]
+                break
+    return lines
 
 
 def _delimiter_of_headings(line: str, delimiter: str | None, options: FileOptions) -> str | None:
@@ -131,6 +147,7 @@ def from_rows(
     assumptions: list[str],
     options: FileOptions,
     commented: list[Row] | None = None,
+    parted: bool = False,
 ) -> Table:
     """A table from rows of cells: finds headings, units and preamble.
 
@@ -146,7 +163,10 @@ def from_rows(
         Its decimal sign and the headings that are known.
     commented : list of Row or None, optional
         Rows that stood behind a comment sign; the last before the numbers may be the headings.
+    parted : bool, default False
+        Whether blanks part the cells, so that none can be empty.
     """
+    rows = without_preamble(rows, assumptions)
     first = next((i for i, (_, cells) in enumerate(rows) if _is_data(rows, i)), None)
     if first is None:
         raise InputError("holds no row of numbers", path, "A table of numbers is expected")
@@ -175,6 +195,12 @@ def from_rows(
             f"{path}, {row} {number}",
             "Give each column one heading",
         )
+    if parted and _filled(names) > width:
+        raise InputError(
+            f"has {width} columns, but there are {_filled(names)} headings",
+            f"{path}, {row} {rows[first][0]}",
+            "Part headings and cells by tabs or commas, or give each column one heading",
+        )
     width = max(width, _filled(names))
     rows = rows[first:]
     table = Table(path, [], [number for number, _ in rows], row, None, assumptions)
@@ -189,8 +215,16 @@ def from_rows(
         heading = str(names[k] or "").strip() if k < len(names) else ""
         name, unit = split_unit(heading)
         below = str(units[k] or "") if k < len(units) else ""
+        below = below if below.strip(" ()[]{}") else ""
+        other = unit_alone(below)
+        if unit and other and not is_relative(other) and spelled(unit) != spelled(other):
+            raise InputError(
+                f"its heading says {shorten(unit)}, the row below {shorten(other)}",
+                f"{path}, column {k + 1} {shorten(name)}",
+                "Leave one of them, or pass units='...' with a file that has none",
+            )
         if not unit and not is_empty(below):
-            unit = unit_alone(below) or "1"
+            unit = other or "1"
         if short:
             column = [cells[k] if k < len(cells) else None for _, cells in rows]
         else:
@@ -216,14 +250,28 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
             number, cells = group[i]
             if len(cells) == width or width < 2:
                 continue
+            if delimiter == " " and (words := _with_units(cells)) and len(words) == width:
+                group[i] = (number, words)
+                continue
             for sign in _HEADING_SIGNS:
                 if sign == delimiter:
                     continue
                 pattern = re.escape(sign) if len(sign) == 1 else sign
                 parts = [p.strip().strip('"') for p in re.split(pattern, lines[number].strip())]
-                if len(parts) == width and all(parts):
+                if len(parts) == width and all(parts) and not any(map(looks_numeric, parts)):
                     group[i] = (number, list(parts))
                     break
+
+
+def _with_units(cells: list[Cell]) -> list[Cell]:
+    """Words of headings, each unit behind its name: of "pulse G uS" two."""
+    words: list[str] = []
+    for cell in map(str, cells):
+        if words and (cell[:1] in "([" or (len(cell) > 1 and unit_alone(cell))):
+            words[-1] += f" ({cell.strip('()[]')})"
+        else:
+            words.append(cell)
+    return list(words)
 
 
 def _is_data(rows: list[Row], i: int) -> bool:
@@ -356,7 +404,7 @@ def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
 
 
 def _are_units(cells: list[Cell]) -> bool:
-    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip()]
+    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip(" ()[]{}")]
     return bool(filled) and all(map(unit_alone, filled))
 
 
@@ -419,71 +467,9 @@ def delimiter_of(
         if reached > score + 0.05:
             best, score = sign, reached
     if best == "," and decimal is None:
-        _refuse_ambiguous_comma(sample, path)
+        refuse_ambiguous_comma(sample, path)
     if best:
         if best != ",":
             assumptions.append(f"cells separated by a {DELIMITERS[best]}")
         return best
     return ";" if any(";" in line for _, line in sample) else "\t" if decimal == "," else ","
-
-
-def _refuse_ambiguous_comma(sample: list[tuple[int, str]], path: str) -> None:
-    """ "0,5" may be one number or two: refused where nothing tells."""
-    pairs = []
-    for number, line in sample:
-        cells = line.strip().split(",")
-        if len(cells) != 2 or "." in line:
-            if any(looks_numeric(c) for c in cells) or ("," in line and len(cells) == 2):
-                return
-            continue
-        if not any(looks_numeric(c) for c in cells):
-            return  # two headings
-        if all(c.strip().isdigit() or (c[:1] in "+-" and c[1:].isdigit()) for c in cells):
-            pairs.append((number, line.strip(), cells))
-    if not pairs or any(" " in line for _, line, _ in pairs):
-        return
-    firsts = [int(cells[0]) for _, _, cells in pairs]
-    if len(firsts) > 1 and all(b > a for a, b in pairwise(firsts)):
-        return  # counts upwards: a column of pulse numbers
-    number, line, _ = pairs[0]
-    raise InputError(
-        f"{shorten(line)} may be one number with a decimal comma or two numbers",
-        f"{path}, line {number}",
-        "Pass decimal=',' or delimiter=','",
-    )
-
-
-def settle_decimal(table: Table, decimal: str | None) -> None:
-    if decimal is not None:
-        table.decimal_comma = decimal == ","
-        return
-    seen: dict[bool, str] = {}
-    thousands = True  # all commas may stand between thousands
-    commas = any(isinstance(c, str) and "," in c for col in table.columns for c in col.cells)
-    for column in table.columns if commas else []:
-        cells = column.cells
-        rows: Iterable[int] = range(len(cells))
-        if bare_numbers(cells, comma=True) is not None:  # all have the sign of the first with one
-            rows = islice((k for k in rows if {",", "."} & set(str(cells[k]))), 1)
-            thousands = thousands and all(_THOUSANDS.match(c) for c in map(str, cells) if "," in c)
-        for row in rows:
-            cell = cells[row]
-            comma = uses_comma(cell)
-            if comma is not None and comma not in seen:
-                seen[comma] = table.where(column, row)
-            thousands = thousands and (not comma or _THOUSANDS.match(str(cell)) is not None)
-    if len(seen) == 2:
-        raise InputError(
-            "numbers with decimal points and with decimal commas in one file",
-            seen[True],
-            f"A point stands at {seen[False].split(', ', 1)[-1]}; pass decimal='.' or decimal=','",
-        )
-    if True in seen and thousands:
-        raise InputError(
-            "every comma stands before three digits: a decimal comma, or one between thousands",
-            seen[True],
-            "Pass decimal=',' if it is a decimal comma; else write the numbers without",
-        )
-    table.decimal_comma = True in seen
-    if table.decimal_comma:
-        table.assume("numbers have a decimal comma")

@@ -25,7 +25,7 @@ _RELATIVE = {
     "counts",
 }  # fmt: skip
 _SPELLINGS = (
-    (re.compile(r"(?i)\bkilo?[\s-]?ohms?\b"), "kohm"),
+    (re.compile(r"(?i)\bk(?:ilo?)?[\s-]?ohms?\b"), "kohm"),
     (re.compile(r"(?i)\bmeg(?:a[\s-]?)?[\s-]?ohms?\b"), "Mohm"),
     (re.compile(r"(?i)ohms?\b"), "ohm"),
     (re.compile(r"[\u03a9\u2126]"), "ohm"),
@@ -46,9 +46,16 @@ _GLUED = re.compile(
     rf"(?P<name>[A-Za-z][A-Za-z_]*?)(?P<unit>[kKMGmu\u00b5\u03bcnp]{_OHM})"
     r"|(?P<symbol>[GIRVU][a-z]{0,5}?)(?P<short>[mu\u00b5\u03bcnpk][SAV])"
 )
-#: what stands behind a unit and says where it was read: "@ 0.1 V"
-_READ_AT = re.compile(
-    r"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?(?P<volts>[+-]?\d[\d.]*\s*[mu\u00b5]?V)\b", re.IGNORECASE
+#: what says where it was read: "@ 0.1 V" behind a unit, "(Vread = 100 mV)"
+_VOLTS = r"(?P<volts>[+-]?\d[\d.]*\s*[mu\u00b5\u03bc]?V)\b"
+_READ = r"V[\s_]?(?:r|rd|read)\s*[=:]\s*"
+_READ_AT = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?{_VOLTS}",
+        rf"\s*[(\[]\s*{_READ}{_VOLTS}\s*[)\]]",
+        rf"[\s,;_]*(?<![^\W_]){_READ}{_VOLTS}",
+    )
 )
 _SCALED = re.compile(
     r"[x\u00d7*]?\s*(?:1[eE]|10\s*(?:\^|\*\*)\s*)([+-]?\d{1,2})\s*[*\u00b7\u00d7]?\s*(.+)"
@@ -111,8 +118,14 @@ def quantity_of(unit: str) -> str | None:
 
 def read_voltage(heading: str) -> str:
     """The voltage of "I (nA) @ 0.1 V", as a text with its unit; empty if none is named."""
-    match = _READ_AT.search(heading)
-    return match["volts"] if match else ""
+    matches = filter(None, (pattern.search(heading) for pattern in _READ_AT))
+    return next((match["volts"] for match in matches), "")
+
+
+def _without_read(heading: str) -> str:
+    for pattern in _READ_AT:
+        heading = pattern.sub("", heading)
+    return heading.strip()
 
 
 def _fits(text: str, quantity: str) -> bool:
@@ -129,7 +142,7 @@ def split_unit(heading: str) -> tuple[str, str]:
     Where it was read ("@ 0.1 V") belongs to neither; `read_voltage` finds it.
     """
     heading = " ".join(heading.strip().split())
-    plain = _READ_AT.sub("", heading).strip()
+    plain = _without_read(heading)
     for match in reversed(list(_BRACKETED.finditer(plain))):
         unit = match["unit"].split(",")[0].split(";")[0].strip()
         if is_relative(unit) or is_unit(unit):
@@ -156,7 +169,7 @@ def split_unit(heading: str) -> tuple[str, str]:
 
 def unit_alone(cell: str) -> str:
     """The unit that a cell is, as in "(uA @ 0.2 V)" or "-"; empty if it is none, or is empty."""
-    text = _READ_AT.sub("", cell.strip().strip("[](){}").strip()).strip()
+    text = _without_read(cell.strip().strip("[](){}").strip())
     return text if text and (is_relative(text) or is_unit(text)) else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,11 +136,13 @@ class LoopData(Data):
 
 
 class TrainData(Data):
-    """Conductances after each pulse of a train."""
+    """Conductances after the pulses of a train, as far as they were read."""
 
     axis_label, unit = "Pulse", "S"
     #: what the cell was brought to before the train, ohm
     prepared: float | None = None
+    #: indices of the pulses after which there is a value
+    read: np.ndarray | slice = slice(None)
 
     def __init__(self, source: TrainSource, folder: Path | None) -> None:
         path = Path(source.train) if folder is None else folder / source.train
@@ -149,11 +152,14 @@ class TrainData(Data):
         options: dict[str, Any] = dict(source.protocol)
         if path.suffix.lower() == ".nc":
             values = records.read(path, "PulseTrace")["conductance"].values.astype(float)
+            pulses = np.arange(1, len(values) + 1)
         else:
-            values = _conductances(path, source, PulseTrain(count=1, **options).read_voltage)
+            volts = PulseTrain(count=1, **options).read_voltage
+            pulses, values = _conductances(path, source, volts)
         _check_positive(values, path)
-        self.train = PulseTrain(count=len(values), **options)
-        self.measured, self.axis = values, np.arange(1, len(values) + 1.0)
+        self.read = pulses - 1
+        self.train = PulseTrain(count=int(pulses[-1]), **options)
+        self.measured, self.axis = values, pulses.astype(float)
         self.error = np.full(len(values), source.error)
         self.weight = source.weight
         self.prepared = source.initial_resistance
@@ -164,7 +170,8 @@ class TrainData(Data):
         prepared = self.prepared
         if prepared is None:
             ds = simulate(device, self.train, settings, sensitivities=paths)
-            return ds["conductance"].values, ds["conductance_sensitivity"].values
+            shares = ds["conductance_sensitivity"].values
+            return ds["conductance"].values[self.read], shares[self.read]
 
         def logs(at: Device) -> np.ndarray:
             ds = simulate(
@@ -174,7 +181,7 @@ class TrainData(Data):
                 initial_resistance=exact_text(prepared, "ohm"),
                 initial_tolerance=PREPARED,
             )
-            return np.log(ds["conductance"].values)
+            return np.log(ds["conductance"].values[self.read])
 
         return np.exp(logs(device)), differences(logs, device, paths, STEP)
 
@@ -253,12 +260,42 @@ def differences(
 _CONDUCTANCES = ("S", "ohm", "A")
 
 
-def _conductances(path: Path, source: TrainSource, read_voltage: float) -> np.ndarray:
-    """The column of conductances of a table, from resistances or currents where it holds those."""
+#: headings of a column that numbers the pulses
+_PULSES = re.compile(
+    r"(?i)(?:(?:number of |applied )?puls(?:e|es|nummer)?"
+    r"(?:[ _]?(?:#|no\.?|nr\.?|number|index|count))?|"
+    r"#(?: of)?(?: pulses)?|n|no\.?|nr\.?|n[ _]?pulses?)"
+)
+
+
+def _conductances(
+    path: Path, source: TrainSource, read_voltage: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of pulses from 1, and the conductance [S] after each of them that was read.
+
+    InputError where the numbers do not go up: another train, which another fit holds.
+    """
     table = table_of(file_content(path), str(path), FileOptions())
     column = _column(table, source.column, _CONDUCTANCES, source.unit, "column")
     values = _values(table, column, source.unit, read_voltage)
-    return values[np.isfinite(values)]
+    counters = [c for c in table.columns if c is not column and _PULSES.fullmatch(c.name)]
+    if len(counters) == 1:
+        pulses = numbers(table, counters[0], "1", "1")
+        good = np.isfinite(pulses) & np.isfinite(values)
+        steps = np.diff(pulses[good])
+        if np.any(steps <= 0) or np.any(pulses[good] != np.rint(pulses[good])):
+            raise InputError(
+                "the numbers of the pulses are not whole, or do not go up",
+                table.where(counters[0]),
+                "Give each train a file of its own",
+            )
+    else:
+        pulses = np.arange(1.0, len(values) + 1.0)
+        good = np.isfinite(values)
+    good &= pulses > 0  # pulse 0 is the read before the first one
+    if not good.any():
+        raise InputError("holds no read after a pulse", table.where(column))
+    return pulses[good].astype(int), values[good]
 
 
 def _column(

@@ -83,7 +83,8 @@ class TrainSource(Description):
     Parameters
     ----------
     train : str
-        The file: a column of conductances, resistances or currents, one a pulse, in order.
+        The file: a column of conductances, resistances or currents, one a pulse, in order; an empty
+        cell is a pulse that was not read. A column "pulse" numbers them, 0 is before the first.
     protocol : mapping
         Keys of ``PulseTrain``, as texts; the count follows from the file.
     column : str, int or None, optional

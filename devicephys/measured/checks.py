@@ -7,12 +7,14 @@ import numpy as np
 from ddkbase.errors import InputError
 from ddkbase.units import format_si
 
-__all__ = ["check_loops", "compliance_of", "loop_numbers", "signs"]
+__all__ = ["check_loops", "compliance_of", "loop_numbers", "signs", "signs_of_current"]
 
 #: a filament of some nanometres that carries more is no filament: the unit is another one (A)
 LARGEST_CURRENT = 0.02
 #: voltages that no generator of such sweeps reaches (V)
 LARGEST_VOLTAGE = 50.0
+#: voltages below which no cell of this kind switches (V)
+SMALLEST_VOLTAGE = 0.02
 #: share of the largest voltage below which its sign says nothing
 NOISE = 0.02
 #: samples of a plateau, its largest scatter, and its least width as a share of the voltage
@@ -21,7 +23,9 @@ PLATEAU, FLAT, WIDE = 5, 0.05, 0.2
 REACHED = 0.9
 
 
-def check_loops(v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool) -> None:
+def check_loops(
+    v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool, trust_voltage: bool = False
+) -> None:
     """Refuse what is no loop of a cell, in one line.
 
     Parameters
@@ -32,6 +36,8 @@ def check_loops(v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool) -> N
         The file, for errors.
     trust_unit : bool
         Whether the user said the unit of the current.
+    trust_voltage : bool, default False
+        Whether the user said the unit of the voltage.
 
     Raises
     ------
@@ -60,6 +66,13 @@ def check_loops(v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool) -> N
             where,
             "Is the cell connected, and the range of the instrument right?",
         )
+    if np.abs(v).max() < SMALLEST_VOLTAGE and not trust_voltage:
+        raise InputError(
+            f"the voltage stays below {format_si(float(np.abs(v).max()), 'V', 3)}: its unit seems "
+            "another one",
+            where,
+            "Pass units={'voltage': 'V'} if these are volts, or 'mV' if it is right",
+        )
     if np.abs(v).max() > LARGEST_VOLTAGE:
         raise InputError(
             f"the voltage reaches {format_si(float(np.abs(v).max()), 'V', 3)}: its unit seems "
@@ -74,6 +87,30 @@ def check_loops(v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool) -> N
             where,
             "Pass units={'current': 'mA'}, 'uA' or, if it is right, 'A'",
         )
+
+
+def signs_of_current(v: np.ndarray, i: np.ndarray) -> str:
+    """What is odd about the signs of a current, in one line; empty if nothing is.
+
+    Parameters
+    ----------
+    v, i : ndarray of float, V and A
+        Voltage and current of each sample.
+
+    Returns
+    -------
+    str
+        A remark.
+    """
+    plain = signs(v) * np.where(np.abs(i) > NOISE * np.abs(i).max(), np.sign(i), 0)
+    plain, below = plain[plain != 0], signs(v)[plain != 0] < 0
+    if not plain.size or not below.any() or below.all():
+        return ""
+    if (plain < 0).mean() > 0.9:
+        return "the current runs against the voltage throughout: it gets the sign of the voltage"
+    if (plain[below] < 0).mean() > 0.9 and (plain[~below] > 0).mean() > 0.9:
+        return "the current has one sign at both voltages: it gets the sign of the voltage"
+    return ""
 
 
 def _stepped(x: np.ndarray) -> float:

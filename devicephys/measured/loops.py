@@ -18,7 +18,7 @@ from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, numbers
 from ddkbase.tables.units import quantity_of, split_unit
 from ddkbase.units import format_si, to_si
-from devicephys.measured.checks import check_loops, compliance_of, loop_numbers
+from devicephys.measured.checks import check_loops, compliance_of, loop_numbers, signs_of_current
 
 __all__ = ["read_loop"]
 
@@ -73,7 +73,8 @@ def read_loop(
     Returns
     -------
     xarray.Dataset
-        On ``sample`` voltage [V] and current [A] as measured, ``loop`` (from 1) and, if known,
+        On ``sample`` voltage [V] and current [A] as measured (with the sign of the voltage, where
+        sizes were written, or a current out of the cell), ``loop`` (from 1) and, if known,
         ``time`` [s] from the start of each loop. Attributes: ``compliance_positive`` and
         ``compliance_negative`` [A] where the current was limited, ``rate`` [V/s] if known,
         ``loops``, and ``remarks``, one a line, on what was taken for what.
@@ -109,8 +110,12 @@ def read_loop(
         remarks.append(f"{(~whole).sum()} rows without a voltage or a current are left out")
     columns = {name: values[whole] for name, values in columns.items()}
     v, i = columns["voltage"], columns["current"]
-    told = "current" in (units or {})
-    check_loops(v, i, where, trust_unit=told)
+    told = units or {}
+    check_loops(v, i, where, trust_unit="current" in told, trust_voltage="voltage" in told)
+    odd = signs_of_current(v, i)
+    if odd:
+        remarks.append(odd)
+        i = np.where(v == 0, i, np.abs(i) * np.sign(v))
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())
@@ -169,6 +174,8 @@ def _of_table(
                 f"unknown column {shorten(name)}", "read_loop, units", closest(str(name), _UNITS)
             )
     chosen = {name: _column(table, name, key) for name, key in given.items()}
+    if given["current"] is None:
+        _refuse_side_by_side(table, chosen)
     columns = {}
     for name, column in chosen.items():
         if column is None:
@@ -214,6 +221,29 @@ def _column(table: Table, name: str, key: str | int | None) -> Column | None:
     raise InputError(
         f"has {what} among {headings}", table.path, f"Pass {name}=..., a heading or a number from 1"
     )
+
+
+def _refuse_side_by_side(table: Table, chosen: Mapping[str, Column | None]) -> None:
+    """Refuse loops in columns beside each other, of which the first alone would be taken.
+
+    A second current of the other sign is the other electrode's, and no loop of its own.
+    """
+    first = chosen["current"]
+    assert first is not None
+    beside = [c for c in table.columns if c is not first and re.fullmatch(r"I[\s_]?\d+", c.name)]
+    told = numbers(table, first, "A", first.unit or "A")
+    alike = [
+        c
+        for c in beside
+        if np.nanmean(np.sign(told) * np.sign(numbers(table, c, "A", c.unit or "A"))) > 0.5
+    ]
+    if alike:
+        titles = ", ".join(c.title for c in [first, *alike][:4])
+        raise InputError(
+            f"{len(alike) + 1} columns hold a current: {titles}",
+            table.path,
+            "Pass current=... (and voltage=...) for one loop; put several below each other",
+        )
 
 
 def _times(

@@ -99,6 +99,9 @@ def _check_iv_trace(ds: xr.Dataset) -> str | None:
     for name in ("time", "r", "z", "r_node", "z_node"):
         if np.any(np.diff(ds[name].values) <= 0):
             return f"'{name}' does not increase strictly"
+    loops = ds["loop"].values
+    if loops[0] < 0 or np.any(np.diff(loops) < 0):
+        return "'loop' goes down, or is negative"
     for axis in ("r", "z"):
         nodes, centres = ds[f"{axis}_node"].values, ds[axis].values
         if nodes.size != centres.size + 1:

@@ -15,12 +15,17 @@ from network.datasets.folders import class_files, given_parts
 
 __all__ = ["PICTURES", "load_arrays", "load_pictures", "load_vectors", "vector_files"]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+PICTURES = (
+    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm",
+)  # fmt: skip
 """Endings of pictures that are read."""
 
 _WHAT = "pictures (" + ", ".join(PICTURES) + ")"
 _NEEDED = "It needs arrays X (samples, ..., steps) and y (samples,), and may hold groups and fold"
 _DIMS = ("frame", "channel", "row", "step")
+_SIDES = ("train", "test")
+_FOUR = ("x_train", "y_train", "x_test", "y_test")
+_MANY_CHANNELS = 4  # times as many channels as steps, from which it is said
 _MOST_PIXELS = 1 << 26
 
 
@@ -34,7 +39,8 @@ def load_pictures(
     root : str or Path
         The folder.
     size : pair of int, default (32, 32)
-        Rows and columns that each is resampled to; colours become grey.
+        Rows and columns that each is resampled to. Colours become grey, what is see-through white,
+        and shades of 16 bits are parts of 65,535; turned as the camera says.
     **options : object
         None is known.
 
@@ -48,7 +54,8 @@ def load_pictures(
     InputError
         An unknown option, or a size out of range.
     StorageError
-        No pictures, a single class, or a damaged file, which is named.
+        No pictures, a single class, a damaged file, one of several pictures or of shades whose
+        range is not said; the file is named.
     """
     if options:
         raise InputError(f"pictures have no option '{next(iter(options))}'", "data", "size")
@@ -88,10 +95,40 @@ def _picture(file: Path, rows: int, columns: int) -> np.ndarray:
         with Image.open(file) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
-            grey = image.convert("L").resize((columns, rows), Image.Resampling.BOX)
-            return np.asarray(grey, dtype=np.float32) / 255
+            count = int(getattr(image, "n_frames", 1))
+            if count > 1:
+                raise StorageError(
+                    f"holds {count} pictures", str(file), "Save each as a file of its own"
+                )
+            grey = _shades(image, file).resize((columns, rows), Image.Resampling.BOX)
+            return np.asarray(grey, dtype=np.float32)
 
     return reading(file, "a picture", "", work)
+
+
+def _shades(image: Any, file: Path) -> Any:
+    """A picture in shades from 0 to 1, as floats.
+
+    StorageError where nothing says what white is.
+    """
+    from PIL import Image, ImageOps  # start-up, as above
+
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        white = 65535.0
+    elif image.mode in ("I", "F"):
+        raise StorageError(
+            "holds numbers of 32 bits, of which it is not said what is white",
+            str(file),
+            "Save it with 8 or 16 bits a pixel",
+        )
+    else:
+        white = 255.0
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            seen = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+        image = image.convert("L")
+    return Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(white))
 
 
 def load_arrays(path: str | os.PathLike[str]) -> DataSet:
@@ -102,7 +139,7 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     path : str or Path
         The file. X is (samples, steps), or has channels between; y are numbers or, in an .npz file,
         texts; groups say what must not be parted, and fold is "train" or "test" for each sample
-        (.npz).
+        (.npz). Or X_train, y_train, X_test and y_test.
 
     Returns
     -------
@@ -115,10 +152,9 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
         The file is missing or damaged, an array is lacking, or they do not belong together.
     """
     path = Path(path)
-    arrays = _read(path)
-    lower = {name.lower(): array for name, array in arrays.items()}
+    lower = _parts_joined({name.lower(): array for name, array in _read(path).items()}, path)
     if not {"x", "y"} <= lower.keys():
-        told = ", ".join(sorted(arrays)) or "none"
+        told = ", ".join(sorted(lower)) or "none"
         raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
     x, y = np.asarray(lower["x"]), np.asarray(lower["y"]).squeeze()
     if x.dtype.kind not in "biuf" or not 2 <= x.ndim <= 4 or not x.size:
@@ -134,12 +170,20 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     fold = extra.get("fold", np.full(len(x), "")).astype(str)
     if "fold" in extra and set(fold) != {"train", "test"}:
         raise StorageError(f"fold holds {', '.join(sorted(set(fold)))}", str(path), "train, test")
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
     names, numbers = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise StorageError("y names a single class", str(path))
     if names.dtype.kind == "f" and not (names == np.floor(names)).all():
         raise StorageError("y holds numbers that are not whole", str(path), "Classes are expected")
     x, note = _scaled(x, fold != "test")
+    if x.ndim == 3 and x.shape[1] > _MANY_CHANNELS * x.shape[2]:
+        note = (
+            *note,
+            f"X is taken as {x.shape[1]} channels of {x.shape[2]} steps; if its axes stand the "
+            "other way round, turn them",
+        )
     return DataSet(
         path.stem,
         x,
@@ -151,8 +195,26 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
         groups=extra.get("groups", np.arange(len(x))).astype(str),
         fold=fold,
         notes=note,
-        scaled_by="all" if note else "",
+        scaled_by="all" if any("scaled" in n for n in note) else "",
     )
+
+
+def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """X, y and fold of four arrays X_train, y_train, X_test, y_test; others as they are."""
+    if "x" in arrays or not all(f"{a}_{part}" in arrays for a in "xy" for part in _SIDES):
+        return arrays
+    shapes = [np.shape(arrays[f"x_{part}"]) for part in _SIDES]
+    if len(shapes[0]) != len(shapes[1]) or shapes[0][1:] != shapes[1][1:]:
+        raise StorageError(f"X_train is of shape {shapes[0]}, X_test of {shapes[1]}", str(path))
+    joined = {
+        a: np.concatenate([np.asarray(arrays[f"{a}_{part}"]) for part in _SIDES]) for a in "xy"
+    }
+    if joined["x"].dtype == object or joined["y"].dtype == object:
+        raise StorageError("holds objects, which are not read", str(path), _NEEDED)
+    fold = np.concatenate(
+        [np.full(shape[0], part) for shape, part in zip(shapes, _SIDES, strict=True)]
+    )
+    return {**joined, "fold": fold}
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -163,7 +225,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if path.stat().st_size > LARGEST:
             raise ValueError("it is too large")
         with np.load(path, allow_pickle=False) as archive:
-            return [n for n in archive.files if n.lower() in ("x", "y", "groups", "fold")]
+            files = list(archive.files)
+        lower = {n.lower() for n in files}
+        if not (lower >= {"x", "y"} or lower >= set(_FOUR)):
+            told = ", ".join(files[:8]) or "none"
+            raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
+        return [n for n in files if n.lower() in ("x", "y", "groups", "fold", *_FOUR)]
 
     return read_npz(path, tuple(reading(path, "an .npz file", "", names)), "an .npz file", "")
 

@@ -22,6 +22,7 @@ __all__ = [
     "from_meta",
     "given_parts",
     "holds",
+    "listed",
 ]
 
 _Identity = tuple[int, int]  # device and number of a file
@@ -58,7 +59,7 @@ def class_files(
     classes: list[str] = []
     owner: dict[_Identity, Path] = {}
     seen = {_identity(path)}
-    for entry in _listed(path):
+    for entry in listed(path):
         if not entry.is_dir():
             continue
         members = _once(_below(entry, endings, seen), entry, owner)
@@ -68,11 +69,11 @@ def class_files(
             y += [len(classes)] * len(members)
             classes.append(entry.name)
     if not files:
-        loose = any(p.suffix.lower() in endings for p in _listed(path) if p.is_file())
+        loose = any(p.suffix.lower() in endings for p in listed(path) if p.is_file())
         hint = "Put the files of each class into a folder of its own" if loose else whence
         raise StorageError(f"holds no folders with {what}", str(path), hint)
     if len(classes) == 1:
-        inner = [e for e in _listed(path / classes[0]) if e.is_dir() and holds(e, endings)]
+        inner = [e for e in listed(path / classes[0]) if e.is_dir() and holds(e, endings)]
         raise StorageError(
             f"holds a single class, '{classes[0]}'",
             str(path),
@@ -96,7 +97,7 @@ def given_parts(path: Path, endings: Sequence[str]) -> dict[str, Path]:
     StorageError
         There is a part without the other, or one more than these two.
     """
-    names = {e.name.lower(): e for e in _listed(path) if e.is_dir() and holds(e, endings)}
+    names = {e.name.lower(): e for e in listed(path) if e.is_dir() and holds(e, endings)}
     parts = {name: part for name in names if (part := _PARTS.get(name))}
     if len(parts) < len(names) or "train" not in parts.values():
         return {}
@@ -136,9 +137,18 @@ def check_name(path: Path, what: str) -> None:
         raise StorageError(f"the name of the {what} is not UTF-8", shown, "Rename it") from None
 
 
-def _listed(path: Path) -> list[Path]:
+def listed(path: Path) -> list[Path]:
+    """What is in a folder, by name; without what is hidden and what macOS packs beside it.
+
+    Raises
+    ------
+    StorageError
+        It may not be read.
+    """
     try:
-        return sorted(p for p in path.iterdir() if not p.name.startswith("."))
+        return sorted(
+            p for p in path.iterdir() if not p.name.startswith(".") and p.name != "__MACOSX"
+        )
     except PermissionError:
         raise StorageError("may not be read", str(path), "Change its permissions") from None
 
@@ -147,7 +157,7 @@ def _below(path: Path, endings: Sequence[str], seen: set[_Identity]) -> Iterator
     if (identity := _identity(path)) in seen:
         return  # a link leads to where the walk is, or was
     seen.add(identity)
-    for entry in _listed(path):
+    for entry in listed(path):
         if entry.is_dir():
             yield from _below(entry, endings, seen)
         elif entry.suffix.lower() in endings:

@@ -20,6 +20,7 @@ from network.datasets.arrays import (
     vector_files,
 )
 from network.datasets.dataset import DataSet
+from network.datasets.doubts import passed_over, remarked
 from network.datasets.folders import OTHER_SOUNDS, SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
 from network.datasets.series.files import ENDINGS, is_series, load_series, series_in
@@ -103,9 +104,8 @@ def load(
         hint = closest(text, NAMES)
         hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
         raise InputError(f"unknown data set '{text}'", "data", hint)
-    if not path.is_dir():
-        return _of_file(path, options)
-    return _of_path(path, options)
+    loaded = _of_path(path, options) if path.is_dir() else _of_file(path, options)
+    return remarked(loaded, text)
 
 
 def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
@@ -134,7 +134,12 @@ def _of_path(path: Path, options: dict[str, Any]) -> DataSet:
     """The data set of a folder."""
     check_name(path.absolute(), "folder")
     loader, arguments = _of_folder(path)
-    return _call(loader, str(path), arguments, options)
+    loaded = _call(loader, str(path), arguments, options)
+    endings = {load_sounds: SOUNDS, load_pictures: PICTURES}.get(loader)
+    listing = (path / "labels.csv").is_file() or (path / "keys" / "meta.lst").is_file()
+    if endings is None or listing:
+        return loaded
+    return replace(loaded, notes=(*loaded.notes, *passed_over(path, endings)))
 
 
 def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 import compact
 from compact.table.statistics import half_width, misfit, misfit_text, summary
 from compact.table.table import AlphaBetaTable
+from ddkbase import records
 from ddkbase.errors import InputError, StorageError
 from ddkbase.records import label
 from tests.compact.table_data import AMPLITUDES, campaign, rule
@@ -272,3 +274,20 @@ def test_misfit_is_the_root_mean_square_in_spans_of_the_train() -> None:
     assert found[0] == pytest.approx(np.sqrt(2 / 3) / 4)
     assert np.isnan(found[1:]).all()
     assert misfit_text(found[:1]).startswith("median 20.41 %, largest 20.41 %")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda ds: ds["conductance_min"].values.fill(1.0), "not below its 'conductance_max'"),
+        (lambda ds: ds["conductance_min"].values.fill(-1.0), "a negative 'conductance_min'"),
+        (lambda ds: ds.attrs.update(integrator="leapfrog"), "'integrator' is 'leapfrog'"),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_refused(
+    table: AlphaBetaTable, tmp_path: Path, change: Callable[[xr.Dataset], None], complaint: str
+) -> None:
+    ds = table.dataset.copy(deep=True)
+    change(ds)
+    with pytest.raises(StorageError, match=f"not a valid AlphaBetaTable v1: .*{complaint}"):
+        records.write(ds, tmp_path / "table.nc")

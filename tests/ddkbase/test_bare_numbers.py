@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ddkbase.tables.decimals as decimals
 import ddkbase.tables.table as tables
-import ddkbase.tables.text as texts
 from ddkbase.errors import InputError
+from ddkbase.tables.decimals import settle_decimal
 from ddkbase.tables.table import Cell, Column, Table, bare_numbers, numbers
-from ddkbase.tables.text import settle_decimal
 
 CELLS = st.one_of(
     st.sampled_from(
@@ -42,7 +42,7 @@ def said(cells: list[Cell]) -> object:
 def test_a_column_at_once_is_its_cells_one_by_one(cells: list[Cell]) -> None:
     at_once = said(cells)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tables, texts):
+        for module in (tables, decimals):
             patch.setattr(module, "bare_numbers", lambda cells, comma: None)
         singly = said(cells)
     if isinstance(at_once, tuple) and isinstance(singly, tuple):

@@ -64,6 +64,7 @@ OXIDE, LATE = (0, 8, 2), (30,)
         (lambda ds: ds.isel(time=slice(None, None, -1)), "'time' does not increase"),
         (lambda ds: ds.isel(point=slice(None, None, -1)), "marked points"),
         (lambda ds: ds.isel(time=slice(0, 0)), "no time step"),
+        (with_value("loop", LATE, -1), "'loop' goes down, or is negative"),
         (lambda ds: ds.assign(loop=ds["loop"].astype(float)), "holds values of type float64"),
         (lambda ds: ds.assign(mine=("time", ds["voltage"].values)), "'mine' has no units"),
         (without_attr("device_yaml"), "attribute 'device_yaml' is missing"),

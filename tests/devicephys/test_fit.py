@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from scipy.optimize import least_squares
 from typer.testing import CliRunner
 
 import devicephys
@@ -20,7 +19,6 @@ from devicephys.cli.commands import app
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import FitInterrupted, fit_device
 from devicephys.fitting import data as fit_data
-from devicephys.fitting.description import LoopSource
 from devicephys.fitting.information import direction_text, information
 
 HIGH, D0, EA, SERIES = (
@@ -454,35 +452,43 @@ def test_directions_are_products_of_powers() -> None:
     np.testing.assert_allclose(np.abs(known.directions[0]), [2 / 5**0.5, 1 / 5**0.5], rtol=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["linear", "soft_l1"])
-def test_intervals_are_as_wide_as_what_was_made_small_scatters(loss: str) -> None:
-    rng = np.random.default_rng(4)
-    jacobian = rng.normal(size=(150, 2)) / 0.02
-    values, claims = [], []
-    for _ in range(300):
-        noise = 1.5 * rng.normal(size=150)  # larger than was stated
-        end = least_squares(lambda p, e=noise: jacobian @ p + e, [0.0, 0.0], loss=loss)
-        values.append(end.x)
-        claims.append(np.diag(information(end.fun, jacobian, [None, None], loss).covariance))
-    assert np.std(values) == pytest.approx(np.sqrt(np.mean(claims)), rel=0.06)
+def read_one(source: Any) -> Any:
+    return fit_data.read_data([source], None)[0]
 
 
-def test_a_snap_counts_by_the_shift_of_its_voltage_however_it_is_sampled(tmp_path: Path) -> None:
-    errors = []
-    for dense in (False, True):
-        time = np.linspace(0.0, 0.06, 1201)
-        if dense:  # as a solver writes it
-            time = np.union1d(time, np.linspace(0.03951, 0.04049, 301)).round(8)
-            time = np.unique(time)
-        v = np.array([WAVEFORM.voltage(t) for t in time])
-        i = 2e-4 * v * np.exp(np.arctan((v - 1.0) / 0.01) * (time < 0.045))
-        path = tmp_path / f"{dense}.csv"
-        np.savetxt(path, np.column_stack([time, v, i]), "%.12g", ",",
-                   header="time (s),voltage (V),current (A)", comments="")  # fmt: skip
-        source = LoopSource(loop=str(path), error=0.02, voltage_error="5 mV", samples=2000)
-        data = fit_data.LoopData(source, None)
-        errors.append(np.interp(0.04, data.times, data.error))
-        assert data.error[np.abs(data.times - 0.02) < 0.005] == pytest.approx(0.02, rel=1e-6)
-    # 5 mV to each side of the steepest point: arctan(0.5), less what an ohmic current would do
-    assert errors[1] == pytest.approx(np.hypot(0.02, np.arctan(0.5)), rel=0.01)
-    assert errors[0] == pytest.approx(errors[1], rel=0.15)
+def train_file(folder: Path, text: str) -> dict[str, Any]:
+    file = folder / "train.csv"
+    file.write_text(text)
+    protocol = {"amplitude": "-2.3 V", "width": "50 ns"}
+    return {"train": str(file), "protocol": protocol, "error": 0.02}
+
+
+def test_pulses_that_were_not_read_keep_their_numbers(tmp_path: Path, fake: Fake) -> None:
+    values = 1e-4 * np.exp(-np.linspace(0.2, 1.4, 10))  # as the formula has them
+    for text in (
+        "G (S)\n" + "".join(f"{'nan' if k in (3, 4) else g}\n" for k, g in enumerate(values)),
+        "pulse,G (S)\n0,1e-4\n"
+        + "".join(f"{k + 1},{g}\n" for k, g in enumerate(values) if k not in (3, 4)),
+    ):
+        data = read_one(fit_data.TrainSource(**train_file(tmp_path, text)))
+        assert data.axis.tolist() == [1, 2, 3, 6, 7, 8, 9, 10]
+        assert data.train.count == 10
+        simulated, _ = data.simulate(CELL, devicephys.Settings(), [HIGH])
+        np.testing.assert_allclose(simulated, data.measured, rtol=1e-9)
+
+
+def test_trains_below_each_other_are_refused(tmp_path: Path, fake: Fake) -> None:
+    text = "pulse,G (S)\n" + "".join(f"{k},{1e-4 / k}\n" for k in (1, 2, 3, 1, 2, 3))
+    with pytest.raises(InputError, match=r"do not go up.*a file of its own"):
+        read_one(fit_data.TrainSource(**train_file(tmp_path, text)))
+
+
+def test_a_loop_of_sizes_or_of_the_other_sign_is_fitted_on_both_sides(tmp_path: Path) -> None:
+    file = write_loop(tmp_path / "loop.csv", 0.0, 0)
+    plain = read_one(fit_data.LoopSource(loop=str(file)))
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    for change in (abs, lambda i: -i):
+        changed = [rows[0], *([t, v, f"{change(float(i))!r}"] for t, v, i in rows[1:])]
+        file.write_text("\n".join(",".join(row) for row in changed) + "\n")
+        data = read_one(fit_data.LoopSource(loop=str(file)))
+        np.testing.assert_allclose(data.measured, plain.measured, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Searches from several starts: other cells that fit as well are told."""
+"""Several cells that fit as well, and errors: of the estimator, of a switching's voltage."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.optimize import least_squares
 
 import devicephys
 from devicephys import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import alternative_texts, fit_device
 from devicephys.fitting import data as fit_data
+from devicephys.fitting.description import LoopSource
+from devicephys.fitting.information import information
 from devicephys.fitting.optima import starts
 
 HIGH, SERIES = "materials.HfOx.conductivity_high", "series.transconductance"
@@ -96,3 +99,37 @@ def test_searches_begin_with_the_cell_and_then_around_it() -> None:
     assert np.all(drawn >= 0.9 * bounds[0]) and np.all(drawn <= 0.9 * bounds[1])
     assert drawn[:, 1].std() == pytest.approx(0.2, rel=0.15)
     np.testing.assert_array_equal(list(starts(bounds, 3)), drawn[:3])
+
+
+@pytest.mark.parametrize("loss", ["linear", "soft_l1"])
+def test_intervals_are_as_wide_as_what_was_made_small_scatters(loss: str) -> None:
+    rng = np.random.default_rng(4)
+    jacobian = rng.normal(size=(150, 2)) / 0.02
+    values, claims = [], []
+    for _ in range(300):
+        noise = 1.5 * rng.normal(size=150)  # larger than was stated
+        end = least_squares(lambda p, e=noise: jacobian @ p + e, [0.0, 0.0], loss=loss)
+        values.append(end.x)
+        claims.append(np.diag(information(end.fun, jacobian, [None, None], loss).covariance))
+    assert np.std(values) == pytest.approx(np.sqrt(np.mean(claims)), rel=0.06)
+
+
+def test_a_snap_counts_by_the_shift_of_its_voltage_however_it_is_sampled(tmp_path: Path) -> None:
+    errors = []
+    for dense in (False, True):
+        time = np.linspace(0.0, 0.06, 1201)
+        if dense:  # as a solver writes it
+            time = np.union1d(time, np.linspace(0.03951, 0.04049, 301)).round(8)
+            time = np.unique(time)
+        v = np.array([WAVEFORM.voltage(t) for t in time])
+        i = 2e-4 * v * np.exp(np.arctan((v - 1.0) / 0.01) * (time < 0.045))
+        path = tmp_path / f"{dense}.csv"
+        np.savetxt(path, np.column_stack([time, v, i]), "%.12g", ",",
+                   header="time (s),voltage (V),current (A)", comments="")  # fmt: skip
+        source = LoopSource(loop=str(path), error=0.02, voltage_error="5 mV", samples=2000)
+        data = fit_data.LoopData(source, None)
+        errors.append(np.interp(0.04, data.times, data.error))
+        assert data.error[np.abs(data.times - 0.02) < 0.005] == pytest.approx(0.02, rel=1e-6)
+    # 5 mV to each side of the steepest point: arctan(0.5), less what an ohmic current would do
+    assert errors[1] == pytest.approx(np.hypot(0.02, np.arctan(0.5)), rel=0.01)
+    assert errors[0] == pytest.approx(errors[1], rel=0.15)

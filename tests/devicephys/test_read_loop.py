@@ -121,6 +121,38 @@ def test_what_is_no_loop_is_one_line(tmp_path: Path, change, message: str) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_millivolts_that_are_volts_are_refused_and_believed_when_told(tmp_path: Path) -> None:
+    _, v = triangle()
+    file = write(tmp_path / "a.csv", "V (mV),I (A)", v, current(v))
+    with pytest.raises(InputError, match=r"stays below 1\.5 mV: its unit seems another one"):
+        devicephys.read_loop(file)
+    assert devicephys.read_loop(file, units={"voltage": "V"})["voltage"].max() == 1.5
+    assert devicephys.read_loop(file, units={"voltage": "mV"})["voltage"].max() < 0.002
+
+
+@pytest.mark.parametrize("heads", ["V (V),I1 (A),I2 (A)", "V1 (V),I1 (A),V2 (V),I2 (A)"])
+def test_loops_side_by_side_are_refused_the_other_electrode_is_not(
+    tmp_path: Path, heads: str
+) -> None:
+    _, v = triangle()
+    i = current(v)
+    both = (v, i, v, i) if "V2" in heads else (v, i, i)
+    with pytest.raises(InputError, match="2 columns hold a current: column 2 'I1'"):
+        devicephys.read_loop(write(tmp_path / "a.csv", heads, *both))
+    other = (v, i, 0 * v, -i) if "V2" in heads else (v, i, -i)
+    told = {"voltage": "V1"} if "V2" in heads else {}
+    loop = devicephys.read_loop(write(tmp_path / "b.csv", heads, *other), **told)
+    np.testing.assert_allclose(loop["current"], i, atol=1e-12)
+
+
+def test_odd_signs_of_the_current_are_remarked(tmp_path: Path) -> None:
+    _, v = triangle()
+    for change, words in ((np.abs, "one sign at both"), (np.negative, "against the voltage")):
+        loop = devicephys.read_loop(write(tmp_path / "a.csv", "V (V),I (A)", v, change(current(v))))
+        assert words in loop.attrs["remarks"]
+        np.testing.assert_allclose(loop["current"], current(v), atol=1e-12)
+
+
 def test_a_limit_that_is_never_reached_is_told(tmp_path: Path) -> None:
     _, v = triangle()
     file = write(tmp_path / "a.csv", "V (V),I (A)", v, current(v))

@@ -172,7 +172,11 @@ def test_short_recordings_are_filled_and_counted_or_left_out(tmp_path: Path) -> 
     data = datasets.load(tmp_path, front="waveform")
     check(data)
     assert data.groups.tolist() == ["a/0", "a/1", "a/2", "b/0", "b/1"]
-    assert data.notes == ("3 of 5 recordings are shorter than 1 s and are filled with silence",)
+    assert data.notes == (
+        "3 of 5 recordings are shorter than 1 s and are filled with silence",
+        "1 of 5 samples are copies of others: a split may put them on both sides",
+        "1 samples are there under two classes or more, exactly alike",
+    )
     np.testing.assert_allclose(data.span[:, 1], [1.0, 0.3, 0.4, 1.0, 0.5])
     assert np.ptp(data.x[1][2500:]) < 1e-6 < np.ptp(data.x[1][:2000])
     fewer = datasets.load(tmp_path, short="drop")

@@ -37,10 +37,18 @@ from network.datasets.series.samples import Series, class_names
 __all__ = ["read_table"]
 
 _LABELS = ("y", "label", "class", "target")
-_GROUPS = ("group", "subject", "speaker")
-_SAMPLES = ("sample", "sample_id", "series", "series_id", "case", "case_id", "id")
+_GROUPS = (
+    "group", "subject", "speaker", "group_id", "subject_id", "speaker_id", "patient", "patient_id",
+    "participant", "participant_id", "person", "person_id", "user", "user_id",
+)  # fmt: skip
+_SAMPLES = (
+    "sample", "sample_id", "series", "series_id", "case", "case_id", "id", "index", "idx", "no",
+    "no.", "nr", "nr.", "#", "row", "row_id", "file", "filename", "file_name", "path",
+)  # fmt: skip
 _TIMES = ("time", "t", "step", "timestamp")
-_PARTS = ("fold",)
+_PARTS = ("fold", "split", "part", "partition", "subset", "is_train", "is_test")
+_TOLD = 4  # rows of each class from which it is no chance that they share a value
+_COUNTED = 8  # rows from which a column that counts them is no value
 _UNEVEN = 0.01  # of a step
 
 
@@ -271,6 +279,36 @@ def _parts(texts: Sequence[str], place: Callable[[int], str]) -> list[str]:
     return parts
 
 
+def _counts(values: np.ndarray) -> bool:
+    """Whether a column counts the rows, from whatever number on."""
+    return bool((np.diff(values) == 1).all())
+
+
+def _refuse_second_label(
+    table: Table, roles: _Roles, values: np.ndarray, labels: Sequence[str]
+) -> None:
+    """Refuse a column of values that has one value for each class: it would tell the class.
+
+    Raises
+    ------
+    InputError
+        There is one.
+    """
+    names, code, count = np.unique(np.array(labels), return_inverse=True, return_counts=True)
+    if len(names) < 2 or count.min() < _TOLD:
+        return
+    first = np.array([int((code == k).argmax()) for k in range(len(names))])
+    for row, role in zip(values, roles.values, strict=True):
+        of_class = row[first]
+        if len(np.unique(of_class)) == len(names) and (row == of_class[code]).all():
+            raise InputError(
+                f"column '{table.columns[role].heading}' has one value for each class: it tells "
+                "the class",
+                table.path,
+                "Leave it out",
+            )
+
+
 def _wide(table: Table, roles: _Roles) -> Series:
     column: Callable[[int], Column] = table.columns.__getitem__
     notes = []
@@ -285,10 +323,20 @@ def _wide(table: Table, roles: _Roles) -> Series:
             )
         notes.append(f"column '{column(roles.sample).heading}' counts the samples and is not read")
     label, group, part = roles.label, roles.group, roles.part
+    values = _values(table, roles.values)
+    counts = [k for k, row in enumerate(values) if len(row) >= _COUNTED and _counts(row)]
+    if counts and len(counts) < len(values):
+        titles = ", ".join(f"'{column(roles.values[k]).heading}'" for k in counts)
+        notes.append(f"column {titles} counts the rows and is not read")
+        roles = dataclasses.replace(
+            roles, values=tuple(v for k, v in enumerate(roles.values) if k not in counts)
+        )
+        values = np.delete(values, counts, axis=0)
+    _refuse_second_label(table, roles, values, _texts(table, label))
     labels = class_names(_texts(table, label), lambda k: table.where(column(label), k))
     return Series(
         table.path,
-        [row[None] for row in np.ascontiguousarray(_values(table, roles.values).T)],
+        [row[None] for row in np.ascontiguousarray(values.T)],
         labels,
         [f"{table.row} {number}" for number in table.lines],
         groups=[] if group is None else _texts(table, group),
@@ -324,7 +372,9 @@ def _long(table: Table, roles: _Roles) -> Series:
     within = steps[inside]
     if within.size and within.max() - within.min() > _UNEVEN * within.min():
         notes.append(f"steps of time are {within.min():g} to {within.max():g} and taken as equal")
-    values = _values(table, roles.values)[:, rows]
+    values = _values(table, roles.values)
+    _refuse_second_label(table, roles, values, _texts(table, roles.label))
+    values = values[:, rows]
     heads = rows[starts[:-1]]
 
     def of_samples(role: int | None) -> list[str]:

@@ -40,6 +40,7 @@ _MOST_VALUES = 500_000_000  # of one file: 2 GB
 _WHAT = "sounds (" + ", ".join(SOUNDS) + ")"
 _BLOCK = 1 << 18
 _LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
+_CANCELLED = 1e-3  # share of the channels' energy that their mean has to keep
 _MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
 
 
@@ -244,6 +245,9 @@ def read_sound_files(
         span = f"{min(others):g} to {max(others):g} Hz"
         notes = (f"{len(others):,} of {len(rates):,} recordings, of {span}, are resampled to "
                  f"{common:g} Hz",)  # fmt: skip
+    silent = sum(not wave.any() for wave in waves)
+    if silent:
+        notes = (*notes, f"{silent:,} of {len(waves):,} recordings are silent throughout")
     labels = np.asarray(y, np.int64)
     return Recordings(tuple(waves), common, labels, classes, names, notes=notes)
 
@@ -328,6 +332,7 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
         if frames * channels > _MOST_VALUES and exact:
             raise ValueError(f"{frames} frames of {channels} channels are too many")
         done = 0
+        energy = left = 0.0
         while True:
             block = file.read(_BLOCK, dtype="float32", always_2d=True)
             if not len(block):
@@ -341,12 +346,17 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
             if largest > _LOUDEST:
                 raise ValueError(f"it holds samples of {largest:.3g}")
             blocks.append(block.mean(axis=1, dtype=np.float32))
+            if channels > 1:
+                energy += float(np.square(block, dtype=np.float64).mean(axis=1).sum())
+                left += float(np.square(blocks[-1], dtype=np.float64).sum())
     if not done:
         raise ValueError("it holds no sample")
     if exact and done < frames:
         raise ValueError(f"it is cut off after {done} of {frames} samples")
     if not rate > 0:
         raise ValueError(f"a rate of {rate} Hz")
+    if left < _CANCELLED * energy:
+        raise ValueError("its channels cancel each other: their mean is next to nothing")
     return np.concatenate(blocks), rate
 
 

@@ -1,0 +1,152 @@
+"""Texts with a layout of their own, as of LabVIEW, EasyEXPERT and Igor; and what is no text.
+
+What these write before a table looks like a table, too; here it is told apart by the words that
+each of them writes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ddkbase.errors import InputError
+from ddkbase.tables.table import Cell
+
+__all__ = ["igor_lines", "refuse_foreign", "without_preamble"]
+
+Row = tuple[int, list[Cell]]
+_END = "***End_of_Header***"
+_LONGEST = 1000  # lines that a preamble may have
+#: first bytes, what such a file is, what to do
+_FOREIGN = (
+    (b"\x1f\x8b", "is compressed (gzip)", "Unpack it first"),
+    (b"BZh", "is compressed (bzip2)", "Unpack it first"),
+    (b"\xfd7zXZ", "is compressed (xz)", "Unpack it first"),
+    (b"7z\xbc\xaf", "is an archive (7z)", "Unpack it, and name the files in it"),
+    (b"Rar!", "is an archive (RAR)", "Unpack it, and name the files in it"),
+    (b"PK", "is an archive (ZIP)", "Unpack it, and name the files in it"),
+    (b"TDSm", "is a TDMS file of LabVIEW", "Export it as text, CSV or XLSX"),
+    (b"%PDF", "is a PDF", "Save the table as CSV or XLSX"),
+    (b"\x89PNG", "is a picture", "A table of numbers is expected"),
+    (b"\xff\xd8\xff", "is a picture", "A table of numbers is expected"),
+    (b"SQLite format 3", "is a data base (SQLite)", "Export the table as CSV"),
+    (b"CPYA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
+    (b"CPYUA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
+    (b"\x80\x04", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    (b"\x80\x05", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+)
+_MARKUP = re.compile(
+    rb"<(?:!doctype|html|table|\?xml|\?mso|workbook|div|body|head)\b", re.IGNORECASE
+)
+_JSON = re.compile(rb"(?:\{\s*\"|\[\s*(?:\{\s*\"|\[))")
+
+
+def refuse_foreign(content: bytes, path: str) -> None:
+    """Refuse what is no text with a table, by what it begins with.
+
+    Raises
+    ------
+    InputError
+        An archive, a picture, markup, JSON, ...; it says which, and what to do.
+    """
+    if content.startswith(b"PK") and b"opendocument.spreadsheet" in content[:200]:
+        raise InputError("is an OpenDocument table (ODS)", path, "Save it as XLSX or CSV")
+    for begins, what, hint in _FOREIGN:
+        if content.startswith(begins):
+            raise InputError(what, path, hint)
+    start = content[:400].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _MARKUP.match(start):
+        raise InputError(
+            "is HTML or XML, no table", path, "Open it in a spreadsheet and save it as XLSX or CSV"
+        )
+    if _JSON.match(start):
+        raise InputError("is JSON, no table", path, "Save it as CSV, XLSX or NPZ")
+
+
+def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
+    """The rows of a table of LabVIEW or EasyEXPERT, without what these write before it.
+
+    Parameters
+    ----------
+    rows : list of Row
+        All rows of a file.
+    assumptions : list of str
+        Gets what was left out.
+
+    Returns
+    -------
+    list of Row
+        Headings, units if there are any, numbers; of other files the rows as they are.
+    """
+    first = [_first(cells) for _, cells in rows[:_LONGEST]]
+    if _END not in first and "DataName" not in first:
+        return rows
+    first += [_first(cells) for _, cells in rows[_LONGEST:]]
+    if _END in first:
+        return _of_labview(rows, first, assumptions)
+    if "DataName" in first and "DataValue" in first:
+        kept = [row for row, word in zip(rows, first, strict=True) if word[:4] == "Data"]
+        if len(kept) < len(rows):
+            assumptions.append(f"{len(rows) - len(kept)} lines of settings (EasyEXPERT) not read")
+        return kept
+    return rows
+
+
+def _first(cells: list[Cell]) -> str:
+    return str(cells[0] or "").strip() if cells else ""
+
+
+def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> list[Row]:
+    end = len(first) - 1 - first[::-1].index(_END)
+    table = rows[end + 1 :]
+    if len(table) < 2:
+        return table
+    number, heads = table[0]
+    width = max(len(cells) for _, cells in table[1:])
+    if len(heads) > width and str(heads[-1]).strip() == "Comment":
+        heads = heads[:width]
+    units = [
+        cells[1:] for (_, cells), word in zip(rows[:end], first, strict=False)
+        if word == "Y_Unit_Label"
+    ]  # fmt: skip
+    assumptions.append(f"{end + 1} lines of settings (LabVIEW) not read")
+    below: list[Row] = []
+    if units and any(str(unit or "").strip() for unit in units[-1]):
+        below = [(number, [None, *units[-1]][: len(heads)])]
+    return [(number, heads), *below, *table[1:]]
+
+
+def igor_lines(lines: list[tuple[int, str]], path: str) -> list[tuple[int, str]]:
+    """The waves of an Igor text as lines of one table, their names and units first.
+
+    Raises
+    ------
+    InputError
+        Waves of different lengths, or a block that does not end.
+    """
+    names: list[str] = []
+    blocks: list[list[tuple[int, str]]] = []
+    units: dict[str, str] = {}
+    inside = False
+    for number, line in lines[1:]:
+        text = line.strip()
+        if text.upper() == "BEGIN":
+            inside = True
+            blocks.append([])
+        elif text.upper() == "END":
+            inside = False
+        elif inside:
+            blocks[-1].append((number, "\t".join(text.split())))
+        elif text.upper().startswith("WAVES"):
+            names += re.split(r"[\s,]+", re.sub(r"(?i)^WAVES\s*(/\w+(=\(.*?\))?\s*)*", "", text))
+        else:
+            for unit, name in re.findall(r'SetScale[^;"]*\bd\b[^;"]*"([^"]*)"\s*,\s*(\w+)', text):
+                units[name] = unit
+    lengths = {len(block) for block in blocks}
+    if inside or len(lengths) != 1:
+        what = "a wave does not end" if inside else "its waves differ in length, or there are none"
+        raise InputError(what, path, "Write the waves of one table into one file")
+    heads = "\t".join(f"{name} ({units[name]})" if units.get(name) else name for name in names)
+    rows = [
+        (block[0][0], "\t".join(text for _, text in block)) for block in zip(*blocks, strict=True)
+    ]
+    return [(lines[0][0], heads), *rows]

@@ -1,0 +1,211 @@
+"""Data of strangers: what would be learnt wrong in silence is read right, remarked or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddkbase.errors import DDKError, InputError, StorageError, similar_file
+from network import datasets
+
+SHAPE = np.zeros((10, 12), np.uint8)
+SHAPE[2:6, 2:8] = 200
+OTHER = np.zeros((10, 12), np.uint8)
+OTHER[3:9, 4:6] = 90
+
+
+def pictures(folder: Path, change: Any, ending: str = "png", **how: Any) -> Path:
+    for name, shape in (("a", SHAPE), ("b", OTHER)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        change(shape).save(folder / name / f"x.{ending}", **how)
+    return folder
+
+
+def plain(shape: np.ndarray) -> Image.Image:
+    return Image.fromarray(shape)
+
+
+def test_sixteen_bits_are_the_same_picture(tmp_path: Path) -> None:
+    eight = datasets.load(pictures(tmp_path / "eight", plain)).x
+    for ending in ("png", "tif"):
+        deep = pictures(
+            tmp_path / ending, lambda s: Image.fromarray(s.astype(np.uint16) * 257), ending
+        )
+        np.testing.assert_allclose(datasets.load(deep).x, eight, atol=2e-3)
+
+
+def test_what_is_see_through_is_white(tmp_path: Path) -> None:
+    def drawn(shape: np.ndarray) -> Image.Image:  # black where the shape is, else nothing
+        ink = Image.new("L", (12, 10))
+        return Image.merge("RGBA", [ink, ink, ink, Image.fromarray(shape)])
+
+    seen = datasets.load(pictures(tmp_path / "drawn", drawn)).x
+    opaque = datasets.load(pictures(tmp_path / "plain", plain)).x
+    np.testing.assert_allclose(seen, 1 - opaque, atol=6e-3)
+    assert datasets.load(pictures(tmp_path / "webp", plain, "webp", lossless=True)).x.std() > 0.1
+
+
+def test_a_picture_is_turned_as_the_camera_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    turned = datasets.load(pictures(tmp_path / "turned", plain, exif=exif)).x
+    upright = datasets.load(pictures(tmp_path / "upright", plain)).x
+    np.testing.assert_allclose(turned, upright[:, ::-1, ::-1], atol=1e-6)
+
+
+def test_shades_without_a_white_and_several_pictures_are_refused(tmp_path: Path) -> None:
+    for kind in ("f4", "i4"):
+        folder = pictures(tmp_path / kind, lambda s, k=kind: Image.fromarray(s.astype(k)), "tif")
+        with pytest.raises(StorageError, match="not said what is white"):
+            datasets.load(folder)
+    film = pictures(
+        tmp_path / "film", plain, "gif", save_all=True, append_images=[plain(OTHER), plain(SHAPE)]
+    )
+    with pytest.raises(StorageError, match=r"holds \d pictures"):
+        datasets.load(film)
+
+
+def test_folders_and_files_that_are_no_samples_are_named(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "set", plain)
+    assert datasets.load(folder).notes == ()
+    (folder / "c").mkdir()
+    (folder / "c" / "readme.txt").write_text("later")
+    plain(SHAPE).save(folder / "loose.png")
+    (folder / "__MACOSX" / "a").mkdir(parents=True)
+    (folder / "__MACOSX" / "a" / "x.png").write_bytes(b"\0\5")
+    loaded = datasets.load(folder)
+    assert loaded.classes == ("a", "b")
+    assert loaded.notes == (
+        "'c': without a sample that is read, and no class",
+        "'loose.png': outside of a class, and not read",
+    )
+
+
+def test_copies_under_two_classes_and_nothing_at_all(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((20, 30))
+    y = np.arange(20) % 2
+    x[1] = x[0]
+    np.savez(tmp_path / "twins.npz", X=x, y=y)
+    notes = datasets.load(tmp_path / "twins.npz").notes
+    assert [n[:24] for n in notes] == ["1 of 20 samples are copi", "1 samples are there unde"]
+    np.savez(tmp_path / "empty.npz", X=np.zeros((20, 30)), y=y)
+    with pytest.raises(StorageError, match="all values of all 20 samples are the same"):
+        datasets.load(tmp_path / "empty.npz")
+
+
+def test_arrays_by_the_names_of_others(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((20, 30))
+    y = np.array([b"cat", b"dog"])[np.arange(20) % 2]
+    np.savez(tmp_path / "a.npz", x_train=x[:14], y_train=y[:14], x_test=x[14:], y_test=y[14:])
+    loaded = datasets.load(tmp_path / "a.npz")
+    assert loaded.classes == ("cat", "dog")
+    assert loaded.fold.tolist() == ["train"] * 14 + ["test"] * 6
+    np.testing.assert_allclose(loaded.x, x, rtol=1e-6)
+    np.savez(tmp_path / "b.npz", data=x, labels=y)
+    with pytest.raises(StorageError, match="its arrays are data, labels"):
+        datasets.load(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", X=np.random.default_rng(0).random((20, 50, 3)), y=y)
+    assert "50 channels of 3 steps" in datasets.load(tmp_path / "c.npz").notes[0]
+    wrong = {"x_train": x, "y_train": y, "x_test": x[:, :5], "y_test": y}
+    np.savez(tmp_path / "d.npz", **wrong)
+    with pytest.raises(StorageError, match="X_train is of shape"):
+        datasets.load(tmp_path / "d.npz")
+
+
+def table(path: Path, heads: str, more: Any) -> Path:
+    x = np.random.default_rng(0).random((20, 6))
+    lines = [f"{heads},x1,x2,x3,x4,x5,x6"]
+    lines += [f"{more(k)}," + ",".join(f"{v:.4f}" for v in row) for k, row in enumerate(x)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def kind(k: int) -> str:
+    return "ab"[k // 10]
+
+
+@pytest.mark.parametrize("name", ["index", "No.", "idx", "file", "counter of mine"])
+def test_what_counts_the_rows_is_no_value(tmp_path: Path, name: str) -> None:
+    path = table(tmp_path / "a.csv", f"{name},label", lambda k: f"{k + 7},{kind(k)}")
+    loaded = datasets.load(path)
+    assert loaded.x.shape == (20, 6)
+    assert any("is not read" in note for note in loaded.notes)
+
+
+def test_what_tells_the_class_is_refused(tmp_path: Path) -> None:
+    for heads in ("label,label_id", "label,y", "label,foo"):
+        path = table(tmp_path / "a.csv", heads, lambda k: f"{kind(k)},{3 * (k // 10)}")
+        with pytest.raises(InputError, match="one value for each class: it tells the class"):
+            datasets.load(path)
+    long = "sample,time,label,code,v\n" + "".join(
+        f"{s},{t},{kind(5 * s)},{s // 2},{np.sin(s + t):.4f}\n" for s in range(4) for t in range(5)
+    )
+    (tmp_path / "long.csv").write_text(long)
+    with pytest.raises(InputError, match="column 'code' has one value for each class"):
+        datasets.load(tmp_path / "long.csv")
+
+
+def test_persons_and_parts_by_other_names(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "label,subject_id", lambda k: f"{kind(k)},{k % 5}")
+    assert set(datasets.load(path).groups.tolist()) == set("01234")
+    path = table(
+        tmp_path / "b.csv", "label,split", lambda k: f"{kind(k)},{'train' if k % 3 else 'test'}"
+    )
+    assert set(datasets.load(path).fold.tolist()) == {"train", "test"}
+    path = table(tmp_path / "c.csv", "label,is_train", lambda k: f"{kind(k)},{k % 2}")
+    with pytest.raises(InputError, match=r"the part is '0'.*train or test"):
+        datasets.load(path)
+
+
+def test_classes_that_differ_in_capitals_are_named(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", "label", lambda k: ("Fox", "fox", "cat")[k % 3])
+    assert "classes 'Fox' and 'fox' differ in capitals" in datasets.load(path).notes[-1]
+    path = table(tmp_path / "b.csv", "label", lambda k: ("A", "a")[k % 2])  # letters are classes
+    assert datasets.load(path).notes == ()
+
+
+def test_silence_and_channels_that_cancel_each_other(tmp_path: Path) -> None:
+    sound = pytest.importorskip("soundfile")
+    tone = 0.5 * np.sin(np.arange(8000) / 3)
+    for name, wave in (("a", tone), ("b", tone[::-1] * np.hanning(8000))):
+        (tmp_path / name).mkdir()
+        for k in range(2):
+            sound.write(tmp_path / name / f"{k}.wav", np.roll(wave, 500 * k), 8000)
+    assert datasets.load(tmp_path).notes == ()
+    sound.write(tmp_path / "a" / "2.wav", np.zeros(8000), 8000)
+    assert "1 of 5 recordings are silent throughout" in datasets.load(tmp_path).notes
+    sound.write(tmp_path / "a" / "2.wav", np.stack([tone, -tone], axis=1), 8000)
+    with pytest.raises(StorageError, match="channels cancel each other"):
+        datasets.load(tmp_path)
+
+
+def test_a_link_to_nothing_is_not_offered_in_its_own_place(tmp_path: Path) -> None:
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    assert similar_file(tmp_path / "gone.csv") == "It is a link that leads nowhere"
+    with pytest.raises(DDKError, match="leads nowhere"):
+        datasets.load(tmp_path / "gone.csv")
+
+
+def test_arrays_with_an_index_or_the_class_among_the_values(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((20, 30))
+    y = np.arange(20) // 10
+    for k, column, words in (
+        (0, np.arange(20), "value 1 of each sample rises evenly"),
+        (7, 3 * y, "value 8 of each sample is one for each class"),
+    ):
+        spoilt = x.copy()
+        spoilt[:, k] = column
+        np.savez(tmp_path / "a.npz", X=spoilt, y=y)
+        notes = datasets.load(tmp_path / "a.npz").notes
+        assert any(words in note for note in notes)
+    np.savez(tmp_path / "a.npz", X=x, y=y)
+    assert datasets.load(tmp_path / "a.npz").notes == ()
+    both = {"x_train": x, "y_train": y, "x_test": x[:5], "y_test": y[:5]}
+    np.savez(tmp_path / "b.npz", **both)
+    assert datasets.load(tmp_path / "b.npz").notes == (
+        "5 of 5 test samples are in the training part, too",
+    )
