@@ -302,8 +302,8 @@ class _Search:
         found: dict[str, Profile] = {}
         for name in names:
             self.most = len(self.solves) + PROFILE_SOLVES
-            _, logs, solve = self.best
-            known = information(solve.residual, solve.jacobian, self.priors, self.description.loss)
+            _, logs, _ = self.best
+            known = self.information()
             number = self.names.index(name)
             try:
                 found[name] = profile(
