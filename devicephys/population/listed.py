@@ -103,7 +103,13 @@ class ListedDevices:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """From ``to_dict``."""
+        """A list from what ``to_dict`` gave.
+
+        Parameters
+        ----------
+        plain : mapping
+            ``paths``, ``units``, ``values`` and ``source``.
+        """
         rows = tuple(tuple(map(float, row)) for row in plain["values"])
         return cls(tuple(plain["paths"]), tuple(plain["units"]), rows, str(plain["source"]))
 
