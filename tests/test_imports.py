@@ -228,3 +228,16 @@ def test_unknown_name_in_the_package_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'simulat'"):
         _ = devicephys.simulat
+
+
+def test_commands_of_networks_are_known_before_numpy_reads_its_threads() -> None:
+    code = (
+        "import contextlib, io, sys\n"
+        "from ddk.cli import main\n"
+        "sys.argv = ['ddk-network', '--help']\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "print('typer' in sys.modules, 'numpy' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "True False\n", done.stderr

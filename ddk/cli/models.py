@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import compact
 import devicephys
 from compact.cli.options import AmplitudeOption, ReadingOptions, WidthOption, open_trains
-from compact.fitting.models import ModelFit
 from ddk.cli.options import app, command
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import given, option_groups, path_of
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
+
+if TYPE_CHECKING:  # start-up: NumPy reads how many threads it may have when it is loaded
+    from compact.fitting.models import ModelFit
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,6 +37,8 @@ LEAST_VOLTAGE = 0.05
 DIFFERENCES, VISIBLE = (0.01, 0.1), 0.1
 #: the same for trains that begin at a resistance: their scatter is a tenth of that
 STEP = (0.05,)
+#: where a search over what is differentiated so ends
+SCATTERED = 3e-3
 #: how near a cell is brought to the resistance that its train began with: what the next cell
 #: misses otherwise would look like an effect of its parameters
 PREPARED = 1e-3
@@ -53,6 +55,9 @@ class Data(abc.ABC):
     error: np.ndarray
     weight: float
     unit: str
+    #: relative changes of cost and parameters below which a search ends: less cannot be told where
+    #: what is simulated scatters
+    enough: float = 1e-4
 
     @property
     def scale(self) -> np.ndarray:
@@ -163,6 +168,8 @@ class TrainData(Data):
         self.error = np.full(len(values), source.error)
         self.weight = source.weight
         self.prepared = source.initial_resistance
+        if self.prepared is not None:
+            self.enough = SCATTERED
 
     def simulate(
         self, device: Device, settings: Settings, paths: Sequence[str]
@@ -190,6 +197,7 @@ class BakeData(Data):
     """Conductances over the time of a bake."""
 
     axis_label, unit = "Time (s)", "S"
+    enough = SCATTERED
 
     def __init__(self, source: BakeSource, folder: Path | None) -> None:
         path = Path(source.bake) if folder is None else folder / source.bake

@@ -45,8 +45,6 @@ __all__ = ["fit_device"]
 
 #: residual of every sample where the solver gives up: worse than any fit, so that it is avoided
 FAILED = 30.0
-#: relative changes of cost and parameters below which the search ends
-ENOUGH = 1e-4
 #: most solves that a profile of one parameter may take
 PROFILE_SOLVES = 60
 #: most solves that make samples of the posterior trustworthy, samples to choose each from, error of
@@ -207,6 +205,7 @@ class _Search:
     def minimise(self, begin: np.ndarray, solves: int) -> str:
         """Search from a point with at most so many further solves; why it ended."""
         self.most = len(self.solves) + solves
+        enough = max(data.enough for data in self.data)
         try:
             found: OptimizeResult = least_squares(
                 self.residuals,
@@ -215,8 +214,8 @@ class _Search:
                 bounds=self.bounds,
                 loss=self.description.loss,
                 x_scale="jac",
-                ftol=ENOUGH,
-                xtol=ENOUGH,
+                ftol=enough,
+                xtol=enough,
                 gtol=1e-8,
                 max_nfev=solves,
             )
