@@ -150,8 +150,6 @@ def _check(ds: xr.Dataset) -> str | None:
     low, high = (ds[f"conductance_{end}"].values[valid] for end in ("min", "max"))
     if (low >= high).any():
         return "a 'conductance_min' is not below its 'conductance_max'"
-    if ds["conductance_max"].attrs["units"] == "S" and (low < 0).any():
-        return "a negative 'conductance_min'"
     if ds.attrs["integrator"] not in INTEGRATORS:
         return f"attribute 'integrator' is {shorten(ds.attrs['integrator'])}"
     return None
