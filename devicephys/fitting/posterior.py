@@ -151,9 +151,7 @@ class LogPosterior:
         )
 
 
-def farthest(
-    density: LogPosterior, samples: np.ndarray, solved: np.ndarray, metric: np.ndarray
-) -> np.ndarray:
+def farthest(density: LogPosterior, samples: np.ndarray, solved: np.ndarray) -> np.ndarray:
     """The sample that lies farthest from all points ``solved``, the outermost tenth left aside.
 
     There a solve tells the emulator most of where the posterior is.
@@ -163,14 +161,12 @@ def farthest(
     density : LogPosterior
         What the samples were drawn from.
     samples, solved : ndarray of shape (points, parameters)
-        Logarithms of the parameters.
-    metric : ndarray of shape (parameters, parameters)
-        In which distances are measured.
+        Logarithms of the parameters; distances are those of the emulator's metric.
     """
     likely = density(samples)
     inner = samples[likely >= np.quantile(likely, 0.1)]
     apart = inner[:, None, :] - solved
-    square = np.einsum("pki,ij,pkj->pk", apart, metric, apart)
+    square = np.einsum("pki,ij,pkj->pk", apart, density.emulator.metric, apart)
     return np.asarray(inner[int(np.argmax(square.min(axis=1)))])
 
 

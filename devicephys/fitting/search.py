@@ -328,8 +328,7 @@ class _Search:
             others = self.others(known)
             drawn = draw_posterior(density, known.covariance, CANDIDATES, number, others)
             solved = np.array([np.frombuffer(key) for key in self.solves])
-            metric = np.linalg.pinv(known.covariance, hermitian=True)
-            point = farthest(density, drawn["logs"].values, solved, metric)
+            point = farthest(density, drawn["logs"].values, solved)
             self.most = len(self.solves) + 1
             solve = self.solve(point)
             off = density(point[None])[0] + self.cost(solve, point) / known.dispersion
