@@ -40,18 +40,31 @@ def verify(
         end(f"{len(failed)} verification(s) failed: {'; '.join(failed)}", SolverError.exit_code)
 
 
-@app.command(epilog=examples("ddk-device calibrate --out runs/calibration"))
+@app.command(
+    epilog=examples(
+        "ddk-device calibrate --out runs/calibration",
+        "ddk-device calibrate --cell tin-taox-hfox-tin-v1 --out runs/first-cell",
+    )
+)
 @command
 def calibrate(
     output: Output,
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="Folder for the outcome.")
     ] = "calibration",
+    cell: Annotated[
+        str,
+        typer.Option(
+            "--cell",
+            metavar="NAME",
+            help="tin-taox-hfox-tin, to loops and pulses, or tin-taox-hfox-tin-v1, to a loop.",
+        ),
+    ] = "tin-taox-hfox-tin",
 ) -> None:
-    """Fit the free parameters of the shipped device to its targets again."""
+    """Fit the free parameters of a shipped cell to its targets again, from where they began."""
     folder = output_folder(out, "--out")
     installation.require_solver()
-    device = devicephys.calibration.main(folder, report=output.say)
+    device = devicephys.calibration.main(folder, cell, report=output.say)
     output.add(folder=folder, device=device.name)
 
 

@@ -80,7 +80,8 @@ class Vacancy(Description):
     `charge_number` z [1]; `site_limit` n_max [1/m^3], which bounds n where `site_exclusion` is
     on. `soret`: vacancies drift to the "hot" or the "cold" side, or not ("off").
     `field_enhanced_drift` replaces the linear drift by the sinh law of a hop over
-    `hop_distance` [m].
+    `hop_distance` [m]. `hop_dispersion` gives a drift the spread of such hops, so that no front is
+    sharper than one.
     """
 
     charge_number: Number = 1.0
@@ -88,6 +89,7 @@ class Vacancy(Description):
     site_exclusion: Switch = True
     soret: Annotated[Literal["hot", "cold", "off"], Parameter()] = "hot"
     field_enhanced_drift: Switch = False
+    hop_dispersion: Switch = False
     hop_distance: Length = 0.25e-9
 
 

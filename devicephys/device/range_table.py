@@ -256,7 +256,7 @@ RANGES: tuple[Range, ...] = (
         "log",
         "one to ten per cent of the oxygen places of HfO2 (5.5e28 1/m^3)",
     ),
-    Range("vacancy.hop_distance", "m", 0.1e-9, 0.4e-9, "linear", "below a lattice constant"),
+    Range("vacancy.hop_distance", "m", 0.1e-9, 0.5e-9, "linear", "up to a lattice constant"),
     Range("series.gate_voltage", "V", 1.0, 3.3, "linear", "180 nm transistors"),
     Range(
         "series.threshold_voltage",
@@ -382,6 +382,7 @@ CHOICES: dict[str, dict[str, float]] = {
     "vacancy.soret": {"hot": 0.35, "cold": 0.45, "off": 0.2},
     "vacancy.site_exclusion": {"true": 0.9, "false": 0.1},
     "vacancy.field_enhanced_drift": {"true": 0.2, "false": 0.8},
+    "vacancy.hop_dispersion": {"true": 0.5, "false": 0.5},
     "series.kind": {"transistor": 0.6, "resistor": 0.2, "none": 0.2},
     "series.law": {"square": 0.75, "ekv": 0.25},
     "series.reset_drive": {"bit-line": 0.75, "source-line": 0.25},

@@ -212,6 +212,33 @@ def sinh_ratio(x):
     return ufl.conditional(ufl.lt(abs(x), 1e-2), series, plain)
 
 
+def lattice_quotient(velocity, size, enhanced):
+    """What multiplies a reduced difference w and divides D, so that a drift spreads as hops do.
+
+    Hops over a distance a drift at v = s 2 D/a, ``velocity`` s = x of a linear law and sinh(x) of
+    an ``enhanced`` one, x = z e E a/(2 kB T), and spread with v (a/2) coth(x): the variance of a
+    biased random walk on a lattice. An exponentially fitted flux over q a, q = ``size`` below 1,
+    has just this drift and spread for tanh(w*/2) = q tanh(x) and D* w* = D w, w = 2 q s. At q = 1
+    and with a linear law w* = w: the mesh is the lattice, and what is coarser is left alone.
+    """
+    q, backward = ufl.min_value(size, 1.0), ufl.lt(velocity, 0.0)
+    s = ufl.conditional(backward, -velocity, velocity)
+    small = ufl.lt(s, 3e-3)
+    # near zero the quotient loses digits; the first term left out, s^6/5, is below 1e-16
+    plain = ufl.conditional(small, 1.0, s)
+    if enhanced:
+        root = ufl.sqrt(1.0 + plain**2)
+        missing = 1.0 / (root * (root + plain))
+        series = 1.0 - (0.5 - q**2 / 3.0) * s**2 + (0.375 - q**2 / 2.0 + q**4 / 5.0) * s**4
+    else:
+        # a hop gains 300 kB T at most, which only an iterate does
+        missing = 2.0 / (1.0 + ufl.exp(2.0 * ufl.min_value(plain, 150.0)))
+        series = 1.0 - (1.0 - q**2) / 3.0 * s**2 + (2.0 / 15.0 - q**2 / 3.0 + q**4 / 5.0) * s**4
+    # 1 - q tanh(x) without cancellation
+    less = 1.0 - q + q * missing
+    return ufl.conditional(small, series, ufl.ln((2.0 - less) / less) / (2.0 * q * plain))
+
+
 @dataclass(frozen=True)
 class VacancyTransport:
     """Vacancy flux through the faces between cells, Eqs. (7), (10), (11).
@@ -225,7 +252,9 @@ class VacancyTransport:
 
     It is Fick + drift + Soret with the factor (1 - n/n_max) on drift and Soret; an implicit step
     keeps 0 <= n <= n_max whatever the size of w. Without site exclusion the two brackets are 1.
-    The diffusion coefficient across a face is the harmonic mean over the two half cells.
+    The diffusion coefficient across a face is the harmonic mean over the two half cells. With
+    ``dispersion`` cells smaller than a hop get the spread of hops, see `lattice_quotient`;
+    larger ones have a spread of their own that is at least as wide.
     """
 
     charge_number: Any
@@ -237,6 +266,7 @@ class VacancyTransport:
     fick: float
     drift: Any
     hop_distance: Any = None
+    dispersion: Any = None
 
     @classmethod
     def of(
@@ -253,6 +283,7 @@ class VacancyTransport:
             soret_sign=number({"hot": 1.0, "cold": -1.0, "off": 0.0}[vacancy.soret]),
             drift=number(drift),
             hop_distance=number(vacancy.hop_distance / LENGTH) if hops else None,
+            dispersion=number(vacancy.hop_distance / LENGTH) if vacancy.hop_dispersion else None,
             **fields,
         )
 
@@ -277,7 +308,7 @@ class VacancyTransport:
         # Soret and drift share the exponent: at rest the profile follows from both together, and
         # neither needs a choice of the upwind side.
         activation = 0.5 * (self.activation("+") + self.activation("-"))
-        reduced = self.reduced_difference(
+        reduced, spread = self.reduced_difference(
             centre_difference(potential),
             centre_difference(temperature),
             distance,
@@ -297,10 +328,13 @@ class VacancyTransport:
             forward = n("+") * (1.0 - n("-") / self.site_limit)
             backward = n("-") * (1.0 - n("+") / self.site_limit)
         onward, back = self.weights(reduced)
-        return conductance * (onward * forward - back * backward)
+        return spread * conductance * (onward * forward - back * backward)
 
     def reduced_difference(self, d_potential, d_temperature, distance, t_face, activation):
-        """Difference w of the reduced potential over a distance [nm]: drift and Soret."""
+        """Difference w of the reduced potential over a distance [nm], and the factor of D.
+
+        w holds drift and Soret.
+        """
         reduced = self.drift * self.charge_number * d_potential / (KB_EV * t_face)
         if self.hop_distance is not None:
             per_hop = (
@@ -310,8 +344,12 @@ class VacancyTransport:
                 / (2.0 * distance * KB_EV * t_face)
             )
             reduced = reduced * sinh_ratio(per_hop)
-        soret = -self.soret_sign * activation / (KB_EV * t_face**2)
-        return reduced + soret * d_temperature
+        soret = -self.soret_sign * activation / (KB_EV * t_face**2) * d_temperature
+        if self.dispersion is None:
+            return reduced + soret, 1.0
+        size, drifting = distance / self.dispersion, reduced + soret
+        quotient = lattice_quotient(drifting / (2.0 * size), size, self.hop_distance is not None)
+        return drifting * quotient, 1.0 / quotient
 
     def weights(self, reduced):
         """What an exponentially fitted flux weighs the concentrations of its two ends with."""
@@ -334,7 +372,7 @@ class VacancyTransport:
         def to_face(u):
             return half * ufl.dot(ufl.grad(u)(side), normal(side))
 
-        reduced = self.reduced_difference(
+        reduced, spread = self.reduced_difference(
             to_face(potential), to_face(temperature), half, t_face, self.activation(side)
         )
         onward, back = self.weights(reduced)
@@ -342,5 +380,5 @@ class VacancyTransport:
         if self.site_limit is not None:
             filled = inside / self.site_limit
             back = onward * filled + back * (1.0 - filled)
-        conductance = self.diffusivity(t_face, side) / half
+        conductance = spread * self.diffusivity(t_face, side) / half
         return rate * conductance * (onward * inside - back * rest) / (rate + conductance * back)

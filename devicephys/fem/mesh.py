@@ -31,8 +31,10 @@ ZONE_SIZE = 0.6e-9
 MOST_CELLS = 500_000
 #: tags of faces that vacancies cross
 BETWEEN_OXIDES, OXIDE_AGAINST_METAL = 1, 2
-#: radial cell size at the filament's wall, m
-RADIAL_SIZE = 1.0e-9
+#: radial cell size at the filament's wall, m, and where hops limit what is sharp along the axis
+RADIAL_SIZE, RADIAL_SIZE_HOPS = 1.0e-9, 0.8e-9
+#: axial cells where hops limit what is sharp, in hops: smallest one, and largest in the filament
+HOP_SHARES = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ def make_grid(
     Parameters: ``size`` is the smallest cell size in metres (at the filament's foot, its wall and
     in the reservoir above it), ``growth`` the growth of the size per unit distance (0.15 means
     that a cell 10 nm away from the refined region is 1.5 nm larger), ``split`` divides every cell
-    once more (2 halves the mesh). ``like`` is the grid of a cell with the same layers that differs
+    once more (2 halves the mesh). Where hops give every front a width, the smallest cell is a
+    quarter of a hop at least, and those of the filament's layer half a hop at most, both times
+    ``coarseness``. ``like`` is the grid of a cell with the same layers that differs
     in lengths at most: this one then has as many cells between its edges, so that it follows a
     length without jumps. Raises InputError where the size does not fit the cell, or the layers are
     not those of ``like``.
@@ -140,10 +144,18 @@ def make_grid(
     # above the last oxide are meshed as the electrode they lead to.
     ceiling = edges[device.layers.index(device.oxide_layers[-1]) + 1]
     zone_top = min(top + 8e-9, ceiling)
+    zone = below = ZONE_SIZE * coarseness
+    wall = RADIAL_SIZE * coarseness
+    # a mesh that does not grow is uniform, of the size that is asked for
+    if device.vacancy.hop_dispersion and growth > 0.0:
+        foot, most = (share * device.vacancy.hop_distance * coarseness for share in HOP_SHARES)
+        size, below = max(size, min(foot, heights.min() / 2)), min(zone, most)
+        wall = RADIAL_SIZE_HOPS * coarseness
 
     def z_size(z):
         distance = np.abs(z - bottom)
-        in_oxide = np.minimum(size + growth * distance, max(ZONE_SIZE * coarseness, size))
+        largest = np.maximum(np.where(z > top, zone, below), size)
+        in_oxide = np.minimum(size + growth * distance, largest)
         in_oxide = np.maximum(in_oxide, size + growth * (z - zone_top))
         in_electrode = size + 2.0 * growth * np.where(z < bottom, distance, z - zone_top)
         return np.where((z < bottom) | (z > ceiling), in_electrode, in_oxide)
@@ -151,7 +163,6 @@ def make_grid(
     # Outwards of the wall hardly more than heat flows, and cells may grow fast; inwards lies the
     # conducting core, in which all fields vary.
     radius = device.filament.radius
-    wall = RADIAL_SIZE * coarseness
 
     def r_size(r):
         return wall + growth * np.where(r < radius, 0.5 * (radius - r), 1.5 * (r - radius))

@@ -115,6 +115,18 @@ VARIANTS = (
         changes={"vacancy.field_enhanced_drift": True, "vacancy.hop_distance": "1.5 nm"},
     ),
     Variant(
+        "with the spread of hops",
+        changes={"vacancy.hop_dispersion": True, "vacancy.hop_distance": "4 nm"},
+    ),
+    Variant(
+        "with field-enhanced drift and the spread of hops",
+        changes={
+            "vacancy.field_enhanced_drift": True,
+            "vacancy.hop_dispersion": True,
+            "vacancy.hop_distance": "4 nm",
+        },
+    ),
+    Variant(
         "with field-lowered conduction",
         changes={
             "materials.HfOx.conduction_field_lowering": "0.5 eV*nm/V",
@@ -258,8 +270,20 @@ class Fields:
             drift = ufl.as_vector([2.0 / hop * ufl.sinh(x[i]) for i in range(2)])
         sign = {"hot": -1.0, "cold": 1.0, "off": 0.0}[vacancy.soret]
         soret = constant(mesh, sign) * activation / (KB * T**2) * ufl.grad(T)
-        flux = -diffusivity * free * (constant(mesh, terms.drift) * drift + soret)
-        return flux - diffusivity * ufl.grad(n) if terms.fick else flux
+        drifting = constant(mesh, terms.drift) * drift + soret
+        flux = -diffusivity * free * drifting
+        spread = [1.0, 1.0]
+        if vacancy.hop_dispersion:
+            # (v a/2) coth(x) over D along each axis: v = 2 D x/a, or 2 D sinh(x)/a
+            s = [drifting[i] * vacancy.hop_distance * 1e9 / 2.0 for i in range(2)]
+            spread = [
+                ufl.sqrt(1.0 + s[i] ** 2)
+                if vacancy.field_enhanced_drift
+                else s[i] * ufl.cosh(s[i]) / ufl.sinh(s[i])
+                for i in range(2)
+            ]
+        fick = ufl.as_vector([spread[i] * ufl.grad(n)[i] for i in range(2)])
+        return flux - diffusivity * fick if terms.fick else flux
 
 
 def _bump(m: Any, z: Any) -> Any:

@@ -181,6 +181,17 @@ SPECIAL: dict[str, Callable[[], Device]] = {
         },
         metal={},
     ),
+    "spread of hops": lambda: cell(
+        {"vacancy.hop_dispersion": True, "vacancy.hop_distance": "3 nm", "vacancy.soret": "hot"}
+    ),
+    "spread of hops that the field helps": lambda: cell(
+        {
+            "vacancy.field_enhanced_drift": True,
+            "vacancy.hop_dispersion": True,
+            "vacancy.hop_distance": "3 nm",
+            "vacancy.soret": "cold",
+        }
+    ),
     "no site limit, hops": lambda: cell(
         {
             "vacancy.site_exclusion": False,
