@@ -249,7 +249,8 @@ class Calibration:
         self.name, self.settings, self.report = name, settings, report
         self.targets, self.knobs = tuple(GOALS[name].targets), tuple(GOALS[name].knobs)
         self.start = load_device(GOALS[name].start) if start is None else start
-        self.start = self.start.with_(name=name)
+        description = f"{self.start.name}, calibrated to the article's figures"
+        self.start = self.start.with_(name=name, description=description)
         self.save = save
         self.workers = workers or max(1, (os.cpu_count() or 1))
 
@@ -349,22 +350,25 @@ def main(
     out: Path,
     name: str = "tin-taox-hfox-tin",
     preset: str = "default",
-    iterations: int = 3,
+    iterations: int = 2,
     report: Callable[[str], None] = print,
 ) -> Device:
     """Calibrate a cell from its start and write the outcome into a folder.
 
     ``out`` then holds ``NAME.yaml`` (the device, ready for ``--device``, the best so far while the
-    search goes on) and ``calibration.log`` (every simulation). Raises InputError where no cell of that name was calibrated, StorageError
-    where the folder cannot be written or already holds an outcome, before anything is computed.
+    search goes on) and ``calibration.log`` (every simulation). Raises InputError where no cell of
+    that name was calibrated, StorageError where the folder cannot be written or already holds an
+    outcome, before anything is computed.
     """
     if name not in GOALS:
         raise InputError(
             f"no calibrated cell {name!r}", hint=f"Calibrated are {' and '.join(GOALS)}"
         )
-    log = out / "calibration.log"
+    log, target = out / "calibration.log", out / f"{name}.yaml"
     try:
         out.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            raise FileExistsError
         stream = log.open("x")
     except FileExistsError:
         raise StorageError(
@@ -379,10 +383,8 @@ def main(
             stream.write(line + "\n")
             stream.flush()
 
-        target = out / f"{name}.yaml"
-
         def save(device: Device) -> None:
-            write_bytes(target, device.to_yaml().encode())
+            write_bytes(target, device.to_yaml().encode(), overwrite=True)
 
         search = Calibration(name, Settings.preset(preset), report=tell, save=save)
         device, figures = search.run(iterations)
