@@ -80,20 +80,31 @@ class Pair(torch.autograd.Function):
     def backward(ctx: Any, by_alpha: Any, by_beta: Any) -> Any:
         """Gradients by the raw numbers, of their dtype."""
         by_value = np.stack([as_array(by_alpha), as_array(by_beta)])
-        slopes = torch.from_numpy(by_raw(ctx.constraint, ctx.raw, by_value))
         raw = ctx.saved_tensors
-        typed = tuple(v.to(tensor.dtype) for v, tensor in zip(slopes, raw, strict=True))
-        return *_handed_out(typed, *raw, by_alpha, by_beta), None
+        gradients = _by_raw(ctx.constraint, ctx.raw, by_value)
+        return *_handed_out(gradients, *raw, by_alpha, by_beta), None
 
 
 class States(torch.autograd.Function):
-    """States at the read steps of samples under a pair."""
+    """States at the read steps of samples, under the pair of the raw numbers.
+
+    The chain from raw numbers over the pair to the states is one function and not two, since of
+    short sequences half the time is what PyTorch does around a function.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Any, alpha: Any, beta: Any, banks: Banks) -> Any:
-        """A tensor of the dtype of the samples."""
-        samples = as_array(x)
-        read, trace = banks.forward(samples, as_array(alpha), as_array(beta))
+    def forward(
+        ctx: Any,
+        x: Any,
+        raw_alpha: Any,
+        raw_beta: Any,
+        samples: np.ndarray,
+        raw: np.ndarray,
+        constraint: Constraint,
+        banks: Banks,
+    ) -> Any:
+        """A tensor of the dtype of the samples; the arrays are those of the tensors before them."""
+        read, trace = banks.forward(samples, *constraint.value(raw))
         states = [torch.from_numpy(state) for state in trace.states]
         if len(states) == 1 and read.shape == trace.states[0].shape:
             y = states[0]
@@ -103,18 +114,25 @@ class States(torch.autograd.Function):
         else:
             y = torch.from_numpy(read)
         series = x if trace.series is samples else torch.from_numpy(trace.series)
-        ctx.save_for_backward(x if ctx.needs_input_grad[0] else None, alpha, beta, series, *states)
-        ctx.pairs, ctx.banks = trace.pairs, banks
+        source = x if ctx.needs_input_grad[0] else None
+        ctx.save_for_backward(source, raw_alpha, raw_beta, series, *states)
+        ctx.raw, ctx.pairs, ctx.constraint, ctx.banks = raw, trace.pairs, constraint, banks
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
-        """Gradients by the samples, where they are needed, and by alpha and beta."""
-        x, alpha, beta, series, *states = ctx.saved_tensors
+        """Gradients by the samples, where they are needed, and by the raw numbers."""
+        x, raw_alpha, raw_beta, series, *states = ctx.saved_tensors
         trace = Trace(as_array(series), [as_array(state) for state in states], ctx.pairs)
-        by_pair, by_x = ctx.banks.backward(
-            as_array(gradient), trace, by_x=bool(ctx.needs_input_grad[0])
+        by_value, by_x = ctx.banks.backward(as_array(gradient), trace, by_x=x is not None)
+        gradients = (
+            None if by_x is None else torch.from_numpy(by_x),
+            *_by_raw(ctx.constraint, ctx.raw, by_value),
         )
-        by_alpha, by_beta = torch.from_numpy(by_pair)
-        by_samples = None if by_x is None else torch.from_numpy(by_x)
-        return *_handed_out((by_samples, by_alpha, by_beta), x, alpha, beta, gradient), None
+        return *_handed_out(gradients, x, raw_alpha, raw_beta, gradient), *(None,) * 4
+
+
+def _by_raw(constraint: Constraint, raw: np.ndarray, by_value: np.ndarray) -> tuple[Any, Any]:
+    """Gradients by both raw numbers as tensors of their dtype."""
+    by_alpha, by_beta = by_raw(constraint, raw, by_value).astype(raw.dtype)
+    return torch.from_numpy(by_alpha), torch.from_numpy(by_beta)

@@ -136,9 +136,7 @@ class DDKModule(nn.Module):
         InputError
             The raw numbers are not on the CPU, or neither float32 nor float64.
         """
-        for name, raw in (("raw_alpha", self.raw_alpha), ("raw_beta", self.raw_beta)):
-            _check_tensor(raw, name, "the module")
-        self._settle()
+        self._settled()
         alpha, beta = Pair.apply(self.raw_alpha, self.raw_beta, self._constraint)
         return alpha, beta
 
@@ -196,8 +194,11 @@ class DDKModule(nn.Module):
         if tuple(x.shape[1:]) != sample or x.ndim != 1 + len(sample):
             expected = ", ".join(map(str, ("batch", *sample)))
             raise InputError(f"x has the shape {tuple(x.shape)} and not ({expected})", "DDKModule")
-        as_array(x)  # before autograd sees it: a tensor without memory is refused in one line
-        return States.apply(x, *self.pair(), self._banks)
+        samples = as_array(x)  # before autograd sees it: without memory it is refused in one line
+        raw = self._settled()
+        return States.apply(
+            x, self.raw_alpha, self.raw_beta, samples, raw, self._constraint, self._banks
+        )
 
     def extra_repr(self) -> str:
         """Shapes and options."""
@@ -237,16 +238,19 @@ class DDKModule(nn.Module):
             for key, raw in (("alpha", self.raw_alpha), ("beta", self.raw_beta)):
                 raw.copy_(torch.from_numpy(layer.parameters[key]))
 
-    def _settle(self) -> None:
-        """Move raw numbers, in place, to where training can go on from, as `DDKLayer` does."""
+    def _settled(self) -> np.ndarray:
+        """The raw numbers, moved in place to where training can go on from, as of `DDKLayer`."""
         both = (self.raw_alpha, self.raw_beta)
-        before = np.stack([as_array(raw) for raw in both])
-        settled = before.copy()
-        self._constraint.settle(settled)
-        if not np.array_equal(before, settled):
+        for name, tensor in zip(("raw_alpha", "raw_beta"), both, strict=True):
+            _check_tensor(tensor, name, "the module")
+        raw = np.stack([as_array(tensor) for tensor in both])
+        before = raw.copy()
+        self._constraint.settle(raw)
+        if not np.array_equal(before, raw):
             with torch.no_grad():
-                for raw, values in zip(both, settled, strict=True):
-                    raw.copy_(torch.from_numpy(values))
+                for tensor, values in zip(both, raw, strict=True):
+                    tensor.copy_(torch.from_numpy(values))
+        return raw
 
 
 def _starting(
