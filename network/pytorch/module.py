@@ -76,6 +76,7 @@ class DDKModule(nn.Module):
             raise InputError(f"dtype {dtype} is neither float32 nor float64", "DDKModule")
         self._options = {**layer.config(), "constraint": layer.constraint}
         self._banks, self._constraint = layer.runner, layer.constraint
+        self._sample = torch.Size((*layer.channels, layer.steps))
         self.raw_alpha, self.raw_beta = (
             nn.Parameter(torch.tensor(layer.parameters[key], dtype=dtype))
             for key in ("alpha", "beta")
@@ -189,10 +190,10 @@ class DDKModule(nn.Module):
             raise InputError(
                 f"x is a {type(x).__name__} and no tensor", "DDKModule", "torch.from_numpy(x)"
             )
-        _check_tensor(x, "x", "x")
-        sample = (*self._banks.channels, self._banks.steps)
-        if tuple(x.shape[1:]) != sample or x.ndim != 1 + len(sample):
-            expected = ", ".join(map(str, ("batch", *sample)))
+        if x.dtype not in _DTYPES or not x.is_cpu or x.layout != torch.strided:
+            _refuse(x, "x", "x")
+        if x.shape[1:] != self._sample or not x.shape:
+            expected = ", ".join(map(str, ("batch", *self._sample)))
             raise InputError(f"x has the shape {tuple(x.shape)} and not ({expected})", "DDKModule")
         samples = as_array(x)  # before autograd sees it: without memory it is refused in one line
         raw = self._settled()
@@ -241,12 +242,13 @@ class DDKModule(nn.Module):
     def _settled(self) -> np.ndarray:
         """The raw numbers, moved in place to where training can go on from, as of `DDKLayer`."""
         both = (self.raw_alpha, self.raw_beta)
-        for name, tensor in zip(("raw_alpha", "raw_beta"), both, strict=True):
-            _check_tensor(tensor, name, "the module")
+        for tensor in both:
+            if tensor.dtype not in _DTYPES or not tensor.is_cpu:
+                _refuse(tensor, "its raw alpha or beta", "module")
         raw = np.stack([as_array(tensor) for tensor in both])
         before = raw.copy()
         self._constraint.settle(raw)
-        if not np.array_equal(before, raw):
+        if (before != raw).any():
             with torch.no_grad():
                 for tensor, values in zip(both, raw, strict=True):
                     tensor.copy_(torch.from_numpy(values))
@@ -261,20 +263,18 @@ def _starting(
     return {**options, **start, "constraint": constraint}
 
 
-def _check_tensor(tensor: Any, name: str, thing: str) -> None:
-    """Refuse what the kernels cannot read; ``thing`` is what the remedy is called on."""
-    call = "x" if thing == "x" else "module"
-    if tensor.device.type != "cpu":
+def _refuse(tensor: Any, name: str, called: str) -> None:
+    """Say why the kernels cannot read a tensor; the remedy is called on ``called``."""
+    if not tensor.is_cpu:
         raise InputError(
             f"{name} is on {tensor.device}, the kernels run on the CPU",
             "DDKModule",
-            f"Take {call}.cpu()",
+            f"Take {called}.cpu()",
         )
     if tensor.layout != torch.strided:
-        raise InputError(f"{name} is sparse", "DDKModule", f"Take {call}.to_dense()")
-    if tensor.dtype not in _DTYPES:
-        raise InputError(
-            f"{name} is of {tensor.dtype}, neither float32 nor float64",
-            "DDKModule",
-            f"Take {call}.float() or {call}.double()",
-        )
+        raise InputError(f"{name} is sparse", "DDKModule", f"Take {called}.to_dense()")
+    raise InputError(
+        f"{name} is of {tensor.dtype}, neither float32 nor float64",
+        "DDKModule",
+        f"Take {called}.float() or {called}.double()",
+    )

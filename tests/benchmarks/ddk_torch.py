@@ -6,7 +6,8 @@ Usage::
 
 Prints tables in Markdown: processor times of one thread, the least of the repeats, in which the
 sides take turns. Both take float32 samples first, give the states and the derivatives by samples,
-alpha and beta. A check comes first: their gradients are the same to 1e-6.
+alpha and beta. A check comes first: their gradients are the same to 1e-6. The last column is what
+PyTorch takes for a function of as many tensors that computes nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def module_pass(module: DDKModule, x: np.ndarray, g: np.ndarray) -> Pass:
     graph: list[Any] = []
 
     def forward() -> None:
-        module.zero_grad()
-        samples.grad = None
+        for leaf in (samples, module.raw_alpha, module.raw_beta):
+            leaf.grad = None
         graph[:] = [module(samples)]
 
     def backward() -> Any:
@@ -52,10 +53,38 @@ def module_pass(module: DDKModule, x: np.ndarray, g: np.ndarray) -> Pass:
     return forward, backward
 
 
+class Empty(torch.autograd.Function):
+    """A function that reads nothing and writes nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, alpha: Any, beta: Any) -> Any:
+        ctx.save_for_backward(x, alpha, beta)
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        return tuple(torch.empty_like(tensor) for tensor in ctx.saved_tensors)
+
+
+def empty_pass(x: np.ndarray, g: np.ndarray) -> Pass:
+    """What autograd costs by itself."""
+    leaves = [torch.from_numpy(x).requires_grad_()]
+    leaves += [torch.ones(1, 1, requires_grad=True) for _ in range(2)]
+    gradient, graph = torch.from_numpy(g), []
+
+    def forward() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        graph[:] = [Empty.apply(*leaves)]
+
+    return forward, lambda: graph.pop().backward(gradient)
+
+
 def check(layer: DDKLayer, module: DDKModule, sides: dict[str, Pass]) -> None:
     """The sides give the same gradients."""
     results = []
-    for forward, backward in sides.values():
+    for name in ("layer", "module"):
+        forward, backward = sides[name]
         forward()
         results.append(backward())
     pairs = [(results[1], results[0])]
@@ -86,8 +115,11 @@ def main() -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(1)
     print(f"PyTorch {torch.__version__}, {SEQUENCES:,} sequences, float32, one thread\n")
-    print("| step | steps | layer, both [ms] | module, both [ms] | forward | backward | both |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| step | steps | layer, both [ms] | module, both [ms] | forward, times | backward, times "
+        "| both, times | autograd alone [ms] |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for steps in STEPS:
         x, g = (rng.random((SEQUENCES, steps), dtype=np.float32) for _ in range(2))
         for backend in BACKENDS:
@@ -97,13 +129,15 @@ def main() -> None:
                 )
                 module = DDKModule.from_layer(layer)
                 sides = {"layer": layer_pass(layer, x, g), "module": module_pass(module, x, g)}
+                sides["autograd"] = empty_pass(x, g)
                 check(layer, module, sides)  # compiles, and touches the memory
                 best = measure(sides, repeats if steps > 1000 else 10 * repeats)
                 there, back = (best["module"][i] / best["layer"][i] for i in range(2))
                 own, other = (sum(best[name]) for name in ("layer", "module"))
                 print(
                     f"| {integrator}, {backend} | {steps:,} | {1e3 * own:.2f} | {1e3 * other:.2f} "
-                    f"| {there:.2f} | {back:.2f} | {other / own:.2f} |"
+                    f"| {there:.2f} | {back:.2f} | {other / own:.2f} "
+                    f"| {1e3 * sum(best['autograd']):.2f} |"
                 )
 
 

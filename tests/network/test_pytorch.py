@@ -333,9 +333,9 @@ def test_samples_that_are_refused(x: Any, words: str) -> None:
 @needs_torch
 def test_modules_and_transforms_that_are_refused(rng: np.random.Generator) -> None:
     x = torch.rand(2, 6)
-    with pytest.raises(InputError, match=r"raw_alpha is on meta.*module.cpu\(\)"):
+    with pytest.raises(InputError, match=r"raw alpha or beta is on meta.*module.cpu\(\)"):
         DDKModule(6).to("meta")(x)
-    with pytest.raises(InputError, match=r"raw_alpha is of torch\.float16"):
+    with pytest.raises(InputError, match=r"raw alpha or beta is of torch\.float16"):
         DDKModule(6).half()(x)
     with pytest.raises(InputError, match=r"generator.*Pass rng"):
         DDKModule(6, spread=0.1)
