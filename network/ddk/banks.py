@@ -71,14 +71,14 @@ class Banks:
 
         Parameters
         ----------
-        x : ndarray, shape (batch, *channels, steps)
+        x : ndarray, shape `(batch, *channels, steps)`
             Samples.
         alpha, beta : ndarray
             The pairs, of ``pair_shape`` or with the batch before it.
 
         Returns
         -------
-        y : ndarray, shape (batch, [banks,] *channels, steps_read)
+        y : ndarray, shape `(batch, [banks,] *channels, steps_read)`
             The states; may share memory with those of the trace.
         trace : Trace
             For `backward`.
@@ -98,7 +98,7 @@ class Banks:
 
         Parameters
         ----------
-        gradient : ndarray, shape (batch, [banks,] *channels, steps_read)
+        gradient : ndarray, shape `(batch, [banks,] *channels, steps_read)`
             Gradient of the loss by the states.
         trace : Trace
             What `forward` returned.

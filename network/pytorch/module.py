@@ -173,12 +173,12 @@ class DDKModule(nn.Module):
 
         Parameters
         ----------
-        x : torch.Tensor, shape (batch, *channels, steps)
+        x : torch.Tensor, shape `(batch, *channels, steps)`
             Samples, float32 or float64, normally in [0, 1]; NaN is NaN in the states from there on.
 
         Returns
         -------
-        torch.Tensor, shape (batch, [banks,] *channels, steps_read)
+        torch.Tensor, shape `(batch, [banks,] *channels, steps_read)`
             The states, of the dtype of the samples. They can be differentiated once.
 
         Raises
