@@ -29,6 +29,7 @@ default_role = "code"
 nitpicky = False
 highlight_language = "text"  # of listings without a language, which in docstrings are formulas
 
+autodoc_mock_imports = ["torch"]  # several gigabytes that the pages do not need
 autosummary_generate = False  # the tables stand on the pages that describe the same names
 autosummary_ignore_module_all = False
 autodoc_typehints = "signature"

@@ -4,6 +4,7 @@ from . import ddk as ddk
 from . import features as features
 from . import hardware as hardware
 from . import plots as plots
+from . import pytorch as pytorch
 from .counting.count import Count as Count
 from .ddk.layer import DDKLayer as DDKLayer
 from .estimator import DDKClassifier as DDKClassifier

@@ -66,6 +66,8 @@ def test_the_examples_of_a_page_run(page: Path, group: list[Any], tmp_path: Path
         needs("dolfinx")
     if "sklearn" in text or page.name == "learning.md":
         needs("sklearn")
+    if "import torch" in text:
+        needs("torch")
     lay_out(tmp_path, page.name)
     lines = [""] * max(block.line + len(block.lines) for block in group)
     for block in group:

@@ -25,7 +25,7 @@ class _Missing:
         if name.startswith("__"):
             raise AttributeError(name)
         raise InstallationError(
-            "PyTorch is not installed", "network.baselines", "Run pip install 'ddk-toolkit[torch]'"
+            "PyTorch is not installed", hint="Run pip install 'ddk-toolkit[torch]'"
         )
 
 

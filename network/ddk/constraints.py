@@ -23,7 +23,16 @@ from ddkbase.errors import InputError, closest, shorten
 if TYPE_CHECKING:
     from compact.table.table import AlphaBetaTable
 
-__all__ = ["CONSTRAINTS", "Clamp", "Constraint", "Positive", "Reachable", "Stable", "constraint"]
+__all__ = [
+    "CONSTRAINTS",
+    "Clamp",
+    "Constraint",
+    "Positive",
+    "Reachable",
+    "Stable",
+    "by_raw",
+    "constraint",
+]
 
 _TINY = 1e-12
 _NEAR = 48  # triangles looked at for each pair
@@ -314,6 +323,21 @@ def constraint(given: Any) -> Any:
         "constraint",
         closest(str(given), CONSTRAINTS) if isinstance(given, str | None) else "",
     )
+
+
+def by_raw(given: Constraint, raw: np.ndarray, by_value: np.ndarray) -> np.ndarray:
+    """Derivatives of a loss by the raw numbers from those by the pair: the chain rule.
+
+    Parameters
+    ----------
+    given : Constraint
+        Maps ``raw`` to the pair.
+    raw : ndarray, shape (2, ...)
+        Raw numbers of alpha and beta.
+    by_value : ndarray, shape (2, ...)
+        Derivatives by alpha and by beta.
+    """
+    return np.asarray(np.einsum("i...,ij...->j...", by_value, given.slope(raw)))
 
 
 def _triangles(sheet: np.ndarray) -> np.ndarray:

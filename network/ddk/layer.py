@@ -13,7 +13,7 @@ from ddkbase.errors import InputError, closest, shorten
 from network.counting.count import MACS_PER_DDK_STEP, Count
 from network.ddk import constraints
 from network.ddk import kinetics as ddk
-from network.ddk.layout import reduce_to
+from network.ddk.banks import Banks
 from network.layers.feature_layer import read_steps
 from network.layers.plain import BaseLayer, Realisation
 
@@ -124,8 +124,6 @@ class DDKLayer(BaseLayer):
             channels = (int(channels),)
         self.channels = tuple(int(n) for n in channels or ())
         self.readout: int | str = readout if isinstance(readout, str) else int(readout)
-        self._read = read_steps(self.steps, self.readout)
-        self.steps_read = len(range(*self._read.indices(self.steps)))
         self.constraint = constraints.constraint(constraint)
         self.spread, self.start, self.rate = float(spread), start, float(rate)
         self._given = tuple(np.asarray(v, float).tolist() for v in (alpha, beta))
@@ -143,6 +141,14 @@ class DDKLayer(BaseLayer):
             *(n if "channel" in per else 1 for n in self.channels),
             self.steps if "step" in per else 1,
         )
+        self.runner = Banks(
+            self.steps,
+            self.channels,
+            self.pair_shape,
+            read_steps(self.steps, self.readout),
+            self._dynamics,
+        )
+        self.steps_read = self.runner.steps_read
         for key in ("alpha", "beta"):
             self.rates[key], self.decays[key] = self.rate, False
         ddk.forward(np.ones(1), 1.0, 0.0, **self._dynamics)  # its words and numbers, checked now
@@ -214,48 +220,22 @@ class DDKLayer(BaseLayer):
         full = (len(x), self.banks, *self.channels, self.steps)
         if realise is not None:
             alpha, beta = realise.kinetics(self.name, alpha, beta, full, rng)
-        series = self._turned(x)  # once for all banks, and for the way back
-        pairs = [self._bank(alpha, beta, bank) for bank in range(self.banks)]
-        states = [ddk.forward(series, *pair, axis=self._axis, **self._dynamics) for pair in pairs]
-        self._kept = (series, states, pairs, raw) if training else None
-        read = [np.moveaxis(y, self._axis, -1)[..., self._read] for y in states]
-        y = read[0] if self.banks == 1 else np.stack(read, axis=1)
+        y, trace = self.runner.forward(x, alpha, beta)
+        self._kept = (trace, raw) if training else None
         if realise is None:
             return y
         # hardware may write into what it is given, and `backward` needs the states as they were
-        shared = training and np.may_share_memory(y, states[0])
+        shared = training and np.may_share_memory(y, trace.states[0])
         return realise.outputs(self.name, y.copy() if shared else y, rng)
 
     def backward(self, gradient: np.ndarray) -> np.ndarray | None:
         """Fill the gradients of the raw alpha and beta; see `Layer.backward`."""
-        series, states, pairs, raw = self._recall()
-        by_value = np.zeros((2, *self.pair_shape))
-        by_x: np.ndarray | None = None
-        for bank, (y, (alpha, beta)) in enumerate(zip(states, pairs, strict=True)):
-            of_bank = gradient[:, bank] if self.banks > 1 else gradient
-            if self.readout != "all":
-                whole = np.zeros_like(y)
-                np.moveaxis(whole, self._axis, -1)[..., self._read] = of_bank
-                of_bank = whole
-            slopes = ddk.backward(
-                of_bank,
-                series,
-                y,
-                alpha,
-                beta,
-                axis=self._axis,
-                by_x=not self.first,
-                **self._dynamics,
-            )
-            for total, by_pair in zip(by_value, (slopes.alpha, slopes.beta), strict=True):
-                by_pair = np.moveaxis(by_pair, self._axis, -1)
-                total[bank] = reduce_to(by_pair, (1, *self.pair_shape[1:]))[0]
-            if not self.first:
-                by_x = slopes.x if by_x is None or slopes.x is None else by_x + slopes.x
-        by_raw = np.einsum("i...,ij...->j...", by_value, self.constraint.slope(raw))
+        trace, raw = self._recall()
+        by_value, by_x = self.runner.backward(gradient, trace, by_x=not self.first)
+        by_raw = constraints.by_raw(self.constraint, raw, by_value)
         for key, values in zip(("alpha", "beta"), by_raw, strict=True):
             self.gradients[key] = values.astype(self.parameters[key].dtype)
-        return None if by_x is None else np.ascontiguousarray(np.moveaxis(by_x, self._axis, -1))
+        return by_x
 
     def config(self) -> dict[str, Any]:
         """See `Layer.config`."""
@@ -289,18 +269,6 @@ class DDKLayer(BaseLayer):
         return self.name or self.kind
 
     @property
-    def _axis(self) -> int:
-        """The time axis of what the kernels see.
-
-        They are fastest where it comes first, at the price of turning samples, states and gradients
-        round: that pays where most states are not read.
-        """
-        return 0 if 4 * self.steps_read <= self.steps else -1
-
-    def _turned(self, x: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.moveaxis(x, -1, self._axis)) if self._axis == 0 else x
-
-    @property
     def _draws(self) -> bool:
         return self.start == "authors" or self.spread > 0
 
@@ -329,16 +297,6 @@ class DDKLayer(BaseLayer):
 
     def _pair(self) -> np.ndarray:
         return np.asarray(self.constraint.value(self._settled()))
-
-    def _bank(self, alpha: Any, beta: Any, bank: int) -> tuple[np.ndarray, np.ndarray]:
-        """alpha and beta of one bank, broadcasting against samples as `_turned` lays them."""
-        ndim = 3 + len(self.channels)
-        pair = []
-        for value in (alpha, beta):
-            full = np.asarray(value)
-            full = full.reshape((1,) * (ndim - full.ndim) + full.shape)
-            pair.append(np.moveaxis(full[:, bank if full.shape[1] > 1 else 0], -1, self._axis))
-        return pair[0], pair[1]
 
 
 def _broadcast_pair(

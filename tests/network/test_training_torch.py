@@ -50,7 +50,8 @@ def answer(x: Any, parameters: list[Any], activation: str) -> Any:
 def test_twenty_steps_are_those_of_pytorch(ours: Any, theirs: Any, activation: str) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.random((50, 12)), rng.integers(0, 3, 50)
-    network = ddk_network((12,), [5], 3, activation=activation, ddk={"rate": 1.0}, dtype="float64")
+    ddk = {"rate": 1.0, "states": "before"}  # the convention of the twin
+    network = ddk_network((12,), [5], 3, activation=activation, ddk=ddk, dtype="float64")
     parameters = twin(network)
     optimiser = theirs(parameters)
     losses = []
