@@ -213,7 +213,7 @@ class Goal:
 
 #: by the library device that came out
 GOALS = {
-    "tin-taox-hfox-tin": Goal(
+    "tin-taox-hfox-tin-v2": Goal(
         "calibration-start-pulses", PULSE_TARGETS, PULSE_KNOBS, pulse_figures
     ),
     "tin-taox-hfox-tin-v1": Goal("calibration-start", LOOP_TARGETS, LOOP_KNOBS, loop_figures),
@@ -348,7 +348,7 @@ class Calibration:
 
 def main(
     out: Path,
-    name: str = "tin-taox-hfox-tin",
+    name: str = "tin-taox-hfox-tin-v2",
     preset: str = "default",
     iterations: int = 2,
     report: Callable[[str], None] = print,

@@ -1,4 +1,4 @@
-"""The cell that is calibrated to loop, pulses, years and cycles at once, against its aims."""
+"""The cells that are calibrated to loop, pulses, years and cycles at once, against their aims."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ import pytest
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
-from devicephys import PulseTrain, Settings, load_device, simulate
+from devicephys import Device, PulseTrain, Settings, load_device, simulate
 
 pytestmark = pytest.mark.fem
-CELL = load_device("tin-taox-hfox-tin")
+CELLS = [load_device("tin-taox-hfox-tin"), load_device("tin-taox-hfox-tin-v2")]
 CELSIUS = 273.15
 
 
-def test_a_pulse_of_3_volts_leaves_the_cell_below_2_volts_and_1200_degrees() -> None:
-    trace = simulate(CELL, PulseTrain("-3 V", count=2), Settings.preset("quick"))
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_a_pulse_of_3_volts_leaves_the_cell_below_2_volts_and_1200_degrees(cell: Device) -> None:
+    trace = simulate(cell, PulseTrain("-3 V", count=2), Settings.preset("quick"))
     assert -2.1 < float(trace.device_voltage.min()) < -1.8
     assert float(trace.temperature_max.max()) - CELSIUS < 1200
     assert 188e-6 < float(trace.initial_conductance) < 208e-6
 
 
 @pytest.mark.slow
-def test_two_loops_meet_the_aims() -> None:
-    trace = simulate(CELL.with_({"sweep.loops": "2"}))
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_two_loops_meet_the_aims(cell: Device) -> None:
+    trace = simulate(cell.with_({"sweep.loops": "2"}))
     for loop in json.loads(trace.attrs["headline_json"])["loops"]:
         assert loop["reset_onset_voltage"] == pytest.approx(-1.25, abs=0.03)
         assert loop["temperature_reset_edge"] - CELSIUS == pytest.approx(420, abs=10)
@@ -37,8 +39,9 @@ def test_two_loops_meet_the_aims() -> None:
 
 
 @pytest.mark.slow
-def test_pulses_of_3_volts_reset_it_step_by_step() -> None:
-    trace = simulate(CELL, PulseTrain("-3 V", count=12))
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_pulses_of_3_volts_reset_it_step_by_step(cell: Device) -> None:
+    trace = simulate(cell, PulseTrain("-3 V", count=12))
     conductance = np.concatenate([[float(trace.initial_conductance)], trace.conductance.values])
     falls = -np.diff(conductance)
     assert (falls > 0).all()
@@ -46,3 +49,13 @@ def test_pulses_of_3_volts_reset_it_step_by_step() -> None:
     half = np.interp(-0.5 * conductance[0], -conductance, np.arange(len(conductance)))
     assert 3 < half < 8
     assert float(trace.temperature_max.max()) - CELSIUS < 1200
+
+
+def test_the_spread_of_hops_makes_the_high_state_independent_of_the_mesh() -> None:
+    settings = Settings.preset("quick")
+    finer = settings.with_(mesh_split=2)
+    high = [
+        json.loads(simulate(CELLS[1], settings=each).attrs["headline_json"])["high_resistance"]
+        for each in (settings, finer)
+    ]
+    assert high[1] == pytest.approx(high[0], rel=0.03)
