@@ -27,6 +27,7 @@ from devicephys.device.quantity import (
     Length,
     NonNegativeLength,
     Number,
+    OptionalSwitch,
     Provenance,
     Switch,
     Temperature,
@@ -89,7 +90,7 @@ class Vacancy(Description):
     site_exclusion: Switch = True
     soret: Annotated[Literal["hot", "cold", "off"], Parameter()] = "hot"
     field_enhanced_drift: Switch = False
-    hop_dispersion: Switch = False
+    hop_dispersion: OptionalSwitch = False
     hop_distance: Length = 0.25e-9
 
 

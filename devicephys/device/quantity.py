@@ -60,6 +60,7 @@ Transconductance = Annotated[float, Parameter("A/V^2", above=0)]
 Rate = Annotated[float, Parameter("V/s", above=0)]
 Number = Annotated[float, Parameter("1", above=0)]
 Switch = Annotated[bool, Parameter()]
+OptionalSwitch = Annotated[bool, Parameter(optional=True)]
 
 
 class Description(descriptions.Description):
