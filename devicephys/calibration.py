@@ -120,12 +120,21 @@ def _both(key: str) -> tuple[str, ...]:
     return (f"materials.HfOx.{key}", f"materials.TaOx.{key}")
 
 
-LOOP_KNOBS = (
-    Knob("conductivity_high", _both("conductivity_high"), "8e3 S/m", "6e4 S/m"),
-    Knob("conductivity_low", _both("conductivity_low"), "30 S/m", "5e3 S/m"),
-    Knob("conduction_activation", _both("conduction_activation_low"), "0.05 eV", "0.2 eV"),
+#: knobs of both cells
+_CONDUCTIVITY = Knob("conductivity_high", _both("conductivity_high"), "8e3 S/m", "6e4 S/m")
+_HEAT = (
     Knob("thermal_conductivity_high", _both("thermal_conductivity_high"), "2 W/m/K", "25 W/m/K"),
     Knob("thermal_conductivity_low", _both("thermal_conductivity_low"), "0.3 W/m/K", "6 W/m/K"),
+)
+_TRANSCONDUCTANCE = Knob(
+    "transconductance", ("series.transconductance",), "1e-3 A/V^2", "3e-2 A/V^2"
+)
+
+LOOP_KNOBS = (
+    _CONDUCTIVITY,
+    Knob("conductivity_low", _both("conductivity_low"), "30 S/m", "5e3 S/m"),
+    Knob("conduction_activation", _both("conduction_activation_low"), "0.05 eV", "0.2 eV"),
+    *_HEAT,
     Knob(
         "diffusion_activation_HfOx", ("materials.HfOx.diffusion_activation",), "0.9 eV", "1.15 eV"
     ),
@@ -133,7 +142,7 @@ LOOP_KNOBS = (
         "diffusion_activation_TaOx", ("materials.TaOx.diffusion_activation",), "0.75 eV", "1.1 eV"
     ),
     Knob("site_limit", ("vacancy.site_limit",), "1.02e21 cm^-3", "3e21 cm^-3"),
-    Knob("transconductance", ("series.transconductance",), "1e-3 A/V^2", "3e-2 A/V^2"),
+    _TRANSCONDUCTANCE,
     Knob("reset_voltage", ("sweep.reset_voltage",), "-1.8 V", "-1.35 V"),
     Knob("set_voltage", ("sweep.set_voltage",), "1.45 V", "1.8 V"),
 )
@@ -144,7 +153,7 @@ def _hfox(key: str) -> tuple[str]:
 
 
 PULSE_KNOBS = (
-    Knob("conductivity_high", _both("conductivity_high"), "8e3 S/m", "6e4 S/m"),
+    _CONDUCTIVITY,
     Knob("conductivity_low", _both("conductivity_low"), "300 S/m", "1e4 S/m"),
     Knob("conduction_activation", _hfox("conduction_activation_low"), "0.05 eV", "0.3 eV"),
     Knob(
@@ -153,8 +162,7 @@ PULSE_KNOBS = (
         *("0.5e21 cm^-3", "1.15e21 cm^-3"),
     ),
     Knob("field_lowering", _hfox("conduction_field_lowering"), "0.01 eV*nm/V", "0.2 eV*nm/V"),
-    Knob("thermal_conductivity_high", _both("thermal_conductivity_high"), "2 W/m/K", "25 W/m/K"),
-    Knob("thermal_conductivity_low", _both("thermal_conductivity_low"), "0.3 W/m/K", "6 W/m/K"),
+    *_HEAT,
     Knob("diffusion_prefactor", _both("diffusion_prefactor"), "3e-6 m^2/s", "2e-5 m^2/s"),
     Knob(
         "diffusion_activation_TaOx", ("materials.TaOx.diffusion_activation",), "1.2 eV", "1.55 eV"
@@ -162,7 +170,7 @@ PULSE_KNOBS = (
     Knob("exchange_HfOx", _hfox("exchange_prefactor"), "1e10 1/s", "1e13 1/s"),
     Knob("exchange_TaOx", ("materials.TaOx.exchange_prefactor",), "1e9 1/s", "1e12 1/s"),
     Knob("site_limit", ("vacancy.site_limit",), "1.02e21 cm^-3", "2e21 cm^-3"),
-    Knob("transconductance", ("series.transconductance",), "1e-3 A/V^2", "3e-2 A/V^2"),
+    _TRANSCONDUCTANCE,
     Knob("reset_gate_voltage", ("series.reset_gate_voltage",), "2.5 V", "5 V"),
     Knob("reset_voltage", ("sweep.reset_voltage",), "-1.6 V", "-1.35 V"),
     Knob("set_voltage", ("sweep.set_voltage",), "1.4 V", "1.6 V"),
@@ -213,7 +221,7 @@ class Goal:
 
 #: by the library device that came out
 GOALS = {
-    "tin-taox-hfox-tin-v2": Goal(
+    "tin-taox-hfox-tin": Goal(
         "calibration-start-pulses", PULSE_TARGETS, PULSE_KNOBS, pulse_figures
     ),
     "tin-taox-hfox-tin-v1": Goal("calibration-start", LOOP_TARGETS, LOOP_KNOBS, loop_figures),
@@ -233,8 +241,7 @@ class Calibration:
     """One search; ``run`` returns the calibrated device and its figures.
 
     Parameters: ``name`` that of a goal, ``settings`` how is solved, ``report`` a function that
-    receives lines of text, ``start`` the device to begin with, ``save`` is called with the best
-    device so far.
+    receives lines of text, ``save`` is called with the best device so far.
     """
 
     def __init__(
@@ -243,14 +250,13 @@ class Calibration:
         settings: Settings,
         report: Callable[[str], None] = print,
         workers: int | None = None,
-        start: Device | None = None,
         save: Callable[[Device], None] | None = None,
     ):
         self.name, self.settings, self.report = name, settings, report
         self.targets, self.knobs = tuple(GOALS[name].targets), tuple(GOALS[name].knobs)
-        self.start = load_device(GOALS[name].start) if start is None else start
-        description = f"{self.start.name}, calibrated to the article's figures"
-        self.start = self.start.with_(name=name, description=description)
+        start = load_device(GOALS[name].start)
+        description = f"{start.name}, calibrated to the article's figures"
+        self.start = start.with_(name=name, description=description)
         self.save = save
         self.workers = workers or max(1, (os.cpu_count() or 1))
 
@@ -348,7 +354,7 @@ class Calibration:
 
 def main(
     out: Path,
-    name: str = "tin-taox-hfox-tin-v2",
+    name: str = "tin-taox-hfox-tin",
     preset: str = "default",
     iterations: int = 2,
     report: Callable[[str], None] = print,

@@ -57,9 +57,9 @@ def calibrate(
         typer.Option(
             "--cell",
             metavar="NAME",
-            help="tin-taox-hfox-tin-v2, to loops and pulses, or tin-taox-hfox-tin-v1, to a loop.",
+            help="tin-taox-hfox-tin, to loops and pulses, or tin-taox-hfox-tin-v1, to a loop.",
         ),
-    ] = "tin-taox-hfox-tin-v2",
+    ] = "tin-taox-hfox-tin",
 ) -> None:
     """Fit the free parameters of a library cell to its targets again, from where they began."""
     folder = output_folder(out, "--out")

@@ -33,9 +33,9 @@ def test_goals_name_parameters_of_their_starts(name: str) -> None:
 
 
 def test_the_shipped_cell_is_its_start_but_for_what_was_calibrated() -> None:
-    goal = GOALS["tin-taox-hfox-tin-v2"]
+    goal = GOALS["tin-taox-hfox-tin"]
     moved = {path for knob in goal.knobs for path in knob.paths}
-    start, shipped = load_device(goal.start), load_device("tin-taox-hfox-tin-v2")
+    start, shipped = load_device(goal.start), load_device("tin-taox-hfox-tin")
     before = {row.path: row.value for row in start.table()}
     after = {row.path: row.value for row in shipped.table()}
     assert before.keys() == after.keys()
@@ -53,7 +53,7 @@ def test_what_was_not_calibrated_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("file", ["calibration.log", "tin-taox-hfox-tin-v2.yaml"])
+@pytest.mark.parametrize("file", ["calibration.log", "tin-taox-hfox-tin.yaml"])
 def test_a_folder_with_a_calibration_is_left_alone(tmp_path: Path, file: str) -> None:
     (tmp_path / file).write_text("an earlier one\n")
     with pytest.raises(StorageError, match="holds a calibration already"):
@@ -62,18 +62,17 @@ def test_a_folder_with_a_calibration_is_left_alone(tmp_path: Path, file: str) ->
     assert (tmp_path / file).read_text() == "an earlier one\n"
 
 
-@pytest.mark.fem
 def test_a_search_keeps_its_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # a formula in the solver's place, in this process: the misfit of one knob
     def evaluate(search: calibration.Calibration, _: object, points: list) -> list:
         devices = [search.device(point) for point in points]
         return [{"low_resistance_before": 0.3 * d.series.transconductance * 1e6} for d in devices]
 
-    goal = GOALS["tin-taox-hfox-tin-v2"]
+    goal = GOALS["tin-taox-hfox-tin"]
     targets = [Target("low_resistance_before", 5000.0, 100.0)]
-    monkeypatch.setitem(GOALS, "tin-taox-hfox-tin-v2", dataclasses.replace(goal, targets=targets))
+    monkeypatch.setitem(GOALS, "tin-taox-hfox-tin", dataclasses.replace(goal, targets=targets))
     monkeypatch.setattr(calibration.Calibration, "_evaluate", evaluate)
     device = calibration.main(tmp_path, report=lambda _: None, iterations=6)
     assert 0.3 * device.series.transconductance * 1e6 == pytest.approx(5000.0, abs=100.0)
-    assert load_device(tmp_path / "tin-taox-hfox-tin-v2.yaml") == device
+    assert load_device(tmp_path / "tin-taox-hfox-tin.yaml") == device
     assert "iteration 0" in (tmp_path / "calibration.log").read_text()

@@ -31,7 +31,6 @@ def message(text: str) -> str:
 def test_library_holds_its_devices() -> None:
     known = ["calibration-start", "calibration-start-pulses", "hfo2-ti", "kim-stack"]
     known += ["larentis-stack", "tin-taox-hfox-tin", "tin-taox-hfox-tin-v1"]
-    known += ["tin-taox-hfox-tin-v2"]
     assert list_devices() == known
 
 

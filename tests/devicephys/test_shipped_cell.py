@@ -1,4 +1,4 @@
-"""The cells that are calibrated to loop, pulses, years and cycles at once, against their aims."""
+"""The shipped cell, calibrated to loop, pulses, years and cycles at once, against their aims."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import pytest
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
-from devicephys import Device, PulseTrain, Settings, load_device, simulate
+from devicephys import PulseTrain, Settings, load_device, simulate
 
 pytestmark = pytest.mark.fem
-CELLS = [load_device("tin-taox-hfox-tin"), load_device("tin-taox-hfox-tin-v2")]
+CELL = load_device("tin-taox-hfox-tin")
 CELSIUS = 273.15
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_a_pulse_of_3_volts_leaves_the_cell_below_2_volts_and_1200_degrees(cell: Device) -> None:
-    trace = simulate(cell, PulseTrain("-3 V", count=2), Settings.preset("quick"))
+def test_a_pulse_of_3_volts_leaves_the_cell_below_2_volts_and_1200_degrees() -> None:
+    trace = simulate(CELL, PulseTrain("-3 V", count=2), Settings.preset("quick"))
     assert -2.1 < float(trace.device_voltage.min()) < -1.8
     assert float(trace.temperature_max.max()) - CELSIUS < 1200
     assert 188e-6 < float(trace.initial_conductance) < 208e-6
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_two_loops_meet_the_aims(cell: Device) -> None:
-    trace = simulate(cell.with_({"sweep.loops": "2"}))
+def test_two_loops_meet_the_aims() -> None:
+    trace = simulate(CELL.with_({"sweep.loops": "2"}))
     for loop in json.loads(trace.attrs["headline_json"])["loops"]:
         assert loop["reset_onset_voltage"] == pytest.approx(-1.25, abs=0.03)
         assert loop["temperature_reset_edge"] - CELSIUS == pytest.approx(420, abs=10)
@@ -39,9 +37,8 @@ def test_two_loops_meet_the_aims(cell: Device) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_pulses_of_3_volts_reset_it_step_by_step(cell: Device) -> None:
-    trace = simulate(cell, PulseTrain("-3 V", count=12))
+def test_pulses_of_3_volts_reset_it_step_by_step() -> None:
+    trace = simulate(CELL, PulseTrain("-3 V", count=12))
     conductance = np.concatenate([[float(trace.initial_conductance)], trace.conductance.values])
     falls = -np.diff(conductance)
     assert (falls > 0).all()
@@ -55,7 +52,7 @@ def test_the_spread_of_hops_makes_the_high_state_independent_of_the_mesh() -> No
     settings = Settings.preset("quick")
     finer = settings.with_(mesh_split=2)
     high = [
-        json.loads(simulate(CELLS[1], settings=each).attrs["headline_json"])["high_resistance"]
+        json.loads(simulate(CELL, settings=each).attrs["headline_json"])["high_resistance"]
         for each in (settings, finer)
     ]
     assert high[1] == pytest.approx(high[0], rel=0.03)
