@@ -31,12 +31,9 @@ __all__ = ["BakeData", "Data", "LoopData", "TrainData", "read_data"]
 
 #: share of the largest voltage below which the current of a loop does not count
 LEAST_VOLTAGE = 0.05
-#: changes of the logarithm of a parameter in differences, the second where the first moves no
-#: logarithm of a conductance by ``VISIBLE``: the steps are chosen anew in each run, which moves
-#: that of a bake by up to two hundredths
-DIFFERENCES, VISIBLE = (0.01, 0.1), 0.1
-#: the same for trains that begin at a resistance: their scatter is a tenth of that
-STEP = (0.05,)
+#: change of the logarithm of a parameter in differences, where there are no tangents: the steps are
+#: chosen anew in each run, which moves logarithms of conductances by some 1e-4 at a fit's settings
+STEP = 0.05
 #: where a search over what is differentiated so ends
 SCATTERED = 3e-3
 #: how near a cell is brought to the resistance that its train began with: what the next cell
@@ -190,7 +187,7 @@ class TrainData(Data):
             )
             return np.log(ds["conductance"].values[self.read])
 
-        return np.exp(logs(device)), differences(logs, device, paths, STEP)
+        return np.exp(logs(device)), differences(logs, device, paths)
 
 
 class BakeData(Data):
@@ -241,27 +238,20 @@ class BakeData(Data):
 
 
 def differences(
-    logs: Callable[[Device], np.ndarray],
-    device: Device,
-    paths: Sequence[str],
-    changes: Sequence[float] = DIFFERENCES,
+    logs: Callable[[Device], np.ndarray], device: Device, paths: Sequence[str]
 ) -> np.ndarray:
     """Central differences of logarithms of conductances by those of parameters, (samples, paths).
 
-    For what has no tangents: states that are made anew for each device. The first of the changes
-    of the logarithm of a parameter that is visible is taken, or the last.
+    For what has no tangents: states that are made anew for each device.
     """
     shares = []
     for path in paths:
         unit, value = device.provenance[path].unit, parameter_value(device, path)
-        for change in changes:
-            above, below = (
-                logs(device.with_({path: exact_text(value * np.exp(sign * change), unit)}))
-                for sign in (1.0, -1.0)
-            )
-            if np.abs(above - below).max() > VISIBLE:
-                break
-        shares.append((above - below) / (2.0 * change))
+        above, below = (
+            logs(device.with_({path: exact_text(value * np.exp(change), unit)}))
+            for change in (STEP, -STEP)
+        )
+        shares.append((above - below) / (2.0 * STEP))
     return np.array(shares).T
 
 

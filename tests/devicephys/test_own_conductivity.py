@@ -79,7 +79,7 @@ def test_forms_and_pulses_know_it() -> None:
 def test_tangents_of_constants_are_the_differences_of_two_runs() -> None:
     paths = [f"materials.HfOx.constants.{name}" for name in ("E_low", "s_high", "p")]
     wave = Waveform.from_si([0.0, 1e-3], [0.0, -1.4])
-    settings, change = TIGHT.with_(motion=False), 1e-6
+    settings, change = TIGHT.with_(motion=False), 1e-5
     # of a cell that RESET has opened, so that the barrier counts
     opened = OWN.with_({"filament.height": "6 nm"})
     _, stepper, start = prepare(opened, settings)

@@ -466,7 +466,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.fem
 @pytest.mark.parametrize("polarity", ["reset", "set"])
 def test_a_higher_voltage_switches_the_cell_sooner(polarity: str) -> None:
-    scan = SwitchingScan("1.2 V:1.6 V:3", polarity)
+    scan = SwitchingScan("1.3 V:1.7 V:3", polarity)
     ds = switching_time.simulate_switching_times(
         load_device("tin-taox-hfox-tin"), scan, Settings.preset("quick")
     )
