@@ -404,14 +404,13 @@ class CellProblem:
         device = self.device
         u = np.zeros(self.nu)
         u[1::2] = device.ambient_temperature
-        n = np.zeros(self.nc)
         rows, columns = (index[: self.nc] for index in self.cell_index)
         table = initial_concentration(device, self.grid)
         if noise is not None:
             limit = device.vacancy.site_limit if device.vacancy.site_exclusion else None
-            table = noise.apply(table, self.grid.volume, limit, self.oxide_rows)
-        n[:] = table[rows, columns] / CONCENTRATION
-        return State(u, n, 0.0)
+            heights = np.diff(self.grid.z)
+            table = noise.apply(table, self.grid.volume, heights, limit, self.oxide_rows)
+        return State(u, table[rows, columns] / CONCENTRATION, 0.0)
 
     # -- assembly ---------------------------------------------------------------------------
 

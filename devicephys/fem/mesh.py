@@ -199,6 +199,7 @@ class Noise(Protocol):
         self,
         concentration: np.ndarray,
         volume: np.ndarray,
+        height: np.ndarray,
         site_limit: float | None,
         oxide: np.ndarray,
     ) -> np.ndarray:

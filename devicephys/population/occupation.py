@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 #: lattice places a piece of oxide has at least: in fewer, more than half of all places' variance
-#: would sit in one, and a cell thinner than the lattice would have an occupation of its own
+#: would sit in one
 FEWEST_PLACES = 2.0
 #: occupations, and expected numbers of vacancies in a piece, below this are taken as none: numbers
 #: that small only slow arithmetic down
@@ -30,8 +30,9 @@ class OccupationNoise:
     distribution with that mean and variance instead of the binomial one; where there is no n_max,
     the number of vacancies from the gamma distribution with mean and variance n v instead of
     Poisson's. Cells of one column are joined from below to pieces of at least ``FEWEST_PLACES``
-    places, and all cells of a piece share one random number: the noise of a volume then does not
-    depend on how finely the mesh divides it. The variance is at most half of p (1 - p).
+    places that are at least as tall as a place is wide, n_max^(-1/3), and all cells of a piece
+    share one random number: the noise then does not depend on how finely the mesh divides the
+    height. The variance is at most half of p (1 - p).
     """
 
     seed: int
@@ -43,6 +44,7 @@ class OccupationNoise:
         self,
         concentration: np.ndarray,
         volume: np.ndarray,
+        height: np.ndarray,
         site_limit: float | None,
         oxide: np.ndarray,
     ) -> np.ndarray:
@@ -54,6 +56,8 @@ class OccupationNoise:
             Mean concentration on the whole grid.
         volume : ndarray, shape (nz, nr), m^3
             Volume of each cell.
+        height : ndarray, shape (nz,), m
+            Height of each row of cells.
         site_limit : float or None, 1/m^3
             n_max of the material, or None where the concentration has no limit.
         oxide : ndarray, shape (nz, nr) or (nz,)
@@ -72,7 +76,8 @@ class OccupationNoise:
         densest = site_limit if site_limit is not None else float(mean[where].max(initial=0.0))
         if densest <= 0.0:
             return out
-        first, size = pieces(volume, where, FEWEST_PLACES / densest)
+        tall = volume[0] / height[0] * densest ** (-1 / 3)
+        first, size = pieces(volume, where, np.maximum(FEWEST_PLACES / densest, tall))
         rng = generator(self.seed, _STREAM, self.device_number, self.cycle)
         shared = np.take_along_axis(rng.random(mean.shape), first, axis=0)[where]
         n, v = mean[where], size[where]
@@ -83,11 +88,13 @@ class OccupationNoise:
         return out
 
 
-def pieces(volume: np.ndarray, oxide: np.ndarray, smallest: float) -> tuple[np.ndarray, np.ndarray]:
+def pieces(
+    volume: np.ndarray, oxide: np.ndarray, smallest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Join the cells of each column of the grid, from below, to pieces of at least ``smallest``.
 
-    Returns the row in which the piece of each cell begins and the volume of that piece [m^3],
-    both of shape (nz, nr); cells outside the oxides are pieces of their own. What is left at the
+    ``smallest`` [m^3] has shape (nr,). Returns the row in which the piece of each cell begins and
+    the volume of that piece [m^3], both of shape (nz, nr); cells outside the oxides are pieces of their own. What is left at the
     top of an oxide belongs to the piece below it.
     """
     rows, columns = volume.shape

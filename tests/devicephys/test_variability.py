@@ -241,9 +241,12 @@ def noise(cycle: int = 0, seed: int = 1, factor: float = 1.0) -> OccupationNoise
 
 
 def grid(p: float, places: float, rows: int = 40, columns: int = 50) -> tuple[np.ndarray, ...]:
-    """Mean concentration, volumes, oxide cells of a grid all of whose cells hold `places`."""
+    """Mean concentration, volumes, heights, oxide cells; all cells hold `places`, all columns two
+    or more to the height of one."""
     shape = rows, columns
-    return np.full(shape, p * LIMIT), np.full(shape, places / LIMIT), np.ones(shape, dtype=bool)
+    height = np.full(rows, min(places / 2, 1.0) * LIMIT ** (-1 / 3))
+    volume = np.full(shape, places / LIMIT)
+    return np.full(shape, p * LIMIT), volume, height, np.ones(shape, dtype=bool)
 
 
 @given(
@@ -256,8 +259,10 @@ def grid(p: float, places: float, rows: int = 40, columns: int = 50) -> tuple[np
 def test_occupation_lies_between_nothing_and_all_places(
     p: float, places: float, seed: int, factor: float, limited: bool
 ) -> None:
-    mean, volume, oxide = grid(p, places, 12, 5)
-    out = noise(seed=seed, factor=factor).apply(mean, volume, LIMIT if limited else None, oxide)
+    mean, volume, height, oxide = grid(p, places, 12, 5)
+    out = noise(seed=seed, factor=factor).apply(
+        mean, volume, height, LIMIT if limited else None, oxide
+    )
     assert out.shape == mean.shape
     assert np.isfinite(out).all()
     assert out.min() >= 0.0
@@ -272,8 +277,8 @@ def test_occupation_lies_between_nothing_and_all_places(
 def test_occupation_has_mean_and_variance_of_the_binomial_law(
     p: float, places: float, factor: float
 ) -> None:
-    mean, volume, oxide = grid(p, places)
-    share = noise(factor=factor).apply(mean, volume, LIMIT, oxide) / LIMIT
+    mean, volume, height, oxide = grid(p, places)
+    share = noise(factor=factor).apply(mean, volume, height, LIMIT, oxide) / LIMIT
     variance = factor**2 * p * (1 - p) / places
     assert share.mean() == pytest.approx(p, abs=4 * np.sqrt(variance / share.size))
     # the variance of a variance is larger the more skewed the law is
@@ -286,16 +291,16 @@ def test_occupation_has_mean_and_variance_of_the_binomial_law(
 def test_without_a_limit_the_number_of_vacancies_is_spread_like_poisson(density: float) -> None:
     # cells are joined where they hold less than two at the densest place: here all or none are
     joined = int(np.ceil(FEWEST_PLACES / density))
-    mean, volume, oxide = grid(1.0, density, rows=20 * joined)
-    found = noise().apply(mean, volume, None, oxide)[::joined] * volume[0, 0] * joined
+    mean, volume, height, oxide = grid(1.0, density, rows=20 * joined)
+    found = noise().apply(mean, volume, height, None, oxide)[::joined] * volume[0, 0] * joined
     expected = density * joined
     assert found.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / found.size))
     assert found.var() == pytest.approx(expected, rel=0.25)
 
 
 def test_the_variance_is_capped_where_there_are_hardly_any_places() -> None:
-    mean, volume, oxide = grid(0.5, 0.01, rows=1, columns=20_000)
-    share = noise().apply(mean, volume, LIMIT, oxide) / LIMIT
+    mean, volume, height, oxide = grid(0.5, 0.01, rows=1, columns=20_000)
+    share = noise().apply(mean, volume, height, LIMIT, oxide) / LIMIT
     assert share.mean() == pytest.approx(0.5, abs=0.01)
     assert share.var() == pytest.approx(0.125, rel=0.05)
 
@@ -304,14 +309,23 @@ def test_the_variance_is_capped_where_there_are_hardly_any_places() -> None:
 def test_noise_of_a_volume_does_not_depend_on_how_finely_it_is_divided(split: int) -> None:
     p, places, rows = 0.7, 6.0, 12
     variance = p * (1 - p) / (places * rows)  # of the whole column
-    mean, volume, oxide = grid(p, places / split, rows * split, 4000)
-    share = noise().apply(mean, volume, LIMIT, oxide).mean(axis=0) / LIMIT
+    mean, volume, height, oxide = grid(p, places / split, rows * split, 4000)
+    share = noise().apply(mean, volume, height, LIMIT, oxide).mean(axis=0) / LIMIT
     assert share.mean() == pytest.approx(p, abs=4 * np.sqrt(variance / share.size))
     assert share.var() == pytest.approx(variance, rel=0.12)
 
 
+def test_a_piece_is_as_tall_as_a_place_is_wide() -> None:
+    edge = LIMIT ** (-1 / 3)
+    mean, volume, _, oxide = grid(0.7, 8.0, rows=12)  # rows of eight places, a third as tall as one
+    share = noise().apply(mean, volume, np.full(12, 0.35 * edge), LIMIT, oxide)
+    np.testing.assert_array_equal(share[::3], share[1::3])
+    np.testing.assert_array_equal(share[::3], share[2::3])
+    assert (share[::3][1:] != share[::3][:-1]).all()
+
+
 def test_cycles_devices_and_seeds_have_noise_of_their_own() -> None:
-    arguments = (*grid(0.5, 10)[:2], LIMIT, grid(0.5, 10)[2])
+    arguments = (*grid(0.5, 10)[:3], LIMIT, grid(0.5, 10)[3])
     usual = draw_cell(SHIPPED, USUAL, 1, 0, 0).noise
     assert usual is not None
     first = usual.apply(*arguments)
@@ -324,15 +338,15 @@ def test_cycles_devices_and_seeds_have_noise_of_their_own() -> None:
 
 
 def test_only_oxides_are_touched_and_arguments_are_kept() -> None:
-    mean, volume, _ = grid(0.5, 10)
+    mean, volume, height, _ = grid(0.5, 10)
     kept = mean.copy()
     rows = np.arange(mean.shape[0]) % 4 < 2
-    out = noise().apply(mean, volume, LIMIT, rows)
+    out = noise().apply(mean, volume, height, LIMIT, rows)
     np.testing.assert_array_equal(mean, kept)
     np.testing.assert_array_equal(out[~rows], mean[~rows])
     assert (out[rows] != mean[rows]).all()
     whole = np.broadcast_to(rows[:, None], mean.shape)
-    np.testing.assert_array_equal(out, noise().apply(mean, volume, LIMIT, whole))
+    np.testing.assert_array_equal(out, noise().apply(mean, volume, height, LIMIT, whole))
 
 
 @given(
@@ -344,7 +358,7 @@ def test_pieces_fill_the_oxide_and_hold_enough(
 ) -> None:
     volume = np.array(volumes)
     oxide = np.broadcast_to(~np.array(metal[: len(volumes)])[:, None], volume.shape)
-    first, size = pieces(volume, oxide, 2.0)
+    first, size = pieces(volume, oxide, np.full(3, 2.0))
     for j in range(volume.shape[1]):
         for i, start in enumerate(first[:, j]):
             members = np.flatnonzero(first[:, j] == start)
