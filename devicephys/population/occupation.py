@@ -94,8 +94,8 @@ def pieces(
     """Join the cells of each column of the grid, from below, to pieces of at least ``smallest``.
 
     ``smallest`` [m^3] has shape (nr,). Returns the row in which the piece of each cell begins and
-    the volume of that piece [m^3], both of shape (nz, nr); cells outside the oxides are pieces of their own. What is left at the
-    top of an oxide belongs to the piece below it.
+    the volume of that piece [m^3], both of shape (nz, nr); cells outside the oxides are pieces of
+    their own. What is left at the top of an oxide belongs to the piece below it.
     """
     rows, columns = volume.shape
     above = np.zeros((rows + 1, columns))  # oxide from here to the top of the oxide
