@@ -30,7 +30,7 @@ def message(text: str) -> str:
 
 def test_library_holds_its_devices() -> None:
     known = ["calibration-start", "calibration-start-pulses", "hfo2-ti", "kim-stack"]
-    known += ["larentis-stack", "tin-taox-hfox-tin", "tin-taox-hfox-tin-v1"]
+    known += ["larentis-stack", "taox-ta", "tin-taox-hfox-tin", "tin-taox-hfox-tin-v1"]
     assert list_devices() == known
 
 
