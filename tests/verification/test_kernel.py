@@ -19,6 +19,7 @@ import scipy.sparse
 pytest.importorskip("mpi4py.MPI")  # before dolfinx
 pytest.importorskip("dolfinx")
 
+import basix.ufl
 import ufl
 from mpi4py import MPI
 
@@ -28,7 +29,7 @@ from devicephys.device.ranges import random_device
 from devicephys.fem import fluxes
 from devicephys.fem.assembly import follow_tangents, prepare, prepare_pulses
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.kernel import building, cell_kernel, system
+from devicephys.fem.kernel import building, cell_kernel, integrands, system
 from devicephys.fem.kernel.band import Coupling, band_of
 from devicephys.fem.kernel.cell_kernel import BandMatrix, compiled_kernel
 from devicephys.fem.kernel.numbering import Equations
@@ -477,3 +478,17 @@ def test_a_compiler_that_fails_says_so_and_leaves_nothing(
         building.library("0" * 40, lambda: "this is no C")
     assert list(tmp_path.iterdir()) == []
     assert "error" in capfd.readouterr().err
+
+
+def test_what_many_terms_share_is_expanded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited = []
+    visit = integrands.IndexExpander.visit
+    monkeypatch.setattr(
+        integrands.IndexExpander, "visit", lambda self, o: visited.append(o) or visit(self, o)
+    )
+    mesh = ufl.Mesh(basix.ufl.element("P", "quadrilateral", 1, shape=(2,)))
+    x = ufl.SpatialCoordinate(mesh)[0]
+    for _ in range(12):  # as a tree it has 2^12 leaves
+        x = ufl.exp(x) * x
+    integrands._lowered(x * ufl.dx(mesh))
+    assert 12 < len(visited) < 100

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import ufl
-from ufl.algorithms import expand_indices
 from ufl.algorithms.apply_algebra_lowering import apply_algebra_lowering
 from ufl.algorithms.apply_derivatives import apply_derivatives
+from ufl.algorithms.expand_indices import IndexExpander
+from ufl.algorithms.transformer import apply_transformer
 from ufl.classes import (
     Argument,
     Conditional,
@@ -143,8 +144,27 @@ def _restricted(expr: Expr, side: str) -> Expr:
     return NegativeRestricted(expr) if side == "-" else expr
 
 
+class _IndexExpander(IndexExpander):  # type: ignore[misc]
+    """UFL's, but what is shared by many terms is expanded once.
+
+    UFL's visits it again on every path that leads there: some hundred thousand where hops spread
+    a drift by the sinh law, a minute for each form.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expanded: dict[Expr, Expr] = {}
+
+    def visit(self, o: Expr) -> Expr:
+        if o.ufl_shape or o.ufl_free_indices:  # what they stand for depends on the path
+            return super().visit(o)
+        if o not in self._expanded:
+            self._expanded[o] = super().visit(o)
+        return self._expanded[o]
+
+
 def _lowered(form: Any) -> Any:
-    return expand_indices(apply_derivatives(apply_algebra_lowering(form)))
+    return apply_transformer(apply_derivatives(apply_algebra_lowering(form)), _IndexExpander())
 
 
 def split_form(form: Any, spaces: tuple[Any, ...], layers: int) -> dict[Domain, Split]:
