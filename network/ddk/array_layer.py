@@ -13,7 +13,7 @@ from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK
 from network.layers.plain import Realisation
 
-__all__ = ["ArrayDDKLayer", "array_name"]
+__all__ = ["ArrayDDKLayer", "array_name", "on_arrays"]
 
 
 class ArrayDDKLayer(DDKLayer):
@@ -58,9 +58,14 @@ class ArrayDDKLayer(DDKLayer):
         return prod(self.pair_shape)
 
     @property
-    def cells_of_pair(self) -> int:
-        """Sequences that one pair reads."""
-        return self.banks * prod(self.channels) // self.pairs
+    def sequences(self) -> int:
+        """How many sequences there are: a state for each bank and channel."""
+        return self.banks * prod(self.channels)
+
+    @property
+    def sequences_of_pair(self) -> int:
+        """How many of them one pair reads."""
+        return self.sequences // self.pairs
 
     @property
     def pulsed(self) -> list[int]:
@@ -109,11 +114,9 @@ def array_name(layer: str, pair: int) -> str:
     return f"{layer} pair {pair}"
 
 
-def on_arrays(
-    layer: DDKLayer, recurrences: Mapping[int, PiecewiseLinearDDK]
-) -> ArrayDDKLayer:
+def on_arrays(layer: DDKLayer, recurrences: Mapping[int, PiecewiseLinearDDK]) -> ArrayDDKLayer:
     """A trained layer with these pairs, by number, as recurrences."""
-    made = ArrayDDKLayer(**{**layer.config(), "constraint": "positive"})
-    made.set_pair(layer.alpha, layer.beta)
-    made.recurrences = dict(recurrences)
-    return made
+    array_layer = ArrayDDKLayer(**{**layer.config(), "constraint": "positive"})
+    array_layer.set_pair(layer.alpha, layer.beta)
+    array_layer.recurrences = dict(recurrences)
+    return array_layer

@@ -161,7 +161,7 @@ class PiecewiseLinearDDK:
                 "integrator",
                 "Use the implicit step, or a smaller beta",
             )
-        how = {"integrator": integrator, "form": form, "initial": initial, "dt": dt}
+        how: dict[str, Any] = {"integrator": integrator, "form": form, "initial": initial, "dt": dt}
         after = kinetics.forward(x, alpha, beta, **how)
         y = np.concatenate([np.full((len(x), 1), float(initial)), after[:, :-1]], axis=1)
         through = drift if integrator == "implicit" else 0.0  # what of x is in u
