@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_more_hinges_come_nearer_to_the_exact_states(
     for hinges in (0, 4, 16, 64):
         recurrence = PiecewiseLinearDDK.fitted(0.5, 0.9, hinges=hinges, samples=X, **how)
         misses.append(float(np.abs(recurrence.forward(X) - exact).max()))
-    assert all(fewer > 2 * more for fewer, more in zip(misses, misses[1:], strict=False))
+    assert all(fewer > 2 * more for fewer, more in itertools.pairwise(misses))
     assert misses[-1] < 1e-3 * np.ptp(exact)
 
 
