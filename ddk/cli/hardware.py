@@ -29,7 +29,6 @@ from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.folders import claimed
 from ddkbase.picture_names import Pictures
 from network import hardware
-from network.ddk.piecewise import HINGES
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 PAIR_KEYS = (
@@ -87,8 +86,9 @@ def compile_(
         typer.Option("--unreachable", help="Pairs that no pulse of the table gives."),
     ] = Unreachable.refuse,
     hinges: Annotated[
-        int, typer.Option("--hinges", min=0, help="Of each pair on arrays; 0: a linearisation.")
-    ] = HINGES,
+        int | None,
+        typer.Option("--hinges", min=0, help="Of a pair on arrays, default 8; 0: a linearisation."),
+    ] = None,
     root: RootOption = None,
     overwrite: OverwriteOption = False,
     pictures: PicturesOption = Pictures.png,
@@ -110,7 +110,7 @@ def compile_(
             largest_weight=largest_weight,
             table=None if table is None else read_table(table),
             unreachable=unreachable.value,
-            hinges=hinges,
+            **({} if hinges is None else {"hinges": hinges}),
             samples=_fold(network.notes, model, root).train.x if split else None,
         )
         whole = hardware.placement_cost(placement)

@@ -13,7 +13,7 @@ from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK
 from network.layers.plain import Realisation
 
-__all__ = ["ArrayDDKLayer", "array_name", "on_arrays"]
+__all__ = ["ArrayDDKLayer", "array_name", "with_recurrences"]
 
 
 class ArrayDDKLayer(DDKLayer):
@@ -28,7 +28,9 @@ class ArrayDDKLayer(DDKLayer):
     ----------
     steps : int
         As for `network.DDKLayer`.
-    **options
+    channels : int, sequence of int or None, optional
+        As for `network.DDKLayer`.
+    **options : object
         As for `network.DDKLayer`; pairs that differ from step to step are refused.
 
     Attributes
@@ -114,7 +116,9 @@ def array_name(layer: str, pair: int) -> str:
     return f"{layer} pair {pair}"
 
 
-def on_arrays(layer: DDKLayer, recurrences: Mapping[int, PiecewiseLinearDDK]) -> ArrayDDKLayer:
+def with_recurrences(
+    layer: DDKLayer, recurrences: Mapping[int, PiecewiseLinearDDK]
+) -> ArrayDDKLayer:
     """A trained layer with these pairs, by number, as recurrences."""
     array_layer = ArrayDDKLayer(**{**layer.config(), "constraint": "positive"})
     array_layer.set_pair(layer.alpha, layer.beta)

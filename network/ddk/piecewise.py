@@ -129,7 +129,9 @@ class PiecewiseLinearDDK:
             Length of the sequences of `typical`; unused with ``samples``.
         integrator : {"implicit", "explicit"}, default "implicit"
             The step that is decomposed; the exact one is no function of one number.
-        form, initial, dt
+        form : {"reset", "set"}, default "reset"
+            As for `network.ddk.forward`.
+        initial, dt : float, default 1.0
             As for `network.ddk.forward`.
 
         Raises
@@ -230,6 +232,11 @@ class PiecewiseLinearDDK:
         -------
         ndarray, shape of x
             The states, in the dtype of x where that is a float, else float64.
+
+        Raises
+        ------
+        InputError
+            No axis of time.
         """
         x = np.asarray(x)
         if x.ndim < 1:
@@ -265,7 +272,7 @@ class PiecewiseLinearDDK:
         ----------
         x : array_like, shape (..., steps)
             Sequences of samples.
-        **options
+        **options : object
             Those of `forward`: ``realise``, ``name``, ``rng``.
         """
         x = np.asarray(x, float)

@@ -36,9 +36,9 @@ from .chip.cost import writing as writing
 from .chip.loads import COMPARED as COMPARED
 from .chip.loads import compared_loads as compared_loads
 from .chip.loads import network_loads as network_loads
+from .chip.pairs import pair_rows as pair_rows
 from .chip.placement import Placement as Placement
 from .chip.placement import read_placement as read_placement
-from .chip.recurrences import pair_rows as pair_rows
 from .on_chip import OnChipResult as OnChipResult
 from .on_chip import OnChipTraining as OnChipTraining
 from .on_chip import train_on_chip as train_on_chip

@@ -27,7 +27,7 @@ from compact.table.library import load_table
 from ddk import studies
 from ddkbase.units import format_si
 from network import Network, hardware, load_network
-from network.ddk.array_layer import on_arrays
+from network.ddk.array_layer import with_recurrences
 from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK, typical
 from network.hardware.chip.cost import ddk_step
@@ -115,7 +115,9 @@ def step_cost() -> str:
         ):
             rows.append([name, what, "0", "1", str(converted), *_si(energy, seconds)])
         for hinges in (0, 4, 8, 16):
-            layer = on_arrays(DDKLayer(1), {0: PiecewiseLinearDDK.fitted(0.7, 1.0, hinges=hinges)})
+            layer = with_recurrences(
+                DDKLayer(1), {0: PiecewiseLinearDDK.fitted(0.7, 1.0, hinges=hinges)}
+            )
             priced = hardware.cost(array_layer_loads(layer), chip)
             products = str(layer.recurrences[0].products)
             what = f"arrays, {hinges} hinges"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
-from network.ddk.array_layer import ArrayDDKLayer, on_arrays
+from network.ddk.array_layer import ArrayDDKLayer, with_recurrences
 from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import HINGES, PiecewiseLinearDDK
 from network.hardware.chip.chip import Chip
@@ -188,7 +188,7 @@ def _recurrences(
         described, own = place_recurrence(layer, pair, recurrences[pair], x, chip, distance)
         entry["recurrences"].append(described)
         matrices += own
-    return on_arrays(layer, recurrences), matrices
+    return with_recurrences(layer, recurrences), matrices
 
 
 def _ddk_blocks(layer: Any, number: int, layout: str, rows: int, columns: int) -> list[Block]:
