@@ -234,7 +234,9 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
             tuple(content["schedule"]),
         )
         _check(placement)
-        placement.network()
+        for layer in placement.network().layers:
+            if isinstance(layer, ArrayDDKLayer):
+                _check_sequences(placement, layer)
     except (AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise StorageError(
             f"the file is damaged [{getattr(error, 'what', error)}]", str(path), "Compile anew"
@@ -313,20 +315,17 @@ def _check(placement: Placement) -> None:
                     raise ValueError(f"{key} of {name} is not a number from 0")
             if not isinstance(placement.pulses.get(name), Mapping):
                 raise ValueError(f"there are no pulses for {name}")
-            if "recurrences" in entry:
-                _check_sequences(placement, name)
     if not isinstance(placement.notes.get("seed", 0), int) or placement.notes.get("seed", 0) < 0:
         raise ValueError(f"a seed of {shorten(placement.notes['seed'])}")
 
 
-def _check_sequences(placement: Placement, name: str) -> None:
-    """Of a layer with recurrences: each sequence that is pulsed has a cell, and no other."""
-    numbers = placement.pulses[name]["sequences"]
-    pulsed, total = numbers["pulsed"], numbers["all"]
-    cells = sum(b.height for b in placement.blocks if b.layer == name)
-    whole = all(type(n) is int for n in (total, *pulsed))
-    if not whole or len(pulsed) != cells or not set(pulsed) <= set(range(min(total, 10**7))):
-        raise ValueError(f"the sequences of {name} that are pulsed are not its {cells} cells")
+def _check_sequences(placement: Placement, layer: ArrayDDKLayer) -> None:
+    """Each sequence whose pair is pulsed has a cell, and no other."""
+    cells = sum(b.height for b in placement.blocks if b.layer == layer.name)
+    pulsed = layer.pulsed
+    expected = {"all": layer.sequences, "pulsed": pulsed}
+    if placement.pulses[layer.name]["sequences"] != expected or cells != len(pulsed):
+        raise ValueError(f"the sequences of {layer.name} that are pulsed are not its {cells} cells")
 
 
 def _check_blocks(placement: Placement, names: set[str]) -> None:

@@ -240,6 +240,8 @@ def _matrix(**change: Any) -> Any:
         (_matrix(scale=float("nan")), "the scale of ddk pair 1 hinges"),
         (_matrix(positive=[99]), "not the columns of its outputs"),
         (lambda told: told["pulses"]["ddk"]["sequences"].update(pulsed=[0]), "not its 5 cells"),
+        (lambda told: told["pulses"]["ddk"]["sequences"].update(all=10**9), "not its 5 cells"),
+        (_recurrence(pair=0), "not its 5 cells"),
         (lambda told: told["pulses"]["ddk"].pop("sequences"), "sequences"),
         (lambda told: told["layers"][0]["recurrences"][0]["matrices"].reverse(), "do not fit"),
     ],
