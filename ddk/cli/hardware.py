@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,8 +31,17 @@ from ddkbase.picture_names import Pictures
 from network import hardware
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
+PAIR_KEYS = (
+    *("layer", "pair", "alpha", "beta", "way", "miss"),
+    *("error_exact_products", "error_chip", "spread"),
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ddk.studies.folds import Fold
+    from network.hardware.chip.placement import Placement
     from network.model.ddk_network import Network
 
 ModelArgument = Annotated[
@@ -40,6 +50,15 @@ ModelArgument = Annotated[
 ChipOption = Annotated[
     str, typer.Option("--chip", metavar="NAME|FILE", help="180nm, 130nm, 32nm, or a YAML file.")
 ]
+
+
+class Unreachable(StrEnum):
+    """What becomes of pairs of alpha and beta that no pulse of a table gives."""
+
+    refuse = "refuse"
+    arrays = "arrays"
+
+
 LayoutOption = Annotated[str, typer.Option("--layout", help="separate, packed, joined or compact.")]
 
 
@@ -48,6 +67,7 @@ LayoutOption = Annotated[str, typer.Option("--layout", help="separate, packed, j
     epilog=examples(
         "ddk-network compile runs/net --out runs/chip",
         "ddk-network compile runs/net --chip 130nm --layout packed --table table.nc --out runs/c",
+        "ddk-network compile runs/net --table table.nc --unreachable arrays --out runs/mixed",
     ),
 )
 @command
@@ -61,6 +81,15 @@ def compile_(
     largest_weight: Annotated[
         float | None, typer.Option("--largest-weight", help="Weight at the end of the window.")
     ] = None,
+    unreachable: Annotated[
+        Unreachable,
+        typer.Option("--unreachable", help="Pairs that no pulse of the table gives."),
+    ] = Unreachable.refuse,
+    hinges: Annotated[
+        int | None,
+        typer.Option("--hinges", min=0, help="Of a pair on arrays, default 8; 0: a linearisation."),
+    ] = None,
+    root: RootOption = None,
     overwrite: OverwriteOption = False,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -73,16 +102,23 @@ def compile_(
     with claimed(path):
         check_free(path, overwrite)
         network = _network(model)
+        split = unreachable is Unreachable.arrays
         placement = hardware.compile_network(
             network,
             hardware.load_chip(chip),
             layout=layout,
             largest_weight=largest_weight,
             table=None if table is None else read_table(table),
+            unreachable=unreachable.value,
+            **({} if hinges is None else {"hinges": hinges}),
+            samples=_fold(network.notes, model, root).train.x if split else None,
         )
         whole = hardware.placement_cost(placement)
         output.rows(*hardware.cost_rows(whole), title=f"{placement.chip.title}, layout '{layout}'")
-        energy, seconds = hardware.writing(hardware.network_loads(network), placement.chip)
+        if split:
+            _say_ways(output, placement)
+        loads = hardware.network_loads(placement.network() if split else network)
+        energy, seconds = hardware.writing(loads, placement.chip)
         output.pairs(
             {
                 "tiles": f"{placement.tiles} of {placement.chip.count('tiles')}",
@@ -124,10 +160,8 @@ def simulate(
 
     compiled = hardware.read_placement(path_of(placement, "FILE"))
     network = compiled.network()
-    task, seed = compiled.notes.get("task"), int(compiled.notes.get("seed", 0))
-    if not isinstance(task, str):
-        raise InputError("it does not say of which task it is", placement, "Train by 'train'")
-    fold = next(iter(studies.Material(task_of(task, False), root).folds(seed)))
+    fold = _fold(compiled.notes, placement, root)
+    task, seed = compiled.notes["task"], int(compiled.notes.get("seed", 0))
     x, y = fold.test.x, fold.test.y
     answers = network.predict(x)
     pairs = {"accuracy, from the cells": f"{100 * np.mean(answers == y):.2f} % of {len(y)}"}
@@ -198,6 +232,34 @@ def cost(
         total = hardware.cost(loads, described, layout=layout)
         output.add(**cost_entries(total), layout=layout)
         output.rows(*hardware.cost_rows(total), title=f"{described.title}, layout '{layout}'")
+
+
+def _fold(notes: Mapping[str, Any], where: str, root: str | None) -> Fold:
+    """The parts of the data that a network of these notes was trained and is tested on."""
+    task = notes.get("task")
+    if not isinstance(task, str):
+        raise InputError("it does not say of which task it is", where, "Train by 'train'")
+    return next(iter(studies.Material(task_of(task, False), root).folds(int(notes.get("seed", 0)))))
+
+
+def _say_ways(output: Output, placement: Placement) -> None:
+    """Which pairs are pulsed and which are products on arrays, and how exact these are."""
+    heads, rows = hardware.pair_rows(placement)
+    on_arrays = [row for row in rows if row[4] == "arrays"]
+    output.pairs(
+        {
+            "pairs by pulses": f"{len(rows) - len(on_arrays)} of {len(rows)}",
+            "pairs on arrays": f"{len(on_arrays)} of {len(rows)}",
+        }
+    )
+    texts = [
+        [row[0], str(row[1]), *(f"{v:.4g}" for v in row[2:4]), row[4], f"{100 * row[5]:.0f} %"]
+        + [f"{v:.2g}" for v in row[6:]]
+        for row in on_arrays
+    ]
+    if texts:
+        output.rows(heads, texts, title="Pairs that no pulse of the table gives")
+    output.add(pairs=[dict(zip(PAIR_KEYS, row, strict=True)) for row in rows])
 
 
 def _network(text: str) -> Network:

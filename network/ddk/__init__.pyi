@@ -8,3 +8,5 @@ from .kinetics import STATES as STATES
 from .kinetics import Gradients as Gradients
 from .kinetics import backward as backward
 from .kinetics import forward as forward
+from .piecewise import PiecewiseLinearDDK as PiecewiseLinearDDK
+from .piecewise import StateError as StateError

@@ -36,6 +36,7 @@ from .chip.cost import writing as writing
 from .chip.loads import COMPARED as COMPARED
 from .chip.loads import compared_loads as compared_loads
 from .chip.loads import network_loads as network_loads
+from .chip.pairs import pair_rows as pair_rows
 from .chip.placement import Placement as Placement
 from .chip.placement import read_placement as read_placement
 from .on_chip import OnChipResult as OnChipResult

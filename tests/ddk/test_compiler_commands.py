@@ -52,6 +52,25 @@ def test_compile_then_simulate_from_the_file(trained: Path, tmp_path: Path) -> N
     assert bare.is_dir() and not list(bare.glob("*.png"))
 
 
+def test_pairs_without_a_pulse_go_to_arrays_where_that_is_asked_for(
+    trained: Path, tmp_path: Path
+) -> None:
+    out, table = tmp_path / "mixed", ("--table", "tin-taox-hfox-tin")
+    assert "--unreachable arrays" in error_line(call("compile", trained, *table, "--out", out), 2)
+    asked = ("compile", trained, "--unreachable", "arrays", "--pictures", "none", "--out", out)
+    assert "without a table" in error_line(call(*asked), 2)
+    assert not out.exists()
+    result = call(*asked, *table, "--hinges", 16, "--json")
+    assert result.exit_code == 0, result.output
+    pair = json.loads(result.stdout)["pairs"]
+    assert [(p["layer"], p["pair"], p["way"]) for p in pair] == [("ddk", 0, "arrays")]
+    assert 0 < pair[0]["error_exact_products"] < 0.01 * pair[0]["spread"]
+    shown = call("simulate", out / "placement.json", "--model", trained, "--chips", 0, "--json")
+    assert shown.exit_code == 0, shown.output
+    said = json.loads(shown.stdout)
+    assert said["same_predictions"] > 0.97 * said["samples"]
+
+
 def test_cost_of_a_model_and_of_a_compared_network(trained: Path) -> None:
     shown = call("cost", trained, "--chip", "32nm")
     assert shown.exit_code == 0 and "whole inference" in shown.output

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, closest, shorten
+from network.ddk.array_layer import ArrayDDKLayer, with_recurrences
 from network.ddk.layer import DDKLayer
-from network.hardware.arrays.columns import layout_of
+from network.ddk.piecewise import HINGES, PiecewiseLinearDDK
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.cost import Cost, cost
-from network.hardware.chip.layouts import Block, arrange
-from network.hardware.chip.loads import network_loads
+from network.hardware.chip.layouts import MATRICES, Block, arrange
+from network.hardware.chip.loads import array_layer_loads, network_loads
 from network.hardware.chip.placement import Placement
+from network.hardware.chip.recurrences import (
+    FITTED,
+    PlacedMatrix,
+    place_matrix,
+    place_recurrence,
+    recurrence_of,
+)
 from network.layers.plain import Dense, Dropout
 from network.model.files import LAYER_MODULES
 from network.model.network import Network
@@ -26,7 +34,10 @@ from network.model.network import Network
 if TYPE_CHECKING:
     from compact.table.table import AlphaBetaTable
 
-__all__ = ["compile_network", "placement_cost"]
+__all__ = ["UNREACHABLE", "compile_network", "placement_cost"]
+
+UNREACHABLE = ("refuse", "arrays")
+"""What may become of pairs that no pulse of a table gives."""
 
 
 def compile_network(
@@ -37,6 +48,9 @@ def compile_network(
     largest_weight: float | None = None,
     table: AlphaBetaTable | None = None,
     miss: float = 0.05,
+    unreachable: str = "refuse",
+    hinges: int = HINGES,
+    samples: np.ndarray | None = None,
 ) -> Placement:
     """Place a network on a chip.
 
@@ -58,18 +72,36 @@ def compile_network(
         own amplitude and width stand in the list of pulses.
     miss : float, default 0.05
         Largest distance, as a share, at which pulses of the table may miss alpha and beta.
+    unreachable : {"refuse", "arrays"}, default "refuse"
+        What becomes of pairs that the table does not reach: an error, or a recurrence of products
+        on arrays (`network.ddk.PiecewiseLinearDDK`). The others are pulsed in either case.
+    hinges : int, default 8
+        Hinges of each recurrence.
+    samples : ndarray or None, shape (samples, *input_shape), optional
+        Inputs of the network that recurrences are fitted to, of which the first 256 are used; None
+        takes constant and random ones in [0, 1].
 
     Raises
     ------
     InputError
         A layer that a chip cannot hold, more tiles than it has, weights beyond the window, alpha
-        and beta that the table does not reach.
+        and beta that the table does not reach where that is refused, or that are no recurrence
+        (pairs of single steps, the exact step).
     """
+    if unreachable not in UNREACHABLE:
+        raise InputError(
+            f"{shorten(unreachable)}", "unreachable", closest(str(unreachable), UNREACHABLE)
+        )
+    if unreachable == "arrays" and table is None:
+        raise InputError(
+            "without a table no pair is known to be out of reach", "unreachable", "Pass table="
+        )
+    seen = None if samples is None else np.asarray(samples)[:FITTED]
     loads = network_loads(network)
     rows, columns = chip.count("rows"), chip.count("columns")
     mapping = replace(chip.mapping, limit=largest_weight)
     blocks: list[Block] = []
-    matrices: dict[str, np.ndarray] = {}
+    matrices: list[PlacedMatrix] = []
     entries: list[dict[str, Any]] = []
     pulses: dict[str, dict[str, Any]] = {}
     for layer in network.layers:
@@ -84,45 +116,35 @@ def compile_network(
             matrix = layer.parameters["weight"].astype(float)
             if layer.bias:
                 matrix = np.concatenate([matrix, layer.parameters["bias"][None].astype(float)])
-            try:
-                # cells go by output, the network's matrices are (inputs, outputs)
-                positive, negative = mapping.cells(matrix.T)
-            except InputError as error:
-                hint = "Raise the limit (--largest-weight), or leave it out"
-                raise InputError(error.what, layer.name, hint) from None
-            plan = layout_of(matrix.T.shape, (rows, columns), mapping)
-            matrices[layer.name] = plan.columns_of(positive, negative).T
-            entry |= {
-                "inputs": len(matrix),
-                "columns": plan.columns,
-                "scale": mapping.scale(matrix),
-                "positive": plan.positive.tolist(),
-                "negative": plan.negative.tolist(),
-            }
-            blocks += [
-                Block(
-                    layer.name,
-                    "matrix",
-                    r.stop - r.start,
-                    c.stop - c.start,
-                    (r.start, r.stop),
-                    (c.start, c.stop),
-                )
-                for r in plan.row_tiles
-                for c in plan.column_tiles
-            ]
+            placed_matrix = place_matrix(layer.name, matrix, mapping, (rows, columns), "matrix")
+            entry |= placed_matrix.entry
+            matrices.append(placed_matrix)
+            blocks += placed_matrix.blocks
         elif isinstance(layer, DDKLayer):
             config["constraint"] = "positive"
             entry |= {"alpha": layer.alpha.ravel().tolist(), "beta": layer.beta.ravel().tolist()}
-            blocks += _ddk_blocks(layer, layout, rows, columns)
-            pulses[layer.name] = _pulses(layer, chip, table, miss)
+            pulses[layer.name], missed = _pulses(layer, chip, table, miss, unreachable)
+            cells = layer.banks * int(np.prod(layer.channels, dtype=int))
+            if missed:
+                array_layer, own = _recurrences(layer, missed, chip, hinges, seen, entry)
+                matrices += own
+                blocks += [block for matrix in own for block in matrix.blocks]
+                pulsed = array_layer.pulsed
+                sequences = {"all": cells, "pulsed": pulsed}
+                cells = len(pulsed)
+                pulses[layer.name] |= {"cells": cells, "sequences": sequences}
+                where = [x.name for x in loads].index(layer.name)
+                loads[where : where + 1] = array_layer_loads(array_layer)
+            blocks += _ddk_blocks(layer, cells, layout, rows, columns)
         elif layer.parameters or layer.buffers:
             arrays = {**layer.parameters, **layer.buffers}
             entry["arrays"] = {k: np.asarray(v, float).tolist() for k, v in arrays.items()}
         entries.append(entry)
+        seen = None if seen is None else layer.forward(seen)
     placed = arrange(blocks, layout, rows, columns, chip.count("tiles"))
-    cells = tuple(
-        matrices[b.layer][slice(*b.inputs), slice(*b.columns)] if b.kind == "matrix" else None
+    held = {matrix.name: matrix.cells for matrix in matrices}
+    conductances = tuple(
+        held[b.layer][slice(*b.inputs), slice(*b.columns)] if b.kind in MATRICES else None
         for b in placed
     )
     costs = cost(loads, chip, layout=layout)
@@ -134,7 +156,7 @@ def compile_network(
         dict(network.notes),
         tuple(entries),
         tuple(placed),
-        cells,
+        conductances,
         pulses,
         tuple(_schedule(costs, placed)),
     )
@@ -149,8 +171,27 @@ def placement_cost(placement: Placement) -> Cost:
     return cost(loads, placement.chip, layout=placement.layout, tiles=placement.tiles)
 
 
-def _ddk_blocks(layer: Any, layout: str, rows: int, columns: int) -> list[Block]:
-    number = layer.banks * int(np.prod(layer.channels, dtype=int))
+def _recurrences(
+    layer: DDKLayer,
+    missed: dict[int, float],
+    chip: Chip,
+    hinges: int,
+    samples: np.ndarray | None,
+    entry: dict[str, Any],
+) -> tuple[ArrayDDKLayer, list[PlacedMatrix]]:
+    """The layer with the pairs of ``missed`` on arrays, their matrices, and what ``entry`` says."""
+    recurrences: dict[int, PiecewiseLinearDDK] = {}
+    matrices: list[PlacedMatrix] = []
+    entry["recurrences"] = []
+    for pair, distance in missed.items():
+        recurrences[pair], x = recurrence_of(layer, pair, hinges, samples)
+        described, own = place_recurrence(layer, pair, recurrences[pair], x, chip, distance)
+        entry["recurrences"].append(described)
+        matrices += own
+    return with_recurrences(layer, recurrences), matrices
+
+
+def _ddk_blocks(layer: Any, number: int, layout: str, rows: int, columns: int) -> list[Block]:
     diagonal = layout in ("separate", "packed")
     most = min(rows, columns) if diagonal else rows
     blocks = []
@@ -162,8 +203,11 @@ def _ddk_blocks(layer: Any, layout: str, rows: int, columns: int) -> list[Block]
     return blocks
 
 
-def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -> dict[str, Any]:
-    """What pulses a DDK layer needs: one entry for each pair of alpha and beta."""
+def _pulses(
+    layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float, unreachable: str
+) -> tuple[dict[str, Any], dict[int, float]]:
+    """What pulses a DDK layer needs: one entry for each pair of alpha and beta; and by number of
+    the pair those that pulses miss, with the distance, whose entry is None."""
     pairs = np.stack([layer.alpha.ravel(), layer.beta.ravel()], axis=1)
     common: dict[str, Any] = {
         "steps": layer.steps,
@@ -177,16 +221,22 @@ def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -
         common["settings"] = [
             {"amplitude_at_1_V": chip.value("pulse_voltage"), "width_s": chip.value("pulse_time")}
         ]
-        return common
-    settings = []
-    for alpha, beta in pairs:
+        return common, {}
+    settings: list[dict[str, float] | None] = []
+    missed: dict[int, float] = {}
+    for number, (alpha, beta) in enumerate(pairs):
         inversion = table.invert(alpha=float(alpha), beta=float(beta))
+        if inversion.distance > miss and unreachable == "arrays":
+            missed[number] = float(inversion.distance)
+            settings.append(None)
+            continue
         if inversion.distance > miss:
             raise InputError(
                 f"alpha {alpha:.4g} and beta {beta:.4g} are outside of the table: its pulses miss "
                 f"them by {100 * inversion.distance:.0f} %",
                 layer.name,
-                "Train with this table (--table), or take a table of more settings",
+                "Train with this table (--table), take a table of more settings, or put such pairs "
+                "on arrays (--unreachable arrays)",
             )
         setting = {"amplitude_at_1_V": inversion.at.amplitude, "width_s": inversion.at.width}
         if not np.isfinite(list(setting.values())).all():
@@ -202,7 +252,7 @@ def _pulses(layer: Any, chip: Chip, table: AlphaBetaTable | None, miss: float) -
         )
     common["from"] = "the closest settings of a table"
     common["settings"] = settings
-    return common
+    return common, missed
 
 
 def _schedule(costs: Cost, blocks: list[Block]) -> list[dict[str, Any]]:

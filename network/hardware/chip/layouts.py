@@ -12,6 +12,8 @@ joined        never share a tile          one column beside the first
 compact       share tiles                 as in "joined", in any free place
 ============  ==========================  ==============================
 
+Matrices of recurrences, which are small and in turn, share tiles among each other in all of them.
+
 They span the two choices behind the four strategies of Fig. S20 of Shi et al., Nat. Commun. 16, 913
 (2025), which the article's text does not spell out.
 """
@@ -23,7 +25,10 @@ from dataclasses import dataclass, replace
 
 from ddkbase.errors import InputError, closest
 
-__all__ = ["LAYOUTS", "Block", "arrange"]
+__all__ = ["LAYOUTS", "MATRICES", "Block", "arrange"]
+
+MATRICES = ("matrix", "recurrence")
+"""Kinds of blocks whose cells hold weights."""
 
 LAYOUTS = ("separate", "packed", "joined", "compact")
 """The four strategies of the table above."""
@@ -37,8 +42,9 @@ class Block:
     ----------
     layer : str
         Name of the layer.
-    kind : {"matrix", "ddk", "ddk-diagonal"}
-        "matrix", "ddk" (a column of DDK cells) or "ddk-diagonal" (a square, cells on its diagonal).
+    kind : {"matrix", "recurrence", "ddk", "ddk-diagonal"}
+        "matrix", "recurrence" (a matrix of a pair that is not pulsed), "ddk" (a column of DDK
+        cells) or "ddk-diagonal" (a square, cells on its diagonal).
     height, width : int
         Rows and columns that the block takes.
     inputs : pair of int
@@ -98,9 +104,14 @@ def arrange(
     chip = _Tiles(rows, columns)
     share = layout in ("packed", "compact")
     matrices = [b for b in blocks if b.kind == "matrix"]
-    cells = [b for b in blocks if b.kind != "matrix"]
+    recurrences = [b for b in blocks if b.kind == "recurrence"]
+    cells = [b for b in blocks if b.kind not in MATRICES]
     order = sorted(matrices, key=lambda b: -b.height * b.width) if share else matrices
     placed = [chip.put(b, None if share else f"{b.layer} {k}") for k, b in enumerate(order)]
+    own: set[int] = set()
+    for block in recurrences:
+        placed.append(chip.put(block, None, None if share else own))
+        own.add(placed[-1].tile)
     first = matrices[0].layer if matrices else ""
     for block in cells:
         if layout in ("separate", "packed"):

@@ -14,6 +14,7 @@ import numpy as np
 from ddkbase.errors import InputError, closest
 from network.counting.architectures import architecture
 from network.counting.count import MACS_PER_DDK_STEP
+from network.ddk.array_layer import ArrayDDKLayer, array_name
 from network.ddk.layer import DDKLayer
 from network.layers.baselines import Raw
 from network.layers.feature_layer import FeatureLayer
@@ -23,7 +24,7 @@ from network.layers.random_baselines import EchoState
 from network.layers.standardise import Standardise
 from network.model.network import Network
 
-__all__ = ["COMPARED", "Load", "compared_loads", "network_loads"]
+__all__ = ["COMPARED", "Load", "array_layer_loads", "compared_loads", "network_loads"]
 
 COMPARED = ("samplecnn", "lenet5", "bilstm", "transformer", "c3d", "voxnet")
 """Networks of the article's comparison."""
@@ -84,7 +85,9 @@ def network_loads(network: Network) -> list[Load]:
     loads: list[Load] = []
     for layer, shape in zip(network.layers, network.shapes(), strict=False):
         size = int(prod(shape))
-        if isinstance(layer, DDKLayer):
+        if isinstance(layer, ArrayDDKLayer):
+            loads += array_layer_loads(layer)
+        elif isinstance(layer, DDKLayer):
             cells = layer.banks * prod(layer.channels)
             macs = MACS_PER_DDK_STEP * cells * layer.steps
             loads.append(_states(layer.name, "ddk", cells, layer, macs))
@@ -132,6 +135,44 @@ def network_loads(network: Network) -> list[Load]:
                 layer.name,
                 "DDK and dense layers, leaky integrators, echo states and raw samples are priced",
             )
+    return loads
+
+
+def array_layer_loads(layer: ArrayDDKLayer) -> list[Load]:
+    """The work of a DDK layer some of whose pairs are recurrences on arrays.
+
+    Each of these has its matrices once; the sequences that a pair reads use them in turn, each in
+    every step, whether the state is read or not. A register adds the increment.
+    """
+    cells = len(layer.pulsed)
+    loads = []
+    if cells:
+        macs = MACS_PER_DDK_STEP * cells * layer.steps
+        loads.append(_states(layer.name, "ddk", cells, layer, macs))
+    uses = layer.sequences_of_pair * layer.steps
+    for pair, recurrence in sorted(layer.recurrences.items()):
+        name = array_name(layer.name, pair)
+        matrices = [("update", recurrence.update_weight, recurrence.update_bias, 0)]
+        if recurrence.hinges:
+            weights = recurrence.hinge_weight, recurrence.hinge_bias
+            matrices.insert(0, ("hinges", *weights, recurrence.hinges))
+        for what, weight, bias, rectifiers in matrices:
+            whole = np.abs(np.concatenate([weight, bias[None]]))
+            inputs, outputs = whole.shape
+            loads.append(
+                Load(
+                    f"{name} {what}",
+                    "matrix",
+                    inputs,
+                    outputs,
+                    uses,
+                    macs=(inputs - 1) * outputs * uses,
+                    activations=rectifiers * uses,
+                    share=float(whole.mean() / whole.max()) / 2 if whole.any() else 0.0,
+                    stage="features",
+                )
+            )
+        loads.append(Load(f"{name} register", "digital", uses=uses, stage="features"))
     return loads
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,8 +19,10 @@ import numpy as np
 
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError, shorten
+from network.ddk.array_layer import ArrayDDKLayer
 from network.hardware.chip.chip import Chip
-from network.hardware.chip.layouts import LAYOUTS, Block
+from network.hardware.chip.layouts import LAYOUTS, MATRICES, Block
+from network.hardware.chip.recurrences import matrix_entries, read_recurrences
 from network.hardware.realisation import HardwareRealisation
 from network.layers.base import Layer
 from network.layers.plain import Dense
@@ -30,8 +32,10 @@ from network.model.network import Network
 __all__ = ["FORMAT", "Placement", "read_placement"]
 
 FORMAT, VERSION = "ddk-placement", 1
+WITH_RECURRENCES = 2
+"""Version of files in which some pairs are recurrences; all others are written as `VERSION`."""
 
-_KINDS = ("matrix", "ddk", "ddk-diagonal")
+_KINDS = (*MATRICES, "ddk", "ddk-diagonal")
 _ROUNDING = 1e-6  # of the window: conductances are written with ten digits
 
 
@@ -53,7 +57,8 @@ class Placement:
         Notes of the network, which may name its classes.
     layers : tuple of mapping
         Its layers in order, as class, configuration and arrays; a dense one has its scale [S per
-        unit of weight] in the place of weights.
+        unit of weight] in the place of weights, and a DDK layer its ``recurrences``, if there are
+        any: pairs that are matrices on arrays, each with name, scale and errors.
     blocks : tuple of Block
         Places of its cells.
     cells : tuple of ndarray or None, S
@@ -81,14 +86,15 @@ class Placement:
         return 1 + max((block.tile for block in self.blocks), default=-1)
 
     def weights(self, layer: str) -> np.ndarray:
-        """The matrix (inputs, outputs) that the cells of a dense layer hold, bias row last.
+        """The matrix (inputs, outputs) that the cells of a dense layer, or of one array of a
+        recurrence, hold; bias row last.
 
         Raises
         ------
         InputError
             No such layer, or cells of it are missing.
         """
-        entry = next((x for x in self.layers if x["name"] == layer and "scale" in x), None)
+        entry = matrix_entries(self.layers).get(layer)
         if entry is None:
             raise InputError(f"no matrix is called '{layer}'", "placement")
         inputs, columns = int(entry["inputs"]), int(entry["columns"])
@@ -122,6 +128,8 @@ class Placement:
                 shape = layer.pair_shape  # type: ignore[attr-defined]
                 pair = [np.reshape(entry[key], shape) for key in ("alpha", "beta")]
                 layer.set_pair(*pair)  # type: ignore[attr-defined]
+                if isinstance(layer, ArrayDDKLayer):
+                    layer.recurrences = read_recurrences(layer, entry, self.weights)
             else:
                 _fill(layer, entry.get("arrays", {}))
         network.notes = dict(self.notes)
@@ -169,7 +177,9 @@ class Placement:
             blocks.append(entry)
         content = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": WITH_RECURRENCES
+            if any("recurrences" in x for x in self.layers)
+            else VERSION,
             "layout": self.layout,
             "tiles": self.tiles,
             "network": {
@@ -201,9 +211,12 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
     """
     path = Path(path)
     content = read_json(path, "Name the placement.json of 'ddk-network compile'")
-    if content.get("format") != FORMAT or content.get("version") != VERSION:
+    versions = (VERSION, WITH_RECURRENCES)
+    if content.get("format") != FORMAT or content.get("version") not in versions:
         raise StorageError("is no placement of this version", str(path), "Compile the model anew")
     try:
+        if content["version"] != _version(content["layers"]):
+            raise ValueError(f"version {content['version']} does not have these layers")
         read = [_block(entry) for entry in content["blocks"]]
         if content["layout"] not in LAYOUTS:
             raise ValueError(f"layout {content['layout']}")
@@ -221,12 +234,18 @@ def read_placement(path: str | os.PathLike[str]) -> Placement:
             tuple(content["schedule"]),
         )
         _check(placement)
-        placement.network()
+        for layer in placement.network().layers:
+            if isinstance(layer, ArrayDDKLayer):
+                _check_sequences(placement, layer)
     except (AttributeError, IndexError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise StorageError(
             f"the file is damaged [{getattr(error, 'what', error)}]", str(path), "Compile anew"
         ) from error
     return placement
+
+
+def _version(layers: Iterable[Mapping[str, Any]]) -> int:
+    return WITH_RECURRENCES if any("recurrences" in x for x in layers) else VERSION
 
 
 def _block(entry: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
@@ -237,7 +256,7 @@ def _block(entry: Mapping[str, Any]) -> tuple[Block, np.ndarray | None]:
             raise ValueError(f"{key} of a block of {entry['layer']} is {entry[key]!r}")
     size = entry["height"], entry["width"]
     block = Block(str(entry["layer"]), str(entry["kind"]), *size, inputs, columns, *numbers)
-    if block.kind != "matrix":
+    if block.kind not in MATRICES:
         return block, None
     cells = np.array(entry["conductance_uS"], float) * 1e-6
     if cells.shape != size:
@@ -262,6 +281,8 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
     if kind not in LAYER_MODULES:
         raise InputError(f"there is no layer '{kind}'", "placement")
     try:
+        if kind == "DDKLayer" and "recurrences" in entry:
+            return ArrayDDKLayer(**entry["config"])
         return build_layer(kind, entry["config"])
     except (TypeError, KeyError) as error:
         raise InputError(f"its layers are damaged [{error}]", "placement") from error
@@ -279,10 +300,14 @@ def _check(placement: Placement) -> None:
             raise ValueError(f"there is no layer {shorten(entry['class'])}")
         check_config(entry["config"])
         layers[name] = entry
-    _check_blocks(placement, layers)
+    matrices = matrix_entries(placement.layers)
+    _check_blocks(placement, {*layers, *matrices})
+    for name, entry in matrices.items():
+        if name not in layers:  # of a recurrence, whose weights say whether sizes fit
+            _check_matrix(placement, name, entry, len(entry["positive"]))
     for name, entry in layers.items():
         if entry["class"] == "Dense":
-            _check_matrix(placement, name, entry)
+            _check_matrix(placement, name, entry, entry["config"]["outputs"])
         elif entry["class"] == "DDKLayer":
             for key in ("alpha", "beta"):
                 values = np.asarray(entry[key], float)
@@ -294,13 +319,22 @@ def _check(placement: Placement) -> None:
         raise ValueError(f"a seed of {shorten(placement.notes['seed'])}")
 
 
-def _check_blocks(placement: Placement, layers: Mapping[str, Any]) -> None:
+def _check_sequences(placement: Placement, layer: ArrayDDKLayer) -> None:
+    """Each sequence whose pair is pulsed has a cell, and no other."""
+    cells = sum(b.height for b in placement.blocks if b.layer == layer.name)
+    pulsed = layer.pulsed
+    expected = {"all": layer.sequences, "pulsed": pulsed}
+    if placement.pulses[layer.name]["sequences"] != expected or cells != len(pulsed):
+        raise ValueError(f"the sequences of {layer.name} that are pulsed are not its {cells} cells")
+
+
+def _check_blocks(placement: Placement, names: set[str]) -> None:
     chip = placement.chip
     size = chip.count("rows"), chip.count("columns")
     by_tile: dict[int, list[Block]] = defaultdict(list)
     for block, cells in zip(placement.blocks, placement.cells, strict=True):
         where = f"a block of {block.layer}"
-        if block.kind not in _KINDS or block.layer not in layers:
+        if block.kind not in _KINDS or block.layer not in names:
             raise ValueError(f"{where} is of kind {shorten(block.kind)}")
         if not 0 <= block.tile < chip.count("tiles"):
             raise ValueError(f"{where} is on tile {block.tile} of {chip.count('tiles')}")
@@ -334,9 +368,9 @@ def _check_cells(placement: Placement, where: str, cells: np.ndarray) -> None:
         )
 
 
-def _check_matrix(placement: Placement, name: str, entry: Mapping[str, Any]) -> None:
+def _check_matrix(placement: Placement, name: str, entry: Mapping[str, Any], outputs: int) -> None:
     inputs, columns, scale = entry["inputs"], entry["columns"], entry["scale"]
-    blocks = [b for b in placement.blocks if b.layer == name and b.kind == "matrix"]
+    blocks = [b for b in placement.blocks if b.layer == name and b.kind in MATRICES]
     if sum(b.height * b.width for b in blocks) != inputs * columns:
         raise ValueError(f"cells are missing, or too many, in {name}")
     count = np.zeros((inputs, columns), dtype=np.int8)
@@ -354,9 +388,5 @@ def _check_matrix(placement: Placement, name: str, entry: Mapping[str, Any]) -> 
         numbers = np.asarray(entry[key])
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
             raise ValueError(f"'{key}' of {name} are no columns")
-        if (
-            len(numbers) != entry["config"]["outputs"]
-            or numbers.min() < 0
-            or numbers.max() >= columns
-        ):
+        if len(numbers) != outputs or numbers.min() < 0 or numbers.max() >= columns:
             raise ValueError(f"'{key}' of {name} are not the columns of its outputs")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ddkbase.files import write_bytes
-from network.hardware.chip.layouts import Block
+from network.hardware.chip.layouts import MATRICES, Block
 from network.hardware.chip.placement import Placement
 
 __all__ = ["HEADS", "pulses", "write_pulses"]
@@ -48,7 +48,7 @@ def pulses(placement: Placement) -> Iterator[tuple[Any, ...]]:
         yield from _features(placement, name, entry)
     for entry in placement.schedule:
         for block in placement.blocks:
-            if block.layer != entry["layer"] or block.kind != "matrix":
+            if block.layer != entry["layer"] or block.kind not in MATRICES:
                 continue
             rows, columns = _span(block.row, block.height), _span(block.column, block.width)
             for use in range(int(entry["uses"])):
@@ -62,6 +62,7 @@ def _features(placement: Placement, name: str, train: Any) -> Iterator[tuple[Any
     v = placement.chip.value
     top, start = v("conductance_high"), float(train["amplitude_at_0_V"])
     where = [p for b in placement.blocks if b.layer == name for p in _cells(b)]
+    numbers = train.get("sequences", {"pulsed": range(len(where))})["pulsed"]
     settings = train["settings"]
     reset = train["form"] == "reset"
     state = f"{top if reset else v('conductance_low'):.6g}"
@@ -70,7 +71,7 @@ def _features(placement: Placement, name: str, train: Any) -> Iterator[tuple[Any
         yield ("prepare", name, tile, row, column, "", *write, v("write_tolerance"))
     sign = "-" if reset else ""
     for step in range(int(train["steps"])):
-        for number, (tile, row, column) in enumerate(where):
+        for number, (tile, row, column) in zip(numbers, where, strict=True):
             setting = settings[_setting(train, number, step, len(settings))]
             high = abs(float(setting["amplitude_at_1_V"]))
             volts = f"{sign}({start:g}+{high - start:g}*x)"
@@ -88,7 +89,8 @@ def _setting(train: Any, cell: int, step: int, number: int) -> int:
     own = 1
     for n in inner:
         own *= n
-    cells = int(train["cells"]) // banks
+    # some may be recurrences on arrays and have no cell
+    cells = int(train["sequences"]["all"] if "sequences" in train else train["cells"]) // banks
     bank, channel = divmod(cell, cells)
     pair = bank * own + (channel if own > 1 else 0)
     return pair * last + (step if last > 1 else 0)
