@@ -41,6 +41,7 @@ SCHEMAS: Mapping[tuple[str, int], str] = {
     ("Retention", 1): "devicephys.retention.record:RETENTION",
     ("Endurance", 1): "devicephys.endurance.record:ENDURANCE",
     ("ParameterSweep", 1): "devicephys.parameter_sweep.record:PARAMETER_SWEEP",
+    ("Screening", 1): "devicephys.screening.record:SCREENING",
     ("AlphaBetaTable", 1): "compact.table.schema:ALPHA_BETA_TABLE",
     ("AlphaBetaTableRelative", 1): "compact.table.schema:ALPHA_BETA_TABLE_RELATIVE",
     ("NetworkComparison", 1): "ddk.studies.comparison:NETWORK_COMPARISON",

@@ -14,6 +14,7 @@ from . import measured as measured
 from . import parameter_sweep as parameter_sweep
 from . import plots as plots
 from . import run as run
+from . import screening as screening
 from . import verification as verification
 from .device import Device as Device
 from .device import Provenance as Provenance
@@ -38,6 +39,7 @@ from .protocol.waveform import Waveform as Waveform
 from .protocol.waveform_file import read_waveform as read_waveform
 from .report.report import write_report as write_report
 from .retention.simulate import simulate_bake as simulate_bake
+from .screening.execution import screen as screen
 from .sequence.description import Sequence as Sequence
 from .sequence.description import read_sequence as read_sequence
 from .sequence.execution import run_sequence as run_sequence

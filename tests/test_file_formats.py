@@ -52,6 +52,7 @@ def attributes(section: str) -> list[str]:
         "Retention",
         "Endurance",
         "ParameterSweep",
+        "Screening",
         "AlphaBetaTable",
         "NetworkComparison",
     ],

@@ -112,6 +112,7 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     """Put the chosen panels into a grid of their own; return the height of the figure [inches]."""
     chosen = [ax for ax in panels if not paper.panels or panel_of(ax) in paper.panels]
     heights = [ax.get_position(original=True).height for ax in chosen]
+    shared = [len(ax.get_shared_y_axes().get_siblings(ax)) > 1 for ax in chosen]
     for ax in panels:
         if ax not in chosen:
             ax.remove()
@@ -127,6 +128,8 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     for number, ax in enumerate(chosen):
         ax.set_subplotspec(grid[number // columns, number % columns])
         ax.tick_params(labelbottom=True)
+        if shared[number] and number % columns == 0:
+            ax.tick_params(axis="y", labelleft=True)
     _label_shared_axes(chosen)
     beside = [ax for ax in figure.axes if ax not in chosen and not panel_of(ax)]
     if any(ax.get_subplotspec() is not None for ax in beside):

@@ -11,7 +11,7 @@ from devicephys.cli import (  # noqa: F401
     switching_time,
     waveform,
 )
-from devicephys.cli.batch import sweep  # noqa: F401
+from devicephys.cli.batch import screen, sweep  # noqa: F401
 from devicephys.cli.options import app
 
 __all__ = ["app"]

@@ -35,6 +35,7 @@ app = application(
             "sequence",
             "switching-time",
             "sweep",
+            "screen",
             "campaign",
             "resume",
             "compare",

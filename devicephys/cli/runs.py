@@ -210,7 +210,9 @@ def resume(
 @option_groups
 def plot(
     output: Output,
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a run or a sweep.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="Folder of a run, sweep or screening.")
+    ],
     pictures: PicturesOption = Pictures.png,
     *,
     paper: PaperOptions,
@@ -222,7 +224,9 @@ def plot(
     if pictures is Pictures.none:
         raise InputError("nothing would be drawn", "--pictures none", "Give png, svg or pdf")
     path, style = output_folder(folder, "DIR"), paper.style()
-    if (path / "sweep.nc").is_file():
+    if (path / "screening.nc").is_file():
+        files = devicephys.screening.redraw_screening(path, pictures.value, style)
+    elif (path / "sweep.nc").is_file():
         files = devicephys.parameter_sweep.redraw_sweep(path, pictures.value, style)
     else:
         files = devicephys.run.redraw(path, pictures.value, style)

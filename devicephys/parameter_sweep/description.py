@@ -6,13 +6,14 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ddkbase.errors import InputError, closest, shorten
-from ddkbase.units import exact_text, to_si
+from ddkbase.units import to_si
 from devicephys.device import Device, load_device
 from devicephys.device.entries import parameter_value
+from devicephys.parameter_sweep.keys import COUNTS, PROTOCOL, RUNS, Keys, Tie, ties_of
 from devicephys.protocol.bake import Bake
 from devicephys.protocol.endurance import EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
@@ -20,46 +21,18 @@ from devicephys.protocol.waveform import IVSweep
 from devicephys.run.request import Request
 from devicephys.simulation.settings import Settings
 
-__all__ = ["RUNS", "Axis", "ParameterSweep", "Point", "plan_sweep", "values_of"]
+__all__ = [
+    "RUNS",
+    "Axis",
+    "ParameterSweep",
+    "Point",
+    "plan_points",
+    "plan_sweep",
+    "values_of",
+]
 
-#: kinds of run and the arguments of their protocols, with units; "" where there is none
-RUNS: dict[str, dict[str, str]] = {
-    "loops": {},
-    "pulses": {
-        "amplitude": "V",
-        "width": "s",
-        "count": "",
-        "rise": "s",
-        "fall": "s",
-        "period": "s",
-        "read_voltage": "V",
-        "read_width": "s",
-        "read_edge": "s",
-        "drive": "",
-        "gate_voltage": "V",
-        "initial_resistance": "ohm",
-    },
-    "retention": {
-        "temperatures": "K",
-        "duration": "s",
-        "state": "",
-        "stress_voltage": "V",
-        "first_read": "s",
-        "reads_per_decade": "",
-        "read_voltage": "V",
-    },
-    "endurance": {
-        "high_resistance": "ohm",
-        "low_resistance": "ohm",
-        "cycles": "",
-        "width": "s",
-        "read_voltage": "V",
-    },
-}
-_COUNTS = ("count", "reads_per_decade", "cycles")
-_PROTOCOL = "protocol."
 _MOST_POINTS = 10_000
-_FACTOR = re.compile(r"\s*(?P<factor>[0-9.eE+-]+)\s*\*\s*(?P<key>\S+)\s*")
+_MOST_NAMED = 4  # keys that a message names with their values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,12 +68,15 @@ class Point:
         The same in the units of the axes.
     request : Request
         The run.
+    title : str
+        Its name for people.
     """
 
     name: str
     texts: tuple[str, ...]
     values: tuple[float | str, ...]
     request: Request
+    title: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +94,7 @@ class ParameterSweep:
     follow : mapping of str to str
         Keys that are tied, and what they follow.
     points : tuple of Point
-        The grid of all values, the last axis fastest.
+        The runs; of `plan_sweep` the grid of all values, the last axis fastest.
     remarks : tuple of str
         What is allowed and may not be meant.
     """
@@ -200,36 +176,101 @@ def plan_sweep(
         Nothing that varies, an unknown key or run, a value twice, a key that is tied to none that
         varies, or a point that is no valid cell or protocol; the point is named.
     """
+    listed = _listed(vary)
+    if math.prod(map(len, listed.values())) > _MOST_POINTS:
+        raise InputError(f"more than {_MOST_POINTS} points", "--vary", "Leave values out")
+    plan = plan_points(
+        listed,
+        itertools.product(*listed.values()),
+        device,
+        run,
+        changes=changes,
+        follow=follow,
+        preset=preset,
+        checkpoint_every=checkpoint_every,
+        motion=motion,
+    )
+    _check_names(plan.points)
+    return plan
+
+
+def plan_points(
+    listed: Mapping[str, Sequence[str]],
+    rows: Iterable[tuple[str, ...]],
+    device: str | Device = "tin-taox-hfox-tin",
+    run: str = "loops",
+    *,
+    names: Sequence[str] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    follow: Mapping[str, str] | None = None,
+    preset: str = "default",
+    checkpoint_every: int | None = None,
+    motion: bool = True,
+) -> ParameterSweep:
+    """Check a sweep of which every point is given; the other arguments are those of `plan_sweep`.
+
+    Parameters
+    ----------
+    listed : mapping of str to sequence of str
+        The keys that vary, and what is said of each of them in files.
+    rows : iterable of tuple of str
+        For each point the values of the keys, in their order.
+    device : str or Device, default "tin-taox-hfox-tin"
+        As for `plan_sweep`.
+    run : {"loops", "pulses", "retention", "endurance"}, default "loops"
+        As for `plan_sweep`.
+    names : sequence of str or None, optional
+        Name of each point and its folder; by default its values.
+    changes : mapping or None, optional
+        As for `plan_sweep`.
+    follow : mapping of str to str or None, optional
+        As for `plan_sweep`.
+    preset : str, default "default"
+        As for `plan_sweep`.
+    checkpoint_every : int or None, optional
+        As for `plan_sweep`.
+    motion : bool, default True
+        As for `plan_sweep`.
+
+    Returns
+    -------
+    ParameterSweep
+        The points and what they run.
+
+    Raises
+    ------
+    InputError
+        As `plan_sweep`.
+    """
     if run not in RUNS:
         raise InputError(f"unknown run {shorten(run)}", "run", closest(str(run), RUNS))
-    listed = _listed(vary)
-    keys = _Keys(load_device(device) if isinstance(device, str) else device, run)
+    keys = Keys(load_device(device) if isinstance(device, str) else device, run)
     fixed = {key: str(value) for key, value in (changes or {}).items()}
-    ties = _ties(follow or {}, listed, fixed, keys)
+    ties = ties_of(follow or {}, listed, fixed, keys)
     for key in fixed:
         keys.unit(key)
         if key in listed:
             raise InputError(f"'{key}' varies and is set", "--vary and --set", "Give one of both")
-    base = keys.device.with_({k: v for k, v in fixed.items() if not k.startswith(_PROTOCOL)})
-    keys = _Keys(base, run)
+    base = keys.device.with_({k: v for k, v in fixed.items() if not k.startswith(PROTOCOL)})
+    keys = Keys(base, run)
     axes = tuple(Axis(key, keys.unit(key), tuple(texts)) for key, texts in listed.items())
-    if math.prod(len(axis.texts) for axis in axes) > _MOST_POINTS:
-        raise InputError(f"more than {_MOST_POINTS} points", "--vary", "Leave values out")
     settings = Settings.preset(preset, motion=motion)
     if run in ("retention", "endurance"):
         settings.needs_motion(run)
     points: list[Point] = []
-    for texts in itertools.product(*(axis.texts for axis in axes)):
+    for number, texts in enumerate(rows):
         given = dict(zip(listed, texts, strict=True))
+        name = names[number] if names is not None else "_".join(map(_slug, texts))
+        title = names[number] if names is not None else ", ".join(texts)
         where = ", ".join(f"{key} = {text}" for key, text in given.items())
+        where = where if len(given) <= _MOST_NAMED else name
         try:
             tied = {key: tie(given) for key, tie in ties.items()}
             request = _request(base, run, {**fixed, **given, **tied}, settings, checkpoint_every)
         except InputError as error:
             raise _explained(error, where, axes, keys, tied=set(ties)) from None
         values = tuple(_value(axis, text, request) for axis, text in zip(axes, texts, strict=True))
-        points.append(Point("_".join(map(_slug, texts)), texts, values, request))
-    _check_names(points)
+        points.append(Point(name, texts, values, request, title))
     return ParameterSweep(
         run, base, axes, dict(follow or {}), tuple(points), tuple(_remarks(base, axes, ties))
     )
@@ -252,95 +293,16 @@ def _listed(vary: Mapping[str, str | Sequence[object]]) -> dict[str, list[str]]:
     return listed
 
 
-class _Keys:
-    """Which keys may vary, and their units."""
-
-    def __init__(self, device: Device, run: str) -> None:
-        self.device, self._run = device, run
-        self._units = {
-            prefix + name: parameter.unit
-            for prefix, description in device.parts()
-            for name, parameter in description.parameters().items()
-        }
-        self._units |= {f"layers.{layer.name}.material": "" for layer in device.layers}
-        self._units |= {"series.kind": "", "voltage_reference": "", "filament.layer": ""}
-        self._units |= {f"{_PROTOCOL}{name}": unit for name, unit in RUNS[run].items()}
-
-    def unit(self, key: str, where: str = "") -> str:
-        """Unit of a key; InputError for one that nobody knows."""
-        # parameters of another series element are known once its kind is set
-        if key not in self._units and not key.startswith("series."):
-            if key.startswith(_PROTOCOL) and self._run == "loops":
-                hint = "Of loops, name sweep.rate, sweep.reset_voltage ... of the device"
-            else:
-                ends = sorted(path for path in self._units if path.endswith(f".{key}"))
-                hint = f"Did you mean '{ends[0]}'?" if ends else closest(key, self._units)
-            raise InputError(f"unknown key '{key}'", where or self.device.name, hint)
-        return "" if self._units.get(key, "") in ("", "1") else self._units[key]
-
-    def number(self, key: str) -> bool:
-        """Whether the key takes a number, with a unit or without."""
-        return bool(self._units.get(key)) or key.removeprefix(_PROTOCOL) in _COUNTS
-
-
-_Tie = Callable[[Mapping[str, str]], str]
-
-
-def _ties(
-    follow: Mapping[str, str], listed: Mapping[str, Any], fixed: Mapping[str, Any], keys: _Keys
-) -> dict[str, _Tie]:
-    """What makes the text of each tied key from those that vary."""
-    ties: dict[str, _Tie] = {}
-    for key, said in follow.items():
-        match = _FACTOR.fullmatch(said)
-        source = match["key"] if match else said.strip()
-        unit = keys.unit(key, "--follow")
-        if key in listed or key in fixed:
-            raise InputError(f"'{key}' has values of its own", "--follow", "Leave one of both out")
-        if source not in listed:
-            raise InputError(
-                f"'{key}' follows '{source}', which does not vary",
-                "--follow",
-                f"Follow one of: {', '.join(listed)}",
-            )
-        if unit != keys.unit(source):
-            raise InputError(
-                f"'{key}' is in {unit or 'no unit'}, '{source}' in {keys.unit(source) or 'none'}",
-                "--follow",
-                "Tie keys of the same unit",
-            )
-        factor = 1.0
-        if match:
-            try:
-                factor = float(match["factor"])
-            except ValueError:
-                hint = "Write e.g. 0.5*layers.HfOx.thickness"
-                raise InputError(f"{shorten(said)} is no factor", "--follow", hint) from None
-            if not unit:
-                raise InputError(f"'{key}' has no unit to scale", "--follow", "Leave the factor")
-        ties[key] = _tie(source, factor, unit)
-    return ties
-
-
-def _tie(source: str, factor: float, unit: str) -> _Tie:
-    def text(given: Mapping[str, str]) -> str:
-        if factor == 1.0:
-            return given[source]
-        return exact_text(factor * to_si(given[source], unit, source), unit)
-
-    return text
-
-
 def _request(
     base: Device, run: str, given: Mapping[str, str], settings: Settings, every: int | None
 ) -> Request:
     """The run of one point."""
-    cell = base.with_({k: v for k, v in given.items() if not k.startswith(_PROTOCOL)})
+    cell = base.with_({k: v for k, v in given.items() if not k.startswith(PROTOCOL)})
     arguments: dict[str, Any] = {}
     for key, text in given.items():
-        if key.startswith(_PROTOCOL):
-            name = key.removeprefix(_PROTOCOL)
-            arguments[name] = _count(text, key) if name in _COUNTS else text
+        if key.startswith(PROTOCOL):
+            name = key.removeprefix(PROTOCOL)
+            arguments[name] = _count(text, key) if name in COUNTS else text
     if run == "loops":
         return Request(cell, IVSweep.from_device(cell), settings, every)
     if run == "retention":
@@ -363,10 +325,10 @@ def _count(text: str, key: str) -> int:
 
 def _value(axis: Axis, text: str, request: Request) -> float | str:
     """The value of a point on an axis, as the cell or the protocol has it."""
-    if axis.key.startswith(_PROTOCOL):
+    if axis.key.startswith(PROTOCOL):
         if axis.unit:
             return to_si(text, axis.unit, axis.key)
-        return float(text) if axis.key.removeprefix(_PROTOCOL) in _COUNTS else text
+        return float(text) if axis.key.removeprefix(PROTOCOL) in COUNTS else text
     origin = request.device.provenance.get(axis.key)
     if origin is not None and origin.unit:
         return parameter_value(request.device, axis.key)
@@ -374,7 +336,7 @@ def _value(axis: Axis, text: str, request: Request) -> float | str:
 
 
 def _explained(
-    error: InputError, where: str, axes: Sequence[Axis], keys: _Keys, tied: set[str]
+    error: InputError, where: str, axes: Sequence[Axis], keys: Keys, tied: set[str]
 ) -> InputError:
     """The error of a point: which point, and by which option its key could follow."""
     hint = error.hint
@@ -385,6 +347,8 @@ def _explained(
     except InputError:
         unit = ""
     same = [axis.key for axis in axes if axis.unit and axis.unit == unit]
+    # of several candidates only one that the error speaks of is a good guess
+    same = same if len(same) == 1 else [other for other in same if other in error.hint]
     if same and key not in varied | tied:
         hint = f"{hint.rstrip('.')}, or let it follow: --follow {key}={same[0]}"
     return InputError(error.what, f"{error.where} at {where}" if error.where else where, hint)
@@ -409,7 +373,7 @@ def _check_names(points: Sequence[Point]) -> None:
                 )
 
 
-def _remarks(base: Device, axes: Sequence[Axis], ties: Mapping[str, _Tie]) -> Iterator[str]:
+def _remarks(base: Device, axes: Sequence[Axis], ties: Mapping[str, Tie]) -> Iterator[str]:
     """What may not be meant: a filament that stays as high as the layer was."""
     layer = base.filament_layer
     key = f"layers.{layer.name}.thickness"

@@ -57,6 +57,9 @@ STATE, LOG, RECORD, TABLE, PICTURE = "sweep.json", "sweep.log", "sweep.nc", "swe
 RUNS = "runs"
 _TICK = 1.0  # s between two looks at the workers
 
+#: makes files of the folder, the record, what is drawn of each run, and the format of pictures
+Finish = Callable[[Path, xr.Dataset, Mapping[str, xr.Dataset], str], list[Path]]
+
 
 @dataclasses.dataclass(frozen=True)
 class SweepOutcome:
@@ -176,6 +179,7 @@ def run_sweep(
     pictures: str = "png",
     progress: Callable[[State], None] | None = None,
     solve: worker.Solve = worker.solve,
+    finish: Finish | None = None,
 ) -> SweepOutcome:
     """Carry out a sweep that is checked, or go on with it; arguments and errors as `sweep`.
 
@@ -196,6 +200,9 @@ def run_sweep(
     solve : callable, optional
         A function of a module that carries out a point, in the place of
         `devicephys.parameter_sweep.worker.solve`.
+    finish : callable or None, optional
+        Makes further files of the folder, the record, what is drawn of each run, and ``pictures``
+        ("none" after Ctrl-C), in the place of the picture of a sweep.
 
     Returns
     -------
@@ -218,7 +225,7 @@ def run_sweep(
         raise InputError("a sweep starts its own processes", "mpiexec", "Leave it out")
     path = Path(folder)
     with _claimed(path):
-        this = _Run(path, plan, retry_failed, progress, solve)
+        this = _Run(path, plan, retry_failed, progress, solve, finish or _draw_done)
         count = min(workers or physical_cores(), len(this.points))
         try:
             if count == 1:
@@ -291,6 +298,13 @@ def _draw(
     return [save_figure(figure, path / name, True) for name in names]
 
 
+def _draw_done(
+    path: Path, ds: xr.Dataset, traces: Mapping[str, xr.Dataset], pictures: str
+) -> list[Path]:
+    """The picture of a sweep, of which there is none before a point is done."""
+    return _draw(path, ds, traces, pictures) if traces else []
+
+
 @contextlib.contextmanager
 def _claimed(path: Path) -> Iterator[None]:
     """The folder of a sweep, for this process alone."""
@@ -316,9 +330,10 @@ class _Run:
         retry_failed: bool,
         progress: Callable[[State], None] | None,
         solve: worker.Solve,
+        finish: Finish,
     ) -> None:
         self._path, self._plan = path, plan
-        self._progress, self._solve = progress, solve
+        self._progress, self._solve, self._finish = progress, solve, finish
         self._failed = self._read_failed()
         self._done: dict[str, PointFigures] = {}
         self._traces: dict[str, xr.Dataset] = {}
@@ -386,7 +401,7 @@ class _Run:
             began = number / len(self.points)
 
             def show(state: State, point: Point = point, began: float = began) -> None:
-                text = ", ".join(point.texts)
+                text = point.title
                 share = began + state.share / len(self.points)
                 self._tell(share, f"{text}: {state.line}", f"{text}  {state.short}")
 
@@ -426,7 +441,7 @@ class _Run:
         self._take(point, str(answer["failed"]))
         share = self._computed / len(self.points)
         outcome = f"failed, {answer['failed']}" if answer["failed"] else "done"
-        line = f"{self._computed} of {len(self.points)}  {', '.join(point.texts)}: {outcome}"
+        line = f"{self._computed} of {len(self.points)}  {point.title}: {outcome}"
         self._tell(share, line, line)
 
     def _take(self, point: Point, reason: str) -> None:
@@ -465,6 +480,5 @@ class _Run:
         ds = sweep_dataset(self._plan, self._done, self._failed)
         files = [records.write(ds, self._path / RECORD, schema=PARAMETER_SWEEP, overwrite=True)]
         files.append(write_bytes(self._path / TABLE, sweep_csv(ds).encode("utf-8"), True))
-        if self._done:
-            files += _draw(self._path, ds, self._traces, pictures)
+        files += self._finish(self._path, ds, self._traces, pictures)
         return SweepOutcome(self._path, ds, files, self._computed)

@@ -8,6 +8,7 @@ from .paper_fields import paper_fields_figure as paper_fields_figure
 from .paraview import write_vtkhdf as write_vtkhdf
 from .pulses import pulses_figure as pulses_figure
 from .retention import retention_figure as retention_figure
+from .screening import screening_figure as screening_figure
 from .style import save_figure as save_figure
 from .sweep import sweep_figure as sweep_figure
 from .switching_time import switching_figure as switching_figure

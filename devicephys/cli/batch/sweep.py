@@ -38,6 +38,25 @@ class RunKind(StrEnum):
     endurance = "endurance"
 
 
+RunOption = Annotated[RunKind, typer.Option("--run", help="What is done with each cell.")]
+FollowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--follow",
+        metavar="KEY=KEY",
+        help="Tie a key to one that varies, e.g. --follow filament.height=layers.HfOx.thickness"
+        " or =0.5*layers.HfOx.thickness.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
+]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Compute points that failed once more.")
+]
+
+
 @app.command(
     epilog=examples(
         "ddk-device sweep --vary layers.HfOx.thickness='8 nm, 9 nm, 10 nm'"
@@ -60,29 +79,14 @@ def sweep(
             help="Values of one key with commas between. May be repeated: all combinations.",
         ),
     ] = None,
-    follow: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--follow",
-            metavar="KEY=KEY",
-            help="Tie a key to one that varies, e.g. --follow filament.height=layers.HfOx.thickness"
-            " or =0.5*layers.HfOx.thickness.",
-        ),
-    ] = None,
-    run: Annotated[
-        RunKind, typer.Option("--run", help="What is done with each cell.")
-    ] = RunKind.loops,
+    follow: FollowOption = None,
+    run: RunOption = RunKind.loops,
     device: DeviceOption = DEFAULT_DEVICE,
     preset: PresetOption = Preset.default,
     changes: SetOption = None,
     no_motion: NoMotionOption = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Compute points that failed once more.")
-    ] = False,
+    workers: WorkersOption = None,
+    retry_failed: RetryOption = False,
     checkpoint_every: CheckpointOption = None,
     pictures: PicturesOption = Pictures.png,
 ) -> None:
@@ -101,7 +105,7 @@ def sweep(
         device,
         run.value,
         changes=parse_changes(changes or []),
-        follow=parse_changes(follow or [], "--follow", "filament.height=layers.HfOx.thickness"),
+        follow=parse_follow(follow),
         preset=preset.value,
         motion=not no_motion,
         checkpoint_every=checkpoint_every,
@@ -118,6 +122,21 @@ def sweep(
             progress=display,
         )
     _tell(outcome, output)
+
+
+def parse_follow(follow: list[str] | None) -> dict[str, str]:
+    """Split each KEY=KEY of ``--follow``; InputError as `parse_changes`."""
+    return parse_changes(follow or [], "--follow", "filament.height=layers.HfOx.thickness")
+
+
+def end_if_failed(reasons: list[str], count: int, where: object) -> None:
+    """End with the code of a solver that gave up if a point failed."""
+    if reasons:
+        end(
+            f"{len(reasons)} of {count} points failed, the first of them: {reasons[0]}."
+            f" See 'reason' in {where}; --retry-failed computes them again",
+            SolverError.exit_code,
+        )
 
 
 def _tell(outcome: devicephys.parameter_sweep.SweepOutcome, output: Output) -> None:
@@ -141,8 +160,4 @@ def _tell(outcome: devicephys.parameter_sweep.SweepOutcome, output: Output) -> N
     failed = [point["reason"] for point in points if point["status"] == "failed"]
     if failed:
         output.finish()
-        end(
-            f"{len(failed)} of {len(points)} points failed, the first of them: {failed[0]}."
-            f" See 'reason' in {outcome.files[1]}; --retry-failed computes them again",
-            SolverError.exit_code,
-        )
+    end_if_failed(failed, len(points), outcome.files[1])
