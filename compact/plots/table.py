@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from compact.table.grid import Inversion, Tabulated
 from compact.table.schema import AXES, UNITS, axis_text
@@ -245,8 +245,9 @@ def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figur
     figure = new_figure(6.2, 4.8)
     ax = figure.subplots()
     _sheets(ax, region.sheets)
-    hull = np.concatenate([region.hull, region.hull[:1]])
-    ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
+    if len(region.hull) > 2:  # of one setting or two there is no area
+        hull = np.concatenate([region.hull, region.hull[:1]])
+        ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
     ds = table.dataset
     valid = ds["valid"].values
     dots: dict[str, Any] = {"marker": "o", "ms": 2.5, "ls": "none", "color": "0.45", "alpha": 0.6}
@@ -267,8 +268,10 @@ def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figur
         ax.plot(*np.transpose([target, reached]), color=VERMILLION, linewidth=1)
     ax.set_xlabel("α", fontsize=12)
     ax.set_ylabel("β", fontsize=12)
-    ax.set_xlim(left=0)
-    ax.set_ylim(bottom=0)
+    # from zero on, with room beyond the last of pairs that may all lie close together
+    ax.set_xlim(0, 1.06 * ax.dataLim.x1)
+    ax.set_ylim(0, 1.06 * ax.dataLim.y1)
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
     style_ticks(ax)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     return figure
@@ -280,6 +283,8 @@ def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
         sheet = sheet.reshape(sheet.shape[0], -1, 2) if sheet.ndim == 3 else sheet.squeeze()
         if min(sheet.shape[:2]) < 2:
             line = sheet.reshape(-1, 2)
+            if len(line) < 2:
+                continue
             text = "reached by the means" if k == 0 else None
             ax.plot(*line.T, color=SKY, linewidth=2.5, label=text)
             continue
