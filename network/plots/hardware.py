@@ -212,7 +212,7 @@ def study_figure(ds: xr.Dataset) -> Figure:
             )
     style_axes(panels[0], label, "Accuracy on the test part (%)", "a")
     above: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    panels[0].legend(frameon=False, fontsize=9, ncols=2, **above)
+    panels[0].legend(frameon=False, fontsize=9, **above)
     style_axes(panels[1], label, "Cells that keep the accuracy (%)", "b")
     panels[1].set_ylim(-3, 103)
     style_axes(panels[2], label, "Pulse energy of one inference (nJ)", "c")

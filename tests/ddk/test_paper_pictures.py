@@ -61,8 +61,8 @@ def makes() -> dict[str, Callable[[], Figure]]:
     }
 
 
-def column(make: Callable[[], Figure], panels: str | None = None) -> Figure:
-    style = paper_style(width="85 mm", panels=panels)
+def column(make: Callable[[], Figure], panels: str | None = None, width: str = "85 mm") -> Figure:
+    style = paper_style(width=width, panels=panels)
     assert style is not None
     return fit_figure(make(), style)
 
@@ -70,6 +70,12 @@ def column(make: Callable[[], Figure], panels: str | None = None) -> Figure:
 def test_in_a_column_no_text_lies_over_another(makes: dict[str, Callable[[], Figure]]) -> None:
     assert len(makes) == 11
     found = {name: misplaced(column(make)) for name, make in makes.items()}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_nor_over_the_width_of_a_page(makes: dict[str, Callable[[], Figure]]) -> None:
+    names = ("bars.png", "curves.png", "few_reads.png", "study.png", "trajectories.png")
+    found = {name: misplaced(column(makes[name], width="180 mm")) for name in names}
     assert {name: texts for name, texts in found.items() if texts} == {}
 
 
