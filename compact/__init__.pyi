@@ -24,6 +24,7 @@ from .laws.update_laws import compare_laws as compare_laws
 from .laws.update_laws import laws_table as laws_table
 from .measured.read_pulses import read_pulses as read_pulses
 from .measured.updates import read_updates as read_updates
+from .report import report_pictures as report_pictures
 from .report import write_report as write_report
 from .table.library import list_tables as list_tables
 from .table.library import load_table as load_table

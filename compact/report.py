@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
 
 from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.table.figures import mean_rows
@@ -12,11 +16,10 @@ from compact.table.schema import axis_text
 from compact.table.table import AlphaBetaTable, tables_of
 from compact.table.trends import choice, statement
 from ddkbase import html as html_page
-from ddkbase.errors import InputError
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
 
-__all__ = ["report_text", "write_report"]
+__all__ = ["report_pictures", "report_text", "write_report"]
 
 
 def write_report(
@@ -63,6 +66,45 @@ def report_text(tables: AlphaBetaTable | Sequence[AlphaBetaTable]) -> str:
     return html_page.page(title, body, heading="Alpha and beta of pulse trains")
 
 
+def report_pictures(
+    tables: AlphaBetaTable | Sequence[AlphaBetaTable],
+) -> dict[str, Callable[[], Figure]]:
+    """What draws the pictures of the report, by the names of their files.
+
+    Parameters
+    ----------
+    tables : AlphaBetaTable or sequence of AlphaBetaTable
+        As for `write_report`; of several, the names of each begin with its place, as "1-".
+
+    Raises
+    ------
+    InputError
+        No table.
+    """
+    given = tables_of(tables)
+    makes: dict[str, Callable[[], Figure]] = {}
+    if any(t.varied for t in given):
+        makes["trends.png"] = partial(trends_figure, given)
+    for number, table in enumerate(given, start=1):
+        place = f"{number}-" if len(given) > 1 else ""
+        makes |= {place + name: make for name, make in _pictures_of(table).items()}
+    return makes
+
+
+def _pictures_of(table: AlphaBetaTable) -> dict[str, Callable[[], Figure]]:
+    """What draws the pictures of one table; those for which it has too little are left out."""
+    ds = table.dataset
+    valid = ds["valid"].values
+    makes: dict[str, Callable[[], Figure]] = {}
+    if len(table.varied) > 1:
+        makes["by_setting.png"] = partial(by_setting_figure, table)
+    if valid.sum() > 1:  # one pair spans no region
+        makes["region.png"] = partial(region_figure, table)
+    if np.isfinite(ds["residual"].values[valid]).any():
+        makes["trains.png"] = partial(trains_figure, table)
+    return makes
+
+
 def _trend_part(tables: list[AlphaBetaTable]) -> Html:
     statements, speakers = statement(tables), choice(tables)
     rows = []
@@ -97,16 +139,21 @@ def _table_part(table: AlphaBetaTable) -> list[str]:
     reasons = table.reasons()
     if reasons:
         body += ["Not valid:", html_page.table((), [[n, r] for r, n in reasons])]
-    if len(table.varied) > 1:
-        by_setting = by_setting_figure(table)
-        body.append(html_page.image(by_setting, "alpha and beta by setting", wide=True))
-    body += _means(table)
-    try:
-        if table.dataset["valid"].values.sum() != 1:  # one pair spans no region
-            body.append(html_page.image(region_figure(table), "the reachable region"))
-        body.append(html_page.image(trains_figure(table), "trains and their fits", wide=True))
-    except InputError as error:
-        body.append(f"No picture: {error}.")
+    makes = _pictures_of(table)
+    words = {
+        "by_setting.png": "alpha and beta by setting",
+        "region.png": "the reachable region",
+        "trains.png": "trains and their fits",
+    }
+    drawn = {
+        name: html_page.image(make(), words[name], wide=name != "region.png")
+        for name, make in makes.items()
+    }
+    if "by_setting.png" in drawn:
+        body.append(drawn.pop("by_setting.png"))
+    body += [*_means(table), *drawn.values()]
+    if "trains.png" not in makes:
+        body.append("No picture of trains: the table holds no fitted train.")
     origin = {
         "source": attrs["source"],
         "numbers that were fitted": attrs["source_checksum"],

@@ -99,3 +99,4 @@ def open_axes(ax: Axes) -> None:
     """Take away the upper and the right line, for pictures in which no value is read off there."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+    ax.tick_params(which="both", top=False, right=False)

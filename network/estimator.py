@@ -25,7 +25,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 except ImportError as exc:  # pragma: no cover
     raise InstallationError(
-        "scikit-learn is not installed", "network", "pip install 'ddk-toolkit[sklearn]'"
+        "scikit-learn is not installed", "network", "Run pip install 'ddk-toolkit[sklearn]'"
     ) from exc
 
 from network.ddk import kinetics as ddk

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.test_imports import FINITE_ELEMENTS, imports_by_string, imports_of, modules
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("compact", "ddk", "ddkbase", "devicephys", "network")
 DATA = {".pyi", ".yaml", ".typed", ".js", ".css", ".c", ".va", ".nc", ".csv", ".md"}
@@ -90,6 +92,47 @@ def test_the_conda_environment_holds_every_dependency() -> None:
     listed = {_name(d) for d in environment["dependencies"] if isinstance(d, str)}
     elsewhere = {"dolfinx-solver-real": "fenics-dolfinx", "soundfile": "pysoundfile"}
     assert {elsewhere.get(_name(d), _name(d)) for d in wanted} <= listed
+
+
+#: packages whose modules have other names, or that others bring
+MODULES = {
+    "PIL": "pillow", "av": "av", "cffi": "dolfinx-solver-real", "distributed": "dask",
+    "llvmlite": "numba", "openvaf_py": "openvaf-py", "pydantic_core": "pydantic",
+    "sklearn": "scikit-learn", "yaml": "pyyaml", **dict.fromkeys(FINITE_ELEMENTS,
+    "dolfinx-solver-real"),
+}  # fmt: skip
+
+
+def test_every_package_that_is_imported_is_named() -> None:
+    """As a dependency, or where it is optional, in an extra of its own users."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    development = ("docs", "notebooks", "test")
+    listed = [*project["dependencies"]]
+    listed += [d for extra, needs in extras.items() if extra not in development for d in needs]
+    imported = {"h5netcdf", "cryptography"}  # by xarray and by distributed, where asked for
+    for path in (path for package in PACKAGES for path in modules(package)):
+        imported |= {name.split(".")[0] for name in imports_of(path)}
+        by_string = imports_by_string(path.read_text(encoding="utf-8"))
+        imported |= {match[1] for text in by_string if (match := re.match(r"'(\w+)", text))}
+    imported -= {*sys.stdlib_module_names, *PACKAGES}
+    assert {"numpy", "torch", "sklearn"} <= imported
+    assert {MODULES.get(name, name).lower() for name in imported} <= {_name(d) for d in listed}
+
+
+def test_every_extra_that_a_message_or_page_names_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    files += [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = (path.read_text(encoding="utf-8") for path in files)
+    named = {
+        extra.strip()
+        for text in texts
+        for group in re.findall(r"(?:ddk-toolkit|\.whl)\[([\w, -]+)\]", text)
+        for extra in group.split(",")
+    }
+    assert {"sklearn", "torch"} <= named
+    assert named <= set(project["optional-dependencies"])
 
 
 def _name(dependency: str) -> str:

@@ -28,9 +28,9 @@ from ddkbase import paper
 from ddkbase.cli.application import command, examples
 from ddkbase.cli.options import free_path, given, option_groups, path_of
 from ddkbase.cli.output import Output
-from ddkbase.cli.paper import PaperOptions
+from ddkbase.cli.paper import PaperOptions, PictureOptions
 from ddkbase.errors import InputError, StorageError
-from ddkbase.picture_names import picture_path
+from ddkbase.picture_names import PAPER, picture_path
 
 
 @app.command(epilog=examples("ddk-compact show table.nc", "ddk-compact show table.nc --json"))
@@ -251,15 +251,27 @@ def _export_steps(
     epilog=examples(
         "ddk-compact report table.nc --out report.html",
         "ddk-compact report down.nc up.nc --out both.html --overwrite",
+        "ddk-compact report table.nc --out report.html --figure-width '85 mm' --pictures pdf",
     )
 )
 @command
+@option_groups
 def report(
     output: Output,
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="One table or several.")],
     out: OutOption,
     overwrite: OverwriteOption = False,
+    *,
+    looks: PictureOptions,
 ) -> None:
-    """Write one HTML file with figures, the article's trends and pictures."""
+    """Write one HTML file with figures, the article's trends and pictures.
+
+    With --pictures or an option for papers, the pictures are files, too, in a folder beside it.
+    """
     path = free_path(out, overwrite, *tables)
-    output.file(compact.write_report([read_table(t) for t in tables], path, overwrite=overwrite))
+    style, pictures = looks.style(), looks.format()
+    read = [read_table(t) for t in tables]
+    output.file(compact.write_report(read, path, overwrite=overwrite))
+    if pictures is not None:
+        folder = path.with_name(f"{path.stem}-{PAPER}")
+        output.file(*paper.save_pictures(compact.report_pictures(read), folder, pictures, style))

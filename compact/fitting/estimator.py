@@ -1,6 +1,6 @@
 """`AlphaBetaRegressor`: the fit of one train as a scikit-learn estimator.
 
-scikit-learn is needed for this module only; ``pip install scikit-learn``.
+scikit-learn is needed for this module only; ``pip install 'ddk-toolkit[sklearn]'``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as exc:  # pragma: no cover
     raise InstallationError(
-        "scikit-learn is not installed", "AlphaBetaRegressor", "pip install scikit-learn"
+        "scikit-learn is not installed",
+        "AlphaBetaRegressor",
+        "Run pip install 'ddk-toolkit[sklearn]'",
     ) from exc
 
 from compact.fitting.batch import STARTS, Options, fit_model

@@ -4,19 +4,30 @@ region, and fitted trains."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from compact.table.grid import Inversion, Tabulated
 from compact.table.schema import AXES, UNITS, axis_text
 from compact.table.trends import SATURATION, Trend, choice, statement
 from ddkbase.errors import InputError
-from ddkbase.pictures import BLUE, ORANGE, SERIES, SKY, VERMILLION, new_figure, style_ticks
+from ddkbase.html import signs
+from ddkbase.pictures import (
+    BLUE,
+    ORANGE,
+    SERIES,
+    SKY,
+    TITLE,
+    VERMILLION,
+    new_figure,
+    style_ticks,
+)
 from ddkbase.units import format_si
 
 __all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
@@ -27,7 +38,6 @@ _MARKERS = "osD^vP"
 _BARRED = 8  # lines up to which bars can be told apart
 _GREEK = {"alpha": "α", "beta": "β"}
 _SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (1e-3, "kΩ")}
-_TAGS = "bcd"  # panels of Fig. 2
 
 
 def trends_figure(tables: Sequence[Tabulated]) -> Figure:
@@ -67,12 +77,9 @@ def trends_figure(tables: Sequence[Tabulated]) -> Figure:
             _mark(ax, statements.get((axis, name, claim)))
             ax.set_ylim(bottom=0)
             _axis_label(ax, axis, row == 1)
-            if column == 0:
-                ax.set_ylabel(_GREEK[name], fontsize=12)
-        tag = _TAGS[AXES.index(axis)]
-        grid[0, column].set_title(
-            f"{tag}   {axis_text(axis)}", loc="left", fontsize=10, weight="bold"
-        )
+            ax.set_ylabel(_GREEK[name], fontsize=12)
+            tag = "abcdef"[2 * column + row]
+            ax.set_title(tag, loc="left", fontsize=TITLE, weight="bold")
     if "initial_resistance" in speakers:
         column = list(speakers).index("initial_resistance")
         for ax in grid[:, column]:
@@ -180,7 +187,8 @@ def by_setting_figure(table: Tabulated) -> Figure:
     order = np.argsort(x)
     every = np.ndindex(*(means.sizes[a] for a in rest))
     places = [p for p in every if means["alpha"][(slice(None), *p)].notnull().any()]
-    for ax, name in zip(axes, ("alpha", "beta"), strict=True):
+    for ax, tag, name in zip(axes, "ab", ("alpha", "beta"), strict=True):
+        ax.set_title(tag, loc="left", fontsize=TITLE, weight="bold")
         for k, index in enumerate(places):
             line = means.isel(dict(zip(rest, index, strict=True)))
             # bars side by side, all near their place
@@ -190,7 +198,8 @@ def by_setting_figure(table: Tabulated) -> Figure:
             else:
                 beside = x[order] + aside * np.ptp(x)
             bars = line[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
-            text = ", ".join(format_si(float(line[a]), UNITS[a]) for a in rest if a in table.varied)
+            setting = (format_si(float(line[a]), UNITS[a]) for a in rest if a in table.varied)
+            text = signs(", ".join(setting))
             ax.errorbar(
                 beside,
                 line[name].values[order],
@@ -236,8 +245,9 @@ def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figur
     figure = new_figure(6.2, 4.8)
     ax = figure.subplots()
     _sheets(ax, region.sheets)
-    hull = np.concatenate([region.hull, region.hull[:1]])
-    ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
+    if len(region.hull) > 2:  # of one setting or two there is no area
+        hull = np.concatenate([region.hull, region.hull[:1]])
+        ax.plot(*hull.T, color="0.35", linestyle="--", linewidth=1, label="convex hull")
     ds = table.dataset
     valid = ds["valid"].values
     dots: dict[str, Any] = {"marker": "o", "ms": 2.5, "ls": "none", "color": "0.45", "alpha": 0.6}
@@ -258,8 +268,10 @@ def region_figure(table: Tabulated, inversion: Inversion | None = None) -> Figur
         ax.plot(*np.transpose([target, reached]), color=VERMILLION, linewidth=1)
     ax.set_xlabel("α", fontsize=12)
     ax.set_ylabel("β", fontsize=12)
-    ax.set_xlim(left=0)
-    ax.set_ylim(bottom=0)
+    # from zero on, with room beyond the last of pairs that may all lie close together
+    ax.set_xlim(0, 1.06 * ax.dataLim.x1)
+    ax.set_ylim(0, 1.06 * ax.dataLim.y1)
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10)))
     style_ticks(ax)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     return figure
@@ -271,6 +283,8 @@ def _sheets(ax: Axes, sheets: Sequence[np.ndarray]) -> None:
         sheet = sheet.reshape(sheet.shape[0], -1, 2) if sheet.ndim == 3 else sheet.squeeze()
         if min(sheet.shape[:2]) < 2:
             line = sheet.reshape(-1, 2)
+            if len(line) < 2:
+                continue
             text = "reached by the means" if k == 0 else None
             ax.plot(*line.T, color=SKY, linewidth=2.5, label=text)
             continue
@@ -317,7 +331,8 @@ def trains_figure(table: Tabulated, count: int = 6) -> Figure:
     figure = new_figure(10, 0.6 + 2.6 * rows)
     grid = np.atleast_1d(figure.subplots(rows, min(3, len(picked)), squeeze=False)).ravel()
     sample = ds["sample"].values
-    for ax, k in zip(grid, picked, strict=False):
+    for number, (ax, k) in enumerate(zip(grid, picked, strict=False)):
+        tag = ascii_lowercase[number] if number < len(ascii_lowercase) else ""
         at = np.unravel_index(int(k), ds["alpha"].shape)
         ax.plot(sample, ds["conductance"].values[at] * factor, "o", ms=2.2, color=BLUE)
         ax.plot(sample, ds["fitted"].values[at] * factor, color=VERMILLION, linewidth=1.5)
@@ -326,11 +341,11 @@ def trains_figure(table: Tabulated, count: int = 6) -> Figure:
             for a, i in zip(AXES, at, strict=False)
             if np.isfinite(ds[a].values[i])
         )
-        text = f"{setting}\n" if setting else ""
+        text = f"{tag}   {signs(setting)}\n" if setting else f"{tag}   "
         text += (
             f"α {ds['alpha'].values[at]:.3g}, β {ds['beta'].values[at]:.3g}, R {residual[k]:.2g}"
         )
-        ax.set_title(text, fontsize=8.5)
+        ax.set_title(text, loc="left", fontsize=8.5)
         style_ticks(ax)
         ax.tick_params(labelsize=8)
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))

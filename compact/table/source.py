@@ -379,7 +379,7 @@ def _open_store(path: Path) -> xr.Dataset:
             warnings.simplefilter("ignore")
             ds = xr.open_zarr(path, chunks=None, consolidated=False)
     except ImportError as error:
-        raise InputError("zarr is not installed", str(path), "pip install zarr") from error
+        raise InputError("zarr is not installed", str(path), "Run pip install zarr") from error
     except Exception as error:  # zarr, xarray and numcodecs each have their own family
         raise _damaged(str(path), error) from error
     if ds.attrs.get("schema") != "PulseCampaign":

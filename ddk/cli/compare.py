@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from ddk import studies
 from ddk.cli.options import (
     BanksOption,
     FolderOption,
+    PicturesOption,
     ProcessesOption,
     QuickOption,
     ReadoutOption,
@@ -26,9 +28,12 @@ from ddk.cli.options import (
     seeds_of,
     task_of,
 )
+from ddkbase import paper
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PaperOptions
+from ddkbase.picture_names import PAPER, Pictures
 
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
@@ -41,6 +46,7 @@ EpochsOption = Annotated[
         "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
         "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
         "ddk-network compare --task digits-spoken --readout last --banks 4 --out runs/few",
+        "ddk-network compare --task digits --out runs/c --figure-width '85 mm' --pictures pdf",
         "ddk-network compare --task mine.ts --readout last --banks 4 --seeds 3 --out runs/mine",
     )
 )
@@ -61,17 +67,20 @@ def compare(
     banks: BanksOption = None,
     readout: ReadoutOption = None,
     quick: QuickOption = False,
+    pictures: PicturesOption = Pictures.png,
     *,
     series: SeriesOptions,
+    looks: PaperOptions,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
 
     Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
-    more models and seeds may be asked for.
+    more models and seeds may be asked for. With an option for papers, the picture is drawn so into
+    DIR/paper.
     """
     from ddk.cli.entries import comparison_entries  # start-up
 
-    folder = folder_to_make(out)
+    folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
     described = task_of(task, quick, states, banks, readout, series=series)
     described = described if epochs is None else described.with_epochs(epochs)
@@ -86,12 +95,15 @@ def compare(
         processes=processes,
         progress=output.say,
     )
-    files = studies.write_comparison(comparison, folder)
+    files = studies.write_comparison(comparison, folder, pictures.value)
     output.rows(*studies.comparison_rows(comparison), str(comparison.attrs["title"]))
     if "ddk" in comparison["model"].values:
         output.line(studies.difference_note(comparison))
     output.add(**comparison_entries(comparison), folder=folder)
     output.file(*(path for path in files if path.name == "report.html"))
+    if style is not None:
+        makes = {"comparison.png": partial(studies.comparison_figure, comparison)}
+        output.file(*paper.save_pictures(makes, folder / PAPER, pictures.value, style))
 
 
 @app.command(

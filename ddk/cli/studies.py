@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -27,11 +28,13 @@ from ddk.cli.options import (
     seeds_of,
     task_of,
 )
+from ddkbase import paper
 from ddkbase.cli.application import end, examples
 from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output, entries_of, units_of
+from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError, SolverError, closest
-from ddkbase.picture_names import Pictures, in_formats
+from ddkbase.picture_names import PAPER, Pictures, in_formats
 from network import hardware
 
 
@@ -77,22 +80,31 @@ def harden(
     pictures: PicturesOption = Pictures.png,
     *,
     series: SeriesOptions,
+    looks: PaperOptions,
 ) -> None:
     """Train for imprecise hardware by every mode, over noise, bits or failed cells.
 
     Every finished number is kept in DIR. Started again with the same DIR, only what is missing is
-    run.
+    run. The kinds modes and few-reads have a picture; with an option for papers, it is drawn so
+    into DIR/paper.
     """
     from ddk.cli.entries import spread  # start-up
     from ddkbase.documents import write_json
     from network.plots.few_reads import few_reads_figure
     from network.plots.hardware import bars_figure, save
 
-    folder = folder_to_make(out)
+    folder, style = folder_to_make(out), looks.style(pictures)
     if kind not in studies.HARDWARE_KINDS:
         raise InputError(
             f"there is nothing called '{kind}'", "--kind", closest(kind, studies.HARDWARE_KINDS)
         )
+    drawings = {
+        "few-reads": ("few_reads.png", few_reads_figure),
+        "modes": ("bars.png", bars_figure),
+    }
+    if style is not None and kind not in drawings:
+        hint = f"Leave the options for papers out, or take {' or '.join(drawings)}"
+        raise InputError(f"no picture is drawn of '{kind}'", "--kind", hint)
     described = task_of(task, quick, states, banks, readout, series=series)
     if described.name not in studies.TASKS:
         output.say(described.protocol)
@@ -118,12 +130,13 @@ def harden(
         folder=folder,
     )
     output.file(folder / "table.json")
-    if kind == "few-reads":
-        for name in in_formats("few_reads.png", pictures.value):
-            output.file(save(few_reads_figure(accuracies), folder / name, True))
-    if kind == "modes":
-        for name in in_formats("bars.png", pictures.value):
-            output.file(save(bars_figure(accuracies), folder / name, True))
+    if kind in drawings:
+        picture, make = drawings[kind]
+        for name in in_formats(picture, pictures.value):
+            output.file(save(make(accuracies), folder / name, True))
+        if style is not None:
+            makes = {picture: partial(make, accuracies)}
+            output.file(*paper.save_pictures(makes, folder / PAPER, pictures.value, style))
 
 
 @app.command(
@@ -133,6 +146,7 @@ def harden(
     )
 )
 @command
+@option_groups
 def study(
     output: Output,
     parameter: Annotated[
@@ -165,16 +179,19 @@ def study(
     states: StatesOption = States.after,
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
+    *,
+    looks: PaperOptions,
 ) -> None:
     """Vary a parameter of the simulated cell and draw accuracy, energy and yield against it.
 
     Pulse trains are simulated by finite elements on Dask, alpha and beta fitted, and a network is
-    trained where that cell can put it. Goes on where it was stopped.
+    trained where that cell can put it. Goes on where it was stopped. With an option for papers, the
+    picture is drawn so into DIR/paper.
     """
     from ddkbase.files import write_bytes  # start-up
     from network.plots.hardware import save, study_figure
 
-    folder = folder_to_make(out)
+    folder, style = folder_to_make(out), looks.style(pictures)
     ds = studies.device_study(
         parameter,
         names_of(values, "VALUES") or [],
@@ -196,6 +213,9 @@ def study(
     output.add(reasons=ds["reason"].values, units=units_of(numbers))
     for name in in_formats("study.png", pictures.value):
         output.file(save(study_figure(ds), folder / name, True))
+    if style is not None:
+        makes = {"study.png": partial(study_figure, ds)}
+        output.file(*paper.save_pictures(makes, folder / PAPER, pictures.value, style))
     reasons = [str(text) for text in ds["reason"].values if str(text)]
     if len(reasons) == ds.sizes["value"]:  # nothing came of it
         output.finish()

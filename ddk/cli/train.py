@@ -36,11 +36,14 @@ from ddk.cli.options import (
     readout_of,
     task_of,
 )
+from ddkbase import paper
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import given, option_groups, path_of
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PictureOptions
 from ddkbase.errors import InputError
 from ddkbase.folders import claimed
+from ddkbase.picture_names import PAPER
 
 __all__ = ["app"]
 
@@ -52,6 +55,7 @@ __all__ = ["app"]
         "ddk-network train --data mine.csv --label species --group plant --out runs/mine",
         "ddk-network train --data mnist --root ~/data --model raw --out runs/raw",
         "ddk-network train --data digits --quick --out runs/quick --json > quick.json",
+        "ddk-network train --data digits --out runs/column --figure-width '85 mm' --pictures pdf",
     )
 )
 @command
@@ -100,16 +104,19 @@ def train(
     overwrite: OverwriteOption = False,
     *,
     series: SeriesOptions,
+    looks: PictureOptions,
 ) -> None:
     """Train one network, test it after the last epoch, write model, metrics and report.
 
     With a table, alpha and beta are kept where pulses of its cell can put them. With a mode, the
-    network is trained for imprecise hardware; what the chip makes of it is said besides.
+    network is trained for imprecise hardware; what the chip makes of it is said besides. With
+    --pictures or an option for papers, the pictures of the report are files, too, in DIR/paper.
     """
     from ddk.cli.entries import result_entries  # start-up
     from network.ddk.constraints import Reachable
 
     path = folder_to_make(out)
+    style, pictures = looks.style(), looks.format()
     with claimed(path):
         studies.check_free(path, overwrite)
         options = given(integrator=integrator, constraint=constraint, per=per, banks=banks)
@@ -158,6 +165,9 @@ def train(
         )
         output.add(**result_entries(result), folder=written, units={"seconds": "s"})
         output.note(str(written))
+        if pictures is not None:
+            makes = studies.run_pictures(result)
+            output.file(*paper.save_pictures(makes, written / PAPER, pictures, style))
 
 
 @app.command(

@@ -139,8 +139,12 @@ def data_checksum(task: Task, root: str | None) -> str:
     ------
     StorageError
         Files are missing or damaged.
+    InstallationError
+        The package with the digits is not installed; told before the cell is simulated.
     """
     if task.dataset in ("digits", "voices"):
+        if task.dataset == "digits":
+            datasets.load("digits")
         return ""
     if task.dataset not in datasets.NAMES:
         # of a pair of files either may change

@@ -57,6 +57,7 @@ from .result import Result as Result
 from .result import StoredRun as StoredRun
 from .result import check_free as check_free
 from .result import read_run as read_run
+from .result import run_pictures as run_pictures
 from .result import write_run as write_run
 from .runs import compare as compare
 from .tasks import TASKS as TASKS

@@ -24,6 +24,7 @@ from ddk.studies.tasks import SplitPlan, Task
 from ddkbase import html, records
 from ddkbase.errors import DDKError
 from ddkbase.files import write_bytes
+from ddkbase.picture_names import in_formats
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, TEXT, Schema, VariableSpec, labelled
 from network.model import metrics
 
@@ -264,7 +265,9 @@ def read_comparison(path: str | os.PathLike[str]) -> xr.Dataset:
     return records.read(path, NETWORK_COMPARISON)
 
 
-def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Path]:
+def write_comparison(
+    ds: xr.Dataset, folder: str | os.PathLike[str], pictures: str = "png"
+) -> list[Path]:
     """Write comparison.nc, .md, .png and report.html into the folder, each whole or not at all.
 
     Parameters
@@ -273,6 +276,8 @@ def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Pat
         A comparison, from `ddk.studies.runs.compare`.
     folder : str or Path
         Folder of the files; those of an earlier comparison are replaced.
+    pictures : {"png", "svg", "pdf", "none"}, default "png"
+        Format of the picture; "svg" and "pdf" are drawn besides "png".
 
     Returns
     -------
@@ -289,7 +294,8 @@ def write_comparison(ds: xr.Dataset, folder: str | os.PathLike[str]) -> list[Pat
     paths = [records.write(ds, folder / "comparison.nc", overwrite=True)]
     for name, text in texts.items():
         paths.append(write_bytes(folder / name, text.encode("utf-8"), overwrite=True))
-    paths.append(save(comparison_figure(ds), folder / "comparison.png", overwrite=True))
+    for name in in_formats("comparison.png", pictures):
+        paths.append(save(comparison_figure(ds), folder / name, overwrite=True))
     return paths
 
 

@@ -10,7 +10,15 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from ddk.studies.folds import Fold
-from ddkbase.pictures import BLUE, GREY, SEQUENTIAL, VERMILLION, new_figure, open_axes
+from ddkbase.pictures import (
+    BLUE,
+    GREY,
+    SEQUENTIAL,
+    TITLE_TEXT,
+    VERMILLION,
+    new_figure,
+    open_axes,
+)
 from ddkbase.pictures import save_figure as save
 from network.model.ddk_network import Network
 
@@ -90,13 +98,13 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
         label="mean ± standard deviation",
     )  # fmt: skip
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.45, -0.55)
     voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
     what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
     ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
     open_axes(ax)
     ax.grid(axis="x", color="0.9", lw=0.8)
-    figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11)
+    figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11, gid=TITLE_TEXT)
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     return figure
 
@@ -185,7 +193,7 @@ def samples_figure(maps: xr.Dataset) -> Figure:
         axes[0, column].set_title(str(maps["class_name"].values[column]), size=10)
         axes[-1, column].set_xlabel("Step")
     how = "" if len(names) > 2 else f": {maps.attrs['method']}"
-    figure.suptitle(f"{maps.attrs['title']}{how}", x=0.02, ha="left", size=10)
+    figure.suptitle(f"{maps.attrs['title']}{how}", x=0.02, ha="left", size=10, gid=TITLE_TEXT)
     return figure
 
 

@@ -9,10 +9,12 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from compact.table.table import AlphaBetaTable
 from ddk.studies.folds import Fold
@@ -24,6 +26,7 @@ from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.files import write_bytes
 from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.installation import versions
+from ddkbase.picture_names import PAPER
 from network.model import metrics
 from network.model.ddk_network import Network
 from network.model.files import load_network, save_network
@@ -42,6 +45,7 @@ __all__ = [
     "check_free",
     "read_run",
     "report_text",
+    "run_pictures",
     "write_run",
 ]
 
@@ -281,23 +285,20 @@ def report_text(task: Task, result: Result, more: Mapping[str, str] | None = Non
     body = [html.values({**result.texts(), **(more or {})}), task.protocol]
     if task.article:
         body.append(f"The article reports {task.article}.")
-    truth, predicted = np.nonzero(np.asarray(result.confusion))
-    counts = np.asarray(result.confusion)[truth, predicted]
-    table = metrics.confusion(
-        np.repeat(truth, counts), np.repeat(predicted, counts), result.classes
-    )
-    picture = html.image(confusion_figure(table), "confusion of the classes")
-    body.append(html.section("Confusion on the test part", picture))
-    if result.history is not None:
+    words = {
+        "confusion.png": "confusion of the classes",
+        "curves.png": "loss and accuracy",
+        "trajectories.png": "alpha, beta and r",
+        "maps.png": "inputs and features",
+    }
+    drawn = {name: html.image(make(), words[name]) for name, make in run_pictures(result).items()}
+    body.append(html.section("Confusion on the test part", drawn["confusion.png"]))
+    if "curves.png" in drawn:
         pictures = ["The curves are of single decisions."] if task.vote else []
-        pictures.append(html.image(curves_figure(result.history), "loss and accuracy"))
-        if result.alpha:
-            drawn = trajectories_figure(result.history)
-            pictures.append(html.image(drawn, "alpha, beta and r"))
+        pictures += [drawn[n] for n in ("curves.png", "trajectories.png") if n in drawn]
         body.append(html.section("Training", *pictures))
-    if result.network is not None and result.fold is not None:
-        maps = html.image(maps_figure(result.network, result.fold), "inputs and features")
-        body.append(html.section("Feature maps", maps))
+    if result.network is not None and "maps.png" in drawn:
+        body.append(html.section("Feature maps", drawn["maps.png"]))
         layers = html.code(result.network.summary(), block=True)
         body.append(html.section("Layers", layers))
     settings = {
@@ -306,6 +307,29 @@ def report_text(task: Task, result: Result, more: Mapping[str, str] | None = Non
     }
     body.append(html.section("Settings", html.values(settings)))
     return html.page(f"{task.title}: {result.model}", body, heading=task.title)
+
+
+def run_pictures(result: Result) -> dict[str, Callable[[], Figure]]:
+    """What draws the pictures of a run, by the names of their files: of what it still holds.
+
+    Parameters
+    ----------
+    result : Result
+        Result of `ddk.studies.experiment.run`.
+    """
+    truth, predicted = np.nonzero(np.asarray(result.confusion))
+    counts = np.asarray(result.confusion)[truth, predicted]
+    table = metrics.confusion(
+        np.repeat(truth, counts), np.repeat(predicted, counts), result.classes
+    )
+    makes: dict[str, Callable[[], Figure]] = {"confusion.png": partial(confusion_figure, table)}
+    if result.history is not None:
+        makes["curves.png"] = partial(curves_figure, result.history)
+        if result.alpha:
+            makes["trajectories.png"] = partial(trajectories_figure, result.history)
+    if result.network is not None and result.fold is not None:
+        makes["maps.png"] = partial(maps_figure, result.network, result.fold)
+    return makes
 
 
 def _percent(value: float) -> str:
@@ -466,4 +490,4 @@ def read_run(path: Path) -> StoredRun:
 
 def _is_result(path: Path) -> bool:
     names = {p.name for p in path.iterdir()}
-    return METRICS in names and names <= _FILES
+    return METRICS in names and names <= _FILES | {PAPER}

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from ddkbase import paper
+from ddkbase.errors import InputError
+from ddkbase.picture_names import Pictures
 
-__all__ = ["PaperOptions"]
+__all__ = ["PaperOptions", "PictureOptions"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,15 +40,45 @@ class PaperOptions:
         typer.Option("--picture-data", help="Write the data of each picture as CSV beside it."),
     ] = False
 
-    def style(self) -> paper.PaperStyle | None:
+    def style(self, pictures: Pictures = Pictures.png) -> paper.PaperStyle | None:
         """The style that was asked for, checked; None if none was.
+
+        Parameters
+        ----------
+        pictures : Pictures, default png
+            The format of the pictures.
 
         Raises
         ------
         InputError
-            As `ddkbase.paper.paper_style`.
+            As `ddkbase.paper.paper_style`; or a style was asked for, but no pictures.
         """
         given = (self.figure_width, self.font, self.panels, self.style_file)
         if not self.picture_data and all(value is None for value in given):
             return None
+        if pictures is Pictures.none:
+            raise InputError("nothing would be drawn", "--pictures none", "Give png, svg or pdf")
         return paper.paper_style(*given, data=self.picture_data)
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureOptions(PaperOptions):
+    """Whether the pictures of a report are drawn into files, too, and how they look there."""
+
+    pictures: Annotated[
+        Pictures | None,
+        typer.Option("--pictures", help="Draw the pictures of the report into files as well."),
+    ] = None
+
+    def format(self) -> str | None:
+        """Format of the files, "png" where only a style was asked for; None if none are to be.
+
+        Raises
+        ------
+        InputError
+            As `style`.
+        """
+        styled = self.style(self.pictures or Pictures.png) is not None
+        if self.pictures is None:
+            return Pictures.png.value if styled else None
+        return None if self.pictures is Pictures.none else self.pictures.value

@@ -8,9 +8,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
@@ -27,6 +30,7 @@ INCH = 0.0254  # m
 _BASE = 7.0  # points of labels at a given width, as journals ask
 _COLUMN = 0.12  # m, up to which panels stand below each other
 _SHAPE = 0.62  # height of a panel over the width of its column
+_ROW = 0.7  # inches of a row of axes without letters at least, and of what is around them
 _STACKED = 4  # panels that stand below each other at most
 _SMALLEST = 5.0  # points
 _LETTER = 0.52  # mean width of a letter over its size
@@ -68,6 +72,7 @@ def fit_figure(figure: Figure, paper: PaperStyle, name: str = "the picture") -> 
         It does not have a panel that is asked for; its panels are named.
     """
     panels = [ax for ax in figure.axes if panel_of(ax)]
+    panels.sort(key=lambda ax: (len(panel_of(ax)), panel_of(ax)))
     letters = [panel_of(ax) for ax in panels]
     missing = [letter for letter in paper.panels if letter not in letters]
     if missing:
@@ -82,11 +87,33 @@ def fit_figure(figure: Figure, paper: PaperStyle, name: str = "the picture") -> 
         height = _rearrange(figure, panels, paper, wide)
     else:
         height *= wide / width
+        if paper.width is not None and paper.width <= _COLUMN:
+            # texts do not shrink as the figure does
+            height = max(height, _SHAPE * wide, _ROW * (_rows(figure) + 1))
+            height += _straighten(figure, scale)
     figure.set_size_inches(wide, height)
     _scale(figure, scale)
     _restyle(figure, paper)
     _fit_texts(figure, wide)
     return figure
+
+
+def _rows(figure: Figure) -> int:
+    """Rows of axes."""
+    specs = [spec for ax in figure.axes if (spec := ax.get_subplotspec()) is not None]
+    return max((spec.get_gridspec().nrows for spec in specs), default=1)
+
+
+def _straighten(figure: Figure, scale: float) -> float:
+    """Let slanted names of ticks stand upright, of which more fit; return their height [inches]."""
+    tallest = 0.0
+    for ax in figure.axes:
+        for text in ax.get_xticklabels():
+            if text.get_rotation() % 90:
+                text.set(rotation=90, ha="center", rotation_mode="default")
+                longest = max(map(len, text.get_text().split("\n")))
+                tallest = max(tallest, longest * _LETTER * _size(text) * scale / 72)
+    return tallest
 
 
 def _text_scale(paper: PaperStyle) -> float:
@@ -106,16 +133,21 @@ def _drop_title(figure: Figure) -> None:
     for text in list(figure.texts):
         if text.get_gid() == TITLE_TEXT:
             text.remove()
+            if text is figure._suptitle:  # type: ignore[attr-defined]
+                figure._suptitle = None  # type: ignore[attr-defined]
 
 
 def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: float) -> float:
     """Put the chosen panels into a grid of their own; return the height of the figure [inches]."""
     chosen = [ax for ax in panels if not paper.panels or panel_of(ax) in paper.panels]
     heights = [ax.get_position(original=True).height for ax in chosen]
+<<<<<<< HEAD
     shared = [len(ax.get_shared_y_axes().get_siblings(ax)) > 1 for ax in chosen]
     for ax in panels:
         if ax not in chosen:
             ax.remove()
+=======
+>>>>>>> release
     narrow = paper.width is not None and paper.width <= _COLUMN
     columns = 1 if len(chosen) == 1 or (narrow and len(chosen) <= _STACKED) else 2
     rows = math.ceil(len(chosen) / columns)
@@ -128,9 +160,16 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     for number, ax in enumerate(chosen):
         ax.set_subplotspec(grid[number // columns, number % columns])
         ax.tick_params(labelbottom=True)
+<<<<<<< HEAD
         if shared[number] and number % columns == 0:
             ax.tick_params(axis="y", labelleft=True)
     _label_shared_axes(chosen)
+=======
+    _label_shared_axes(chosen, columns)
+    for ax in panels:
+        if ax not in chosen:  # no sooner: what is removed shares no names
+            ax.remove()
+>>>>>>> release
     beside = [ax for ax in figure.axes if ax not in chosen and not panel_of(ax)]
     if any(ax.get_subplotspec() is not None for ax in beside):
         for ax in beside:  # what belongs to no panel, as the map of a whole cell
@@ -139,8 +178,13 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     return column * _SHAPE * sum(ratios) + 0.35
 
 
-def _label_shared_axes(panels: Sequence[Axes]) -> None:
-    """Name the axis of panels that shared the name of the lowest one."""
+def _label_shared_axes(panels: Sequence[Axes], columns: int) -> None:
+    """Name the axes of panels that shared the name of the lowest one, or of the first in a row."""
+    for number, ax in enumerate(panels):
+        siblings = ax.get_shared_y_axes().get_siblings(ax)
+        if number % columns == 0 and len(siblings) > 1:
+            ax.tick_params(labelleft=True)
+            ax.set_ylabel(ax.get_ylabel() or next(filter(None, (s.get_ylabel() for s in siblings))))
     named = [ax.get_xlabel() for ax in panels if ax.get_xlabel()]
     for ax in panels:
         if not ax.get_xlabel():
@@ -162,6 +206,8 @@ def _scale(figure: Figure, scale: float) -> None:
         line.set_linewidth(line.get_linewidth() * thin)
         line.set_markersize(line.get_markersize() * scale)
         line.set_markeredgewidth(line.get_markeredgewidth() * thin)
+    for bars in figure.findobj(LineCollection):
+        bars.set_linewidth([float(width) * thin for width in np.atleast_1d(bars.get_linewidth())])
     for ax in figure.axes:
         ax.tick_params(which="both", labelsize=max(_tick_size(ax) * scale, _SMALLEST))
         ax.tick_params(which="major", length=3.5 * thin, width=0.8 * thin, pad=2.5)
@@ -223,7 +269,7 @@ def _fit_texts(figure: Figure, wide: float) -> None:
     height = figure.get_figheight()
     for ax in figure.axes:
         spec = ax.get_subplotspec()
-        if spec is not None and panel_of(ax):
+        if spec is not None and not hasattr(ax, "_colorbar"):
             grid = spec.get_gridspec()
             ratios: Any = grid.get_height_ratios() or [1.0] * grid.nrows
             mine = ratios[spec.rowspan.start] / sum(ratios)
@@ -235,7 +281,10 @@ def _fit_texts(figure: Figure, wide: float) -> None:
     for legend in list(figure.legends):
         _refold(figure, legend, wide)
     lines = 0.0
+    laid_out = [getattr(figure, f"_{name}") for name in ("suptitle", "supxlabel", "supylabel")]
     for text in figure.texts:
+        if text in laid_out:  # these stand where the layout puts them
+            continue
         if text.get_gid() == TITLE_TEXT:
             lines += 1.4 * _size(text)
         else:
@@ -264,8 +313,15 @@ def _refold(figure: Figure, legend: Legend, wide: float) -> None:
     widest = max(len(text.get_text()) for text in texts) * _LETTER * size + 3.2 * size
     columns = max(1, min(len(texts), int(72 * wide * 0.97 / widest)))
     columns = math.ceil(len(texts) / math.ceil(len(texts) / columns))  # rows that are even
-    handles = list(legend.legend_handles)
+    # the sign of an error bar in a legend has lost its marker
+    bars = {
+        str(bar.get_label()): bar
+        for ax in figure.axes
+        for bar in ax.containers
+        if isinstance(bar, ErrorbarContainer)
+    }
     labels = [text.get_text() for text in texts]
+    handles = [bars.get(t, sign) for t, sign in zip(labels, legend.legend_handles, strict=True)]
     legend.remove()
     figure.legend(
         handles=handles,

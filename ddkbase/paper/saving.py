@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,19 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from ddkbase.errors import InputError
-from ddkbase.files import write_bytes
+from ddkbase.files import storage_errors, write_bytes
 from ddkbase.paper.fitting import fit_figure, panel_of
 from ddkbase.paper.request import PaperStyle
 from ddkbase.picture_names import as_format
 from ddkbase.pictures import save_figure
 
-__all__ = ["figure_data", "save_for_paper", "save_picture"]
+__all__ = ["figure_data", "save_for_paper", "save_picture", "save_pictures"]
 
 _DPI = 600.0  # of a PNG for print
 _HEADS = ("panel", "curve", "x", "y", "value", "x_label", "y_label")
@@ -112,6 +115,64 @@ def save_picture(
     return save_for_paper(make, path, paper, overwrite)
 
 
+def save_pictures(
+    makes: Mapping[str, Callable[[], Figure]],
+    folder: str | os.PathLike[str],
+    pictures: str = "png",
+    paper: PaperStyle | None = None,
+    *,
+    fitted: Collection[str] = (),
+) -> list[Path]:
+    """Draw several figures into a folder, as a paper asks for them; those that are there go.
+
+    Parameters
+    ----------
+    makes : mapping of str to callable
+        By the name of its file, what makes a figure; as for `save_for_paper`.
+    folder : str or Path
+        The folder; made if there is none.
+    pictures : {"png", "svg", "pdf"}, default "png"
+        Format, whatever suffix the names have.
+    paper : PaperStyle or None, optional
+        From `paper_style`.
+    fitted : collection of str, default ()
+        Names of the figures that are made as wide as is asked, with the panels that are asked for.
+
+    Returns
+    -------
+    list of Path
+        The files. A picture that has none of the panels is left out.
+
+    Raises
+    ------
+    InputError
+        No picture has the panels that are asked for.
+    StorageError
+        As `save_for_paper`; the folder cannot be made.
+    """
+    folder, paths, lacking = Path(folder), list[Path](), list[InputError]()
+    with storage_errors("the folder cannot be made", folder):
+        folder.mkdir(exist_ok=True)
+    for name, make in makes.items():
+        path = folder / as_format(name, pictures)
+        try:
+            if paper is None:
+                paths += save_picture(make, path, overwrite=True)
+            else:
+                paths += save_for_paper(make, path, paper, True, fitted=name in fitted)
+        except InputError as error:
+            if error.where != "--panels":
+                raise
+            lacking.append(error)
+    if lacking and not paths:
+        with suppress(OSError):  # one that an earlier call filled
+            folder.rmdir()
+        first = lacking[0]
+        others = "; ".join(f"{e.what}. {e.hint}" for e in lacking[1:])
+        raise InputError(first.what, first.where, "; ".join(filter(None, (first.hint, others))))
+    return paths
+
+
 def figure_data(figure: Figure) -> str:
     """The numbers that a figure shows, as CSV: one line for each point of each curve.
 
@@ -159,6 +220,12 @@ def _curves(ax: Axes) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
         if line.get_transform() == ax.transData:
             x, y = (np.atleast_1d(line.convert_xunits(v)) for v in _numbers(line))
             yield _name(str(line.get_label()), "curve", number), (x, y)
+    for number, bars in enumerate(ax.containers, start=1):
+        if isinstance(bars, BarContainer):
+            ends = np.array([(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in bars])
+            yield _name(str(bars.get_label()), "bars", number), (ends[:, 0], ends[:, 1])
+    for number, image in enumerate(ax.images, start=1):
+        yield _name(str(image.get_label()), "map", number), _pixels(image)
     for number, shape in enumerate(ax.collections, start=1):
         name = _name(str(shape.get_label()), "map", number)
         if isinstance(shape, QuadMesh):
@@ -187,6 +254,19 @@ def _map(mesh: QuadMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     else:
         at = (corners[1:, 1:] + corners[:-1, :-1]) / 2
     return at[..., 0].ravel(), at[..., 1].ravel(), values.ravel()
+
+
+def _pixels(image: AxesImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Middles of the pixels of a map, and the values there."""
+    values = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
+    rows, columns = values.shape
+    left, right, first, last = image.get_extent()
+    if image.origin == "upper":
+        first, last = last, first
+    x = left + (right - left) * (np.arange(columns) + 0.5) / columns
+    y = first + (last - first) * (np.arange(rows) + 0.5) / rows
+    across, down = np.meshgrid(x, y)
+    return across.ravel(), down.ravel(), values.ravel()
 
 
 def _name(label: str, kind: str, number: int) -> str:

@@ -51,7 +51,7 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
         raise InputError(
             "XLSX files need the package openpyxl, which is not installed",
             path,
-            "Run pip install openpyxl, or save the sheet as CSV",
+            "Run pip install 'ddk-toolkit[spreadsheets]', or save the sheet as CSV",
         ) from None
     _refuse_bomb(content, path, "an XLSX workbook")
 

@@ -79,7 +79,7 @@ def require_emcee() -> Any:
     except ImportError:
         raise InstallationError(
             "samples of the posterior need the package emcee",
-            hint="Install ddk-toolkit[mcmc], or leave out 'posterior'",
+            hint="Run pip install 'ddk-toolkit[mcmc]', or leave out 'posterior'",
         ) from None
 
 

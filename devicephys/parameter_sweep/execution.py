@@ -22,7 +22,7 @@ from ddkbase.errors import InputError, InstallationError, Interrupted, StorageEr
 from ddkbase.files import deferred, storage_errors, write_bytes
 from ddkbase.folders import lock
 from ddkbase.installation import command_line
-from ddkbase.picture_names import as_format, in_formats
+from ddkbase.picture_names import PAPER, in_formats
 from devicephys import installation
 from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
 from devicephys.campaign.execution import result
@@ -41,7 +41,7 @@ from devicephys.parameter_sweep.record import (
 )
 from devicephys.plots.style import save_figure
 from devicephys.plots.sweep import sweep_figure
-from devicephys.run.folder import PAPER, REQUEST
+from devicephys.run.folder import REQUEST
 from devicephys.run.kinds import Run, run_of
 from devicephys.run.pictures import read_records
 from devicephys.run.request import Request
@@ -281,10 +281,8 @@ def redraw_sweep(
             traces[where.name] = read_records(where)[0]
     with records.of_record(str(path / RECORD)):
         if paper is not None:
-            with storage_errors("the folder cannot be made", path / PAPER):
-                (path / PAPER).mkdir(exist_ok=True)
-            target = path / PAPER / as_format(PICTURE, pictures)
-            return papers.save_for_paper(lambda: sweep_figure(ds, traces), target, paper, True)
+            makes = {PICTURE: lambda: sweep_figure(ds, traces)}
+            return papers.save_pictures(makes, path / PAPER, pictures, paper)
         return _draw(path, ds, traces, pictures)
 
 

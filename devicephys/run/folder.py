@@ -35,7 +35,6 @@ SCAN_RECORD, SCAN_CURVES = "kinetics.nc", "kinetics.png"
 BAKE_RECORD, BAKE_CURVES = "retention.nc", "retention.png"
 CYCLE_RECORD, CYCLE_CURVES = "endurance.nc", "endurance.png"
 REPORT = "report.html"
-PAPER = "paper"  # folder of pictures that were drawn for a paper
 #: what a finished run leaves; a checkpoint is there while it is at work
 LOOP_FILES: tuple[str, ...] = (RECORD, CURVES, MAPS, FILM, PARAVIEW, REPORT, DEVICE, REQUEST, LOG)
 WAVEFORM_FILES = (*LOOP_FILES[:2], TIME_CURVES, *LOOP_FILES[2:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,8 @@ import xarray as xr
 
 from ddkbase import paper as papers  # loads matplotlib when it is used
 from ddkbase import records
-from ddkbase.errors import InputError, StorageError, similar_file
-from ddkbase.files import storage_errors
-from ddkbase.picture_names import as_format
+from ddkbase.errors import StorageError, similar_file
+from ddkbase.picture_names import PAPER, as_format
 from devicephys import plots, report
 from devicephys.run import folder as names
 from devicephys.run.kinds import KINDS
@@ -119,7 +117,7 @@ def redraw(
             if paper is None:
                 paths += draw(folder, ds, overwrite=True, pictures=pictures)
             else:
-                paths += _draw_for_paper(folder / names.PAPER, ds, pictures, paper)
+                paths += _draw_for_paper(folder / PAPER, ds, pictures, paper)
     return paths
 
 
@@ -127,27 +125,13 @@ def _draw_for_paper(
     folder: Path, ds: xr.Dataset, pictures: str, paper: papers.PaperStyle
 ) -> list[Path]:
     """Draw the pictures that have the panels which are asked for."""
-    paths: list[Path] = []
-    lacking: list[InputError] = []
-    for name, make in _stills(ds).items():
-        fitted = name == names.MAPS and (paper.width is not None or bool(paper.panels))
-        path = folder / as_format(name, pictures)
-        with storage_errors("the folder cannot be made", folder):
-            folder.mkdir(exist_ok=True)
-        drawn = partial(_paper_maps, ds, paper) if fitted else partial(make, ds)
-        try:
-            paths += papers.save_for_paper(drawn, path, paper, overwrite=True, fitted=fitted)
-        except InputError as error:
-            if error.where != "--panels":
-                raise
-            lacking.append(error)
-    if not paths:
-        with suppress(OSError):  # one that an earlier call filled
-            folder.rmdir()
-        first = lacking[0]
-        others = "; ".join(f"{e.what}. {e.hint}" for e in lacking[1:])
-        raise InputError(first.what, first.where, "; ".join(filter(None, (first.hint, others))))
-    return paths
+    makes = {name: partial(make, ds) for name, make in _stills(ds).items()}
+    fitted = names.MAPS in makes and (paper.width is not None or bool(paper.panels))
+    if fitted:
+        makes[names.MAPS] = partial(_paper_maps, ds, paper)
+    return papers.save_pictures(
+        makes, folder, pictures, paper, fitted=(names.MAPS,) if fitted else ()
+    )
 
 
 def _paper_maps(ds: xr.Dataset, paper: papers.PaperStyle) -> Figure:

@@ -327,7 +327,9 @@ def kernels(backend: str, integrator: str) -> ModuleType:
         if backend == "auto":
             return kernels_numpy
         raise InstallationError(
-            "numba is not installed", "backend", "pip install 'ddk-toolkit[fast]', or take 'numpy'"
+            "numba is not installed",
+            "backend",
+            "Run pip install 'ddk-toolkit[fast]', or take 'numpy'",
         ) from None
     return kernels_numba
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from ddkbase.pictures import SERIES, new_figure, open_axes
+from ddkbase.pictures import SERIES, new_figure, open_axes, style_axes
 
 __all__ = ["few_reads_figure"]
 
@@ -38,7 +39,7 @@ def few_reads_figure(accuracies: Mapping[str, Mapping[int, float]]) -> Figure:
     models = list(dict.fromkeys(name.split(".")[0] for name in accuracies))
     figure = new_figure(11.0, 3.4)
     axes = figure.subplots(1, len(_PANELS), sharey=True)
-    for ax, (kind, title, share) in zip(axes, _PANELS, strict=True):
+    for ax, tag, (kind, title, share) in zip(axes, "abcd", _PANELS, strict=True):
         for index, model in enumerate(models):
             points = _points(accuracies, model, kind)
             colour, mark = SERIES[index % len(SERIES)], _MARKS[index % len(_MARKS)]
@@ -53,10 +54,10 @@ def few_reads_figure(accuracies: Mapping[str, Mapping[int, float]]) -> Figure:
                 )  # fmt: skip
             elif np.isfinite(exact[0]):
                 ax.axhline(exact[0], color=colour, lw=1, ls=":")
-        ax.set_xlabel(title, size=9)
+        style_axes(ax, title, "Accuracy on the test part (%)" if tag == "a" else "", tag)
         open_axes(ax)
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].invert_xaxis()
-    axes[0].set_ylabel("Accuracy on the test part (%)")
     handles, labels = axes[2].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=5, frameon=False, fontsize=9)
     return figure

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from ddkbase.pictures import AREAS, SERIES, new_figure, style_ticks
+from ddkbase.pictures import AREAS, SERIES, new_figure, open_axes, style_axes, style_ticks
 from ddkbase.pictures import save_figure as save
 from ddkbase.units import format_si
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from network.hardware.chip.cost import Cost
@@ -79,7 +78,7 @@ def cost_figure(costs: Mapping[str, Cost]) -> Figure:
     axes.set_xlim(0, 112)
     axes.set_xlabel("Share of the energy of one inference (%)")
     axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-    _open(axes)
+    open_axes(axes)
     return figure
 
 
@@ -115,17 +114,18 @@ def bars_figure(
             linewidth=0.6,
         )
         axes.plot(np.full(values.size, k), values, "o", color="black", markersize=2.5)
-        axes.text(k, values.max() + 1.2, f"{values.mean():.1f}", ha="center", fontsize=9)
+        above: dict[str, Any] = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}
+        axes.annotate(f"{values.mean():.1f}", (k, values.max()), fontsize=9, **above)
         if article and name in article:
             axes.plot([k - 0.35, k + 0.35], [article[name]] * 2, color=AREAS[5], linewidth=2)
     names = [n.replace("+statistics", "\n+ statistics") for n in accuracies]
     axes.set_xticks(range(len(accuracies)), names, rotation=30, ha="right", fontsize=8)
     axes.set_ylabel("Accuracy on the test part (%)")
-    axes.set_ylim(0, 106)
+    axes.set_ylim(0, 114)
     if article:
         axes.plot([], [], color=AREAS[5], linewidth=2, label="article")
         axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
-    _open(axes)
+    open_axes(axes)
     return figure
 
 
@@ -167,7 +167,7 @@ def accuracy_figure(
             )
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(x_labels[title])
-        _open(axes)
+        open_axes(axes)
     every[0].set_ylabel("Accuracy on the test part (%)")
     if every[0].get_ylim()[0] < 0:
         every[0].set_ylim(bottom=0)
@@ -210,14 +210,16 @@ def study_figure(ds: xr.Dataset) -> Figure:
                 linestyle=("-", "--")[k],
                 label=legend,
             )
-        axes.set_xlabel(label)
-        _open(axes)
-    panels[0].set_ylabel("Accuracy on the test part (%)")
-    panels[0].legend(frameon=False, fontsize=9)
-    panels[1].set_ylabel("Cells that keep the accuracy (%)")
+    style_axes(panels[0], label, "Accuracy on the test part (%)", "a")
+    above: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    panels[0].legend(frameon=False, fontsize=9, **above)
+    style_axes(panels[1], label, "Cells that keep the accuracy (%)", "b")
     panels[1].set_ylim(-3, 103)
-    panels[2].set_ylabel("Pulse energy of one inference (nJ)")
+    style_axes(panels[2], label, "Pulse energy of one inference (nJ)", "c")
+    panels[2].margins(y=0.12)
     panels[2].set_ylim(bottom=0)
+    for axes in panels:
+        open_axes(axes)
     return figure
 
 
@@ -265,8 +267,3 @@ def endurance_figure(courses: dict[str, xr.Dataset]) -> Figure:
     left.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=8.5)
     return figure
-
-
-def _open(axes: Axes) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from compact.kinetics.stability_report import CONTRACTIVE, POSITIVE
 from ddkbase.errors import InputError
-from ddkbase.pictures import SERIES, new_figure, open_axes
+from ddkbase.pictures import SERIES, new_figure, open_axes, style_axes
 from ddkbase.pictures import save_figure as save
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def curves_figure(histories: History | Mapping[str, History]) -> Figure:
                 axes.axvline(history.restored_epoch, color="0.45", linewidth=0.9, linestyle=":")
     left.set_yscale("log")
     _plain(left)
-    _style(left, "Cross-entropy (nat)")
-    _style(right, "Accuracy (%)")
+    _style(left, "Cross-entropy (nat)", "a")
+    _style(right, "Accuracy (%)", "b")
     right.legend(frameon=False, fontsize=9)
     return figure
 
@@ -99,9 +99,9 @@ def trajectories_figure(history: History) -> Figure:
         courses.append(courses[0] / courses[1] ** 2)
     names = ("α per sample", "β per sample", "r = α / β² at a largest input of 1")
     panels = figure.subplots(1, 3)
-    for axes, values, text in zip(panels, courses, names, strict=True):
+    for axes, values, text, tag in zip(panels, courses, names, "abc", strict=True):
         _draw_pairs(axes, epochs, values)
-        _style(axes, text)
+        _style(axes, text, tag)
     stable = panels[2]
     stable.set_yscale("log")
     low, high = np.nanmin(courses[2]), np.nanmax(courses[2])
@@ -112,7 +112,7 @@ def trajectories_figure(history: History) -> Figure:
         f"dotted: above {CONTRACTIVE:.3f} gradients never grow,\n"
         f"below {POSITIVE:g} an explicit step can lead to y < 0"
     )
-    stable.set_title(note, fontsize=8, loc="left", color="0.3")
+    stable.set_title(note, fontsize=8, loc="right", color="0.3")
     _plain(stable)
     if ds.sizes["pair"] > 1:
         handles, labels = panels[0].get_legend_handles_labels()
@@ -161,10 +161,7 @@ def _named(histories: History | Mapping[str, History]) -> Mapping[str, History]:
     return histories if isinstance(histories, Mapping) else {"": histories}
 
 
-def _style(axes: Axes, text: str) -> None:
-    axes.set_xlabel("Epoch")
-    axes.set_ylabel(text)
+def _style(axes: Axes, text: str, tag: str) -> None:
+    style_axes(axes, "Epoch", text, tag)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(True, color="0.88", linewidth=0.6)
-    axes.set_axisbelow(True)
     open_axes(axes)

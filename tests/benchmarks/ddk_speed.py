@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,11 @@ sys.path.insert(0, str(ROOT))
 
 from network.ddk import kinetics as ddk  # noqa: E402
 from network.ddk.layer import DDKLayer  # noqa: E402
+from tests.benchmarks.timing import Pass, least_times  # noqa: E402
 
 SEQUENCES = 1024
 STEPS = (6000, 100)
 PAIR = {"implicit": (0.7, 1.0), "explicit": (0.7, 0.5)}
-
-Pass = tuple[Callable[[], Any], Callable[[], Any]]
 
 
 def _numbers(shape: tuple[int, int]) -> list[np.ndarray]:
@@ -151,29 +148,14 @@ def contenders(steps: int) -> dict[str, Pass]:
     return found
 
 
-def measure(sides: dict[str, Pass], repeats: int) -> dict[str, tuple[float, float]]:
-    """Best processor times of forward and backward [s], the sides taking turns."""
-    best = dict.fromkeys(sides, (np.inf, np.inf))
-    for repeat in range(repeats + 1):
-        for name, (forward, backward) in sides.items():
-            if "PyTorch" in name and repeat % 5 > 1:
-                continue  # a fifth of a second each
-            times = []
-            for call in (forward, backward):
-                begin = time.thread_time()
-                call()
-                times.append(time.thread_time() - begin)
-            if repeat:  # the first compiles and touches the memory
-                best[name] = (min(best[name][0], times[0]), min(best[name][1], times[1]))
-    return best
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
     repeats = parser.parse_args().repeats
     for steps in STEPS:
-        found = measure(contenders(steps), repeats if steps > 1000 else 10 * repeats)
+        sides = contenders(steps)
+        slow = [name for name in sides if "PyTorch" in name]  # a fifth of a second each
+        found = least_times(sides, repeats if steps > 1000 else 10 * repeats, slow)
         floors = [sum(times) for name, times in found.items() if "limit" in name]
         print(f"\n{SEQUENCES:,} sequences of {steps:,} steps, float32, one thread\n")
         print("| what | forward [ms] | backward [ms] | both [ms] | times the limits |")

@@ -13,8 +13,6 @@ PyTorch takes for a function of as many tensors that computes nothing.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,13 +20,12 @@ import torch
 
 from network.ddk.layer import DDKLayer
 from network.pytorch import DDKModule
+from tests.benchmarks.timing import Pass, least_times
 
 SEQUENCES = 1024
 STEPS = (100, 6000)
 BACKENDS = ("numba", "numpy")
 INTEGRATORS = {"implicit": (0.7, 1.0), "explicit": (0.7, 0.5)}
-
-Pass = tuple[Callable[[], Any], Callable[[], Any]]
 
 
 def layer_pass(layer: DDKLayer, x: np.ndarray, g: np.ndarray) -> Pass:
@@ -94,20 +91,6 @@ def check(layer: DDKLayer, module: DDKModule, sides: dict[str, Pass]) -> None:
         np.testing.assert_allclose(left, right, rtol=1e-6, atol=0)
 
 
-def measure(sides: dict[str, Pass], repeats: int) -> dict[str, tuple[float, float]]:
-    """Least processor times of forward and backward [s], the sides taking turns."""
-    best = dict.fromkeys(sides, (np.inf, np.inf))
-    for _ in range(repeats):
-        for name, passes in sides.items():
-            times = []
-            for call in passes:
-                begin = time.thread_time()
-                call()
-                times.append(time.thread_time() - begin)
-            best[name] = (min(best[name][0], times[0]), min(best[name][1], times[1]))
-    return best
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=15)
@@ -130,8 +113,8 @@ def main() -> None:
                 module = DDKModule.from_layer(layer)
                 sides = {"layer": layer_pass(layer, x, g), "module": module_pass(module, x, g)}
                 sides["autograd"] = empty_pass(x, g)
-                check(layer, module, sides)  # compiles, and touches the memory
-                best = measure(sides, repeats if steps > 1000 else 10 * repeats)
+                check(layer, module, sides)
+                best = least_times(sides, repeats if steps > 1000 else 10 * repeats)
                 there, back = (best["module"][i] / best["layer"][i] for i in range(2))
                 own, other = (sum(best[name]) for name in ("layer", "module"))
                 print(

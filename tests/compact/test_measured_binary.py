@@ -64,7 +64,7 @@ def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"PK\x03\x04")
-    with pytest.raises(InputError, match="pip install openpyxl"):
+    with pytest.raises(InputError, match=r"pip install 'ddk-toolkit\[spreadsheets\]'"):
         read_pulses(path)
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from PIL import Image
+from typer.testing import CliRunner
+
+from compact.cli.commands import app
 from compact.plots.table import trends_figure
 from compact.report import report_text
 from compact.table.figures import mean_rows
@@ -38,3 +44,20 @@ def test_bands_that_there_are_not_take_no_room() -> None:
     heads, rows = mean_rows(AlphaBetaTable.fit(campaign(cycles=3)).means)
     assert "+- cycle" in heads and "+- device" not in heads
     assert all(len(row) == len(heads) for row in rows)
+
+
+def test_the_pictures_of_a_report_are_files_where_they_are_asked_for(tmp_path: Path) -> None:
+    table, report = tmp_path / "table.nc", tmp_path / "all.html"
+    AlphaBetaTable.fit(campaign(amplitudes=(-2.0, -3.0), widths=WIDTHS, cycles=2)).write(table)
+    command = ["report", str(table), "--out", str(report)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    folder = tmp_path / "all-paper"
+    assert not folder.exists()
+    looks = ["--overwrite", "--figure-width", "85 mm", "--panels", "a"]
+    done = CliRunner().invoke(app, command + looks)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in folder.iterdir()} == {"trends.png", "by_setting.png", "trains.png"}
+    with Image.open(folder / "trends.png") as picture:
+        assert abs(picture.width - 85 / 25.4 * 600) <= 1
+    done = CliRunner().invoke(app, [*command, "--overwrite", "--pictures", "pdf"])
+    assert done.exit_code == 0 and (folder / "region.pdf").read_bytes().startswith(b"%PDF")

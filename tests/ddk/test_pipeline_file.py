@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ddk.pipeline import example_text, list_pipelines, plan
 from ddk.pipeline.file import STEPS, parse_chain, read_chain
 from ddk.pipeline.job import fingerprints
 from ddk.pipeline.steps import jobs_of
-from ddkbase.errors import DDKError, InputError, StorageError
+from ddkbase.errors import DDKError, InputError, InstallationError, StorageError
 from tests.compact.table_data import campaign
 from tests.ddk.fake_chain import run, writes
 from tests.docs_material import lay_out
@@ -217,6 +218,14 @@ def test_missing_input_files_are_told_before_anything_is_done(tmp_path: Path) ->
     ):
         with pytest.raises(StorageError):
             jobs(told, tmp_path)
+
+
+def test_a_missing_package_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(InstallationError, match=r"pip install 'ddk-toolkit\[sklearn\]'"):
+        plan("demo", tmp_path / "demo")
 
 
 def test_the_files_that_the_page_shows_are_pipelines(tmp_path: Path) -> None:

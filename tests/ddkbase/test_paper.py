@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from ddkbase.errors import InputError, StorageError
-from ddkbase.paper import figure_data, paper_style, save_for_paper
+from ddkbase.paper import figure_data, paper_style, save_for_paper, save_pictures
 from ddkbase.paper.fitting import fit_figure, panel_of
 from ddkbase.paper.request import PaperStyle
 from ddkbase.pictures import BLUE, SERIES, TITLE_TEXT, new_figure, style_axes
@@ -89,6 +89,41 @@ def test_the_data_are_what_is_drawn(tmp_path: Path) -> None:
     assert (single["x"], single["y"]) == ("0.1", "0.2")
     with pytest.raises(InputError, match="shows no curve"):
         figure_data(new_figure(2, 2))
+
+
+def test_bars_and_pictures_of_pixels_have_data() -> None:
+    figure = new_figure(4, 2)
+    left, right = figure.subplots(1, 2)
+    left.bar([0, 1], [3.0, 4.0], label="share")
+    right.imshow([[1.0, 2.0], [3.0, 4.0]], extent=(0, 20, 0, 2), aspect="auto")
+    rows = list(csv.DictReader(io.StringIO(figure_data(figure))))
+    assert [(r["curve"], r["x"], r["y"]) for r in rows[:2]] == [
+        ("share", "0", "3"), ("share", "1", "4"),
+    ]  # fmt: skip
+    # the first row of an image is its uppermost
+    assert [(r["x"], r["y"], r["value"]) for r in rows[2:]] == [
+        ("5", "1.5", "1"), ("15", "1.5", "2"), ("5", "0.5", "3"), ("15", "0.5", "4"),
+    ]  # fmt: skip
+
+
+def test_pictures_without_the_panels_are_left_out(tmp_path: Path) -> None:
+    makes = {"four.png": drawn, "single.png": lambda: new_figure(2, 2)}
+    (path,) = save_pictures(makes, tmp_path / "paper", "svg", style(panels="b"))
+    assert path == tmp_path / "paper" / "four.svg"
+    with pytest.raises(InputError, match=r"no panel x .*one panel without a letter"):
+        save_pictures(makes, tmp_path / "other", "png", style(panels="x"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_slanted_names_stand_upright_in_a_column_and_its_title_goes() -> None:
+    figure = new_figure(6, 3)
+    ax = figure.subplots()
+    ax.bar(["a long name", "another name"], [1, 2])
+    ax.tick_params("x", labelrotation=30)
+    figure.suptitle("a title", gid=TITLE_TEXT)
+    fit_figure(figure, style(width="85 mm"))
+    assert {text.get_rotation() for text in ax.get_xticklabels()} == {90}
+    assert figure.texts == []
 
 
 def test_a_style_file_decides_sizes_and_colours(tmp_path: Path) -> None:

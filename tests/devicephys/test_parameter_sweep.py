@@ -23,7 +23,7 @@ from ddkbase.errors import InputError, Interrupted, StorageError
 from devicephys import installation
 from devicephys.parameter_sweep.description import ParameterSweep, plan_sweep
 from devicephys.parameter_sweep.execution import SweepOutcome, run_sweep
-from devicephys.parameter_sweep.record import DONE, FAILED, MISSING
+from devicephys.parameter_sweep.record import DONE, FAILED, MISSING, sweep_tables
 from devicephys.plots.sweep import sweep_figure
 from devicephys.run import kinds
 from tests import fake_sweep
@@ -154,6 +154,14 @@ def test_the_folder_holds_record_table_and_picture(tmp_path: Path) -> None:
     assert [row["folder"] for row in rows] == ["runs/8-nm", "runs/9-nm"]
     kept = records.read(tmp_path / "sweep" / "runs" / "9-nm" / "iv.nc", "IVTrace")
     assert json.loads(kept.attrs["headline_json"])["set_voltage"] == pytest.approx(1.09)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_fields_are_given_as_in_the_table_of_a_run(tmp_path: Path) -> None:
+    ds = run(radii("8 nm", "9 nm"), tmp_path / "sweep").dataset
+    field = records.label(np.array([6.1e8, 5e8]), "point", "V/m", "End of RESET, largest field")
+    (table,) = sweep_tables(ds.assign(end_field=field))
+    assert ["End of RESET, largest field", "0.61 V/nm", "0.5 V/nm"] in table.rows
 
 
 @pytest.mark.usefixtures("drawn")

@@ -1,106 +1,32 @@
-"""Switching times: the crossing, the scan, what is recorded, the command line, the solver."""
+"""Switching times: the crossing, the scan, what is recorded, the solver."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner, Result
 
 from ddkbase import records
-from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
-from devicephys import installation
-from devicephys.cli.commands import app
+from ddkbase.errors import InputError, StorageError
 from devicephys.device import load_device
 from devicephys.plots.switching_time import switching_figure
 from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
-from devicephys.run import kinds
 from devicephys.simulation import switching_time
-from devicephys.simulation.schemas import (
-    FAILED,
-    NOT_COMPUTED,
-    NOT_SWITCHED,
-    SWITCHED,
-    TOO_FAST,
-)
+from devicephys.simulation.schemas import FAILED, NOT_COMPUTED, NOT_SWITCHED, SWITCHED, TOO_FAST
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_bench import Moment
 from devicephys.simulation.switching_record import (
-    Point,
     Results,
     activation_energy,
-    dataset,
     local_slope,
     slope_figures,
 )
 from devicephys.simulation.switching_time import crossing, measure
-
-LOW, HIGH = 200e-6, 10e-6  # conductances of the two states, S
-BASE, SLOPE = 1e-3, 7.0  # time constant at 1 V [s] and decades won per volt
-
-
-class Relaxation:
-    """A bench on which the conductance goes over exponentially from one state to the other.
-
-    The time constant falls by ``SLOPE`` decades per volt; steps grow by a twentieth each. At
-    ``failing`` volts the solver gives up, at ``stopping`` volts the user interrupts.
-    """
-
-    def __init__(self, scan: SwitchingScan, failing: float = 0.0, stopping: float = 0.0) -> None:
-        self.scan, self.failing, self.stopping = scan, failing, stopping
-        self.steps = 0
-
-    def start(self, polarity: str) -> float:
-        return LOW if polarity == "reset" else HIGH
-
-    def read(self, state: float) -> float:
-        return state
-
-    def counts(self) -> tuple[int, int]:
-        return self.steps, 3 * self.steps
-
-    def hold(self, state: float, voltage: float) -> Iterator[Moment]:
-        if abs(voltage) == self.stopping:
-            raise KeyboardInterrupt
-        tau = time_constant(abs(voltage))
-        end = HIGH if voltage < 0 else LOW
-        time = self.scan.rise
-        while time < self.scan.limit:
-            if abs(voltage) == self.failing and time > 0.1 * tau:
-                raise SolverError("no time step succeeds", "t = 1 s")
-            self.steps += 1
-            now = end * (state / end) ** math.exp(-(time - 0.5 * self.scan.rise) / tau)
-            yield Moment(time, voltage, now * voltage, 300.0 + 100.0 * abs(voltage), now)
-            time *= 1.05
-
-
-def time_constant(voltage: float) -> float:
-    return BASE * 10 ** (-SLOPE * (voltage - 1.0))
-
-
-def expected(voltage: float, polarity: str) -> float:
-    """Time at which log conductance has gone the wanted share of its way, s."""
-    whole = math.log(LOW / HIGH)
-    share = math.log(2.0) / whole if polarity == "reset" else 0.5
-    return -time_constant(voltage) * math.log(1.0 - share)
-
-
-def scanned(scan: SwitchingScan, **bench: float) -> Results:
-    results = Results(len(scan.voltages) * len(scan.polarities))
-    measure(Relaxation(scan, **bench), scan, results)
-    return results
-
-
-def record(scan: SwitchingScan, points: list[Point], complete: bool = True) -> xr.Dataset:
-    device = load_device("tin-taox-hfox-tin")
-    return dataset(device, scan, Settings.preset("quick"), points, 1, complete)
-
+from tests.fake_switching import HIGH, LOW, Relaxation, expected, record, scanned, time_constant
 
 # the instant of switching
 
@@ -337,127 +263,6 @@ def test_the_picture_shows_both_polarities_and_the_slope() -> None:
     assert any("SET" in text and "decades/V" in text for text in texts)
     assert {NOT_SWITCHED, FAILED} <= set(texts)
     assert any("recalled" in text for text in texts)
-
-
-# the command line
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line with a drawn relaxation in place of the solver."""
-
-    def stand_in(device: Any, scan: Any, settings: Any, progress: Any = None) -> xr.Dataset:
-        results = Results(len(scan.voltages) * len(scan.polarities))
-        try:
-            measure(Relaxation(scan, failing=1.3, stopping=1.9), scan, results, progress)
-        except KeyboardInterrupt:
-            ds = dataset(device, scan, settings, results.points, 1, False)
-            raise Interrupted("interrupted", partial=ds) from None
-        ds = dataset(device, scan, settings, results.points, 1, True)
-        if all(point.status == FAILED for point in results.points):
-            raise SolverError("no voltage could be computed", partial=ds)
-        return ds
-
-    monkeypatch.setattr(kinds, "simulate_switching_times", stand_in)
-    monkeypatch.setattr(installation, "require_solver", lambda: None)
-    monkeypatch.setattr(installation, "world", lambda: None)
-    monkeypatch.setenv("PETSC_OPTIONS", "")
-    monkeypatch.setenv("COLUMNS", "120")
-
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["switching-time", *map(str, arguments)])
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-FILES = {
-    "kinetics.nc", "kinetics.png", "report.html", "device.yaml", "request.json", "run.log",
-}  # fmt: skip
-
-
-@pytest.mark.usefixtures("drawn")
-def test_the_command_fills_its_folder(tmp_path: Path) -> None:
-    out = tmp_path / "new" / "run"
-    result = call("--out", out, "--voltages", "0.9 V:1.5 V:7", "--set", "filament.radius=8 nm")
-    assert result.exit_code == 0, result.output
-    assert names(out) == FILES
-    ds = records.read(out / "kinetics.nc", "SwitchingTime")
-    assert "8 nm" in ds.attrs["device_yaml"]
-    for text in ("RESET: 6 of 7", "mV per decade", FAILED, str(out / "kinetics.png")):
-        assert text in result.stdout
-    assert "switched after" in (out / "run.log").read_text()
-
-
-@pytest.mark.usefixtures("drawn")
-def test_a_stopped_scan_keeps_what_it_has(tmp_path: Path) -> None:
-    result = call("--out", tmp_path / "run", "--voltages", "1.7 V:2.1 V:5", "--rise", "1 fs")
-    assert result.exit_code == 130
-    assert "What was measured is in" in result.stderr
-    ds = records.read(tmp_path / "run" / "kinetics.nc")
-    assert ds.attrs["complete"] == 0
-    assert int((ds["status"] == SWITCHED).sum()) == 2
-    assert names(tmp_path / "run") == FILES
-
-
-@pytest.mark.usefixtures("drawn")
-def test_a_scan_stopped_at_once_gives_its_folder_back(tmp_path: Path) -> None:
-    result = call("--out", tmp_path / "run", "--voltages", "1.9 V")
-    assert result.exit_code == 130
-    assert "Nothing was measured" in result.stderr
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.usefixtures("drawn")
-def test_if_every_voltage_fails_the_solver_gave_up(tmp_path: Path) -> None:
-    result = call("--out", tmp_path / "run", "--voltages", "1.3 V", "--polarity", "reset")
-    assert result.exit_code == 3
-    assert result.stderr.count("error:") == 1
-    assert records.read(tmp_path / "run" / "kinetics.nc").status.values.tolist() == [[FAILED]]
-
-
-@pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (("--voltages", "0.8:1.2:3"), 2, "has no unit"),
-        (("--voltages", "0.8 V:1.2 V"), 2, "neither a range nor a list"),
-        (("--limit", "soon"), 2, "does not start with a number"),
-        (("--device", "no-such-device"), 2, "no-such-device"),
-        (("--set", "filament.radius"), 2, "is not KEY=VALUE"),
-        (("--polarity", "up"), 2, "polarity"),
-    ],
-)
-def test_bad_input_is_one_line_and_leaves_no_folder(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
-) -> None:
-    result = call("--out", tmp_path / "run", *arguments)
-    assert result.exit_code == code
-    assert message in result.stderr
-    assert "Traceback" not in result.output
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.usefixtures("drawn")
-def test_a_folder_with_a_run_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "kinetics.nc").write_text("mine")
-    result = call("--out", tmp_path)
-    assert result.exit_code == 4
-    assert "already holds a run: kinetics.nc exists" in result.stderr
-    assert names(tmp_path) == {"kinetics.nc"}
-
-
-@pytest.mark.usefixtures("drawn")
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> Path:
-        raise StorageError("the file cannot be written: No space left on device", "kinetics.nc")
-
-    monkeypatch.setattr(records, "write", full)
-    result = call("--out", tmp_path / "run", "--voltages", "1 V")
-    assert result.exit_code == 4
-    assert "No space left" in result.stderr
 
 
 # the solver
