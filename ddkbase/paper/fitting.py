@@ -141,13 +141,6 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     """Put the chosen panels into a grid of their own; return the height of the figure [inches]."""
     chosen = [ax for ax in panels if not paper.panels or panel_of(ax) in paper.panels]
     heights = [ax.get_position(original=True).height for ax in chosen]
-<<<<<<< HEAD
-    shared = [len(ax.get_shared_y_axes().get_siblings(ax)) > 1 for ax in chosen]
-    for ax in panels:
-        if ax not in chosen:
-            ax.remove()
-=======
->>>>>>> release
     narrow = paper.width is not None and paper.width <= _COLUMN
     columns = 1 if len(chosen) == 1 or (narrow and len(chosen) <= _STACKED) else 2
     rows = math.ceil(len(chosen) / columns)
@@ -160,16 +153,10 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
     for number, ax in enumerate(chosen):
         ax.set_subplotspec(grid[number // columns, number % columns])
         ax.tick_params(labelbottom=True)
-<<<<<<< HEAD
-        if shared[number] and number % columns == 0:
-            ax.tick_params(axis="y", labelleft=True)
-    _label_shared_axes(chosen)
-=======
     _label_shared_axes(chosen, columns)
     for ax in panels:
         if ax not in chosen:  # no sooner: what is removed shares no names
             ax.remove()
->>>>>>> release
     beside = [ax for ax in figure.axes if ax not in chosen and not panel_of(ax)]
     if any(ax.get_subplotspec() is not None for ax in beside):
         for ax in beside:  # what belongs to no panel, as the map of a whole cell
