@@ -171,7 +171,8 @@ def _label_shared_axes(panels: Sequence[Axes], columns: int) -> None:
         siblings = ax.get_shared_y_axes().get_siblings(ax)
         if number % columns == 0 and len(siblings) > 1:
             ax.tick_params(labelleft=True)
-            ax.set_ylabel(ax.get_ylabel() or next(filter(None, (s.get_ylabel() for s in siblings))))
+            names = filter(None, (other.get_ylabel() for other in (ax, *siblings)))
+            ax.set_ylabel(next(names, ""))
     named = [ax.get_xlabel() for ax in panels if ax.get_xlabel()]
     for ax in panels:
         if not ax.get_xlabel():

@@ -12,14 +12,13 @@ import xarray as xr
 from ddkbase import paper as papers  # loads matplotlib when it is used
 from ddkbase import records
 from ddkbase.cli.progress import State
-from ddkbase.files import storage_errors, write_bytes
-from ddkbase.picture_names import as_format, in_formats
+from ddkbase.files import write_bytes
+from ddkbase.picture_names import PAPER, in_formats
 from devicephys.device import Device
 from devicephys.parameter_sweep import worker
 from devicephys.parameter_sweep.execution import run_sweep
 from devicephys.plots.screening import screening_figure
 from devicephys.plots.style import save_figure
-from devicephys.run.folder import PAPER
 from devicephys.screening.description import Screening, plan_screening
 from devicephys.screening.record import SCREENING, screening_csv, screening_dataset
 
@@ -267,10 +266,8 @@ def redraw_screening(
     with records.of_record(str(path / RECORD)):
         if paper is None:
             return _draw(path, ds, pictures)
-        with storage_errors("the folder cannot be made", path / PAPER):
-            (path / PAPER).mkdir(exist_ok=True)
-        target = path / PAPER / as_format(PICTURE, pictures)
-        return papers.save_for_paper(lambda: screening_figure(ds), target, paper, True)
+        makes = {PICTURE: lambda: screening_figure(ds)}
+        return papers.save_pictures(makes, path / PAPER, pictures, paper)
 
 
 def _draw(path: Path, ds: xr.Dataset, pictures: str) -> list[Path]:
