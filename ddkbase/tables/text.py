@@ -16,6 +16,7 @@ from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
 from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
 from ddkbase.tables.instruments import igor_lines, without_preamble
+from ddkbase.tables.simulators import simulated_lines, spice_units
 from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
 from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
@@ -69,6 +70,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         raise InputError("holds no value", path, "A table of numbers is expected")
     if lines[0][1].strip() == "IGOR":
         lines = igor_lines(lines, path)
+    lines = simulated_lines(lines, path)
     heads = _delimiter_of_headings(lines[0][1], delimiter, options)
     if heads is not None and delimiter is None and heads != ",":
         assumptions.append(f"cells separated by a {DELIMITERS[heads]}")
@@ -233,6 +235,7 @@ def from_rows(
     if blocks is not None:
         title, cells = blocks
         table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
+    spice_units(table)
     settle_decimal(table, options.decimal)
     return table
 
@@ -249,6 +252,11 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
         for i in range(end):
             number, cells = group[i]
             if len(cells) == width or width < 2:
+                continue
+            names, units = cells[::2], [str(cell or "") for cell in cells[1::2]]
+            if len(units) == width and all(map(unit_alone, units)):  # "time, ms, voltage, V"
+                joined = zip(names, units, strict=True)
+                group[i] = (number, [f"{name} ({unit})" for name, unit in joined])
                 continue
             if delimiter == " " and (words := _with_units(cells)) and len(words) == width:
                 group[i] = (number, words)
