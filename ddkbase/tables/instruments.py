@@ -39,6 +39,15 @@ _FOREIGN = (
 _MARKUP = re.compile(
     rb"<(?:!doctype|html|table|\?xml|\?mso|workbook|div|body|head)\b", re.IGNORECASE
 )
+_NUMBERS = rb"[-+]?[\d.][\d.eE+-]*"
+#: "[1.2, 3.4", "G = [1.2 3.4", "{{1, 2}", "pulse: [1,2", "[1] 1.2 3.4" of R
+_PRINTED = re.compile(
+    rb"(?:[\w.]+\s*[:=]\s*)?(?:(?:\w*\.)?array\()?[\[({]+\s*"
+    + _NUMBERS
+    + rb"(?:\s*,\s*|\s+|\]\s+)"
+    + _NUMBERS
+    + rb"[\s,;\])}]"
+)
 _JSON = re.compile(rb"(?:\{\s*\"|\[\s*(?:\{\s*\"|\[))")
 
 
@@ -62,6 +71,10 @@ def refuse_foreign(content: bytes, path: str) -> None:
         )
     if _JSON.match(start):
         raise InputError("is JSON, no table", path, "Save it as CSV, XLSX or NPZ")
+    if _PRINTED.match(start):
+        raise InputError(
+            "is a list as a program prints it, no table", path, "Save it as CSV, XLSX or NPZ"
+        )
 
 
 def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
