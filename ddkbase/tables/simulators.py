@@ -68,7 +68,7 @@ def _of_raw(lines: list[Line], texts: list[str], path: str) -> list[Line]:
     rows = [
         (point[0][0], "\t".join(text.split()[-1] for _, text in point))
         for point in points
-        if len(point) == len(heads) and len(point[0][1].split()) == 2
+        if [len(text.split()) for _, text in point] == [2, *[1] * (len(heads) - 1)]
     ]
     if not heads or len(rows) != len(points):
         raise InputError("its values do not fill rows of its variables", path, _TEXT)
