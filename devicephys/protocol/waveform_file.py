@@ -13,7 +13,7 @@ from ddkbase.tables.table import Column, FileOptions, Table, has_units_in_cells,
 from ddkbase.tables.units import quantity_of
 from devicephys.protocol.waveform import Waveform
 
-__all__ = ["read_waveform"]
+__all__ = ["read_waveform", "waveform_and_remarks"]
 
 #: no cell of this kind stands more: a larger number was written in mV, V
 _MOST_VOLTS = 20.0
@@ -54,6 +54,11 @@ def read_waveform(path: str | Path) -> Waveform:
     StorageError
         The file cannot be read.
     """
+    return waveform_and_remarks(path)[0]
+
+
+def waveform_and_remarks(path: str | Path) -> tuple[Waveform, list[str]]:
+    """`read_waveform`, and what was taken for what, a line each."""
     where = str(path)
     content = file_content(path)
     if not content.strip():
@@ -65,7 +70,7 @@ def read_waveform(path: str | Path) -> Waveform:
         hint = _HINT if error.hint.startswith("Pass ") else error.hint
         raise InputError(error.what, error.where, hint) from None
     try:
-        return Waveform.from_si(times.tolist(), voltages.tolist())
+        return Waveform.from_si(times.tolist(), voltages.tolist()), table.assumptions
     except InputError as error:
         raise InputError(error.what, where, error.hint) from None
 

@@ -169,6 +169,9 @@ def test_the_command_refuses_before_it_starts(tmp_path: Path) -> None:
     file.write_text("time (s),voltage (V)\n0,0.1\n1,1\n")
     assert "starts at 0.1 V" in error_line(call("waveform", file, "--out", out), 2)
     assert "no such file" in error_line(call("waveform", tmp_path / "wav.csv", "--out", out), 2)
+    file.write_text("time\tV(in)\n0\t0.1\n1\t1\n")
+    done = call("waveform", file, "--out", out)
+    assert "headings as of SPICE: V(...) taken as volts" in done.stderr + done.stdout
     assert not out.exists()
 
 
