@@ -31,6 +31,7 @@ _FOREIGN = (
     (b"\x89PNG", "is a picture", "A table of numbers is expected"),
     (b"\xff\xd8\xff", "is a picture", "A table of numbers is expected"),
     (b"SQLite format 3", "is a data base (SQLite)", "Export the table as CSV"),
+    (b"T\0i\0t\0l\0e\0", "is a raw file of LTspice, which is binary", "Export it as text"),
     (b"CPYA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"CPYUA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"\x80\x04", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
@@ -64,6 +65,10 @@ def refuse_foreign(content: bytes, path: str) -> None:
     for begins, what, hint in _FOREIGN:
         if content.startswith(begins):
             raise InputError(what, path, hint)
+    if content.startswith(b"Title:") and b"\nBinary:" in content:
+        raise InputError(
+            "is a raw file of SPICE with binary values", path, "Write it with set filetype=ascii"
+        )
     start = content[:400].removeprefix(b"\xef\xbb\xbf").lstrip()
     if _MARKUP.match(start):
         raise InputError(

@@ -124,6 +124,8 @@ def _under_headings(
 ) -> Table:
     """The table below a first row that holds the headings, of which no unit is taken."""
     names = rows[0][1]
+    if _counted(rows[1:]) and all(len(cells) == len(names) + 1 for _, cells in rows[1:]):
+        names = ["", *names]
     if len(rows) < 2:
         raise InputError("holds headings and no row", path, "A table of numbers is expected")
     for number, cells in rows[1:]:
@@ -190,6 +192,8 @@ def from_rows(
         skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
         more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
+    if len(names) == width - 1 and _counted(rows[first:]):
+        names, units = ["", *names], ["", *units] if units else []
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
         raise InputError(
@@ -421,17 +425,22 @@ def _are_names(cells: list[Cell], width: int) -> bool:
     return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
 
 
+def _counted(rows: list[Row]) -> bool:
+    """Whether the first cells count the rows from 1: the names of rows that R writes."""
+    return all(cells and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1))
+
+
 def _filled(cells: list[Cell]) -> int:
     return max((k + 1 for k, c in enumerate(cells) if not is_empty(c)), default=0)
 
 
 def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[Row]:
     """The cells of all lines; `split`, without its call where a line has no quotation mark."""
-    if delimiter == " ":
+    if delimiter == " " and not any('"' in line for _, line in lines):
         return [(number, list(line.split())) for number, line in lines]
     return [
         (number, split(line, delimiter, f"{path}, line {number}"))
-        if '"' in line
+        if '"' in line or delimiter == " "
         else (number, list(map(str.strip, line.split(delimiter))))
         for number, line in lines
     ]
@@ -440,12 +449,12 @@ def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[
 def split(line: str, delimiter: str, where: str) -> list[Cell]:
     """The cells of a line; of one that cannot be split an error at ``where``, or none if that is
     empty."""
-    if delimiter == " ":
-        return list(line.split())
     if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
+        return [cell.strip() for cell in line.split(None if delimiter == " " else delimiter)]
     try:
-        rows = list(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+        rows = list(
+            csv.reader([line.strip()], delimiter=delimiter, skipinitialspace=True, strict=True)
+        )
     except csv.Error as error:
         if not where:
             return []

@@ -18,7 +18,7 @@ __all__ = ["read_waveform", "waveform_and_remarks"]
 #: no cell of this kind stands more: a larger number was written in mV, V
 _MOST_VOLTS = 20.0
 _NAMES = {
-    "time": re.compile(r"(time|t|zeit|temps)\b.*", re.IGNORECASE),
+    "time": re.compile(r"(time|zeit|temps)\b.*|t", re.IGNORECASE),  # "T (K)" is none
     "voltage": re.compile(
         r"(voltage|volt|v|u|vapp|bias|spannung|tension|potential|amplitude)\b.*", re.IGNORECASE
     ),

@@ -162,7 +162,7 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
         The file is missing or damaged, an array is lacking, or they do not belong together.
     """
     path = Path(path)
-    arrays = _read(path)
+    arrays, left = _read(path)
     called = _called(list(arrays), path)
     lower = _parts_joined({called[name]: array for name, array in arrays.items()}, path)
     if not {"x", "y"} <= lower.keys():
@@ -192,6 +192,14 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     x, note = _scaled(x, fold != "test")
     note = (*(f"'{name}' is taken as {role}" for name, role in called.items()
               if role[0] in "xy" and role != name.lower()), *one_hot, *note)  # fmt: skip
+    if left:
+        note = (*note, f"not read: {', '.join(map(repr, left[:4]))}{', ...' * (len(left) > 4)}")
+    if x.ndim == 4 and x.shape[3] in (3, 4) and x.shape[3] < min(x.shape[1:3]):
+        raise StorageError(
+            f"X is of shape {x.shape}: pictures with their colours last, it seems",
+            str(path),
+            "Make them grey (samples, rows, columns), or put the colours before rows and columns",
+        )
     if x.ndim == 3 and x.shape[1] > _MANY_CHANNELS * x.shape[2]:
         note = (
             *note,
@@ -258,9 +266,13 @@ def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.nda
     return {**joined, "fold": fold}
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays that are of use, and the names of the others."""
+    used = ("x", "y", "groups", "fold", *_FOUR)
     if path.suffix.lower() == ".mat":
-        return read_mat(path)
+        arrays = read_mat(path)
+        called = _called(list(arrays), path)
+        return arrays, [name for name in arrays if called[name] not in used]
 
     def names() -> list[str]:
         if path.stat().st_size > LARGEST:
@@ -272,9 +284,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if not (lower >= {"x", "y"} or lower >= set(_FOUR)):
             told = ", ".join(files[:8]) or "none"
             raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
-        return [n for n in files if called[n] in ("x", "y", "groups", "fold", *_FOUR)]
+        return files
 
-    return read_npz(path, tuple(reading(path, "an .npz file", "", names)), "an .npz file", "")
+    files = reading(path, "an .npz file", "", names)
+    called = _called(files, path)
+    chosen = tuple(name for name in files if called[name] in used)
+    return read_npz(path, chosen, "an .npz file", ""), [n for n in files if n not in chosen]
 
 
 def _scaled(x: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -388,7 +388,9 @@ def test_logarithms_are_no_currents(tmp_path: Path, heads: str) -> None:
     ("text", "complaint"),
     {
         RAW.replace("real", "complex") + "0 1,2\n": "holds complex numbers",
-        RAW.replace("Values:", "Binary:") + "0\n": "without values in ASCII",
+        RAW.replace("Values:", "Binary:") + "0\0\n": "with binary values",
+        RAW.replace("Values:", "Points:") + "0\n": "without values in ASCII",
+        "\0".join(RAW): "raw file of LTspice",
         RAW + "0 1\n1\n2\n\n1 1\n": "do not fill rows",
         RAW + "0 1\n" * 3: "do not fill rows",
         ISE + "1 2 3\n4 5\n}": "do not fill rows",

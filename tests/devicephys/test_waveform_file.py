@@ -29,6 +29,7 @@ OTHERS = {
     "blanks": "time(s)  voltage(V)\n0  0\n0.001  -0.3\n0.004  1.5\n",
     "behind a sign": "% of the generator\n% Time (ms)   V (V)\n0   0\n1   -0.3\n4   1.5\n",
     "oscilloscope": SCOPE + "TIME,CH1\n0,0\n0.001,-0.3\n0.004,1.5\n",
+    "a temperature beside": "T (K),t (s),V (V)\n300,0,0\n300,1e-3,-0.3\n301,4e-3,1.5\n",
     "units alone": "x-axis,1\nsecond,Volt\n0,0\n0.001,-0.3\n0.004,1.5\n",
     "SPICE": "time\tV(in)\tI(R1)\n0\t0\t0\n1e-3\t-0.3\t1e-6\n4e-3\t1.5\t1e-6\n",
     "raw file": "Title: a\nFlags: real\nVariables:\n0 time time\n1 v(in) voltage\nValues:\n"

@@ -298,3 +298,29 @@ def test_a_rate_that_tells_the_class_is_said(tmp_path: Path, told: bool) -> None
     notes = " ".join(datasets.load(tmp_path).notes)
     assert ("what lower rates lack tells the class" in notes) == told
     assert "are resampled to" in notes
+
+
+def test_arrays_that_are_left_out_are_said_and_objects_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=SERIES, y=CLASSES, lengths=np.full(12, 3), X_val=SERIES)
+    assert "not read: 'lengths', 'X_val'" in datasets.load(tmp_path / "a.npz").notes
+    np.savez(tmp_path / "b.npz", X=SERIES, y=np.array(CLASSES, dtype=object))
+    with pytest.raises(StorageError, match=r"array 'y' holds objects.*astype\(str\)"):
+        datasets.load(tmp_path / "b.npz")
+    colours = np.random.default_rng(4).random((12, 8, 8, 3))
+    np.savez(tmp_path / "c.npz", images=colours, labels=CLASSES)
+    with pytest.raises(StorageError, match="colours last"):
+        datasets.load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", images=colours.transpose(0, 3, 1, 2), labels=CLASSES)
+    assert datasets.load(tmp_path / "d.npz").x.shape == (12, 3, 8, 8)
+
+
+def test_a_table_of_r_and_a_class_called_na(tmp_path: Path) -> None:
+    quoted = [f'"{name}"' for name in CLASSES]
+    rows = zip([f'"{k}"' for k in range(1, 13)], *SERIES.T, quoted, strict=True)
+    lines = [" ".join(f'"{h}"' for h in (*HEADS, "label")), *(" ".join(map(str, r)) for r in rows)]
+    (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
+    data = datasets.load(tmp_path / "a.txt")
+    assert data.x.shape == (12, 5) and data.classes == ("rest", "run", "walk")
+    (tmp_path / "b.csv").write_text("label,a,b\nNA,1,2\nEU,3,4\nNA,2,2\nEU,1,4\n")
+    with pytest.raises(InputError, match="'NA' counts as an empty cell"):
+        datasets.load(tmp_path / "b.csv")

@@ -270,7 +270,8 @@ def _texts(table: Table, column: int) -> list[str]:
     cells = table.columns[column]
     for row, cell in enumerate(cells.cells):
         if is_empty(cell):
-            raise InputError("the cell is empty", table.where(cells, row))
+            what = f"{shorten(cell)} counts as an empty cell" if cell else "the cell is empty"
+            raise InputError(what, table.where(cells, row))
         texts.append(_text(cell))
     return texts
 
