@@ -258,7 +258,7 @@ def test_a_task_without_a_split_and_pairs_that_are_not_finite(
     path.write_bytes(whole["comparison"].read_bytes())
     with h5py.File(path, "r+") as file:
         file.attrs["task_json"] = '{"seeds": 2}'
-    with pytest.raises(StorageError, match="does not hold what a record should.*'split'"):
+    with pytest.raises(StorageError, match=r"does not hold what a record should.*'split'"):
         use(path, "comparison")
     with pytest.raises(InputError, match="not finite"):
         Reachable.from_triangles([[[1.0, 2.0], [np.inf, 3.0], [1.0, 1.0]]])
