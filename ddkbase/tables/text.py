@@ -124,7 +124,7 @@ def _under_headings(
 ) -> Table:
     """The table below a first row that holds the headings, of which no unit is taken."""
     names = rows[0][1]
-    if _counted(rows[1:]) and all(len(cells) == len(names) + 1 for _, cells in rows[1:]):
+    if _counted(rows[1:], len(names)):
         names = ["", *names]
     if len(rows) < 2:
         raise InputError("holds headings and no row", path, "A table of numbers is expected")
@@ -192,7 +192,7 @@ def from_rows(
         skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
         more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
-    if len(names) == width - 1 and _counted(rows[first:]):
+    if names and _counted(rows[first:], len(names)):
         names, units = ["", *names], ["", *units] if units else []
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
@@ -425,9 +425,12 @@ def _are_names(cells: list[Cell], width: int) -> bool:
     return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
 
 
-def _counted(rows: list[Row]) -> bool:
-    """Whether the first cells count the rows from 1: the names of rows that R writes."""
-    return all(cells and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1))
+def _counted(rows: list[Row], names: int) -> bool:
+    """Whether cells that count the rows from 1 stand before as many others as there are names: the
+    names of rows that R writes."""
+    return not all(is_empty(cells[-1]) for _, cells in rows) and all(  # no sign behind each row
+        len(cells) == names + 1 and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1)
+    )
 
 
 def _filled(cells: list[Cell]) -> int:

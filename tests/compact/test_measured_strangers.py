@@ -194,6 +194,7 @@ READ_AS_DOWN = {
     "settings in brackets": "[Header]\nVread: 0.2\n[Data]\n" + rows("pulse,G (uS)", N, DOWN),
     "normalised beside": rows("pulse,G (uS),G/Gmax", N, DOWN, DOWN / 100),
     "a sum beside": rows("pulse,cumulative charge (nC),G (uS)", N, N * 0.1, DOWN),
+    "a sign behind each row": rows("pulse,G (uS)", N, DOWN, [""] * 30),
     "a table of R": '"pulse" "G_uS"\n' + rows("", [f'"{k}"' for k in N], N, DOWN, sign=" "),
     "simulated beside": rows("pulse,G measured (uS),G simulated (uS)", N, DOWN, DOWN + 1),
     "number of pulses beside an index": rows(

@@ -321,6 +321,9 @@ def test_a_table_of_r_and_a_class_called_na(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
     data = datasets.load(tmp_path / "a.txt")
     assert data.x.shape == (12, 5) and data.classes == ("rest", "run", "walk")
+    (tmp_path / "c.csv").write_text("a,label\n1,x,\n2,y,\n3,x,\n4,y,\n")
+    with pytest.raises(InputError, match="has 3 cells, there are 2 headings"):
+        datasets.load(tmp_path / "c.csv")
     (tmp_path / "b.csv").write_text("label,a,b\nNA,1,2\nEU,3,4\nNA,2,2\nEU,1,4\n")
     with pytest.raises(InputError, match="'NA' counts as an empty cell"):
         datasets.load(tmp_path / "b.csv")
