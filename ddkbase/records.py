@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def validate(ds: xr.Dataset, schema: str | Schema | None = None, *, where: str =
         or NaN where none may be (see the head of this module).
     """
     name, version = ds.attrs.get("schema"), ds.attrs.get("schema_version")
-    if name is None or version is None:
+    if not isinstance(name, str) or not isinstance(version, str | int | np.integer):
         raise StorageError(
             "it names no schema and version", where, "Name a file that this toolkit wrote"
         )
@@ -149,10 +150,10 @@ def _variable_complaint(
     """Return what is wrong with one variable; a variable the schema does not list needs units,
     a long name, and finite values unless ``others`` says otherwise."""
     units = variable.attrs.get("units")
-    if not units:
-        return "has no units"
-    if not variable.attrs.get("long_name"):
-        return "has no long_name"
+    for key in ("units", "long_name"):
+        text = variable.attrs.get(key)
+        if not isinstance(text, str) or not text:
+            return f"has no {key}"
     if spec is not None:
         if variable.dims != spec.dims:
             return f"has dimensions {variable.dims}, {spec.dims} expected"
@@ -255,10 +256,12 @@ def read(path: str | os.PathLike[str], schema: str | Schema | None = None) -> xr
         raise StorageError("there is no such file", str(path), similar_file(path))
     try:
         check_hdf5(path, str(path))
-        with xr.open_dataset(
-            path, engine="h5netcdf", decode_times=False, phony_dims="access"
-        ) as handle:
-            ds = handle.load()
+        with warnings.catch_warnings():  # what is odd is refused below, in one line
+            warnings.simplefilter("ignore")
+            with xr.open_dataset(
+                path, engine="h5netcdf", decode_times=False, phony_dims="access"
+            ) as handle:
+                ds = handle.load()
     except StorageError:
         raise
     except Exception as exc:  # HDF5, h5netcdf and xarray each have their own family of errors
@@ -290,7 +293,7 @@ def of_record(where: str = "record") -> Iterator[None]:
     except DDKError:
         raise
     except (
-        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+        ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
     ) as error:  # fmt: skip
         reason = shorten(f"{type(error).__name__}: {error}", 120)
         raise StorageError(f"it does not hold what a record should [{reason}]", where) from error

@@ -28,6 +28,7 @@ from devicephys.campaign.store import CampaignStore
 from devicephys.run.request import Request
 from network import datasets, load_network, read_history
 from network.hardware import read_placement
+from tests.benchmarks import fuzz_records
 from tests.records import summary
 
 OLD = Path(__file__).parent / "records"
@@ -165,6 +166,17 @@ def test_a_comparison_is_gone_on_with(tmp_path: Path) -> None:
     assert lines == ["4 of 4 runs are there already"]
     for name in before.variables:
         np.testing.assert_array_equal(again[name].values, before[name].values, str(name))
+
+
+@pytest.mark.parametrize("name", fuzz_records.KINDS)
+def test_a_record_changed_at_random_is_read_or_refused(name: str, tmp_path: Path) -> None:
+    """`tests/benchmarks/fuzz_records.py` does that as often as one likes."""
+    kind = fuzz_records.KINDS[name]
+    if (OLD / kind.source).is_dir():
+        shutil.copytree(OLD / kind.source, tmp_path / Path(kind.source).name)
+    for k in range(4):
+        outcome, what = fuzz_records.trial(kind, tmp_path, [99, k])
+        assert outcome in ("read", "refused"), (k, what)
 
 
 def asked(folder: Path, step: str, **changes: Any) -> Path:

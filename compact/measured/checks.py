@@ -14,7 +14,7 @@ import numpy as np
 from compact.measured.headings import VALUES, role_of
 from ddkbase.errors import InputError
 from ddkbase.tables.table import Column, Table, is_empty
-from ddkbase.tables.units import quantity_of
+from ddkbase.tables.units import quantity_of, read_voltage
 
 __all__ = [
     "BEFORE",
@@ -29,7 +29,10 @@ __all__ = [
 #: words of a heading that say that a read was made before a pulse
 BEFORE = {"before", "initial", "init", "pre", "start", "previous"}
 _SHOWN = 4  # columns that a message names
-_INTERVALS = {"interval", "delay", "dt", "isi", "\u0394t", "spacing"}
+#: words of what a cell was to be brought to, which is no count of pulses
+_TARGETS = {"target", "goal", "setpoint", "nominal"}
+_APART = 1.5  # times by which conductance times resistance may vary from row to row
+_INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
@@ -107,6 +110,8 @@ def refuse_other_tables(
         same values twice, pulse numbers that differ.
     """
     _refuse_treated(table, values)
+    _refuse_read_twice(table, values)
+    _note_contradiction(table, values)
     if not told:
         _refuse_pulses_apart(table, pulse)
     if pulse is not None:
@@ -154,7 +159,8 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
             continue
         if (role == "time" or measures == "s") and not _words(column) & _INTERVALS:
             continue  # when reads were made
-        if role == "derived" and measures not in ("A", "V"):
+        targets = bool(_words(column) & _TARGETS)
+        if role == "derived" and measures not in ("A", "V", "s") and not targets:
             continue
         raise InputError(
             f"{column.title} goes from {values[0]:g} to {values[-1]:g}, row by row: the values are "
@@ -212,6 +218,38 @@ def _refuse_treated(table: Table, values: Sequence[Column]) -> None:
                 table.path,
                 "Name one of them with conductance=..., resistance=... or current=...",
             )
+
+
+def _refuse_read_twice(table: Table, values: Sequence[Column]) -> None:
+    """Refuse reads of the same pulses at two voltages, which would count as two trains."""
+    volts: dict[str, tuple[str, Column]] = {}
+    for column in values:
+        if role_of(column.name) != "current":  # "G (uS) @ -1.5 V" may be of pulses of that height
+            continue
+        said = read_voltage(column.heading)
+        before, other = volts.setdefault(column.name.lower(), (said, column))
+        if said and before and said != before:
+            raise InputError(
+                f"{other.title} and {column.title} are reads of the same pulses, at {before} and "
+                f"{said}",
+                table.path,
+                "Name one of them by its number with current=..., or pass wide=True",
+            )
+
+
+def _note_contradiction(table: Table, values: Sequence[Column]) -> None:
+    """Say where a resistance stands beside a conductance and is not its inverse."""
+    if len(values) != 1 or role_of(values[0].name) != "conductance":
+        return
+    conductance = plain_numbers(values[0])
+    for column in table.columns:
+        if role_of(column.name) == "resistance" and not _words(column) & BEFORE:
+            product = np.abs(conductance * plain_numbers(column))
+            product = product[np.isfinite(product) & (product > 0)]
+            if product.size and product.max() > _APART * product.min():
+                table.assume(
+                    f"{column.title} is not the inverse of {values[0].title}: which holds?"
+                )
 
 
 def _refuse_pulses_apart(table: Table, pulse: Column | None) -> None:

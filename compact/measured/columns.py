@@ -48,6 +48,8 @@ _COMPUTED = {
     "simulated", "simulation", "sim", "calculated", "calc", "computed", "theory", "theoretical",
     "predicted", "prediction", "modelled", "modeled", "ideal",
 }  # fmt: skip
+#: in headings of values that were divided by one of them
+_NORMALISED = re.compile(r"(?i)/|%|(?<![a-z])(norm|rel)")
 _ADDRESS = {"row", "col", "column", "wl", "bl", "wordline", "bitline", "address", "addr"}
 _SHOWN = 8  # columns that a message names
 
@@ -321,6 +323,9 @@ def _of_reads(columns: list[Column]) -> list[Column]:
             return columns
         return [c for c in columns if not split[c.number] & words] or columns
 
+    measured = [c for c in columns if c.unit and not is_relative(c.unit)]
+    if all(c in measured or _NORMALISED.search(c.heading or c.name) for c in columns):
+        columns = measured or columns
     columns = without(BEFORE)
     columns = without(_COMPUTED)
     columns = without({"median"}, {"mean", "avg", "average"})
@@ -352,7 +357,7 @@ def _without_names(
             f"Pass conductance={bare[1].number} (or resistance, current), or wide=True if each "
             "column is a train",
         )
-    ways = [direction_in(c.name) for c in named]
+    ways = [direction_in(without_number(c.name)) for c in named]
     # "LTP", "LTD": they speak of conductance, if the values do as they say
     follow = all(ways) and all(_goes(c) == way for c, way in zip(named, ways, strict=True))
     if named and not bare and (told or follow):

@@ -39,8 +39,8 @@ BESIDE = ("spread", "extreme", "derived", "statistic", "time", "other")
 HEADINGS: dict[str, set[str]] = {
     "conductance": {"g", "cond", "conductance", "gread", "conductivity", "g read", "read g"},
     "resistance": {"r", "res", "resistance", "rread", "r read", "read r"},
-    "current": {"i", "current", "iread", "i read", "read i"},
-    "voltage": {"v", "u", "voltage", "vread", "v read", "read v"},
+    "current": {"i", "current", "iread", "i read", "read i", "ai"},
+    "voltage": {"v", "u", "voltage", "vread", "v read", "read v", "av"},
     "amplitude": {
         "amplitude", "amp", "pulse amplitude", "pulse voltage", "pulse height", "write voltage",
         "v pulse", "vpulse", "v write", "vwrite", "v p", "voltage amplitude", "v amp",
@@ -145,9 +145,11 @@ _NUMBERING = (
 _NUMBER = {"number", "no", "nr", "num", "count", "counter", "index", "idx", "#", "nth", "counts"}
 _OTHER = {
     "temperature", "temp", "address", "addr", "flag", "flags", "status", "comment", "energy",
-    "power", "charge", "capacitance", "row", "column", "col", "wl", "bl", "gate", "frequency",
-    "freq", "humidity", "pressure", "label", "note", "remark", "x", "file", "rows",
+    "power", "charge", "dose", "fluence", "capacitance", "row", "column", "col", "wl", "bl",
+    "gate", "frequency", "freq", "humidity", "pressure", "label", "note", "remark", "x", "file",
+    "rows",
 }  # fmt: skip
+_SUMMED = {"charge", "energy", "dose", "fluence", "time"}  # "cumulative charge" is no distribution
 _FILLERS = {
     "read", "reading", "readout", "mean", "median", "avg", "average", "measured", "meas", "the",
     "device", "cell", "memristor", "channel", "total", "dc", "final", "post", "normalized",
@@ -189,7 +191,8 @@ def role_of(heading: str) -> str | None:
     if tokens[0] == "d" and len(tokens) > 1 and not tokens[1].isdigit():  # "dG", "dR/R", not "D1"
         return "derived"
     for role in ("spread", "extreme", "derived", "statistic"):
-        if words & WORDS[role] and not (role == "statistic" and words & (_PULSE | {"adc"})):
+        counted = role == "statistic" and words & (_PULSE | _SUMMED | {"adc"})
+        if words & WORDS[role] and not counted:
             return role
     if tokens in (["i", "g"], ["v", "g"]) or (words & {"t"} and words & {"k", "c"}):
         return "other"  # of the gate; a temperature

@@ -47,8 +47,9 @@ def read_netcdf(content: bytes, path: str, options: FileOptions) -> Table:
     ds = attempt(load, path, "a NetCDF file")
     if ds.attrs.get("schema") == "PulseTrace":
         validate(ds, "PulseTrace", where=path)
-    if engine == "h5netcdf" and not any(v.ndim for v in ds.data_vars.values()):
-        return read_hdf5(content, path, options)  # what it holds lies in groups
+    plain = any(v.ndim and v.dtype.names is None for v in ds.data_vars.values())
+    if engine == "h5netcdf" and not plain:
+        return read_hdf5(content, path, options)  # what it holds lies in groups, or in records
     variable = _variable(ds, options.variable, path)
     main = ds[variable]
     kind, notes = _kind(main, options.variable is not None, path), list[str]()

@@ -239,6 +239,7 @@ def result_of(outcome: Mapping[str, Any], where: str = "result") -> Result:
     return Result.from_json({k: v for k, v in outcome.items() if k != "key"}, where)
 
 
+@records.of_record()
 def overlap(ds: xr.Dataset) -> float:
     """How far the parts of two seeds overlap; see `network.model.metrics.difference`."""
     return SplitPlan(**json.loads(ds.attrs["task_json"])["split"]).overlap

@@ -199,6 +199,7 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     variable = options.variable
     # a damaged file has odd names
     arrays = {printable(name) or "?": value for name, value in arrays.items()}
+    arrays = {n: a for name, value in arrays.items() for n, a in _fields(name, value, len(arrays))}
     usable: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)
@@ -248,6 +249,14 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     return table
 
 
+def _fields(name: str, value: Any, count: int) -> list[tuple[str, Any]]:
+    """The fields of an array of records by name, behind that of the array where it is not alone."""
+    kinds = getattr(value, "dtype", np.dtype(float)).names
+    if not kinds:
+        return [(name, value)]
+    return [(f"{name}.{kind}" if count > 1 else kind, value[kind]) for kind in kinds]
+
+
 def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str], bool]) -> Table:
     heading, unit = split_unit(name)
     if array.ndim == 1:
@@ -270,8 +279,8 @@ def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and "#" not in name:
-            if item.size > _CELLS:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiuV" and "#" not in name:
+            if item.size * len(item.dtype.names or "1") > _CELLS:
                 raise ValueError("too many numbers")
             units = next((item.attrs[k] for k in _UNIT_KEYS if k in item.attrs), "")
             units = units.decode("utf-8", "replace") if isinstance(units, bytes) else units

@@ -1,4 +1,4 @@
-"""Texts with a layout of their own, as of LabVIEW, EasyEXPERT and Igor; and what is no text.
+"""Texts with a layout of their own, as of LabVIEW, EasyEXPERT, Igor, oscilloscopes; no texts.
 
 What these write before a table looks like a table, too; here it is told apart by the words that
 each of them writes.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 
 from ddkbase.errors import InputError
-from ddkbase.tables.table import Cell
+from ddkbase.tables.table import Cell, looks_numeric
 
 __all__ = ["igor_lines", "refuse_foreign", "without_preamble"]
 
 Row = tuple[int, list[Cell]]
 _END = "***End_of_Header***"
 _LONGEST = 1000  # lines that a preamble may have
+_SETTINGS = 60  # lines that settings of an oscilloscope may have
+_SCOPE = {"sample interval", "horizontal units", "vertical units"}
 #: first bytes, what such a file is, what to do
 _FOREIGN = (
     (b"\x1f\x8b", "is compressed (gzip)", "Unpack it first"),
@@ -29,6 +31,7 @@ _FOREIGN = (
     (b"\x89PNG", "is a picture", "A table of numbers is expected"),
     (b"\xff\xd8\xff", "is a picture", "A table of numbers is expected"),
     (b"SQLite format 3", "is a data base (SQLite)", "Export the table as CSV"),
+    (b"T\0i\0t\0l\0e\0", "is a raw file of LTspice, which is binary", "Export it as text"),
     (b"CPYA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"CPYUA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"\x80\x04", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
@@ -36,6 +39,15 @@ _FOREIGN = (
 )
 _MARKUP = re.compile(
     rb"<(?:!doctype|html|table|\?xml|\?mso|workbook|div|body|head)\b", re.IGNORECASE
+)
+_NUMBERS = rb"[-+]?[\d.][\d.eE+-]*"
+#: "[1.2, 3.4", "G = [1.2 3.4", "{{1, 2}", "pulse: [1,2", "[1] 1.2 3.4" of R
+_PRINTED = re.compile(
+    rb"(?:[\w.]+\s*[:=]\s*)?(?:(?:\w*\.)?array\()?[\[({]+\s*"
+    + _NUMBERS
+    + rb"(?:\s*,\s*|\s+|\]\s+)"
+    + _NUMBERS
+    + rb"[\s,;\])}]"
 )
 _JSON = re.compile(rb"(?:\{\s*\"|\[\s*(?:\{\s*\"|\[))")
 
@@ -53,6 +65,10 @@ def refuse_foreign(content: bytes, path: str) -> None:
     for begins, what, hint in _FOREIGN:
         if content.startswith(begins):
             raise InputError(what, path, hint)
+    if content.startswith(b"Title:") and b"\nBinary:" in content:
+        raise InputError(
+            "is a raw file of SPICE with binary values", path, "Write it with set filetype=ascii"
+        )
     start = content[:400].removeprefix(b"\xef\xbb\xbf").lstrip()
     if _MARKUP.match(start):
         raise InputError(
@@ -60,10 +76,14 @@ def refuse_foreign(content: bytes, path: str) -> None:
         )
     if _JSON.match(start):
         raise InputError("is JSON, no table", path, "Save it as CSV, XLSX or NPZ")
+    if _PRINTED.match(start):
+        raise InputError(
+            "is a list as a program prints it, no table", path, "Save it as CSV, XLSX or NPZ"
+        )
 
 
 def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
-    """The rows of a table of LabVIEW or EasyEXPERT, without what these write before it.
+    """The rows of a table of LabVIEW, EasyEXPERT or an oscilloscope, without what these add to it.
 
     Parameters
     ----------
@@ -78,6 +98,8 @@ def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
         Headings, units if there are any, numbers; of other files the rows as they are.
     """
     first = [_first(cells) for _, cells in rows[:_LONGEST]]
+    if _SCOPE & {word.lower() for word in first[:_SETTINGS]}:
+        return _of_oscilloscope(rows, first, assumptions)
     if _END not in first and "DataName" not in first:
         return rows
     first += [_first(cells) for _, cells in rows[_LONGEST:]]
@@ -95,6 +117,30 @@ def _first(cells: list[Cell]) -> str:
     return str(cells[0] or "").strip() if cells else ""
 
 
+def _of_oscilloscope(rows: list[Row], first: list[str], assumptions: list[str]) -> list[Row]:
+    """Time and channels with units, of rows with settings above or, as of old, beside them."""
+    settings = {
+        word.lower(): [c for c in cells[1:3] if str(c or "").strip()]
+        for (_, cells), word in zip(rows[:_SETTINGS], first, strict=False)
+        if word
+    }
+    across = settings.get("horizontal units") or [None]
+    if all(len(cells) > 4 and looks_numeric(cells[3] or "") for _, cells in rows[:3]):
+        table = [(number, cells[3:5]) for number, cells in rows]
+        heads: list[Cell] = ["TIME", *(settings.get("source") or ["CH"])[:1]]
+    else:
+        at = next((k for k, word in enumerate(first) if word.lower() == "time"), None)
+        if at is None:
+            return rows
+        heads, table = rows[at][1], rows[at + 1 :]
+    up = next((c[1:] for _, c in rows[:_SETTINGS] if _first(c).lower() == "vertical units"), [])
+    up = [cell for cell in up if str(cell or "").strip()][: len(heads) - 1]
+    up = up * (len(heads) - 1) if len(up) == 1 else up
+    assumptions.append("settings of the oscilloscope not read, but for its units")
+    number = rows[0][0]
+    return [(number, heads), *([(number, [across[0], *up])] if across[0] and up else []), *table]
+
+
 def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> list[Row]:
     end = len(first) - 1 - first[::-1].index(_END)
     table = rows[end + 1 :]
@@ -108,6 +154,13 @@ def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> li
         cells[1:] for (_, cells), word in zip(rows[:end], first, strict=False)
         if word == "Y_Unit_Label"
     ]  # fmt: skip
+    timed = any(
+        word == "X_Dimension" and "Time" in cells
+        for (_, cells), word in zip(rows[:end], first, strict=False)
+    )
+    if timed and str(heads[0]).strip() == "X_Value":
+        heads = ["time (s)", *heads[1:]]
+        units = [[None, *unit[1:]] if len(unit) == len(heads) else unit for unit in units]
     assumptions.append(f"{end + 1} lines of settings (LabVIEW) not read")
     below: list[Row] = []
     if units and any(str(unit or "").strip() for unit in units[-1]):

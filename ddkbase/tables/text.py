@@ -16,6 +16,7 @@ from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
 from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
 from ddkbase.tables.instruments import igor_lines, without_preamble
+from ddkbase.tables.simulators import simulated_lines, spice_units
 from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
 from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
@@ -69,6 +70,7 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         raise InputError("holds no value", path, "A table of numbers is expected")
     if lines[0][1].strip() == "IGOR":
         lines = igor_lines(lines, path)
+    lines = simulated_lines(lines, path)
     heads = _delimiter_of_headings(lines[0][1], delimiter, options)
     if heads is not None and delimiter is None and heads != ",":
         assumptions.append(f"cells separated by a {DELIMITERS[heads]}")
@@ -122,6 +124,8 @@ def _under_headings(
 ) -> Table:
     """The table below a first row that holds the headings, of which no unit is taken."""
     names = rows[0][1]
+    if _counted(rows[1:], len(names)):
+        names = ["", *names]
     if len(rows) < 2:
         raise InputError("holds headings and no row", path, "A table of numbers is expected")
     for number, cells in rows[1:]:
@@ -188,6 +192,8 @@ def from_rows(
         skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
         more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
+    if names and _counted(rows[first:], len(names)):
+        names, units = ["", *names], ["", *units] if units else []
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
         raise InputError(
@@ -233,6 +239,7 @@ def from_rows(
     if blocks is not None:
         title, cells = blocks
         table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
+    spice_units(table)
     settle_decimal(table, options.decimal)
     return table
 
@@ -249,6 +256,11 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
         for i in range(end):
             number, cells = group[i]
             if len(cells) == width or width < 2:
+                continue
+            names, units = cells[::2], [str(cell or "") for cell in cells[1::2]]
+            if len(units) == width and all(map(unit_alone, units)):  # "time, ms, voltage, V"
+                joined = zip(names, units, strict=True)
+                group[i] = (number, [f"{name} ({unit})" for name, unit in joined])
                 continue
             if delimiter == " " and (words := _with_units(cells)) and len(words) == width:
                 group[i] = (number, words)
@@ -413,17 +425,25 @@ def _are_names(cells: list[Cell], width: int) -> bool:
     return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
 
 
+def _counted(rows: list[Row], names: int) -> bool:
+    """Whether cells that count the rows from 1 stand before as many others as there are names: the
+    names of rows that R writes."""
+    return not all(is_empty(cells[-1]) for _, cells in rows) and all(  # no sign behind each row
+        len(cells) == names + 1 and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1)
+    )
+
+
 def _filled(cells: list[Cell]) -> int:
     return max((k + 1 for k, c in enumerate(cells) if not is_empty(c)), default=0)
 
 
 def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[Row]:
     """The cells of all lines; `split`, without its call where a line has no quotation mark."""
-    if delimiter == " ":
+    if delimiter == " " and not any('"' in line for _, line in lines):
         return [(number, list(line.split())) for number, line in lines]
     return [
         (number, split(line, delimiter, f"{path}, line {number}"))
-        if '"' in line
+        if '"' in line or delimiter == " "
         else (number, list(map(str.strip, line.split(delimiter))))
         for number, line in lines
     ]
@@ -432,12 +452,12 @@ def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[
 def split(line: str, delimiter: str, where: str) -> list[Cell]:
     """The cells of a line; of one that cannot be split an error at ``where``, or none if that is
     empty."""
-    if delimiter == " ":
-        return list(line.split())
     if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
+        return [cell.strip() for cell in line.split(None if delimiter == " " else delimiter)]
     try:
-        rows = list(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
+        rows = list(
+            csv.reader([line.strip()], delimiter=delimiter, skipinitialspace=True, strict=True)
+        )
     except csv.Error as error:
         if not where:
             return []

@@ -46,6 +46,12 @@ _GLUED = re.compile(
     rf"(?P<name>[A-Za-z][A-Za-z_]*?)(?P<unit>[kKMGmu\u00b5\u03bcnp]{_OHM})"
     r"|(?P<symbol>[GIRVU][a-z]{0,5}?)(?P<short>[mu\u00b5\u03bcnpk][SAV])"
 )
+# "voltage_V", "time s": a unit of one letter behind a word that it measures
+_NAMED = re.compile(
+    r"(?P<name>.*?(?:(?P<V>voltage|bias|potential|spannung|amplitude)|(?P<A>current|strom)"
+    r"|(?P<s>time|zeit|width|duration)|(?P<S>conductance|leitwert)))[\s_](?P<unit>(?-i:[VAsS]))",
+    re.IGNORECASE,
+)
 #: what says where it was read: "@ 0.1 V" behind a unit, "(Vread = 100 mV)"
 _VOLTS = r"(?P<volts>[+-]?\d[\d.]*\s*[mu\u00b5\u03bc]?V)\b"
 _READ = r"V[\s_]?(?:r|rd|read)\s*[=:]\s*"
@@ -156,6 +162,9 @@ def split_unit(heading: str) -> tuple[str, str]:
         counts = is_unit(unit) if sign in ("/", " in ") else _PREFIXED.fullmatch(unit)
         if separator and name.strip() and counts:
             return name.strip(), unit
+    named = _NAMED.fullmatch(plain)
+    if named and named[named["unit"]]:
+        return named["name"], named["unit"]
     words = re.split(r"([\s_,;-]+)", plain)
     for k in range(2, len(words) - 1, 2):  # "R_kOhm_mean"
         if _PREFIXED.fullmatch(words[k]):

@@ -144,7 +144,8 @@ def check(ds: xr.Dataset, where: str) -> None:
             raise StorageError(f"variable '{name}' has dimensions {ds[name].dims}", where)
     for key, array in ds.variables.items():
         name = str(key)
-        if not array.attrs.get("units") or not array.attrs.get("long_name"):
+        texts = [array.attrs.get(key) for key in ("units", "long_name")]
+        if not all(isinstance(text, str) and text for text in texts):
             raise StorageError(f"variable '{name}' has no units or no long_name", where)
         spec = point_variables().get(name)
         if spec is not None and array.attrs["units"] != spec.units:

@@ -17,6 +17,8 @@ LARGEST_VOLTAGE = 50.0
 SMALLEST_VOLTAGE = 0.02
 #: share of the largest voltage below which its sign says nothing
 NOISE = 0.02
+#: share of the range of voltages beyond which there is much of it
+HALF = 0.3
 #: samples of a plateau, its largest scatter, and its least width as a share of the voltage
 PLATEAU, FLAT, WIDE = 5, 0.05, 0.2
 #: share of a compliance that has to be reached
@@ -65,6 +67,13 @@ def check_loops(
             f"the current does not change: it stays at {format_si(float(i[0]), 'A', 3)}",
             where,
             "Is the cell connected, and the range of the instrument right?",
+        )
+    size, none, much = np.abs(i), np.abs(v) < NOISE * np.abs(v).max(), np.abs(v) > HALF * np.ptp(v)
+    if none.sum() > 1 and much.any() and np.median(size[none]) > np.median(size[much]):
+        raise InputError(
+            "the current is largest where there is no voltage: logarithms, or another column",
+            where,
+            "Convert logarithms to plain values, or pass current=...",
         )
     if np.abs(v).max() < SMALLEST_VOLTAGE and not trust_voltage:
         raise InputError(

@@ -14,8 +14,16 @@ import xarray as xr
 from ddkbase import records
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.schemas import label
-from ddkbase.tables.reading import file_content, table_of
-from ddkbase.tables.table import Column, FileOptions, Table, numbers
+from ddkbase.tables.binary import read_hdf5
+from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
+from ddkbase.tables.table import (
+    Column,
+    FileOptions,
+    Table,
+    has_units_in_cells,
+    looks_numeric,
+    numbers,
+)
 from ddkbase.tables.units import quantity_of, split_unit
 from ddkbase.units import format_si, to_si
 from devicephys.measured.checks import check_loops, compliance_of, loop_numbers, signs_of_current
@@ -30,6 +38,10 @@ _NAMES = {
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
     "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat"},
 }  # fmt: skip
+
+_HDF5 = Format(read_hdf5, (b"\x89HDF",), (".h5", ".hdf5"))
+#: of a heading whose values are logarithms
+_LOGARITHM = re.compile(r"(?i)(?<![a-z])(log(10)?|ln|lg|db)(?![a-z])")
 
 
 def read_loop(
@@ -47,13 +59,15 @@ def read_loop(
     variable: str | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
+    encoding: str | None = None,
 ) -> xr.Dataset:
     """Read measured current-voltage loops.
 
     Parameters
     ----------
     path : str or Path
-        A text with columns (CSV, TSV), XLSX, MAT, NPZ, NPY, or an ``IVTrace`` of the toolkit (.nc).
+        A text with columns (CSV, TSV, of SPICE, ...), XLSX, MAT, NPZ, NPY, HDF5, Parquet, Feather,
+        or an ``IVTrace`` of the toolkit (.nc).
     voltage, current, time, loop : str, int or None, optional
         The columns, by heading or by number from 1, where the headings do not tell. Without a
         column of loops they are told apart by the voltage.
@@ -67,8 +81,8 @@ def read_loop(
         Accept loops with one half only.
     sheet : str, int or None, optional
         Sheet of a workbook, its name or its number from 1.
-    variable, delimiter, decimal : str or None, optional
-        Variable of a file of arrays; delimiter and decimal sign of a text.
+    variable, delimiter, decimal, encoding : str or None, optional
+        Variable of a file of arrays; delimiter, decimal sign and coding of a text.
 
     Returns
     -------
@@ -98,10 +112,11 @@ def read_loop(
             variable=variable,
             delimiter=delimiter,
             decimal=decimal,
+            encoding=encoding,
             known=lambda name: _role(name) is not None,
             wanted=lambda name: _role(name) in ("voltage", "current"),
         )
-        table = table_of(file_content(path), where, options)
+        table = table_of(file_content(path), where, options, (*FORMATS, _HDF5))
         columns = _of_table(table, given, dict(units or {}))
         remarks += table.assumptions
     v, i = columns["voltage"], columns["current"]
@@ -181,7 +196,14 @@ def _of_table(
         if column is None:
             continue
         unit = units.get(name, column.unit)
-        if not unit and _UNITS[name] != "1":
+        if _LOGARITHM.search(column.heading or column.name):
+            raise InputError(
+                "holds logarithms", table.where(column), "Convert them to plain values first"
+            )
+        if name == "time" and given["time"] is None and _clock(column):
+            table.assume(f"{column.title} holds times of a clock, which are not read")
+            continue
+        if not unit and _UNITS[name] != "1" and not has_units_in_cells(column):
             raise InputError(
                 f"the {name} has no unit",
                 table.where(column),
@@ -192,6 +214,12 @@ def _of_table(
             unit = "1"
         columns[name] = numbers(table, column, _UNITS[name], unit)
     return columns
+
+
+def _clock(column: Column) -> bool:
+    """Whether a column holds times of day or dates, "12:05:07"."""
+    cell = next((str(c) for c in column.cells if c is not None), "")
+    return not looks_numeric(cell) and bool(re.search(r"\d[:.-]\d\d[:.-]\d", cell))
 
 
 def _column(table: Table, name: str, key: str | int | None) -> Column | None:

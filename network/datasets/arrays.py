@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,18 @@ PICTURES = (
 """Endings of pictures that are read."""
 
 _WHAT = "pictures (" + ", ".join(PICTURES) + ")"
-_NEEDED = "It needs arrays X (samples, ..., steps) and y (samples,), and may hold groups and fold"
+_NEEDED = (
+    "It needs arrays X (samples, ..., steps) and y (samples,), no text in a .mat file, and may "
+    "hold groups and fold"
+)
 _DIMS = ("frame", "channel", "row", "step")
 _SIDES = ("train", "test")
 _FOUR = ("x_train", "y_train", "x_test", "y_test")
+#: other names of X and y
+_NAMES = {
+    "x": ("x", "data", "features", "inputs", "signals", "images"),
+    "y": ("y", "label", "labels", "target", "targets", "class", "classes"),
+}
 _MANY_CHANNELS = 4  # times as many channels as steps, from which it is said
 _MOST_PIXELS = 1 << 26
 
@@ -137,9 +146,10 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     Parameters
     ----------
     path : str or Path
-        The file. X is (samples, steps), or has channels between; y are numbers or, in an .npz file,
-        texts; groups say what must not be parted, and fold is "train" or "test" for each sample
-        (.npz). Or X_train, y_train, X_test and y_test.
+        The file. X (or data, features, ...) is (samples, steps), or has channels between; y (or
+        labels, target, ...) are numbers, rows of zeros with a one or, in an .npz file, texts;
+        groups say what must not be parted, and fold is "train" or "test" for each sample (.npz).
+        Or X_train, y_train, X_test and y_test.
 
     Returns
     -------
@@ -152,11 +162,13 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
         The file is missing or damaged, an array is lacking, or they do not belong together.
     """
     path = Path(path)
-    lower = _parts_joined({name.lower(): array for name, array in _read(path).items()}, path)
+    arrays, left = _read(path)
+    called = _called(list(arrays), path)
+    lower = _parts_joined({called[name]: array for name, array in arrays.items()}, path)
     if not {"x", "y"} <= lower.keys():
         told = ", ".join(sorted(lower)) or "none"
         raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
-    x, y = np.asarray(lower["x"]), np.asarray(lower["y"]).squeeze()
+    x, y, one_hot = np.asarray(lower["x"]), *_numbers_of(np.asarray(lower["y"]))
     if x.dtype.kind not in "biuf" or not 2 <= x.ndim <= 4 or not x.size:
         raise StorageError(f"X is {x.dtype} of shape {x.shape}", str(path), _NEEDED)
     wanted: list[str] = [name for name in ("groups", "fold") if name in lower]
@@ -178,6 +190,16 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     if names.dtype.kind == "f" and not (names == np.floor(names)).all():
         raise StorageError("y holds numbers that are not whole", str(path), "Classes are expected")
     x, note = _scaled(x, fold != "test")
+    note = (*(f"'{name}' is taken as {role}" for name, role in called.items()
+              if role[0] in "xy" and role != name.lower()), *one_hot, *note)  # fmt: skip
+    if left:
+        note = (*note, f"not read: {', '.join(map(repr, left[:4]))}{', ...' * (len(left) > 4)}")
+    if x.ndim == 4 and x.shape[3] in (3, 4) and x.shape[3] < min(x.shape[1:3]):
+        raise StorageError(
+            f"X is of shape {x.shape}: pictures with their colours last, it seems",
+            str(path),
+            "Make them grey (samples, rows, columns), or put the colours before rows and columns",
+        )
     if x.ndim == 3 and x.shape[1] > _MANY_CHANNELS * x.shape[2]:
         note = (
             *note,
@@ -199,6 +221,33 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     )
 
 
+def _called(names: list[str], path: Path) -> dict[str, str]:
+    """What each array is, in lower case: x, y, x_train, ..., by its own name or another for it."""
+    called = {name: name.lower() for name in names}
+    for name in names:
+        words = [word for word in re.split(r"[_\W]+", name.lower()) if word]
+        part = next((word for word in words if word in _SIDES), "")
+        rest = [word for word in words if word != part]
+        role = next((r for r, others in _NAMES.items() if len(rest) == 1 and rest[0] in others), "")
+        role = "_".join(filter(None, (role, part)))
+        if role[:1] in ("x", "y") and role not in {n.lower() for n in names}:
+            called[name] = role
+    for role in ("x", "y", *_FOUR):
+        same = [name for name in names if called[name] == role]
+        if len(same) > 1:
+            raise StorageError(f"{' and '.join(same[:3])} may be its {role}", str(path), _NEEDED)
+    return called
+
+
+def _numbers_of(y: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Classes of samples; of rows of zeros with a one its place, which is said."""
+    y = y.squeeze()
+    hot = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all()
+    if hot and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1), ("y has rows of zeros with a one, whose place is the class",)
+    return y, ()
+
+
 def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """X, y and fold of four arrays X_train, y_train, X_test, y_test; others as they are."""
     if "x" in arrays or not all(f"{a}_{part}" in arrays for a in "xy" for part in _SIDES):
@@ -217,22 +266,30 @@ def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.nda
     return {**joined, "fold": fold}
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays that are of use, and the names of the others."""
+    used = ("x", "y", "groups", "fold", *_FOUR)
     if path.suffix.lower() == ".mat":
-        return read_mat(path)
+        arrays = read_mat(path)
+        called = _called(list(arrays), path)
+        return arrays, [name for name in arrays if called[name] not in used]
 
     def names() -> list[str]:
         if path.stat().st_size > LARGEST:
             raise ValueError("it is too large")
         with np.load(path, allow_pickle=False) as archive:
             files = list(archive.files)
-        lower = {n.lower() for n in files}
+        called = _called(files, path)
+        lower = set(called.values())
         if not (lower >= {"x", "y"} or lower >= set(_FOUR)):
             told = ", ".join(files[:8]) or "none"
             raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
-        return [n for n in files if n.lower() in ("x", "y", "groups", "fold", *_FOUR)]
+        return files
 
-    return read_npz(path, tuple(reading(path, "an .npz file", "", names)), "an .npz file", "")
+    files = reading(path, "an .npz file", "", names)
+    called = _called(files, path)
+    chosen = tuple(name for name in files if called[name] in used)
+    return read_npz(path, chosen, "an .npz file", ""), [n for n in files if n not in chosen]
 
 
 def _scaled(x: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

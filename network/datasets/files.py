@@ -135,7 +135,11 @@ def _arrays(path: Path, names: tuple[str, ...], whence: str) -> dict[str, np.nda
         for name in names:
             info = members[f"{name}.npy"]
             with archive.open(info) as member:
-                arrays[name] = _array(member, info.file_size, name)
+                try:
+                    arrays[name] = _array(member, info.file_size, name)
+                except TypeError as error:
+                    hint = "Give it a type of its own, e.g. by .astype(str) or .astype(float)"
+                    raise StorageError(str(error), str(path), hint) from None
     return arrays
 
 
@@ -150,7 +154,7 @@ def _array(member: IO[bytes], size: int, name: str) -> np.ndarray:
         raise ValueError(f"array '{name}' is of an unknown version")
     shape, fortran, dtype = read(member)
     if dtype.hasobject:
-        raise ValueError(f"array '{name}' holds objects, which are not read")
+        raise TypeError(f"array '{name}' holds objects, which are not read")
     count = 1
     for n in shape:
         count *= int(n)

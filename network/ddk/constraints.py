@@ -241,6 +241,8 @@ class Reachable:
     def _prepare(self, triangles: np.ndarray) -> None:
         if not len(triangles):
             raise InputError("no pair of alpha and beta is known to be reached", "table")
+        if not np.isfinite(triangles).all():
+            raise InputError("a pair of alpha and beta is not finite", "table")
         if not (triangles[..., 1] > 0).any():
             raise InputError("beta is 0 everywhere: no pulse changes the cell", "table")
         self.triangles = np.unique(triangles, axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,12 @@ def read_history(path: str | os.PathLike[str]) -> History:
         raise StorageError("there is no such file", str(path), similar_file(path))
     try:
         check_hdf5(path, str(path))
-        with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as handle:
+        with (
+            warnings.catch_warnings(action="ignore"),  # what is odd is refused, in one line
+            xr.open_dataset(
+                path, engine="h5netcdf", decode_times=False, phony_dims="access"
+            ) as handle,
+        ):
             ds = handle.load()
         best = int(ds.attrs.pop("best_epoch")) or None
         restored = int(ds.attrs.pop("restored_epoch"))

@@ -113,6 +113,17 @@ OTHER_TABLES = {
     "decibels": (rows("pulse,R (dBohm)", N, 20 * np.log10(OHM)), "logarithms"),
     "a factor before": (rows("pulse,10*G (uS)", N, DOWN), "has a factor"),
     "two units": ("pulse,R (Ohm)\n,kOhm\n" + rows("", N, OHM), "heading says 'Ohm', the row below"),
+    "two reads of each pulse": (
+        rows("pulse,I (nA) @ 0.1 V,I (nA) @ 0.2 V", N, DOWN * 100, DOWN * 200),
+        "reads of the same pulses, at 0.1 V and 0.2 V",
+    ),
+    "over delays of spikes": (rows("Delta t (ms),G (uS)", N - 15.5, UP), "values are over it"),
+    "over targets": (rows("target (uS),attempts,G (uS)", UP, N, UP), "values are over it"),
+    "a list of Python": (str(DOWN.tolist()), "list as a program prints it"),
+    "an array of NumPy": (str(DOWN), "list as a program prints it"),
+    "a vector of R": ("[1] 10.5 11.5 12.5\n[4] 13.5 14.5 15.5\n", "list as a program prints it"),
+    "a vector of MATLAB": ("G = [10.5 11.5 12.5];\n", "list as a program prints it"),
+    "a list of YAML": ("pulse: [1, 2, 3]\nG: [4, 5, 6]\n", "list as a program prints it"),
     "no value": (rows("pulse,G (uS)", N, ["NaN"] * 30), "'G' holds no value"),
 }  # fmt: skip
 
@@ -179,6 +190,12 @@ READ_AS_DOWN = {
         "pulse,Ids (A),Vds (V),Igs (A),Vgs (V)",
         N, DOWN * 1e-7, 0.1 + 0 * N, 1e-12 + 0 * N, 1 + 0 * N,
     ),
+    "Keithley": rows("Pulse,AV (V),AI (A)", N, 0.1 + 0 * N, DOWN * 1e-7),
+    "settings in brackets": "[Header]\nVread: 0.2\n[Data]\n" + rows("pulse,G (uS)", N, DOWN),
+    "normalised beside": rows("pulse,G (uS),G/Gmax", N, DOWN, DOWN / 100),
+    "a sum beside": rows("pulse,cumulative charge (nC),G (uS)", N, N * 0.1, DOWN),
+    "a sign behind each row": rows("pulse,G (uS)", N, DOWN, [""] * 30),
+    "a table of R": '"pulse" "G_uS"\n' + rows("", [f'"{k}"' for k in N], N, DOWN, sign=" "),
     "simulated beside": rows("pulse,G measured (uS),G simulated (uS)", N, DOWN, DOWN + 1),
     "number of pulses beside an index": rows(
         "No.,Number of voltage pulses,G (uS)", N + 500, N, DOWN
@@ -205,6 +222,31 @@ def test_a_name_that_stands_once_counts_for_the_rows_below(tmp_path: Path) -> No
 def test_columns_of_one_name_are_told_apart_by_their_headings(tmp_path: Path) -> None:
     ds = read(tmp_path, rows("pulse,G @ -1.5 V (uS),G @ -1.8 V (uS)", N, DOWN, DOWN * 0.9))
     assert ds.train.values.tolist() == ["G @ -1.5 V (uS)", "G @ -1.8 V (uS)"]
+
+
+def test_trains_by_direction_and_number(tmp_path: Path) -> None:
+    ds = read(tmp_path, rows("LTP1,LTD1,LTP2,LTD2", UP, DOWN, UP * 2, DOWN * 2))
+    assert ds.direction.values.tolist() == ["up", "down"] * 2
+
+
+def test_a_resistance_that_is_not_the_inverse_is_said(tmp_path: Path) -> None:
+    for ohm, said in ((OHM, False), (OHM[::-1], True)):
+        ds = read(tmp_path, rows("pulse,R (ohm),G (uS)", N, ohm, DOWN))
+        assert ("column 2 'R' is not the inverse" in ds.attrs["assumptions"]) == said
+
+
+@pytest.mark.parametrize("kind", ["npy", "h5"])
+def test_records_of_numpy_and_hdf5_are_columns(tmp_path: Path, kind: str) -> None:
+    records = np.array(list(zip(N, DOWN, strict=True)), dtype=[("pulse", int), ("G_uS", float)])
+    path = tmp_path / f"lab.{kind}"
+    if kind == "npy":
+        np.save(path, records)
+    else:
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            file["run"] = records
+    ds = read_pulses(path)
+    np.testing.assert_allclose(ds.conductance[0], DOWN * 1e-6)
 
 
 def test_waves_of_several_lengths_are_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ddkbase.documents import parse_yaml, read_json
 from ddkbase.errors import DDKError, InputError, StorageError
 from ddkbase.files import read_bytes
 from network import load_network
+from network.ddk.constraints import Reachable
 from network.model.history import read_history
 from tests.synthetic import iv_trace, pulse_trace
 
@@ -235,6 +236,32 @@ def test_whatever_a_record_holds_it_is_one_line(
         except Exception as error:
             raise AssertionError(f"seed {seed}: {what}") from error
     assert refused > number // 4
+
+
+@pytest.mark.parametrize("key", ["units", "long_name", "schema", "schema_version"])
+def test_a_list_where_a_text_is_due(whole: dict[str, Path], key: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.nc"
+    for value in (np.array([1, 2, 3]), np.array([], float)):
+        path.write_bytes(whole["table"].read_bytes())
+        with h5py.File(path, "r+") as file:
+            owner = file["alpha"] if key in ("units", "long_name") else file
+            del owner.attrs[key]
+            owner.attrs[key] = value
+        with pytest.raises(StorageError, match=f"has no {key}|names no schema"):
+            use(path, "table")
+
+
+def test_a_task_without_a_split_and_pairs_that_are_not_finite(
+    whole: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.nc"
+    path.write_bytes(whole["comparison"].read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["task_json"] = '{"seeds": 2}'
+    with pytest.raises(StorageError, match=r"does not hold what a record should.*'split'"):
+        use(path, "comparison")
+    with pytest.raises(InputError, match="not finite"):
+        Reachable.from_triangles([[[1.0, 2.0], [np.inf, 3.0], [1.0, 1.0]]])
 
 
 def use(path: Path, kind: str) -> None:

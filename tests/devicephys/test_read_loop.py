@@ -296,3 +296,108 @@ def test_tables_of_other_solvers(tmp_path: Path, kind: str) -> None:
     if kind == "joined words":
         with pytest.raises(devicephys.InputError, match="has no unit"):
             devicephys.read_loop(path)
+
+
+RAW = """Title: cell
+Flags: real
+Variables:
+\t0\ttime\ttime
+\t1\tv(te)\tvoltage
+\t2\ti(v1)\tcurrent
+Values:
+"""
+ISE = """DF-ISE text
+Info {
+  datasets = [ "time (s)" "TE OuterVoltage (V)" "TE TotalCurrent (A)" ]
+}
+Data {
+"""
+LABVIEW = """LabVIEW Measurement
+***End_of_Header***
+X_Dimension\tTime\tTime
+***End_of_Header***
+X_Value\tVoltage (V)\tCurrent (A)
+"""
+
+
+def lines_of(*columns: np.ndarray, between: str = "\t") -> str:
+    return "".join(
+        between.join(f"{x:.9g}" for x in row) + "\n" for row in zip(*columns, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ["SPICE", "raw", "DF-ISE", "LabVIEW", "cells", "names", "records"])
+def test_simulators_and_instruments_give_the_same_loop(tmp_path: Path, kind: str) -> None:
+    t, v = triangle()
+    i, path = current(v), tmp_path / "a.txt"
+    if kind == "SPICE":  # the current of a source runs out of the cell
+        path.write_text("time\tV(te)\tI(V1)\n" + lines_of(t, v, -i))
+    elif kind == "raw":
+        rows = enumerate(zip(t, v, i, strict=True))
+        path.write_text(
+            RAW + "".join(f"{k}\t{a:.9g}\n\t{b:.9g}\n\t{c:.9g}\n\n" for k, (a, b, c) in rows)
+        )
+    elif kind == "DF-ISE":
+        path.write_text(ISE + lines_of(t, v, i, between="   ") + "}\n")
+    elif kind == "LabVIEW":
+        path.write_text(LABVIEW + lines_of(t, v, i))
+    elif kind == "cells":
+        cells = (f"{a:.9g} s,{b:.9g} V,{1e6 * c:.9g} uA\n" for a, b, c in zip(t, v, i, strict=True))
+        path.write_text("time,V,I\n" + "".join(cells))
+    elif kind == "names":
+        path = tmp_path / "a.npz"
+        np.savez(path, voltage_V=v, current_uA=1e6 * i, time_s=t)
+    else:
+        path = tmp_path / "a.npy"
+        kinds = [("time_s", float), ("voltage_V", float), ("current_A", float)]
+        np.save(path, np.array(list(zip(t, v, i, strict=True)), dtype=kinds))
+    loop = devicephys.read_loop(path)
+    np.testing.assert_allclose(loop["voltage"], v, atol=1e-7)
+    np.testing.assert_allclose(loop["current"], i, rtol=1e-6, atol=1e-14)
+    assert loop.attrs["rate"] == pytest.approx(RATE, rel=1e-6)
+
+
+def test_hdf5_and_times_of_a_clock(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    _, v = triangle()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, values, unit in (("voltage", v, "V"), ("current", current(v), "A")):
+            file.create_dataset(f"sweep/{name}", data=values).attrs["units"] = unit
+    assert devicephys.read_loop(tmp_path / "a.h5").attrs["loops"] == 1
+    rows = [
+        f"12:{k // 60:02d}:{k % 60:02d},{a:.9g},{b:.9g}"
+        for k, (a, b) in enumerate(zip(v, current(v), strict=True))
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["time,V (V),I (A)", *rows]))
+    loop = devicephys.read_loop(tmp_path / "a.csv")
+    assert (
+        "rate" not in loop.attrs and "times of a clock, which are not read" in loop.attrs["remarks"]
+    )
+
+
+@pytest.mark.parametrize("heads", ["V (V),log10(|I|) (uA)", "V (V),ln I (A)", "V (V),I (uA)"])
+def test_logarithms_are_no_currents(tmp_path: Path, heads: str) -> None:
+    _, v = triangle()
+    logs = np.log10(np.abs(current(v)) + 1e-12)
+    file = write(tmp_path / "a.csv", heads, v, logs)
+    with pytest.raises(InputError, match=r"holds logarithms|largest where there is no voltage"):
+        devicephys.read_loop(file, units={"current": "uA"})
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    {
+        RAW.replace("real", "complex") + "0 1,2\n": "holds complex numbers",
+        RAW.replace("Values:", "Binary:") + "0\0\n": "with binary values",
+        RAW.replace("Values:", "Points:") + "0\n": "without values in ASCII",
+        "\0".join(RAW): "raw file of LTspice",
+        RAW + "0 1\n1\n2\n\n1 1\n": "do not fill rows",
+        RAW + "0 1\n" * 3: "do not fill rows",
+        ISE + "1 2 3\n4 5\n}": "do not fill rows",
+        ISE.replace("Data", "Nothing") + "1 2 3\n}": "no plot with its values",
+    }.items(),
+)
+def test_damaged_files_of_simulators(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        devicephys.read_loop(tmp_path / "a.txt")

@@ -19,6 +19,54 @@ from tests.cli_tools import call, error_line, names
 WANTED = Waveform(["0 s", "1 ms", "4 ms"], ["0 V", "-0.3 V", "1.5 V"])
 
 
+SCOPE = "Record Length,3,,\nSample Interval,0.001\nVertical Units,V,\nHorizontal Units,s,\n"
+OLD_SCOPE = """Record Length,3,,0,0,
+Sample Interval,1e-3,,0.001,-0.3,
+Vertical Units,V,,0.004,1.5,
+Horizontal Units,s,,0.005,0,
+"""
+OTHERS = {
+    "blanks": "time(s)  voltage(V)\n0  0\n0.001  -0.3\n0.004  1.5\n",
+    "behind a sign": "% of the generator\n% Time (ms)   V (V)\n0   0\n1   -0.3\n4   1.5\n",
+    "oscilloscope": SCOPE + "TIME,CH1\n0,0\n0.001,-0.3\n0.004,1.5\n",
+    "a temperature beside": "T (K),t (s),V (V)\n300,0,0\n300,1e-3,-0.3\n301,4e-3,1.5\n",
+    "units alone": "x-axis,1\nsecond,Volt\n0,0\n0.001,-0.3\n0.004,1.5\n",
+    "SPICE": "time\tV(in)\tI(R1)\n0\t0\t0\n1e-3\t-0.3\t1e-6\n4e-3\t1.5\t1e-6\n",
+    "raw file": "Title: a\nFlags: real\nVariables:\n0 time time\n1 v(in) voltage\nValues:\n"
+    " 0\t0\n\t0\n\n 1\t1e-3\n\t-0.3\n\n 2\t4e-3\n\t1.5\n",
+    "in the cells": "time,voltage\n0 ms,0 V\n1 ms,-0.3 V\n4 ms,1.5 V\n",
+    "sign between": "sep=;\nZeit (ms);Spannung (V)\n0;0\n1;-0,3\n4;1,5\n",
+    "settings": "Instrument,AFG\nSample Rate,1000\n\nTime_s,Voltage_V\n0,0\n1e-3,-0.3\n4e-3,1.5\n",
+}
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS.keys())
+def test_waveforms_of_instruments_and_programs(text: str, tmp_path: Path) -> None:
+    (tmp_path / "wave.txt").write_text(text)
+    assert devicephys.read_waveform(tmp_path / "wave.txt") == WANTED
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "cp1252"])
+def test_other_codings_and_kinds_of_files(coding: str, tmp_path: Path) -> None:
+    text = "Zeit (\u00b5s);Spannung (V)\n0;0\n1000;-0,3\n4000;1,5\n"
+    (tmp_path / "wave.csv").write_bytes(text.encode(coding))
+    assert devicephys.read_waveform(tmp_path / "wave.csv") == WANTED
+    np.savez(tmp_path / "wave.npz", time_s=WANTED.corners, voltage_V=WANTED.corner_voltages)
+    assert devicephys.read_waveform(tmp_path / "wave.npz") == WANTED
+
+
+def test_settings_beside_the_samples_and_two_channels(tmp_path: Path) -> None:
+    file = tmp_path / "wave.csv"
+    file.write_text(OLD_SCOPE)
+    assert devicephys.read_waveform(file).corner_voltages.tolist() == [0, -0.3, 1.5, 0]
+    file.write_text(SCOPE + "TIME,CH1,CH2\n0,0,0\n0.001,-0.3,1\n")
+    with pytest.raises(InputError, match="2 columns of voltage among column 1 'TIME'"):
+        devicephys.read_waveform(file)
+    file.write_text(SCOPE.replace("Horizontal Units,s,\n", "") + "TIME,CH1\n0,0\n0.001,-0.3\n")
+    with pytest.raises(InputError, match="says no unit of time"):
+        devicephys.read_waveform(file)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -48,24 +96,24 @@ HEAD = "time (s),voltage (V)\n"
         (HEAD + "0,0\n1,nan\n", 3, "'nan' is not a finite number"),
         (HEAD + "0,0\ninf,1\n", 3, "'inf' is not a finite number"),
         (HEAD + "0,0\n1,\n", 3, "a value is missing"),
-        (HEAD + "0,0\n1\n2,1\n", 0, "one column only"),
+        (HEAD + "0,0\n1\n2,1\n", 3, "a value is missing"),
         (HEAD + "0,0\n1,1\n1,2\n", 4, "repeats"),
         (HEAD + "0,0\n2,1\n1,2\n", 4, "comes before"),
         (HEAD + "0,0\n1,200\n", 3, "more than any cell stands"),
-        (HEAD + "0,0\n1,1e400\n", 3, "too large"),
-        (HEAD, 0, "headings without rows"),
+        (HEAD + "0,0\n1,1e400\n", 3, "not a finite number"),
+        (HEAD, 0, "no row of numbers"),
         (HEAD + "0,0\n", 0, "zero length"),
         (HEAD + "1,0\n2,1\n", 0, "starts at 1 s"),
-        ("time,voltage\n0,0\n1,1\n", 1, "says no unit"),
-        ("time (V),voltage (V)\n0,0\n1,1\n", 1, "wrong dimension"),
-        ("time (s),voltage (furlong)\n0,0\n1,1\n", 1, "wrong dimension"),
-        ("time (s),current (A)\n0,0\n1,1\n", 1, "no column of voltage"),
-        ("time (s),V1 (V),V2 (V)\n0,0,0\n1,1,1\n", 1, "no column of voltage"),
-        ("time (s),V a (V),V b (V)\n0,0,0\n1,1,1\n", 1, "2 columns of voltage"),
+        ("time,voltage\n0,0\n1,1\n", 0, "'time' says no unit"),
+        ("time (V),voltage (V)\n0,0\n1,1\n", 0, "'V' is no unit of time"),
+        ("time (s),voltage (furlong)\n0,0\n1,1\n", 0, "(furlong)' says no unit of voltage"),
+        ("time (s),current (A)\n0,0\n1,1\n", 0, "no column of voltage"),
+        ("time (s),V1 (V),V2 (V)\n0,0,0\n1,1,1\n", 0, "2 columns of voltage"),
+        ("time (s),V a (V),V b (V)\n0,0,0\n1,1,1\n", 0, "2 columns of voltage"),
         ("0,0\n1,1\n", 1, "no headings"),
         ("voltage (V)\n0\n1\n", 0, "one column only"),
-        ("t/ms;U/V\n0;0\n1;1,234\n", 0, "part thousands"),
-        ("t/ms;U/V\n0;0.1\n1;1,5\n", 0, "decimal points and with decimal commas"),
+        ("t/ms;U/V\n0;0\n1;1,234\n", 3, "between thousands"),
+        ("t/ms;U/V\n0;0.1\n1;1,5\n", 3, "decimal points and with decimal commas"),
         ("", 0, "empty"),
     ],
 )
@@ -77,7 +125,9 @@ def test_what_is_no_waveform_is_refused(
     with pytest.raises(InputError) as info:
         devicephys.read_waveform(file)
     assert complaint in info.value.what
-    assert info.value.where == (f"{file}, line {line}" if line else str(file))
+    where = info.value.where.split(", column")[0]
+    assert where == (f"{file}, line {line}" if line else str(file))
+    assert "Pass " not in info.value.hint  # there is no such argument here
 
 
 @given(
@@ -120,6 +170,9 @@ def test_the_command_refuses_before_it_starts(tmp_path: Path) -> None:
     file.write_text("time (s),voltage (V)\n0,0.1\n1,1\n")
     assert "starts at 0.1 V" in error_line(call("waveform", file, "--out", out), 2)
     assert "no such file" in error_line(call("waveform", tmp_path / "wav.csv", "--out", out), 2)
+    file.write_text("time\tV(in)\n0\t0.1\n1\t1\n")
+    done = call("waveform", file, "--out", out)
+    assert "headings as of SPICE: V(...) taken as volts" in done.stderr + done.stdout
     assert not out.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave as waves
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,8 @@ def test_arrays_by_the_names_of_others(tmp_path: Path) -> None:
     assert loaded.classes == ("cat", "dog")
     assert loaded.fold.tolist() == ["train"] * 14 + ["test"] * 6
     np.testing.assert_allclose(loaded.x, x, rtol=1e-6)
-    np.savez(tmp_path / "b.npz", data=x, labels=y)
-    with pytest.raises(StorageError, match="its arrays are data, labels"):
+    np.savez(tmp_path / "b.npz", x, y)
+    with pytest.raises(StorageError, match="its arrays are arr_0, arr_1"):
         datasets.load(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", X=np.random.default_rng(0).random((20, 50, 3)), y=y)
     assert "50 channels of 3 steps" in datasets.load(tmp_path / "c.npz").notes[0]
@@ -209,3 +210,120 @@ def test_arrays_with_an_index_or_the_class_among_the_values(tmp_path: Path) -> N
     assert datasets.load(tmp_path / "b.npz").notes == (
         "5 of 5 test samples are in the training part, too",
     )
+
+
+SERIES = np.round(np.random.default_rng(2).normal(size=(12, 5)), 3)
+CLASSES = ["rest", "walk", "run"] * 4
+HEADS = [f"t{k}" for k in range(5)]
+
+
+def text_of(heads: list[str], *columns: Any, sign: str = ",") -> str:
+    rows = [heads, *zip(*columns, strict=True)] if heads else [*zip(*columns, strict=True)]
+    return "\n".join(sign.join(map(str, row)) for row in rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        text_of(["", *HEADS, "class"], range(12), *SERIES.T, CLASSES),
+        text_of(["Unnamed: 0", "label", *HEADS], range(1, 13), CLASSES, *SERIES.T),
+        text_of(["class", *HEADS, ""], CLASSES, *SERIES.T, [""] * 12),
+        text_of(["Klasse", *HEADS], CLASSES, *SERIES.T, sign=";").replace(".", ","),
+    ],
+    ids=["index", "index from 1", "a sign behind each row", "German"],
+)
+def test_what_programs_add_to_a_table_is_no_value(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    data = datasets.load(tmp_path / "a.csv")
+    assert data.classes == ("rest", "run", "walk") and data.x.shape == (12, 5)
+    span = np.ptp(SERIES)
+    np.testing.assert_allclose(data.x, (SERIES - SERIES.min()) / span, atol=1e-6)
+
+
+def test_a_column_without_a_heading_that_does_not_count_is_refused(tmp_path: Path) -> None:
+    text = text_of(["", *HEADS, "class"], range(0, 24, 2), *SERIES.T, CLASSES)
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InputError, match="column 1 has no heading"):
+        datasets.load(tmp_path / "a.csv")
+
+
+def test_whole_numbers_with_the_class_last_are_refused(tmp_path: Path) -> None:
+    whole, classes = (SERIES * 1000).astype(int), [1, 2, 3] * 4
+    path = tmp_path / "mine_TRAIN.tsv"
+    path.write_text(text_of([], *whole.T, classes, sign="\t"))
+    with pytest.raises(InputError, match="the last value of each line looks like its class"):
+        datasets.load(path)
+    path.write_text(text_of([], classes, *whole.T, sign="\t"))
+    assert datasets.load(path).classes == ("1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("data", "labels"), ("features", "target"), ("X", "class"), ("inputs", "Y")],
+)
+def test_arrays_by_other_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    np.savez(tmp_path / "a.npz", **{names[0]: SERIES, names[1]: CLASSES})
+    data = datasets.load(tmp_path / "a.npz")
+    assert data.classes == ("rest", "run", "walk") and data.x.shape == (12, 5)
+    others = [n for n in names if n.lower() not in ("x", "y")]
+    assert all(any(f"'{n}' is taken as" in note for note in data.notes) for n in others)
+
+
+def test_arrays_of_two_parts_and_rows_with_a_one(tmp_path: Path) -> None:
+    y = np.array([0, 1, 2] * 4)
+    parts = {"train_x": SERIES[:9], "train_y": y[:9], "test_x": SERIES[9:], "test_y": y[9:]}
+    np.savez(tmp_path / "a.npz", **parts)
+    assert datasets.load(tmp_path / "a.npz").fold.tolist() == ["train"] * 9 + ["test"] * 3
+    np.savez(tmp_path / "b.npz", X=SERIES, y=np.eye(3)[y])
+    data = datasets.load(tmp_path / "b.npz")
+    assert data.y.tolist() == y.tolist() and "whose place is the class" in data.notes[0]
+    np.savez(tmp_path / "c.npz", X=SERIES, y=np.ones((12, 3)))
+    with pytest.raises(StorageError, match="y is of shape"):
+        datasets.load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", data=SERIES, features=SERIES, y=y)
+    with pytest.raises(StorageError, match="data and features may be its x"):
+        datasets.load(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_rate_that_tells_the_class_is_said(tmp_path: Path, told: bool) -> None:
+    rng = np.random.default_rng(3)
+    for label in range(2):
+        (tmp_path / str(label)).mkdir()
+        for k in range(4):
+            rate = (8000, 16000)[label if told else k % 2]
+            with waves.open(str(tmp_path / str(label) / f"{k}.wav"), "wb") as file:
+                file.setparams((1, 2, rate, 0, "NONE", ""))
+                file.writeframes(rng.integers(-9000, 9000, 2 * rate, np.int16).tobytes())
+    notes = " ".join(datasets.load(tmp_path).notes)
+    assert ("what lower rates lack tells the class" in notes) == told
+    assert "are resampled to" in notes
+
+
+def test_arrays_that_are_left_out_are_said_and_objects_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", X=SERIES, y=CLASSES, lengths=np.full(12, 3), X_val=SERIES)
+    assert "not read: 'lengths', 'X_val'" in datasets.load(tmp_path / "a.npz").notes
+    np.savez(tmp_path / "b.npz", X=SERIES, y=np.array(CLASSES, dtype=object))
+    with pytest.raises(StorageError, match=r"array 'y' holds objects.*astype\(str\)"):
+        datasets.load(tmp_path / "b.npz")
+    colours = np.random.default_rng(4).random((12, 8, 8, 3))
+    np.savez(tmp_path / "c.npz", images=colours, labels=CLASSES)
+    with pytest.raises(StorageError, match="colours last"):
+        datasets.load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", images=colours.transpose(0, 3, 1, 2), labels=CLASSES)
+    assert datasets.load(tmp_path / "d.npz").x.shape == (12, 3, 8, 8)
+
+
+def test_a_table_of_r_and_a_class_called_na(tmp_path: Path) -> None:
+    quoted = [f'"{name}"' for name in CLASSES]
+    rows = zip([f'"{k}"' for k in range(1, 13)], *SERIES.T, quoted, strict=True)
+    lines = [" ".join(f'"{h}"' for h in (*HEADS, "label")), *(" ".join(map(str, r)) for r in rows)]
+    (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
+    data = datasets.load(tmp_path / "a.txt")
+    assert data.x.shape == (12, 5) and data.classes == ("rest", "run", "walk")
+    (tmp_path / "c.csv").write_text("a,label\n1,x,\n2,y,\n3,x,\n4,y,\n")
+    with pytest.raises(InputError, match="has 3 cells, there are 2 headings"):
+        datasets.load(tmp_path / "c.csv")
+    (tmp_path / "b.csv").write_text("label,a,b\nNA,1,2\nEU,3,4\nNA,2,2\nEU,1,4\n")
+    with pytest.raises(InputError, match="'NA' counts as an empty cell"):
+        datasets.load(tmp_path / "b.csv")

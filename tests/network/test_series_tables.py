@@ -122,7 +122,7 @@ LONG = "sample,time,v,class\na,0,1,x\na,1,2,x\nb,0,1,y\nb,1,3,y\n"
         ("label,a,b\nx,1,2\n,1,3\n", r"the cell is empty .*line 3, column 1 'label'"),
         ("label,a,a\nx,1,2\ny,1,3\n", "columns 2 and 3 are both called 'a'"),
         ("label,a,\nx,1,2\ny,1,3\n", "column 3 has no heading"),
-        ("Unnamed: 0,label,a\n0,x,2\n1,y,3\n", "column 1 has no heading"),
+        ("Unnamed: 0,label,a\n4,x,2\n1,y,3\n", "column 1 has no heading"),
         ("label,a\n0.5,1\n0.25,2\n0.5,3\n", r"'0.5' is a number that is not whole .*line 2"),
         ("label,a\nx,1\nx,2\n", "a single class, 'x'"),
         ("label,a\n", "holds headings and no row"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def read_plain(path: Path, decimal: str | None = None, encoding: str | None = No
     Raises
     ------
     InputError
-        Something else than numbers, a class that is not whole.
+        Something else than numbers, a class that is not whole or seems to stand last.
     """
     values: list[np.ndarray] = []
     firsts, places, filled = [], [], 0
@@ -60,6 +61,13 @@ def read_plain(path: Path, decimal: str | None = None, encoding: str | None = No
         places.append(f"line {number}")
     if not values:
         raise InputError("holds no sample", str(path))
+    lasts = [f"{row[0, -1]:.17g}" for row in values]
+    if _may_be_classes(lasts) and not _may_be_classes(firsts):
+        raise InputError(
+            "the last value of each line looks like its class, the first does not",
+            str(path),
+            "Put the class first, or write a first line of headings, one of them 'label'",
+        )
     notes = (
         (f"{filled:,} lines of {len(values):,} end in missing values, which are taken as the end "
          "of their series",)
@@ -68,6 +76,12 @@ def read_plain(path: Path, decimal: str | None = None, encoding: str | None = No
     )  # fmt: skip
     labels = class_names(firsts, lambda k: f"{path}, {places[k]}, value 1")
     return Series(str(path), values, labels, places, notes=notes)
+
+
+def _may_be_classes(texts: list[str]) -> bool:
+    """Whether numbers may be those of classes: whole, several, and each there more than once."""
+    counts = Counter(texts)
+    return len(counts) > 1 and min(counts.values()) > 1 and all(t.isdigit() for t in counts)
 
 
 def _delimiter(line: str, decimal: str | None) -> str | None:

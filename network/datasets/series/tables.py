@@ -36,7 +36,9 @@ from network.datasets.series.samples import Series, class_names
 
 __all__ = ["read_table"]
 
-_LABELS = ("y", "label", "class", "target")
+_LABELS = (
+    "y", "label", "class", "target", "labels", "classes", "category", "klasse", "classe", "clase",
+)  # fmt: skip
 _GROUPS = (
     "group", "subject", "speaker", "group_id", "subject_id", "speaker_id", "patient", "patient_id",
     "participant", "participant_id", "person", "person_id", "user", "user_id",
@@ -83,7 +85,7 @@ def read_table(
         A file that `ddkbase.tables` reads, or one packed by gzip.
     label : str or None, optional
         Heading of the column of the class, or its number from 1 where there are no headings;
-        default: that called "label", "class", "target" or "y".
+        default: that called "label", "class", "category", "target" or "y".
     group : str or None, optional
         The same of what must not be parted; default: that called "group", "subject" or "speaker",
         if there is one.
@@ -123,6 +125,7 @@ def read_table(
     name = str(path)  # whose suffix may say the kind of the file
     name = name[:-3] if name.lower().endswith(".gz") else name
     table = table_of(content, name, FileOptions(decimal=decimal, encoding=encoding, heads=heads))
+    _leave_out_index(table)
     titles = [column.heading or column.name for column in table.columns]
     _check_headings(titles, table, asked)
     names = [(title.lower(), _without_unit(title)) for title in titles]
@@ -130,6 +133,24 @@ def read_table(
     series = (_wide if roles.time is None else _long)(table, roles)
     notes = (*table.assumptions, *series.notes, *_unread(titles, roles))
     return dataclasses.replace(series, path=str(path), notes=notes)
+
+
+def _leave_out_index(table: Table) -> None:
+    """Leave out what a program adds without a heading: a first column that counts, an empty one."""
+    if not any(column.heading for column in table.columns):
+        return
+    for column in list(table.columns):
+        if column.heading and not column.heading.startswith("Unnamed:"):
+            continue
+        cells = [_text(cell) for cell in column.cells]
+        start = int(cells[0]) if cells and cells[0] in ("0", "1") else None
+        if all(map(is_empty, column.cells)):
+            table.columns.remove(column)
+        elif column is table.columns[0] and start is not None and len(cells) > 1 and cells == [
+            str(k) for k in range(start, start + len(cells))
+        ]:  # fmt: skip
+            table.columns.remove(column)
+            table.assume("column 1 has no heading and counts the rows: it is not read")
 
 
 def _unread(titles: Sequence[str], roles: _Roles) -> tuple[str, ...]:
@@ -249,7 +270,8 @@ def _texts(table: Table, column: int) -> list[str]:
     cells = table.columns[column]
     for row, cell in enumerate(cells.cells):
         if is_empty(cell):
-            raise InputError("the cell is empty", table.where(cells, row))
+            what = f"{shorten(cell)} counts as an empty cell" if cell else "the cell is empty"
+            raise InputError(what, table.where(cells, row))
         texts.append(_text(cell))
     return texts
 

@@ -245,6 +245,10 @@ def read_sound_files(
         span = f"{min(others):g} to {max(others):g} Hz"
         notes = (f"{len(others):,} of {len(rates):,} recordings, of {span}, are resampled to "
                  f"{common:g} Hz",)  # fmt: skip
+        of_class = [{r for r, k in zip(rates, y, strict=True) if k == label} for label in set(y)]
+        if all(len(own) == 1 for own in of_class):
+            notes = (*notes, "all recordings of a class have one rate, and not all classes the "
+                     "same: what lower rates lack tells the class")  # fmt: skip
     silent = sum(not wave.any() for wave in waves)
     if silent:
         notes = (*notes, f"{silent:,} of {len(waves):,} recordings are silent throughout")
