@@ -15,7 +15,10 @@ _FOLDER = Path(__file__).parent / "library"
 
 
 def list_tables() -> list[str]:
-    """Names of the tables of the library, sorted; each is that of a device of `devicephys`."""
+    """Names of the tables of the library, sorted.
+
+    Each is that of a device of `devicephys`, with the campaign behind it where there are several.
+    """
     return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
 
 

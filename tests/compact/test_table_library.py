@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import compact
@@ -19,7 +20,8 @@ SETTING = {"amplitude": "-2.5 V", "width": "100 ns", "initial_resistance": "10 k
 def test_a_shipped_table_is_whole_and_says_what_it_was_made_from(name: str) -> None:
     table = compact.load_table(name)
     made = json.loads(table.dataset.attrs["provenance_json"])
-    assert name in json.dumps(made)
+    cell = yaml.safe_load(made["device_yaml"])["name"]
+    assert name in (cell, f"{cell}-{json.loads(made['campaign_json'])['name']}")
     assert "/" not in str(made.get("file", "")) and "/tmp" not in json.dumps(made)
     valid = table.dataset["valid"].values
     assert valid.mean() > 0.95
