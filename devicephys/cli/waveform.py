@@ -30,7 +30,6 @@ from devicephys.cli.options import (
     start_folder,
 )
 from devicephys.cli.runs import carry_out
-from devicephys.protocol.waveform_file import waveform_and_remarks
 
 
 @app.command(
@@ -67,9 +66,7 @@ def waveform(
     """
     path = output_folder(out, "--out")
     start = start_folder(start)
-    applied, remarks = waveform_and_remarks(Path(file))
-    for line in remarks:
-        output.note(line)
+    applied = devicephys.read_waveform(Path(file), output.note)
     if applied.voltage(0.0) != 0:
         raise InputError(
             f"starts at {applied.voltage(0.0):g} V, but the cell starts at rest at 0 V",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ddkbase.tables.table import Column, FileOptions, Table, has_units_in_cells,
 from ddkbase.tables.units import quantity_of
 from devicephys.protocol.waveform import Waveform
 
-__all__ = ["read_waveform", "waveform_and_remarks"]
+__all__ = ["read_waveform"]
 
 #: no cell of this kind stands more: a larger number was written in mV, V
 _MOST_VOLTS = 20.0
@@ -27,7 +28,7 @@ _UNITS = {"time": "s", "voltage": "V"}
 _HINT = "Write text in UTF-8, its first line 'time (ms),voltage (V)', then one corner a line"
 
 
-def read_waveform(path: str | Path) -> Waveform:
+def read_waveform(path: str | Path, note: Callable[[str], object] | None = None) -> Waveform:
     """The waveform in a file with a time and a voltage column.
 
     The columns are those whose headings name them, else the only one in volts and the only one in
@@ -40,6 +41,8 @@ def read_waveform(path: str | Path) -> Waveform:
         The file: a text (what parts the columns, the coding and the decimal sign are found out;
         comments, the settings of an oscilloscope and headings of SPICE are understood), XLSX, MAT,
         NPZ, Parquet or Feather.
+    note : callable or None, optional
+        Gets what was taken for what, a line each.
 
     Returns
     -------
@@ -54,11 +57,6 @@ def read_waveform(path: str | Path) -> Waveform:
     StorageError
         The file cannot be read.
     """
-    return waveform_and_remarks(path)[0]
-
-
-def waveform_and_remarks(path: str | Path) -> tuple[Waveform, list[str]]:
-    """`read_waveform`, and what was taken for what, a line each."""
     where = str(path)
     content = file_content(path)
     if not content.strip():
@@ -69,8 +67,11 @@ def waveform_and_remarks(path: str | Path) -> tuple[Waveform, list[str]]:
     except InputError as error:  # the hints on arguments are of readers that have more of these
         hint = _HINT if error.hint.startswith("Pass ") else error.hint
         raise InputError(error.what, error.where, hint) from None
+    if note is not None:
+        for line in table.assumptions:
+            note(line)
     try:
-        return Waveform.from_si(times.tolist(), voltages.tolist()), table.assumptions
+        return Waveform.from_si(times.tolist(), voltages.tolist())
     except InputError as error:
         raise InputError(error.what, where, error.hint) from None
 
