@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import devicephys.verification
 from ddkbase.errors import InstallationError
 from devicephys import installation
 from devicephys.device import load_device
@@ -177,7 +178,7 @@ def test_verify_prints_its_rows_and_fails_with_code_3(
     verification: Any = types.ModuleType("devicephys.verification")
     verification.run = run
     monkeypatch.setitem(sys.modules, "devicephys.verification", verification)
-    monkeypatch.setattr("devicephys.verification", verification, raising=False)
+    monkeypatch.setattr(devicephys, "verification", verification)
     result = call("verify", "--quick")
     assert asked == [True]
     assert "0.1235" in result.stdout and "2 %" in result.stdout
