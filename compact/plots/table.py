@@ -131,9 +131,18 @@ def _bands(ax: Axes, table: Tabulated, name: str, axis: str) -> None:
     if axis == "width":
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xticks(x, [f"{v:g}" for v in x])
+        ax.set_xticks(x, _log_labels(x))
         ax.set_xticks([], minor=True)
     style_ticks(ax)
+
+
+def _log_labels(x: np.ndarray) -> list[str]:
+    """Labels of ticks x in increasing order on a logarithmic axis; none where they would touch."""
+    labels, last = [""] * len(x), np.inf
+    for k in reversed(range(len(x))):
+        if np.log(last / x[k]) > 0.11 * np.log(x[-1] / x[0]) or k == len(x) - 1:
+            labels[k], last = f"{x[k]:g}", x[k]
+    return labels
 
 
 def _mark(ax: Axes, trend: Trend | None) -> None:
