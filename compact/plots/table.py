@@ -140,7 +140,7 @@ def _log_labels(x: np.ndarray) -> list[str]:
     """Labels of ticks x in increasing order on a logarithmic axis; none where they would touch."""
     labels, last = [""] * len(x), np.inf
     for k in reversed(range(len(x))):
-        if np.log(last / x[k]) > 0.11 * np.log(x[-1] / x[0]) or k == len(x) - 1:
+        if np.log(last / x[k]) > 0.11 * np.log(x[-1] / x[0]):
             labels[k], last = f"{x[k]:g}", x[k]
     return labels
 

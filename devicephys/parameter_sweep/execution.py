@@ -48,8 +48,9 @@ from devicephys.run.request import Request
 
 if TYPE_CHECKING:
     from distributed import Future
+    from matplotlib.figure import Figure
 
-__all__ = ["SweepOutcome", "redraw_sweep", "run_sweep", "sweep"]
+__all__ = ["SweepOutcome", "draw_picture", "redraw_sweep", "run_sweep", "sweep"]
 
 FORMAT = 1
 #: what a folder of a sweep holds besides its runs
@@ -280,27 +281,33 @@ def redraw_sweep(
         ):  # the record may be a stranger's
             traces[where.name] = read_records(where)[0]
     with records.of_record(str(path / RECORD)):
-        if paper is not None:
-            makes = {PICTURE: lambda: sweep_figure(ds, traces)}
-            return papers.save_pictures(makes, path / PAPER, pictures, paper)
-        return _draw(path, ds, traces, pictures)
+        return draw_picture(path, PICTURE, lambda: sweep_figure(ds, traces), pictures, paper)
 
 
-def _draw(
-    path: Path, ds: xr.Dataset, traces: Mapping[str, xr.Dataset], pictures: str
+def draw_picture(
+    path: Path,
+    name: str,
+    make: Callable[[], Figure],
+    pictures: str,
+    paper: papers.PaperStyle | None = None,
 ) -> list[Path]:
-    names = in_formats(PICTURE, pictures)
+    """Write the one picture of a folder in the formats asked for, or as a paper wants it."""
+    if paper is not None:
+        return papers.save_pictures({name: make}, path / PAPER, pictures, paper)
+    names = in_formats(name, pictures)
     if not names:
         return []
-    figure = sweep_figure(ds, traces)
-    return [save_figure(figure, path / name, True) for name in names]
+    figure = make()
+    return [save_figure(figure, path / each, True) for each in names]
 
 
 def _draw_done(
     path: Path, ds: xr.Dataset, traces: Mapping[str, xr.Dataset], pictures: str
 ) -> list[Path]:
     """The picture of a sweep, of which there is none before a point is done."""
-    return _draw(path, ds, traces, pictures) if traces else []
+    if not traces:
+        return []
+    return draw_picture(path, PICTURE, lambda: sweep_figure(ds, traces), pictures)
 
 
 @contextlib.contextmanager

@@ -13,12 +13,10 @@ from ddkbase import paper as papers  # loads matplotlib when it is used
 from ddkbase import records
 from ddkbase.cli.progress import State
 from ddkbase.files import write_bytes
-from ddkbase.picture_names import PAPER, in_formats
 from devicephys.device import Device
 from devicephys.parameter_sweep import worker
-from devicephys.parameter_sweep.execution import run_sweep
+from devicephys.parameter_sweep.execution import draw_picture, run_sweep
 from devicephys.plots.screening import screening_figure
-from devicephys.plots.style import save_figure
 from devicephys.screening.description import Screening, plan_screening
 from devicephys.screening.record import SCREENING, screening_csv, screening_dataset
 
@@ -219,7 +217,9 @@ def run_screening(
         written.append(ds)
         files = [records.write(ds, path / RECORD, schema=SCREENING, overwrite=True)]
         files.append(write_bytes(path / TABLE, screening_csv(ds).encode("utf-8"), True))
-        return files + (_draw(path, ds, pictures) if traces else [])
+        if traces:
+            files += draw_picture(path, PICTURE, lambda: screening_figure(ds), pictures)
+        return files
 
     outcome = run_sweep(
         folder,
@@ -264,15 +264,4 @@ def redraw_screening(
     path = Path(folder)
     ds = records.read(path / RECORD, SCREENING.name)
     with records.of_record(str(path / RECORD)):
-        if paper is None:
-            return _draw(path, ds, pictures)
-        makes = {PICTURE: lambda: screening_figure(ds)}
-        return papers.save_pictures(makes, path / PAPER, pictures, paper)
-
-
-def _draw(path: Path, ds: xr.Dataset, pictures: str) -> list[Path]:
-    names = in_formats(PICTURE, pictures)
-    if not names:
-        return []
-    figure = screening_figure(ds)
-    return [save_figure(figure, path / name, True) for name in names]
+        return draw_picture(path, PICTURE, lambda: screening_figure(ds), pictures, paper)

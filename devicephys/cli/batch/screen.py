@@ -157,13 +157,4 @@ def _tell(outcome: devicephys.screening.ScreeningOutcome, output: Output) -> Non
         effects=devicephys.screening.screening_entries(ds),
     )
     output.file(*outcome.files)
-    failed = [
-        str(reason)
-        for reason, status in zip(
-            outcome.sweep["reason"].values, outcome.sweep["status"].values, strict=True
-        )
-        if status == "failed"
-    ]
-    if failed:
-        output.finish()
-    end_if_failed(failed, ds.attrs["points"], outcome.files[1])
+    end_if_failed(outcome.sweep, outcome.files[1], output)

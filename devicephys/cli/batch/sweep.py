@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,9 @@ from devicephys.cli.options import (
     output_folder,
     parse_changes,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class RunKind(StrEnum):
@@ -129,11 +132,14 @@ def parse_follow(follow: list[str] | None) -> dict[str, str]:
     return parse_changes(follow or [], "--follow", "filament.height=layers.HfOx.thickness")
 
 
-def end_if_failed(reasons: list[str], count: int, where: object) -> None:
-    """End with the code of a solver that gave up if a point failed."""
-    if reasons:
+def end_if_failed(sweep: xr.Dataset, where: object, output: Output) -> None:
+    """End with the code of a solver that gave up if a point of a ParameterSweep failed."""
+    reasons = sweep["reason"].values[sweep["status"].values == "failed"]
+    if reasons.size:
+        output.finish()
         end(
-            f"{len(reasons)} of {count} points failed, the first of them: {reasons[0]}."
+            f"{reasons.size} of {sweep.sizes['point']} points failed, the first of them: "
+            f"{reasons[0]}."
             f" See 'reason' in {where}; --retry-failed computes them again",
             SolverError.exit_code,
         )
@@ -157,7 +163,4 @@ def _tell(outcome: devicephys.parameter_sweep.SweepOutcome, output: Output) -> N
         units={name: unit for name, unit in units.items() if unit != "1"},
     )
     output.file(*outcome.files)
-    failed = [point["reason"] for point in points if point["status"] == "failed"]
-    if failed:
-        output.finish()
-    end_if_failed(failed, len(points), outcome.files[1])
+    end_if_failed(ds, outcome.files[1], output)
