@@ -22,7 +22,6 @@ from .device import device_from_yaml as device_from_yaml
 from .device import list_devices as list_devices
 from .device import load_device as load_device
 from .device import random_device as random_device
-from .endurance.simulate import simulate_endurance as simulate_endurance
 from .fitting.search import fit_device as fit_device
 from .measured.loops import read_loop as read_loop
 from .parameter_sweep.execution import sweep as sweep
@@ -37,8 +36,9 @@ from .protocol.switching_scan import SwitchingScan as SwitchingScan
 from .protocol.waveform import IVSweep as IVSweep
 from .protocol.waveform import Waveform as Waveform
 from .protocol.waveform_file import read_waveform as read_waveform
+from .reliability.endurance import simulate_endurance as simulate_endurance
+from .reliability.retention import simulate_bake as simulate_bake
 from .report.report import write_report as write_report
-from .retention.simulate import simulate_bake as simulate_bake
 from .screening.execution import screen as screen
 from .sequence.description import Sequence as Sequence
 from .sequence.description import read_sequence as read_sequence

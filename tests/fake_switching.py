@@ -12,8 +12,7 @@ from devicephys.device import load_device
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_bench import Moment
-from devicephys.simulation.switching_record import Point, Results, dataset
-from devicephys.simulation.switching_time import measure
+from devicephys.simulation.switching_time import Point, Results, dataset, measure
 
 LOW, HIGH = 200e-6, 10e-6  # conductances of the two states, S
 BASE, SLOPE = 1e-3, 7.0  # time constant at 1 V [s] and decades won per volt

@@ -24,8 +24,7 @@ from scipy.special import stdtrit
 
 from compact.circuit.compiled import compile_verilog_a
 from compact.circuit.implicit import Circuit
-from compact.fitting.any_model.profile import ends_of
-from compact.fitting.any_model.runs import Run, loop_runs, split_off, train_runs
+from compact.fitting.any_model.runs import Run, ends_of, loop_runs, split_off, train_runs
 from compact.fitting.diagnostics import autocorrelation, diagnose, durbin_watson
 from ddkbase.errors import InputError, SolverError, StorageError, closest, shorten, similar_file
 

@@ -1,4 +1,8 @@
-"""The run of a pipeline: what is there already stays, what is missing or outdated is made."""
+"""The run of a pipeline: what is there already stays, what is missing or outdated is made.
+
+Everything is checked before anything is computed. The report of the whole pipeline is one HTML
+file that links to those of the steps.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ddk.pipeline.file import read_chain
+from ddk.pipeline.file import Chain, located, read_chain
 from ddk.pipeline.folder import Mark, PipelineFolder
 from ddk.pipeline.job import (
     Job,
@@ -21,14 +25,20 @@ from ddk.pipeline.job import (
     fingerprints,
     minutes,
 )
-from ddk.pipeline.report import write_report
-from ddk.pipeline.steps import jobs_of
+from ddk.pipeline.steps_device import campaign_job, loop_job, pulses_job
+from ddk.pipeline.steps_hardware import compile_job, hardware_job
+from ddk.pipeline.steps_network import Trainee, controls_job, network_job
+from ddk.pipeline.steps_table import TableSource, fit_job
 from ddk.studies.result import PACKAGES
+from ddkbase import html
 from ddkbase.documents import differences
-from ddkbase.errors import DDKError, Interrupted
+from ddkbase.errors import DDKError, InputError, Interrupted
+from ddkbase.files import write_bytes
+from ddkbase.html import Html
 from ddkbase.installation import versions
 
-__all__ = ["Outcome", "carry_out", "plan", "planned", "run"]
+__all__ = ["Outcome", "carry_out", "jobs_of", "plan", "planned", "run", "write_report"]
+
 
 COMPUTED, KEPT, MISSING = "computed", "kept", "missing"
 
@@ -263,3 +273,180 @@ def plan(
     """
     source = os.fspath(name_or_path)
     return planned(jobs_of(read_chain(source), source), Path(folder))
+
+
+_NEEDS_NETWORK = ("hardware", "compile")
+
+
+def jobs_of(chain: Chain, where: str = "") -> list[Job]:
+    """The steps of a pipeline, each after those that it uses.
+
+    Parameters
+    ----------
+    chain : Chain
+        The file, read.
+    where : str, default ""
+        The file, for errors.
+
+    Raises
+    ------
+    InputError
+        A step lacks one that it needs, or a value that does not fit; with its place.
+    StorageError
+        An input file is missing or damaged.
+    InstallationError
+        A package is missing.
+    """
+    try:
+        return _jobs(chain)
+    except InputError as error:
+        raise located(error, where) from None
+
+
+def _jobs(chain: Chain) -> list[Job]:
+    _check(chain)
+    steps = chain.steps
+    jobs = []
+    independent = {"loop": loop_job, "pulses": pulses_job, "campaign": campaign_job, "fit": fit_job}
+    for name, make in independent.items():
+        if name in steps:
+            jobs.append(make(chain))
+    table = TableSource(chain)
+    trainee = None
+    if "network" in steps:
+        trainee = Trainee.of(chain, table)
+        jobs.append(network_job(chain, trainee))
+    if "controls" in steps:
+        jobs.append(controls_job(chain, table, trainee))
+    if trainee is not None:
+        for name, build in (("hardware", hardware_job), ("compile", compile_job)):
+            if name in steps:
+                jobs.append(build(chain, trainee))
+    return jobs
+
+
+def _check(chain: Chain) -> None:
+    """Complain about steps and keys that nothing else goes with."""
+    steps, given = chain.steps, chain.file.model_fields_set
+    for name in _NEEDS_NETWORK:
+        if name in steps and "network" not in steps:
+            raise InputError(f"'{name}' needs a network", name, "Add the step 'network'")
+    if "trains" in given and "fit" not in steps:
+        raise InputError("nothing fits these trains", "trains", "Add the step 'fit'")
+    if "table" in given and not {"network", "controls"} & {*steps}:
+        raise InputError("nothing uses this table", "table", "Add the step 'network'")
+    for key in ("device", "set", "preset"):
+        if key in given and not {"loop", "pulses", "campaign"} & {*steps}:
+            raise InputError("nothing is simulated", key, "Leave it out, or add 'campaign'")
+
+
+REPORT, FILE = "report.html", "pipeline.yaml"
+_STATES = {"computed": "computed in this run", "kept": "kept from an earlier run"}
+
+
+def write_report(folder: Path, request: PipelineRequest, outcomes: Sequence[Outcome]) -> Path:
+    """Write report.html and a copy of the pipeline file into the folder of a pipeline.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the steps have their folders.
+    request : PipelineRequest
+        What was asked for.
+    outcomes : sequence of Outcome
+        What became of it.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written.
+    """
+    write_bytes(folder / FILE, request.text.encode("utf-8"), overwrite=True)
+    text = report_text(folder, request, outcomes)
+    return write_bytes(folder / REPORT, text.encode("utf-8"), overwrite=True)
+
+
+def report_text(folder: Path, request: PipelineRequest, outcomes: Sequence[Outcome]) -> str:
+    """The report as HTML; arguments as of `write_report`."""
+    body: list[str] = []
+    if request.description:
+        body.append(request.description)
+    failed = next((o for o in outcomes if o.error), None)
+    if failed is not None:
+        body.append(html.warning(f"{failed.error}. What stands below was there before."))
+    body.append(_overview(outcomes))
+    body += [_section(folder, outcome) for outcome in outcomes]
+    body.append(_origin(request))
+    return html.page(f"Pipeline {request.name}", body)
+
+
+def _overview(outcomes: Sequence[Outcome]) -> Html:
+    rows: list[list[object]] = []
+    total = 0.0
+    for outcome in outcomes:
+        name: object = outcome.job.title
+        if outcome.result is not None:
+            name = html.link(f"#{outcome.job.name}", outcome.job.title)
+            total += outcome.seconds
+        key = html.signs(outcome.result.key) if outcome.result is not None else _missing(outcome)
+        time = minutes(outcome.seconds) if outcome.result is not None else ""
+        rows.append([name, key, time])
+    rows.append(["all", "", minutes(total)])
+    return html.table(("step", "what came out", "time"), rows, kind="stacked")
+
+
+def _missing(outcome: Outcome) -> str:
+    return "failed" if outcome.error else "not done"
+
+
+def _section(folder: Path, outcome: Outcome) -> Html:
+    job, result = outcome.job, outcome.result
+    anchor = Html(f'<h2 id="{html.escaped(job.name)}">{html.escaped(job.title)}</h2>')
+    if result is None:
+        reason = outcome.error or "Not done: the run ended before."
+        return Html("\n".join([anchor, html.paragraph(reason)]))
+    state = f"{_STATES[outcome.state]}; {minutes(outcome.seconds)}"
+    body: list[str] = [anchor, html.paragraph(f"Step '{job.name}', {state}.")]
+    body += [html.warning(text) for text in result.warnings]
+    if result.figures:
+        body.append(html.values({k: html.signs(v) for k, v in result.figures.items()}))
+    body += _tables(result)
+    body += _pictures(folder / job.name, result)
+    body.append(_links(job, result))
+    return Html("\n".join(body))
+
+
+def _tables(result: StepResult) -> list[Html]:
+    out = []
+    for table in result.tables:
+        out.append(html.table(table.heads, table.rows, numbers=True))
+        if table.title:
+            out.append(html.paragraph(table.title))
+    return out
+
+
+def _pictures(folder: Path, result: StepResult) -> list[Html]:
+    out = []
+    for picture in result.pictures:
+        content = (folder / picture.file).read_bytes()
+        caption = picture.text[:1].upper() + picture.text[1:]
+        shown = html.image(content, picture.text, wide=picture.wide, caption=caption)
+        out.append(shown)
+    return out
+
+
+def _links(job: Job, result: StepResult) -> Html:
+    items = "".join(
+        f"<li>{html.link(f'{job.name}/{file}', file)}: {html.escaped(what)}</li>"
+        for file, what in result.links.items()
+    )
+    return Html(f"<ul>{items}</ul>") if items else Html("")
+
+
+def _origin(request: PipelineRequest) -> Html:
+    origin: dict[str, object] = {"command": html.code(request.command)} if request.command else {}
+    origin["versions"] = ", ".join(f"{name} {text}" for name, text in versions(PACKAGES).items())
+    origin["file"] = Html(
+        f"{html.link(FILE, FILE)}, a copy; its paths are meant from where the file itself is"
+    )
+    return html.section("To repeat it", html.values(origin), html.code(request.text, block=True))

@@ -6,6 +6,7 @@ from .materials import Oxide as Oxide
 from .model import Device as Device
 from .model import Filament as Filament
 from .model import StackLayer as StackLayer
+from .model import SweepSpec as SweepSpec
 from .model import Vacancy as Vacancy
 from .quantity import Provenance as Provenance
 from .ranges import random_device as random_device
@@ -13,4 +14,3 @@ from .series import Compliance as Compliance
 from .series import NoSeries as NoSeries
 from .series import Resistor as Resistor
 from .series import Transistor as Transistor
-from .sweep import SweepSpec as SweepSpec

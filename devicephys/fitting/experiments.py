@@ -3,17 +3,25 @@
 At the best fit each candidate is simulated with its derivatives; its Fisher information, with a
 relative error of 5 % of each value, is added to that of the data. What counts is how far the
 deviation of the open products of parameters falls.
+
+The solves of a fit are kept on disk: the same fit with the same folder takes them from there.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
+import io
+import zipfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import InputError, SolverError
+from ddkbase.errors import InputError, SolverError, StorageError
+from ddkbase.files import write_bytes
+from ddkbase.folders import make_folders
 from ddkbase.units import exact_text, format_si
 from devicephys.device import Device
 from devicephys.fitting.data import BakeData, Data, LoopData, TrainData
@@ -23,7 +31,8 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.settings import Settings
 
-__all__ = ["suggestions"]
+__all__ = ["KeptSolves", "Solve", "suggestions"]
+
 
 #: relative error that is assumed of each value
 ERROR = 0.05
@@ -135,3 +144,84 @@ def _even[T: Data](kind: type[T], size: int, **attributes: object) -> T:
         setattr(data, name, value)
     data.measured, data.error, data.weight = np.ones(size), np.full(size, ERROR), 1.0
     return data
+
+
+_SOLVES = "solves"
+
+
+@dataclasses.dataclass
+class Solve:
+    """Residuals of all data at a point, their derivatives and the curves, one each data set."""
+
+    residual: np.ndarray
+    jacobian: np.ndarray
+    simulated: list[np.ndarray]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the solver gave up."""
+        return bool(np.isnan(self.simulated[0]).any())
+
+
+class KeptSolves:
+    """The solves of one fit, in order.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the fit.
+    mark : str
+        Fingerprint of the fit; solves of another are refused.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self.folder, self.mark = folder / _SOLVES, mark
+        make_folders(self.folder)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:04d}.npz"
+
+    def write(self, number: int, logs: np.ndarray, solve: Solve) -> None:
+        """Keep a solve at a point."""
+        buffer = io.BytesIO()
+        curves = {f"simulated_{k:04d}": curve for k, curve in enumerate(solve.simulated)}
+        np.savez(
+            buffer,
+            fingerprint=np.array(self.mark),
+            logs=np.asarray(logs, dtype=float),
+            residual=solve.residual,
+            jacobian=solve.jacobian,
+            **curves,  # type: ignore[arg-type]
+        )
+        write_bytes(self._file(number), buffer.getvalue(), overwrite=True)
+
+    def read(self, number: int, logs: np.ndarray) -> Solve | None:
+        """The solve of an earlier, stopped run of the same fit; None if there is none here.
+
+        Raises
+        ------
+        InputError
+            The folder is another fit's.
+        StorageError
+            A file is damaged.
+        """
+        file = self._file(number)
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                mark, same = str(kept["fingerprint"]), np.array_equal(kept["logs"], logs)
+                curves = [kept[name] for name in sorted(kept) if name.startswith("simulated_")]
+                solve = Solve(kept["residual"], kept["jacobian"], curves)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise StorageError(f"is damaged [{error}]", str(file), "Delete it") from error
+        if mark != self.mark:
+            raise InputError(
+                "belongs to another fit", str(file), "Choose another folder with --out"
+            )
+        return solve if same else None

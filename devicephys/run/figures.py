@@ -16,9 +16,9 @@ import xarray as xr
 
 from ddkbase.records import of_record
 from ddkbase.units import format_si
-from devicephys.run.endurance_figures import endurance_figures
 from devicephys.run.figure import Figure, Table, celsius, unit_of
-from devicephys.run.retention_figures import (
+from devicephys.run.reliability_figures import (
+    endurance_figures,
     retention_entries,
     retention_figures,
     retention_table,

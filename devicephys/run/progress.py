@@ -7,11 +7,11 @@ from typing import Any
 
 from ddkbase.cli.progress import State
 from ddkbase.units import format_si
-from devicephys.retention.record import duration_text
+from devicephys.reliability.retention_record import duration_text
 from devicephys.run.figure import CELSIUS_ZERO, celsius
 from devicephys.simulation.iv_record import ProgressEvent
 from devicephys.simulation.schemas import SWITCHED
-from devicephys.simulation.switching_record import Results
+from devicephys.simulation.switching_time import Results
 
 __all__ = [
     "Description",

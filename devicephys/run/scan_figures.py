@@ -33,7 +33,7 @@ _COLUMNS = {
     "steps": _Column("Steps", lambda n: f"{n:.0f}"),
 }
 #: name, unit and digits of the figures of one polarity, as
-#: `devicephys.simulation.switching_record.slope_figures` gives them
+#: `devicephys.simulation.switching_time.slope_figures` gives them
 _SLOPES = {
     "decades": ("decades of time", "", ".2f"),
     "span_volts": ("span", "V", ".3g"),

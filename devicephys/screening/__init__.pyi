@@ -1,9 +1,9 @@
+from .description import Interval as Interval
 from .description import Screening as Screening
 from .description import plan_screening as plan_screening
 from .execution import ScreeningOutcome as ScreeningOutcome
 from .execution import redraw_screening as redraw_screening
 from .execution import run_screening as run_screening
-from .intervals import Interval as Interval
 from .morris import Trajectories as Trajectories
 from .morris import draw_trajectories as draw_trajectories
 from .morris import effect_statistics as effect_statistics

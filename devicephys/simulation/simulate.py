@@ -13,7 +13,6 @@ from ddkbase.errors import InputError, Interrupted, SolverError, shorten
 from ddkbase.records import fingerprint
 from devicephys.device import Device
 from devicephys.device.entries import checked_parameters
-from devicephys.endurance.simulate import simulate_endurance
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
 from devicephys.protocol.bake import Bake
@@ -22,7 +21,8 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.stored import Protocol
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform
-from devicephys.retention.simulate import simulate_bake
+from devicephys.reliability.endurance import simulate_endurance
+from devicephys.reliability.retention import simulate_bake
 from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.iv_record import Trace
 from devicephys.simulation.pulses import check_start, digest_of, simulate_pulses

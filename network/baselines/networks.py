@@ -58,10 +58,7 @@ def build(name: str, *, seed: int = 0, **sizes: Any) -> Any:
 def _classes() -> dict[str, Any]:
     """The networks' classes by name; a new network has its line here and in `ARCHITECTURES`."""
     # optional: their modules need PyTorch, whose base class they inherit
-    from network.baselines.images import LeNet5
-    from network.baselines.texts import BiLSTMRCNN, Transformer
-    from network.baselines.volumes import C3D, VoxNet
-    from network.baselines.waveforms import SampleCNN
+    from network.baselines.modules import C3D, BiLSTMRCNN, LeNet5, SampleCNN, Transformer, VoxNet
 
     return {
         "samplecnn": SampleCNN,

@@ -2,14 +2,13 @@ from .arrays.converters import Converter as Converter
 from .arrays.crossbar import Crossbar as Crossbar
 from .arrays.crossbar import CrossbarSettings as CrossbarSettings
 from .arrays.lines import LineResistance as LineResistance
+from .arrays.nodal import approximate_transfer as approximate_transfer
 from .arrays.nodal import solve_array as solve_array
 from .arrays.nodal import transfer_matrix as transfer_matrix
-from .arrays.nodal_fast import approximate_transfer as approximate_transfer
 from .cells.cells import KineticCells as KineticCells
 from .cells.conductance import ConductanceWindow as ConductanceWindow
 from .cells.conductance import ConductionActivation as ConductionActivation
 from .cells.conductance import Mapping as Mapping
-from .cells.endurance import Endurance as Endurance
 from .cells.kinetics_noise import KineticsNoise as KineticsNoise
 from .cells.kinetics_noise import TableKinetics as TableKinetics
 from .cells.measured_cells import MeasuredCells as MeasuredCells
@@ -22,7 +21,8 @@ from .cells.programming import write_and_verify as write_and_verify
 from .cells.quantisation import Quantisation as Quantisation
 from .cells.quantisation import fake_quantise as fake_quantise
 from .cells.quantisation import post_training as post_training
-from .cells.retention import Retention as Retention
+from .cells.reliability import Endurance as Endurance
+from .cells.reliability import Retention as Retention
 from .cells.synaptic_cells import SynapticCells as SynapticCells
 from .chip.chip import Chip as Chip
 from .chip.chip import load_chip as load_chip
@@ -36,8 +36,8 @@ from .chip.cost import writing as writing
 from .chip.loads import COMPARED as COMPARED
 from .chip.loads import compared_loads as compared_loads
 from .chip.loads import network_loads as network_loads
-from .chip.pairs import pair_rows as pair_rows
 from .chip.placement import Placement as Placement
+from .chip.placement import pair_rows as pair_rows
 from .chip.placement import read_placement as read_placement
 from .on_chip import OnChipResult as OnChipResult
 from .on_chip import OnChipTraining as OnChipTraining

@@ -13,7 +13,6 @@ from network.hardware.arrays.converters import checked_bits
 from network.hardware.arrays.lines import LineResistance
 from network.hardware.cells.cells import CellModel
 from network.hardware.cells.conductance import ConductionActivation, Mapping
-from network.hardware.cells.endurance import Endurance
 from network.hardware.cells.kinetics_noise import (
     ARTICLE_KINETICS_NOISE,
     KineticsNoise,
@@ -27,7 +26,7 @@ from network.hardware.cells.noise import (
     WriteError,
 )
 from network.hardware.cells.quantisation import Quantisation
-from network.hardware.cells.retention import Retention
+from network.hardware.cells.reliability import Endurance, Retention
 
 __all__ = ["Hardware", "article"]
 

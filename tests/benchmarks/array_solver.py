@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from network.hardware import LineResistance, approximate_transfer, solve_array, transfer_matrix
-from network.hardware.arrays.nodal_fast import local_transfer
+from network.hardware.arrays.nodal import local_transfer
 
 OHM = 1.0
 

@@ -7,8 +7,7 @@ import pytest
 import xarray as xr
 
 import compact
-from compact.fitting.article import authors_curve
-from compact.fitting.fit import fit, fit_many
+from compact.fitting.fit import authors_curve, fit, fit_many
 from compact.kinetics.equations import explicit_euler, integrate
 from ddkbase.errors import InputError
 from ddkbase.records import label

@@ -10,7 +10,7 @@ import pytest
 
 from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
-from compact.table.sampling import deviations, drawn
+from compact.table.statistics import deviations, drawn
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign

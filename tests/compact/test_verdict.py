@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import compact
-from compact.fitting.verdict import LINE, NOISE, SATURATES
+from compact.fitting.diagnostics import LINE, NOISE, SATURATES
 from compact.kinetics.exact import exact_step
 from ddkbase.errors import InputError
 from tests.compact.test_compact_cli import call

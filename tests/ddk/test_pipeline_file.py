@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from compact.table.table import AlphaBetaTable
 from ddk.cli.commands import app
 from ddk.pipeline import example_text, list_pipelines, plan
+from ddk.pipeline.execution import jobs_of
 from ddk.pipeline.file import STEPS, parse_chain, read_chain
 from ddk.pipeline.job import fingerprints
-from ddk.pipeline.steps import jobs_of
 from ddkbase.errors import DDKError, InputError, InstallationError, StorageError
 from tests.compact.table_data import campaign
 from tests.ddk.fake_chain import run, writes

@@ -17,7 +17,7 @@ from ddkbase import records
 from ddkbase.errors import InputError
 from devicephys import Bake, Settings, protocol_from_dict
 from devicephys.plots import retention_figure
-from devicephys.retention.record import (
+from devicephys.reliability.retention_record import (
     BOLTZMANN_EV,
     COMPUTED,
     arrhenius,
@@ -186,7 +186,7 @@ def test_a_bake_that_was_stopped_goes_on_as_it_would_have(tmp_path: Path) -> Non
     whole = devicephys.simulate(CELL, bake, quick)
     seen = []
 
-    def stop(event: devicephys.retention.simulate.BakeEvent) -> None:
+    def stop(event: devicephys.reliability.retention.BakeEvent) -> None:
         seen.append(event)
         if len(seen) == 8:
             raise KeyboardInterrupt

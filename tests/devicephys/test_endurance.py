@@ -13,9 +13,8 @@ import devicephys
 from ddkbase import records
 from ddkbase.errors import InputError
 from devicephys import EnduranceTest, Settings, protocol_from_dict
-from devicephys.endurance.record import COLUMNS, endurance_dataset
-from devicephys.endurance.simulate import _Run
 from devicephys.plots import endurance_figure
+from devicephys.reliability.endurance import COLUMNS, _Run, endurance_dataset
 from devicephys.run import entries, table
 from tests.cli_tools import call, error_line
 

@@ -32,7 +32,7 @@ from devicephys.report import (
     viewer as report_viewer,
 )
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_record import Point, dataset
+from devicephys.simulation.switching_time import Point, dataset
 from tests.cli_tools import call, names
 from tests.synthetic import iv_trace, pulse_trace
 

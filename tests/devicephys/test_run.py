@@ -17,7 +17,7 @@ import xarray as xr
 from ddkbase.errors import DDKError, Interrupted, SolverError, StorageError
 from devicephys import IVSweep, PulseTrain, Settings, SwitchingScan, installation, load_device, run
 from devicephys.run import kinds
-from devicephys.simulation.switching_record import Point, Results, dataset
+from devicephys.simulation.switching_time import Point, Results, dataset
 from tests import fake_solver
 from tests.cli_tools import ROOT, names
 

@@ -19,13 +19,14 @@ from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
 from devicephys.simulation import switching_time
 from devicephys.simulation.schemas import FAILED, NOT_COMPUTED, NOT_SWITCHED, SWITCHED, TOO_FAST
 from devicephys.simulation.settings import Settings
-from devicephys.simulation.switching_record import (
+from devicephys.simulation.switching_time import (
     Results,
     activation_energy,
+    crossing,
     local_slope,
+    measure,
     slope_figures,
 )
-from devicephys.simulation.switching_time import crossing, measure
 from tests.fake_switching import HIGH, LOW, Relaxation, expected, record, scanned, time_constant
 
 # the instant of switching

@@ -15,8 +15,7 @@ from devicephys import installation
 from devicephys.cli.commands import app
 from devicephys.run import kinds
 from devicephys.simulation.schemas import FAILED, SWITCHED
-from devicephys.simulation.switching_record import Results, dataset
-from devicephys.simulation.switching_time import measure
+from devicephys.simulation.switching_time import Results, dataset, measure
 from tests.fake_switching import Relaxation
 
 

@@ -17,8 +17,15 @@ from ddkbase.units import to_si
 from devicephys.device import Device, Oxide, Transistor, list_devices, load_device
 from devicephys.device.library import device_from_yaml
 from devicephys.device.ranges import random_device
-from devicephys.population.occupation import FAINTEST, FEWEST_PLACES, pieces
-from devicephys.population.variability import SPREADS, OccupationNoise, Variability, draw_cell
+from devicephys.population.variability import (
+    FAINTEST,
+    FEWEST_PLACES,
+    SPREADS,
+    OccupationNoise,
+    Variability,
+    draw_cell,
+    pieces,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = load_device("tin-taox-hfox-tin")

@@ -27,7 +27,7 @@ if importlib.util.find_spec("torch") is not None:
     from torch.func import functional_call
 
     from network.pytorch import DDKModule
-    from network.pytorch.functions import Pair
+    from network.pytorch.module import Pair
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,
     reason="PyTorch is not installed (pip install 'ddk-toolkit[torch]')",

@@ -16,8 +16,7 @@ from ddkbase.units import format_si, to_si
 from network.hardware.arrays.columns import Layout, layout_of
 from network.hardware.arrays.converters import Converter
 from network.hardware.arrays.lines import LineResistance
-from network.hardware.arrays.nodal import transfer_matrix
-from network.hardware.arrays.nodal_fast import approximate_transfer
+from network.hardware.arrays.nodal import approximate_transfer, transfer_matrix
 from network.hardware.cells.conductance import ConductionActivation, Mapping
 from network.hardware.cells.noise import Faults, ReadNoise, WriteError, generator, with_faults
 

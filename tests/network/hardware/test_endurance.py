@@ -8,7 +8,7 @@ import pytest
 from compact.kinetics.equations import integrate
 from ddkbase.errors import InputError
 from network.hardware import ConductanceWindow, Endurance
-from network.hardware.cells.endurance import against_cycles
+from network.hardware.cells.reliability import against_cycles
 from network.plots.hardware import endurance_figure
 
 WINDOW = ConductanceWindow(10e-6, 110e-6)

@@ -12,7 +12,7 @@ import pytest
 from ddkbase.errors import InputError, SolverError
 from network.hardware import LineResistance, approximate_transfer, solve_array, transfer_matrix
 from network.hardware.arrays import nodal
-from network.hardware.arrays.nodal_fast import local_transfer
+from network.hardware.arrays.nodal import local_transfer
 from tests.network.hardware.spice_array import column_currents
 
 LOW, HIGH = 6.1e-6, 202.1e-6

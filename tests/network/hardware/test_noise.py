@@ -17,7 +17,7 @@ from network.hardware import (
     WriteError,
 )
 from network.hardware.cells.kinetics_noise import ARTICLE_KINETICS_NOISE, spread_at
-from network.hardware.cells.retention import SIMULATED_DEVICE
+from network.hardware.cells.reliability import SIMULATED_DEVICE
 from tests.compact.table_data import campaign
 
 K_B = 8.617333262e-5

@@ -19,8 +19,7 @@ from network.hardware.chip.compiler import compile_network, placement_cost
 from network.hardware.chip.cost import cost
 from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import network_loads
-from network.hardware.chip.pairs import pair_rows
-from network.hardware.chip.placement import Placement, read_placement
+from network.hardware.chip.placement import Placement, pair_rows, read_placement
 from network.hardware.chip.pulse_list import pulses
 from network.model.ddk_network import Network, ddk_network
 from network.plots.placement import placement_figure

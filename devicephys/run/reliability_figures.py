@@ -1,4 +1,8 @@
-"""The figures of a Retention: how long each temperature leaves the window, the Arrhenius law."""
+"""Figures of a Retention and of an Endurance.
+
+Of bakes: how long each temperature leaves the window, the Arrhenius law. Of cycles: how many
+pulses each state takes, and what the last cycle needed.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.units import format_si
-from devicephys.retention.record import COMPUTED, duration_text
+from devicephys.reliability.retention_record import COMPUTED, duration_text
 from devicephys.run.figure import Figure, Table, celsius, unit_of
 
-__all__ = ["retention_entries", "retention_figures", "retention_table"]
+__all__ = ["endurance_figures", "retention_entries", "retention_figures", "retention_table"]
+
 
 _HEADS = (
     "Ambient",
@@ -130,3 +135,42 @@ def retention_entries(ds: xr.Dataset) -> dict[str, Any]:
         "units": {name: unit_of(ds, name) for name in names}
         | {"activation_energy_ev": "eV", "use_time": "s", "ten_years_temperature": "K"},
     }
+
+
+def endurance_figures(ds: xr.Dataset) -> list[Figure]:
+    """The figures of an Endurance, over its cycles."""
+    reached = ds["resistance"].notnull().values
+    cycles = int(reached.all(axis=1).sum())
+    hottest = float(ds["temperature_max"].max())
+    figures = [
+        Figure("Cycles", f"{cycles}", {"cycles": cycles}),
+        Figure("Outcome", str(ds.attrs["outcome"]), {"outcome": str(ds.attrs["outcome"])}),
+    ]
+    for k, name in enumerate(("high", "low")):
+        pulses = ds["pulses"].values[reached[:, k], k]
+        heights = ds["amplitude_largest"].values[reached[:, k], k]
+        if not pulses.size:
+            continue
+        figures.append(
+            Figure(
+                f"Pulses to the {name} resistance",
+                f"{np.median(pulses):g} in the median, {pulses.max()} at most",
+                {
+                    f"pulses_{name}_median": float(np.median(pulses)),
+                    f"pulses_{name}_most": int(pulses.max()),
+                },
+            )
+        )
+        values = {
+            f"amplitude_{name}_first": float(heights[0]),
+            f"amplitude_{name}_last": float(heights[-1]),
+        }
+        text = f"{heights[0]:+.2f} V in cycle 1, {heights[-1]:+.2f} V in cycle {len(heights)}"
+        named = f"Largest pulse to the {name} resistance"
+        figures.append(Figure(named, text, values, dict.fromkeys(values, "V")))
+    if math.isfinite(hottest):
+        unit = {"temperature_max": "K"}
+        figures.append(
+            Figure("Peak temperature", celsius(hottest), {"temperature_max": hottest}, unit)
+        )
+    return figures

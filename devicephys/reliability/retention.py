@@ -19,7 +19,7 @@ from ddkbase.records import fingerprint
 from devicephys.device import Device
 from devicephys.installation import require_solver
 from devicephys.protocol.bake import Bake
-from devicephys.retention.record import COMPUTED, BakeEvent
+from devicephys.reliability.retention_record import COMPUTED, BakeEvent
 from devicephys.simulation.pulses import check_start, digest_of
 from devicephys.simulation.settings import Settings
 
@@ -91,7 +91,7 @@ def simulate_bake(
     settings.needs_motion("a bake")
     check_start(start)
     require_solver()
-    from devicephys.retention.oven import Oven  # optional: the finite-element stack
+    from devicephys.reliability.oven import Oven  # optional: the finite-element stack
 
     run = Oven(device, bake, settings, progress, comm, start)
     described = (device.to_yaml(), bake.to_dict(), settings.to_dict(), *digest_of(start))

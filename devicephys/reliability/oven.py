@@ -27,7 +27,7 @@ from devicephys.fem.sweep_checkpoint import load
 from devicephys.protocol.bake import Bake
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import Waveform
-from devicephys.retention.record import COMPUTED, NOT_COMPUTED, BakeEvent, bake_dataset
+from devicephys.reliability.retention_record import COMPUTED, NOT_COMPUTED, BakeEvent, bake_dataset
 from devicephys.simulation.settings import Settings
 from devicephys.simulation.switching_bench import SolverBench
 

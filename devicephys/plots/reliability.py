@@ -1,4 +1,8 @@
-"""The picture of bakes: the resistance over time at each temperature, and the Arrhenius law."""
+"""Pictures of bakes and of program-and-verify cycles.
+
+Of bakes: the resistance over time at each temperature, and the Arrhenius law. Of cycles:
+resistances, pulses and heights over the cycle.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from devicephys.plots import style
-from devicephys.retention.record import BOLTZMANN_EV, TEN_YEARS, arrhenius
+from devicephys.reliability.retention_record import BOLTZMANN_EV, TEN_YEARS, arrhenius
 
-__all__ = ["retention_figure"]
+__all__ = ["endurance_figure", "retention_figure"]
+
 
 _COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
 
@@ -86,3 +91,40 @@ def _draw_law(ax: Axes, ds: xr.Dataset, inverse: np.ndarray) -> None:
     for span, line in ((inside, "-"), (beyond, "--")):
         label = f"{energy:.2f} eV" if line == "-" else "extrapolated"
         ax.plot(span, prefactor * np.exp(energy * span), line, color="0.3", label=label)
+
+
+def endurance_figure(ds: xr.Dataset) -> Figure:
+    """Draw cycles in three panels over their number.
+
+    (a) the resistances that were reached, (b) the pulses that each took, (c) the size of the
+    largest of them.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An Endurance v1.
+
+    Returns
+    -------
+    Figure
+        A matplotlib figure of 11 x 4 inches; `save_figure` writes it.
+    """
+    figure = style.new_figure(11, 4)
+    axes = figure.subplots(1, 3)
+    panels = (
+        ("resistance", "Resistance (kΩ)", style.KILOOHM),
+        ("pulses", "Pulses", 1.0),
+        ("amplitude_largest", "Largest height (V)", 1.0),
+    )
+    reached = ds["resistance"].notnull().values
+    for ax, (name, text, scale), tag in zip(axes, panels, "abc", strict=True):
+        for k, (state, colour) in enumerate(
+            (("high, by RESET", style.RESET_COLOUR), ("low, by SET", style.SET_COLOUR))
+        ):
+            use = reached[:, k]
+            values = abs(ds[name].values[use, k]) * scale
+            ax.plot(ds["cycle"].values[use], values, "o-", color=colour, markersize=4, label=state)
+        style.style_axes(ax, "Cycle", text, tag)
+    axes[0].set_yscale("log")
+    axes[0].legend(frameon=False)
+    return figure

@@ -1,1 +1,0 @@
-"""Endurance: program-and-verify cycles between two resistances, and their record."""

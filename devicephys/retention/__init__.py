@@ -1,1 +1,0 @@
-"""Bakes: what a programmed cell keeps, at one or several ambient temperatures."""
