@@ -19,7 +19,7 @@ from ddk.studies.result import Result, StoredRun
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError, StorageError
 from network.hardware.cells.kinetics_noise import TableKinetics, positive, single_cells
-from network.layers.realisation import Ideal
+from network.layers.realisation import RNG, Ideal
 from network.model import metrics
 from network.model.ddk_network import Network
 from network.model.files import copy_network
@@ -51,12 +51,7 @@ class DrawnDevices(Ideal):
         self._drawn: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta of the drawn devices, cycle by cycle.
 
@@ -365,12 +360,7 @@ class _OneCell(Ideal):
         self.pair = alpha, beta
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """Its pair."""
         return np.full_like(alpha, self.pair[0]), np.full_like(beta, self.pair[1])

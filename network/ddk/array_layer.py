@@ -11,7 +11,7 @@ import numpy as np
 from ddkbase.errors import InputError
 from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK
-from network.layers.plain import Realisation
+from network.layers.realisation import RNG, Realise
 
 __all__ = ["ArrayDDKLayer", "array_name", "with_recurrences"]
 
@@ -77,12 +77,7 @@ class ArrayDDKLayer(DDKLayer):
         return [k for k, pair in enumerate(own.tolist()) if pair not in self.recurrences]
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """States at the read steps; raises InputError where ``training``."""
         if training:

@@ -15,7 +15,8 @@ from network.ddk import constraints
 from network.ddk import kinetics as ddk
 from network.ddk.banks import Banks
 from network.layers.feature_layer import read_steps
-from network.layers.plain import BaseLayer, Realisation
+from network.layers.plain import BaseLayer
+from network.layers.realisation import RNG, Realise
 
 __all__ = ["AUTHORS", "DDKLayer"]
 
@@ -205,12 +206,7 @@ class DDKLayer(BaseLayer):
         return (*banks, *self.channels, self.steps_read)
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """States at the read steps; ``realise`` says what the devices' alpha and beta are."""
         x = np.asarray(x)

@@ -28,7 +28,7 @@ import numpy as np
 from compact.kinetics.stability_report import POSITIVE
 from ddkbase.errors import InputError, shorten
 from network.ddk import kinetics
-from network.layers.realisation import Realisation
+from network.layers.realisation import RNG, Realise
 
 __all__ = ["HINGES", "PiecewiseLinearDDK", "StateError"]
 
@@ -206,12 +206,7 @@ class PiecewiseLinearDDK:
         return 2 if self.hinges else 1
 
     def forward(
-        self,
-        x: Any,
-        *,
-        realise: Realisation | None = None,
-        name: str = "recurrence",
-        rng: np.random.Generator | None = None,
+        self, x: Any, *, realise: Realise = None, name: str = "recurrence", rng: RNG = None
     ) -> np.ndarray:
         """States after each sample.
 
@@ -288,13 +283,7 @@ class PiecewiseLinearDDK:
 
     # -- inside
 
-    def _run(
-        self,
-        x: np.ndarray,
-        realise: Realisation | None,
-        name: str,
-        rng: np.random.Generator | None,
-    ) -> np.ndarray:
+    def _run(self, x: np.ndarray, realise: Realise, name: str, rng: RNG) -> np.ndarray:
         y = np.full(len(x), self.initial)
         out = np.empty_like(x)
         for k in range(x.shape[1]):
@@ -303,12 +292,7 @@ class PiecewiseLinearDDK:
         return out
 
     def _increment(
-        self,
-        y: np.ndarray,
-        x: np.ndarray,
-        realise: Realisation | None,
-        name: str,
-        rng: np.random.Generator | None,
+        self, y: np.ndarray, x: np.ndarray, realise: Realise, name: str, rng: RNG
     ) -> np.ndarray:
         rows = np.stack([y / self.y_scale, x / self.x_scale], axis=1)
         inputs = rows
@@ -370,12 +354,7 @@ def _knots(u: np.ndarray, curvature: np.ndarray, number: int) -> np.ndarray:
 
 
 def _product(
-    name: str,
-    x: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray,
-    realise: Realisation | None,
-    rng: np.random.Generator | None,
+    name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, realise: Realise, rng: RNG
 ) -> np.ndarray:
     if realise is not None:
         product = realise.product(name, x, weight, bias, rng)

@@ -18,7 +18,7 @@ from network.hardware.realisation import HardwareRealisation
 from network.hardware.settings import Hardware
 from network.layers.base import BaseLayer, Layer
 from network.layers.plain import Dense
-from network.layers.realisation import Ideal, Realisation
+from network.layers.realisation import RNG, Ideal, Realisation, Realise
 from network.model.history import History
 from network.model.network import Network
 from network.model.optimisers import Adam, Schedule
@@ -81,12 +81,7 @@ class Frozen(BaseLayer):
         return self.layer.output_shape(input_shape)
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The layer's answer as at inference."""
         return self.layer.forward(x, rng=rng, realise=realise)
@@ -148,23 +143,13 @@ class PinnedChip(Ideal):
         return self.at(layer_name).weights(layer_name, weight, rng)
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `HardwareRealisation.kinetics`."""
         return self.at(layer_name).kinetics(layer_name, alpha, beta, shape, rng)
 
     def product(
-        self,
-        layer_name: str,
-        x: np.ndarray,
-        weight: np.ndarray,
-        bias: np.ndarray | None,
-        rng: np.random.Generator | None,
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
     ) -> np.ndarray | None:
         """See `HardwareRealisation.product`."""
         return self.at(layer_name).product(layer_name, x, weight, bias, rng)

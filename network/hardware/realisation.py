@@ -21,7 +21,7 @@ from network.hardware.cells.kinetics_noise import positive
 from network.hardware.cells.noise import generator, with_faults
 from network.hardware.cells.programming import Programming, write_and_verify
 from network.hardware.settings import Hardware
-from network.layers.realisation import Ideal
+from network.layers.realisation import RNG, Ideal
 
 __all__ = ["HardwareRealisation", "WrittenLayer", "write_layer"]
 
@@ -85,12 +85,7 @@ class HardwareRealisation(Ideal):
         return held.astype(weight.dtype, copy=False)
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta of the devices; one device for each bank and channel."""
         if not self._on_chip(layer_name):
@@ -116,12 +111,7 @@ class HardwareRealisation(Ideal):
         return np.asarray(a, dtype), np.asarray(b, dtype)
 
     def product(
-        self,
-        layer_name: str,
-        x: np.ndarray,
-        weight: np.ndarray,
-        bias: np.ndarray | None,
-        rng: np.random.Generator | None,
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
     ) -> np.ndarray | None:
         """``x @ weight + bias`` by the arrays; None where replaced weights say it all.
 

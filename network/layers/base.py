@@ -12,7 +12,7 @@ import numpy as np
 
 from ddkbase.errors import InputError
 from network.counting.count import Count
-from network.layers.realisation import Realisation
+from network.layers.realisation import RNG, Realise
 
 __all__ = ["BaseLayer", "Layer"]
 
@@ -80,12 +80,7 @@ class Layer(Protocol):
         ...
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The layer's answer.
 

@@ -11,6 +11,7 @@ import numpy as np
 from ddkbase.errors import InputError, closest
 from network.counting.count import Count
 from network.layers.plain import BaseLayer
+from network.layers.realisation import RNG
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Per = Literal["network", "channel", "step", "channel-step"]
@@ -181,12 +182,7 @@ class FeatureLayer(BaseLayer):
         return (*banks, *self.channels, self.steps_read)
 
     def forward(
-        self,
-        x: Array,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Any = None,
+        self, x: Array, *, training: bool = False, rng: RNG = None, realise: Any = None
     ) -> Array:
         """Features of samples.
 

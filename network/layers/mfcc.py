@@ -10,7 +10,8 @@ import numpy as np
 from ddkbase.errors import InputError, InstallationError
 from network.counting.count import Count
 from network.features.cepstrum import mfcc
-from network.layers.plain import BaseLayer, Realisation
+from network.layers.plain import BaseLayer
+from network.layers.realisation import RNG, Realise
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -72,12 +73,7 @@ class MFCC(BaseLayer):
         return (*input_shape[:-1], self.coefficients * self.segments)
 
     def forward(
-        self,
-        x: Array,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: Array, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> Array:
         """The coefficients, (batch, [utterances,] features), of the type of x.
 

@@ -14,6 +14,7 @@ from ddkbase.errors import InputError, closest, shorten
 from network.counting.count import Count
 from network.layers.base import BaseLayer as BaseLayer
 from network.layers.base import Layer as Layer
+from network.layers.realisation import RNG, Realise
 from network.layers.realisation import Ideal as Ideal
 from network.layers.realisation import Realisation as Realisation
 
@@ -74,12 +75,7 @@ class Dense(BaseLayer):
         return (*input_shape[:-1], self.outputs)
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The product; by ``realise`` where one is given."""
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
@@ -135,12 +131,7 @@ class Activation(BaseLayer):
         self.function = function
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The function of each element."""
         if self.function == "relu":
@@ -197,12 +188,7 @@ class Flatten(BaseLayer):
         return (*input_shape[: self.start - 1], joined)
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The same values in fewer axes."""
         if training:
@@ -241,12 +227,7 @@ class Mean(BaseLayer):
         return (*input_shape[:axis], *input_shape[axis + 1 :])
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The mean."""
         if training:
@@ -278,12 +259,7 @@ class Dropout(BaseLayer):
         self.rate = float(rate)
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """x, thinned out in training; raises InputError without ``rng`` then."""
         if not training:
@@ -317,12 +293,7 @@ class Transpose(BaseLayer):
         return input_shape[1], input_shape[0]
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """The same values, contiguous."""
         return np.ascontiguousarray(x.swapaxes(1, 2))

@@ -6,7 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Ideal", "Realisation"]
+__all__ = ["RNG", "Ideal", "Realisation", "Realise"]
+
+#: what draws random numbers, where there may be none
+RNG = np.random.Generator | None
 
 
 @runtime_checkable
@@ -40,12 +43,7 @@ class Realisation(Protocol):
         ...
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta of the devices.
 
@@ -68,12 +66,7 @@ class Realisation(Protocol):
         ...
 
     def product(
-        self,
-        layer_name: str,
-        x: np.ndarray,
-        weight: np.ndarray,
-        bias: np.ndarray | None,
-        rng: np.random.Generator | None,
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
     ) -> np.ndarray | None:
         """``x @ weight + bias`` as an array computes it, or None to leave it to NumPy.
 
@@ -119,6 +112,10 @@ class Realisation(Protocol):
         ...
 
 
+#: the hardware that computes; None for exact numbers
+Realise = Realisation | None
+
+
 class Ideal:
     """Exact hardware: everything is as asked for."""
 
@@ -129,23 +126,13 @@ class Ideal:
         return weight
 
     def kinetics(
-        self,
-        layer_name: str,
-        alpha: np.ndarray,
-        beta: np.ndarray,
-        shape: tuple[int, ...],
-        rng: np.random.Generator | None,
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
     ) -> tuple[np.ndarray, np.ndarray]:
         """The wanted alpha and beta."""
         return alpha, beta
 
     def product(
-        self,
-        layer_name: str,
-        x: np.ndarray,
-        weight: np.ndarray,
-        bias: np.ndarray | None,
-        rng: np.random.Generator | None,
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
     ) -> np.ndarray | None:
         """None: NumPy computes it."""
         return None

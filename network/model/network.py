@@ -14,7 +14,7 @@ from ddkbase.errors import InputError
 from network.counting.count import Count
 from network.layers.base import Layer
 from network.layers.plain import Dense
-from network.layers.realisation import Realisation
+from network.layers.realisation import RNG, Realisation, Realise
 from network.layers.standardise import Moments, Standardise
 from network.model.metrics import cross_entropy, softmax
 from network.model.saving import save_network
@@ -111,12 +111,7 @@ class Network:
     # -- use ---------------------------------------------------------------------------------
 
     def forward(
-        self,
-        x: np.ndarray,
-        *,
-        training: bool = False,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, training: bool = False, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """Logits (samples, classes), all at once; `logits` goes through many samples in pieces.
 
@@ -141,13 +136,7 @@ class Network:
             h = layer.forward(h, training=training, rng=rng, realise=realise)
         return h
 
-    def logits(
-        self,
-        x: np.ndarray,
-        *,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
-    ) -> np.ndarray:
+    def logits(self, x: np.ndarray, *, rng: RNG = None, realise: Realise = None) -> np.ndarray:
         """Logits (samples, classes), in pieces that fit the cache; arguments as `forward`."""
         x = self._checked(x, convert=False)
         result = np.empty((len(x), self.classes), self.dtype)
@@ -155,33 +144,17 @@ class Network:
             result[piece] = self.forward(x[piece], rng=rng, realise=realise)
         return result
 
-    def before_last(
-        self,
-        x: np.ndarray,
-        *,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
-    ) -> np.ndarray:
+    def before_last(self, x: np.ndarray, *, rng: RNG = None, realise: Realise = None) -> np.ndarray:
         """What comes to the last layer (samples, ...), in pieces; arguments as `forward`."""
         return np.concatenate(list(self._before(x, len(self.layers) - 1, rng, realise)))
 
     def predict_proba(
-        self,
-        x: np.ndarray,
-        *,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, *, rng: RNG = None, realise: Realise = None
     ) -> np.ndarray:
         """Probabilities (samples, classes); arguments as `forward`."""
         return softmax(self.logits(x, rng=rng, realise=realise))
 
-    def predict(
-        self,
-        x: np.ndarray,
-        *,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
-    ) -> np.ndarray:
+    def predict(self, x: np.ndarray, *, rng: RNG = None, realise: Realise = None) -> np.ndarray:
         """The class of each sample, an integer from 0, (samples,); arguments as `forward`."""
         return self.logits(x, rng=rng, realise=realise).argmax(1)
 
@@ -218,13 +191,7 @@ class Network:
             flowing = layer.backward(flowing)
         return Pass(loss, self.gradients, logits)
 
-    def reestimate(
-        self,
-        x: np.ndarray,
-        *,
-        realise: Realisation | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> None:
+    def reestimate(self, x: np.ndarray, *, realise: Realise = None, rng: RNG = None) -> None:
         """Take the statistics of every `Standardise` layer anew from ``x``; no labels needed.
 
         Parameters
@@ -363,11 +330,7 @@ class Network:
         return x.astype(self.dtype, copy=False) if convert else x
 
     def _before(
-        self,
-        x: np.ndarray,
-        index: int,
-        rng: np.random.Generator | None = None,
-        realise: Realisation | None = None,
+        self, x: np.ndarray, index: int, rng: RNG = None, realise: Realise = None
     ) -> Iterator[np.ndarray]:
         """What comes to the layer ``index``, in pieces."""
         x = self._checked(x, convert=False)
