@@ -24,7 +24,7 @@ from scipy.special import stdtrit
 
 from compact.circuit.compiled import compile_verilog_a
 from compact.circuit.implicit import Circuit
-from compact.fitting.any_model.runs import Run, ends_of, loop_runs, split_off, train_runs
+from compact.fitting.any_model import Run, ends_of, loop_runs, split_off, train_runs
 from compact.fitting.diagnostics import autocorrelation, diagnose, durbin_watson
 from ddkbase.errors import InputError, SolverError, StorageError, closest, shorten, similar_file
 
@@ -225,7 +225,7 @@ def fit_model(
     ------
     InputError
         Loops without time, unknown parameters, bounds that hold no start; neither loops nor trains;
-        trains as of `compact.fitting.any_model.runs.train_runs`.
+        trains as of `compact.fitting.any_model.train_runs`.
     SolverError
         The model cannot be integrated at any start.
     """

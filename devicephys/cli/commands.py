@@ -1,6 +1,7 @@
 """All commands of ``ddk-device``; importing a module adds its own."""
 
 from devicephys.cli import (  # noqa: F401
+    batch,
     campaign,
     devices,
     pulses,
@@ -11,7 +12,6 @@ from devicephys.cli import (  # noqa: F401
     switching_time,
     waveform,
 )
-from devicephys.cli.batch import screen, sweep  # noqa: F401
 from devicephys.cli.options import app
 
 __all__ = ["app"]

@@ -7,9 +7,10 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,9 @@ from ddkbase.cli.application import application
 from ddkbase.cli.options import path_of
 from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
+
+if TYPE_CHECKING:
+    from devicephys.protocol.stored import Protocol
 
 app = application(
     "ddk-device",
@@ -192,3 +196,56 @@ def changed_device(
     if start is not None and name == DEFAULT_DEVICE:
         name = str(Path(start) / "device.yaml")
     return devicephys.load_device(name).with_(parse_changes(changes or []))
+
+
+@dataclasses.dataclass(frozen=True)
+class CellOptions:
+    """Which cell, and how finely it is resolved: the options of all commands that simulate one."""
+
+    device: DeviceOption = DEFAULT_DEVICE
+    preset: PresetOption = Preset.default
+    changes: SetOption = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(CellOptions):
+    """The cell and how its run is carried out: the options of the commands with one run."""
+
+    start: FromOption = None
+    checkpoint_every: CheckpointOption = None
+    pictures: PicturesOption = Pictures.png
+
+    def request(
+        self,
+        protocol: Protocol,
+        start: str | None,
+        cell: devicephys.Device | None = None,
+        **settings: Any,
+    ) -> devicephys.run.Request:
+        """What the run is asked for.
+
+        Parameters
+        ----------
+        protocol : Protocol
+            What is done with the cell.
+        start : str or None
+            From `start_folder`.
+        cell : Device or None, optional
+            The cell; by default that of ``--device`` with what ``--set`` changes.
+        **settings : dict, optional
+            Further arguments of `devicephys.Settings.preset`.
+
+        Raises
+        ------
+        InputError
+            As `changed_device`.
+        """
+        if cell is None:
+            cell = changed_device(self.device, self.changes, start)
+        return devicephys.run.Request(
+            cell,
+            protocol,
+            devicephys.Settings.preset(self.preset.value, **settings),
+            self.checkpoint_every,
+            start=start,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,21 +15,13 @@ import typer
 import devicephys
 from ddkbase import units
 from ddkbase.cli.application import command, examples
-from ddkbase.cli.options import given
+from ddkbase.cli.options import given, option_groups
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
-from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
-    DEFAULT_DEVICE,
-    CheckpointOption,
-    DeviceOption,
-    FromOption,
     NoMotionOption,
     OutOption,
-    PicturesOption,
-    Preset,
-    PresetOption,
-    SetOption,
+    RunOptions,
     app,
     changed_device,
     output_folder,
@@ -54,7 +47,9 @@ def _text(name: str, metavar: str, help_: str) -> Any:
     )
 )
 @command
+@option_groups
 def pulses(
+    *,
     output: Output,
     out: OutOption,
     amplitude: Annotated[
@@ -88,9 +83,6 @@ def pulses(
         Text,
         _text("--initial-resistance", "OHM", "Bring the cell there first, e.g. '5 kohm'."),
     ] = None,
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
     seed: Annotated[
         Number, typer.Option("--seed", min=0, help="Draw one cell of a population by this seed.")
     ] = None,
@@ -103,7 +95,6 @@ def pulses(
     variability: Annotated[
         Text, _text("--variability", "FILE", "Spreads of the population, a YAML file.")
     ] = None,
-    start: FromOption = None,
     every_pulse: Annotated[
         bool,
         typer.Option(
@@ -112,15 +103,14 @@ def pulses(
         ),
     ] = False,
     no_motion: NoMotionOption = False,
-    checkpoint_every: CheckpointOption = None,
-    pictures: PicturesOption = Pictures.png,
+    run: RunOptions,
 ) -> None:
     """Apply a train of pulses to a cell, read it after each, and draw its conductance.
 
     The folder gets pulses.nc, pulses.png, report.html, device.yaml, request.json and run.log.
     """
     path = output_folder(out, "--out")
-    start = start_folder(start)
+    start = start_folder(run.start)
     options = given(
         amplitude=amplitude,
         width=width,
@@ -149,7 +139,7 @@ def pulses(
             "Give one of the two",
         )
     spreads = _spreads(seed, cycle, device_number, others.get("variability"))
-    cell = changed_device(device, changes, start)
+    cell = changed_device(run.device, run.changes, start)
     with _option_named():
         cell.series.pulsed(train.drive, train.gate_voltage)
     if no_motion and initial_resistance is not None:
@@ -158,19 +148,15 @@ def pulses(
             "--no-motion and --initial-resistance",
             "Begin --from a run that brought it there",
         )
-    request = devicephys.run.Request(
-        cell,
-        train,
-        devicephys.Settings.preset(preset.value, every_pulse=every_pulse, motion=not no_motion),
-        checkpoint_every,
-        initial_resistance,
-        spreads,
-        seed,
-        cycle or 0,
-        device_number or 0,
-        start,
+    request = dataclasses.replace(
+        run.request(train, start, cell, every_pulse=every_pulse, motion=not no_motion),
+        initial_resistance=initial_resistance,
+        variability=spreads,
+        seed=seed,
+        cycle=cycle or 0,
+        device_number=device_number or 0,
     )
-    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+    carry_out(partial(devicephys.run.start, path, request), output, run.pictures)
 
 
 def _train(options: dict[str, Any], file: str | None) -> devicephys.PulseTrain:

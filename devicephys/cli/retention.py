@@ -10,20 +10,12 @@ import typer
 
 import devicephys
 from ddkbase.cli.application import command, examples
+from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
-from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
-    DEFAULT_DEVICE,
-    CheckpointOption,
-    DeviceOption,
-    FromOption,
     OutOption,
-    PicturesOption,
-    Preset,
-    PresetOption,
-    SetOption,
+    RunOptions,
     app,
-    changed_device,
     output_folder,
     start_folder,
 )
@@ -45,7 +37,9 @@ class Programmed(StrEnum):
     )
 )
 @command
+@option_groups
 def retention(
+    *,
     output: Output,
     out: OutOption,
     temperatures: Annotated[
@@ -78,19 +72,14 @@ def retention(
     read_voltage: Annotated[
         str, typer.Option("--read-voltage", metavar="VOLTAGE", help="Voltage of the reads.")
     ] = "0.1 V",
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
-    start: FromOption = None,
-    checkpoint_every: CheckpointOption = None,
-    pictures: PicturesOption = Pictures.png,
+    run: RunOptions,
 ) -> None:
     """Bake a programmed cell at several ambient temperatures, and read it as time goes on.
 
     The folder gets retention.nc, retention.png, report.html, device.yaml, request.json and run.log.
     """
     path = output_folder(out, "--out")
-    start = start_folder(start)
+    start = start_folder(run.start)
     bake = devicephys.Bake(
         temperatures,
         duration,
@@ -100,14 +89,8 @@ def retention(
         reads_per_decade,
         read_voltage,
     )
-    request = devicephys.run.Request(
-        changed_device(device, changes, start),
-        bake,
-        devicephys.Settings.preset(preset.value),
-        checkpoint_every,
-        start=start,
-    )
-    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+    action = partial(devicephys.run.start, path, run.request(bake, start))
+    carry_out(action, output, run.pictures)
 
 
 @app.command(
@@ -117,7 +100,9 @@ def retention(
     )
 )
 @command
+@option_groups
 def endurance(
+    *,
     output: Output,
     out: OutOption,
     high_resistance: Annotated[
@@ -133,12 +118,7 @@ def endurance(
     read_voltage: Annotated[
         str, typer.Option("--read-voltage", metavar="VOLTAGE", help="Voltage of the reads.")
     ] = "0.1 V",
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
-    start: FromOption = None,
-    checkpoint_every: CheckpointOption = None,
-    pictures: PicturesOption = Pictures.png,
+    run: RunOptions,
 ) -> None:
     """Program a cell to a high and a low resistance again and again, each verified by reads.
 
@@ -146,15 +126,9 @@ def endurance(
     report.html, device.yaml, request.json and run.log.
     """
     path = output_folder(out, "--out")
-    start = start_folder(start)
+    start = start_folder(run.start)
     protocol = devicephys.EnduranceTest(
         high_resistance, low_resistance, cycles, width, read_voltage
     )
-    request = devicephys.run.Request(
-        changed_device(device, changes, start),
-        protocol,
-        devicephys.Settings.preset(preset.value),
-        checkpoint_every,
-        start=start,
-    )
-    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+    action = partial(devicephys.run.start, path, run.request(protocol, start))
+    carry_out(action, output, run.pictures)

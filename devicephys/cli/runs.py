@@ -21,18 +21,12 @@ from ddkbase.installation import parallel_rank
 from ddkbase.picture_names import Pictures
 from devicephys import installation
 from devicephys.cli.options import (
-    DEFAULT_DEVICE,
-    CheckpointOption,
-    DeviceOption,
-    FromOption,
     Half,
     NoMotionOption,
     OutOption,
     PicturesOption,
-    Preset,
-    PresetOption,
+    RunOptions,
     Scheme,
-    SetOption,
     app,
     changed_device,
     output_folder,
@@ -117,12 +111,11 @@ def aborting() -> Iterator[None]:
     )
 )
 @command
+@option_groups
 def iv(
+    *,
     output: Output,
     out: OutOption,
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
     scheme: Annotated[
         Scheme, typer.Option("--scheme", help="Coupling of the fields; one-pass is inaccurate.")
     ] = Scheme.monolithic,
@@ -144,9 +137,7 @@ def iv(
         Half | None, typer.Option("--first", help="Which half comes first; default: the device's.")
     ] = None,
     no_motion: NoMotionOption = False,
-    start: FromOption = None,
-    checkpoint_every: CheckpointOption = None,
-    pictures: PicturesOption = Pictures.png,
+    run: RunOptions,
 ) -> None:
     """Simulate the current-voltage loop of a cell and draw it.
 
@@ -154,8 +145,8 @@ def iv(
     and run.log.
     """
     path = output_folder(out, "--out")
-    start = start_folder(start)
-    parsed: dict[str, Any] = dict(parse_changes(changes or []))
+    start = start_folder(run.start)
+    parsed: dict[str, Any] = dict(parse_changes(run.changes or []))
     sweep = given(
         reset_voltage=reset_voltage,
         set_voltage=set_voltage,
@@ -168,15 +159,10 @@ def iv(
         if key in parsed:
             raise InputError(f"'{key}' is set twice", f"--set and {option}", "Give it once")
         parsed[key] = value
-    cell = changed_device(device, None, start).with_(parsed)
-    request = devicephys.run.Request(
-        cell,
-        devicephys.IVSweep.from_device(cell),
-        devicephys.Settings.preset(preset.value, scheme=scheme.value, motion=not no_motion),
-        checkpoint_every,
-        start=start,
-    )
-    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+    cell = changed_device(run.device, None, start).with_(parsed)
+    protocol = devicephys.IVSweep.from_device(cell)
+    request = run.request(protocol, start, cell, scheme=scheme.value, motion=not no_motion)
+    carry_out(partial(devicephys.run.start, path, request), output, run.pictures)
 
 
 @app.command(epilog=examples("ddk-device resume runs/train"))

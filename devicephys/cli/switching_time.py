@@ -10,16 +10,13 @@ import typer
 
 import devicephys
 from ddkbase.cli.application import command, examples
+from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
-    DEFAULT_DEVICE,
-    DeviceOption,
+    CellOptions,
     OutOption,
     PicturesOption,
-    Preset,
-    PresetOption,
-    SetOption,
     app,
     changed_device,
     output_folder,
@@ -51,12 +48,12 @@ class Criterion(StrEnum):
     ),
 )
 @command
+@option_groups
 def switching_time(
+    *,
     output: Output,
     out: OutOption,
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
+    cell: CellOptions,
     polarity: Annotated[
         Polarity, typer.Option("--polarity", help="Which switching is timed.")
     ] = Polarity.both,
@@ -99,7 +96,9 @@ def switching_time(
         voltages, polarity.value, criterion.value, limit, rise, loops_before=loops_before
     )
     request = devicephys.run.Request(
-        changed_device(device, changes), scan, devicephys.Settings.preset(preset.value)
+        changed_device(cell.device, cell.changes),
+        scan,
+        devicephys.Settings.preset(cell.preset.value),
     )
     path = output_folder(out, "--out")
     carry_out(partial(devicephys.run.start, path, request), output, pictures)

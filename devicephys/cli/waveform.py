@@ -10,22 +10,14 @@ import typer
 
 import devicephys
 from ddkbase.cli.application import command, examples
+from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError
-from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
-    DEFAULT_DEVICE,
-    CheckpointOption,
-    DeviceOption,
-    FromOption,
     NoMotionOption,
     OutOption,
-    PicturesOption,
-    Preset,
-    PresetOption,
-    SetOption,
+    RunOptions,
     app,
-    changed_device,
     output_folder,
     start_folder,
 )
@@ -39,7 +31,9 @@ from devicephys.cli.runs import carry_out
     )
 )
 @command
+@option_groups
 def waveform(
+    *,
     output: Output,
     file: Annotated[
         str,
@@ -50,13 +44,8 @@ def waveform(
         ),
     ],
     out: OutOption,
-    device: DeviceOption = DEFAULT_DEVICE,
-    preset: PresetOption = Preset.default,
-    changes: SetOption = None,
     no_motion: NoMotionOption = False,
-    start: FromOption = None,
-    checkpoint_every: CheckpointOption = None,
-    pictures: PicturesOption = Pictures.png,
+    run: RunOptions,
 ) -> None:
     """Apply the waveform of a file to a cell and draw what it does.
 
@@ -65,7 +54,7 @@ def waveform(
     and run.log.
     """
     path = output_folder(out, "--out")
-    start = start_folder(start)
+    start = start_folder(run.start)
     applied = devicephys.read_waveform(Path(file), output.note)
     if applied.voltage(0.0) != 0:
         raise InputError(
@@ -73,11 +62,5 @@ def waveform(
             file,
             "Begin with a row of 0 s and 0 V",
         )
-    request = devicephys.run.Request(
-        changed_device(device, changes, start),
-        applied,
-        devicephys.Settings.preset(preset.value, motion=not no_motion),
-        checkpoint_every,
-        start=start,
-    )
-    carry_out(partial(devicephys.run.start, path, request), output, pictures)
+    request = run.request(applied, start, motion=not no_motion)
+    carry_out(partial(devicephys.run.start, path, request), output, run.pictures)

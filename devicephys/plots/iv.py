@@ -1,11 +1,14 @@
 """Pictures of a current-voltage loop: the curves, the maps at the marked points, the animation.
 
-`iv_figure` and `time_figure` are here; `fields_figure` and `loop_animation` come from
-`devicephys.plots.fields` and `devicephys.plots.film`.  None of them touches the global state of
-matplotlib.
+`iv_figure`, `time_figure` and, over the band of measured loops, `measured_figure` are here;
+`fields_figure` and `loop_animation` come from `devicephys.plots.fields` and
+`devicephys.plots.film`. None of them touches the global state of matplotlib.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -14,15 +17,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from ddkbase.pictures import GREY, SERIES, SMALL
+from devicephys.measured.comparison import measured_band, single_loops
 from devicephys.plots import style
 from devicephys.plots.fields import fields_figure
 from devicephys.plots.film import loop_animation
-from devicephys.plots.style import save_figure
+from devicephys.plots.style import MICROAMPERE, new_figure, save_figure, style_axes
+
+__all__ = [
+    "fields_figure",
+    "iv_figure",
+    "loop_animation",
+    "measured_figure",
+    "save_figure",
+    "time_figure",
+]
+
 
 #: width and height of a panel, and what a lettered disc takes [points]
 _PANEL, _DISC = np.array([330.0, 230.0]), 15.0
-
-__all__ = ["fields_figure", "iv_figure", "loop_animation", "save_figure", "time_figure"]
 
 
 def iv_figure(ds: xr.Dataset) -> Figure:
@@ -354,4 +367,52 @@ def time_figure(ds: xr.Dataset) -> Figure:
     for ax, name, tag in zip(axes.flat, names, "abcd", strict=True):
         style.style_axes(ax, f"Time ({unit})", name, tag)
         ax.xaxis.set_tick_params(labelbottom=True)
+    return figure
+
+
+def measured_figure(measured: xr.Dataset, runs: Mapping[str, xr.Dataset]) -> Figure:
+    """Draw simulated loops over measured ones, linear and logarithmic.
+
+    Parameters
+    ----------
+    measured : xarray.Dataset
+        What ``read_loop`` gives.
+    runs : mapping of str to xarray.Dataset
+        Records of loops by the name of the run; the first loop of each is drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Current over voltage, and the logarithm of its size; grey is the band of the measured loops.
+    """
+    band = measured_band(measured)
+    count = int(measured.attrs["loops"])
+    figure = new_figure(10.0, 4.4)
+    for number, tag in enumerate("ab"):
+        ax = figure.add_subplot(1, 2, number + 1)
+        logarithmic = tag == "b"
+        for k in range(band.sizes["ramp"]):
+            ramp = band.isel(ramp=k)
+            v = ramp["voltage"].values
+            side = 1.0 if logarithmic else np.sign(v)
+            low, middle, high = (
+                MICROAMPERE * side * ramp[name].values
+                for name in ("current_low", "current", "current_high")
+            )
+            ax.fill_between(v, low, high, color="0.82", linewidth=0)
+            loops = f"{count} loops: median and 16 to 84 %" if count > 1 else "one loop"
+            label = f"measured, {loops}" if k == 0 else None
+            ax.plot(v, middle, color=GREY, linewidth=1.0, label=label)
+        for k, (name, ds) in enumerate(runs.items()):
+            v, i = single_loops(ds)[0]
+            # on the way to 0 V the logarithm would fall without end
+            size = np.where(np.abs(v) < 0.01, np.nan, np.abs(i))
+            flow = MICROAMPERE * (size if logarithmic else i)
+            label = f"simulated, {Path(name).name}"
+            ax.plot(v, flow, color=SERIES[k % len(SERIES)], linewidth=1.3, label=label)
+        style_axes(ax, "Voltage (V)", "|Current| (µA)" if logarithmic else "Current (µA)", tag)
+        if logarithmic:
+            ax.set_yscale("log")
+        else:
+            ax.legend(fontsize=SMALL, frameon=False)
     return figure

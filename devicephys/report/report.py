@@ -6,8 +6,11 @@ plot`` makes it again.  A loop's report has a viewer of its fields (`devicephys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,41 +18,30 @@ import xarray as xr
 from ddkbase import html as html_page
 from ddkbase.errors import StorageError
 from ddkbase.files import write_bytes
-from ddkbase.html import Html
+from ddkbase.html import Html, code
 from ddkbase.units import format_si
+from devicephys.device import Device, list_devices, load_device
 from devicephys.plots import style
-from devicephys.report import parts as report_parts
+from devicephys.report import repeat as report_repeat
 from devicephys.report import viewer as report_viewer
 from devicephys.run import folder as runfolder
 from devicephys.run.figures import table
 from devicephys.simulation.checkpoint import CHECKPOINT
 
+#: largest imbalance that the verification allows a loop, as `devicephys.verification.balances`
+ALLOWED = {"vacancy_imbalance": 1e-10, "current_imbalance": 1e-8, "energy_imbalance": 1e-4}
 _PULSES = 40  # most pulses in the table of a train
-_STILLS = (
-    runfolder.CURVES,
-    runfolder.TIME_CURVES,
-    runfolder.MAPS,
-    runfolder.PULSE_CURVES,
-    runfolder.SCAN_CURVES,
-    runfolder.BAKE_CURVES,
-    runfolder.CYCLE_CURVES,
-)
-#: what a report links to if it is there
-_FILES = {
-    *runfolder.RUN_FILES,
-    *(Path(name).with_suffix(suffix).name for name in _STILLS for suffix in (".svg", ".pdf")),
-} - {runfolder.REPORT, CHECKPOINT}
 
 
-def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
-    """The report of an IVTrace as HTML.
+def report_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
+    """The report of a record as HTML.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        The record.
+        An IVTrace, PulseTrace, SwitchingTime, Retention or Endurance.
     pictures : mapping of str to bytes
-        PNG files as bytes, by name; those of `runfolder.LOOP_FILES` are shown.
+        PNG files as bytes, by name; those that belong to the record are shown.
     files : sequence of str, default ()
         Names of files that lie beside the report, to be linked.
 
@@ -58,115 +50,22 @@ def loop_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str
     InputError
         The device kept in the record cannot be read.
     """
+    kind = _KINDS[str(ds.attrs["schema"])]
     device = style.device_of(ds)
-    content: list[str] = [
-        *report_parts.warnings(ds),
-        report_parts.request(ds, device),
-        html_page.section("What came out", report_parts.figures(table(ds).rows)),
-    ]
-    has_fields = ds.sizes["frame"] + ds.sizes["point"] > 0
+    content: list[str] = [*_warnings(ds), _request(ds, device), _outcome(ds)]
+    has_fields = ds.attrs["schema"] == "IVTrace" and ds.sizes["frame"] + ds.sizes["point"] > 0
     if has_fields:
         shown = html_page.section("Fields over the loop", report_viewer.viewer(ds))
         content.append(Html(f'<div class="screen">{shown}</div>'))  # the pictures are for print
-    content += report_parts.pictures(
-        pictures,
-        {
-            runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
-            runfolder.TIME_CURVES: "Voltage, current, resistance and peak temperature over time",
-            runfolder.MAPS: "Vacancies and temperature at the marked points, and profiles",
-        },
-    )
-    rejected = [
-        [*(html_page.signs(format_si(float(x), "s", 4)) for x in (time, size)), str(reason)]
-        for time, size, reason in zip(
-            *(ds[f"rejected_{name}"].values for name in ("time", "step_size", "reason")),
-            strict=True,
-        )
-    ]
-    content.append(report_parts.balances(ds, "every accepted step"))
-    if rejected:
-        heads = ("time", "length of the step", "reason")
-        content += [
-            Html(f"<details><summary>{len(rejected)} rejected steps</summary>"),
-            html_page.table(heads, rejected),
-            Html("</details>"),
-        ]
-    content += report_parts.origin(ds, device, runfolder.RECORD, files)
+    content += _pictures(pictures, kind.captions)
+    content += kind.details(ds)
+    content += _origin(ds, device, kind.record, files)
     return html_page.page(
         str(ds.attrs.get("title", f"Current-voltage loop of {device.name}")),
         content,
         scripts=report_viewer.scripts() if has_fields else (),
         style=report_viewer.STYLE if has_fields else "",
     )
-
-
-def train_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
-    """The report of a PulseTrace as HTML; parameters and errors as `loop_text`."""
-    device = style.device_of(ds)
-    content: list[str] = [*report_parts.warnings(ds), report_parts.request(ds, device)]
-    content.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
-    name = "Conductance after each pulse, peak temperature and current in the pulse"
-    content += report_parts.pictures(pictures, {runfolder.PULSE_CURVES: name})
-    content.append(html_page.section("Pulse by pulse", *_pulses(ds)))
-    content.append(report_parts.balances(ds, "every pulse"))
-    content += report_parts.origin(ds, device, runfolder.PULSE_RECORD, files)
-    return html_page.page(f"{ds.attrs['title']}", content)
-
-
-def kinetics_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
-    """The report of a SwitchingTime as HTML; parameters and errors as `loop_text`."""
-    device, shown = style.device_of(ds), table(ds)
-    content: list[str] = [
-        *report_parts.warnings(ds),
-        report_parts.request(ds, device),
-        html_page.section(
-            "What came out",
-            *map(html_page.signs, shown.notes),
-            html_page.table(
-                shown.heads,
-                [list(map(html_page.signs, row)) for row in shown.rows],
-                numbers=shown.right,
-            ),
-            f"Criterion: {ds.attrs['criterion']}.",
-        ),
-    ]
-    name = "Switching time and its slope over the voltage, and over the temperature"
-    content += report_parts.pictures(pictures, {runfolder.SCAN_CURVES: name})
-    content += report_parts.origin(ds, device, runfolder.SCAN_RECORD, files)
-    return html_page.page(str(ds.attrs["title"]), content)
-
-
-def retention_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
-    """The report of a Retention as HTML; parameters and errors as `loop_text`."""
-    device, shown = style.device_of(ds), table(ds)
-    content: list[str] = [
-        *report_parts.warnings(ds),
-        report_parts.request(ds, device),
-        html_page.section(
-            "What came out",
-            *map(html_page.signs, shown.notes),
-            html_page.table(
-                shown.heads,
-                [list(map(html_page.signs, row)) for row in shown.rows],
-                numbers=shown.right,
-            ),
-        ),
-    ]
-    name = "Resistance over time at each temperature, and times over 1/kT"
-    content += report_parts.pictures(pictures, {runfolder.BAKE_CURVES: name})
-    content += report_parts.origin(ds, device, runfolder.BAKE_RECORD, files)
-    return html_page.page(str(ds.attrs["title"]), content)
-
-
-def endurance_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
-    """The report of an Endurance as HTML; parameters and errors as `loop_text`."""
-    device = style.device_of(ds)
-    content: list[str] = [*report_parts.warnings(ds), report_parts.request(ds, device)]
-    content.append(html_page.section("What came out", report_parts.figures(table(ds).rows)))
-    name = "Resistances, pulses and their heights over the cycles"
-    content += report_parts.pictures(pictures, {runfolder.CYCLE_CURVES: name})
-    content += report_parts.origin(ds, device, runfolder.CYCLE_RECORD, files)
-    return html_page.page(str(ds.attrs["title"]), content)
 
 
 def write_report(
@@ -197,23 +96,174 @@ def write_report(
     StorageError
         A picture cannot be read, or the file cannot be written.
     """
-    make = {
-        "IVTrace": loop_text,
-        "PulseTrace": train_text,
-        "SwitchingTime": kinetics_text,
-        "Retention": retention_text,
-        "Endurance": endurance_text,
-    }
     try:
         shown = {path.name: path.read_bytes() for path in pictures if path.suffix == ".png"}
         files = sorted(path.name for path in folder.iterdir() if path.name in _FILES)
     except OSError as exc:
         raise StorageError(f"it cannot be read: {exc.strerror or exc}", str(folder)) from exc
-    text = make[str(ds.attrs["schema"])](ds, shown, files)
+    text = report_text(ds, shown, files)
     return write_bytes(folder / runfolder.REPORT, text.encode("utf-8"), overwrite)
 
 
+def _warnings(ds: xr.Dataset) -> list[Html]:
+    """What a reader must know before trusting the numbers: not complete, a warning."""
+    sentences = []
+    if not int(ds.attrs.get("complete", 1)):
+        sentences.append("the run is not complete; this is what was computed before it stopped.")
+    if ds.attrs.get("warning"):
+        sentences.append(str(ds.attrs["warning"]))
+    return [html_page.warning(text) for text in sentences]
+
+
+def _request(ds: xr.Dataset, device: Device) -> Html:
+    """Device, protocol and settings, and where the device differs from that of the library."""
+    protocol = json.loads(ds.attrs["protocol_json"])
+    settings = json.loads(ds.attrs["settings_json"])
+    lines: list[tuple[str, object]] = [
+        ("device", device.name),
+        ("voltages across", ds.attrs["voltage_reference"]),
+        ("protocol", _listed({k: v for k, v in protocol.items() if k != "kind"})),
+    ]
+    if ds.attrs.get("started_from"):
+        lines.append(("begins with the end of", str(ds.attrs["started_from"])))
+    if "wanted_resistance" in ds and np.isfinite(target := float(ds["wanted_resistance"])):
+        lines.append(("brought to", html_page.signs(format_si(target, "ohm", 3))))
+    if not isinstance(ds.attrs.get("seed", ""), str):
+        names = ("seed", "cycle", "device_number")
+        drawn = {name.replace("_", " "): int(ds.attrs[name]) for name in names}
+        lines.append(("drawn from a population", _listed(drawn)))
+    lines.append(("preset", f"{settings.get('name', '?')}, {ds.attrs['method']}"))
+    changed, sentence = _changes(device)
+    table = html_page.table(("parameter", "here", "in the library", "mark"), changed)
+    return html_page.section(
+        "What was asked", html_page.values(lines), sentence, *([table] if changed else [])
+    )
+
+
+def _changes(device: Device) -> tuple[list[list[str]], str]:
+    """Parameters that differ from the library's device of the same name, and a sentence."""
+    if device.name not in list_devices():
+        return [], "The device is not one of the library; all its parameters are listed below."
+    library = {row.path: row.value for row in load_device(device.name).table()}
+    rows = {row.path: row for row in device.table()}
+    changed = [
+        [path, row.value, library.get(path, "–"), row.mark]
+        for path, row in rows.items()
+        if library.get(path) != row.value
+    ]
+    changed += [[path, "–", value, ""] for path, value in library.items() if path not in rows]
+    if not changed:
+        return [], f"Every parameter is that of the library's device {device.name}."
+    return changed, f"Changed against the library's device {device.name}:"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    texts = []
+    for name, value in values.items():
+        several = isinstance(value, list)
+        if several and len(value) > 8:
+            value = f"{len(value)} values from {value[0]} to {value[-1]}"
+        elif several:
+            value = ", ".join(map(str, value))
+        texts.append(f"{name.replace('_', ' ')} {html_page.signs(str(value))}")
+    return "; ".join(texts)
+
+
+def _pictures(drawn: Mapping[str, bytes], names: Mapping[str, str]) -> list[Html]:
+    """A section of those of ``drawn`` that have a text in ``names``; nothing if there is none."""
+    shown = [
+        html_page.image(drawn[name], text, wide=True, caption=f"{text} ({name}).")
+        for name, text in names.items()
+        if name in drawn
+    ]
+    return [html_page.section("Pictures", *shown)] if shown else []
+
+
+def _balances(ds: xr.Dataset, where: str) -> Html:
+    """The largest imbalances of a record over ``where``, beside what the verification allows."""
+    rows = []
+    for name, allowed in ALLOWED.items():
+        largest = float(np.abs(ds[name].values).max())
+        kind, verdict = ("yes", "kept") if largest <= allowed else ("no", "not kept")
+        mark = Html(f'<b class="{kind}">{verdict}</b>')
+        rows.append([ds[name].attrs["long_name"], f"{largest:.1e}", f"{allowed:.0e}", mark])
+    heads = (f"largest over {where}", "found", "allowed", "")
+    return html_page.section("Balances", html_page.table(heads, rows, numbers=(1, 2)))
+
+
+def _origin(ds: xr.Dataset, device: Device, record: str, files: Sequence[str]) -> list[str]:
+    """How to repeat it, versions, all parameters, files."""
+    command = report_repeat.command(ds, device)
+    script = code(report_repeat.script(ds, record), block=True)
+    repeat: list[str] = []
+    if command is None:
+        repeat += ["In Python, in the folder of the run:", script]
+    else:
+        repeat += [
+            "In the folder of the run:",
+            code(command, block=True),
+            Html("<details><summary>In Python</summary>"),
+            script,
+            Html("</details>"),
+        ]
+    versions = json.loads(ds.attrs["versions_json"])
+    ranks = int(ds.attrs.get("ranks", 1))
+    computed = f"Computed {ds.attrs['created']} on {ranks} rank{'s' if ranks > 1 else ''} with:"
+    heads = ("parameter", "value", "mark", "source")
+    parameters = [[row.path, row.value, row.mark, row.source] for row in device.table()]
+    content: list[str] = [
+        html_page.section("To repeat it", *repeat),
+        Html("<details><summary>Versions</summary>"),
+        html_page.paragraph(computed),
+        html_page.values(versions),
+        Html("</details>"),
+        Html("<details><summary>All parameters of the device</summary>"),
+        html_page.table(heads, parameters),
+        Html("</details>"),
+    ]
+    if files:
+        links = Html(", ".join(html_page.link(name, name) for name in files))
+        content.append(html_page.section("Files", html_page.paragraph(links)))
+    return content
+
+
+def _outcome(ds: xr.Dataset) -> Html:
+    """What the command prints: names and texts, or a table with notes above it."""
+    shown = table(ds)
+    if ds.attrs["schema"] not in ("SwitchingTime", "Retention"):
+        pairs = [(name, html_page.signs(text)) for name, text in shown.rows]
+        return html_page.section("What came out", html_page.values(pairs))
+    rows = [list(map(html_page.signs, row)) for row in shown.rows]
+    content = [
+        *map(html_page.signs, shown.notes),
+        html_page.table(shown.heads, rows, numbers=shown.right),
+    ]
+    if ds.attrs["schema"] == "SwitchingTime":
+        content.append(f"Criterion: {ds.attrs['criterion']}.")
+    return html_page.section("What came out", *content)
+
+
+def _rejected(ds: xr.Dataset) -> list[str]:
+    """The balances of a loop, and the steps that were rejected."""
+    rejected = [
+        [*(html_page.signs(format_si(float(x), "s", 4)) for x in (time, size)), str(reason)]
+        for time, size, reason in zip(
+            *(ds[f"rejected_{name}"].values for name in ("time", "step_size", "reason")),
+            strict=True,
+        )
+    ]
+    content: list[str] = [_balances(ds, "every accepted step")]
+    if rejected:
+        content += [
+            Html(f"<details><summary>{len(rejected)} rejected steps</summary>"),
+            html_page.table(("time", "length of the step", "reason"), rejected),
+            Html("</details>"),
+        ]
+    return content
+
+
 def _pulses(ds: xr.Dataset) -> list[str]:
+    """What single pulses of a train did, and its balances."""
     count = ds.sizes["pulse"]
     # most happens in the first pulses
     numbers = np.unique(np.geomspace(1, count, _PULSES).round().astype(int)) - 1
@@ -234,5 +284,61 @@ def _pulses(ds: xr.Dataset) -> list[str]:
         celsius = float(ds["temperature_max"].values[k]) - style.CELSIUS_ZERO
         rows.append([str(k + 1), *map(html_page.signs, cells), f"{celsius:.0f} °C"])
     note = f"{numbers.size} of the {count} pulses; all are in {runfolder.PULSE_RECORD}."
-    table = html_page.table(heads, rows, numbers=range(len(heads)))
-    return [note, table]
+    pulses = html_page.table(heads, rows, numbers=range(len(heads)))
+    section = html_page.section("Pulse by pulse", note, pulses)
+    return [section, _balances(ds, "every pulse")]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """What the report of a kind of record has of its own: pictures, and what stands below them."""
+
+    record: str
+    captions: Mapping[str, str]
+    details: Callable[[xr.Dataset], list[str]] = lambda ds: []
+
+
+_KINDS = {
+    "IVTrace": _Kind(
+        runfolder.RECORD,
+        {
+            runfolder.CURVES: "Current, resistance and peak temperature over the voltage",
+            runfolder.TIME_CURVES: "Voltage, current, resistance and peak temperature over time",
+            runfolder.MAPS: "Vacancies and temperature at the marked points, and profiles",
+        },
+        _rejected,
+    ),
+    "PulseTrace": _Kind(
+        runfolder.PULSE_RECORD,
+        {
+            runfolder.PULSE_CURVES: "Conductance after each pulse, peak temperature and current"
+            " in the pulse"
+        },
+        _pulses,
+    ),
+    "SwitchingTime": _Kind(
+        runfolder.SCAN_RECORD,
+        {
+            runfolder.SCAN_CURVES: "Switching time and its slope over the voltage, and over the"
+            " temperature"
+        },
+    ),
+    "Retention": _Kind(
+        runfolder.BAKE_RECORD,
+        {runfolder.BAKE_CURVES: "Resistance over time at each temperature, and times over 1/kT"},
+    ),
+    "Endurance": _Kind(
+        runfolder.CYCLE_RECORD,
+        {runfolder.CYCLE_CURVES: "Resistances, pulses and their heights over the cycles"},
+    ),
+}
+#: what a report links to if it is there
+_FILES = {
+    *runfolder.RUN_FILES,
+    *(
+        Path(name).with_suffix(suffix).name
+        for kind in _KINDS.values()
+        for name in kind.captions
+        for suffix in (".svg", ".pdf")
+    ),
+} - {runfolder.REPORT, CHECKPOINT}

@@ -16,7 +16,7 @@ from ddkbase.files import write_bytes
 from devicephys.device import Device
 from devicephys.parameter_sweep import worker
 from devicephys.parameter_sweep.execution import draw_picture, run_sweep
-from devicephys.plots.screening import screening_figure
+from devicephys.plots.sweep import screening_figure
 from devicephys.screening.description import Screening, plan_screening
 from devicephys.screening.record import SCREENING, screening_csv, screening_dataset
 

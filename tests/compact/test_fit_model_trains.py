@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import compact
-from compact.fitting.any_model.runs import EDGE, train_runs
+from compact.fitting.any_model import EDGE, train_runs
 from compact.fitting.models import fit_model, load_model
 from ddkbase.errors import InputError
 

@@ -20,9 +20,6 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep
 from devicephys.report import (
-    parts as report_parts,
-)
-from devicephys.report import (
     repeat as report_repeat,
 )
 from devicephys.report import (
@@ -103,7 +100,7 @@ def test_a_loop_tells_what_was_asked_and_what_came_out(tmp_path: Path) -> None:
 
 def test_a_train_tells_what_was_asked_and_what_came_out(tmp_path: Path) -> None:
     ds = asked(pulse_trace(wanted_resistance=5e3), PulseTrain("-2.1 V"))
-    text = report.train_text(ds, {})
+    text = report.report_text(ds, {})
     for words in ("amplitude −2.1 V", "5 kΩ asked", "200 µS"):
         assert words in text
     shown = re.search(r"(\d+) of the 100 pulses", text)
@@ -112,12 +109,12 @@ def test_a_train_tells_what_was_asked_and_what_came_out(tmp_path: Path) -> None:
     options = r"--amplitude='-2.1 V' \s*\\\s*--initial-resistance='5000 ohm'"
     assert re.search(options.replace("'", "&#x27;"), text)
     stands_alone(text)
-    one = report.train_text(asked(pulse_trace(count=1), PulseTrain(count=1)), {})
+    one = report.report_text(asked(pulse_trace(count=1), PulseTrain(count=1)), {})
     assert "1 of the 1 pulses" in one
 
 
 def test_switching_times_tell_what_was_asked_and_what_came_out() -> None:
-    text = report.kinetics_text(switching_times(), {})
+    text = report.report_text(switching_times(), {})
     for words in ("RESET: 2 of 2 voltages switched", "1 ms", "10 µs", "−1.2 V", "Criterion: read"):
         assert words in text
     stands_alone(text)
@@ -125,19 +122,19 @@ def test_switching_times_tell_what_was_asked_and_what_came_out() -> None:
 
 def test_what_was_not_finished_or_is_doubtful_is_said_at_the_top() -> None:
     ds = iv_trace(fine=4, frames=4, complete=False, warning="one-pass is inaccurate")
-    text = report.loop_text(ds, {})
+    text = report.report_text(ds, {})
     assert text.index("not complete") < text.index("What was asked")
     assert text.index("one-pass is inaccurate") < text.index("What was asked")
     broken = iv_trace(fine=4, frames=4)
     broken["energy_imbalance"][3] = 0.2
-    assert '<b class="no">not kept</b>' in report.loop_text(broken, {})
+    assert '<b class="no">not kept</b>' in report.report_text(broken, {})
 
 
 def test_the_allowed_imbalances_are_those_of_the_verification() -> None:
-    source = Path(report_parts.__file__).parents[1] / "verification" / "balances.py"
+    source = Path(report.__file__).parents[1] / "verification" / "balances.py"
     found = re.search(r"^BALANCES = (.*)$", source.read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
-    assert json.loads(found[1]) == report_parts.ALLOWED
+    assert json.loads(found[1]) == report.ALLOWED
 
 
 @pytest.mark.parametrize("kind", ["loop", "train", "kinetics"])
@@ -161,8 +158,7 @@ def test_names_and_values_of_others_do_not_become_markup(kind: str) -> None:
     )
     if kind == "loop":
         ds["rejected_reason"] = ds["rejected_reason"].copy(data=[HOSTILE, HOSTILE])
-    make = {"loop": report.loop_text, "train": report.train_text, "kinetics": report.kinetics_text}
-    text = make[kind](ds, {}, [])
+    text = report.report_text(ds, {}, [])
     assert "<script>alert" not in text and "<img" not in text
     assert "&lt;/script&gt;" in text
     stands_alone(text)
@@ -170,7 +166,7 @@ def test_names_and_values_of_others_do_not_become_markup(kind: str) -> None:
 
 def test_fields_survive_their_two_bytes() -> None:
     ds = iv_trace(fine=4, frames=5)
-    data = embedded(report.loop_text(ds, {}))
+    data = embedded(report.report_text(ds, {}))
     points = [one["point"] for one in data["instants"] if one["point"]]
     assert points == list("ABCDEFGH")
     steps = [one["step"] for one in data["instants"]]
@@ -193,21 +189,21 @@ def test_of_too_many_frames_some_are_left_out_and_it_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ds = iv_trace(fine=4, frames=60)
-    whole = embedded(report.loop_text(ds, {}))
+    whole = embedded(report.report_text(ds, {}))
     size = len(base64.b64decode("".join(f["codes"] for f in whole["fields"])))
     monkeypatch.setattr(report_viewer, "ROOM", 20 * size // len(whole["instants"]) + 99)
-    text = report.loop_text(ds, {})
+    text = report.report_text(ds, {})
     few = embedded(text)
     assert len(few["instants"]) == 20
     assert [one["point"] for one in few["instants"] if one["point"]] == list("ABCDEFGH")
     assert f"{len(whole['instants']) - 20} more with fields are left out" in text
     monkeypatch.setattr(report_viewer, "ROOM", 1)
-    assert len(embedded(report.loop_text(ds, {}))["instants"]) == 1
+    assert len(embedded(report.report_text(ds, {}))["instants"]) == 1
 
 
 def test_a_loop_without_fields_has_no_viewer() -> None:
     ds = iv_trace(fine=4, frames=3).isel(frame=slice(0), point=slice(0))
-    text = report.loop_text(ds, {})
+    text = report.report_text(ds, {})
     assert "viewer" not in text and "<script" not in text and "RESET onset" in text
 
 
@@ -247,7 +243,7 @@ def test_settings_and_sweeps_of_ones_own_are_repeated_in_python() -> None:
     )
     for one in own:
         assert report_repeat.command(one, DEVICE) is None
-        assert "stored(&quot;settings_json&quot;)" in report.loop_text(one, {})
+        assert "stored(&quot;settings_json&quot;)" in report.report_text(one, {})
     staggered = asked(ds, sweep, Settings.preset("fine", scheme="staggered"))
     line = report_repeat.command(staggered.assign_attrs(ranks=2), DEVICE)
     assert line is not None and line.startswith("mpiexec -n 2 ddk-device iv ")
@@ -285,7 +281,7 @@ def test_a_drawn_cell_is_repeated_from_its_seed() -> None:
     assert report_repeat.command(other, DEVICE) is None
     text = report_repeat.script(other, "pulses.nc")
     assert "seed=3" in text and 'load_device("device.yaml")' in text
-    assert "drawn from a population" in report.train_text(usual, {})
+    assert "drawn from a population" in report.report_text(usual, {})
 
 
 def test_scans_are_repeated() -> None:

@@ -23,7 +23,7 @@ from devicephys import installation
 from devicephys.device.entries import parameter_value
 from devicephys.device.ranges import bounds
 from devicephys.parameter_sweep.record import DONE, FAILED
-from devicephys.plots.screening import screening_figure
+from devicephys.plots.sweep import screening_figure
 from devicephys.screening import (
     Screening,
     ScreeningOutcome,

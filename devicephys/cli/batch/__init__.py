@@ -1,1 +1,0 @@
-"""Commands that simulate many cells; there is no room for more files beside the others."""
