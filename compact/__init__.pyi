@@ -26,6 +26,6 @@ from .measured.read_pulses import read_pulses as read_pulses
 from .measured.updates import read_updates as read_updates
 from .report import report_pictures as report_pictures
 from .report import write_report as write_report
-from .table.library import list_tables as list_tables
-from .table.library import load_table as load_table
 from .table.table import AlphaBetaTable as AlphaBetaTable
+from .table.table import list_tables as list_tables
+from .table.table import load_table as load_table

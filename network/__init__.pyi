@@ -12,13 +12,13 @@ from .estimator import DDKTransformer as DDKTransformer
 from .layers.base import BaseLayer as BaseLayer
 from .layers.base import Layer as Layer
 from .layers.baselines import CONTROLS as CONTROLS
+from .layers.baselines import MFCC as MFCC
 from .layers.baselines import AveragePooling as AveragePooling
 from .layers.baselines import LeakyIntegrator as LeakyIntegrator
 from .layers.baselines import Raw as Raw
 from .layers.baselines import RunningSum as RunningSum
 from .layers.baselines import make_control as make_control
 from .layers.feature_layer import FeatureLayer as FeatureLayer
-from .layers.mfcc import MFCC as MFCC
 from .layers.plain import Activation as Activation
 from .layers.plain import Dense as Dense
 from .layers.plain import Dropout as Dropout

@@ -4,6 +4,9 @@
 >>> table.lookup(amplitude="-2.3 V", width="80 ns", initial_resistance="8 kohm").beta
 >>> table.invert(alpha=0.01, beta=0.4)
 >>> table.sample(numpy.random.default_rng(1), "device").lookup(...)
+
+`load_table` opens a file, or a table that ships with the toolkit, simulated and fitted; each of
+these says by which commands.
 """
 
 from __future__ import annotations
@@ -26,13 +29,21 @@ from compact.table.grid import Grid, Inversion, Lookup, Region
 from compact.table.schema import AXES, POINT, RELATIVE, TABLE, VALUES
 from compact.table.statistics import drawn, summary
 from compact.table.trends import Trend, trends
-from ddkbase.errors import InputError, StorageError, one_line, shorten
+from ddkbase.errors import InputError, StorageError, closest, one_line, shorten, similar_file
 from ddkbase.records import check_hdf5, label, read, validate, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["AlphaBetaTable", "Inversion", "Lookup", "Region"]
+__all__ = [
+    "AlphaBetaTable",
+    "Inversion",
+    "Lookup",
+    "Region",
+    "library_file",
+    "list_tables",
+    "load_table",
+]
 
 
 @dataclass(frozen=True, repr=False)
@@ -349,3 +360,59 @@ def intervals(ds: xr.Dataset, level: float = 0.95) -> xr.Dataset:
         )
     coords = {name: ds[name] for name in POINT} | {"parameter": found["parameter"]}
     return xr.Dataset(data, coords, {"level": level})
+
+
+_SUFFIX = ".nc"
+_FOLDER = Path(__file__).parent / "library"
+
+
+def list_tables() -> list[str]:
+    """Names of the tables of the library, sorted.
+
+    Each is that of a device of `devicephys`, with the campaign behind it where there are several.
+    """
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
+
+
+def library_file(name: str) -> Path | None:
+    """The file of a table of the library; None if none has this name."""
+    return _FOLDER / f"{name}{_SUFFIX}" if name in list_tables() else None
+
+
+def load_table(name_or_path: str | os.PathLike[str]) -> AlphaBetaTable:
+    """A table of the library by its name, or from a file by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        One of `list_tables`, or a NetCDF file that `AlphaBetaTable.write` wrote.
+
+    Returns
+    -------
+    AlphaBetaTable
+        Its dataset's attribute ``provenance_json`` says from what it was fitted.
+
+    Raises
+    ------
+    InputError
+        No such table or file.
+    StorageError
+        The file is damaged, or another record.
+
+    Examples
+    --------
+    >>> table = load_table("tin-taox-hfox-tin")
+    >>> table.lookup(amplitude="-2.5 V", width="100 ns", initial_resistance="10 kohm").beta
+    """
+    given = os.fspath(name_or_path) if isinstance(name_or_path, str | os.PathLike) else ""
+    if not isinstance(given, str) or not given.strip():
+        what = f"{shorten(name_or_path)} is neither name nor path of a table"
+        raise InputError(what, "load_table", closest("", list_tables()))
+    shipped = library_file(given)
+    if shipped is not None:
+        return AlphaBetaTable.read(shipped)
+    path = Path(given)
+    if not path.exists() and path.suffix != _SUFFIX and path.name == given:
+        hint = similar_file(path, closest(given, list_tables()))
+        raise InputError(f"unknown table {shorten(given)}", "load_table", hint)
+    return AlphaBetaTable.read(path)

@@ -173,7 +173,7 @@ def command(
 
 def read_table(text: str) -> AlphaBetaTable:
     """The table of a file or of the library. Raises InputError and StorageError."""
-    from compact.table.library import load_table  # start-up
+    from compact.table.table import load_table  # start-up
 
     return load_table(str(path_of(text, "--table")))
 

@@ -24,11 +24,10 @@ from ddk.studies.evaluation import evaluate_on_devices, pulse_settings
 from ddk.studies.experiment import run
 from ddk.studies.folds import Material
 from ddk.studies.models import Model, get_model
-from ddk.studies.own_data.task import folder_task
 from ddk.studies.plots import maps_figure
 from ddk.studies.result import METRICS, Result, read_run, write_run
 from ddk.studies.runs import compare
-from ddk.studies.tasks import TASKS, Task, get_task
+from ddk.studies.tasks import TASKS, Task, folder_task, get_task
 from ddkbase.documents import read_json
 from ddkbase.errors import InputError, StorageError
 from ddkbase.files import checksum

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from compact.plots import table as plots
 from compact.report import write_report
-from compact.table.library import library_file
 from compact.table.source import open_source
-from compact.table.table import AlphaBetaTable
+from compact.table.table import AlphaBetaTable, library_file
 from ddk.pipeline.file import Chain
 from ddk.pipeline.job import Job, Picture, StepContext, StepResult
 from ddk.pipeline.steps_device import STORE

@@ -48,7 +48,6 @@ from .models import OTHERS as OTHERS
 from .models import Model as Model
 from .models import build as build
 from .models import get_model as get_model
-from .own_data.task import folder_task as folder_task
 from .plots import comparison_figure as comparison_figure
 from .plots import confusion_figure as confusion_figure
 from .plots import maps_figure as maps_figure
@@ -64,4 +63,5 @@ from .tasks import TASKS as TASKS
 from .tasks import SplitPlan as SplitPlan
 from .tasks import Task as Task
 from .tasks import Training as Training
+from .tasks import folder_task as folder_task
 from .tasks import get_task as get_task

@@ -7,7 +7,6 @@ from devicephys.cli import (  # noqa: F401
     pulses,
     retention,
     runs,
-    sequence,
     solver,
     switching_time,
     waveform,

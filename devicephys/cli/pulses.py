@@ -1,9 +1,13 @@
-"""The command ``ddk-device pulses``."""
+"""The command ``ddk-device pulses``, and the files it reads besides a device.
+
+These hold heights of pulses and spreads of cells; whatever is wrong in one is told with its line.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,11 +17,11 @@ from typing import Annotated, Any
 import typer
 
 import devicephys
-from ddkbase import units
 from ddkbase.cli.application import command, examples
 from ddkbase.cli.options import given, option_groups
 from ddkbase.cli.output import Output
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, shorten
+from ddkbase.units import to_si
 from devicephys.cli.options import (
     NoMotionOption,
     OutOption,
@@ -127,7 +131,7 @@ def pulses(
     )
     train = _train(options, others.get("amplitudes"))
     if "initial_resistance" in others:
-        ohms = units.to_si(initial_resistance, "ohm", "--initial-resistance")
+        ohms = to_si(initial_resistance, "ohm", "--initial-resistance")
         if not ohms > 0:
             raise InputError(
                 f"{ohms:g} ohm is not positive", "--initial-resistance", "Write e.g. '5 kohm'"
@@ -166,8 +170,6 @@ def _train(options: dict[str, Any], file: str | None) -> devicephys.PulseTrain:
             raise InputError(
                 "heights are given twice", "--amplitude and --amplitudes", "Give one of the two"
             )
-        from devicephys.cli.input_files import read_amplitudes  # start-up: NumPy
-
         options["amplitude"] = read_amplitudes(Path(file))
     with _option_named(file is not None):
         return devicephys.PulseTrain(**options)
@@ -197,7 +199,71 @@ def _spreads(
                 raise InputError("nothing is drawn without a seed", option, "Give --seed as well")
         return None
     if file is not None:
-        from devicephys.cli.input_files import read_spreads  # start-up: YAML
-
         return read_spreads(Path(file))
     return devicephys.Variability().to_dict()
+
+
+_LARGEST = 200_000_000  # bytes; ten million heights take less
+_LARGEST_YAML = 100_000
+_HEADER = re.compile(r"^[^\W\d][\w .-]*?\s*[\[(]\s*(?P<unit>[^\])]+?)\s*[\])]$")
+_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_HINT = "Write one value with its unit a line, e.g. '-2 V', or a first line such as 'amplitude [V]'"
+
+
+def read_amplitudes(path: Path) -> list[str]:
+    """Heights of pulses from a text or CSV file with one column, as texts with units.
+
+    Each line holds a value with its unit, or the first line names it ("amplitude [V]") and the
+    others hold numbers. Empty lines and what follows a ``#`` count for nothing.
+
+    Raises
+    ------
+    InputError
+        No such file, no text, no value, or a line that is no voltage (its number is told).
+    StorageError
+        It cannot be read.
+    """
+    from ddkbase.documents import read_text  # start-up: YAML
+
+    unit, first, texts = "", True, []
+    for number, raw in enumerate(read_text(path, _LARGEST).splitlines(), start=1):
+        line = raw.split("#", 1)[0].strip().replace("\N{MINUS SIGN}", "-")
+        if len(line) > 1 and line[0] == line[-1] and line[0] in "\"'":
+            line = line[1:-1].strip()
+        if not line:
+            continue
+        where = f"{path}, line {number}"
+        if any(separator in line for separator in ",;\t"):
+            raise InputError(f"{shorten(line)} is more than one column", where, _HINT)
+        header = _HEADER.match(line) if first else None
+        first = False
+        if header is not None:
+            unit = header["unit"]
+            to_si(f"1 {unit}", "V", where)
+            continue
+        text = f"{line} {unit}" if unit and _NUMBER.match(line) else line
+        to_si(text, "V", where)
+        texts.append(text)
+    if not texts:
+        raise InputError("holds no value", str(path), _HINT)
+    return texts
+
+
+def read_spreads(path: Path) -> dict[str, Any]:
+    """Spreads of a population of cells from a YAML file, checked.
+
+    Raises
+    ------
+    InputError
+        No such file, not YAML, or spreads that make no sense.
+    StorageError
+        It cannot be read.
+    """
+    from ddkbase.documents import parse_yaml, read_text  # start-up: YAML
+
+    data: Any = parse_yaml(read_text(path, _LARGEST_YAML), str(path))
+    try:
+        return devicephys.Variability.from_mapping(data).to_dict()
+    except InputError as error:
+        where = f"{path}: {error.where}" if error.where else str(path)
+        raise InputError(error.what, where, error.hint) from None

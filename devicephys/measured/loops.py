@@ -1,4 +1,7 @@
-"""The door for measured current-voltage loops: a file of a laboratory becomes a dataset."""
+"""The door for measured current-voltage loops: a file of a laboratory becomes a dataset.
+
+Simulated loops stand beside measured ones with the figures of the misfit.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,10 @@ from ddkbase.tables.table import (
 from ddkbase.tables.units import quantity_of, split_unit
 from ddkbase.units import format_si, to_si
 from devicephys.measured.checks import check_loops, compliance_of, loop_numbers, signs_of_current
+from devicephys.measured.ramps import RAMPS, band_of, log_misfit
 
-__all__ = ["read_loop"]
+__all__ = ["measured_band", "misfit_rows", "read_loop", "single_loops"]
+
 
 _UNITS = {"voltage": "V", "current": "A", "time": "s", "loop": "1"}
 _NAMES = {
@@ -301,3 +306,53 @@ def _times(
         times[inside] = own - own[0]
         total, spent = total + travelled[inside][-1], spent + times[inside][-1]
     return times, float(total / spent)
+
+
+def single_loops(ds: xr.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Voltage [V] and current [A] of each loop, of a measured or a simulated record.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        What ``read_loop`` gives, or an ``IVTrace``.
+    """
+    number, v, i = (ds[name].values for name in ("loop", "voltage", "current"))
+    return [(v[number == k], i[number == k]) for k in np.unique(number)]
+
+
+def measured_band(measured: xr.Dataset) -> xr.Dataset:
+    """Median and spread of measured loops; see `devicephys.measured.ramps.band_of`."""
+    return band_of(single_loops(measured))
+
+
+def misfit_rows(measured: xr.Dataset, runs: Mapping[str, xr.Dataset]) -> list[list[str]]:
+    """Rows of a table: how far the first loop of each run is from the median of the measured ones.
+
+    Parameters
+    ----------
+    measured : xarray.Dataset
+        What ``read_loop`` gives.
+    runs : mapping of str to xarray.Dataset
+        Records of loops by the name of the run.
+
+    Returns
+    -------
+    list of list of str
+        Ramp, then for each run the root mean square of log10 of the current over the median, in
+        decades; the last row is over all ramps.
+
+    Raises
+    ------
+    InputError
+        A record that is no loop.
+    """
+    band, found = measured_band(measured), []
+    for name, ds in runs.items():
+        if ds.attrs.get("schema") != "IVTrace" or not ds.attrs.get("loops", 0):
+            raise InputError("is no current-voltage loop", name, "Name runs of 'ddk-device iv'")
+        found.append(log_misfit(band, *single_loops(ds)[0]))
+    rows = []
+    for ramp in (*RAMPS, "all"):
+        values = [misfit.get(ramp, float("nan")) for misfit in found]
+        rows.append([ramp, *(f"{x:.3f}" if np.isfinite(x) else "–" for x in values)])
+    return rows

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ddkbase.pictures import GREY, SERIES, SMALL
-from devicephys.measured.comparison import measured_band, single_loops
+from devicephys.measured.loops import measured_band, single_loops
 from devicephys.plots import style
 from devicephys.plots.fields import fields_figure
 from devicephys.plots.film import loop_animation

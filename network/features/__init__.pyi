@@ -1,10 +1,10 @@
-from .cepstrum import mfcc as mfcc
 from .decomposition import compose as compose
 from .decomposition import decompose as decompose
 from .equation_map import feature_map as feature_map
 from .equation_map import inputs as inputs
 from .spectral import log_bands as log_bands
 from .spectral import mel_filters as mel_filters
+from .spectral import mfcc as mfcc
 from .table_map import by_table as by_table
 from .table_map import fitted as fitted
 from .voltage import AMPLITUDES as AMPLITUDES

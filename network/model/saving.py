@@ -35,7 +35,7 @@ LAYER_MODULES = {
     "EchoState": "network.layers.random_baselines",
     "Flatten": "network.layers.plain",
     "LeakyIntegrator": "network.layers.baselines",
-    "MFCC": "network.layers.mfcc",
+    "MFCC": "network.layers.baselines",
     "Mean": "network.layers.plain",
     "Memory": "network.layers.memories",
     "RandomDDK": "network.layers.random_baselines",

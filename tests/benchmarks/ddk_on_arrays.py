@@ -23,7 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from markdown import report, table
 
-from compact.table.library import load_table
+from compact.table.table import load_table
 from ddk import studies
 from ddkbase.units import format_si
 from network import Network, hardware, load_network

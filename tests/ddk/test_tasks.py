@@ -12,8 +12,7 @@ import pytest
 from ddk.studies import folds
 from ddk.studies.folds import Material
 from ddk.studies.models import LAYERS, Model, build, get_model
-from ddk.studies.own_data.task import folder_task
-from ddk.studies.tasks import TASKS, SplitPlan, Task, get_task
+from ddk.studies.tasks import TASKS, SplitPlan, Task, folder_task, get_task
 from ddkbase.errors import InputError, StorageError
 from tests.network.data_files import real, sound, speakers, tone
 

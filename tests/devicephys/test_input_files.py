@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ddkbase.errors import InputError
-from devicephys.cli.input_files import read_amplitudes, read_spreads
+from devicephys.cli.pulses import read_amplitudes, read_spreads
 from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain
 

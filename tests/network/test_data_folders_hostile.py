@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from ddk.studies.folds import Material
-from ddk.studies.own_data.task import folder_task
-from ddk.studies.tasks import SplitPlan, Task, Training
+from ddk.studies.tasks import SplitPlan, Task, Training, folder_task
 from ddkbase.errors import InputError, StorageError
 from network import datasets
 from network.datasets.folders import class_files

@@ -20,8 +20,7 @@ from network.datasets.sound.recordings import (
     read_sounds,
     resample,
 )
-from network.features.cepstrum import mfcc
-from network.features.spectral import log_bands
+from network.features.spectral import log_bands, mfcc
 from network.features.waveform import normalise, pool_to, split_utterances
 
 __all__ = ["FRONTS", "cut", "load_sounds", "load_speakers"]

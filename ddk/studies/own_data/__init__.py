@@ -1,1 +1,0 @@
-"""Tasks on the user's own data, by the files they come in."""
