@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-__all__ = ["Display", "State"]
+__all__ = ["Bar", "Display", "State"]
 
 _PLAIN_LINES = 16  # what is printed where there is no terminal, first and last besides
 
@@ -37,7 +37,52 @@ class State:
     result: bool = False
 
 
-class Display:
+class Bar:
+    """A bar on a terminal, and nothing elsewhere; use it as a context.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where it is shown.
+    waiting : str
+        What stands before it until there is a first state; it pulses so long.
+    """
+
+    def __init__(self, console: Console, waiting: str) -> None:
+        self._waiting = waiting
+        self._task: TaskID | None = None
+        self._progress = Progress(
+            TextColumn("{task.fields[where]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        if not self._progress.disable:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=None, where=self._waiting)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, completed: float, total: float | None, where: str) -> bool:
+        """Show how far the work is; whether there is a bar to show it."""
+        if self._task is not None:
+            self._progress.update(self._task, total=total, completed=completed, where=where)
+        return self._task is not None
+
+
+class Display(Bar):
     """Shows how far the work is; call it with each `State`, use it as a context.
 
     Parameters
@@ -49,29 +94,16 @@ class Display:
     """
 
     def __init__(self, console: Console, waiting: str) -> None:
-        self._console, self._waiting = console, waiting
+        super().__init__(console, waiting)
+        self._console = console
         self._next_share = 0.0
         self._last: State | None = None
         self._shown: State | None = None
         self._started = time.monotonic()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.fields[where]}"),
-                BarColumn(bar_width=None),
-                TextColumn("{task.percentage:>3.0f} %"),
-                TimeElapsedColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._bar.start()
-            # without a total the bar pulses
-            self._task = self._bar.add_task("", total=None, where=self._waiting)
-        return self
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -79,19 +111,17 @@ class Display:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        elif self._last is not None and self._last is not self._shown:
+        super().__exit__(kind, value, trace)
+        if self._task is None and self._last is not None and self._last is not self._shown:
             self._print(self._last)
 
     def __call__(self, state: State) -> None:
         """Take notice of how far the work is."""
         self._last = state
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, total=1.0, completed=state.share, where=state.short)
+        bar = self.show(state.share, 1.0, state.short)
         if state.result:
             self._print(state)
-        elif self._bar is None and state.share >= self._next_share:
+        elif not bar and state.share >= self._next_share:
             self._print(state)
             self._next_share = (int(state.share * _PLAIN_LINES) + 1) / _PLAIN_LINES
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ddkbase.cli.progress import Bar
 from ddkbase.units import format_si
 
 if TYPE_CHECKING:
@@ -34,47 +33,19 @@ def duration(seconds: float | None) -> str:
     return f"{hours // 24} days {hours % 24} h"
 
 
-class Display:
+class Display(Bar):
     """Shows a ``CampaignState`` whenever it is called with one; use it as a context."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__(console, "starting the workers")
         self._console = console
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
         self._next, self._printed = 0.0, 0.0
         self._phase: tuple[bool, bool] | None = None
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.fields[where]}"),
-                BarColumn(bar_width=None),
-                TextColumn("{task.percentage:>3.0f} %"),
-                TimeElapsedColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None, where="starting the workers")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def __call__(self, state: CampaignState) -> None:
         """Take notice of how far the campaign is."""
         text = line(state)
-        if self._bar is not None and self._task is not None:
-            total = None if state.starting else state.size
-            self._bar.update(
-                self._task, total=total, completed=state.done + state.failed, where=text
-            )
+        if self.show(state.done + state.failed, None if state.starting else state.size, text):
             return
         share, now = (state.done + state.failed) / state.size, time.monotonic()
         phase = state.starting, state.starting or state.workers > 0

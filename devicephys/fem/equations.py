@@ -46,7 +46,6 @@ from devicephys.fem.mesh import (
     LENGTH,
     OXIDE_AGAINST_METAL,
     Grid,
-    Noise,
     build_mesh,
     constant,
     initial_concentration,
@@ -56,6 +55,7 @@ from devicephys.fem.mesh import (
 )
 from devicephys.fem.timing import Stopwatch
 from devicephys.installation import compiling
+from devicephys.population.variability import OccupationNoise
 
 #: the potential equation is divided by this conductivity, S/m: its rows are then about as large as
 #: those of the heat equation (k of a few W/m/K), and the LU needs no scaling of its own
@@ -396,7 +396,7 @@ class CellProblem:
             self.u_hist.x.scatter_forward()
             self.n_hist.x.scatter_forward()
 
-    def initial_state(self, noise: Noise | None = None) -> State:
+    def initial_state(self, noise: OccupationNoise | None = None) -> State:
         """Just after forming: the article's initial state (V = 0, T = T0, n in filament, TaOx).
 
         ``noise`` draws the concentration of each cell of the grid about that.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import basix.ufl
 import numpy as np
@@ -190,20 +189,6 @@ def _cells_between(grid: Grid, device: Device) -> tuple[list[int], list[int]]:
             "settings.mesh_of",
         )
     return [grid.wall_line, len(grid.r) - 1 - grid.wall_line], [int(row) for row in rows]
-
-
-class Noise(Protocol):
-    """What draws the initial concentration [1/m^3] on the grid, shape (nz, nr), about its mean."""
-
-    def apply(
-        self,
-        concentration: np.ndarray,
-        volume: np.ndarray,
-        height: np.ndarray,
-        site_limit: float | None,
-        oxide: np.ndarray,
-    ) -> np.ndarray:
-        """The drawn concentration, between 0 and the site limit."""
 
 
 def initial_concentration(device: Device, grid: Grid) -> np.ndarray:

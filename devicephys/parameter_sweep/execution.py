@@ -369,6 +369,10 @@ class _Run:
         path = self._folder(point) / REQUEST
         if not path.exists():
             return
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # of which `read` makes one line
+            # the texts are compared first: a request that is read is a device checked anew
+            if path.read_text(encoding="utf-8") == point.request.to_json():
+                return
         before = dataclasses.replace(
             Request.read(path), checkpoint_every=point.request.checkpoint_every
         )

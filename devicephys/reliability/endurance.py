@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import InputError, Interrupted, SolverError, StorageError, shorten
+from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
 from ddkbase.records import fingerprint
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, Schema, VariableSpec, labelled
 from devicephys.device import Device
@@ -20,7 +20,7 @@ from devicephys.simulation.preparation import program_and_verify
 from devicephys.simulation.provenance import provenance, warning_of
 from devicephys.simulation.pulses import check_start, digest_of
 from devicephys.simulation.schemas import end_variables
-from devicephys.simulation.settings import Settings
+from devicephys.simulation.settings import Settings, check_arguments
 
 if TYPE_CHECKING:
     from devicephys.fem.pulses.runner import PulseRunner
@@ -178,10 +178,8 @@ def simulate_endurance(
     started = clock.perf_counter()
     protocol = protocol if protocol is not None else EnduranceTest()
     settings = settings if settings is not None else Settings.preset()
-    for value, kind in ((device, Device), (protocol, EnduranceTest), (settings, Settings)):
-        if not isinstance(value, kind):
-            name = kind.__name__
-            raise InputError(f"{shorten(value)} is no {name}", f"simulate, {name.lower()}")
+    kind = isinstance(protocol, EnduranceTest), "Give an EnduranceTest"
+    check_arguments("simulate", device, settings, protocol=(protocol, *kind))
     settings.needs_motion("a series of cycles")
     check_start(start)
     require_solver()

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from ddkbase.errors import InputError, Interrupted, SolverError, shorten
+from ddkbase.errors import Interrupted, SolverError
 from ddkbase.records import fingerprint
 from devicephys.device import Device
 from devicephys.installation import require_solver
 from devicephys.protocol.bake import Bake
 from devicephys.reliability.retention_record import COMPUTED, BakeEvent
 from devicephys.simulation.pulses import check_start, digest_of
-from devicephys.simulation.settings import Settings
+from devicephys.simulation.settings import Settings, check_arguments
 
 if TYPE_CHECKING:
     from devicephys.simulation.checkpoint import Checkpoint
@@ -84,10 +84,8 @@ def simulate_bake(
     started = clock.perf_counter()
     bake = bake if bake is not None else Bake()
     settings = settings if settings is not None else Settings.preset()
-    for value, kind in ((device, Device), (bake, Bake), (settings, Settings)):
-        if not isinstance(value, kind):
-            name = kind.__name__
-            raise InputError(f"{shorten(value)} is no {name}", f"simulate, {name.lower()}")
+    kind = isinstance(bake, Bake), "Give a Bake"
+    check_arguments("simulate", device, settings, bake=(bake, *kind))
     settings.needs_motion("a bake")
     check_start(start)
     require_solver()

@@ -24,7 +24,7 @@ from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.iv_record import sensitivity_variables
 from devicephys.simulation.preparation import TOLERANCE, near_as_formed, program_and_verify
 from devicephys.simulation.pulse_record import COLUMNS, CONTROL_COLUMNS, Origin, pulse_dataset
-from devicephys.simulation.settings import PREPARING, Settings
+from devicephys.simulation.settings import PREPARING, Settings, check_arguments
 
 if TYPE_CHECKING:
     from devicephys.fem.pulses.runner import PulseFigures, PulseRunner
@@ -453,13 +453,8 @@ def _check(
     numbers: tuple[object, object],
 ) -> Variability | None:
     """InputError for an argument of the wrong kind; the variability that applies."""
-    for value, fits, what, hint in (
-        (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
-        (train, isinstance(train, PulseTrain), "train", "Give a PulseTrain"),
-        (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
-    ):
-        if not fits:
-            raise InputError(f"{shorten(value)} is no {what}", f"simulate_pulses, {what}", hint)
+    kind = isinstance(train, PulseTrain), "Give a PulseTrain"
+    check_arguments("simulate_pulses", device, settings, train=(train, *kind))
     named = {"seed": seed, "cycle": numbers[0], "device_number": numbers[1]}
     for name, number in named.items():
         if name == "seed" and number is None:

@@ -184,6 +184,36 @@ class Settings:
         return plain
 
 
+def check_arguments(
+    function: str, device: object, settings: object, **others: tuple[object, bool, str]
+) -> None:
+    """Check that the arguments of a simulation are of the right kind.
+
+    Parameters
+    ----------
+    function : str
+        What errors call the function.
+    device, settings : object
+        To be a `Device` and `Settings`; ``settings`` may be None.
+    **others : tuple of (object, bool, str)
+        For each further argument its value, whether that fits, and what to give in its place.
+
+    Raises
+    ------
+    InputError
+        The first argument that does not fit.
+    """
+    fits = settings is None or isinstance(settings, Settings)
+    arguments = {
+        "device": (device, isinstance(device, Device), "Give a Device, from load_device(...)"),
+        **others,
+        "settings": (settings, fits, 'Give Settings.preset("quick")'),
+    }
+    for name, (value, right, hint) in arguments.items():
+        if not right:
+            raise InputError(f"{shorten(value)} is no {name}", f"{function}, {name}", hint)
+
+
 def _positive(value: object, whole: bool, name: str) -> float:
     """`value` as int if `whole`, else as float; InputError if it is no positive number."""
     kind = numbers.Integral if whole else numbers.Real

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import InputError, Interrupted, SolverError, shorten
+from ddkbase.errors import InputError, Interrupted, SolverError
 from ddkbase.records import fingerprint
 from devicephys.device import Device
 from devicephys.device.entries import checked_parameters
@@ -26,7 +26,7 @@ from devicephys.reliability.retention import simulate_bake
 from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.iv_record import Trace
 from devicephys.simulation.pulses import check_start, digest_of, simulate_pulses
-from devicephys.simulation.settings import Settings
+from devicephys.simulation.settings import Settings, check_arguments
 from devicephys.simulation.switching_time import simulate_switching_times
 
 __all__ = [
@@ -242,15 +242,22 @@ def _simulate_waveform(
 
 def _check(device: object, protocol: object, settings: object, progress: object, comm: Any) -> None:
     """InputError for an argument of ``simulate`` that is of the wrong kind."""
-    for value, fits, what, hint in (
-        (device, isinstance(device, Device), "device", "Give a Device, from load_device(...)"),
-        (protocol, isinstance(protocol, Waveform), "protocol", _PROTOCOLS),
-        (settings, isinstance(settings, Settings), "settings", 'Give Settings.preset("quick")'),
-        (progress, callable(progress), "progress", "Give a function of one ProgressEvent"),
-        (comm, callable(getattr(comm, "Get_size", None)), "comm", "Give an mpi4py communicator"),
-    ):
-        if not fits and (value is not None or what == "device"):
-            raise InputError(f"{shorten(value)} is no {what}", f"simulate, {what}", hint)
+    check_arguments(
+        "simulate",
+        device,
+        settings,
+        protocol=(protocol, isinstance(protocol, Waveform | None), _PROTOCOLS),
+        progress=(
+            progress,
+            progress is None or callable(progress),
+            "Give a function of one ProgressEvent",
+        ),
+        comm=(
+            comm,
+            comm is None or callable(getattr(comm, "Get_size", None)),
+            "Give an mpi4py communicator",
+        ),
+    )
     if isinstance(protocol, Waveform) and protocol.voltage(0.0) != 0:
         # The initial state is the cell at rest, of which any other first row would be untrue.
         raise InputError(

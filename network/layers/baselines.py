@@ -18,8 +18,8 @@ same too. None models a device.
 =================  ===============================================================
 
 `MFCC` stands beside them for sounds, what the article compares the DDK layer with: it takes the
-waveform itself. What is read once only, at the
-end, is held against the layers of `network.layers.memories`.
+waveform itself. What is read once only, at the end, is held against the layers of
+`network.layers.memories`.
 
 The layers that learn nothing themselves learn a gain and an offset (one of each for every pair of
 alpha and beta the DDK layer would have). A dense layer absorbs both, so they give no advantage;

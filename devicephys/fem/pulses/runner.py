@@ -22,12 +22,12 @@ from devicephys.fem.grid_fields import (
     spread_state,
     started_state,
 )
-from devicephys.fem.mesh import Noise
 from devicephys.fem.newton import POWER_FLOOR
 from devicephys.fem.observables import Observation, Observer, electric_work, gather_fields
 from devicephys.fem.pulses.stepper import Landmark, Memory, PulseStepper
 from devicephys.fem.pulses.stress import StressTrain
 from devicephys.fem.tangents import Tangents
+from devicephys.population.variability import OccupationNoise
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.localisation import Localisation, localisation
@@ -73,7 +73,7 @@ class PulseRunner:
         device: Device,
         settings: Settings,
         comm: MPI.Intracomm | None = None,
-        noise: Noise | None = None,
+        noise: OccupationNoise | None = None,
         start: xr.Dataset | None = None,
         sensitivities: Sequence[str] = (),
     ):
