@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,9 +36,37 @@ from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions
 from ddkbase.picture_names import PAPER, Pictures
 
-EpochsOption = Annotated[
-    int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
-]
+if TYPE_CHECKING:
+    from ddk.studies.tasks import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class RunsOptions(SeriesOptions):
+    """What each run of a comparison or search reads and how it is trained."""
+
+    root: RootOption = None
+    processes: ProcessesOption = 1
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
+    ] = None
+    states: StatesOption = States.after
+    banks: BanksOption = None
+    readout: ReadoutOption = None
+    quick: QuickOption = False
+
+    def task(self, text: str, output: Output) -> Task:
+        """The task of ``--task``; of one on the user's own data the protocol is printed.
+
+        Raises
+        ------
+        InputError
+            As `ddk.cli.options.task_of`.
+        """
+        task = task_of(text, self.quick, self.states, self.banks, self.readout, series=self)
+        task = task if self.epochs is None else task.with_epochs(self.epochs)
+        if task.name not in studies.TASKS:
+            output.say(task.protocol)
+        return task
 
 
 @app.command(
@@ -60,16 +89,9 @@ def compare(
         str | None, typer.Option("--models", metavar="LIST", help="E.g. 'ddk,raw,leaky'.")
     ] = None,
     seeds: SeedsOption = "10",
-    root: RootOption = None,
-    processes: ProcessesOption = 1,
-    epochs: EpochsOption = None,
-    states: StatesOption = States.after,
-    banks: BanksOption = None,
-    readout: ReadoutOption = None,
-    quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
     *,
-    series: SeriesOptions,
+    runs: RunsOptions,
     looks: PaperOptions,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
@@ -82,17 +104,14 @@ def compare(
 
     folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
-    described = task_of(task, quick, states, banks, readout, series=series)
-    described = described if epochs is None else described.with_epochs(epochs)
-    if described.name not in studies.TASKS:
-        output.say(described.protocol)
+    described = runs.task(task, output)
     comparison = studies.compare(
         described,
         names,
         numbers,
         folder=folder,
-        root=root,
-        processes=processes,
+        root=runs.root,
+        processes=runs.processes,
         progress=output.say,
     )
     files = studies.write_comparison(comparison, folder, pictures.value)
@@ -122,15 +141,8 @@ def search(
     confirm: Annotated[
         int, typer.Option("--confirm", min=2, help="Fresh seeds on which the two best meet.")
     ] = 10,
-    root: RootOption = None,
-    processes: ProcessesOption = 1,
-    epochs: EpochsOption = None,
-    states: StatesOption = States.after,
-    banks: BanksOption = None,
-    readout: ReadoutOption = None,
-    quick: QuickOption = False,
     *,
-    series: SeriesOptions,
+    runs: RunsOptions,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
 
@@ -139,17 +151,14 @@ def search(
     from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    described = task_of(task, quick, states, banks, readout, series=series)
-    described = described if epochs is None else described.with_epochs(epochs)
-    if described.name not in studies.TASKS:
-        output.say(described.protocol)
+    described = runs.task(task, output)
     result = studies.search(
         described,
         seeds=seeds_of(seeds),
         confirm=confirm,
         folder=folder,
-        root=root,
-        processes=processes,
+        root=runs.root,
+        processes=runs.processes,
         progress=output.say,
     )
     files = studies.write_search(result, folder)
