@@ -75,7 +75,7 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def show(self, completed: float, total: float | None, where: str) -> bool:
+    def _show(self, completed: float, total: float | None, where: str) -> bool:
         """Show how far the work is; whether there is a bar to show it."""
         if self._task is not None:
             self._progress.update(self._task, total=total, completed=completed, where=where)
@@ -118,7 +118,7 @@ class Display(Bar):
     def __call__(self, state: State) -> None:
         """Take notice of how far the work is."""
         self._last = state
-        bar = self.show(state.share, 1.0, state.short)
+        bar = self._show(state.share, 1.0, state.short)
         if state.result:
             self._print(state)
         elif not bar and state.share >= self._next_share:

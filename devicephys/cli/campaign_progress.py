@@ -45,7 +45,7 @@ class Display(Bar):
     def __call__(self, state: CampaignState) -> None:
         """Take notice of how far the campaign is."""
         text = line(state)
-        if self.show(state.done + state.failed, None if state.starting else state.size, text):
+        if self._show(state.done + state.failed, None if state.starting else state.size, text):
             return
         share, now = (state.done + state.failed) / state.size, time.monotonic()
         phase = state.starting, state.starting or state.workers > 0
