@@ -1,8 +1,14 @@
-"""From a device and settings to a problem, a solver and a stepper."""
+"""From a device and settings to a problem, a solver and a stepper.
+
+The stepper of pulses with moving vacancies judges a temperature by what it moves. Where nothing
+moves (`HeatStepper`) the temperature is what is asked for, and is followed as in a sweep: BDF2 that
+hits every corner, its local error held below the tolerance of the temperature, a limit on the
+change of the voltage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from mpi4py import MPI
@@ -11,12 +17,12 @@ from ddkbase.errors import InputError
 from devicephys.device import Device
 from devicephys.fem.equations import CellProblem, State, Terms
 from devicephys.fem.mesh import Grid, make_grid
-from devicephys.fem.newton import NewtonSolver
-from devicephys.fem.pulses.heat import HeatStepper
-from devicephys.fem.pulses.stepper import PulseStepper
+from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
+from devicephys.fem.pulses.stepper import Memory, PulseStepper
 from devicephys.fem.staggered import StaggeredSolver
-from devicephys.fem.stepper import StepLimits, Stepper
+from devicephys.fem.stepper import Step, StepLimits, Stepper
 from devicephys.fem.tangents import Tangents
+from devicephys.protocol.waveform import Waveform
 from devicephys.simulation.settings import Settings
 
 #: the one-pass scheme gives up below this step, s
@@ -116,3 +122,40 @@ def _problem(device: Device, settings: Settings, comm: MPI.Intracomm | None) -> 
     grid = _grid(device, settings)
     comm = comm if comm is not None else MPI.COMM_WORLD
     return CellProblem(device, grid, comm, Terms(motion=settings.motion), kernel=settings.kernel)
+
+
+#: length of the first step, as a share of the shortest part of a pulse
+FIRST_SHARE = 0.01
+
+
+class HeatStepper(Stepper):
+    """Steps one period of a train at a time; ``memory`` stays empty: no pulse guides the next."""
+
+    solver: NewtonSolver
+
+    def __init__(self, problem: CellProblem, solver: NewtonSolver, limits: StepLimits):
+        super().__init__(problem, solver, limits)
+        self.memory = Memory()
+        self._peak_power = POWER_FLOOR
+
+    def run_pulse(
+        self, state: State, waveform: Waveform, soft: Sequence[float] = ()
+    ) -> Iterator[Step]:
+        """Yield each accepted step of a waveform, every corner hit, also those in ``soft``.
+
+        Raises SolverError as ``Stepper.run`` does.
+        """
+        # Factors are not carried over, so that a run continued from a checkpoint is the same run.
+        self.solver.forget()
+        self._peak_power = POWER_FLOOR
+        corners = waveform.corners
+        first = FIRST_SHARE * float(np.diff(corners).min())
+        for step in self.run(state, waveform.voltage, corners, first):
+            power = abs(step.applied * self.problem.current(step.state.u))
+            self._peak_power = max(self._peak_power, power)
+            yield step
+
+    def _solve(self, guess: State, applied: float) -> NewtonReport:
+        # without a voltage what decays is small against the heat of the pulse
+        floor = self._peak_power if applied == 0.0 else POWER_FLOOR
+        return self.solver.solve(guess, applied, power_floor=floor)
