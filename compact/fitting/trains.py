@@ -169,26 +169,7 @@ def prepare(
         What concerns the whole call; what concerns one train is in ``reasons``.
     """
     number, size = values.shape
-    wanted: Sequence[Any]
-    if direction is None or isinstance(direction, str):
-        wanted = [direction] * number
-    else:
-        wanted = list(direction)
-    if len(wanted) != number:
-        raise InputError(f"{len(wanted)} directions for {number} trains", "direction")
-    for index, word in enumerate(wanted):
-        if word == "unknown":  # what `read_pulses` says of a train that goes neither way
-            raise InputError(
-                f"it is not known which way train {index} goes",
-                "direction",
-                'Give direction="down" or direction="up", or leave the train out',
-            )
-        if word is not None and word not in DIRECTIONS:
-            raise InputError(
-                f"unknown direction {shorten(word)}",
-                "direction",
-                closest(str(word), DIRECTIONS),
-            )
+    ways = _directions(direction, number)
     there = ~np.isnan(values)
     last = np.where(there.any(1), size - there[:, ::-1].argmax(1), 0)
     reasons = np.full(number, "", dtype=object)
@@ -217,8 +198,8 @@ def prepare(
     low, span = np.where(usable, low, 0.0), np.where(usable, span, 1.0)
     scaled = np.where(there & usable[:, None], (values - low[:, None]) / span[:, None], 0.0)
     rise = change(scaled, there, last)
-    up = np.array([word == "up" if word else c > 0 for word, c in zip(wanted, rise, strict=True)])
-    stated = np.array([word is not None for word in wanted])
+    up = np.array([word == "up" if word else c > 0 for word, c in zip(ways, rise, strict=True)])
+    stated = np.array([word is not None for word in ways])
     refuse(stated & ~up & (rise >= 0), "does not fall: the wrong way for RESET, Eq. (4)")
     refuse(stated & up & (rise <= 0), "does not rise: the wrong way for SET, Eq. (3)")
     return Trains(
@@ -232,6 +213,28 @@ def prepare(
         not normalised,
         reasons,
     )
+
+
+def _directions(direction: str | Sequence[str] | None, number: int) -> list[str | None]:
+    """Direction of each train, None where none is stated; InputError for one that is unknown."""
+    if direction is None or isinstance(direction, str):
+        directions: list[str | None] = [direction] * number
+    else:
+        directions = list(direction)
+    if len(directions) != number:
+        raise InputError(f"{len(directions)} directions for {number} trains", "direction")
+    for index, word in enumerate(directions):
+        if word == "unknown":  # what `read_pulses` says of a train that goes neither way
+            raise InputError(
+                f"it is not known which way train {index} goes",
+                "direction",
+                'Give direction="down" or direction="up", or leave the train out',
+            )
+        if word is not None and word not in DIRECTIONS:
+            raise InputError(
+                f"unknown direction {shorten(word)}", "direction", closest(str(word), DIRECTIONS)
+            )
+    return directions
 
 
 def change(scaled: np.ndarray, there: np.ndarray, last: np.ndarray) -> np.ndarray:

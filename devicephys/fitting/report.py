@@ -267,9 +267,8 @@ def _beyond_laplace(result: FitResult) -> list[html.Html]:
     return parts
 
 
-def _text(result: FitResult, name: str) -> str:
-    parameters = result.parameters
-    names = [str(p) for p in parameters["parameter"].values]
+def _opening(result: FitResult) -> list[html.Html]:
+    """What the data leave open, what failed, and what would tell more."""
     if result.undetermined:
         opening = [
             html.warning(
@@ -293,9 +292,15 @@ def _text(result: FitResult, name: str) -> str:
                 html.table(["Measurement", "Would leave"], [text.split(": ", 1) for text in texts]),
             )
         )
+    return opening
+
+
+def _text(result: FitResult, name: str) -> str:
+    parameters = result.parameters
+    names = [str(p) for p in parameters["parameter"].values]
     enlarged = float(parameters.attrs["inflation"])
     parts = [
-        *opening,
+        *_opening(result),
         html.section(
             "Parameters",
             html.table(parameter_heads(result), parameter_rows(result)),

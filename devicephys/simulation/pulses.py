@@ -144,17 +144,8 @@ def simulate_pulses(
     if target is not None:
         settings.needs_motion(PREPARING)
     sensitivities = checked_parameters(device, sensitivities, "sensitivities")
-    for what, given in (
-        ("an initial resistance", target), ("a seed", seed), ("a checkpoint", checkpoint),
-        ("a start", start),
-    ):  # fmt: skip
-        if sensitivities and given is not None:
-            # the preparing pulses, and what is drawn, would have to follow the parameters, too
-            raise InputError(
-                f"sensitivities are not known of a train with {what}",
-                "simulate_pulses, sensitivities",
-                "Leave out one of them",
-            )
+    if sensitivities:
+        _check_alone(target=target, seed=seed, checkpoint=checkpoint, start=start)
     drawn, noise = device, None
     if variability is not None and seed is not None:
         drawn, noise = draw_cell(device, variability, seed, cycle, device_number)
@@ -421,6 +412,19 @@ class _Run:
             sensitivity_variables("conductance", "pulse", shares[1:], parameters)
             | {"initial_conductance_sensitivity": first}
         )
+
+
+def _check_alone(**others: object) -> None:
+    """InputError for what sensitivities do not go with: pulses that prepare, and what is drawn,
+    would have to follow the parameters, too."""
+    names = {"target": "an initial resistance", "seed": "a seed", "checkpoint": "a checkpoint"}
+    for name, value in others.items():
+        if value is not None:
+            raise InputError(
+                f"sensitivities are not known of a train with {names.get(name, 'a start')}",
+                "simulate_pulses, sensitivities",
+                "Leave out one of them",
+            )
 
 
 def check_start(start: object, seed: int | None = None) -> None:
