@@ -26,6 +26,7 @@ from devicephys.parameter_sweep.execution import SweepOutcome, run_sweep
 from devicephys.parameter_sweep.record import DONE, FAILED, MISSING, sweep_tables
 from devicephys.plots.sweep import sweep_figure
 from devicephys.run import kinds
+from devicephys.run.request import Request
 from tests import fake_sweep
 from tests.cli_tools import call, error_line
 
@@ -186,6 +187,21 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     more = run(radii("8 nm", "9 nm", "10 nm"), out)
     assert (more.computed, more.dataset.sizes["point"]) == (1, 3)
     assert (tmp_path / "log").read_text() == "8\n9\n10\n"
+
+
+@pytest.mark.usefixtures("drawn")
+def test_an_unchanged_request_is_not_checked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(radii("8 nm"), tmp_path / "sweep")
+
+    def refuse(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(Request, "read", refuse)
+    assert run(radii("8 nm"), tmp_path / "sweep").computed == 0
+    with pytest.raises(AssertionError, match=r"request\.json"):
+        run(plan_sweep({"filament.radius": "8 nm"}, preset="fine"), tmp_path / "sweep")
 
 
 @pytest.mark.usefixtures("drawn")

@@ -14,6 +14,8 @@ import pytest
 from ddkbase.errors import InputError
 from devicephys.device import load_device
 from devicephys.protocol.waveform import Waveform
+from devicephys.reliability.endurance import simulate_endurance
+from devicephys.reliability.retention import simulate_bake
 from devicephys.simulation.settings import PRESETS, Settings
 from devicephys.simulation.simulate import simulate
 
@@ -120,3 +122,17 @@ def test_simulate_starts_at_rest() -> None:
 def test_every_pulse_is_true_or_false(value: Any) -> None:
     with pytest.raises(InputError, match=r"settings\.every_pulse"):
         Settings(every_pulse=value)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(simulate_bake, "bake"), (simulate_endurance, "protocol")]
+)
+def test_an_argument_of_another_kind_is_named(function: Any, name: str) -> None:
+    for arguments, wrong in (
+        (("larentis-stack",), "device"),
+        ((DEVICE, "ten years"), name),
+        ((DEVICE, None, "quick"), "settings"),
+    ):
+        with pytest.raises(InputError, match=f"is no {wrong}") as caught:
+            function(*arguments)
+        assert caught.value.where == f"simulate, {wrong}" and caught.value.hint
