@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -36,37 +35,9 @@ from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions
 from ddkbase.picture_names import PAPER, Pictures
 
-if TYPE_CHECKING:
-    from ddk.studies.tasks import Task
-
-
-@dataclasses.dataclass(frozen=True)
-class RunsOptions(SeriesOptions):
-    """What each run of a comparison or search reads and how it is trained."""
-
-    root: RootOption = None
-    processes: ProcessesOption = 1
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
-    ] = None
-    states: StatesOption = States.after
-    banks: BanksOption = None
-    readout: ReadoutOption = None
-    quick: QuickOption = False
-
-    def task(self, text: str, output: Output) -> Task:
-        """The task of ``--task``; of one on the user's own data the protocol is printed.
-
-        Raises
-        ------
-        InputError
-            As `ddk.cli.options.task_of`.
-        """
-        task = task_of(text, self.quick, self.states, self.banks, self.readout, series=self)
-        task = task if self.epochs is None else task.with_epochs(self.epochs)
-        if task.name not in studies.TASKS:
-            output.say(task.protocol)
-        return task
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
+]
 
 
 @app.command(
@@ -89,9 +60,16 @@ def compare(
         str | None, typer.Option("--models", metavar="LIST", help="E.g. 'ddk,raw,leaky'.")
     ] = None,
     seeds: SeedsOption = "10",
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    states: StatesOption = States.after,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
+    quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
     *,
-    runs: RunsOptions,
+    series: SeriesOptions,
     looks: PaperOptions,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
@@ -104,14 +82,17 @@ def compare(
 
     folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
-    described = runs.task(task, output)
+    described = task_of(task, quick, states, banks, readout, series=series)
+    described = described if epochs is None else described.with_epochs(epochs)
+    if described.name not in studies.TASKS:
+        output.say(described.protocol)
     comparison = studies.compare(
         described,
         names,
         numbers,
         folder=folder,
-        root=runs.root,
-        processes=runs.processes,
+        root=root,
+        processes=processes,
         progress=output.say,
     )
     files = studies.write_comparison(comparison, folder, pictures.value)
@@ -141,8 +122,15 @@ def search(
     confirm: Annotated[
         int, typer.Option("--confirm", min=2, help="Fresh seeds on which the two best meet.")
     ] = 10,
+    root: RootOption = None,
+    processes: ProcessesOption = 1,
+    epochs: EpochsOption = None,
+    states: StatesOption = States.after,
+    banks: BanksOption = None,
+    readout: ReadoutOption = None,
+    quick: QuickOption = False,
     *,
-    runs: RunsOptions,
+    series: SeriesOptions,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
 
@@ -151,14 +139,17 @@ def search(
     from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    described = runs.task(task, output)
+    described = task_of(task, quick, states, banks, readout, series=series)
+    described = described if epochs is None else described.with_epochs(epochs)
+    if described.name not in studies.TASKS:
+        output.say(described.protocol)
     result = studies.search(
         described,
         seeds=seeds_of(seeds),
         confirm=confirm,
         folder=folder,
-        root=runs.root,
-        processes=runs.processes,
+        root=root,
+        processes=processes,
         progress=output.say,
     )
     files = studies.write_search(result, folder)

@@ -150,8 +150,8 @@ class SeriesOptions:
 
     def given(self) -> dict[str, str]:
         """Those that were given, as options of `network.datasets.load`."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(SeriesOptions)}
-        return {name: value for name, value in values.items() if value is not None}
+        values = dataclasses.asdict(self).items()
+        return {name: value for name, value in values if value is not None}
 
 
 def command(

@@ -21,7 +21,7 @@ from ddk.studies.folds import Fold, Part
 from ddk.studies.models import DDK, Model, feature_layer
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError
-from network.layers.realisation import RNG, Realise
+from network.layers.realisation import Realisation
 from network.model.ridge import Readout, solve_ridge
 
 __all__ = [
@@ -221,7 +221,12 @@ def some(part: Part, seed: int) -> Part:
     return Part(part.x[index], part.y[index], part.item[index])
 
 
-def features(layer: Any, x: np.ndarray, realise: Realise = None, rng: RNG = None) -> np.ndarray:
+def features(
+    layer: Any,
+    x: np.ndarray,
+    realise: Realisation | None = None,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
     """What a layer hands on (samples, features); by ``realise`` where one is given."""
     with np.errstate(all="ignore"):  # numbers that left the range are found by what they lead to
         pieces = [
