@@ -9,4 +9,4 @@ from .export import to_spice as to_spice
 from .export import to_verilog_a as to_verilog_a
 from .implicit import run_pulses as run_pulses
 from .implicit import run_sweep as run_sweep
-from .ngspice import run_transient as run_transient
+from .spice import run_transient as run_transient

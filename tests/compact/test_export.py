@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from scipy.integrate import solve_ivp
 
-from compact.circuit import ngspice
+from compact.circuit import spice
 from compact.circuit.cell import cell_of
 from compact.circuit.export import to_spice, to_verilog_a
 from compact.kinetics.equations import exact_step
@@ -24,7 +24,7 @@ PERIOD = 200e-9
 LOW, HIGH = 6.1e-6, 202.1e-6
 
 needs_ngspice = pytest.mark.skipif(
-    not ngspice.available(), reason="ngspice is not installed (apt-get install ngspice)"
+    not spice.available(), reason="ngspice is not installed (apt-get install ngspice)"
 )
 
 
@@ -87,7 +87,7 @@ def simulate(
         f"test\n.include {cell}\n{source}\nVsense te top 0\nX1 top 0 y ddk_cell {start}\n"
         f".options reltol={reltol!r}\n"
     )
-    _, values = ngspice.run_transient(
+    _, values = spice.run_transient(
         circuit, ["v(y)", "i(vsense)", "v(te)"], step=PERIOD, stop=(count + 0.5) * PERIOD
     )
     values = values[1 : count + 1]
@@ -264,11 +264,11 @@ def test_ten_thousand_pulses(tmp_path: Path) -> None:
 @needs_ngspice
 def test_errors_of_ngspice_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SolverError, match="ngspice"):
-        ngspice.run_transient("t\nX1 a 0 nothing\nV1 a 0 1\n", ["v(a)"], step=1e-9, stop=1e-8)
-    assert ngspice.version().startswith("ngspice")
+        spice.run_transient("t\nX1 a 0 nothing\nV1 a 0 1\n", ["v(a)"], step=1e-9, stop=1e-8)
+    assert spice.version().startswith("ngspice")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InstallationError, match="apt-get install ngspice"):
-        ngspice.version()
+        spice.version()
 
 
 # -- Verilog-A
