@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import itertools
 import logging
+import queue
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import dask
 import psutil
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster, Security
+from distributed import Client, Future, KilledWorker, LocalCluster, Security
 from distributed.comm.core import connect
 from distributed.system import MEMORY_LIMIT
 
 from ddkbase.errors import DDKError, InputError
 from ddkbase.files import children_without_ctrl_c, deferred
+from devicephys.campaign.worker import KILLED
 
 #: how often a point may lose its worker before it counts as failed
 LOSSES = 3
@@ -26,6 +31,7 @@ _START_TIMEOUT = 30.0  # s, to reach a scheduler of this process
 _REMOTE_TIMEOUT = 8.0  # s, to reach one that runs elsewhere
 _GRACE, _CLOSE_TIMEOUT = 0.5, 10.0  # s, after which a worker is killed, the rest is left behind
 _LOOK = 3.0  # s, between two looks at the workers
+_TICK = 1.0  # s, between two looks at what came back
 _ABSENT = 60.0  # s, after which a worker that did not come back is started anew
 _STARTS = 3  # how often, before it counts as a failure
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -117,6 +123,60 @@ class Cluster:
             with deferred(), children_without_ctrl_c(), contextlib.suppress(Exception):
                 cluster.sync(_start_missing, cluster)
 
+    def compute[Point](
+        self,
+        function: Callable[..., dict[str, Any]],
+        points: Iterable[Point],
+        arguments: Callable[[Point], tuple[Any, ...]],
+        name: Callable[[Point], str],
+    ) -> Iterator[tuple[Point, dict[str, Any]] | None]:
+        """Hand out points, a bounded number at a time; each comes back with its answer.
+
+        Parameters
+        ----------
+        function : callable
+            What a worker calls.
+        points : iterable
+            What is to be computed.
+        arguments : callable
+            Point to arguments of the function, which may be sent.
+        name : callable
+            Point to a text of its own.
+
+        Yields
+        ------
+        tuple of (point, dict) or None
+            A point and what the function gave, as they come; None after a second without one.
+
+        Raises
+        ------
+        InputError
+            As `threads`.
+        DDKError
+            As `threads`; or the workers cannot even begin.
+        """
+        # names of a run of its own: a scheduler may still hold results of another one
+        run = secrets.token_hex(4)
+        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        out: dict[str, tuple[Point, Future]] = {}  # a future that nobody holds is cancelled
+        waiting = iter(points)
+        while True:
+            for point in itertools.islice(waiting, max(0, self.window() - len(out))):
+                key = f"{name(point)}-{run}"
+                future = self.client.submit(function, *arguments(point), key=key, pure=False)
+                out[key] = point, future
+                future.add_done_callback(finished.put)
+            if not out:
+                return
+            self.threads()  # looks after workers that died
+            try:
+                future = finished.get(timeout=_TICK)
+            except queue.Empty:
+                yield None
+                continue
+            point, _ = out.pop(str(future.key))
+            yield point, _result(future)
+
     def window(self) -> int:
         """How many points to hand out at a time.
 
@@ -124,6 +184,34 @@ class Cluster:
         it; to a scheduler more, because a cluster that grows by itself looks at what is waiting.
         """
         return self._local or max(_PER_THREAD * self.threads(), _AT_LEAST)
+
+
+def _result(future: Future) -> dict[str, Any]:
+    """What a worker gave back; a point that killed its worker each time has failed.
+
+    Raises
+    ------
+    DDKError
+        The scheduler was lost, or the workers cannot even begin.
+    """
+    if future.cancelled():
+        raise lost()
+    try:
+        answer: dict[str, Any] = future.result(timeout=60)
+    except KilledWorker:
+        # its own words name an address, which is another one each time
+        return {"failed": KILLED}
+    except (OSError, TimeoutError) as error:
+        raise lost() from error
+    except Exception as error:  # what a point does is reported by `compute`; this is before it
+        if future.cancelled():
+            raise lost() from error
+        raise DDKError(
+            f"the workers cannot compute: {type(error).__name__}: {error}",
+            "",
+            "Install this version of the toolkit where the workers run",
+        ) from error
+    return answer
 
 
 async def _start_missing(cluster: LocalCluster) -> None:
@@ -207,8 +295,8 @@ def remote_cluster(address: str) -> Iterator[Cluster]:
 
 async def _greet(address: str) -> None:
     """Ask who is there: a client would wait for ever for what accepts and says nothing."""
-    secrets = Security().get_connection_args("client")
-    comm = await connect(address, timeout=_REMOTE_TIMEOUT, **secrets)
+    security = Security().get_connection_args("client")
+    comm = await connect(address, timeout=_REMOTE_TIMEOUT, **security)
     try:
         await comm.write({"op": "identity", "reply": True})
         answer = await comm.read()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import itertools
 import logging
 import os
-import queue
-import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddkbase.errors import DDKError, InputError, InstallationError, Interrupted, shorten
+from ddkbase.errors import InputError, InstallationError, Interrupted, shorten
 from ddkbase.files import deferred
 from devicephys.campaign.description import Campaign, Point
 from devicephys.campaign.store import CampaignStore
@@ -22,12 +18,7 @@ from devicephys.campaign.worker import Simulate, compute, task, warm_up
 from devicephys.installation import require_solver
 
 if TYPE_CHECKING:
-    from distributed import Future
-
     from devicephys.campaign.cluster import Cluster
-
-_TICK = 1.0  # s between two looks at the workers
-KILLED = "its worker process was killed every time, e.g. for lack of memory"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,30 +87,23 @@ class _Run:
         """
         if self._simulate is None:
             self._warm_up(cluster)
-        # Keys of a run of its own: a scheduler may still hold results of another one.
-        prefix, client = f"point-{secrets.token_hex(4)}", cluster.client
-        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        out: dict[str, tuple[Point, Future]] = {}
-        waiting = iter(self._points)
         self._working = time.monotonic()
-        while True:
-            for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
-                key = "-".join([prefix, *map(str, point)])
-                arguments = task(self._store.campaign, point), self._simulate
-                future = client.submit(compute, *arguments, key=key, pure=False)
-                out[key] = point, future
-                future.add_done_callback(finished.put)
-            self._workers = cluster.threads()
-            self.report()
-            if not out:
-                return
-            with contextlib.suppress(queue.Empty):
-                future = finished.get(timeout=_TICK)
-                point, _ = out.pop(str(future.key))
-                self._keep(point, future)
+        self._look(cluster)
+        for answered in cluster.compute(
+            compute,
+            self._points,
+            lambda point: (task(self._store.campaign, point), self._simulate),
+            lambda point: "-".join(["point", *map(str, point)]),
+        ):
+            if answered is not None:
+                self._keep(*answered)
+            self._look(cluster)
 
-    def _keep(self, point: Point, future: Future) -> None:
-        answer = result(future)
+    def _look(self, cluster: Cluster, starting: bool = False) -> None:
+        self._workers = cluster.threads()
+        self.report(starting)
+
+    def _keep(self, point: Point, answer: Mapping[str, Any]) -> None:
         if "refused" in answer:
             raise InstallationError(f"a worker cannot compute: {answer['refused']}")
         if "arrays" in answer:
@@ -130,17 +114,17 @@ class _Run:
         self._computed += 1
 
     def _warm_up(self, cluster: Cluster) -> None:
-        key = f"warm-up-{secrets.token_hex(4)}"
-        arguments = task(self._store.campaign, self._points[0])
-        future = cluster.client.submit(warm_up, arguments, key=key, pure=False)
-        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        future.add_done_callback(finished.put)
-        while True:  # a cluster may take hours to give the first worker
-            with contextlib.suppress(queue.Empty):
-                answer = result(finished.get(timeout=_TICK))
+        answer: Mapping[str, Any] = {}
+        for answered in cluster.compute(
+            warm_up,
+            self._points[:1],
+            lambda point: (task(self._store.campaign, point),),
+            lambda point: "warm-up",
+        ):
+            if answered is not None:
+                answer = answered[1]
                 break
-            self._workers = cluster.threads()
-            self.report(starting=True)
+            self._look(cluster, starting=True)  # a cluster may take hours to give the first worker
         if "refused" in answer:
             raise InstallationError(f"a worker cannot compute: {answer['refused']}")
         began, now = self._store.versions, answer["versions"]
@@ -183,38 +167,6 @@ class _Run:
         return CampaignResult(
             self._store.path, done, failed, missing, reasons, self._computed, seconds
         )
-
-
-def result(future: Future) -> dict[str, Any]:
-    """What a worker gave back; a point that killed its worker each time has failed.
-
-    Raises
-    ------
-    DDKError
-        The scheduler was lost, or the workers cannot even begin.
-    """
-    from distributed import KilledWorker  # start-up: Dask
-
-    from devicephys.campaign.cluster import lost
-
-    if future.cancelled():
-        raise lost()
-    try:
-        answer: dict[str, Any] = future.result(timeout=60)
-    except KilledWorker:
-        # its own words name an address, which is another one each time
-        return {"failed": KILLED}
-    except (OSError, TimeoutError) as error:
-        raise lost() from error
-    except Exception as error:  # what a point does is reported by `compute`; this is before it
-        if future.cancelled():
-            raise lost() from error
-        raise DDKError(
-            f"the workers cannot compute: {type(error).__name__}: {error}",
-            "",
-            "Install this version of the toolkit where the workers run",
-        ) from error
-    return answer
 
 
 def run(

@@ -21,6 +21,9 @@ from devicephys.population.variability import Variability
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.simulation.settings import Settings
 
+#: reason of a point whose worker process ended each time
+KILLED = "its worker process was killed every time, e.g. for lack of memory"
+
 Simulate = Callable[..., xr.Dataset]
 
 

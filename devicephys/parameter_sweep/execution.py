@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
-import queue
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +22,6 @@ from ddkbase.installation import command_line
 from ddkbase.picture_names import PAPER, in_formats
 from devicephys import installation
 from devicephys.campaign.cluster import check_workers, local_cluster, physical_cores
-from devicephys.campaign.execution import result
 from devicephys.device import Device
 from devicephys.parameter_sweep import worker
 from devicephys.parameter_sweep.description import ParameterSweep, Point, plan_sweep
@@ -47,7 +43,6 @@ from devicephys.run.pictures import read_records
 from devicephys.run.request import Request
 
 if TYPE_CHECKING:
-    from distributed import Future
     from matplotlib.figure import Figure
 
 __all__ = ["SweepOutcome", "draw_picture", "redraw_sweep", "run_sweep", "sweep"]
@@ -56,7 +51,6 @@ FORMAT = 1
 #: what a folder of a sweep holds besides its runs
 STATE, LOG, RECORD, TABLE, PICTURE = "sweep.json", "sweep.log", "sweep.nc", "sweep.csv", "sweep.png"
 RUNS = "runs"
-_TICK = 1.0  # s between two looks at the workers
 
 #: makes files of the folder, the record, what is drawn of each run, and the format of pictures
 Finish = Callable[[Path, xr.Dataset, Mapping[str, xr.Dataset], str], list[Path]]
@@ -420,29 +414,16 @@ class _Run:
 
     def compute_on(self, count: int) -> None:
         """Compute the points on worker processes of this machine."""
-        prefix = f"sweep-{secrets.token_hex(4)}"
-        finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        out: dict[str, Point] = {}
-        waiting = iter(self.points)
         self._tell(0.0, f"{len(self.points)} points to compute; starting {count} processes", "")
         with local_cluster(count) as cluster:
-            futures: dict[str, Future] = {}  # one that nobody holds is cancelled
-            while True:
-                for point in itertools.islice(waiting, max(0, cluster.window() - len(out))):
-                    key = f"{prefix}-{point.name}"
-                    described = worker.task(self._folder(point), point.request)
-                    arguments = (worker.compute, described, self._solve)
-                    futures[key] = cluster.client.submit(*arguments, key=key, pure=False)
-                    out[key] = point
-                    futures[key].add_done_callback(finished.put)
-                if not out:
-                    return
-                cluster.threads()  # looks after workers that died
-                with contextlib.suppress(queue.Empty):
-                    future = finished.get(timeout=_TICK)
-                    point = out.pop(str(future.key))
-                    futures.pop(str(future.key))
-                    self._answer(point, result(future))
+            for answered in cluster.compute(
+                worker.compute,
+                self.points,
+                lambda point: (worker.task(self._folder(point), point.request), self._solve),
+                lambda point: f"sweep-{point.name}",
+            ):
+                if answered is not None:
+                    self._answer(*answered)
 
     def _answer(self, point: Point, answer: Mapping[str, Any]) -> None:
         if "refused" in answer:

@@ -23,8 +23,7 @@ from devicephys import installation
 from devicephys.campaign import Campaign, CampaignResult, CampaignState, open_store
 from devicephys.campaign import cluster as campaign_cluster
 from devicephys.campaign.cluster import physical_cores
-from devicephys.campaign.execution import KILLED
-from devicephys.campaign.worker import arrays_of, compute, task
+from devicephys.campaign.worker import KILLED, arrays_of, compute, task
 from tests import fake_pulses
 
 ROOT = Path(__file__).resolve().parents[2]
