@@ -13,13 +13,17 @@ import numpy as np
 from dolfinx.fem import petsc as fem_petsc
 from petsc4py import PETSc
 
+from ddkbase.errors import SolverError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.kernel.system import linear_system_of
 from devicephys.fem.linear import LinearSolver
-from devicephys.fem.newton import CONCENTRATION_UNIT, POTENTIAL_UNIT, NewtonReport
+from devicephys.fem.newton import CONCENTRATION_UNIT, FAST, POTENTIAL_UNIT, NewtonReport
 
 #: units of the convergence test: V, K, 1e21 cm^-3
 UNITS = (POTENTIAL_UNIT, 1e-3, CONCENTRATION_UNIT)
+
+#: a time (s) so long that heat is steady, and the tolerance of what is solved for it
+STEADY, STEADY_TOLERANCE = 1e6, 1.0
 
 #: what is solved together, in order: (field name, slice of the (V, T) pairs or None for n)
 ONE_PASS = (("potential", (0, 2)), ("temperature", (1, 2)), ("vacancy concentration", None))
@@ -108,6 +112,9 @@ class StaggeredSolver:
     ):
         self.problem, self.tolerance, self.one_pass = problem, tolerance, one_pass
         self.rounds, self.inner = rounds, inner
+        #: whether the factors of a block's first iteration serve the further ones while these
+        #: converge fast
+        self.frugal = False
         # One pass from extrapolated fields amplifies the lag between them until it oscillates.
         self.extrapolates = not one_pass
         groups = ONE_PASS if one_pass else CONVERGED
@@ -148,17 +155,21 @@ class StaggeredSolver:
         """Newton's method for one block, the rest held; False where it does not converge."""
         problem = self.problem
         holds_potential = block.pairs is not None and block.pairs[0] == 0
+        holds_potential &= problem.series.kind != "none"
         sizes: list[float] = []
+        renew, lift = True, np.empty(0)
         for _ in range(self.inner):
             problem.load(state)
             right = -problem.constrain(problem.raw_residual(), state)[block.where]
-            block.linear.renew()
-            report.factorisations += 1
+            if renew:
+                block.linear.renew()
+                report.factorisations += 1
+                if holds_potential:
+                    lift = block.linear.solve(problem.top_indicator[block.where])
             report.iterations += 1
             increment = block.linear.solve(right)
             # The load line closes with the block that holds V; heat and vacancies answer later.
-            if holds_potential and problem.series.kind != "none":
-                lift = block.linear.solve(problem.top_indicator[block.where])
+            if holds_potential:
                 increment = increment + lift * self._contact(block, state, increment, lift, applied)
             if block.pairs is None:
                 state.n += increment
@@ -169,10 +180,12 @@ class StaggeredSolver:
             sizes.append(size)
             if not np.isfinite(size):
                 return False
-            # the next increment, if convergence is quadratic
-            quadratic = size if len(sizes) < 2 else size * (size / sizes[-2]) ** 2
-            if min(size, quadratic) <= self.tolerance:
+            # what is left: with old factors a geometric series, with new ones a square
+            ratio = size / sizes[-2] if len(sizes) > 1 else 1.0
+            left = ratio**2 if renew else 2.0 * ratio if ratio < FAST else 1.0
+            if size * min(1.0, left) <= self.tolerance:
                 return True
+            renew = not self.frugal or (len(sizes) > 1 and ratio > FAST)
         return False
 
     def _contact(
@@ -206,4 +219,35 @@ class StaggeredSolver:
         for block in self.blocks:
             block.linear.reset()
         report.converged, report.reason = False, reason
+        return report
+
+
+class SteadyFields(StaggeredSolver):
+    """Potential and temperature at a voltage with the vacancies held, as the steady state."""
+
+    def __init__(self, problem: CellProblem):
+        super().__init__(problem, STEADY_TOLERANCE)
+        self.blocks = self.blocks[:1]  # (V, T) without the vacancies
+        self.frugal = True
+
+    def find(self, state: State, applied: float) -> NewtonReport:
+        """Solve from and into ``state``. Collective.
+
+        Raises
+        ------
+        SolverError
+            Newton's method does not converge.
+        """
+        self.problem.load_history(state.u, state.n, STEADY)
+        if self.problem.series.kind == "none":
+            state.contact = applied
+        report = NewtonReport()
+        if not self._solve_block(self.blocks[0], state, applied, report):
+            self.blocks[0].linear.reset()  # a NaN in the factors would outlive a retry
+            raise SolverError(
+                "the fields of a cell at rest cannot be found",
+                where=f"{applied:g} V with the vacancies held",
+                hint="Try a lower voltage, or every pulse on its own",
+            )
+        self.problem.load(state)
         return report

@@ -196,6 +196,11 @@ class Stepper:
                 if step < limits.shortest or limits.fixed is not None:
                     raise self._give_up(rejection, report, past[0][1])
 
+    def _error_power(self, past, kink: bool) -> int:
+        """Power of a step's length that its estimated error goes with."""
+        # without a history the estimate is what moves
+        return 1 if len(past) == 1 else 3
+
     def _voltage_limit(self, voltage, time: float, corner: float) -> float:
         """Longest step that changes the (piecewise linear) applied voltage by at most the limit."""
         slope = abs(voltage(corner) - voltage(time)) / (corner - time)
@@ -279,7 +284,8 @@ class Stepper:
             error = max(part_n, part_t)
             if error > 1.0 and self.limits.fixed is None:
                 which = "vacancy concentration" if part_n >= part_t else "temperature"
-                factor = max(0.1, SAFETY * error ** (-1.0 / (order + 1)))
+                power = self._error_power(past, kink)
+                factor = max(0.1 if power > 1 else 0.02, SAFETY * error ** (-1.0 / power))
                 report.field = which
                 change = State(np.zeros_like(guess.u), guess.n - predicted.n, 0.0)
                 change.u[1::2] = (guess.u - predicted.u)[1::2]

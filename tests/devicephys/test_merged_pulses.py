@@ -39,7 +39,7 @@ def fine() -> xr.Dataset:
 
 def test_merged_pulses_agree_with_pulses_one_by_one(merged: xr.Dataset, fine: xr.Dataset) -> None:
     off = merged["conductance"].values / fine["conductance"].values - 1
-    assert np.abs(off).max() < 0.02  # of the reference itself: 0.01
+    assert np.abs(off).max() < 0.012  # of the reference itself: 0.003
     assert np.sqrt((off**2).mean()) < 0.008
     for name in ("device_voltage", "current"):
         np.testing.assert_allclose(merged[name], fine[name], rtol=0.02)

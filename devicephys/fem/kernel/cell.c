@@ -40,7 +40,8 @@ void ddk_residual(const ddk_grid *numbers, double *out_u, double *out_n) {
 }
 
 /* Jacobian, added to a band of which the entry of row i and column j is a[i * ld + j]; the rows of V
-   and of n are those that row_u and row_n say, that of T follows that of V. */
+   and of n are those that row_u and row_n say, that of T follows that of V. With fields_only n is
+   held, and its rows and columns have the diagonal alone. */
 void ddk_jacobian(const ddk_grid *numbers, double *restrict a, long ld) {
   double c[CONSTANTS];
   ddk_grid with = *numbers, *g = &with;
@@ -53,7 +54,7 @@ void ddk_jacobian(const ddk_grid *numbers, double *restrict a, long ld) {
       double m[CELL_SIZE * CELL_SIZE] = {0.0};
       long row[CELL_SIZE];
       cell_at(g, i, k, &at);
-      const int coupled = jacobian_cell(g->layer[k], g, &at, m);
+      const int coupled = jacobian_cell(g->layer[k], g, &at, m) && !g->fields_only;
       for (int b = 0; b < 8; ++b) row[b] = g->row_u[at.node[b / 2]] + b % 2;
       row[8] = g->row_n[at.cell[0]];
       for (int b = 0; b < 8; ++b)

@@ -29,7 +29,7 @@ class CellKernel:
 
     It reads the very arrays that the forms read (fields, history, constants, cell-wise values), so
     whatever is put into these counts here, too. ``problem`` is a ``CellProblem`` whose equations
-    are written.
+    are written. With ``fields_only`` n is held, and the Jacobian is a narrower band.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class CellKernel:
         The equations, or the ranks, are not what the kernel is written for.
     """
 
-    def __init__(self, problem: Any) -> None:
+    def __init__(self, problem: Any, fields_only: bool = False) -> None:
         if problem.comm.size > 1:
             raise Unsupported("more than one rank")
         layers = len(problem.device.layers)
@@ -51,7 +51,7 @@ class CellKernel:
         self._memory: dict[str, Any] = {}
         self._lines: Grid | None = None
         self.nu, self.nc = problem.nu, problem.nc
-        self.band = self._arrange(problem)
+        self.band = self._arrange(problem, fields_only)
         self._constants = np.empty(len(self._parameters))
         self._point(p=self._constants)
         arrays = [self._view(f.x.array) for f in equations.coefficients]
@@ -69,7 +69,7 @@ class CellKernel:
             self._memory[name] = array
             setattr(self._grid_struct, name, self._view(array))
 
-    def _arrange(self, problem: Any) -> Band:
+    def _arrange(self, problem: Any, fields_only: bool) -> Band:
         """Where nodes and cells of the grid are among the unknowns, and these in the band."""
         grid: Grid = problem.grid
         nz, nr = len(grid.z) - 1, len(grid.r) - 1
@@ -77,11 +77,13 @@ class CellKernel:
         node[problem.node_index] = np.arange(self.nu // 2)
         cell[problem.cell_index] = np.arange(self.nc)
         tag_r, tag_z = face_tags(problem.oxide_rows, problem.metal_rows)
-        if not problem.terms.motion:  # then nothing crosses a face
+        if fields_only or not problem.terms.motion:  # then nothing crosses a face
             tag_r[:], tag_z[:] = 0, 0
         coupled = np.array([bool(self.lib.ddk_coupled(int(i))) for i in grid.layer])
+        coupled &= not fields_only
         band = band_of(grid, Coupling(coupled, tag_r != 0, tag_z != 0))
         self._grid_struct.nr, self._grid_struct.nz = nr, nz
+        self._grid_struct.fields_only = fields_only
         row_u, row_n = np.empty(self.nu // 2, np.int32), np.empty(self.nc, np.int32)
         row_u[node] = band.node
         row_n[cell] = band.cell

@@ -17,7 +17,7 @@ from devicephys.fem.kernel.printing import Constants, Printer
 #: what both the library and its caller know: a grid, where unknowns are, numbers of the device
 DECLARATIONS = """
 typedef struct {
-  int nr, nz;
+  int nr, nz, fields_only;
   const double *r, *z;
   const int *layer, *tag_r, *tag_z, *node, *cell, *row_u, *row_n;
   const double *p, *c;

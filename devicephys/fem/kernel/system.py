@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from devicephys.fem.kernel.cell_kernel import BandMatrix
+from devicephys.fem.kernel.cell_kernel import BandMatrix, CellKernel
 from devicephys.fem.linear import FormSystem
 
 #: multiplications beyond which a band is not filled: it takes 0.2 GB there, its lead over sparse
@@ -27,6 +27,8 @@ class BandSystem:
         self, problem: Any, otherwise: Callable[[], Any], unknowns: np.ndarray | None = None
     ):
         self.problem, self.kernel = problem, problem.kernel
+        if unknowns is not None and unknowns.max() < problem.nu:  # n is held: a narrower band
+            self.kernel = CellKernel(problem, fields_only=True)
         self.matrix = BandMatrix(self.kernel)
         self.failures, self.ready = 0, False
         self._otherwise = otherwise

@@ -221,9 +221,11 @@ class PulseRunner:
         arrays = collect_state(problem, self.state, "state_")
         if self.written is not None:
             arrays |= collect_state(problem, self.written, "written_")
-        arrays["curvature"] = np.array(self.stepper.memory.curvature)
+        memory = self.stepper.memory
+        arrays["curvature"] = np.array(memory.curvature)
+        arrays["moved"] = np.array([memory.moved, memory.largest])
         arrays["inventory"] = np.array(self.observer.inventory)
-        landmarks = self.stepper.memory.landmarks
+        landmarks = memory.landmarks
         arrays["landmark_keys"] = np.array(list(landmarks), dtype=int).reshape(-1, 2)
         arrays["landmark_figures"] = np.array(
             [
@@ -265,13 +267,15 @@ class PulseRunner:
                     contact_change=change,
                 )
             inventory, curvature = float(arrays["inventory"]), float(arrays["curvature"])
+            # checkpoints of earlier versions do not hold it
+            moved, largest = map(float, arrays.get("moved", (np.inf, 0.0)))
         except (KeyError, IndexError, ValueError) as error:
             raise StorageError(
                 f"the checkpoint does not fit this run [{error}]", hint="Start the run anew"
             ) from error
         self.state = state
         self.observer.resume(inventory, state)
-        self.stepper.memory = Memory(landmarks, curvature)
+        self.stepper.memory = Memory(landmarks, curvature, moved, largest)
 
 
 def _largest(seen: list[Observation], name: str) -> Any:

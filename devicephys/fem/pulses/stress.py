@@ -26,21 +26,21 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import PchipInterpolator
 
-from ddkbase.errors import SolverError
 from devicephys.fem.equations import CellProblem, State
 from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.grid_fields import collect_state, spread_state
-from devicephys.fem.newton import NewtonReport, NewtonSolver
+from devicephys.fem.newton import NewtonSolver
 from devicephys.fem.observables import Observer, electric_work
-from devicephys.fem.pulses.stepper import Memory, PulseStepper, highest_activation, moved_by_heat
-from devicephys.fem.staggered import StaggeredSolver
-from devicephys.fem.stepper import Position, Step, StepLimits, Stepper
+from devicephys.fem.pulses.flat_top import FlatTop, FlatTopStepper
+from devicephys.fem.pulses.stepper import Memory, PulseStepper
+from devicephys.fem.staggered import SteadyFields
+from devicephys.fem.stepper import Position, Step
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import Waveform
 
-#: the local error allowed on the flat top and in controls, as a share of that of single pulses:
-#: errors of a long run add up, those of a pulse are forgotten with its rest
-TIGHTER = 0.1
+#: the local error allowed on the flat top, and in controls, as shares of that of single pulses:
+#: errors of a long run add up, and a control stands for all pulses around it
+TIGHTER, TIGHTEST = 0.1, 0.03
 #: Newton's tolerance as a share of that of single pulses: a credit is a small difference of two
 #: small movements
 NEWTON = 0.1
@@ -51,66 +51,10 @@ CONTROL = math.e
 LARGEST_MISS, LARGEST_READ_MISS, LARGEST_REST = 0.03, 5e-3, 1e-2
 #: share of the width that the first step of a flat top takes, before its error is known
 FIRST_SHARE = 0.1
-STEADY = 1e6  # a time (s) so long that heat is steady
 #: the flat top runs this much beyond the last pulse, whose credit is not known yet
 MARGIN = 1.02
 #: a movement (square of 1e21 cm^-3, times a volume in m^3) that is as good as none
 TINY = 1e-60
-#: of a read: Newton's tolerance, in units of its convergence test (10 uV, 1e-5 of the rise)
-READ_TOLERANCE = 1.0
-
-
-class FlatTopStepper(Stepper):
-    """BDF2 along a constant voltage; the temperature's error counts by what it moves."""
-
-    def __init__(self, problem: CellProblem, solver: Any, limits: StepLimits):
-        super().__init__(problem, solver, limits)
-        self._activation = highest_activation(problem)
-
-    def _guess(
-        self, past, predicted: State, applied: tuple[float, float], end: float, kink: bool
-    ) -> State:
-        return predicted  # the voltage is the same before and after every corner
-
-    def _temperature_error(
-        self, error: float, past, new: State, applied: tuple[float, float], h: float, kink: bool
-    ) -> float:
-        problem = self.problem
-        hottest, moved = problem.maximum(
-            new.u[1::2].max(initial=0.0), np.abs(new.n - past[0][1].n).max(initial=0.0)
-        )
-        moved = moved_by_heat(error, self._activation, hottest, moved)
-        return moved / self.limits.concentration
-
-
-class SteadyFields(StaggeredSolver):
-    """Potential and temperature at a voltage with the vacancies held, as the steady state."""
-
-    def __init__(self, problem: CellProblem):
-        super().__init__(problem, READ_TOLERANCE)
-        self.blocks = self.blocks[:1]  # (V, T) without the vacancies
-
-    def find(self, state: State, applied: float) -> NewtonReport:
-        """Solve from and into ``state``. Collective.
-
-        Raises
-        ------
-        SolverError
-            Newton's method does not converge.
-        """
-        self.problem.load_history(state.u, state.n, STEADY)
-        if self.problem.series.kind == "none":
-            state.contact = applied
-        report = NewtonReport()
-        if not self._solve_block(self.blocks[0], state, applied, report):
-            self.blocks[0].linear.reset()  # a NaN in the factors would outlive a retry
-            raise SolverError(
-                "the fields of a cell at rest cannot be found",
-                where=f"{applied:g} V with the vacancies held",
-                hint="Try a lower voltage, or every pulse on its own",
-            )
-        self.problem.load(state)
-        return report
 
 
 @dataclass(frozen=True)
@@ -154,7 +98,7 @@ class StressTrain:
     problem : CellProblem
         The cell.
     stepper : PulseStepper
-        The stepper of single pulses; its statistics are used, its limits made `TIGHTER`.
+        The stepper of single pulses; its statistics are used, its limits made tighter.
     observer : Observer
         Measures steps.
     train : PulseTrain
@@ -177,14 +121,15 @@ class StressTrain:
         self.first, self.count = first, count
         self.amplitude = float(train.amplitudes[first])
         self.width = float(train.widths[first])
-        limits = StepLimits(
-            concentration=TIGHTER * stepper.limits.concentration, shortest=stepper.limits.shortest
+        top, control = (
+            replace(stepper.limits, concentration=share * stepper.limits.concentration)
+            for share in (TIGHTER, TIGHTEST)
         )
         solver = NewtonSolver(
             problem, NEWTON * stepper.solver.tolerance, stepper.solver.max_iterations, frugal=True
         )
-        self._pulses = PulseStepper(problem, solver, limits)
-        self._flat = FlatTopStepper(problem, solver, limits)
+        self._pulses = PulseStepper(problem, solver, control)
+        self._flat = FlatTopStepper(problem, solver, top)
         self.statistics = stepper.statistics
         self._pulses.statistics = self._flat.statistics = self.statistics
         self._steady = SteadyFields(problem)
@@ -192,9 +137,8 @@ class StressTrain:
         self._expected = observer.inventory
         self.rows = np.empty((0, len(ROW)))
         self.controls: list[Control] = []
-        #: hot fields where the next segment begins, the same of the latest one that was believed
-        self.hot: State | None = None
-        self.written: State | None = None
+        #: where the latest segment that was believed ended, and the next one begins
+        self.top: FlatTop | None = None
         #: the cold cell after the whole pulses that are done
         self.whole: State | None = None
         #: whether the stretch is through, or was left because a control or a step failed
@@ -204,6 +148,11 @@ class StressTrain:
     def done(self) -> int:
         """Whole pulses of the stretch that are computed."""
         return min(self.count, int(self.rows[-1, 0] * (1 + 1e-12))) if len(self.rows) else 0
+
+    @property
+    def written(self) -> State | None:
+        """Hot fields of the latest segment that was believed."""
+        return self.top.hot if self.top is not None else None
 
     # -- segments ---------------------------------------------------------------------------
 
@@ -217,13 +166,13 @@ class StressTrain:
         """
         before = self._work()
         conductance = self.read(cold.n)
-        control, hot = self._control(cold)
+        control, top = self._control(cold)
         self.controls.append(control)
         self.whole = cold
         if not control.holds:
             self.ended = True
             return
-        self.hot = self.written = hot
+        hot, self.top = top.hot, top
         (hottest,) = self.problem.maximum(hot.u[1::2].max(initial=0.0))
         measured = [hot.contact, self.problem.current(hot.u), hottest, self.observer.gap(hot)]
         row = [0.0, math.log(conductance), 0.0, *measured, 0.0, 0.0, 0.0]
@@ -237,15 +186,15 @@ class StressTrain:
         SolverError
             A step or a read fails.
         """
-        hot, control, start = self.hot, self.controls[-1], float(self.rows[-1, 0])
-        assert hot is not None
+        top, control, start = self.top, self.controls[-1], float(self.rows[-1, 0])
+        assert top is not None
         self._expected = self.observer.inventory
         left, pulse = self.count - start, self.width + control.credit
         reference = self.rows[-1, _COLUMN["log_conductance"]]
-        rows, times, fillings = [], [0.0], [hot.n]
-        powers = [self._power(hot)]
+        rows, times, fillings = [], [0.0], [top.hot.n]
+        powers = [self._power(top.hot)]
         before = self._work()
-        for step in self._along(hot, 2.0 * left * pulse):
+        for step in self._along(top, 2.0 * left * pulse):
             seen = self.observer.observe(step)
             times.append(step.time)
             fillings.append(step.state.n)
@@ -254,11 +203,12 @@ class StressTrain:
             work = self._work()
             measured = [getattr(seen, name) for name in (*MEASURED, *BALANCES)]
             rows.append([0.0, logarithm, 0.0, *measured, *(work - before)])
-            hot, before = step.state, work
+            top, before = top.after(step, self._following), work
             far = abs(logarithm - reference) >= math.log(CONTROL)
             if far or step.time >= MARGIN * left * pulse:
                 break
-        end, _ = self._control(self._cooled(hot.n), hot)
+        hot = top.hot
+        end, _ = self._control(self._cooled(hot.n), top)
         new = np.array(rows)
         new[-1, _WORK] += self._work() - before
         position = self._place(new, np.array(times), np.array(powers), control, end)
@@ -266,11 +216,13 @@ class StressTrain:
         if not end.holds:
             # what lies between the two controls is not believed: back to the last whole pulse
             whole = math.ceil(start)
-            self.rows = np.concatenate([self.rows, new[new[:, 0] <= whole]])
-            self.rows[-1, 0] = max(self.rows[-1, 0], whole)
+            if whole > start:
+                last = _between(position, [self.rows[-1], *new], whole)
+                last[0], last[_WORK] = whole, new[new[:, 0] >= whole, _WORK].sum(axis=0)
+                self.rows = np.concatenate([self.rows, new[new[:, 0] < whole], [last]])
             self._end(_between(position, fillings, whole), hot)
             return
-        self.rows, self.hot, self.written = np.concatenate([self.rows, new]), hot, hot
+        self.rows, self.top = np.concatenate([self.rows, new]), top
         filling = _between(position, fillings, self.done)
         self.whole = self._cooled(filling)
         if position[-1] >= self.count:
@@ -278,17 +230,23 @@ class StressTrain:
 
     def give_up(self) -> None:
         """End the stretch where its last segment began, on the last whole pulse. Collective."""
-        assert self.whole is not None and self.hot is not None
+        assert self.whole is not None and self.top is not None
         self.observer.inventory = self._expected
-        self._end(self.whole.n, self.hot)
+        self._end(self.whole.n, self.top.hot)
 
-    def _along(self, hot: State, length: float) -> Iterator[Step]:
-        """Steps of a flat top from a hot state."""
+    def _along(self, top: FlatTop, length: float) -> Iterator[Step]:
+        """Steps along a flat top, whose times begin at 0."""
         self._flat.solver.forget()
         corners = np.array([0.0, length])
-        position = Position(1, min(FIRST_SHARE * self.width, length), 0)
         waveform = Waveform.from_si(corners.tolist(), [self.amplitude] * 2)
-        return self._flat.resume([(0.0, hot.copy())], position, waveform.voltage, corners)
+        past = [(time - top.past[0][0], state) for time, state in top.past]
+        return self._flat.resume(past, Position(1, top.step, 0), waveform.voltage, corners)
+
+    @property
+    def _following(self) -> float:
+        """Length of the step after the latest one of the flat top [s]."""
+        assert self._flat.position is not None
+        return self._flat.position.step
 
     def _place(
         self, new: np.ndarray, times: np.ndarray, powers: np.ndarray, begin: Control, end: Control
@@ -313,15 +271,16 @@ class StressTrain:
 
     # -- one pulse in full ------------------------------------------------------------------
 
-    def _control(self, cold: State, near: State | None = None) -> tuple[Control, State]:
-        """Simulate a pulse in full from a cold state, and its flat top; the hot state. Collective.
+    def _control(self, cold: State, at: FlatTop | None = None) -> tuple[Control, FlatTop]:
+        """Simulate a pulse in full from a cold state, and its flat top. Collective.
 
-        ``near`` has fields like those of the hot state.
+        ``at`` is the place on the flat top with the concentrations of the cold state, returned.
         """
         problem, volume = self.problem, self.problem.cell_volume
         waveform = self.train.pulse(self.first)
         corners = waveform.corners
-        self._pulses.memory = Memory()
+        memory = self._pulses.memory
+        self._pulses.memory = Memory(moved=memory.moved, largest=memory.largest)
         top, fallen, after, conductance = None, cold, cold, 0.0
         energy, driven, last = 0.0, (0.0, 0.0), 0.0
         for step in self._pulses.run_pulse(cold, waveform, soft=(corners[5], corners[7])):
@@ -336,10 +295,13 @@ class StressTrain:
             if step.time == corners[6]:
                 conductance = current / self.train.read_voltage
         assert top is not None
-        hot = State((near or top).u.copy(), cold.n.copy(), (near or top).contact)
-        self._steady.find(hot, self.amplitude)
-        flat, before, work, power = hot, hot, 0.0, self._power(hot)
-        for step in self._along(hot, self.width):
+        if at is None:
+            hot = State(top.u.copy(), cold.n.copy(), top.contact)
+            self._steady.find(hot, self.amplitude)
+            at = FlatTop([(0.0, hot)], FIRST_SHARE * self.width)
+        flat, before, work, power = at.hot, at.hot, 0.0, self._power(at.hot)
+        # two steps or more: the last one has the direction of the end
+        for step in self._along(replace(at, step=min(at.step, 0.5 * self.width)), self.width):
             before, flat = flat, step.state
             now = self._power(flat)
             work += 0.5 * (power + now) * step.step_size
@@ -364,7 +326,7 @@ class StressTrain:
                 read_miss=read / conductance - 1.0,
                 rest=math.sqrt(squares[2] / total),
             ),
-            hot,
+            at,
         )
 
     # -- reads ------------------------------------------------------------------------------
@@ -433,7 +395,13 @@ class StressTrain:
             "stress_rows": self.rows,
             "stress_controls": np.array([astuple(control) for control in self.controls]),
         }
-        states = {"hot": self.hot, "whole": self.whole, "reading": self._reading}
+        memory = self._pulses.memory
+        arrays["stress_moved"] = np.array([memory.moved, memory.largest])
+        states = {"whole": self.whole, "reading": self._reading}
+        if self.top is not None:
+            (now, states["hot"]), *older = self.top.past
+            states |= {f"past_{k}": state for k, (_, state) in enumerate(older)}
+            arrays["stress_times"] = np.array([self.top.step, *(time - now for time, _ in older)])
         for name, state in states.items():
             if state is not None:
                 arrays |= collect_state(self.problem, state, f"stress_{name}_")
@@ -451,10 +419,16 @@ class StressTrain:
         """
         self.rows = np.asarray(arrays["stress_rows"], dtype=float).reshape(-1, len(ROW))
         self.controls = [Control(*map(float, row)) for row in arrays["stress_controls"]]
-        self.hot = self.written = spread_state(self.problem, dict(arrays), "stress_hot_")
-        self.whole = spread_state(self.problem, dict(arrays), "stress_whole_")
-        self.observer.resume(self.observer.inventory, self.hot)
-        self._reading = spread_state(self.problem, dict(arrays), "stress_reading_")
+        # checkpoints of earlier versions begin a segment without a history
+        step, *times = map(float, arrays.get("stress_times", (FIRST_SHARE * self.width,)))
+        names = ["whole", "reading", "hot", *(f"past_{k}" for k in range(len(times)))]
+        self.whole, self._reading, *past = (
+            spread_state(self.problem, dict(arrays), f"stress_{name}_") for name in names
+        )
+        self.top = FlatTop(list(zip([0.0, *times], past, strict=True)), step)
+        self.observer.resume(self.observer.inventory, self.top.hot)
+        moved, largest = map(float, arrays.get("stress_moved", (np.inf, 0.0)))
+        self._pulses.memory = Memory(moved=moved, largest=largest)
 
     def _reported(self, state: State, applied: float) -> float:
         """The voltage that goes into the record: of a current limit that behind it."""
@@ -486,8 +460,10 @@ class StressTrain:
         )
 
 
-def _between(position: np.ndarray, fillings: Sequence[np.ndarray], at: float) -> np.ndarray:
-    """Concentrations at a position between those at ``position``, linearly."""
+def _between(
+    position: Sequence[float] | np.ndarray, values: Sequence[np.ndarray], at: float
+) -> np.ndarray:
+    """Values at a position between those at ``position``, linearly."""
     k = int(np.clip(np.searchsorted(position, at), 1, len(position) - 1))
     share = np.interp(at, position[k - 1 : k + 1], [0.0, 1.0])
-    return (1.0 - share) * fillings[k - 1] + share * fillings[k]
+    return (1.0 - share) * values[k - 1] + share * values[k]
