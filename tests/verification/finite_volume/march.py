@@ -11,6 +11,7 @@ A third-order quadrature through the slopes at t, t + g h and t + h gives the lo
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,13 +53,12 @@ class Record:
     current: list[float] = field(default_factory=list)
     temperature: list[float] = field(default_factory=list)
     iterations: int = 0
+    factorisations: int = 0
     refused: int = 0
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Time, voltage, current and temperature as arrays."""
-        return tuple(
-            np.array(x) for x in (self.time, self.voltage, self.current, self.temperature)
-        )
+        return tuple(np.array(x) for x in (self.time, self.voltage, self.current, self.temperature))
 
 
 class March:
@@ -71,6 +71,7 @@ class March:
         self.slope = State(zero, zero.copy(), zero.copy(), 0.0)
         self.record = Record()
         self.time = 0.0
+        self._factors, self._factored = None, 1.0
 
     def run(self, waveform: Waveform, first_step: float) -> None:
         """Follow a waveform, which starts where the cell stands, to its end."""
@@ -78,9 +79,10 @@ class March:
         if not self.record.time:
             self._note(waveform.voltage(0.0), 0.0)
         step = first_step
-        for begin, end in zip(corners[:-1], corners[1:], strict=True):
+        for begin, end in itertools.pairwise(corners):
             slope = (waveform.voltage(end) - waveform.voltage(begin)) / (end - begin)
             now, kink = float(begin), True
+            step = min(step, 0.2 * (end - begin))
             while now < end:
                 if slope:
                     step = min(step, self.limits.voltage / abs(slope))
@@ -123,9 +125,7 @@ class March:
         if not self.solve(guess, old, g, applied):
             return 0.25
         first = State(old.v, (guess.t - old.t) / g, (guess.n - old.n) / g, 0.0)
-        past = State(
-            old.v, old.t + (h - g) * first.t, old.n + (h - g) * first.n, old.contact
-        )
+        past = State(old.v, old.t + (h - g) * first.t, old.n + (h - g) * first.n, old.contact)
         new = guess.copy()
         # on along the chord from the last state through the first stage
         new.t = np.maximum(old.t + h * first.t, 200.0)
@@ -158,31 +158,63 @@ class March:
             guess.contact *= factor
 
     def solve(self, guess: State, past: State, gamma: float, applied: float) -> bool:
-        """Solve one implicit step from a guess, which is overwritten."""
-        equations, count = self.equations, self.equations.cell.count
+        """Solve one implicit step from a guess, which is overwritten.
+
+        Factors of a matrix serve until the updates no longer shrink threefold.
+        """
+        before = np.inf
+        if not 0.7 < gamma / self._factored < 1.4:
+            self._factors = None
         for _ in range(_MOST_ITERATIONS):
-            residual, jacobian = equations.evaluate(guess, past, gamma, applied)
+            fresh = self._factors is None
+            residual, jacobian = self.equations.evaluate(guess, past, gamma, applied, fresh)
             if not np.isfinite(residual).all():
-                return False
-            try:
+                break
+            if fresh:
                 # rows differ by twenty powers of ten: without this, pivots would be of others
-                scale = 1.0 / np.abs(jacobian.diagonal())
-                factors = splu((sparse.diags(scale) @ jacobian).tocsc(), diag_pivot_thresh=0.1)
-                update = factors.solve(-scale * residual)
-            except RuntimeError:  # singular
-                return False
+                self._scale_of_rows = 1.0 / np.abs(jacobian.diagonal())
+                scaled = sparse.diags(self._scale_of_rows) @ jacobian
+                try:
+                    self._factors = splu(scaled.tocsc(), diag_pivot_thresh=0.1)
+                except RuntimeError:  # singular
+                    break
+                self._factored = gamma
+                self.record.factorisations += 1
             self.record.iterations += 1
-            v, t, n = (update[k * count : (k + 1) * count] for k in range(3))
-            hottest = float(np.abs(t).max())
-            factor = min(1.0, 400.0 / hottest) if hottest > 0.0 else 1.0
-            if not np.isfinite(update).all() or not np.abs(n).max() < 10.0:
-                return False
-            guess.v += factor * v
-            guess.t += factor * t
-            guess.n += factor * n
-            guess.contact += factor * float(update[-1])
-            sizes = np.abs(v).max(), hottest, np.abs(n).max()
-            if factor == 1.0 and all(x < y for x, y in zip(sizes, _SMALL, strict=True)):
-                # the current belongs to the last iterate but one: the update is too small to show
+            update = self._factors.solve(-self._scale_of_rows * residual)
+            size = self._size(update)
+            if not size < 1e9:
+                break
+            shrinks = size / before
+            if not fresh and shrinks > 0.3:
+                self._factors = None
+                if shrinks > 1.0:
+                    # worse than none: from here with a matrix of its own
+                    before = np.inf
+                    continue
+            factor = self._apply(guess, update)
+            before = size if factor == 1.0 else np.inf
+            # with old factors what is left is about that share of the update
+            left = size if fresh else size * (3.0 * shrinks if shrinks > 0.0 else 10.0)
+            if factor == 1.0 and left < 1.0:
                 return bool(guess.n.min() > -0.02)
+        self._factors = None
         return False
+
+    def _size(self, update: np.ndarray) -> float:
+        """Largest update in units of what is small; the contact's potential is as the others."""
+        count = self.equations.cell.count
+        fields = (update[k * count : (k + 1) * count] for k in range(3))
+        return max(float(np.abs(x).max()) / y for x, y in zip(fields, _SMALL, strict=True))
+
+    def _apply(self, guess: State, update: np.ndarray) -> float:
+        """Add an update, shortened where it changes a temperature wildly; by what."""
+        count = self.equations.cell.count
+        v, t, n = (update[k * count : (k + 1) * count] for k in range(3))
+        hottest = float(np.abs(t).max())
+        factor = min(1.0, 400.0 / hottest) if hottest > 0.0 else 1.0
+        guess.v += factor * v
+        guess.t += factor * t
+        guess.n += factor * n
+        guess.contact += factor * float(update[-1])
+        return factor

@@ -8,6 +8,10 @@ diffusion D_E, that is with p = v d/D_E = 2 (d/a) tanh x::
 
     N = D_E/d [B(-p) n_left (1 - n_right/n_max) - B(p) n_right (1 - n_left/n_max)]
 
+with Bernoulli's function B (flux "fitted"), which adds a spread of p^2/12 on its own, or with
+B(p) = max(1 - p/2, 0, -p), central for small p and upwind beyond 2 (flux "hybrid", Spalding 1972),
+which adds none on cells smaller than a hop. Both have the same limit of a fine mesh.
+
 The field that helps conduction is that of the half cells, their drops shared out as their
 resistances without its help are.
 """
@@ -51,6 +55,16 @@ def bernoulli(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return value, slope
 
 
+def hybrid(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """max(1 - x/2, 0, -x) and its derivative."""
+    slope = np.where(x > 2.0, 0.0, np.where(x < -2.0, -1.0, -0.5))
+    return np.maximum(np.maximum(1.0 - x / 2.0, 0.0), -x), slope
+
+
+#: what weighs the concentrations of a face's two sides, by the name of the flux
+FLUXES = {"fitted": bernoulli, "hybrid": hybrid}
+
+
 def hop_spread(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The factor x coth x by which hops spread a drift, and its derivative."""
     near = np.abs(x) < 1e-3
@@ -68,10 +82,16 @@ def ramp(n: np.ndarray, low: np.ndarray, high: np.ndarray, saturation: np.ndarra
 
 
 class Equations:
-    """Residual and Jacobian of one cell; unknowns are v, t, n of all cells, then the contact."""
+    """Residual and Jacobian of one cell; unknowns are v, t, n of all cells, then the contact.
 
-    def __init__(self, cell: Cell, pulses: bool = False, motion: bool = True) -> None:
+    ``pulses`` drives the series element as RESET pulses do, without ``motion`` vacancies stay.
+    """
+
+    def __init__(
+        self, cell: Cell, flux: str = "fitted", pulses: bool = False, motion: bool = True
+    ) -> None:
         self.cell, self.pulses, self.motion = cell, pulses, motion
+        self.weights = FLUXES[flux]
         self.size = 3 * cell.count + 1
         self.current_faces = cell.faces.take(cell.electric)
         self.heat_faces = cell.faces.take(cell.heat)
@@ -197,7 +217,6 @@ class Equations:
                     log = tone * bend / sigma[other]
                     pieces += [(side, t_at[other], log * s_t[other])]
                     pieces += [(side, n_at[other], log * s_n[other])]
-        self.square_field = square[:count]
         sigma, s_t, s_n, s_e = self.conductivity(state.t, state.n, square[:count])
         sigma = np.append(sigma, extra)
         k, k_t, k_n = self.thermal_conductivity(state.t, state.n)
@@ -239,11 +258,12 @@ class Equations:
         if slopes:
             entries.add(at_n, at_n, cell.volume / gamma)
         if self.motion:
-            self._vacancies(residual, entries if slopes else None, v, t, n, (v_at, t_at, n_at))
+            at = v_at, t_at, n_at
+            self._vacancies(residual, entries if slopes else None, v, t, n, at)
             self._exchange(residual, entries if slopes else None, state, (at_t, at_n))
             if len(self.surface_faces.left):
                 self._surfaces(
-                    residual, entries if slopes else None, v, t, n, sigma, k, (v_at, t_at, n_at)
+                    residual, entries if slopes else None, (v, t, n), sigma, (k, k_t, k_n), at
                 )
 
         # load line
@@ -269,7 +289,7 @@ class Equations:
         chain = sparse.diags(s_e) @ on_field
         chain = chain + sparse.csr_matrix((s_t, (np.arange(count), at_t)), (count, self.size))
         chain = chain + sparse.csr_matrix((s_n, (np.arange(count), at_n)), (count, self.size))
-        return residual, jacobian + self._by_sigma @ chain
+        return residual, jacobian + self._by_sigma.matrix() @ chain
 
     @staticmethod
     def _add(residual, rows, a, b, flow) -> None:
@@ -308,21 +328,21 @@ class Equations:
                 by_sigma.add(t_at[cell_side[real]], column[real], heat[real])
             if not no_series:
                 by_sigma.add(last, column[self.top], -slope[self.top])
-        self._by_sigma = by_sigma.matrix()
+        self._by_sigma = by_sigma
 
     def _drift(self, drop_v, drop_t, t_face, activation, way):
-        """Reduced difference w over a way, its slopes, Peclet number p and spread, with slopes."""
+        """Slopes of w with V, T and T of the face; p and the spread, each with its slope."""
         z = self.charge / (KB * t_face)
         soret = self.soret * activation / (KB * t_face**2)
         w = z * drop_v + soret * drop_t
         w_t = -(z * drop_v + 2.0 * soret * drop_t) / t_face
         if self.hop is None:
-            return w, z, soret, w_t, w, np.ones_like(w), np.ones_like(w), np.zeros_like(w)
+            return z, soret, w_t, w, np.ones_like(w), np.ones_like(w), np.zeros_like(w)
         per_w = self.hop / (2.0 * way)
         x = w * per_w
         tangent = np.tanh(x)
         spread, spread_x = hop_spread(x)
-        return w, z, soret, w_t, tangent / per_w, 1.0 - tangent**2, spread, spread_x * per_w
+        return z, soret, w_t, tangent / per_w, 1.0 - tangent**2, spread, spread_x * per_w
 
     def _vacancies(self, residual, entries, v, t, n, at) -> None:
         """Drift, spread and Soret flux between the cells of oxides."""
@@ -336,11 +356,11 @@ class Equations:
         late_b = f.right_way / d0[b] * np.exp(ea[b] / (KB * t_face))
         speed = f.area / (late_a + late_b)
         speed_t = speed / (late_a + late_b) * (late_a * ea[a] + late_b * ea[b]) / (KB * t_face**2)
-        _, z, soret, w_t, p, p_w, spread, spread_w = self._drift(
+        z, soret, w_t, p, p_w, spread, spread_w = self._drift(
             v[a] - v[b], t[a] - t[b], t_face, 0.5 * (ea[a] + ea[b]), way
         )
-        onward, onward_p = bernoulli(-p)
-        back, back_p = bernoulli(p)
+        onward, onward_p = self.weights(-p)
+        back, back_p = self.weights(p)
         free_a, free_b = 1.0 - n[a] / self.limit, 1.0 - n[b] / self.limit
         bracket = onward * n[a] * free_b - back * n[b] * free_a
         flux = speed * spread * bracket
@@ -371,25 +391,23 @@ class Equations:
             entries.add(at_n, at_n, rate)
             entries.add(at_n, at_t, excess * barrier / hot)
 
-    def _surfaces(self, residual, entries, v, t, n, sigma, k, at) -> None:
+    def _surfaces(self, residual, entries, fields, sigma, heat, at) -> None:
         """Vacancies that leave through the surfaces of metals; derivatives along the imaginary."""
-        law, f = self.cell.law, self.surface_faces
+        law, f, (v, t, n) = self.cell.law, self.surface_faces, fields
         oxide_left = self.cell.oxide[np.minimum(f.left, self.cell.count - 1)]
         inner = np.where(oxide_left, f.left, f.right)
         outer = np.where(oxide_left, f.right, f.left)
         way = np.where(oxide_left, f.left_way, f.right_way)
         part = np.where(oxide_left, f.left_part, f.right_part)
         rest_part = np.where(oxide_left, f.right_part, f.left_part)
-        own = part / sigma[inner]
-        share_v = own / (own + rest_part / sigma[outer])
-        own = part / k[inner]
-        share_t = own / (own + rest_part / k[outer] + f.barrier)
+        k, k_t, k_n = heat
         d0, ea = law["diffusion_prefactor"][inner], law["diffusion_activation"][inner]
         prefactor, barrier = law["surface_prefactor"][outer], law["surface_activation"][outer]
         rest = law["surface_rest"][outer]
 
-        def outflow(vi, vo, ti, to, ni):
-            drop_v, drop_t = share_v * (vi - vo), share_t * (ti - to)
+        def outflow(vi, vo, ti, to, ni, si, so, ki, ko):
+            drop_v = (vi - vo) * (part / si) / (part / si + rest_part / so)
+            drop_t = (ti - to) * (part / ki) / (part / ki + rest_part / ko + f.barrier)
             surface_t = ti - drop_t
             w = (
                 self.charge / (KB * surface_t) * drop_v
@@ -410,14 +428,24 @@ class Equations:
             return f.area * rate * g * (onward * ni - lost * rest) / (rate + g * lost)
 
         variables = [v[inner], v[outer], t[inner], t[outer], n[inner]]
+        variables += [x[side] for x in (sigma, k) for side in (inner, outer)]
         _, _, at_n = at
         np.add.at(residual, at_n[inner], outflow(*variables))
         if entries is None:
             return
         columns = [at[0][inner], at[0][outer], at[1][inner], at[1][outer], at_n[inner]]
+
+        def slope(i: int) -> np.ndarray:
+            size = np.where(variables[i] == 0.0, 1.0, np.abs(variables[i]))
+            bent = [x + (1e-30j * size if i == j else 0.0) for j, x in enumerate(variables)]
+            return outflow(*bent).imag / (1e-30 * size)
+
         for i, column in enumerate(columns):
-            bent = [x + (1e-30j if i == j else 0.0) for j, x in enumerate(variables)]
-            entries.add(at_n[inner], column, outflow(*bent).imag / 1e-30)
+            entries.add(at_n[inner], column, slope(i))
+        for i, side in enumerate((inner, outer)):
+            self._by_sigma.add(at_n[inner], side, slope(5 + i))
+            entries.add(at_n[inner], at[1][side], slope(7 + i) * k_t[side])
+            entries.add(at_n[inner], at_n[side], slope(7 + i) * k_n[side])
 
 
 class _Entries:

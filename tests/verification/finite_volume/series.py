@@ -16,7 +16,7 @@ _ROUNDING = 1e-3
 
 
 def _transistor(element, v: complex, applied: float, ambient: float, pulses: bool) -> complex:
-    """EKV or square law of an NMOS, its far end grounded or, in RESET pulses, at the source line."""
+    """EKV or square law of an NMOS; its far end is grounded, or the source line that drives."""
     gate, far = element.gate_voltage, 0.0
     if pulses and applied < 0.0:
         gate = element.reset_gate_voltage or gate
