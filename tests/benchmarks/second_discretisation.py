@@ -30,8 +30,9 @@ import devicephys
 from devicephys import Device, IVSweep, PulseTrain, Settings, Waveform
 from devicephys.simulation.figures_of_merit import loop_figures
 from tests.verification.finite_volume.cell import Cell
+from tests.verification.finite_volume.laws import FLUXES
 from tests.verification.finite_volume.march import Limits, March
-from tests.verification.finite_volume.residual import FLUXES, Equations
+from tests.verification.finite_volume.residual import Equations
 
 #: title, key, format, scale, shift: what is compared, and what in per cent of itself
 COLUMNS = (
@@ -87,7 +88,7 @@ def volumes_sweep(
 
 def elements_train(
     device: Device, train: PulseTrain, settings: Settings
-) -> tuple[Figures, tuple[np.ndarray, np.ndarray], int]:
+) -> tuple[Figures, tuple[np.ndarray, np.ndarray], int | None]:
     """The same of a train, each pulse of which is simulated; figures are conductances in uS."""
     settings = settings.with_(every_pulse=True)
     trace = devicephys.simulate(device, train, settings)
@@ -97,7 +98,7 @@ def elements_train(
     start = devicephys.simulate(  # for the lines of the mesh, which records of trains do not hold
         device, Waveform(["0 s", "1 ns"], ["0 V", "1 mV"]), settings
     )
-    return figures, (start.r_node.values, start.z_node.values), 0
+    return figures, (start.r_node.values, start.z_node.values), None
 
 
 def volumes_train(
@@ -144,9 +145,9 @@ def main() -> None:
     line(["solver", "cells", "steps", *(title for title, *_ in columns)])
     line(["---"] + ["---:"] * (2 + len(columns)))
 
-    def row(name: str, cells: int, steps: int, figures: Figures) -> None:
+    def row(name: str, cells: int, steps: int | None, figures: Figures) -> None:
         values = (number(figures[k] + shift, form, scale) for _, k, form, scale, shift in columns)
-        line([name, f"{cells}", f"{steps}", *values])
+        line([name, f"{cells}", number(steps, ".0f"), *values])
 
     begin = time.process_time()
     if train is None:

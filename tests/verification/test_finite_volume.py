@@ -13,8 +13,9 @@ pytest.importorskip("dolfinx")
 import devicephys
 from devicephys import Device, Settings, Waveform
 from tests.verification.finite_volume.cell import UNIT, Cell
+from tests.verification.finite_volume.laws import FLUXES, thermal_conductivity
 from tests.verification.finite_volume.march import Limits, March
-from tests.verification.finite_volume.residual import FLUXES, Equations, State
+from tests.verification.finite_volume.residual import Equations, State
 from tests.verification.finite_volume.series import series_current
 
 pytestmark = pytest.mark.fem
@@ -102,7 +103,7 @@ def test_what_flows_in_becomes_heat_and_leaves() -> None:
     assert march.solve(state, march.state, STEADY, -1.0)
     equations.evaluate(state, march.state, STEADY, -1.0, False)
     cell, faces = equations.cell, equations.heat_faces
-    k, _, _ = equations.thermal_conductivity(state.t, state.n)
+    k, _, _ = thermal_conductivity(cell, state.t, state.n)
     k = np.append(k, np.ones(3))
     t = np.append(state.t, np.full(3, cell.device.ambient_temperature))
     flow = (t[faces.left] - t[faces.right]) / (

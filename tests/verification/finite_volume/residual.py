@@ -23,10 +23,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tests.verification.finite_volume.cell import KB, Cell
+from tests.verification.finite_volume.cell import KB, UNIT, Cell
+from tests.verification.finite_volume.entries import Entries
+from tests.verification.finite_volume.laws import (
+    FLUXES,
+    conductivity,
+    hop_spread,
+    thermal_conductivity,
+)
 from tests.verification.finite_volume.series import series_current
 
 _SORET = {"hot": -1.0, "cold": 1.0, "off": 0.0}
+#: conductivity and the like of the three outer places, whose half cells have no length
+OUTER = np.ones(3)
 
 
 @dataclass
@@ -43,42 +52,48 @@ class State:
         return State(self.v.copy(), self.t.copy(), self.n.copy(), self.contact)
 
 
-def bernoulli(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """B(x) = x/(e^x - 1) and its derivative."""
-    x = np.clip(x, -500.0, 500.0)
-    near = np.abs(x) < 1e-3
-    away = np.where(near, 1.0, x)
-    less = np.expm1(away)
-    value = np.where(near, 1.0 - x / 2.0 + x * x / 12.0, away / less)
-    # (e^x - 1 - x e^x)/(e^x - 1)^2, without the square of what may be large
-    slope = np.where(near, -0.5 + x / 6.0, (1.0 - value) / less - value)
-    return value, slope
+@dataclass
+class Iterate:
+    """Fields with those of the outer places, columns of the unknowns, and what is collected.
 
+    An outer place has no rows, and of its columns only that of the contact counts: -1 elsewhere.
+    """
 
-def hybrid(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """max(1 - x/2, 0, -x) and its derivative."""
-    slope = np.where(x > 2.0, 0.0, np.where(x < -2.0, -1.0, -0.5))
-    return np.maximum(np.maximum(1.0 - x / 2.0, 0.0), -x), slope
+    v: np.ndarray
+    t: np.ndarray
+    n: np.ndarray
+    v_at: np.ndarray
+    t_at: np.ndarray
+    n_at: np.ndarray
+    residual: np.ndarray
+    entries: Entries
+    by_sigma: Entries
+    slopes: bool
 
+    @classmethod
+    def of(cls, cell: Cell, state: State, slopes: bool) -> Iterate:
+        """That of a state."""
+        count = cell.count
+        own, size = np.arange(count), 3 * count + 1
+        return cls(
+            v=np.concatenate([state.v, [0.0, state.contact, 0.0]]),
+            t=np.concatenate([state.t, np.full(3, cell.device.ambient_temperature)]),
+            n=np.concatenate([state.n, np.zeros(3)]),
+            v_at=np.concatenate([own, [-1, 3 * count, -1]]),
+            t_at=np.concatenate([own + count, [-1] * 3]),
+            n_at=np.concatenate([own + 2 * count, [-1] * 3]),
+            residual=np.zeros(size),
+            entries=Entries(size),
+            by_sigma=Entries(size, count),
+            slopes=slopes,
+        )
 
-#: what weighs the concentrations of a face's two sides, by the name of the flux
-FLUXES = {"fitted": bernoulli, "hybrid": hybrid}
-
-
-def hop_spread(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The factor x coth x by which hops spread a drift, and its derivative."""
-    near = np.abs(x) < 1e-3
-    away = np.where(near, 1.0, np.clip(x, -300.0, 300.0))
-    cotangent = 1.0 / np.tanh(away)
-    slope = cotangent - away * (cotangent * cotangent - 1.0)
-    return np.where(near, 1.0 + x * x / 3.0, away * cotangent), np.where(near, 2 * x / 3, slope)
-
-
-def ramp(n: np.ndarray, low: np.ndarray, high: np.ndarray, saturation: np.ndarray):
-    """Linear from ``low`` at 0 to ``high`` at the saturation, level outside; and its slope."""
-    share = n / saturation
-    inside = (share > 0.0) & (share < 1.0)
-    return low + (high - low) * np.clip(share, 0.0, 1.0), inside * (high - low) / saturation
+    def flow(self, rows: np.ndarray, a: np.ndarray, b: np.ndarray, flow: np.ndarray) -> None:
+        """A flow out of the left and into the right cell."""
+        count = len(rows) - 3
+        for side, sign in ((a, 1.0), (b, -1.0)):
+            inner = side < count
+            np.add.at(self.residual, rows[side[inner]], sign * flow[inner])
 
 
 class Equations:
@@ -100,7 +115,7 @@ class Equations:
         self.top = np.flatnonzero(self.current_faces.right == cell.count + 1)
         vacancy = cell.device.vacancy
         self.soret, self.charge = _SORET[vacancy.soret], vacancy.charge_number
-        self.limit = vacancy.site_limit / 1e27
+        self.limit = vacancy.site_limit / UNIT
         self.hop = vacancy.hop_distance if vacancy.hop_dispersion else None
 
     def start(self) -> State:
@@ -108,65 +123,6 @@ class Equations:
         cell = self.cell
         ambient = np.full(cell.count, cell.device.ambient_temperature)
         return State(np.zeros(cell.count), ambient, cell.start.copy(), 0.0)
-
-    # -- laws -------------------------------------------------------------------------------
-
-    def conductivity(self, t: np.ndarray, n: np.ndarray, square: np.ndarray):
-        """Electrical conductivity, and its slopes with t, n and the squared field."""
-        cell, law = self.cell, self.cell.law
-        prefactor, prefactor_n = ramp(
-            n, law["conductivity_low"], law["conductivity_high"], law["conductivity_saturation"]
-        )
-        barrier, barrier_n = ramp(
-            n,
-            law["conduction_activation_low"],
-            law["conduction_activation_high"],
-            law["conduction_activation_saturation"],
-        )
-        lowering, rounding = law["conduction_field_lowering"], law["conduction_field_rounding"]
-        root = np.sqrt(square + rounding**2)
-        lowered = barrier - lowering * (root - rounding)
-        barrier_n = np.where(lowered > 0.0, barrier_n, np.where(lowering > 0.0, 0.0, barrier_n))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            barrier_e = np.where((lowered > 0.0) & (lowering > 0), -lowering / (2.0 * root), 0.0)
-        barrier = np.where(lowering > 0.0, np.maximum(lowered, 0.0), barrier)
-        hot = np.clip(t, 150.0, 6000.0)
-        factor = np.exp(-barrier / (KB * hot))
-        sigma = prefactor * factor
-        slope_t = sigma * barrier / (KB * hot**2) * (hot == t)
-        slope_n = prefactor_n * factor - sigma * barrier_n / (KB * hot)
-        slope_e = -sigma * barrier_e / (KB * hot)
-        resistivity = 1.0 + law["metal_coefficient"] * (t - cell.device.ambient_temperature)
-        resistivity = np.maximum(resistivity, 0.1)
-        metal = law["metal_conductivity"] / np.where(cell.oxide, 1.0, resistivity)
-        metal_t = -metal * law["metal_coefficient"] / resistivity
-        oxide = cell.oxide
-        return (
-            np.where(oxide, sigma, metal),
-            np.where(oxide, slope_t, metal_t),
-            np.where(oxide, slope_n, 0.0),
-            np.where(oxide, slope_e, 0.0),
-        )
-
-    def thermal_conductivity(self, t: np.ndarray, n: np.ndarray):
-        """Thermal conductivity and its slopes with t and n."""
-        cell, law = self.cell, self.cell.law
-        plain, plain_n = ramp(
-            n,
-            law["thermal_conductivity_low"],
-            law["thermal_conductivity_high"],
-            law["thermal_conductivity_saturation"],
-        )
-        coefficient = law["thermal_coefficient"]
-        warm = 1.0 + coefficient * (t - cell.device.ambient_temperature)
-        oxide = cell.oxide
-        return (
-            np.where(oxide, plain * warm, law["metal_thermal_conductivity"]),
-            np.where(oxide, plain * coefficient, 0.0),
-            np.where(oxide, plain_n * warm, 0.0),
-        )
-
-    # -- residual ---------------------------------------------------------------------------
 
     def evaluate(
         self, state: State, past: State, gamma: float, applied: float, slopes: bool = True
@@ -176,138 +132,125 @@ class Equations:
         Rows: A, W and 1e27/s a cell; the last is A.
         """
         cell, count = self.cell, self.cell.count
-        device = cell.device
-        v = np.concatenate([state.v, [0.0, state.contact, 0.0]])
-        t = np.concatenate([state.t, np.full(3, device.ambient_temperature)])
-        n = np.concatenate([state.n, np.zeros(3)])
-        at_v, at_t, at_n = (np.arange(count) + k * count for k in range(3))
-        # outer places have no rows; of their columns only that of the contact counts
-        v_at = np.concatenate([at_v, [-1, 3 * count, -1]])
-        t_at, n_at = np.concatenate([at_t, [-1] * 3]), np.concatenate([at_n, [-1] * 3])
-        entries = _Entries(self.size)
-        residual = np.zeros(self.size)
+        here = Iterate.of(cell, state, slopes)
+        square, field = self._squared_field(here)
+        sigma, s_t, s_n, s_e = conductivity(cell, state.t, state.n, square)
+        sigma = np.append(sigma, OUTER)
+        heat = [
+            np.append(x, outer)
+            for x, outer in zip(
+                thermal_conductivity(cell, state.t, state.n), (OUTER, 0 * OUTER, 0 * OUTER),
+                strict=True,
+            )
+        ]  # fmt: skip
+        self._current(here, sigma)
+        self._heat(here, heat)
+        at_t, at_n = here.t_at[:count], here.n_at[:count]
+        storage = cell.law["heat_capacity"] * cell.volume / gamma
+        here.residual[at_t] += storage * (state.t - past.t)
+        here.residual[at_n] += cell.volume * (state.n - past.n) / gamma
+        if self.motion:
+            self._vacancies(here)
+            self._exchange(here)
+            if len(self.surface_faces.left):
+                self._surfaces(here, sigma, heat)
+        self._load_line(here, state.contact, applied)
+        if not slopes:
+            return here.residual, None
+        here.entries.add(at_t, at_t, storage)
+        here.entries.add(at_n, at_n, cell.volume / gamma)
+        # what the conductivity does, by its own dependence on t, n and the field
+        chain = sparse.diags(s_e) @ field.matrix()[:count]
+        own = np.arange(count)
+        for slope, at in ((s_t, at_t), (s_n, at_n)):
+            chain = chain + sparse.csr_matrix((slope, (own, at)), (count, self.size))
+        return here.residual, here.entries.matrix() + here.by_sigma.matrix() @ chain
 
-        # field of the half cells, by the resistances at no field
-        f = self.current_faces
+    def _squared_field(self, here: Iterate) -> tuple[np.ndarray, Entries]:
+        """Squared field of each cell, and its slopes; drops are shared as without the field."""
+        f, count = self.current_faces, self.cell.count
         a, b = f.left, f.right
-        sigma, s_t, s_n, _ = self.conductivity(state.t, state.n, np.zeros(count))
-        extra = np.ones(3)
+        sigma, s_t, s_n, _ = conductivity(
+            self.cell, here.t[:count], here.n[:count], np.zeros(count)
+        )
         sigma, s_t, s_n = (
-            np.concatenate([x, extra * (k == 0)]) for k, x in enumerate((sigma, s_t, s_n))
+            np.append(x, outer) for x, outer in ((sigma, OUTER), (s_t, 0 * OUTER), (s_n, 0 * OUTER))
         )
         left, right = f.left_part / sigma[a], f.right_part / sigma[b]
-        total = left + right
-        drop = v[a] - v[b]
-        share = left / total
+        share, drop = left / (left + right), here.v[a] - here.v[b]
         square = np.zeros(count + 3)
-        pieces = []  # of the squared field: cell, column, slope
-        for side, part, way in ((a, share, f.left_way), (b, 1.0 - share, f.right_way)):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                local = np.where(way > 0.0, part * drop / np.where(way > 0.0, way, 1.0), 0.0)
-            # half a cell counts half
+        slopes = Entries(count + 3, self.size)
+        for side, part, way, sign in (
+            (a, share, f.left_way, 1.0),
+            (b, 1.0 - share, f.right_way, -1.0),
+        ):
+            # an outer place has no half cell
+            per_way = np.divide(1.0, way, out=np.zeros_like(way), where=way > 0.0)
+            local = part * drop * per_way
+            # the two faces across an axis count half each
             np.add.at(square, side, 0.5 * local**2)
-            if slopes:
-                sign = 1.0 if side is a else -1.0
-                unit = np.where(way > 0.0, part / np.where(way > 0.0, way, 1.0), 0.0)
-                pieces += [(side, v_at[a], local * unit), (side, v_at[b], -local * unit)]
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    bend = np.where(way > 0.0, drop / np.where(way > 0.0, way, 1.0), 0.0)
-                bend = sign * local * bend * share * (1.0 - share)
-                for other, tone in ((a, -1.0), (b, 1.0)):
-                    log = tone * bend / sigma[other]
-                    pieces += [(side, t_at[other], log * s_t[other])]
-                    pieces += [(side, n_at[other], log * s_n[other])]
-        sigma, s_t, s_n, s_e = self.conductivity(state.t, state.n, square[:count])
-        sigma = np.append(sigma, extra)
-        k, k_t, k_n = self.thermal_conductivity(state.t, state.n)
-        k, k_t, k_n = np.append(k, extra), np.append(k_t, 0 * extra), np.append(k_n, 0 * extra)
+            if not here.slopes:
+                continue
+            slopes.add(side, here.v_at[a], local * part * per_way)
+            slopes.add(side, here.v_at[b], -local * part * per_way)
+            bend = sign * local * drop * per_way * share * (1.0 - share)
+            for other, turn in ((a, -1.0), (b, 1.0)):
+                slopes.add(side, here.t_at[other], turn * bend * s_t[other] / sigma[other])
+                slopes.add(side, here.n_at[other], turn * bend * s_n[other] / sigma[other])
+        return square[:count], slopes
 
-        # current and its heat
+    def _current(self, here: Iterate, sigma: np.ndarray) -> None:
+        """Current between cells, and the heat it makes in the half cells on its way."""
+        f, count = self.current_faces, self.cell.count
+        a, b = f.left, f.right
         left, right = f.left_part / sigma[a], f.right_part / sigma[b]
         conductance = 1.0 / (left + right)
-        drop = v[a] - v[b]
-        current = conductance * drop
-        self._add(residual, at_v, a, b, current)
-        heat_left, heat_right = current**2 * left, current**2 * right
-        np.add.at(residual, t_at[a[a < count]], -heat_left[a < count])
-        np.add.at(residual, t_at[b[b < count]], -heat_right[b < count])
-        inward = -float(current[self.top].sum())
-        if slopes:
-            self._current_slopes(
-                entries, f, conductance, current, (left, right), sigma, (v_at, t_at)
-            )
+        current = conductance * (here.v[a] - here.v[b])
+        here.flow(here.v_at, a, b, current)
+        for side, part in ((a, left), (b, right)):
+            inner = side < count
+            np.add.at(here.residual, here.t_at[side[inner]], -(current**2 * part)[inner])
+        self.inward = -float(current[self.top].sum())
+        if here.slopes:
+            self._current_slopes(here, f, conductance, current, (left, right), sigma)
 
-        # heat that is conducted and stored
-        h = self.heat_faces
-        c, d = h.left, h.right
-        left_k, right_k = h.left_part / k[c], h.right_part / k[d]
-        flow_k = 1.0 / (left_k + right_k + h.barrier)
-        flow = flow_k * (t[c] - t[d])
-        self._add(residual, at_t, c, d, flow)
-        storage = cell.law["heat_capacity"] * cell.volume / gamma
-        residual[at_t] += storage * (state.t - past.t)
-        if slopes:
-            entries.add(at_t, at_t, storage)
-            for side, part, sign in ((c, left_k, 1.0), (d, right_k, -1.0)):
-                bend = flow * flow_k * part / k[side]
-                entries.pair(t_at, c, d, t_at[side], sign * flow_k + bend * k_t[side])
-                entries.pair(t_at, c, d, n_at[side], bend * k_n[side])
+    def _heat(self, here: Iterate, heat: list[np.ndarray]) -> None:
+        """Heat that is conducted between cells."""
+        f, (k, k_t, k_n) = self.heat_faces, heat
+        a, b = f.left, f.right
+        left, right = f.left_part / k[a], f.right_part / k[b]
+        conductance = 1.0 / (left + right + f.barrier)
+        flow = conductance * (here.t[a] - here.t[b])
+        here.flow(here.t_at, a, b, flow)
+        if not here.slopes:
+            return
+        for side, part, sign in ((a, left, 1.0), (b, right, -1.0)):
+            bend = flow * conductance * part / k[side]
+            at = here.t_at
+            here.entries.pair(at, a, b, at[side], sign * conductance + bend * k_t[side])
+            here.entries.pair(at, a, b, here.n_at[side], bend * k_n[side])
 
-        # vacancies
-        residual[at_n] += cell.volume * (state.n - past.n) / gamma
-        if slopes:
-            entries.add(at_n, at_n, cell.volume / gamma)
-        if self.motion:
-            at = v_at, t_at, n_at
-            self._vacancies(residual, entries if slopes else None, v, t, n, at)
-            self._exchange(residual, entries if slopes else None, state, (at_t, at_n))
-            if len(self.surface_faces.left):
-                self._surfaces(
-                    residual, entries if slopes else None, (v, t, n), sigma, (k, k_t, k_n), at
-                )
-
-        # load line
-        last = 3 * count
+    def _load_line(self, here: Iterate, contact: float, applied: float) -> None:
+        """The current into the top electrode is that of the series element."""
+        device, last = self.cell.device, np.array([3 * self.cell.count])
         if device.series.kind == "none":
-            residual[last] = state.contact - applied
-            if slopes:
-                entries.add(np.array([last]), np.array([last]), np.ones(1))
-        else:
-            through, slope = series_current(device, applied - state.contact, applied, self.pulses)
-            residual[last] = inward - through
-            if slopes:
-                entries.add(np.array([last]), np.array([last]), np.array([slope]))
-        self.inward = inward
-        if not slopes:
-            return residual, None
-        jacobian = entries.matrix()
-        # what the conductivity does, by its own dependence on t, n and the field
-        field = _Entries(count + 3, self.size)
-        for where, column, slope in pieces:
-            field.add(where, column, slope)
-        on_field = field.matrix()[:count]
-        chain = sparse.diags(s_e) @ on_field
-        chain = chain + sparse.csr_matrix((s_t, (np.arange(count), at_t)), (count, self.size))
-        chain = chain + sparse.csr_matrix((s_n, (np.arange(count), at_n)), (count, self.size))
-        return residual, jacobian + self._by_sigma.matrix() @ chain
+            here.residual[last] = contact - applied
+            here.entries.add(last, last, np.ones(1))
+            return
+        through, slope = series_current(device, applied - contact, applied, self.pulses)
+        here.residual[last] = self.inward - through
+        here.entries.add(last, last, np.array([slope]))
 
-    @staticmethod
-    def _add(residual, rows, a, b, flow) -> None:
-        """A flow from the left to the right cell, counted outwards."""
-        count = len(rows)
-        for side, sign in ((a, 1.0), (b, -1.0)):
-            real = side < count
-            np.add.at(residual, rows[side[real]], sign * flow[real])
-
-    def _current_slopes(self, entries, f, conductance, current, halves, sigma, at) -> None:
-        """Slopes of current and heat with v, and with the conductivities (``_by_sigma``)."""
-        count, (v_at, t_at), (left, right) = self.cell.count, at, halves
+    def _current_slopes(self, here: Iterate, f, conductance, current, halves, sigma) -> None:
+        """Slopes of current and heat with v, and with the conductivities."""
+        count, (left, right) = self.cell.count, halves
+        entries, by_sigma, v_at, t_at = here.entries, here.by_sigma, here.v_at, here.t_at
         a, b = f.left, f.right
         no_series = self.cell.device.series.kind == "none"
         last = np.full(len(self.top), 3 * count)
-        by_sigma = _Entries(self.size, count)
         for side, sign in ((a, 1.0), (b, -1.0)):
-            entries.pair(v_at, a, b, v_at[side], sign * conductance, count)
+            rows = np.where(np.arange(count + 3) < count, v_at, -1)
+            entries.pair(rows, a, b, v_at[side], sign * conductance)
             for cell_side, part in ((a, left), (b, right)):
                 real = cell_side < count
                 slope = -2.0 * current * part * sign * conductance
@@ -328,7 +271,6 @@ class Equations:
                 by_sigma.add(t_at[cell_side[real]], column[real], heat[real])
             if not no_series:
                 by_sigma.add(last, column[self.top], -slope[self.top])
-        self._by_sigma = by_sigma
 
     def _drift(self, drop_v, drop_t, t_face, activation, way):
         """Slopes of w with V, T and T of the face; p and the spread, each with its slope."""
@@ -344,9 +286,10 @@ class Equations:
         spread, spread_x = hop_spread(x)
         return z, soret, w_t, tangent / per_w, 1.0 - tangent**2, spread, spread_x * per_w
 
-    def _vacancies(self, residual, entries, v, t, n, at) -> None:
+    def _vacancies(self, here: Iterate) -> None:
         """Drift, spread and Soret flux between the cells of oxides."""
-        cell, law, f = self.cell, self.cell.law, self.vacancy_faces
+        law, f = self.cell.law, self.vacancy_faces
+        v, t, n = here.v, here.t, here.n
         a, b = f.left, f.right
         way = f.left_way + f.right_way
         near, far = f.right_way / way, f.left_way / way
@@ -364,9 +307,9 @@ class Equations:
         free_a, free_b = 1.0 - n[a] / self.limit, 1.0 - n[b] / self.limit
         bracket = onward * n[a] * free_b - back * n[b] * free_a
         flux = speed * spread * bracket
-        at_v, at_t, at_n = at
-        self._add(residual, at_n[: cell.count], a, b, flux)
-        if entries is None:
+        entries, at_v, at_t, at_n = here.entries, here.v_at, here.t_at, here.n_at
+        here.flow(at_n, a, b, flux)
+        if not here.slopes:
             return
         bracket_p = -onward_p * n[a] * free_b - back_p * n[b] * free_a
         flux_w = speed * (spread_w * bracket + spread * bracket_p * p_w)
@@ -379,21 +322,21 @@ class Equations:
         entries.pair(at_n, a, b, at_n[a], scale * (onward * free_b + back * n[b] / self.limit))
         entries.pair(at_n, a, b, at_n[b], -scale * (back * free_a + onward * n[a] / self.limit))
 
-    def _exchange(self, residual, entries, state, at) -> None:
+    def _exchange(self, here: Iterate) -> None:
         """Vacancies that a volume exchanges with what surrounds the cell."""
-        law, (at_t, at_n) = self.cell.law, at
-        hot = np.clip(state.t, 150.0, 6000.0)
+        law, count = self.cell.law, self.cell.count
+        at_t, at_n = here.t_at[:count], here.n_at[:count]
+        hot = np.clip(here.t[:count], 150.0, 6000.0)
         barrier = law["exchange_activation"] / (KB * hot)
         rate = law["exchange_rate"] * self.cell.volume * np.exp(-barrier)
-        excess = rate * (state.n - law["exchange_rest"])
-        residual[at_n] += excess
-        if entries is not None:
-            entries.add(at_n, at_n, rate)
-            entries.add(at_n, at_t, excess * barrier / hot)
+        excess = rate * (here.n[:count] - law["exchange_rest"])
+        here.residual[at_n] += excess
+        here.entries.add(at_n, at_n, rate)
+        here.entries.add(at_n, at_t, excess * barrier / hot)
 
-    def _surfaces(self, residual, entries, fields, sigma, heat, at) -> None:
+    def _surfaces(self, here: Iterate, sigma: np.ndarray, heat: list[np.ndarray]) -> None:
         """Vacancies that leave through the surfaces of metals; derivatives along the imaginary."""
-        law, f, (v, t, n) = self.cell.law, self.surface_faces, fields
+        law, f, v, t, n = self.cell.law, self.surface_faces, here.v, here.t, here.n
         oxide_left = self.cell.oxide[np.minimum(f.left, self.cell.count - 1)]
         inner = np.where(oxide_left, f.left, f.right)
         outer = np.where(oxide_left, f.right, f.left)
@@ -429,11 +372,11 @@ class Equations:
 
         variables = [v[inner], v[outer], t[inner], t[outer], n[inner]]
         variables += [x[side] for x in (sigma, k) for side in (inner, outer)]
-        _, _, at_n = at
-        np.add.at(residual, at_n[inner], outflow(*variables))
-        if entries is None:
+        entries, at_v, at_t, at_n = here.entries, here.v_at, here.t_at, here.n_at
+        np.add.at(here.residual, at_n[inner], outflow(*variables))
+        if not here.slopes:
             return
-        columns = [at[0][inner], at[0][outer], at[1][inner], at[1][outer], at_n[inner]]
+        columns = [at_v[inner], at_v[outer], at_t[inner], at_t[outer], at_n[inner]]
 
         def slope(i: int) -> np.ndarray:
             size = np.where(variables[i] == 0.0, 1.0, np.abs(variables[i]))
@@ -443,31 +386,6 @@ class Equations:
         for i, column in enumerate(columns):
             entries.add(at_n[inner], column, slope(i))
         for i, side in enumerate((inner, outer)):
-            self._by_sigma.add(at_n[inner], side, slope(5 + i))
-            entries.add(at_n[inner], at[1][side], slope(7 + i) * k_t[side])
+            here.by_sigma.add(at_n[inner], side, slope(5 + i))
+            entries.add(at_n[inner], at_t[side], slope(7 + i) * k_t[side])
             entries.add(at_n[inner], at_n[side], slope(7 + i) * k_n[side])
-
-
-class _Entries:
-    """Rows, columns and values of a sparse matrix; negative rows and columns are left out."""
-
-    def __init__(self, rows: int, columns: int | None = None) -> None:
-        self.shape = rows, rows if columns is None else columns
-        self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def add(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
-        """Entries one by one."""
-        self.parts.append((rows, columns, values))
-
-    def pair(self, rows, a, b, columns, values, end: int | None = None) -> None:
-        """Slopes of a flow out of cell a and into cell b; rows from ``end`` on are left out."""
-        out, into = rows[a], rows[b]
-        if end is not None:
-            out, into = (np.where(side < end, at, -1) for side, at in ((a, out), (b, into)))
-        self.parts += [(out, columns, values), (into, columns, -values)]
-
-    def matrix(self) -> sparse.csr_matrix:
-        """The sum of all entries."""
-        rows, columns, values = (np.concatenate(x) for x in zip(*self.parts, strict=True))
-        real = (rows >= 0) & (columns >= 0)
-        return sparse.csr_matrix((values[real], (rows[real], columns[real])), self.shape)
