@@ -143,16 +143,22 @@ def test_current_and_heat_are_those_of_the_shipped_solver() -> None:
 
 
 @pytest.mark.slow
-def test_a_reset_ramp_is_that_of_the_shipped_solver() -> None:
-    """At its end half of the conductance is gone: a wrong sign or factor would show."""
+def test_a_reset_and_its_high_state_are_those_of_the_shipped_solver() -> None:
+    """A wrong sign or factor of drift, spread, Soret flux, field or exchange shows in one of them.
+
+    With the hybrid flux, which is the shipped one on cells smaller than a hop.
+    """
     device = devicephys.load_device(SHIPPED)
-    ramp = Waveform(["0 s", "1.4 s"], ["0 V", "-1.4 V"])
-    trace = devicephys.simulate(device, ramp, QUICK)
+    ramp = Waveform(["0 s", "1.435 s", "2.87 s"], ["0 V", "-1.435 V", "0 V"])
+    # the preset's own time step moves the high state by three per cent
+    settings = Settings.preset("default", concentration_tolerance=0.006)
+    trace = devicephys.simulate(device, ramp, settings)
     cell = Cell(device, trace.r_node.values, trace.z_node.values)
-    march = March(Equations(cell, "hybrid"), Limits(0.02, voltage=0.1))
+    march = March(Equations(cell, "hybrid"), Limits(0.01, voltage=0.1))
     march.run(ramp, 0.01)
-    _, voltage, current, _ = march.record.arrays()
-    for at in (0.5, 1.2, 1.4):
-        here = np.interp(at, -voltage, current)
-        there = np.interp(at, -trace.voltage.values, trace.current.values)
-        assert here == pytest.approx(there, rel=0.05, abs=0)
+    time, _, current, temperature = march.record.arrays()
+    for at, tolerance in ((0.5, 0.02), (1.2, 0.02), (1.4, 0.02), (2.77, 0.03)):
+        there = float(np.interp(at, trace.time.values, trace.current.values))
+        assert np.interp(at, time, current) == pytest.approx(there, rel=tolerance, abs=0)
+    hottest = float(trace.temperature_max.max())
+    assert temperature.max() == pytest.approx(hottest, rel=0.01, abs=0)
