@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compact.measured.columns import Roles
 from compact.measured.groups import Settings, group_rows, labels_of, read_settings
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
+from compact.measured.roles import Roles
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
     Cell,

@@ -16,6 +16,7 @@ import numpy as np
 from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
 from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
+from ddkbase.tables.rows import from_rows
 from ddkbase.tables.table import (
     LARGEST,
     Cell,
@@ -25,7 +26,6 @@ from ddkbase.tables.table import (
     looks_numeric,
     printable,
 )
-from ddkbase.tables.text import from_rows
 from ddkbase.tables.units import split_unit
 
 __all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
