@@ -27,6 +27,7 @@ from compact.measured.headings import (
     role_of,
     without_number,
 )
+from compact.measured.recordings import keep_plateaus
 from compact.measured.roles import Roles, as_given
 from compact.measured.values import choose_values
 from ddkbase.errors import InputError
@@ -113,6 +114,8 @@ def assign(
             refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
             _refuse_axes(table, roles, [*unused, *beside])
     _write_voltage(roles)
+    if not wide:
+        keep_plateaus(table, roles, told=given.get("pulse") is not None)
     _note(table, roles, unused + beside)
     return roles
 

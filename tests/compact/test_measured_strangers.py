@@ -66,10 +66,6 @@ OTHER_TABLES = {
         rows("pulse,G (uS),pulse,G (uS)", N, DOWN, N + 100, UP),
         "number the pulses differently",
     ),
-    "writes and reads, up": (
-        rows("n,V (V),I (A)", range(1, 61), [1.5, 0.1] * 30, np.repeat(UP, 2) * 1e-7),
-        "writes and reads in one column",
-    ),
     "half a sweep": (rows("V (V),I (A)", N / 20, N * 1e-6), "a sweep"),
     "treated": (rows("pulse,R raw (ohm),R corrected (ohm)", N, OHM + 500, OHM), "two ways"),
     "probes": (rows("pulse,R 2-wire (ohm),R 4-wire (ohm)", N, OHM + 500, OHM), "two ways"),
