@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compact.measured.checks import plain_numbers
-from compact.measured.headings import QUANTITY
+from compact.measured.headings import QUANTITY, role_of
 from compact.measured.roles import Roles
 from ddkbase.tables.table import Column, Table
 from ddkbase.tables.units import is_relative, unit_factor
@@ -28,6 +28,8 @@ _WRITES = 1.5  # times the voltage of a read from which a voltage writes
 _FEW = 8  # voltages that a list of writes and reads has at most, of one row each
 _APART = 3.0  # times the voltage of a read from which one of such a list writes
 _FLAT = 0.5  # share of the samples on the levels of a train of pulses; a sweep has fewer
+_LARGER = 1.3  # times the current of the reads that the pulses must carry
+_RESTS = 0.1  # share of the samples without a voltage in a recording of resistances
 _ALIKE = 0.05  # share by which widths of equal pulses may differ
 
 
@@ -59,7 +61,10 @@ def keep_plateaus(table: Table, roles: Roles, told: bool) -> None:
         Whether the user said which column counts the pulses.
     """
     volts = roles.voltage if isinstance(roles.voltage, Column) else roles.amplitude
-    if volts is None or told or roles.direction is not None or not _counts_rows(roles.pulse):
+    if told or roles.direction is not None or not _counts_rows(roles.pulse):
+        return
+    # a column of amplitudes is of a list of pulses, a row each
+    if volts is None or role_of(volts.name) == "amplitude" or roles.amplitude not in (None, volts):
         return
     v = plain_numbers(volts)
     if v.size < 4 * _FEWEST or not np.isfinite(v).all():
@@ -78,6 +83,8 @@ def keep_plateaus(table: Table, roles: Roles, told: bool) -> None:
     last = [k for k, n in enumerate(before) if k + 1 == len(before) or before[k + 1] != n]
     if flat < _FLAT * v.size or sum(before[k] > 0 for k in last) < _FEWEST:
         return
+    if not _follows(roles, v, runs, pulses, 2 * tolerance):
+        return
     _replace(table, roles, volts, [runs[k] for k in last], before[last], pulses)
     volt = unit_factor(volts.unit or "1", "V", table.where(volts))
     at = f"{level:.3g}" if volt is None else format_si(level * volt, "V", 3)
@@ -85,6 +92,21 @@ def keep_plateaus(table: Table, roles: Roles, told: bool) -> None:
         f"{volts.title}: a recording of {pulses.starts.size} pulses; the {len(last)} reads at {at} "
         "between them are fitted, each the mean over the second half of its plateau"
     )
+
+
+def _follows(
+    roles: Roles, v: np.ndarray, runs: list[tuple[int, int]], pulses: _Pulses, nothing: float
+) -> bool:
+    """Whether the values are of every sample: a current is larger in a pulse than in a read. Of
+    resistances only a time tells, and samples without a voltage."""
+    if roles.kind != "current":
+        return roles.time is not None and float(np.mean(np.abs(v) <= nothing)) >= _RESTS
+    size = np.abs(plain_numbers(roles.values[0]))
+    read, write = (
+        float(np.nanmedian(np.concatenate([size[start:stop] for start, stop in edges])))
+        for edges in (runs, zip(pulses.starts, pulses.stops, strict=True))
+    )
+    return write > _LARGER * read
 
 
 def _counts_rows(column: Column | None) -> bool:

@@ -137,7 +137,7 @@ def test_resistances_over_time_and_no_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("counted", [True, False])
 def test_a_list_of_writes_and_reads_with_a_row_each(tmp_path: Path, counted: bool) -> None:
     v = np.tile([1.5, 0.1], 20)
-    i = np.repeat(UP, 2) * 1e-7
+    i = v * np.repeat(UP, 2) * 1e-6
     columns = (np.arange(1, 41), v, i) if counted else (v, i)
     heads = "n,V (V),I (A)" if counted else "V (V),I (A)"
     ds = read_pulses(written(tmp_path, heads, *columns))
@@ -162,3 +162,18 @@ def test_what_the_user_says_of_the_pulses_counts_more(tmp_path: Path) -> None:
     path = written(tmp_path, "n,V (V),I (A)", np.arange(1, 41), v, i)
     with pytest.raises(InputError, match="writes and reads in one column"):
         read_pulses(path, pulse="n")
+
+
+def test_a_list_of_pulses_with_a_read_in_each_row_is_no_recording(tmp_path: Path) -> None:
+    volts = np.tile(np.repeat([0.8, -1.2], 20), 3)
+    reads = np.tile(np.concatenate([UP, DOWN]), 3)
+    for heads, values in (
+        ("voltage (V),R (ohm)", 1e6 / reads),
+        ("pulse voltage (V),I (uA) @ 0.1 V", reads / 10),
+    ):
+        ds = read_pulses(written(tmp_path, heads, volts, values))
+        assert ds.direction.values.tolist() == ["up", "down"] * 3
+        np.testing.assert_allclose(ds.conductance[1], DOWN * 1e-6, rtol=1e-5)
+    path = written(tmp_path, "voltage (V),I (uA)", volts, reads / 10)
+    with pytest.raises(InputError, match="goes through zero"):
+        read_pulses(path)
