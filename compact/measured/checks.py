@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: words of a heading that say that a read was made before a pulse
-BEFORE = {"before", "initial", "init", "pre", "start", "previous"}
+BEFORE = {"before", "initial", "init", "pre", "start", "previous", "prev", "old", "prior"}
 _SHOWN = 4  # columns that a message names
 #: words of what a cell was to be brought to, which is no count of pulses
 _TARGETS = {"target", "goal", "setpoint", "nominal"}

@@ -24,6 +24,7 @@ from compact.measured.headings import (
     QUANTITY,
     VALUES,
     direction_in,
+    direction_of,
     role_of,
     without_number,
 )
@@ -37,6 +38,9 @@ from ddkbase.tables.units import is_relative, quantity_of
 __all__ = ["assign"]
 
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
+_PREFIX = re.compile(r"(?P<name>.+?)(?:\s*[(\[]\s*|\s*/\s*)(?P<prefix>[kKM])\s*[)\]]?")
+#: of what a heading with per cent says: by how much, not of what
+_CHANGES = {"increase", "decrease", "potentiation", "depression", "increased", "decreased"}
 _VARIES = 0.01  # share by which a voltage of equal pulses may vary
 _ADDRESS = {"row", "col", "column", "wl", "bl", "wordline", "bitline", "address", "addr"}
 _SHOWN = 8  # columns that a message names
@@ -64,6 +68,7 @@ def assign(
     """
     for column in table.columns:
         _single_unit(column)
+        _prefix_alone(table, column)
     roles, taken = as_given(table, given)
     unused: list[Column] = []
     beside: list[Column] = []
@@ -126,6 +131,11 @@ def _role(table: Table, column: Column) -> str | None:
     if column.name != column.unit or not column.name:
         role = role_of(column.name) or _by_number(table, column)
     measures = quantity_of(column.unit) if column.unit else None
+    words = set(re.split(r"[\W_]+", column.name.lower()))
+    if role in VALUES and column.unit.strip() == "%" and words & _CHANGES:
+        return "derived"
+    if role is None and measures is None and _says_directions(column):
+        return "direction"
     if role is None or (role == "other" and measures in ("S", "ohm")):
         role = {"V": "voltage", "s": "time"}.get(measures or "", role)
     return "train" if role in ("other", None) and _addresses(column) else role
@@ -153,6 +163,15 @@ def _write_voltage(roles: Roles) -> None:
         roles.amplitude, roles.voltage = volts, None
 
 
+def _prefix_alone(table: Table, column: Column) -> None:
+    """The unit of "R (k)": kilo-ohms, of a heading that names a resistance."""
+    match = _PREFIX.fullmatch(column.name)
+    if match and not column.unit and role_of(match["name"]) == "resistance":
+        column.unit = f"{match['prefix'].replace('K', 'k')}ohm"
+        table.assume(f"{column.title} taken as {column.unit}")
+        column.name = match["name"].strip()
+
+
 def _single_unit(column: Column) -> None:
     """The unit of "Id_mean_A" or "Vd_read_V", if what stands before measures just that."""
     match = _SINGLE_UNIT.fullmatch(column.name)
@@ -160,6 +179,17 @@ def _single_unit(column: Column) -> None:
         role = role_of(match["name"]) or ""
         if QUANTITY.get(role) == match["unit"] and len(match["name"]) > 1:
             column.name, column.unit = match["name"], match["unit"]
+
+
+def _says_directions(column: Column) -> bool:
+    """Whether each cell names a direction in a word, whatever the heading, and both are named."""
+    cells = column.cells
+    if isinstance(cells, np.ndarray) or not isinstance(cells[0], str):
+        return False
+    ways = {str(cell).strip().lower() for cell in set(cells)}
+    return all(len(way) > 1 and way.isalpha() for way in ways) and {
+        direction_of(way) for way in ways
+    } == {"up", "down"}
 
 
 def _addresses(column: Column) -> bool:

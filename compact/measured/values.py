@@ -32,6 +32,7 @@ _COMPUTED = {
 }  # fmt: skip
 #: in headings of values that were divided by one of them
 _NORMALISED = re.compile(r"(?i)/|%|(?<![a-z])(norm|rel)")
+_CHAINED = 4  # rows from which reads before pulses are those after the pulses before
 _SHOWN = 8  # columns that a message names
 
 
@@ -96,10 +97,25 @@ def _of_reads(columns: list[Column]) -> list[Column]:
     columns = without(BEFORE)
     columns = without(_COMPUTED)
     columns = without({"median"}, {"mean", "avg", "average"})
+    columns = _followed(columns)
     means = [c for c in columns if re.search(r"(?i)mean|avg|average", c.name)]
     if len(means) == 1 and len(columns) > 1:
         columns = means
     return sorted(columns, key=lambda c: c.number)
+
+
+def _followed(columns: list[Column]) -> list[Column]:
+    """Of two columns of which one holds, a row earlier, what the other does, the other: reads
+    before each pulse and after it."""
+    if len(columns) != 2:
+        return columns
+    first, second = (plain_numbers(c) for c in columns)
+    for before, after, column in ((first, second, columns[1]), (second, first, columns[0])):
+        now, earlier = before[1:], after[:-1]
+        both = np.isfinite(now) & np.isfinite(earlier)
+        if both.sum() >= _CHAINED and np.ptp(now[both]) > 0 and (now == earlier)[both].all():
+            return [column]
+    return columns
 
 
 def _without_names(

@@ -16,6 +16,8 @@ from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, 
 __all__ = ["Row", "from_rows", "is_counted", "is_data"]
 
 Row = tuple[int, list[Cell]]  # number of the line and its cells
+_REMARKS = 1000  # lines before a table that may say something of it
+_AGAIN = re.compile(r"(?P<heading>.+)\.\d{1,2}")  # "G (uS).1", as pandas writes a second "G (uS)"
 
 
 def from_rows(
@@ -44,6 +46,7 @@ def from_rows(
     parted : bool, default False
         Whether blanks part the cells, so that none can be empty.
     """
+    every = rows
     rows = without_preamble(rows, assumptions)
     first = next((i for i, (_, cells) in enumerate(rows) if is_data(rows, i)), None)
     if first is None:
@@ -84,6 +87,11 @@ def from_rows(
     width = max(width, _filled(names))
     rows = rows[first:]
     table = Table(path, [], [number for number, _ in rows], row, None, assumptions)
+    table.remarks = [
+        " ".join(str(cell) for cell in cells if not is_empty(cell))
+        for number, cells in [*every[:_REMARKS], *(commented or [])[:_REMARKS]]
+        if number < rows[0][0]
+    ]
     names, units = _without_labels(names, units)
     short = [number for number, cells in rows if len(cells) < width]
     if short:
@@ -93,6 +101,9 @@ def from_rows(
         )
     for k in range(width):
         heading = str(names[k] or "").strip() if k < len(names) else ""
+        again = _AGAIN.fullmatch(heading)
+        if again and again["heading"] in [str(name or "").strip() for name in names[:k]]:
+            heading = again["heading"]
         name, unit = split_unit(heading)
         below = str(units[k] or "") if k < len(units) else ""
         below = below if below.strip(" ()[]{}") else ""
@@ -131,6 +142,8 @@ def is_data(rows: list[Row], i: int) -> bool:
     share = numeric / len(filled)
     # headings such as "1, 2, 3" are rare; instruments' preambles ("Points,100") are not, but have
     # fewer cells than the table
+    if later == 0:  # "Instrument,2450,04312": a setting
+        return False
     return share >= min(0.99, 0.8 * later) and (2 * len(filled) > usual or len(cells) == usual)
 
 

@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
 from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
@@ -22,6 +24,7 @@ from ddkbase.tables.units import unit_alone
 
 __all__ = ["read_text"]
 
+_SAMPLE = 1000  # rows of which the places of cells are compared
 _HEADS, _LONGEST = 40, 6  # lines that may hold headings, and lines of one heading
 DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space"}
 _COMMENTS = ("#", "%", "//", "!")
@@ -82,6 +85,8 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         if below:
             assumptions.append(f"{below} lines that begin with a comment sign are not read")
         return _under_headings(rows, path, assumptions, options)
+    if delimiter == " ":
+        rows = _in_columns(rows, dict(lines), path)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
     _realign(rows, commented, {**dict(lines), **comments}, delimiter)
     table = from_rows(rows, path, "line", assumptions, options, commented, delimiter == " ")
@@ -172,6 +177,51 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
                 if len(parts) == width and all(parts) and not any(map(looks_numeric, parts)):
                     group[i] = (number, list(parts))
                     break
+
+
+def _in_columns(rows: list[Row], lines: dict[int, str], path: str) -> list[Row]:
+    """Rows of a text in which blanks part the cells, with the missing ones of short rows where
+    they are missing: by the places of cells in the line, below those of full rows.
+
+    Raises
+    ------
+    InputError
+        A row is short, others follow that are not, and nothing tells which cell is missing.
+    """
+    numeric = [k for k, (_, cells) in enumerate(rows) if cells and all(map(looks_numeric, cells))]
+    width = max((len(rows[k][1]) for k in numeric), default=0)
+    full = [k for k in numeric if len(rows[k][1]) == width]
+    short = [k for k in numeric if len(rows[k][1]) < width and k > full[0]] if width > 1 else []
+    if not short:
+        return rows
+    spans = np.array([_places(lines[rows[k][0]]) for k in full[:_SAMPLE]])
+    # one blank between cells leaves no hole where one of them is missing
+    fixed = bool((spans[:, 1:, 0] - spans[:, :-1, 1]).min() > 1)
+    edges = [[set(spans[:, column, side]) for side in (0, 1)] for column in range(width)]
+    out = list(rows)
+    for k in short:
+        number, cells = rows[k]
+        at = [
+            [c for c in range(width) if any(edges[c][side] == {place[side]} for side in (0, 1))]
+            for place in _places(lines[number])
+        ]
+        if fixed and all(len(hits) == 1 for hits in at):
+            below: list[Cell] = [""] * width
+            for cell, (column,) in zip(cells, at, strict=True):
+                below[column] = cell
+            out[k] = (number, below)
+        elif k < full[-1]:
+            raise InputError(
+                f"has {len(cells)} cells, others have {width}: nothing says which is missing",
+                f"{path}, line {number}",
+                "Write nan for a missing value, or part the cells by commas or tabs",
+            )
+    return out
+
+
+def _places(line: str) -> list[tuple[int, int]]:
+    """First character of each cell of a line, and the one behind its last."""
+    return [match.span() for match in re.finditer(r"\S+", line)]
 
 
 def _with_units(cells: list[Cell]) -> list[Cell]:
