@@ -28,7 +28,15 @@ from ddkbase.tables.table import (
 )
 from ddkbase.tables.units import split_unit
 
-__all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
+__all__ = [
+    "attempt",
+    "hdf5_arrays",
+    "read_mat",
+    "read_npz",
+    "read_xlsx",
+    "refuse_xls",
+    "which_variable",
+]
 
 _CELLS = LARGEST // 8
 _UNNAMED = "array"  # of a file of one array, which has no name
@@ -163,7 +171,7 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
         No such file, several variables and none named.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
-        arrays = attempt(lambda: _hdf5(content, path, True), path, "a MATLAB 7.3 file")
+        arrays = attempt(lambda: hdf5_arrays(content, path, True), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
     return _from_arrays(arrays, path, options)
@@ -177,7 +185,7 @@ def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
     InputError
         No such file, several arrays and none named.
     """
-    arrays = attempt(lambda: _hdf5(content, path, False), path, "an HDF5 file")
+    arrays = attempt(lambda: hdf5_arrays(content, path, False), path, "an HDF5 file")
     return _from_arrays(arrays, path, options)
 
 
@@ -293,7 +301,18 @@ def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str],
     return table
 
 
-def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
+def hdf5_arrays(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
+    """Arrays of numbers and records of an HDF5 file by name, groups joined by points.
+
+    Parameters
+    ----------
+    content : bytes
+        What is in the file.
+    path : str
+        Its path, for errors.
+    transposed : bool
+        Whether axes stand the other way round, as MATLAB writes them.
+    """
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
