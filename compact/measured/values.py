@@ -10,6 +10,7 @@ import numpy as np
 from compact.measured.checks import (
     BEFORE,
     plain_numbers,
+    refuse_single_values,
     refuse_states,
     refuse_trains_in_rows,
     titles_of,
@@ -45,10 +46,12 @@ def choose_values(
     quantity: str | None,
 ) -> list[Column]:
     """Set ``roles.kind`` and ``roles.values``; return the columns that have no part."""
+    named = {kind: bool(group) for kind, group in candidates.items()}
     for column in others:
         measured = quantity_of(column.unit) if column.unit else None
         for kind in VALUES:
-            if measured == QUANTITY[kind]:
+            # beside headings that name a quantity, a unit alone does not make a train
+            if measured == QUANTITY[kind] and not named[kind]:
                 candidates[kind].append(column)
     others = [c for c in others if not any(c in group for group in candidates.values())]
     plain = [
@@ -71,7 +74,12 @@ def choose_values(
             )
     if wide is None:
         refuse_states(table, roles.values)
-    if len(roles.values) > 1 and (wide is False or roles.train):
+    said = [bool(direction_in(c.name)) for c in roles.values]
+    if wide is None and roles.train and roles.pulse is None:
+        refuse_single_values(table, roles.train)
+    if len(roles.values) > 1 and (
+        wide is False or roles.train or (wide is None and any(said) and not all(said))
+    ):
         raise InputError(
             f"several columns may hold the {roles.kind}: {titles_of(roles.values)}",
             table.path,
@@ -97,11 +105,28 @@ def _of_reads(columns: list[Column]) -> list[Column]:
     columns = without(BEFORE)
     columns = without(_COMPUTED)
     columns = without({"median"}, {"mean", "avg", "average"})
-    columns = _followed(columns)
+    columns = _followed(_varying(columns))
     means = [c for c in columns if re.search(r"(?i)mean|avg|average", c.name)]
     if len(means) == 1 and len(columns) > 1:
         columns = means
     return sorted(columns, key=lambda c: c.number)
+
+
+def _varying(columns: list[Column]) -> list[Column]:
+    """Those whose values change, and those of the same name with another number: a limit or a
+    reference beside the values stays where it is."""
+    arrays = [plain_numbers(c) for c in columns]
+    same = [a.size > 1 and bool((a == a[0]).all()) for a in arrays]
+    bases = {
+        without_number(c.name)
+        for c, flat in zip(columns, same, strict=True)
+        if not flat and (without_number(c.name) != c.name or not c.name)
+    }
+    return [
+        c
+        for c, flat in zip(columns, same, strict=True)
+        if not flat or without_number(c.name) in bases
+    ] or columns
 
 
 def _followed(columns: list[Column]) -> list[Column]:

@@ -51,6 +51,7 @@ def from_rows(
     first = next((i for i, (_, cells) in enumerate(rows) if is_data(rows, i)), None)
     if first is None:
         raise InputError("holds no row of numbers", path, "A table of numbers is expected")
+    first = _behind_settings(rows, first, options.known)
     first, units, names, unread = _headings(rows, first, options.known)
     rows, blocks = _blocks(rows, first, names, row, assumptions)
     width = max(len(cells) for _, cells in rows[first:])
@@ -60,6 +61,13 @@ def from_rows(
         if any(len(cells) == width and not is_empty(cells[-1]) for _, cells in rows[:first]):
             break
         width -= 1  # a delimiter at the end of each line
+    counts = [str(cell) for cell in rows[first][1][:2]]
+    if not names and counts in (
+        [str(len(rows) - first - 1)],
+        [str(len(rows) - first - 1), str(width)],
+    ):
+        assumptions.append(f"{row} {rows[first][0]} says how many follow: not read")
+        first += 1
     if not unread and not names and commented:
         before = [cells for number, cells in commented if number < rows[first][0]]
         if before and _are_names(before[-1], width):
@@ -127,6 +135,21 @@ def from_rows(
     spice_units(table)
     settle_decimal(table, options.decimal)
     return table
+
+
+def _behind_settings(rows: list[Row], first: int, known: Callable[[str], bool]) -> int:
+    """Where the numbers begin, behind lines of settings such as "Points,40" and headings."""
+    if any(_known_cells(cells, known) for _, cells in rows[:first]) or all(
+        looks_numeric(c) for c in rows[first][1] if not is_empty(c)
+    ):
+        return first
+    for i in range(first + 1, min(first + _REMARKS, len(rows) - 1)):
+        cells, below = rows[i][1], rows[i + 1][1]
+        if len(cells) < 2 or any(map(looks_numeric, cells)) or not _known_cells(cells, known):
+            continue
+        if len(below) >= len(cells) and all(looks_numeric(c) for c in below if not is_empty(c)):
+            return i + 1
+    return first
 
 
 def is_data(rows: list[Row], i: int) -> bool:
