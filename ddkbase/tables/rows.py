@@ -61,10 +61,13 @@ def from_rows(
         if any(len(cells) == width and not is_empty(cells[-1]) for _, cells in rows[:first]):
             break
         width -= 1  # a delimiter at the end of each line
-    counts = [str(cell) for cell in rows[first][1][:2]]
-    if not names and counts in (
-        [str(len(rows) - first - 1)],
-        [str(len(rows) - first - 1), str(width)],
+    below = str(len(rows) - first - 1)
+    counts = [str(cell) for cell in rows[first][1]]
+    if (
+        not names
+        and len(rows) - first > 2
+        and width > 1
+        and counts in ([below], [below, str(width)])
     ):
         assumptions.append(f"{row} {rows[first][0]} says how many follow: not read")
         first += 1

@@ -76,6 +76,8 @@ def test_a_line_that_counts_the_lines_below_is_no_row(tmp_path: Path) -> None:
     assert "line 1 says how many follow" in ds.attrs["assumptions"]
     other = read(tmp_path, "40,95\n" + rows("", N + 40, DOWN))  # a row as the others
     assert other.conductance[0, 0] == 95
+    alone = read(tmp_path, "G (uS)\n30\n" + rows("", DOWN))
+    assert alone.length.item() == 31
 
 
 def test_cells_that_do_not_change_stay_beside_their_like(tmp_path: Path) -> None:
