@@ -461,7 +461,7 @@ def _noted_voltage(table: Table) -> str:
         for match in _NOTED.finditer(remark):
             unit = match["unit"] or match["before"] or ""
             value = float(match["value"])
-            if unit and value:
+            if unit.lstrip("mu\u00b5\u03bc") == "V" and value:
                 said.add(f"{value:g} {unit.replace(chr(0x3BC), 'u').replace(chr(0xB5), 'u')}")
     return said.pop() if len(said) == 1 else ""
 
