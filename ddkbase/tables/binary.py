@@ -213,7 +213,7 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     usable: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)
-        if array.dtype.kind in "fiub" and array.ndim > 0 and array.size > 1:
+        if array.dtype.kind in "fiu" and array.ndim > 0 and array.size > 1:
             array = array.reshape([n for n in array.shape if n != 1])
             if array.ndim <= 2:
                 usable[name] = array
@@ -268,9 +268,11 @@ def _kind(value: Any) -> str:
     array = np.asarray(value)
     if array.dtype.kind == "c":
         return "complex"
+    if array.dtype.kind == "b":
+        return "true or false"
     if array.dtype.kind in "SU":
         return "text"
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiu":
         return f"an array of structures, cells or objects, {array.size} in number"
     return f"of shape {array.shape}"
 

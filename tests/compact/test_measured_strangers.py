@@ -320,9 +320,10 @@ def test_columns_that_pandas_named_anew_keep_their_unit(tmp_path: Path) -> None:
 def test_arrays_without_a_name_and_dates_beside_the_values(tmp_path: Path) -> None:
     np.save(tmp_path / "lab.npy", DOWN)
     np.testing.assert_allclose(read_pulses(tmp_path / "lab.npy").conductance[0], DOWN)
-    np.save(tmp_path / "lab.npy", DOWN + 1j)
-    with pytest.raises(InputError, match="'array' is complex"):
-        read_pulses(tmp_path / "lab.npy")
+    for odd, words in ((DOWN + 1j, "complex"), (DOWN > 50, "true or false")):
+        np.save(tmp_path / "lab.npy", odd)
+        with pytest.raises(InputError, match=f"'array' is {words}"):
+            read_pulses(tmp_path / "lab.npy")
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     when = pandas.date_range("2024-03-01", periods=30, freq="s")

@@ -100,6 +100,18 @@ def test_pictures_of_several_sizes_and_of_other_kinds(tmp_path: Path) -> None:
         (folder / "b" / f"y.{ending}").unlink()
 
 
+def test_pictures_beside_sounds_are_said(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "set", plain)
+    for label, pitch in (("a", 0.1), ("b", 0.3)):
+        with waves.open(str(folder / label / "x.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            samples = 9000 * np.sin(pitch * np.arange(16000))
+            file.writeframes(samples.astype("<i2").tobytes())
+    assert "pictures beside the sounds are not read" in datasets.load(folder).notes
+
+
 def test_matlab_files_of_version_7_3(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     x, y = np.random.default_rng(0).random((20, 30)), np.arange(20) % 2
