@@ -132,7 +132,8 @@ def _varying(columns: list[Column]) -> list[Column]:
 def _followed(columns: list[Column]) -> list[Column]:
     """Of two columns of which one holds, a row earlier, what the other does, the other: reads
     before each pulse and after it."""
-    if len(columns) != 2:
+    bases = {without_number(c.name) for c in columns}
+    if len(columns) != 2 or (len(bases) == 1 and columns[0].name not in bases):  # "G1", "G2"
         return columns
     first, second = (plain_numbers(c) for c in columns)
     for before, after, column in ((first, second, columns[1]), (second, first, columns[0])):

@@ -83,6 +83,9 @@ def test_a_line_that_counts_the_lines_below_is_no_row(tmp_path: Path) -> None:
 def test_cells_that_do_not_change_stay_beside_their_like(tmp_path: Path) -> None:
     ds = read(tmp_path, rows("pulse,G1 (uS),G2 (uS)", N, DOWN, 0.5 + 0 * N))
     assert ds.sizes["train"] == 2
+    steps = np.arange(1.0, 31.0)  # the second is the first, a pulse later
+    ds = read(tmp_path, rows("pulse,G1 (uS),G2 (uS)", N, steps, steps + 1))
+    assert ds.sizes["train"] == 2
 
 
 @pytest.mark.parametrize(
