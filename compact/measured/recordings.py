@@ -6,6 +6,7 @@ smallest voltage that comes again and again, each behind the pulses that brought
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,11 +103,15 @@ def _follows(
     if roles.kind != "current":
         return roles.time is not None and float(np.mean(np.abs(v) <= nothing)) >= _RESTS
     size = np.abs(plain_numbers(roles.values[0]))
-    read, write = (
-        float(np.nanmedian(np.concatenate([size[start:stop] for start, stop in edges])))
-        for edges in (runs, zip(pulses.starts, pulses.stops, strict=True))
-    )
-    return write > _LARGER * read
+
+    def usual(edges: Iterable[tuple[int, int]], missing: float) -> float:
+        inside = np.concatenate([size[start:stop] for start, stop in edges])
+        inside = inside[np.isfinite(inside)]
+        return float(np.median(inside)) if inside.size else missing
+
+    # a pulse whose current is out of the range of the instrument is large
+    written = usual(zip(pulses.starts, pulses.stops, strict=True), np.inf)
+    return written > _LARGER * usual(runs, np.inf)
 
 
 def _counts_rows(column: Column | None) -> bool:

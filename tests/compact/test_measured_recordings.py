@@ -124,6 +124,19 @@ def test_noise_and_steps_of_a_converter(tmp_path: Path) -> None:
     assert read_pulses(coarse).length.item() == 20
 
 
+def test_currents_out_of_range_in_the_pulses_and_missing_in_a_read(tmp_path: Path) -> None:
+    time, v, i = Recorder(100).train(-1.5, DOWN).arrays()
+    path = written(tmp_path, "time (s),V (V),I (A)", time, v, np.where(v < -1, np.nan, i))
+    np.testing.assert_allclose(read_pulses(path).conductance[0], DOWN * 1e-6, rtol=1e-5)
+    path.write_text(path.read_text().replace("nan", "OVERFLOW"))
+    np.testing.assert_allclose(read_pulses(path).conductance[0], DOWN * 1e-6, rtol=1e-5)
+    reads = np.flatnonzero(v == 0.1)
+    lost = i.copy()
+    lost[reads[:10]] = np.nan
+    ds = read_pulses(written(tmp_path, "time (s),V (V),I (A)", time, v, lost))
+    assert np.isnan(ds.conductance[0, 0]) and ds.length.item() == 20
+
+
 def test_resistances_over_time_and_no_time(tmp_path: Path) -> None:
     time, v, i = Recorder(100).train(-1.5, DOWN).arrays()
     ohm = np.where(i != 0, v / np.where(i != 0, i, 1), 0.0)
