@@ -37,6 +37,7 @@ class Parameter:
     unit: str = ""
     above: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
     optional: bool = False
 
     def __get_pydantic_core_schema__(
@@ -54,6 +55,11 @@ class Parameter:
             raise _too_small(value, number, f"Must be > {self.above:g}")
         if self.at_least is not None and not number >= self.at_least:
             raise _too_small(value, number, f"Must be >= {self.at_least:g}")
+        if self.at_most is not None and number > self.at_most:
+            raise InputError(
+                f"{shorten(value)} is too large",
+                hint=f"Must be <= {self.at_most:g} {self.unit}: is the unit right?",
+            )
         return number
 
 

@@ -21,13 +21,14 @@ __all__ = [
     "plain_numbers",
     "refuse_another_axis",
     "refuse_other_tables",
+    "refuse_single_values",
     "refuse_states",
     "refuse_trains_in_rows",
     "titles_of",
 ]
 
 #: words of a heading that say that a read was made before a pulse
-BEFORE = {"before", "initial", "init", "pre", "start", "previous"}
+BEFORE = {"before", "initial", "init", "pre", "start", "previous", "prev", "old", "prior"}
 _SHOWN = 4  # columns that a message names
 #: words of what a cell was to be brought to, which is no count of pulses
 _TARGETS = {"target", "goal", "setpoint", "nominal"}
@@ -36,8 +37,8 @@ _INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
-_HIGH = re.compile(r"(?i)hrs|off|high|high[ _]?resistance.*")
-_LOW = re.compile(r"(?i)lrs|on|low|low[ _]?resistance.*")
+_HIGH = re.compile(r"(?i)hrs|hcs|off|high|high[ _]?resistance.*")
+_LOW = re.compile(r"(?i)lrs|lcs|on|low|low[ _]?resistance.*")
 _RANKS = {"quantile", "percentile", "quartile", "rank", "percent", "yield"}
 #: words for the same values in another state of treatment
 _TREATED = {
@@ -123,7 +124,7 @@ def refuse_other_tables(
                 table.path,
                 "Name the columns with pulse=... and conductance=... if it is a train all the same",
             )
-    _refuse_single_values(table, train)
+    refuse_single_values(table, train)
     if len(values) == 1:
         _refuse_single_pulses(table, values[0])
 
@@ -283,8 +284,21 @@ def _is_rank(column: Column) -> bool:
     return bool(words & _RANKS) and words <= _RANKS | {"of", "the"}
 
 
-def _refuse_single_values(table: Table, train: Sequence[Column]) -> None:
-    """Refuse a table in which every row has a name of its own and none has a pulse number."""
+def refuse_single_values(table: Table, train: Sequence[Column]) -> None:
+    """Refuse a table in which every row has a name of its own and none has a pulse number.
+
+    Parameters
+    ----------
+    table : Table
+        All columns.
+    train : sequence of Column
+        Those that tell trains apart.
+
+    Raises
+    ------
+    InputError
+        One value of each name.
+    """
     if not train or len(table.lines) < 3:
         return
     names = list(zip(*(column.cells for column in train), strict=True))

@@ -7,108 +7,43 @@ if nothing else can be meant; a heading that is there and not understood is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from compact.measured.checks import (
-    BEFORE,
     plain_numbers,
     refuse_another_axis,
     refuse_other_tables,
-    refuse_states,
-    refuse_trains_in_rows,
     titles_of,
 )
 from compact.measured.headings import (
     BESIDE,
-    LOGARITHM,
     QUANTITY,
     VALUES,
     direction_in,
+    direction_of,
     role_of,
     without_number,
 )
-from ddkbase.errors import InputError, closest, shorten
-from ddkbase.tables.table import Column, Table, is_empty, looks_numeric
-from ddkbase.tables.units import is_relative, quantity_of, split_unit
+from compact.measured.recordings import keep_plateaus
+from compact.measured.roles import Roles, as_given
+from compact.measured.values import choose_values
+from ddkbase.errors import InputError
+from ddkbase.tables.table import Column, Table, is_empty
+from ddkbase.tables.units import is_relative, quantity_of
 
-__all__ = ["Roles", "assign", "find_column"]
+__all__ = ["assign"]
 
 _SINGLE_UNIT = re.compile(r"(?P<name>.+?)[_\s](?P<unit>[SAVs])")
-_ALIKE = 30  # times by which columns of one kind may differ in size
+_PREFIX = re.compile(r"(?P<name>.+?)(?:\s*[(\[]\s*|\s*/\s*)(?P<prefix>[kKM])\s*[)\]]?")
+#: of what a heading with per cent says: by how much, not of what
+_CHANGES = {"increase", "decrease", "potentiation", "depression", "increased", "decreased"}
 _VARIES = 0.01  # share by which a voltage of equal pulses may vary
-_ALMOST = 0.3  # of a step, by which an axis that was read off a figure may be uneven
-_EVEN = 1e-6  # of a step, by which an axis may be uneven
-#: words of values that were computed; beside measured ones they are no train
-_COMPUTED = {
-    "simulated", "simulation", "sim", "calculated", "calc", "computed", "theory", "theoretical",
-    "predicted", "prediction", "modelled", "modeled", "ideal",
-}  # fmt: skip
-#: in headings of values that were divided by one of them
-_NORMALISED = re.compile(r"(?i)/|%|(?<![a-z])(norm|rel)")
 _ADDRESS = {"row", "col", "column", "wl", "bl", "wordline", "bitline", "address", "addr"}
 _SHOWN = 8  # columns that a message names
-
-
-@dataclass
-class Roles:
-    """Which column plays which part; ``values`` share one quantity, a key of `QUANTITY`."""
-
-    kind: str = ""
-    values: list[Column] = field(default_factory=list)
-    voltage: Column | float | None = None  # a column, or volts
-    pulse: Column | None = None
-    amplitude: Column | None = None
-    width: Column | None = None
-    train: list[Column] = field(default_factory=list)
-    direction: Column | None = None
-    spread: list[Column] = field(default_factory=list)  # standard deviations beside the values
-    time: Column | None = None
-    guessed: bool = False  # nobody called the values conductances
-
-
-def find_column(table: Table, key: object, name: str) -> Column:
-    """The column that ``key`` names: its heading, or its number counted from 1.
-
-    Raises
-    ------
-    InputError
-        There is none, or several.
-    """
-    if isinstance(key, int) and not isinstance(key, bool):
-        if 1 <= key <= len(table.columns):
-            return table.columns[key - 1]
-        raise InputError(
-            f"there is no column {key}",
-            f"{table.path}, {name}",
-            f"Columns 1 to {len(table.columns)}",
-        )
-    if not isinstance(key, str):
-        raise InputError(
-            f"{shorten(key)} names no column", name, "Give a heading, or a number from 1"
-        )
-    spelling = split_unit(key)[0].lower()
-    hits = [c for c in table.columns if key.strip() == c.name]
-    hits = hits or [c for c in table.columns if c.name and c.name.lower() == spelling]
-    hits = hits or [c for c in table.columns if c.heading and c.heading == key.strip()]
-    if not hits and key.strip().isdigit():
-        return find_column(table, int(key), name)
-    if len(hits) == 1:
-        return hits[0]
-    if hits:
-        numbers = ", ".join(str(c.number) for c in hits)
-        raise InputError(
-            f"columns {numbers} are all called {shorten(key)}",
-            f"{table.path}, {name}",
-            "Give the number of the column",
-        )
-    headings = [c.name for c in table.columns if c.name]
-    hint = closest(key, headings) if headings else "It has no headings: give the number"
-    raise InputError(f"there is no column {shorten(key)}", f"{table.path}, {name}", hint)
 
 
 def assign(
@@ -133,7 +68,8 @@ def assign(
     """
     for column in table.columns:
         _single_unit(column)
-    roles, taken = _as_given(table, given)
+        _prefix_alone(table, column)
+    roles, taken = as_given(table, given)
     unused: list[Column] = []
     beside: list[Column] = []
     candidates: dict[str, list[Column]] = {kind: [] for kind in VALUES}
@@ -177,12 +113,14 @@ def assign(
             raise InputError(
                 f"{titles_of(empty)} holds no value", table.path, "A column of numbers is expected"
             )
-        unused += _choose_values(table, roles, candidates, others, wide, quantity)
+        unused += choose_values(table, roles, candidates, others, wide, quantity)
         if not wide:
             told = given.get("pulse") is not None
             refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
             _refuse_axes(table, roles, [*unused, *beside])
     _write_voltage(roles)
+    if not wide:
+        keep_plateaus(table, roles, told=given.get("pulse") is not None)
     _note(table, roles, unused + beside)
     return roles
 
@@ -193,6 +131,11 @@ def _role(table: Table, column: Column) -> str | None:
     if column.name != column.unit or not column.name:
         role = role_of(column.name) or _by_number(table, column)
     measures = quantity_of(column.unit) if column.unit else None
+    words = set(re.split(r"[\W_]+", column.name.lower()))
+    if role in VALUES and column.unit.strip() == "%" and words & _CHANGES:
+        return "derived"
+    if role is None and measures is None and _says_directions(column):
+        return "direction"
     if role is None or (role == "other" and measures in ("S", "ohm")):
         role = {"V": "voltage", "s": "time"}.get(measures or "", role)
     return "train" if role in ("other", None) and _addresses(column) else role
@@ -220,6 +163,15 @@ def _write_voltage(roles: Roles) -> None:
         roles.amplitude, roles.voltage = volts, None
 
 
+def _prefix_alone(table: Table, column: Column) -> None:
+    """The unit of "R (k)": kilo-ohms, of a heading that names a resistance."""
+    match = _PREFIX.fullmatch(column.name)
+    if match and not column.unit and role_of(match["name"]) == "resistance":
+        column.unit = f"{match['prefix'].replace('K', 'k')}ohm"
+        table.assume(f"{column.title} taken as {column.unit}")
+        column.name = match["name"].strip()
+
+
 def _single_unit(column: Column) -> None:
     """The unit of "Id_mean_A" or "Vd_read_V", if what stands before measures just that."""
     match = _SINGLE_UNIT.fullmatch(column.name)
@@ -229,207 +181,15 @@ def _single_unit(column: Column) -> None:
             column.name, column.unit = match["name"], match["unit"]
 
 
-def _as_given(table: Table, given: Mapping[str, Any]) -> tuple[Roles, set[int]]:
-    roles = Roles()
-    taken: set[int] = set()
-
-    def columns(name: str) -> list[Column]:
-        keys = given.get(name)
-        if keys is None:
-            return []
-        matches = [
-            find_column(table, key, name)
-            for key in (keys if isinstance(keys, list | tuple) else [keys])
-        ]
-        for column in matches:
-            if column.number in taken:
-                raise InputError(f"{column.title} is named for two things", table.path)
-            taken.add(column.number)
-        return matches
-
-    kinds = [kind for kind in VALUES if given.get(kind) is not None]
-    if len(kinds) > 1:
-        raise InputError(
-            f"both {kinds[0]} and {kinds[1]} are named", table.path, "Give only one of them"
-        )
-    for kind in kinds:
-        roles.kind, roles.values = kind, columns(kind)
-    voltage = given.get("voltage")
-    if isinstance(voltage, float):
-        roles.voltage = voltage
-    elif voltage is not None:
-        roles.voltage = columns("voltage")[0]
-    for name in ("pulse", "direction"):
-        matches = columns(name)
-        if len(matches) > 1:
-            raise InputError("is named as several columns", f"{table.path}, {name}")
-        setattr(roles, name, matches[0] if matches else None)
-    roles.train = columns("train")
-    return roles, taken
-
-
-def _choose_values(
-    table: Table,
-    roles: Roles,
-    candidates: dict[str, list[Column]],
-    others: list[Column],
-    wide: bool | None,
-    quantity: str | None,
-) -> list[Column]:
-    """Set ``roles.kind`` and ``roles.values``; return the columns that have no part."""
-    for column in others:
-        measured = quantity_of(column.unit) if column.unit else None
-        for kind in VALUES:
-            if measured == QUANTITY[kind]:
-                candidates[kind].append(column)
-    others = [c for c in others if not any(c in group for group in candidates.values())]
-    plain = [
-        c
-        for c in others
-        if (not c.unit or is_relative(c.unit))
-        and all(is_empty(x) or looks_numeric(x) for x in c.cells)
-    ]
-    refuse_trains_in_rows(table, [*plain, *(c for g in candidates.values() for c in g)], wide)
-    for kind in VALUES:
-        if candidates[kind]:
-            roles.kind, roles.values = kind, _of_reads(candidates[kind])
-            break
-    else:
-        _without_names(table, roles, plain, quantity, wide)
-    for column in roles.values:
-        if LOGARITHM.search(column.name):
-            raise InputError(
-                "holds logarithms", table.where(column), "Convert them to plain values first"
-            )
-    if wide is None:
-        refuse_states(table, roles.values)
-    if len(roles.values) > 1 and (wide is False or roles.train):
-        raise InputError(
-            f"several columns may hold the {roles.kind}: {titles_of(roles.values)}",
-            table.path,
-            f"Pass {roles.kind}='...', or wide=True if each is a train",
-        )
-    return [
-        c for c in [*others, *(c for g in candidates.values() for c in g)] if c not in roles.values
-    ]
-
-
-def _of_reads(columns: list[Column]) -> list[Column]:
-    """Those that hold reads after pulses: after goes before "before", a mean before its parts."""
-
-    def without(words: set[str], only: set[str] | None = None) -> list[Column]:
-        split = {c.number: set(re.split(r"[\W_]+", c.name.lower())) for c in columns}
-        if only is not None and not any(split[c.number] & only for c in columns):
-            return columns
-        return [c for c in columns if not split[c.number] & words] or columns
-
-    measured = [c for c in columns if c.unit and not is_relative(c.unit)]
-    if all(c in measured or _NORMALISED.search(c.heading or c.name) for c in columns):
-        columns = measured or columns
-    columns = without(BEFORE)
-    columns = without(_COMPUTED)
-    columns = without({"median"}, {"mean", "avg", "average"})
-    means = [c for c in columns if re.search(r"(?i)mean|avg|average", c.name)]
-    if len(means) == 1 and len(columns) > 1:
-        columns = means
-    return sorted(columns, key=lambda c: c.number)
-
-
-def _without_names(
-    table: Table, roles: Roles, plain: list[Column], quantity: str | None, wide: bool | None
-) -> None:
-    """Values in columns whose headings name no quantity, or that have none."""
-    logarithms = next((c for c in plain if LOGARITHM.search(c.name)), None)
-    if logarithms is not None:
-        raise InputError(
-            "holds logarithms", table.where(logarithms), "Convert them to plain values first"
-        )
-    told = next((kind for kind in VALUES if QUANTITY[kind] == quantity), None)
-    bare = [c for c in plain if not c.name]
-    named = [c for c in plain if c.name]
-    if not named and len(bare) > 1 and _is_axis(bare[0]):
-        table.assume(f"{bare[0].title} rises evenly: taken as an axis, no train")
-        bare = bare[1:]
-    elif not named and len(bare) > 1 and not wide and _is_axis(bare[0], _ALMOST):
-        raise InputError(
-            f"{bare[0].title} rises almost evenly: an axis that was read off a figure, or a train",
-            table.path,
-            f"Pass conductance={bare[1].number} (or resistance, current), or wide=True if each "
-            "column is a train",
-        )
-    ways = [direction_in(without_number(c.name)) for c in named]
-    # "LTP", "LTD": they speak of conductance, if the values do as they say
-    follow = all(ways) and all(_goes(c) == way for c, way in zip(named, ways, strict=True))
-    if named and not bare and (told or follow):
-        series = all(ways) or len({without_number(c.name).lower() for c in named}) == 1
-        if len(named) == 1 or series:
-            roles.kind, roles.values = told or "conductance", named
-            said = f"by its unit taken as {told}" if told else "taken as conductance"
-            table.assume(f"{titles_of(named)} {said}")
-            return
-    if not named and bare and (len(bare) == 1 or _alike(bare) or all(map(_swings, bare))):
-        roles.kind, roles.values = told or "conductance", bare
-        roles.guessed = told is None
-        table.assume(f"{titles_of(bare)} taken as {roles.kind}")
-        if roles.guessed:
-            table.assume(
-                "nothing says that these are conductances: if they are resistances, "
-                "pass resistance=..., for all directions are the other way round"
-            )
-        return
-    hint = "Pass conductance='...', resistance='...' or current='...': a heading or a number"
-    if not plain:
-        raise InputError(
-            "no column with conductance, resistance or current is found", table.path, hint
-        )
-    if not named:
-        raise InputError(
-            f"{len(bare)} columns without headings differ in kind: it is not said which holds "
-            "the values",
-            table.path,
-            hint,
-        )
-    raise InputError(
-        "no heading says which column holds conductance, resistance or current: "
-        + ", ".join(c.title for c in table.columns[:_SHOWN])
-        + (", ..." if len(table.columns) > _SHOWN else ""),
-        table.path,
-        hint,
-    )
-
-
-def _is_axis(column: Column, uneven: float = _EVEN) -> bool:
-    """Whether a column rises by steps that are equal to a share ``uneven`` of the mean one."""
-    steps = np.diff(plain_numbers(column))
-    if steps.size < 4 or not (steps > 0).all():
+def _says_directions(column: Column) -> bool:
+    """Whether each cell names a direction in a word, whatever the heading, and both are named."""
+    cells = column.cells
+    if isinstance(cells, np.ndarray) or not isinstance(cells[0], str):
         return False
-    return bool(np.ptp(steps) <= uneven * max(float(steps.mean()), 1e-300) + 1e-9)
-
-
-def _alike(columns: Sequence[Column]) -> bool:
-    """Whether columns may be trains of one quantity: of one size, none constant, none an axis."""
-    arrays = [plain_numbers(c) for c in columns]
-    arrays = [a[np.isfinite(a)] for a in arrays]
-    if any(a.size < 2 or np.ptp(a) == 0 for a in arrays) or any(map(_is_axis, columns[1:])):
-        return False
-    sizes = np.array([np.abs(a).max() for a in arrays])
-    return bool(sizes.min() > 0 and sizes.max() < _ALIKE * sizes.min())
-
-
-def _swings(column: Column) -> bool:
-    """Whether there are numbers of both signs: what a loop has (`directions.refuse_loops`)."""
-    values = plain_numbers(column)
-    return bool((values < 0).any() and (values > 0).any())
-
-
-def _goes(column: Column) -> str | None:
-    values = plain_numbers(column)
-    values = values[np.isfinite(values)]
-    if values.size < 2:
-        return None
-    tenth = max(values.size // 10, 1)
-    ends = values[-tenth:].mean() - values[:tenth].mean()
-    return "up" if ends > 0 else "down" if ends < 0 else None
+    ways = {str(cell).strip().lower() for cell in set(cells)}
+    return all(len(way) > 1 and way.isalpha() for way in ways) and {
+        direction_of(way) for way in ways
+    } == {"up", "down"}
 
 
 def _addresses(column: Column) -> bool:

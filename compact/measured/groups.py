@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compact.measured.columns import Roles
 from compact.measured.headings import QUANTITY
+from compact.measured.roles import Roles
 from ddkbase.tables.table import (
     Cell,
     Column,

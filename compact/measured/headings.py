@@ -39,8 +39,9 @@ BESIDE = ("spread", "extreme", "derived", "statistic", "time", "other")
 HEADINGS: dict[str, set[str]] = {
     "conductance": {"g", "cond", "conductance", "gread", "conductivity", "g read", "read g"},
     "resistance": {"r", "res", "resistance", "rread", "r read", "read r"},
-    "current": {"i", "current", "iread", "i read", "read i", "ai"},
-    "voltage": {"v", "u", "voltage", "vread", "v read", "read v", "av"},
+    "current": {"i", "current", "iread", "i read", "read i", "ai", "draini", "anodei"},
+    "voltage": {"v", "u", "voltage", "vread", "v read", "read v", "av", "drainv", "anodev"},
+    "time": {"x value"},  # of LabVIEW
     "amplitude": {
         "amplitude", "amp", "pulse amplitude", "pulse voltage", "pulse height", "write voltage",
         "v pulse", "vpulse", "v write", "vwrite", "v p", "voltage amplitude", "v amp",
@@ -84,9 +85,10 @@ WORDS: dict[str, set[str]] = {
         "p75", "p90", "p95", "percentile", "quantile", "quartile",
     },
     "derived": {
-        "ratio", "delta", "change", "diff", "difference", "target", "goal", "threshold",
+        "ratio", "delta", "change", "variation", "shift", "increment", "decrement", "diff",
+        "difference", "target", "goal", "threshold",
         "compliance", "limit", "noise", "leakage", "dg", "dr", "di", "\u0394", "\u03b4",
-        "slope", "derivative", "drift", "fit", "fitted", "model", "setpoint",
+        "slope", "derivative", "deriv", "drift", "fit", "fitted", "model", "setpoint",
         "inverse", "reciprocal", "inverted", "reference", "ref", "nominal", "comp", "icc", "\u2206",
     },
     "statistic": {
@@ -96,16 +98,20 @@ WORDS: dict[str, set[str]] = {
     "conductance": {
         "conductance", "conductances", "conductivity", "cond", "transconductance", "leitwert",
         "leitf\u00e4higkeit", "电导", "電導", "conductancia",
+        "проводимость", "conduttanza", "condut\u00e2ncia", "conductantie",
     },
     "resistance": {
         "resistance", "resistances", "resist", "resistivity", "widerstand", "memristance",
         "hrs", "lrs", "ohm", "ohms", "resistencia", "r\u00e9sistance", "电阻", "電阻",
-        "抵抗", "저항",
+        "抵抗", "저항", "сопротивление", "resistenza", "weerstand", "rezystancja",
     },
-    "current": {"current", "currents", "strom", "courant", "电流", "電流", "전류"},
+    "current": {
+        "current", "currents", "strom", "courant", "电流", "電流", "전류", "ток", "corriente",
+        "corrente",
+    },
     "voltage": {
         "voltage", "voltages", "volt", "volts", "bias", "spannung", "电压", "電圧",
-        "전압",
+        "전압", "напряжение", "tension", "voltaje", "tensione", "tens\u00e3o",
     },
 }  # fmt: skip
 _PULSE = {
@@ -124,19 +130,23 @@ _PULSE = {
     "脈衝",
     "パルス",
     "펄스",
+    "импульс",
+    "импульса",
+    "импульсов",
 }
 _COUNT = {
     "number", "no", "nr", "num", "n", "index", "idx", "id", "count", "counts", "counter", "#", "of",
     "nth",
     "applied", "cumulative", "total", "accumulated", "cum", "the", "step", "iteration", "数",
     "次数", "回数", "编号",
+    "номер", "число", "количество", "кол",
 }  # fmt: skip
 _WRITE = {"write", "wr", "prog", "program", "programming", "set", "reset", "erase", *_PULSE}
 _HEIGHT = {"amplitude", "amp", "height", "voltage", "v", "volts", "level"}
 _LENGTH = {"width", "duration", "length"}
 _TIME = {
     "time", "zeit", "timestamp", "elapsed", "delay", "seconds", "sec", "interval", "date", "times",
-    "datetime", "clock", "t", "时间", "時間",
+    "datetime", "clock", "t", "时间", "時間", "время", "temps", "tiempo", "tempo",
 }  # fmt: skip
 #: "Number of voltage pulses", "Pulse number of LTP"
 _NUMBERING = (
@@ -155,17 +165,31 @@ _FILLERS = {
     "device", "cell", "memristor", "channel", "total", "dc", "final", "post", "normalized",
     "normalised", "norm", "rel", "relative", "value", "values", "absolute", "abs",
 }  # fmt: skip
+#: resistances and conductances that are not the cell's
+_BESIDE_A_CELL = {"series", "load", "contact", "shunt", "parasitic", "leak"}
+#: "G step": what a pulse adds, not what it leads to
+_PARTS = {"step", "loss", "gain", "modulation"}
 _SYMBOLS = {"g": "conductance", "r": "resistance", "i": "current", "v": "voltage", "u": "voltage"}
 #: of a heading whose values are logarithms
-LOGARITHM = re.compile(r"(?i)\b(log(10)?|ln|lg|db)\b|^log|(?-i:\bdB)")
+LOGARITHM = re.compile(r"(?<![A-Za-z])(?:(?:(?i:log)|lg|[lL]n|db)(?![a-z])|dB)|^(?i:log)(?!ged)")
 #: what may stand behind a symbol with nothing between: "Rmem", "RHRS", "Id"
 _GLUED = re.compile(
     r"(?P<symbol>[grivu])(?:hrs|lrs|on|off|mem|cell|dut|read|mean|avg|med|median|set|reset|up|down|"
-    r"pot|dep|ltp|ltd|after|before|post|pre|final|initial|init|meas|measured|dev|device|d|ds|sd|ch|"
+    r"pot|dep|ltp|ltd|after|before|post|pre|final|initial|init|meas|measured|dev|device|d|p|ds|sd|ch|"
     r"tot|total|dc|high|low|norm|n|m|out|in|rram|fefet|sample|max|min|std|error|err)?"
 )
 #: "G0/G", "Roff/R": over the value, not of it
 _UPSIDE_DOWN = re.compile(r"(?i)[GRI][_\s]?[a-z0-9]+\s*/\s*[GRI](?![a-z0-9_])")
+#: "G/G_max", "R / R0": of the value, divided by one of its kind
+_RELATIVE = re.compile(r"(?i)(?P<symbol>[gri])\s*/\s*(?P=symbol)[_\s]?[a-z0-9]{1,7}")
+_OF = r"(?:_?(?:\d|i|init|initial|min|off|ref|start|base|before))?"
+#: one that was computed of values: "G-G0", "G^2", "G*R", "G/R", "G'", "G/G0-1"
+_COMPUTED = re.compile(
+    rf"(?<![A-Za-z])(?:(?P<symbol>[GRI]){_OF}\s*[-\u2212\u2013]\s*(?P=symbol){_OF}(?![A-Za-z])"
+    r"|[GRI]\w*\s*(?:\^|\*|\u00b7|\u00d7|['\u2032])"
+    r"|(?P<over>[GR])\w*\s*/\s*(?!(?P=over))[GRIV](?![A-Za-z])"
+    r"|[GRI]\w*\s*/\s*[GRI]\w*\s*[-\u2212\u2013]\s*1(?!\w))"
+)
 _MORE_VOLTS = {"vg", "vgs", "vgate", "ug", "vs", "vb", "vsub"}
 _MORE_AMPERES = {"ig", "igs", "igate", "ib", "isub", "ileak"}
 _TOKENS = re.compile(
@@ -181,9 +205,14 @@ def role_of(heading: str) -> str | None:
     or set beforehand, "time", and "other" for what is known to hold none of these.
     """
     text = re.sub(r"[_\s]+", " ", heading.strip().lower()).strip(" :")
+    if text.startswith("/"):  # "/R0/PLUS X": a node of a simulated circuit
+        return None
     for role, spellings in HEADINGS.items():
         if text in spellings:
             return role
+    relative = _RELATIVE.fullmatch(heading.strip())
+    if relative:
+        return _SYMBOLS[relative["symbol"].lower()]
     tokens = [t.lower() for t in _TOKENS.findall(heading.replace("_", " "))]
     words = set(tokens)
     if not words:
@@ -198,6 +227,10 @@ def role_of(heading: str) -> str | None:
         return "other"  # of the gate; a temperature
     if _UPSIDE_DOWN.match(heading.strip()):
         return "derived"
+    if _COMPUTED.search(heading) and not {"max", "min"} <= set(re.split(r"[\W_GRI]+", heading)):
+        return "derived"
+    if re.fullmatch(r"[ivu]_?(?:write|wr|prog|program|pulse)", text):
+        return "amplitude" if text[0] in "vu" else "other"
     if words & _PULSE and words & _NUMBER and words <= _NUMBERING:
         return "pulse"
     if words & _WRITE and words & _LENGTH:
@@ -214,9 +247,17 @@ def role_of(heading: str) -> str | None:
     written = bool(words & (_WRITE - {"set", "reset"})) and not words & {"after", "read", "before"}
     for role in (*VALUES, "voltage"):
         if words & WORDS[role]:
+            if role == "resistance" and words & _BESIDE_A_CELL:
+                return "other"
+            if words & _PARTS and role in VALUES:
+                return "derived"
             return "other" if written and role == "current" else role
     rest = [t for t in tokens if t not in _FILLERS and (len(t) == 1 or t not in UP | DOWN)]
     match = _GLUED.fullmatch(rest[0]) if rest else None
+    if match and words & _BESIDE_A_CELL and match["symbol"] in "gr":
+        return "other"
+    if match and words & _PARTS and match["symbol"] in "gri":
+        return "derived"
     if match and not words & _TIME:
         ending = rest[0][1:]
         if ending in ("max", "min", "std", "err", "error") and len(ending) > 1:

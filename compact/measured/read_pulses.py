@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.columns import assign, find_column
+from compact.measured.columns import assign
 from compact.measured.directions import DIRECTIONS, directed, refuse_loops
 from compact.measured.headings import QUANTITY, is_known, is_value
 from compact.measured.merge import side_by_side
 from compact.measured.netcdf import read_netcdf
+from compact.measured.roles import find_column
 from compact.measured.trains import Train, build
 from compact.measured.writes import keep_reads
 from ddkbase.errors import InputError, shorten

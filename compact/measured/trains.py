@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compact.measured.columns import Roles
 from compact.measured.groups import Settings, group_rows, labels_of, read_settings
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
+from compact.measured.roles import Roles
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import (
     Cell,
@@ -32,12 +32,20 @@ _CYCLES = ("cycle", "zyklus", "run", "sweep", "loop")
 _DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
 #: what speaks of a unit in a heading
 _UNIT_WORD = re.compile(
-    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
+    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|\u6b27|\u897f\u95e8|\u30aa\u30fc\u30e0|\uc634|\u041e\u043c|\u0421\u043c|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
 )
 _FACTOR = re.compile(
     r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
 )
+#: "Vread = 0.1 V", "Read voltage (V): 0.1" among lines before a table
+_NOTED = re.compile(
+    r"(?<![A-Za-z])(?:V[\s_]?(?:r|rd|read)|read(?:ing|out)?[\s_-]*(?:voltage|bias|pulse|at|V))\b"
+    r"\s*(?:[(\[]\s*(?P<before>[m\u00b5\u03bcu]?V)\s*[)\]])?[\s=:,]*"
+    r"(?P<value>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\d.])\s*(?P<unit>[m\u00b5\u03bcu]?V\b)?",
+    re.IGNORECASE,
+)
 _UNEQUAL = 0.5  # share of the largest by which read voltages may differ
+_FEW = 5  # pulses from which numbers that fall may be counted backwards
 _WHOLE = 1e-6  # how far from a whole number a pulse number may lie
 
 
@@ -167,6 +175,7 @@ def _train(
         return None
     ranks = np.argsort(order, kind="stable")
     if (np.diff(order) < 0).any():
+        _refuse_backwards(table, roles, label, direction, order, values[rows])
         table.assume_of(label, "pulses sorted")
     order, rows = order[ranks], rows[ranks]
     twice = np.flatnonzero(np.diff(order) == 0)
@@ -207,6 +216,28 @@ def _train(
         table.assume_of(label, "empty, left out")
         return None
     return train
+
+
+def _refuse_backwards(
+    table: Table,
+    roles: Roles,
+    label: str,
+    direction: str,
+    order: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    """Refuse numbers that fall from row to row, if the values go as is said in the order of rows:
+    plots of up and down count the pulses of down backwards."""
+    finite = values[np.isfinite(values)]
+    if not direction or finite.size < _FEW or not (np.diff(order) < 0).all():
+        return
+    if (finite[-1] > finite[0]) == (direction == "up"):
+        raise InputError(
+            f"the pulse numbers of train '{label}' fall from {order[0]} to {order[-1]}: in their "
+            f"order it does not go {direction}, as is said, but in that of the {table.row}s",
+            table.where(roles.pulse),
+            "Count the pulses in the order in which they were applied, or leave the column out",
+        )
 
 
 def _turned(table: Table, trains: list[Train], settings: Settings) -> None:
@@ -393,6 +424,9 @@ def _read_voltage(
     if roles.voltage is None and read_voltage(column.heading):
         table.assume(f"{column.title}: read at {read_voltage(column.heading)}, by its heading")
         return to_si(read_voltage(column.heading), "V", table.where(column))
+    if roles.voltage is None and (noted := _noted_voltage(table)):
+        table.assume(f"{column.title}: read at {noted}, by what stands before the table")
+        return to_si(noted, "V", table.where(column))
     if roles.voltage is None:
         raise InputError(
             "a current says nothing without its read voltage",
@@ -418,6 +452,18 @@ def _read_voltage(
             "Leave the reads alone, or tell them apart by a column of SET, RESET and READ",
         )
     return voltage
+
+
+def _noted_voltage(table: Table) -> str:
+    """The read voltage that lines before the table name, all alike; empty if none or several do."""
+    said = set()
+    for remark in table.remarks:
+        for match in _NOTED.finditer(remark):
+            unit = match["unit"] or match["before"] or ""
+            value = float(match["value"])
+            if unit.lstrip("mu\u00b5\u03bc") == "V" and value:
+                said.add(f"{value:g} {unit.replace(chr(0x3BC), 'u').replace(chr(0xB5), 'u')}")
+    return said.pop() if len(said) == 1 else ""
 
 
 def _check(

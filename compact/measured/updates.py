@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.columns import find_column
 from compact.measured.headings import QUANTITY, VALUES, is_known, is_value, role_of
 from compact.measured.read_pulses import read_pulses
+from compact.measured.roles import find_column
 from ddkbase.errors import InputError
 from ddkbase.records import label
 from ddkbase.tables.reading import file_content, table_of

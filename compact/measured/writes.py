@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from compact.measured.columns import Roles
 from compact.measured.headings import direction_of
+from compact.measured.roles import Roles
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import Cell, Column, Table, is_empty
 

@@ -7,6 +7,7 @@ module       what it does
 ===========  ==============================================================================
 ``reading``  the door, and `FORMATS`: which reader takes which content and suffix
 ``text``     reader of .csv, .tsv, .txt, .dat and whatever else is text
+``rows``     rows of cells to a table: headings, units, where the numbers begin
 ``binary``   readers of .xlsx, .mat, .npz, .npy
 ``columnar`` readers of .parquet, .feather
 ``table``    what readers return: columns of cells, each with its place in the file; numbers

@@ -16,6 +16,7 @@ import numpy as np
 from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
 from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
+from ddkbase.tables.rows import from_rows
 from ddkbase.tables.table import (
     LARGEST,
     Cell,
@@ -25,12 +26,20 @@ from ddkbase.tables.table import (
     looks_numeric,
     printable,
 )
-from ddkbase.tables.text import from_rows
 from ddkbase.tables.units import split_unit
 
-__all__ = ["attempt", "read_mat", "read_npz", "read_xlsx", "refuse_xls", "which_variable"]
+__all__ = [
+    "attempt",
+    "hdf5_arrays",
+    "read_mat",
+    "read_npz",
+    "read_xlsx",
+    "refuse_xls",
+    "which_variable",
+]
 
 _CELLS = LARGEST // 8
+_UNNAMED = "array"  # of a file of one array, which has no name
 _UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
 _SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hidden
 
@@ -162,7 +171,7 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
         No such file, several variables and none named.
     """
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
-        arrays = attempt(lambda: _hdf5(content, path, True), path, "a MATLAB 7.3 file")
+        arrays = attempt(lambda: hdf5_arrays(content, path, True), path, "a MATLAB 7.3 file")
     else:
         arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
     return _from_arrays(arrays, path, options)
@@ -176,7 +185,7 @@ def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
     InputError
         No such file, several arrays and none named.
     """
-    arrays = attempt(lambda: _hdf5(content, path, False), path, "an HDF5 file")
+    arrays = attempt(lambda: hdf5_arrays(content, path, False), path, "an HDF5 file")
     return _from_arrays(arrays, path, options)
 
 
@@ -188,7 +197,7 @@ def read_npz(content: bytes, path: str, options: FileOptions) -> Table:
     def load() -> dict[str, np.ndarray]:
         loaded = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return {"array": loaded}
+            return {_UNNAMED: loaded}
         return {name: loaded[name] for name in loaded.files}
 
     return _from_arrays(attempt(load, path, "an NPZ or NPY file"), path, options)
@@ -199,11 +208,12 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     variable = options.variable
     # a damaged file has odd names
     arrays = {printable(name) or "?": value for name, value in arrays.items()}
+    kinds = ", ".join(f"'{name}' is {_kind(value)}" for name, value in list(arrays.items())[:4])
     arrays = {n: a for name, value in arrays.items() for n, a in _fields(name, value, len(arrays))}
     usable: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)
-        if array.dtype.kind in "fiub" and array.ndim > 0 and array.size > 1:
+        if array.dtype.kind in "fiu" and array.ndim > 0 and array.size > 1:
             array = array.reshape([n for n in array.shape if n != 1])
             if array.ndim <= 2:
                 usable[name] = array
@@ -222,7 +232,11 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
             )
         usable = {variable: usable[variable]}
     if not usable:
-        raise InputError("holds no array of numbers", path)
+        raise InputError(
+            "holds no vector or matrix of real numbers" + (f": {kinds}" if kinds else ""),
+            path,
+            "Complex numbers, texts and arrays of structures or cells are not read: save columns",
+        )
     lengths = {array.shape for array in usable.values()}
     recognised = {
         n: a for n, a in usable.items() if a.ndim == 1 and options.known(split_unit(n)[0])
@@ -249,6 +263,20 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     return table
 
 
+def _kind(value: Any) -> str:
+    """What an array is, in words, for a message."""
+    array = np.asarray(value)
+    if array.dtype.kind == "c":
+        return "complex"
+    if array.dtype.kind == "b":
+        return "true or false"
+    if array.dtype.kind in "SU":
+        return "text"
+    if array.dtype.kind not in "fiu":
+        return f"an array of structures, cells or objects, {array.size} in number"
+    return f"of shape {array.shape}"
+
+
 def _fields(name: str, value: Any, count: int) -> list[tuple[str, Any]]:
     """The fields of an array of records by name, behind that of the array where it is not alone."""
     kinds = getattr(value, "dtype", np.dtype(float)).names
@@ -270,12 +298,23 @@ def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str],
     for k in range(array.shape[1]):
         # columns of one matrix share its unit; a number tells them apart
         title = f"{heading} {k + 1}" if several and (unit or known(heading)) else ""
-        title = title if several else heading
+        title = title if several else ("" if name == _UNNAMED else heading)
         table.columns.append(Column(title, unit, array[:, k].astype(float), k + 1))
     return table
 
 
-def _hdf5(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
+def hdf5_arrays(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
+    """Arrays of numbers and records of an HDF5 file by name, groups joined by points.
+
+    Parameters
+    ----------
+    content : bytes
+        What is in the file.
+    path : str
+        Its path, for errors.
+    transposed : bool
+        Whether axes stand the other way round, as MATLAB writes them.
+    """
     arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:

@@ -156,6 +156,8 @@ def _values(library: Any, column: Any, where: str) -> Any:
         return np.array(column.cast(library.float64(), safe=False).to_numpy(), dtype=float)
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return column.to_pylist()
+    if types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
+        return column.cast(library.string()).to_pylist()
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         inner = kind.value_type
         if types.is_integer(inner) or types.is_floating(inner):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import islice, pairwise
 
 from ddkbase.errors import InputError, shorten
-from ddkbase.tables.table import Table, bare_numbers, looks_numeric, uses_comma
+from ddkbase.tables.table import Table, bare_numbers, looks_numeric, sign_of_groups, uses_comma
 from ddkbase.tables.units import spelled
 
 __all__ = ["refuse_ambiguous_comma", "refuse_ambiguous_point", "settle_decimal"]
@@ -56,12 +56,14 @@ def settle_decimal(table: Table, decimal: str | None) -> None:
         if bare_numbers(cells, comma=True) is not None:  # all have the sign of the first with one
             rows = islice((k for k in rows if {",", "."} & set(str(cells[k]))), 1)
             thousands = thousands and all(_THOUSANDS.match(c) for c in map(str, cells) if "," in c)
+        groups = sign_of_groups(cells)
         for row in rows:
             cell = cells[row]
-            comma = uses_comma(cell)
+            comma = groups == "." if groups and groups in str(cell) else uses_comma(cell)
             if comma is not None and comma not in seen:
                 seen[comma] = table.where(column, row)
             thousands = thousands and (not comma or _THOUSANDS.match(str(cell)) is not None)
+        thousands = thousands and groups != "."  # a comma is the decimal sign then
     if len(seen) == 2:
         raise InputError(
             "numbers with decimal points and with decimal commas in one file",

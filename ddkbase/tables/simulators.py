@@ -18,6 +18,7 @@ __all__ = ["simulated_lines", "spice_units"]
 Line = tuple[int, str]
 _KINDS = {"voltage": "V", "current": "A", "time": "s"}
 _PROBE = re.compile(r"(?P<letter>[vi])[a-z]?\((?P<of>[^()]+)\)", re.IGNORECASE)
+_STEPPED = 5  # lines within which the first run of a .step is named
 _TEXT = "Write a table with a row a time"
 
 
@@ -29,13 +30,21 @@ def simulated_lines(lines: list[Line], path: str) -> list[Line]:
     Raises
     ------
     InputError
-        Numbers that are binary or complex, several plots, values that do not fill their rows.
+        Numbers that are binary or complex, several plots, runs of a .step, values that do not fill
+        their rows.
     """
     texts = [text.strip() for _, text in lines]
     if texts[0].startswith("Title:") and "Variables:" in texts:
         return _of_raw(lines, texts, path)
     if texts[0].startswith("DF-ISE"):
         return _of_ise(lines, texts, path)
+    for number, text in lines[:_STEPPED]:
+        if text.startswith("Step Information:"):
+            raise InputError(
+                "holds the runs of a .step of LTspice below each other",
+                f"{path}, line {number}",
+                "Export one run at a time, or take its lines into a file of its own",
+            )
     return lines
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "looks_numeric",
     "numbers",
     "printable",
+    "sign_of_groups",
     "uses_comma",
 ]
 
@@ -33,6 +34,7 @@ Cell = str | float | None
 
 _EMPTY = {
     "", "nan", "n/a", "na", "n.a.", "n.a", "n. a.", "#n/a", "#na", "null", "none", "-", "--", "---",
+    "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!",
     "missing", "nil", "k.a.", "k. a.", "n.d.", "\u2013", "\u2014",
 }  # fmt: skip
 #: what instruments write for a reading out of their range
@@ -48,6 +50,11 @@ _COMMA_NUMBER = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eEdD][+-]?\d+)?")
 _BARE = b"0123456789+-.eE"  # of which alone float() takes just what _NUMBER does
 _GAPS = frozenset({None, "", "nan", "NaN", "NA"})  # the empty cells that many files are full of
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[\s'\u2019]\d{3})+(?:[.,]\d*)?")
+#: "11,045.4", "11'045", "11 045,4": groups of three digits that nothing else can be
+_THOUSANDS = re.compile(
+    r"[+-]?\d{1,3}(?P<sign>[,.'\u2019\u00a0\u2009\u202f ])\d{3}(?:(?P=sign)\d{3})*"
+    r"(?:(?P<point>[.,])\d+)?"
+)
 
 
 def _nothing(name: str) -> bool:
@@ -123,6 +130,9 @@ class Table:
     decimal_comma: bool | None = None  # None: not known yet
     assumptions: list[str] = field(default_factory=list)
     alike: dict[str, list[str]] = field(default_factory=dict)  # one note on many trains
+    remarks: list[str] = field(
+        default_factory=list
+    )  # what stands before the headings, and comments
 
     def __post_init__(self) -> None:
         # names of variables and sheets are part of it, and a damaged file has odd ones
@@ -193,8 +203,9 @@ def numbers(table: Table, column: Column, quantity: str, unit: str | None = None
         return bare if factor is None else bare * factor
     values = np.full(len(column.cells), np.nan)
     overflow = sum(isinstance(c, str) and c.strip().lower() in _OVERFLOWS for c in column.cells)
+    groups = sign_of_groups(column.cells)
     for row, cell in enumerate(column.cells):
-        value, own = _number(table, column, row, cell)
+        value, own = _number(table, column, row, cell, groups)
         if own:
             if plain and quantity != "1" and _has_bare(column.cells):
                 raise InputError(
@@ -240,6 +251,8 @@ def looks_numeric(cell: Cell) -> bool:
     if not isinstance(cell, str):
         return cell is not None
     text = cell.strip().replace("\N{MINUS SIGN}", "-")
+    if _in_groups(text):
+        return True
     for pattern in (_NUMBER, _COMMA_NUMBER):
         match = pattern.match(text)
         if match and (match.end() == len(text) or is_unit(text[match.end() :].strip())):
@@ -252,6 +265,9 @@ def uses_comma(cell: Cell) -> bool | None:
     if not isinstance(cell, str):
         return None
     text = cell.strip().replace("\N{MINUS SIGN}", "-")
+    groups = _in_groups(text)
+    if groups:
+        return groups["point"] == "," if groups["point"] else None
     if _COMMA_NUMBER.match(text) and "." not in text:
         return True
     return False if "." in text and _NUMBER.match(text) else None
@@ -307,8 +323,30 @@ def _has_bare(cells: Sequence[Cell] | np.ndarray) -> bool:
     )
 
 
-def _number(table: Table, column: Column, row: int, cell: Cell) -> tuple[float, str]:
-    """The number of a cell and the unit written behind it."""
+def _in_groups(text: str) -> re.Match[str] | None:
+    """Whether a text is a number whose digits signs part in groups of three, and no other one:
+    a comma, a point and a blank may be something else unless another decimal sign follows."""
+    match = _THOUSANDS.fullmatch(text)
+    if match is None or (match["sign"] in ",. " and match["point"] in (None, match["sign"])):
+        return None
+    return match
+
+
+def sign_of_groups(cells: Sequence[Cell] | np.ndarray) -> str:
+    """The comma or point that parts groups of three digits in a column, so that it does in all its
+    cells; empty where none does."""
+    for cell in cells:
+        match = _in_groups(cell.strip()) if isinstance(cell, str) and len(cell) > 5 else None
+        if match and match["sign"] in ",.":
+            return match["sign"]
+    return ""
+
+
+def _number(
+    table: Table, column: Column, row: int, cell: Cell, groups: str = ""
+) -> tuple[float, str]:
+    """The number of a cell and the unit written behind it; ``groups`` is the sign that parts
+    groups of digits."""
     if is_empty(cell):
         return float("nan"), ""
     if not isinstance(cell, str):
@@ -317,7 +355,14 @@ def _number(table: Table, column: Column, row: int, cell: Cell) -> tuple[float, 
             raise _not_a_number(table, column, row, cell)
         return value, ""
     text = cell.strip().replace("\N{MINUS SIGN}", "-")
-    if table.decimal_comma and _COMMA_NUMBER.match(text) and "." not in text:
+    match = _in_groups(text)
+    if match:
+        text = text.replace(match["sign"], "").replace(",", ".")
+    elif groups and groups in text:
+        if not re.fullmatch(rf"[+-]?\d{{1,3}}(?:\{groups}\d{{3}})+", text):
+            raise _not_a_number(table, column, row, cell)
+        text = text.replace(groups, "")
+    elif table.decimal_comma and _COMMA_NUMBER.match(text) and "." not in text:
         text = text.replace(",", ".", 1)
     match = _NUMBER.match(text)
     if match is None:

@@ -9,25 +9,27 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from collections.abc import Iterable
+
+import numpy as np
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
 from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
-from ddkbase.tables.instruments import igor_lines, without_preamble
-from ddkbase.tables.simulators import simulated_lines, spice_units
+from ddkbase.tables.instruments import igor_lines
+from ddkbase.tables.rows import Row, from_rows, is_counted, is_data
+from ddkbase.tables.simulators import simulated_lines
 from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
-from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
+from ddkbase.tables.units import unit_alone
 
-__all__ = ["from_rows", "read_text"]
+__all__ = ["read_text"]
 
+_SAMPLE = 1000  # rows of which the places of cells are compared
 _HEADS, _LONGEST = 40, 6  # lines that may hold headings, and lines of one heading
 DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space"}
 _COMMENTS = ("#", "%", "//", "!")
 _COUNT = re.compile(r"\s*#\s*[,;\t|]")  # a first cell "#": it counts, and is no comment
 _BEGINS = frozenset("0123456789+-.")  # of a line: it is a row, no comment and not empty
-Row = tuple[int, list[Cell]]  # number of the line and its cells
 
 
 def read_text(content: bytes, path: str, options: FileOptions) -> Table:
@@ -83,6 +85,8 @@ def read_text(content: bytes, path: str, options: FileOptions) -> Table:
         if below:
             assumptions.append(f"{below} lines that begin with a comment sign are not read")
         return _under_headings(rows, path, assumptions, options)
+    if delimiter == " ":
+        rows = _in_columns(rows, dict(lines), path)
     commented = [(n, split(line, delimiter, "")) for n, line in comments.items() if line]
     _realign(rows, commented, {**dict(lines), **comments}, delimiter)
     table = from_rows(rows, path, "line", assumptions, options, commented, delimiter == " ")
@@ -124,7 +128,7 @@ def _under_headings(
 ) -> Table:
     """The table below a first row that holds the headings, of which no unit is taken."""
     names = rows[0][1]
-    if _counted(rows[1:], len(names)):
+    if is_counted(rows[1:], len(names)):
         names = ["", *names]
     if len(rows) < 2:
         raise InputError("holds headings and no row", path, "A table of numbers is expected")
@@ -144,113 +148,13 @@ def _under_headings(
     return table
 
 
-def from_rows(
-    rows: list[Row],
-    path: str,
-    row: str,
-    assumptions: list[str],
-    options: FileOptions,
-    commented: list[Row] | None = None,
-    parted: bool = False,
-) -> Table:
-    """A table from rows of cells: finds headings, units and preamble.
-
-    Parameters
-    ----------
-    rows : list of Row
-        Number of the line and cells of each row that is not blank.
-    row : str
-        What the file calls a row.
-    assumptions : list of str
-        Gets what was taken for what.
-    options : FileOptions
-        Its decimal sign and the headings that are known.
-    commented : list of Row or None, optional
-        Rows that stood behind a comment sign; the last before the numbers may be the headings.
-    parted : bool, default False
-        Whether blanks part the cells, so that none can be empty.
-    """
-    rows = without_preamble(rows, assumptions)
-    first = next((i for i, (_, cells) in enumerate(rows) if _is_data(rows, i)), None)
-    if first is None:
-        raise InputError("holds no row of numbers", path, "A table of numbers is expected")
-    first, units, names, unread = _headings(rows, first, options.known)
-    rows, blocks = _blocks(rows, first, names, row, assumptions)
-    width = max(len(cells) for _, cells in rows[first:])
-    while width > 1 and all(
-        is_empty(cells[width - 1]) for _, cells in rows[first:] if len(cells) == width
-    ):
-        if any(len(cells) == width and not is_empty(cells[-1]) for _, cells in rows[:first]):
-            break
-        width -= 1  # a delimiter at the end of each line
-    if not unread and not names and commented:
-        before = [cells for number, cells in commented if number < rows[first][0]]
-        if before and _are_names(before[-1], width):
-            names = before[-1]
-            assumptions.append(f"the comment before {row} {rows[first][0]} holds the headings")
-    if unread:
-        skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
-        more = ", ..." if len(unread) > 5 else ""
-        assumptions.append(f"{row}s {skipped}{more} before the table not read")
-    if names and _counted(rows[first:], len(names)):
-        names, units = ["", *names], ["", *units] if units else []
-    if names and len(names) < width:
-        number = next(n for n, cells in rows[first:] if len(cells) > len(names))
-        raise InputError(
-            f"has {width} columns, but there are {len(names)} headings",
-            f"{path}, {row} {number}",
-            "Give each column one heading",
-        )
-    if parted and _filled(names) > width:
-        raise InputError(
-            f"has {width} columns, but there are {_filled(names)} headings",
-            f"{path}, {row} {rows[first][0]}",
-            "Part headings and cells by tabs or commas, or give each column one heading",
-        )
-    width = max(width, _filled(names))
-    rows = rows[first:]
-    table = Table(path, [], [number for number, _ in rows], row, None, assumptions)
-    names, units = _without_labels(names, units)
-    short = [number for number, cells in rows if len(cells) < width]
-    if short:
-        table.assume(
-            f"{len(short)} {row}s, the first being {row} {short[0]}, have less than {width} "
-            "columns; the missing cells taken as empty"
-        )
-    for k in range(width):
-        heading = str(names[k] or "").strip() if k < len(names) else ""
-        name, unit = split_unit(heading)
-        below = str(units[k] or "") if k < len(units) else ""
-        below = below if below.strip(" ()[]{}") else ""
-        other = unit_alone(below)
-        if unit and other and not is_relative(other) and spelled(unit) != spelled(other):
-            raise InputError(
-                f"its heading says {shorten(unit)}, the row below {shorten(other)}",
-                f"{path}, column {k + 1} {shorten(name)}",
-                "Leave one of them, or pass units='...' with a file that has none",
-            )
-        if not unit and not is_empty(below):
-            unit = other or "1"
-        if short:
-            column = [cells[k] if k < len(cells) else None for _, cells in rows]
-        else:
-            column = [cells[k] for _, cells in rows]
-        table.columns.append(Column(name, unit, column, k + 1, f"{heading} {below}".strip()))
-    if blocks is not None:
-        title, cells = blocks
-        table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
-    spice_units(table)
-    settle_decimal(table, options.decimal)
-    return table
-
-
 #: what may part headings; the blank before a bracket belongs to a unit
 _HEADING_SIGNS = ("\t", ";", "|", r"\s{2,}", ",", r"\s+(?![(\[])", r"\s+")
 
 
 def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delimiter: str) -> None:
     """Split headings that are parted by another sign than the numbers below them."""
-    first = next((i for i in range(len(rows)) if _is_data(rows, i)), 0)
+    first = next((i for i in range(len(rows)) if is_data(rows, i)), 0)
     width = len(rows[first][1]) if rows else 0
     for group, end in ((rows, first), (commented, len(commented))):
         for i in range(end):
@@ -275,6 +179,51 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
                     break
 
 
+def _in_columns(rows: list[Row], lines: dict[int, str], path: str) -> list[Row]:
+    """Rows of a text in which blanks part the cells, with the missing ones of short rows where
+    they are missing: by the places of cells in the line, below those of full rows.
+
+    Raises
+    ------
+    InputError
+        A row is short, others follow that are not, and nothing tells which cell is missing.
+    """
+    numeric = [k for k, (_, cells) in enumerate(rows) if cells and all(map(looks_numeric, cells))]
+    width = max((len(rows[k][1]) for k in numeric), default=0)
+    full = [k for k in numeric if len(rows[k][1]) == width]
+    short = [k for k in numeric if len(rows[k][1]) < width and k > full[0]] if width > 1 else []
+    if not short:
+        return rows
+    spans = np.array([_places(lines[rows[k][0]]) for k in full[:_SAMPLE]])
+    # one blank between cells leaves no hole where one of them is missing
+    fixed = bool((spans[:, 1:, 0] - spans[:, :-1, 1]).min() > 1)
+    edges = [[set(spans[:, column, side]) for side in (0, 1)] for column in range(width)]
+    out = list(rows)
+    for k in short:
+        number, cells = rows[k]
+        at = [
+            [c for c in range(width) if any(edges[c][side] == {place[side]} for side in (0, 1))]
+            for place in _places(lines[number])
+        ]
+        if fixed and all(len(hits) == 1 for hits in at):
+            below: list[Cell] = [""] * width
+            for cell, (column,) in zip(cells, at, strict=True):
+                below[column] = cell
+            out[k] = (number, below)
+        elif k < full[-1]:
+            raise InputError(
+                f"has {len(cells)} cells, others have {width}: nothing says which is missing",
+                f"{path}, line {number}",
+                "Write nan for a missing value, or part the cells by commas or tabs",
+            )
+    return out
+
+
+def _places(line: str) -> list[tuple[int, int]]:
+    """First character of each cell of a line, and the one behind its last."""
+    return [match.span() for match in re.finditer(r"\S+", line)]
+
+
 def _with_units(cells: list[Cell]) -> list[Cell]:
     """Words of headings, each unit behind its name: of "pulse G uS" two."""
     words: list[str] = []
@@ -284,157 +233,6 @@ def _with_units(cells: list[Cell]) -> list[Cell]:
         else:
             words.append(cell)
     return list(words)
-
-
-def _is_data(rows: list[Row], i: int) -> bool:
-    """Whether the numbers begin here: a row of numbers, followed by another or the last one."""
-    cells = rows[i][1]
-    filled = [c for c in cells if not is_empty(c)]
-    if not filled or not any(looks_numeric(c) for c in filled):
-        return False
-    numeric = sum(looks_numeric(c) for c in filled)
-    following = [c for _, cells in rows[i + 1 : i + 4] for c in cells if not is_empty(c)]
-    usual = max((len(cells) for _, cells in rows[i : i + 20]), default=0)
-    later = sum(looks_numeric(c) for c in following) / len(following) if following else 1.0
-    share = numeric / len(filled)
-    # headings such as "1, 2, 3" are rare; instruments' preambles ("Points,100") are not, but have
-    # fewer cells than the table
-    return share >= min(0.99, 0.8 * later) and (2 * len(filled) > usual or len(cells) == usual)
-
-
-def _headings(
-    rows: list[Row], first: int, known: Callable[[str], bool]
-) -> tuple[int, list[Cell], list[Cell], list[int]]:
-    """First row of the table, cells with units, cells with names, rows that are none of these.
-
-    Of the rows of words before the numbers the one holds the headings that has the most names and
-    units which are known, the one above a row of units before others, the last before others: what
-    follows it belongs to the table, however odd. Where none is known it is the row directly before
-    the numbers.
-    """
-    width = len(rows[first][1])
-    named = [i for i in range(first) if _are_names(rows[i][1], width) or _label(rows[i][1])]
-    units = [i for i in named if _are_units(rows[i][1])]
-    plain = [i for i in named if i not in units and _label(rows[i][1]) not in ("units", "comments")]
-    scores = {i: _known_cells(rows[i][1], known) for i in plain}
-    long_names = [i for i in plain if _label(rows[i][1]) == "long name"]
-    if long_names:
-        at = long_names[-1]
-    elif any(scores.values()):
-        over_units = {i for i in plain if i + 1 in units}
-        at = max(plain, key=lambda i: (scores[i] and (i in over_units), scores[i], i))
-    elif plain and plain[-1] >= first - 1 - (first - 1 in units):
-        at = plain[-1]
-    elif units:
-        return first, rows[units[-1]][1], [], [i for i in range(first) if i != units[-1]]
-    else:
-        return first, [], [], list(range(first))
-    names, groups = rows[at][1], at - 1
-    if groups in plain and _repeated(names) and len(rows[groups][1]) >= len(names) - 1:
-        names = _joined(rows[groups][1], names)
-    else:
-        groups = at
-    below = next((i for i in units if i > at), at)
-    words = [
-        i
-        for i in range(at + 1, first)
-        if len(rows[i][1]) > 1 and not any(map(looks_numeric, rows[i][1]))
-    ]
-    start = next((i for i in range(at + 1, first) if i not in words), first)
-    unread = [i for i in (*range(groups), *range(at + 1, start)) if i != below]
-    return start, rows[below][1] if below > at else [], names, unread
-
-
-def _repeated(names: list[Cell]) -> bool:
-    filled = [str(n).strip() for n in names if not is_empty(n)]
-    return len(set(filled)) < len(filled)
-
-
-def _joined(groups: list[Cell], names: list[Cell]) -> list[Cell]:
-    """Headings of two rows: the upper one names groups, each from its cell to the next."""
-    out, group = [], ""
-    for k, name in enumerate(names):
-        if k < len(groups) and not is_empty(groups[k]):
-            group = str(groups[k]).strip()
-        out.append(f"{name or ''} {group}".strip())
-    return list(out)
-
-
-_LABELS = {
-    "long name": "long name", "longname": "long name", "name": "long name", "units": "units",
-    "unit": "units", "comments": "comments", "comment": "comments", "f(x)=": "comments",
-    "f(x)": "comments", "sparklines": "comments", "designation": "comments",
-    "sampling interval": "comments", "filter": "comments", "notes": "comments",
-}  # fmt: skip
-
-
-def _label(cells: list[Cell]) -> str:
-    """What a row is whose first cell says so, as in Origin: "long name", "units", "comments"."""
-    return _LABELS.get(str(cells[0] or "").strip().lower().rstrip(":"), "") if cells else ""
-
-
-def _without_labels(names: list[Cell], units: list[Cell]) -> tuple[list[Cell], list[Cell]]:
-    """Headings and units without the words in the first column that say which row is which."""
-    if names and _label(names) == "long name" and (not units or _label(units) == "units"):
-        return ["row label", *names[1:]], ["", *units[1:]]
-    if units and _label(units) == "units":
-        return names, ["", *units[1:]]
-    return names, units
-
-
-def _known_cells(cells: list[Cell], known: Callable[[str], bool]) -> int:
-    split = (split_unit(str(c or "")) for c in cells)
-    return sum(bool((unit and quantity_of(unit)) or known(name)) for name, unit in split)
-
-
-def _blocks(
-    rows: list[Row], first: int, names: list[Cell], row: str, assumptions: list[str]
-) -> tuple[list[Row], tuple[str, list[Cell]] | None]:
-    """Rows without headings that are repeated, and which block each row of numbers belongs to."""
-    again = [i for i in range(first, len(rows)) if names and rows[i][1] == names]
-    if not again:
-        return rows, None
-    edges = [first, *again, len(rows)]
-    kept, labels = rows[:first], []
-    for k, (start, stop) in enumerate(pairwise(edges)):
-        inside = [i for i in range(start, stop) if any(map(looks_numeric, rows[i][1]))]
-        title = _block_title(rows[inside[0] - 2][1] if inside and inside[0] > 1 else [])
-        numeric = [i for i in inside if len(rows[i][1]) > 1 or len(names) == 1]
-        kept += [rows[i] for i in numeric]
-        labels += [title or ("", str(k + 1))] * len(numeric)
-    said = {name for name, _ in labels if name}
-    same = len(said) == 1 and all(name for name, _ in labels)
-    assumptions.append(f"the headings stand {len(again) + 1} times: as many blocks of {row}s")
-    return kept, (said.pop() if same else "block", [number for _, number in labels])
-
-
-def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
-    """ "Cycle 3" above a block as what it counts and its number."""
-    filled = [str(c).strip() for c in cells if not is_empty(c)]
-    match = re.fullmatch(r"([^\W\d]+)\s*[:=#]?\s*(\d+)", " ".join(filled))
-    return (match[1].lower(), match[2]) if match else None
-
-
-def _are_units(cells: list[Cell]) -> bool:
-    filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip(" ()[]{}")]
-    return bool(filled) and all(map(unit_alone, filled))
-
-
-def _are_names(cells: list[Cell], width: int) -> bool:
-    filled = [c for c in cells if not is_empty(c)]
-    return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
-
-
-def _counted(rows: list[Row], names: int) -> bool:
-    """Whether cells that count the rows from 1 stand before as many others as there are names: the
-    names of rows that R writes."""
-    return not all(is_empty(cells[-1]) for _, cells in rows) and all(  # no sign behind each row
-        len(cells) == names + 1 and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1)
-    )
-
-
-def _filled(cells: list[Cell]) -> int:
-    return max((k + 1 for k, c in enumerate(cells) if not is_empty(c)), default=0)
 
 
 def _split_all(lines: list[tuple[int, str]], delimiter: str, path: str) -> list[Row]:

@@ -22,7 +22,7 @@ __all__ = [
 _RELATIVE = {
     "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
     "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless", "#", "count",
-    "counts",
+    "counts", "\u5f52\u4e00\u5316", "\u043e\u0442\u043d. \u0435\u0434.", "\u4efb\u610f",
 }  # fmt: skip
 _SPELLINGS = (
     (re.compile(r"(?i)\bk(?:ilo?)?[\s-]?ohms?\b"), "kohm"),
@@ -36,11 +36,28 @@ _SPELLINGS = (
     (re.compile("[\u00b5\u03bc]"), "u"),
     (re.compile(r"^K(?=(?:ohm|V|S)$)"), "k"),  # no kelvin stands before these
 )
+#: units in other scripts, the whole of it: what stands before it, and what it is
+_PREFIXES = {
+    "": "", "\u043a": "k", "\u041c": "M", "\u0413": "G", "\u043c": "m", "\u043c\u043a": "u",
+    "\u043d": "n", "\u043f": "p", "\u5343": "k", "\u5146": "M", "\u6beb": "m", "\u5fae": "u",
+    "\u7eb3": "n", "\u76ae": "p",
+}  # fmt: skip
+_FOREIGN = {
+    "\u041e\u043c": "ohm", "\u043e\u043c": "ohm", "\u0421\u043c": "S", "\u0410": "A",
+    "\u0412": "V", "\u0441": "s", "\u6b27": "ohm", "\u6b27\u59c6": "ohm", "\u897f": "S",
+    "\u897f\u95e8\u5b50": "S", "\u5b89": "A", "\u5b89\u57f9": "A", "\u4f0f": "V",
+    "\u4f0f\u7279": "V", "\u79d2": "s", "\u30aa\u30fc\u30e0": "ohm",
+}  # fmt: skip
+_IN_OTHER_SCRIPTS = {
+    prefix + unit: latin + plain
+    for prefix, latin in _PREFIXES.items()
+    for unit, plain in _FOREIGN.items()
+}
 _OHM = r"(?:[Oo]hms?|OHMS?|[\u03a9\u2126])"
 _PREFIXED = re.compile(
     rf"[kKMGmu\u00b5\u03bcnpf]?{_OHM}|(?i:kilo?ohms?|mega?ohms?)|[kMGmu\u00b5\u03bcnpf][SAVs]"
 )
-_BRACKETED = re.compile(r"\s*[\[({]\s*(?P<unit>[^\[\](){}]*?)\s*[\])}]")
+_BRACKETED = re.compile(r"\s*[\[({\uff08]\s*(?P<unit>[^\[\](){}\uff08\uff09]*?)\s*[\])}\uff09]")
 # "RkOhm", "GuS", "InA": a unit that nothing parts from its name
 _GLUED = re.compile(
     rf"(?P<name>[A-Za-z][A-Za-z_]*?)(?P<unit>[kKMGmu\u00b5\u03bcnp]{_OHM})"
@@ -109,6 +126,7 @@ def is_relative(text: str) -> bool:
 def spelled(text: str) -> str:
     """A unit in the spelling of `ddkbase.units`."""
     text = text.strip()
+    text = _IN_OTHER_SCRIPTS.get(text, text)
     for pattern, word in _SPELLINGS:
         text = pattern.sub(word, text)
     return re.sub(r"^([kMGmunp])\s+(?=(ohm|S|A|V|s)$)", r"\1", text)

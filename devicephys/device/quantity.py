@@ -41,16 +41,18 @@ class Provenance:
     source: str = ""
 
 
-Length = Annotated[float, Parameter("m", above=0)]
-NonNegativeLength = Annotated[float, Parameter("m", at_least=0)]
-Temperature = Annotated[float, Parameter("K", above=0)]
+#: beyond which a number has a unit of another size: 9 m for 9 nm, 300 kK, 1 J for 1 eV
+_LARGEST_LENGTH, _LARGEST_TEMPERATURE, _LARGEST_ENERGY = 1e-3, 1e4, 100.0
+Length = Annotated[float, Parameter("m", above=0, at_most=_LARGEST_LENGTH)]
+NonNegativeLength = Annotated[float, Parameter("m", at_least=0, at_most=_LARGEST_LENGTH)]
+Temperature = Annotated[float, Parameter("K", above=0, at_most=_LARGEST_TEMPERATURE)]
 Concentration = Annotated[float, Parameter("1/m^3", above=0)]
 Conductivity = Annotated[float, Parameter("S/m", above=0)]
 ThermalConductivity = Annotated[float, Parameter("W/m/K", above=0)]
 BoundaryResistance = Annotated[float, Parameter("m^2*K/W", at_least=0, optional=True)]
 HeatCapacity = Annotated[float, Parameter("J/m^3/K", above=0)]
-Energy = Annotated[float, Parameter("eV")]
-NonNegativeEnergy = Annotated[float, Parameter("eV", at_least=0)]
+Energy = Annotated[float, Parameter("eV", at_most=_LARGEST_ENERGY)]
+NonNegativeEnergy = Annotated[float, Parameter("eV", at_least=0, at_most=_LARGEST_ENERGY)]
 Diffusivity = Annotated[float, Parameter("m^2/s", above=0)]
 TemperatureCoefficient = Annotated[float, Parameter("1/K", at_least=0)]
 Voltage = Annotated[float, Parameter("V")]

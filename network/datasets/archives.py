@@ -66,7 +66,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         inside = list(folder.iterdir())
         if not inside:
             raise InputError("holds no file", str(path))
-        single = inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+        single = _innermost(folder)
         try:
             yield single
         except DDKError as error:
@@ -75,6 +75,21 @@ def unpacked(path: Path) -> Iterator[Path]:
                 for text in (error.what, error.where, error.hint)
             )
             raise type(error)(*texts) from error
+
+
+def _innermost(folder: Path) -> Path:
+    """The folder within folders of which each is alone in the one around it: the first with more
+    in it than one folder of folders."""
+    inside = list(folder.iterdir())
+    while len(inside) == 1 and inside[0].is_dir():
+        folder, inside = inside[0], list(inside[0].iterdir())
+        if (
+            len(inside) == 1
+            and inside[0].is_dir()
+            and not any(map(Path.is_dir, inside[0].iterdir()))
+        ):
+            break  # a single class: its folder says so
+    return folder
 
 
 def _unzip(path: Path, folder: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ddkbase.errors import InputError, StorageError
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, read_mat, read_npz, reading
-from network.datasets.folders import class_files, given_parts
+from network.datasets.folders import check_pictures, class_files, given_parts
 
 __all__ = ["PICTURES", "load_arrays", "load_pictures", "load_vectors", "vector_files"]
 
@@ -72,6 +72,7 @@ def load_pictures(
     if not (0 < rows <= 4096 and 0 < columns <= 4096):
         raise InputError(f"pictures of {rows} x {columns}", "size")
     path = Path(root)
+    check_pictures(path)
     parts = given_parts(path, PICTURES)
     files, labels, fold = [], [], []
     folders: dict[str, Path] = parts or {"": path}
@@ -84,23 +85,33 @@ def load_pictures(
     unknown = sorted(set(labels) - set(names))
     if unknown:
         raise StorageError(f"class '{unknown[0]}' is in the test part only", str(path))
-    x = np.stack([_picture(file, rows, columns) for file in files])
+    read = [_picture(file, rows, columns) for file in files]
+    sizes = sorted({size for _, size in read})
+    notes = []
+    if len(sizes) > 1:
+        (low, high), more = (f"{a} x {b}" for a, b in (sizes[0], sizes[-1])), len(sizes)
+        notes.append(
+            f"pictures of {more} sizes, {low} to {high} rows and columns, are all resampled to "
+            f"{rows} x {columns}"
+        )
     return DataSet(
         path.absolute().name,
-        x,
+        np.stack([x for x, _ in read]),
         np.array([names.index(label) for label in labels]),
         tuple(names),
         ("row", "column"),
         path.name,
         "not stated",
         fold=np.array(fold),
+        notes=tuple(notes),
     )
 
 
-def _picture(file: Path, rows: int, columns: int) -> np.ndarray:
+def _picture(file: Path, rows: int, columns: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A picture, resampled, and how many rows and columns it had."""
     from PIL import Image  # start-up: it comes with matplotlib, which nothing else here needs
 
-    def work() -> np.ndarray:
+    def work() -> tuple[np.ndarray, tuple[int, int]]:
         with Image.open(file) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
@@ -109,8 +120,9 @@ def _picture(file: Path, rows: int, columns: int) -> np.ndarray:
                 raise StorageError(
                     f"holds {count} pictures", str(file), "Save each as a file of its own"
                 )
-            grey = _shades(image, file).resize((columns, rows), Image.Resampling.BOX)
-            return np.asarray(grey, dtype=np.float32)
+            shades = _shades(image, file)
+            grey = shades.resize((columns, rows), Image.Resampling.BOX)
+            return np.asarray(grey, dtype=np.float32), (shades.height, shades.width)
 
     return reading(file, "a picture", "", work)
 

@@ -13,6 +13,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from ddkbase.errors import DDKError, StorageError, one_line
+from ddkbase.tables.binary import hdf5_arrays
 from ddkbase.tables.mat_file import mat_arrays
 
 __all__ = [
@@ -174,7 +175,7 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
     Parameters
     ----------
     path : str or Path
-        Path of the file, of MATLAB's version 4 to 7.2.
+        Path of the file, of MATLAB's version 4 to 7.3.
     whence : str, default ""
         Where to get it, said if it is missing or damaged.
 
@@ -188,6 +189,9 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
     def work() -> dict[str, np.ndarray]:
         if path.stat().st_size > LARGEST:
             raise ValueError("it is too large")
-        return mat_arrays(path.read_bytes(), LARGEST)
+        content = path.read_bytes()
+        if content.startswith(b"MATLAB 7.3"):
+            return hdf5_arrays(content, str(path), transposed=True)
+        return mat_arrays(content, LARGEST)
 
-    return reading(path, "a MATLAB file of version 4 to 7.2", whence, work)
+    return reading(path, "a MATLAB file", whence, work)

@@ -13,9 +13,11 @@ from ddkbase.errors import StorageError
 from network.datasets.files import reading
 
 __all__ = [
+    "OTHER_PICTURES",
     "OTHER_SOUNDS",
     "SOUNDS",
     "check_name",
+    "check_pictures",
     "check_sounds",
     "class_files",
     "from_labels",
@@ -31,6 +33,8 @@ _Identity = tuple[int, int]  # device and number of a file
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".mp3", ".au")
 #: endings of sound files that are not read, which to pass over would make a class smaller unseen
 OTHER_SOUNDS = (".m4a", ".aac", ".wma", ".amr", ".ape", ".mka")
+#: endings of pictures that are not read
+OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".jp2", ".psd", ".cr2", ".nef", ".dng")
 
 
 #: names of folders that say a part, and which
@@ -118,13 +122,22 @@ def holds(path: Path, endings: Sequence[str]) -> bool:
 
 def check_sounds(path: Path) -> None:
     """StorageError where sounds are below that are not read: how many, and one of them."""
-    others = list(_below(path, OTHER_SOUNDS, set()))
+    _check(path, OTHER_SOUNDS, "sound", "Convert to WAV or FLAC, e.g. by ffmpeg -i a.m4a a.flac")
+
+
+def check_pictures(path: Path) -> None:
+    """StorageError where pictures are below that are not read: how many, and one of them."""
+    _check(path, OTHER_PICTURES, "picture", "Convert to PNG, e.g. by magick a.heic a.png")
+
+
+def _check(path: Path, endings: Sequence[str], what: str, hint: str) -> None:
+    others = list(_below(path, endings, set()))
     if others:
         raise StorageError(
-            f"{len(others)} sound{'s' * (len(others) > 1)} in {others[0].suffix} "
+            f"{len(others)} {what}{'s' * (len(others) > 1)} in {others[0].suffix} "
             f"{'are' if len(others) > 1 else 'is'} not read",
             str(others[0]),
-            "Convert to WAV or FLAC, e.g. by ffmpeg -i a.m4a a.flac, or take them away",
+            f"{hint}, or take them away",
         )
 
 

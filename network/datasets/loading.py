@@ -21,7 +21,7 @@ from network.datasets.arrays import (
 )
 from network.datasets.dataset import DataSet
 from network.datasets.doubts import passed_over, remarked
-from network.datasets.folders import OTHER_SOUNDS, SOUNDS, check_name, holds
+from network.datasets.folders import OTHER_PICTURES, OTHER_SOUNDS, SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
 from network.datasets.series.files import ENDINGS, is_series, load_series, series_in
 from network.datasets.sound.sounds import load_sounds, load_speakers
@@ -139,7 +139,10 @@ def _of_path(path: Path, options: dict[str, Any]) -> DataSet:
     listing = (path / "labels.csv").is_file() or (path / "keys" / "meta.lst").is_file()
     if endings is None or listing:
         return loaded
-    return replace(loaded, notes=(*loaded.notes, *passed_over(path, endings)))
+    notes = [*loaded.notes, *passed_over(path, endings)]
+    if loader is load_sounds and holds(path, PICTURES):
+        notes.append("pictures beside the sounds are not read")
+    return replace(loaded, notes=tuple(notes))
 
 
 def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
@@ -161,7 +164,7 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_speakers, (path,)
     if holds(path, (*SOUNDS, *OTHER_SOUNDS)):
         return load_sounds, (path,)
-    if holds(path, PICTURES):
+    if holds(path, (*PICTURES, *OTHER_PICTURES)):
         return load_pictures, (path,)
     series = series_in(path)
     if series is not None:

@@ -55,7 +55,14 @@ def test_a_comma_before_three_digits_may_be_either(tmp_path: Path, sign: str) ->
     assert read_pulses(path).sizes["pulse"] == 6
 
 
-@pytest.mark.parametrize("cell", ["200 000", "200'000", "200\u00a0000.5"])
+@pytest.mark.parametrize("cell", ["200'000", "200\u00a0000.5", "200 000.5", "200,000.5"])
+def test_signs_between_thousands_that_nothing_else_can_be(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"pulse;G (nS)\n0;{cell}\n1;150\n2;100\n3;50\n", "utf-8")
+    np.testing.assert_allclose(read_pulses(path).initial_conductance, 2e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["200 000", "2,00,000.5"])
 def test_signs_between_thousands_are_named(tmp_path: Path, cell: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"pulse;G (nS)\n0;{cell}\n1;150\n2;100\n3;50\n", "utf-8")

@@ -222,7 +222,7 @@ REFUSED = {
     "wrong sign": ("V (V),I (uA)\n0.1,1\n0.1,-2\n", {}, "line 3, column 2 'I'"),
     "ambiguous comma": ("0,5\n0,4\n0,3\n", {}, "line 1.*decimal=','"),
     "point and comma": ("a;b\n1,5;2\n1.5;2\n", {}, "line 2, column 1 'a'"),
-    "thousands": ('pulse;G (uS)\n1;"1,000.5"\n2;8\n', {}, "line 2"),
+    "thousands": ('pulse;G (uS)\n1;"1,00,000.5"\n2;8\n', {}, "line 2"),
     "too many columns": ("pulse,G (uS)\n1,10\n2,8,7\n", {}, "line 3"),
     "no column": ("pulse,G (uS)\n1,10\n", {"conductance": "H"}, "no column 'H'"),
     "no column number": ("pulse,G (uS)\n1,10\n", {"conductance": 3}, "no column 3"),

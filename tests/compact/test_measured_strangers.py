@@ -66,10 +66,6 @@ OTHER_TABLES = {
         rows("pulse,G (uS),pulse,G (uS)", N, DOWN, N + 100, UP),
         "number the pulses differently",
     ),
-    "writes and reads, up": (
-        rows("n,V (V),I (A)", range(1, 61), [1.5, 0.1] * 30, np.repeat(UP, 2) * 1e-7),
-        "writes and reads in one column",
-    ),
     "half a sweep": (rows("V (V),I (A)", N / 20, N * 1e-6), "a sweep"),
     "treated": (rows("pulse,R raw (ohm),R corrected (ohm)", N, OHM + 500, OHM), "two ways"),
     "probes": (rows("pulse,R 2-wire (ohm),R 4-wire (ohm)", N, OHM + 500, OHM), "two ways"),
@@ -125,6 +121,35 @@ OTHER_TABLES = {
     "a vector of MATLAB": ("G = [10.5 11.5 12.5];\n", "list as a program prints it"),
     "a list of YAML": ("pulse: [1, 2, 3]\nG: [4, 5, 6]\n", "list as a program prints it"),
     "no value": (rows("pulse,G (uS)", N, ["NaN"] * 30), "'G' holds no value"),
+    "by how much it rose": (rows("pulse,G increase (%)", N, DOWN), "no column with"),
+    "what a pulse adds": (rows("pulse,G step (uS)", N, DOWN), "no column with"),
+    "a shift": (rows("pulse,Resistance shift (ohm)", N, DOWN), "no column with"),
+    "logarithms behind": (rows("pulse,G_log10", N, DOWN), "logarithms"),
+    "logarithms, glued": (rows("pulse,lgR", N, DOWN), "logarithms"),
+    "logarithms of a unit": (rows("pulse,R (log\u03a9)", N, DOWN), "logarithms"),
+    "a node of a circuit": (rows("/R0/PLUS X,/R0/PLUS Y", N * 1e-9, DOWN), "no heading says"),
+    "ten thousands of ohms": (rows("脉冲数,电阻(万欧)", N, DOWN), "not understood"),
+    "pulses of down counted back": (
+        rows("pulse,G LTD (uS)", N[::-1], DOWN),
+        "fall from 30 to 1.*does not go down",
+    ),
+    "runs of a .step": (
+        "time\tV(a)\tI(R1)\nStep Information: R=1K  (Run: 1/2)\n" + rows("", N, N, N, sign="\t"),
+        r"runs of a .step .*line 2",
+    ),
+    "a cell missing between blanks": (
+        rows("pulse G(uS) T(K)", N, DOWN, 300 + 0 * N, sign=" ").replace(f"\n7 {DOWN[6]} ", "\n7 "),
+        "nothing says which is missing .*line 8",
+    ),
+    "two read voltages above": (
+        "Vread = 0.1 V\nVread = 0.2 V\n" + rows("pulse,I (nA)", N, DOWN),
+        "without its read voltage",
+    ),
+    "the voltage of the pulses above": (
+        "Vpulse = 1.5 V\n" + rows("pulse,I (nA)", N, DOWN),
+        "without its read voltage",
+    ),
+    "groups of two digits": (rows("pulse;R (ohm)", N, ["1,10,450.4"] * 30, sign=";"), "line 2"),
 }  # fmt: skip
 
 
@@ -172,6 +197,7 @@ Dimension1, 30, 30, 30
 DataName, Index, G (uS), Vread
 """
 IGOR = 'IGOR\nWAVES/D\tpulse\tG\nBEGIN\n{}END\nX SetScale/P x 0,1,"", G; SetScale d 0,0,"uS", G\n'
+FRENCH = str.maketrans("._", ",\u202f")
 READ_AS_DOWN = {
     "LabVIEW": LABVIEW + rows("", N - 1.0, OHM, sign="\t"),
     "EasyEXPERT": EASY + rows("", ["DataValue"] * 30, N, DOWN, 0.1 + 0 * N, sign=", "),
@@ -197,6 +223,33 @@ READ_AS_DOWN = {
     "a sign behind each row": rows("pulse,G (uS)", N, DOWN, [""] * 30),
     "a table of R": '"pulse" "G_uS"\n' + rows("", [f'"{k}"' for k in N], N, DOWN, sign=" "),
     "simulated beside": rows("pulse,G measured (uS),G simulated (uS)", N, DOWN, DOWN + 1),
+    "Keithley 4200": rows("Index,Time,DrainI (A),DrainV (V)", N, N / 10, DOWN * 1e-7, 0.1 + 0 * N),
+    "KickStart": "Project,LTP\nInstrument,2450,04312\nStart,03/01/2024 12:00\n,\n"
+    + rows("Index,SMU-1 Voltage (V),SMU-1 Current (A)", N, 0.1 + 0 * N, DOWN * 1e-7),
+    "Russian": rows("Номер импульса;Сопротивление (кОм)", N, OHM / 1e3, sign=";"),
+    "Russian currents": rows(
+        "Импульс №;Ток (нА);Напряжение чтения (В)", N, DOWN * 100, 0.1 + 0 * N, sign=";"
+    ),
+    "Italian": rows("Numero di impulsi;Resistenza (kOhm)", N, OHM / 1e3, sign=";"),
+    "Chinese in wide brackets": rows(
+        "\u8109\u51b2\u6570,\u7535\u963b\uff08\u5343\u6b27\uff09", N, OHM / 1e3
+    ),
+    "kilo alone": rows("pulse,R (k)", N, OHM / 1e3),
+    "read voltage above": "Device 7\nRead voltage: 100 mV\n" + rows("pulse,I (nA)", N, DOWN * 100),
+    "read voltage in a comment": "# V_READ=0.1V; T=300K\n" + rows("pulse,I (nA)", N, DOWN * 100),
+    "read voltage in cells above": "Vread (V),0.1\n" + rows("pulse,I (nA)", N, DOWN * 100),
+    "thousands, English": rows("pulse,R (ohm)", N, [f'"{v:,.3f}"' for v in OHM]),
+    "thousands, French": rows(
+        "Impulsion;R (ohm)", N, [f"{v:_.3f}".translate(FRENCH) for v in OHM], sign=";"
+    ),
+    "thousands, Swiss": rows(
+        "Puls;R (ohm)", N, [f"{v:_.3f}".replace("_", "'") for v in OHM], sign=";"
+    ),
+    "before and after by the values": rows(
+        "n,G(n) (uS),G(n+1) (uS)", N, [110, *DOWN[:-1]], DOWN
+    ),
+    "old and new": rows("n,G_old (uS),G_new (uS)", N, [110, *(DOWN[:-1] + 1)], DOWN),
+    "errors of a spreadsheet": rows("pulse,G (uS)", [*N, 31, 32], [*DOWN, "#DIV/0!", "#REF!"]),
     "number of pulses beside an index": rows(
         "No.,Number of voltage pulses,G (uS)", N + 500, N, DOWN
     ),
@@ -222,6 +275,61 @@ def test_a_name_that_stands_once_counts_for_the_rows_below(tmp_path: Path) -> No
 def test_columns_of_one_name_are_told_apart_by_their_headings(tmp_path: Path) -> None:
     ds = read(tmp_path, rows("pulse,G @ -1.5 V (uS),G @ -1.8 V (uS)", N, DOWN, DOWN * 0.9))
     assert ds.train.values.tolist() == ["G @ -1.5 V (uS)", "G @ -1.8 V (uS)"]
+
+
+@pytest.mark.parametrize("heads", ["Phase,pulse,G (uS)", "State,pulse,G (uS)"])
+def test_a_column_of_nothing_but_directions_tells_them(tmp_path: Path, heads: str) -> None:
+    ways = ["Potentiation"] * 30 + ["Depression"] * 30
+    ds = read(tmp_path, rows(heads, ways, [*N, *N], [*UP, *DOWN]))
+    assert ds.direction.values.tolist() == ["up", "down"]
+    np.testing.assert_allclose(ds.conductance[1], DOWN * 1e-6)
+    odd = rows(heads, [*ways[:-1], "read twice"], [*N, *N], [*UP, *DOWN])
+    assert "direction" not in str(read(tmp_path, odd).train.values)
+
+
+def test_points_between_thousands_count_in_the_whole_column(tmp_path: Path) -> None:
+    ohm = np.array([12345.5, 11000.0, 9876.5, 845.5])
+    german = ["12.345,5", "11.000", "9.876,5", "845,5"]
+    ds = read(tmp_path, rows("Puls;R (ohm)", range(1, 5), german, sign=";"))
+    np.testing.assert_allclose(1 / ds.conductance[0], ohm)
+    with pytest.raises(InputError, match=r"'845\.5' is not a finite number"):
+        read(
+            tmp_path,
+            rows("Puls;R (ohm)", range(1, 5), [*german[:3], "845.5"], sign=";"),
+            decimal=",",
+        )
+
+
+def test_columns_of_fixed_width_have_their_gaps_where_they_are(tmp_path: Path) -> None:
+    heads = f"{'pulse':>8}{'LTP (uS)':>12}{'LTD (uS)':>12}\n"
+    lines = [
+        f"{n:8d}" + (f"{up:12.4f}" if n < 20 else " " * 12) + f"{down:12.4f}\n"
+        for n, up, down in zip(N, UP, DOWN, strict=True)
+    ]
+    ds = read(tmp_path, heads + "".join(lines))
+    assert ds.length.values.tolist() == [19, 30]
+    np.testing.assert_allclose(ds.conductance[1], DOWN * 1e-6)
+
+
+def test_columns_that_pandas_named_anew_keep_their_unit(tmp_path: Path) -> None:
+    ds = read(tmp_path, rows("pulse,G_uS,pulse.1,G_uS.1", N, UP, N, DOWN))
+    assert ds.direction.values.tolist() == ["up", "down"]
+    assert ds.conductance.attrs["units"] == "S"
+
+
+def test_arrays_without_a_name_and_dates_beside_the_values(tmp_path: Path) -> None:
+    np.save(tmp_path / "lab.npy", DOWN)
+    np.testing.assert_allclose(read_pulses(tmp_path / "lab.npy").conductance[0], DOWN)
+    for odd, words in ((DOWN + 1j, "complex"), (DOWN > 50, "true or false")):
+        np.save(tmp_path / "lab.npy", odd)
+        with pytest.raises(InputError, match=f"'array' is {words}"):
+            read_pulses(tmp_path / "lab.npy")
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    when = pandas.date_range("2024-03-01", periods=30, freq="s")
+    frame = pandas.DataFrame({"when": when, "pulse": N, "G (uS)": DOWN})
+    frame.to_parquet(tmp_path / "lab.parquet")
+    np.testing.assert_allclose(read_pulses(tmp_path / "lab.parquet").conductance[0], DOWN * 1e-6)
 
 
 def test_trains_by_direction_and_number(tmp_path: Path) -> None:

@@ -83,6 +83,19 @@ def test_series_sounds_and_pictures(tmp_path: Path, temporary: Path, ending: str
 
 
 @ENDINGS
+def test_folders_around_the_folders_of_classes(tmp_path: Path, ending: str) -> None:
+    waves = tmp_path / "waves"
+    for label, pitch in (("low", 200.0), ("high", 900.0)):
+        for k in range(3):
+            sound(waves / "data" / "set" / label / f"{k}.wav", tone(1.0, pitch=pitch + k))
+    loaded = datasets.load(packed(tmp_path / f"a{ending}", below(waves)))
+    assert loaded.classes == ("high", "low")
+    one = {f"set/low/{k}.wav": (waves / f"data/set/low/{k}.wav").read_bytes() for k in range(3)}
+    with pytest.raises(StorageError, match="a single class, 'low'"):
+        datasets.load(packed(tmp_path / f"b{ending}", one))
+
+
+@ENDINGS
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -86,6 +86,45 @@ def test_folders_and_files_that_are_no_samples_are_named(tmp_path: Path) -> None
     )
 
 
+def test_pictures_of_several_sizes_and_of_other_kinds(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "set", plain)
+    plain(np.tile(SHAPE, (2, 3))).save(folder / "a" / "large.png")
+    notes = datasets.load(folder).notes
+    assert notes == (
+        "pictures of 2 sizes, 10 x 12 to 20 x 36 rows and columns, are all resampled to 32 x 32",
+    )
+    for ending in ("heic", "svg"):
+        (folder / "b" / f"y.{ending}").write_bytes(b"<svg/>")
+        with pytest.raises(StorageError, match=f"in .{ending} is not read .*Convert to PNG"):
+            datasets.load(folder)
+        (folder / "b" / f"y.{ending}").unlink()
+
+
+def test_pictures_beside_sounds_are_said(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "set", plain)
+    for label, pitch in (("a", 0.1), ("b", 0.3)):
+        with waves.open(str(folder / label / "x.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            samples = 9000 * np.sin(pitch * np.arange(16000))
+            file.writeframes(samples.astype("<i2").tobytes())
+    assert "pictures beside the sounds are not read" in datasets.load(folder).notes
+
+
+def test_matlab_files_of_version_7_3(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    x, y = np.random.default_rng(0).random((20, 30)), np.arange(20) % 2
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:  # axes the other way round
+        file["X"], file["y"] = x.T, y[None].astype(float)
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
+    path.write_bytes(header + path.read_bytes()[len(header) :])
+    loaded = datasets.load(path)
+    np.testing.assert_allclose(loaded.x, x, rtol=1e-6)
+    assert loaded.y.tolist() == y.tolist()
+
+
 def test_copies_under_two_classes_and_nothing_at_all(tmp_path: Path) -> None:
     x = np.random.default_rng(0).random((20, 30))
     y = np.arange(20) % 2

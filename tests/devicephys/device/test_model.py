@@ -123,6 +123,9 @@ def test_any_single_typo_is_led_back(path: str, place: int, letter: str) -> None
     ("changes", "parts"),
     [
         ({"filament.radius": 8}, ["8 has no unit", "filament.radius", "5 nm"]),
+        ({"outer_radius": "30 m"}, ["'30 m' is too large", "outer_radius", "is the unit right?"]),
+        ({"ambient_temperature": "300 kK"}, ["too large", "ambient_temperature", "<= 10000 K"]),
+        ({"materials.HfOx.diffusion_activation": "1 J"}, ["too large", "<= 100 eV"]),
         ({"filament.radius": "8"}, ["has no unit", "filament.radius"]),
         ({"filament.radius": "8 V"}, ["wrong dimension", "filament.radius"]),
         ({"filament.radius": "nan nm"}, ["finite", "filament.radius"]),
