@@ -23,6 +23,7 @@ from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, closest
 from network import baselines
 from network.baselines.rocket import MiniRocket
+from network.baselines.simple import LogisticRegression, NearestSample
 from network.ddk.layer import DDKLayer
 from network.layers import baselines as controls
 from network.layers.memories import Memory
@@ -157,6 +158,10 @@ LAYERS: Mapping[str, Model] = MappingProxyType(
 )
 """Feature layers with the same classifier behind them."""
 
+_SIMPLE: dict[str, type[LogisticRegression] | type[NearestSample]] = {
+    "logistic": LogisticRegression,
+    "nearest": NearestSample,
+}
 _TRAINING = {"rate": 1e-3, "batch_size": 64}
 
 OTHERS: Mapping[str, Model] = MappingProxyType(
@@ -164,6 +169,8 @@ OTHERS: Mapping[str, Model] = MappingProxyType(
         model.name: model
         for model in (
             Model("minirocket", "minirocket", "MiniRocket and a linear classifier"),
+            Model("logistic", "logistic", "logistic regression on the samples"),
+            Model("nearest", "nearest", "the class of the nearest training sample"),
             Model(
                 "samplecnn",
                 "samplecnn",
@@ -376,6 +383,11 @@ def train_method(
     """
     if model.layer == "minirocket":
         return _rocket(fold, seed)
+    if model.layer in _SIMPLE:
+        method = _SIMPLE[model.layer]()
+        method.fit(fold.train.x, fold.train.y, classes=len(fold.classes))
+        parameters, macs = method.count.parameters, method.count.macs
+        return Trained(method.predict_proba, parameters, macs, features=0, epochs=1)
     if model.layer not in baselines.NAMES:
         hint = closest(model.layer, baselines.NAMES)
         raise InputError(f"there is no method '{model.layer}'", "model", hint)
