@@ -208,8 +208,7 @@ def _ahead(context, array, index):  # type: ignore[no-untyped-def]
 @compiled
 def _announce(source, t, steps, first, size):  # type: ignore[no-untyped-def]
     """Ask for what `_load` or `_store` will touch next: no processor guesses so many streams."""
-    columns = source.shape[2]
-    stride = max(1, _LINE // source.itemsize)
+    columns, stride = source.shape[2], max(1, _LINE // source.itemsize)
     for j in range(size):
         n, p = (first + j) // columns, (first + j) % columns
         for k in range(0, steps, stride):

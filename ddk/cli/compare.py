@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,11 +21,13 @@ from ddk.cli.options import (
     SeriesOptions,
     States,
     StatesOption,
+    TableOption,
     TaskOption,
     app,
     command,
     folder_to_make,
     names_of,
+    read_table,
     seeds_of,
     task_of,
 )
@@ -34,6 +37,9 @@ from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions
 from ddkbase.picture_names import PAPER, Pictures
+
+if TYPE_CHECKING:
+    from network.ddk.constraints import Reachable
 
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
@@ -46,6 +52,7 @@ EpochsOption = Annotated[
         "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
         "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
         "ddk-network compare --task digits-spoken --readout last --banks 4 --out runs/few",
+        "ddk-network compare --task digits-spoken --table tin-taox-hfox-tin --out runs/reach",
         "ddk-network compare --task digits --out runs/c --figure-width '85 mm' --pictures pdf",
         "ddk-network compare --task mine.ts --readout last --banks 4 --seeds 3 --out runs/mine",
     )
@@ -61,6 +68,7 @@ def compare(
     ] = None,
     seeds: SeedsOption = "10",
     root: RootOption = None,
+    table: TableOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
     states: StatesOption = States.after,
@@ -75,10 +83,12 @@ def compare(
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
 
     Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
-    more models and seeds may be asked for. With an option for papers, the picture is drawn so into
+    more models and seeds may be asked for. With a table, alpha and beta of the DDK models are kept
+    where pulses of its cell can put them. With an option for papers, the picture is drawn so into
     DIR/paper.
     """
     from ddk.cli.entries import comparison_entries  # start-up
+    from network.ddk.constraints import Reachable
 
     folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
@@ -86,9 +96,13 @@ def compare(
     described = described if epochs is None else described.with_epochs(epochs)
     if described.name not in studies.TASKS:
         output.say(described.protocol)
+    compared: list[str] | list[studies.Model] | None = names
+    if table is not None:
+        allowed = Reachable(read_table(table))
+        compared = [_within(studies.get_model(n), allowed) for n in names or described.models]
     comparison = studies.compare(
         described,
-        names,
+        compared,
         numbers,
         folder=folder,
         root=root,
@@ -158,3 +172,10 @@ def search(
         output.line(line)
     output.add(**search_entries(result), folder=folder)
     output.file(*(path for path in files if path.name == "report.html"))
+
+
+def _within(model: studies.Model, allowed: Reachable) -> studies.Model:
+    """The model with its pairs kept within a region, where it has a DDK layer."""
+    if model.layer != "ddk":
+        return model
+    return dataclasses.replace(model, options={**model.options, "constraint": allowed})

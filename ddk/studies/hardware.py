@@ -194,6 +194,7 @@ def _stuck(bench: Bench) -> Iterator[Case]:
 
 
 def _accumulation(bench: Bench) -> Iterator[Case]:
+    yield "software", partial(bench.score, "software", False, Hardware())
     for number in (1, 10, CALLS):
         yield f"mean-of-{number}", partial(bench.mean_of_calls, number, False)
     yield f"restored-mean-of-{CALLS}", partial(bench.mean_of_calls, CALLS, True)

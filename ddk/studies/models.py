@@ -384,10 +384,10 @@ def train_method(
     if model.layer == "minirocket":
         return _rocket(fold, seed)
     if model.layer in _SIMPLE:
-        method = _SIMPLE[model.layer]()
-        method.fit(fold.train.x, fold.train.y, classes=len(fold.classes))
-        parameters, macs = method.count.parameters, method.count.macs
-        return Trained(method.predict_proba, parameters, macs, features=0, epochs=1)
+        simple = _SIMPLE[model.layer]()
+        simple.fit(fold.train.x, fold.train.y, classes=len(fold.classes))
+        parameters, macs = simple.count.parameters, simple.count.macs
+        return Trained(simple.predict_proba, parameters, macs, features=0, epochs=1)
     if model.layer not in baselines.NAMES:
         hint = closest(model.layer, baselines.NAMES)
         raise InputError(f"there is no method '{model.layer}'", "model", hint)

@@ -34,7 +34,7 @@ _NAMES = {
     "x": ("x", "data", "features", "inputs", "signals", "images"),
     "y": ("y", "label", "labels", "target", "targets", "class", "classes"),
 }
-_WHENCE = "The speaker vectors of the article's authors are in github.com/gllspeed/DDK"
+_WHENCE = "The speaker vectors of the article's authors are at https://github.com/gllspeed/DDK"
 _MANY_CHANNELS = 4  # times as many channels as steps, from which it is said
 _MOST_PIXELS = 1 << 26
 

@@ -85,7 +85,7 @@ def adam_step(  # type: ignore[no-untyped-def]
     ``keep`` and ``add`` are the decay of the first moment and what is left of 1, ``unbias`` is one
     over the root of the second moment's correction, ``rate`` is divided by that of the first.
     """
-    # three loops of three arrays: of more LLVM does not ask whether they overlap, and goes one by one
+    # three loops of three or four arrays: of more LLVM does not ask whether they overlap
     for i in range(value.size):
         slope = decay * value[i] + gradient[i]
         mean[i] = keep * mean[i] + slope * add
