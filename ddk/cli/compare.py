@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -37,9 +36,6 @@ from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions
 from ddkbase.picture_names import PAPER, Pictures
-
-if TYPE_CHECKING:
-    from network.ddk.constraints import Reachable
 
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", help="Other than the task's; the last one counts.")
@@ -88,7 +84,6 @@ def compare(
     DIR/paper.
     """
     from ddk.cli.entries import comparison_entries  # start-up
-    from network.ddk.constraints import Reachable
 
     folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
@@ -98,8 +93,7 @@ def compare(
         output.say(described.protocol)
     compared: list[str] | list[studies.Model] | None = names
     if table is not None:
-        allowed = Reachable(read_table(table))
-        compared = [_within(studies.get_model(n), allowed) for n in names or described.models]
+        compared = studies.within_reach(names or described.models, read_table(table))
     comparison = studies.compare(
         described,
         compared,
@@ -172,10 +166,3 @@ def search(
         output.line(line)
     output.add(**search_entries(result), folder=folder)
     output.file(*(path for path in files if path.name == "report.html"))
-
-
-def _within(model: studies.Model, allowed: Reachable) -> studies.Model:
-    """The model with its pairs kept within a region, where it has a DDK layer."""
-    if model.layer != "ddk":
-        return model
-    return dataclasses.replace(model, options={**model.options, "constraint": allowed})

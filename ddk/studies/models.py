@@ -10,13 +10,14 @@ article's networks in PyTorch, and MiniRocket.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from compact.table.table import AlphaBetaTable
 from ddk.studies.folds import Fold
 from ddk.studies.result import Trained
 from ddk.studies.tasks import Task
@@ -24,6 +25,7 @@ from ddkbase.errors import InputError, closest
 from network import baselines
 from network.baselines.rocket import MiniRocket
 from network.baselines.simple import LogisticRegression, NearestSample
+from network.ddk.constraints import Reachable
 from network.ddk.layer import DDKLayer
 from network.layers import baselines as controls
 from network.layers.memories import Memory
@@ -41,6 +43,7 @@ __all__ = [
     "get_model",
     "model_names",
     "train_method",
+    "within_reach",
 ]
 
 DDK = "ddk"
@@ -257,6 +260,29 @@ def get_model(name: str) -> Model:
         return Model(name, DDK, "DDK " + ", ".join(f"{k} {v}" for k, v in options.items()), options)
     names = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
     raise InputError(f"there is no model '{name}'", "model", closest(name, names))
+
+
+def within_reach(names: Sequence[str], table: AlphaBetaTable) -> list[Model]:
+    """Models whose DDK layers keep to pairs that pulses of a table give; others as they are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the models.
+    table : AlphaBetaTable
+        Says which pairs pulses reach.
+
+    Raises
+    ------
+    InputError
+        No such model, or a table without a valid entry.
+    """
+    allowed = Reachable(table)
+    models = [get_model(name) for name in names]
+    return [
+        replace(m, options={**m.options, "constraint": allowed}) if m.layer == DDK else m
+        for m in models
+    ]
 
 
 def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: int) -> Network:

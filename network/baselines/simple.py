@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from scipy.optimize import minimize
 
 from ddkbase.errors import InputError, SolverError
 from network.counting.count import Count
@@ -59,8 +60,6 @@ class LogisticRegression:
         SolverError
             The optimum was not reached.
         """
-        from scipy.optimize import minimize  # start-up: nothing else in this package needs it
-
         rows, labels, number = _checked(x, y, classes)
         rows = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
         targets = np.eye(number)[labels]
