@@ -208,8 +208,7 @@ def _ahead(context, array, index):  # type: ignore[no-untyped-def]
 @compiled
 def _announce(source, t, steps, first, size):  # type: ignore[no-untyped-def]
     """Ask for what `_load` or `_store` will touch next: no processor guesses so many streams."""
-    columns = source.shape[2]
-    stride = max(1, _LINE // source.itemsize)
+    columns, stride = source.shape[2], max(1, _LINE // source.itemsize)
     for j in range(size):
         n, p = (first + j) // columns, (first + j) % columns
         for k in range(0, steps, stride):
@@ -278,8 +277,9 @@ def _load(source, t, steps, first, size, tile):  # type: ignore[no-untyped-def]
         if apart:
             n, p = (first + j) // columns, (first + j) % columns
             start = base + t * source.itemsize + n * source.strides[1] + p * source.strides[2]
-            done = steps // side * side
-            for k in range(0, done, side):
+            done = steps if steps >= side else 0
+            for edge in range(0, done, side):
+                k = min(edge, steps - side)  # the last square may overlap the one before
                 to = into + k * tile.strides[0] + j * tile.itemsize
                 _turn(tile[0, 0], start + k * source.itemsize, apart, to, tile.strides[0])  # type: ignore[call-arg]
         for i in range(j, min(j + side, size)):
@@ -301,8 +301,9 @@ def _store(tile, t, steps, first, size, target):  # type: ignore[no-untyped-def]
         if apart:
             n, p = (first + j) // columns, (first + j) % columns
             start = base + t * target.itemsize + n * target.strides[1] + p * target.strides[2]
-            done = steps // side * side
-            for k in range(0, done, side):
+            done = steps if steps >= side else 0
+            for edge in range(0, done, side):
+                k = min(edge, steps - side)
                 at = whence + k * tile.strides[0] + j * tile.itemsize
                 _turn(tile[0, 0], at, tile.strides[0], start + k * target.itemsize, apart)  # type: ignore[call-arg]
         for i in range(j, min(j + side, size)):

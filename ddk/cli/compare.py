@@ -20,11 +20,13 @@ from ddk.cli.options import (
     SeriesOptions,
     States,
     StatesOption,
+    TableOption,
     TaskOption,
     app,
     command,
     folder_to_make,
     names_of,
+    read_table,
     seeds_of,
     task_of,
 )
@@ -46,6 +48,7 @@ EpochsOption = Annotated[
         "ddk-network compare --task digits --models ddk,raw,leaky --seeds 0-4 --quick --out runs/c",
         "ddk-network compare --task digits --quick --seeds 2 --out runs/d --quiet --json",
         "ddk-network compare --task digits-spoken --readout last --banks 4 --out runs/few",
+        "ddk-network compare --task digits-spoken --table tin-taox-hfox-tin --out runs/reach",
         "ddk-network compare --task digits --out runs/c --figure-width '85 mm' --pictures pdf",
         "ddk-network compare --task mine.ts --readout last --banks 4 --seeds 3 --out runs/mine",
     )
@@ -61,6 +64,7 @@ def compare(
     ] = None,
     seeds: SeedsOption = "10",
     root: RootOption = None,
+    table: TableOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
     states: StatesOption = States.after,
@@ -75,7 +79,8 @@ def compare(
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
 
     Every finished run is kept in DIR. Started again with the same DIR, only what is missing is run;
-    more models and seeds may be asked for. With an option for papers, the picture is drawn so into
+    more models and seeds may be asked for. With a table, alpha and beta of the DDK models are kept
+    where pulses of its cell can put them. With an option for papers, the picture is drawn so into
     DIR/paper.
     """
     from ddk.cli.entries import comparison_entries  # start-up
@@ -86,9 +91,12 @@ def compare(
     described = described if epochs is None else described.with_epochs(epochs)
     if described.name not in studies.TASKS:
         output.say(described.protocol)
+    compared: list[str] | list[studies.Model] | None = names
+    if table is not None:
+        compared = studies.within_reach(names or described.models, read_table(table))
     comparison = studies.compare(
         described,
-        names,
+        compared,
         numbers,
         folder=folder,
         root=root,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
@@ -46,9 +47,21 @@ class Preset(StrEnum):
     fine = "fine"
 
 
+class Scatter(StrEnum):
+    """From what to what alpha and beta scatter as a chip's description says."""
+
+    train = "train"
+    device = "device"
+
+
+#: kinds whose cells scatter as the chip says; others state their own scatter, or have none
+_SCATTERED = ("modes", "stuck")
+
+
 @app.command(
     epilog=examples(
         "ddk-network harden --task digits --kind modes --quick --seeds 2 --out runs/modes",
+        "ddk-network harden --task speakers --kind modes --scatter device --out runs/chips",
         "ddk-network harden --task digits-spoken --kind few-reads --seeds 3 --out runs/broken",
         "ddk-network harden --task mine.ts --kind few-reads --readout last --seeds 3 --out runs/m",
         "ddk-network harden --task speakers --kind noise --chip 130nm --out runs/noise",
@@ -61,7 +74,10 @@ def harden(
     task: TaskOption,
     out: FolderOption,
     kind: Annotated[
-        str, typer.Option("--kind", help="modes, noise, quantisation, stuck or few-reads.")
+        str,
+        typer.Option(
+            "--kind", help="modes, noise, quantisation, stuck, accumulation or few-reads."
+        ),
     ] = "modes",
     seeds: SeedsOption = "10",
     cases: Annotated[
@@ -72,6 +88,9 @@ def harden(
         str | None,
         typer.Option("--chip", metavar="NAME|FILE", help="Its imprecision; default: the article's"),
     ] = None,
+    scatter: Annotated[
+        Scatter, typer.Option("--scatter", help="Of alpha and beta: a pair a train, or a chip.")
+    ] = Scatter.train,
     root: RootOption = None,
     states: StatesOption = States.after,
     banks: BanksOption = None,
@@ -105,16 +124,22 @@ def harden(
     if style is not None and kind not in drawings:
         hint = f"Leave the options for papers out, or take {' or '.join(drawings)}"
         raise InputError(f"no picture is drawn of '{kind}'", "--kind", hint)
+    if scatter is Scatter.device and kind not in _SCATTERED:
+        hint = f"It is for {' and '.join(_SCATTERED)}"
+        raise InputError(f"'{kind}' has a scatter of its own", "--scatter", hint)
     described = task_of(task, quick, states, banks, readout, series=series)
     if described.name not in studies.TASKS:
         output.say(described.protocol)
+    imprecise = None if chip is None else hardware.load_chip(chip).hardware()
+    if scatter is Scatter.device:
+        imprecise = _a_pair_a_chip(imprecise or hardware.article())
     accuracies = studies.hardware_study(
         kind,
         described,
         seeds_of(seeds),
         folder,
         model=model,
-        hardware=None if chip is None else hardware.load_chip(chip).hardware(),
+        hardware=imprecise,
         root=root,
         only=names_of(cases, "--cases"),
         progress=output.say,
@@ -137,6 +162,14 @@ def harden(
         if style is not None:
             makes = {picture: partial(make, accuracies)}
             output.file(*paper.save_pictures(makes, folder / PAPER, pictures.value, style))
+
+
+def _a_pair_a_chip(imprecise: hardware.Hardware) -> hardware.Hardware:
+    """The same with all scatter of alpha and beta from one chip to the next."""
+    kinetics = imprecise.kinetics
+    if not isinstance(kinetics, hardware.KineticsNoise):
+        raise InputError("the chip states no scatter of alpha and beta", "--chip, --scatter")
+    return dataclasses.replace(imprecise, kinetics=kinetics.of_devices())
 
 
 @app.command(

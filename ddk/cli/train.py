@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+import network.ddk
 from ddk import studies
 from ddk.cli.options import (
     BanksOption,
@@ -113,7 +114,6 @@ def train(
     --pictures or an option for papers, the pictures of the report are files, too, in DIR/paper.
     """
     from ddk.cli.entries import result_entries  # start-up
-    from network.ddk.constraints import Reachable
 
     path = folder_to_make(out)
     style, pictures = looks.style(), looks.format()
@@ -142,7 +142,7 @@ def train(
             cells = studies.simulated_table(progress=output.say)
         more: dict[str, str] = {}
         if cells is not None:
-            options["constraint"] = Reachable(cells)
+            options["constraint"] = network.ddk.Reachable(cells)
         if mode is None:
             result = studies.run(task, model, seed, root=root, options=options, progress=output.say)
         else:

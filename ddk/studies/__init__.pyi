@@ -48,6 +48,7 @@ from .models import OTHERS as OTHERS
 from .models import Model as Model
 from .models import build as build
 from .models import get_model as get_model
+from .models import within_reach as within_reach
 from .plots import comparison_figure as comparison_figure
 from .plots import confusion_figure as confusion_figure
 from .plots import maps_figure as maps_figure

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from compact.table.table import AlphaBetaTable
+from ddk.article.noise import CALLS, accuracies_of_calls
 from ddk.studies.experiment import training_options
 from ddk.studies.few_reads.disturbances import Disturbance, accuracy_of
 from ddk.studies.few_reads.disturbances import cases as few_reads_cases
@@ -65,6 +66,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._bases: dict[Any, Network] = {}
+        self._calls: dict[bool, np.ndarray] = {}
 
     def base(self, mode: str, hardware: Hardware, key: Any = None) -> Network:
         """A copy of the network trained off the chip; trained once for each key."""
@@ -76,6 +78,16 @@ class Bench:
             network.release()
             self._bases[mode, key] = network
         return copy_network(self._bases[mode, key])
+
+    def mean_of_calls(self, number: int, restored: bool) -> float:
+        """Mean accuracy over the first calls of the noise as the authors' code applies it."""
+        if restored not in self._calls:
+            network, test = self.base("software", Hardware()), self.fold.test
+            rng = np.random.default_rng([self.seed, 12])
+            self._calls[restored] = accuracies_of_calls(
+                network, test.x, test.y, rng, restored=restored
+            )
+        return float(self._calls[restored][:number].mean())
 
     def new(self) -> Network:
         """An untrained network of the task."""
@@ -181,6 +193,13 @@ def _stuck(bench: Bench) -> Iterator[Case]:
             yield f"{100 * share:g}.{mode}", partial(bench.score, mode, True, hardware, share)
 
 
+def _accumulation(bench: Bench) -> Iterator[Case]:
+    yield "software", partial(bench.score, "software", False, Hardware())
+    for number in (1, 10, CALLS):
+        yield f"mean-of-{number}", partial(bench.mean_of_calls, number, False)
+    yield f"restored-mean-of-{CALLS}", partial(bench.mean_of_calls, CALLS, True)
+
+
 def _few_reads(bench: Bench) -> Iterator[Case]:
     for name, model, disturbance in few_reads_cases():
 
@@ -197,10 +216,11 @@ HARDWARE_KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "noise": _noise,
     "quantisation": _bits,
     "stuck": _stuck,
+    "accumulation": _accumulation,
     "few-reads": _few_reads,
 }
-"""What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells, and
-what breaks a memory that is read once."""
+"""What can be run: the bars of Fig. 5a, the sweeps of Fig. S16, bits (Fig. S17), failed cells, the
+noise of the authors' code added up over its tests, and what breaks a memory that is read once."""
 
 
 def hardware_study(
@@ -380,6 +400,8 @@ class _Blank:
     def score(self, *_: object) -> float:
         """Nothing to score."""
         return float("nan")
+
+    mean_of_calls = score
 
 
 def hardware_rows(accuracies: dict[str, dict[int, float]]) -> tuple[list[str], list[list[str]]]:

@@ -10,19 +10,22 @@ article's networks in PyTorch, and MiniRocket.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from compact.table.table import AlphaBetaTable
 from ddk.studies.folds import Fold
 from ddk.studies.result import Trained
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, closest
 from network import baselines
 from network.baselines.rocket import MiniRocket
+from network.baselines.simple import LogisticRegression, NearestSample
+from network.ddk.constraints import Reachable
 from network.ddk.layer import DDKLayer
 from network.layers import baselines as controls
 from network.layers.memories import Memory
@@ -40,6 +43,7 @@ __all__ = [
     "get_model",
     "model_names",
     "train_method",
+    "within_reach",
 ]
 
 DDK = "ddk"
@@ -157,6 +161,10 @@ LAYERS: Mapping[str, Model] = MappingProxyType(
 )
 """Feature layers with the same classifier behind them."""
 
+_SIMPLE: dict[str, type[LogisticRegression] | type[NearestSample]] = {
+    "logistic": LogisticRegression,
+    "nearest": NearestSample,
+}
 _TRAINING = {"rate": 1e-3, "batch_size": 64}
 
 OTHERS: Mapping[str, Model] = MappingProxyType(
@@ -164,6 +172,8 @@ OTHERS: Mapping[str, Model] = MappingProxyType(
         model.name: model
         for model in (
             Model("minirocket", "minirocket", "MiniRocket and a linear classifier"),
+            Model("logistic", "logistic", "logistic regression on the samples"),
+            Model("nearest", "nearest", "the class of the nearest training sample"),
             Model(
                 "samplecnn",
                 "samplecnn",
@@ -250,6 +260,29 @@ def get_model(name: str) -> Model:
         return Model(name, DDK, "DDK " + ", ".join(f"{k} {v}" for k, v in options.items()), options)
     names = [*model_names(), *(f"ddk-{key}" for key in ARRANGEMENTS if key)]
     raise InputError(f"there is no model '{name}'", "model", closest(name, names))
+
+
+def within_reach(names: Sequence[str], table: AlphaBetaTable) -> list[Model]:
+    """Models whose DDK layers keep to pairs that pulses of a table give; others as they are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the models.
+    table : AlphaBetaTable
+        Says which pairs pulses reach.
+
+    Raises
+    ------
+    InputError
+        No such model, or a table without a valid entry.
+    """
+    allowed = Reachable(table)
+    models = [get_model(name) for name in names]
+    return [
+        replace(m, options={**m.options, "constraint": allowed}) if m.layer == DDK else m
+        for m in models
+    ]
 
 
 def build(task: Task, model: Model, shape: tuple[int, ...], classes: int, seed: int) -> Network:
@@ -376,6 +409,11 @@ def train_method(
     """
     if model.layer == "minirocket":
         return _rocket(fold, seed)
+    if model.layer in _SIMPLE:
+        simple = _SIMPLE[model.layer]()
+        simple.fit(fold.train.x, fold.train.y, classes=len(fold.classes))
+        parameters, macs = simple.count.parameters, simple.count.macs
+        return Trained(simple.predict_proba, parameters, macs, features=0, epochs=1)
     if model.layer not in baselines.NAMES:
         hint = closest(model.layer, baselines.NAMES)
         raise InputError(f"there is no method '{model.layer}'", "model", hint)

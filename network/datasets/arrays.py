@@ -11,7 +11,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, StorageError
 from network.datasets.dataset import DataSet
-from network.datasets.files import LARGEST, read_mat, read_npz, reading
+from network.datasets.files import LARGEST, folder, read_mat, read_npz, reading
 from network.datasets.folders import check_pictures, class_files, given_parts
 
 __all__ = ["PICTURES", "load_arrays", "load_pictures", "load_vectors", "vector_files"]
@@ -34,6 +34,7 @@ _NAMES = {
     "x": ("x", "data", "features", "inputs", "signals", "images"),
     "y": ("y", "label", "labels", "target", "targets", "class", "classes"),
 }
+_WHENCE = "The speaker vectors of the article's authors are at https://github.com/gllspeed/DDK"
 _MANY_CHANNELS = 4  # times as many channels as steps, from which it is said
 _MOST_PIXELS = 1 << 26
 
@@ -76,8 +77,8 @@ def load_pictures(
     parts = given_parts(path, PICTURES)
     files, labels, fold = [], [], []
     folders: dict[str, Path] = parts or {"": path}
-    for part, folder in folders.items():
-        found, y, classes = class_files(folder, PICTURES, _WHAT, "")
+    for part, inner in folders.items():
+        found, y, classes = class_files(inner, PICTURES, _WHAT, "")
         files += found
         labels += [classes[k] for k in y]
         fold += [part] * len(found)
@@ -320,13 +321,13 @@ def vector_files(path: Path) -> tuple[Path, Path] | None:
     return (found[0][0], found[1][0]) if all(len(files) == 1 for files in found) else None
 
 
-def load_vectors(root: str | os.PathLike[str], *, split: str = "authors") -> DataSet:
+def load_vectors(root: str | os.PathLike[str] | None = None, *, split: str = "authors") -> DataSet:
     """Speaker vectors of the article's authors: samples a column, targets one-hot.
 
     Parameters
     ----------
-    root : str or Path
-        Folder of the two .mat files.
+    root : str, Path or None, optional
+        Folder of the two .mat files, or one that holds ``sitw_ddk``; default: what DDK_DATA names.
     split : {"authors", "runs"}, default "authors"
         "authors": their shuffle (Python's, seed 10), 1,000 to train on and the others to test on,
         which puts neighbours, that are alike, on both sides. "runs": no part is given; runs of 25
@@ -348,10 +349,12 @@ def load_vectors(root: str | os.PathLike[str], *, split: str = "authors") -> Dat
 
     if split not in ("authors", "runs"):
         raise InputError(f"unknown split '{split}'", "split", "authors or runs")
-    path = Path(root)
+    path = folder(root, "sitw_ddk", _WHENCE)
     files = vector_files(path)
     if files is None:
-        raise StorageError("holds no speaker_no_fft*.mat and targets_no_fft*.mat", str(path))
+        raise StorageError(
+            "holds no speaker_no_fft*.mat and targets_no_fft*.mat", str(path), _WHENCE
+        )
     arrays = [read_mat(file) for file in files]
     lacking = [n for n, a in zip(("samples", "targets"), arrays, strict=True) if n not in a]
     if lacking:

@@ -39,6 +39,7 @@ _LOADERS: dict[str, Callable[..., DataSet]] = {
     "digits": load_digits,
     "fashion": load_fashion,
     "mnist": load_mnist,
+    "speaker_vectors": load_vectors,
     "speakers": load_speakers,
     "spoken_digits": load_spoken_digits,
     "voices": load_voices,
@@ -73,7 +74,8 @@ def load(
     **options : dict, optional
         Options of the set: see `network.datasets.sound.sounds.load_speakers`,
         `network.datasets.sound.whales.load_whales`,
-        `network.datasets.sound.spoken.load_spoken_digits`, `network.datasets.actions.load_actions`,
+        `network.datasets.sound.spoken.load_spoken_digits`, `network.datasets.arrays.load_vectors`,
+        `network.datasets.actions.load_actions`,
         `network.datasets.text.load_ag_news`, `network.datasets.voxels.load_voxels`,
         `network.datasets.sound.voices.load_voices`,
         `network.datasets.series.files.load_series`.

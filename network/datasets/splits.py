@@ -13,7 +13,7 @@ from network.datasets.dataset import DataSet
 __all__ = ["Split", "leave_one_out", "shared_groups", "split"]
 
 _SLACK = 1e-6  # s: neighbours that touch do not overlap
-_WAYS = ("auto", "group", "fold", "block", "random")
+_WAYS = ("auto", "group", "test-group", "fold", "block", "random")
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ def split(
         is a share of the source's training part.
     seed : int or numpy.random.Generator, default 0
         What decides who goes where.
-    by : {"auto", "fold", "group", "block", "random"}, default "auto"
+    by : {"auto", "fold", "group", "test-group", "block", "random"}, default "auto"
         How samples are parted. "auto" is "fold" where the source prescribes a test part, else
         "group". "group" keeps recordings, utterances or persons whole; if every group is of one
-        class each class gives its share of groups. "fold" takes the source's own test part, and
+        class each class gives its share of groups. "test-group" does so for the test part and draws
+        the validation part from single samples of the rest, for sets with few groups of which
+        nothing is chosen by validation. "fold" takes the source's own test part, and
         whole groups of the rest to validate (a stretch of each recording where a class has too
         few; where samples are no stretches such a class trains, and none of it validates).
         "block" holds out one stretch of every recording, for sets with a single recording a
@@ -93,6 +95,11 @@ def split(
         single = everything.astype(np.int64)
         samples = _by_group(dataset, everything, single, (test, validation), rng)
         return _split_of(dataset, *samples)
+    if by == "test-group":
+        rest, _, tested = _by_group(dataset, everything, dataset.groups, (test, 0.0), rng)
+        share = validation * len(dataset) / len(rest)
+        train, _, held = _by_group(dataset, rest, everything, (share, 0.0), rng)
+        return _split_of(dataset, train, held, tested)
     if by == "group":
         samples = _by_group(dataset, everything, dataset.groups, (test, validation), rng)
         return _split_of(dataset, *samples)

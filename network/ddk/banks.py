@@ -87,7 +87,7 @@ class Banks:
         banks = range(self.pair_shape[0])
         pairs = [(self._of_bank(alpha, k), self._of_bank(beta, k)) for k in banks]
         states = [ddk.forward(series, *pair, axis=self._axis, **self.dynamics) for pair in pairs]
-        read = [np.moveaxis(y, self._axis, -1)[..., self.read] for y in states]
+        read = [self._time_last(y)[..., self.read] for y in states]
         y = read[0] if len(read) == 1 else np.stack(read, axis=1)
         return y, Trace(series, states, pairs)
 
@@ -118,7 +118,7 @@ class Banks:
             of_bank = gradient[:, bank] if self.pair_shape[0] > 1 else gradient
             if self.steps_read < self.steps:
                 whole = np.zeros_like(y)
-                np.moveaxis(whole, self._axis, -1)[..., self.read] = of_bank
+                self._time_last(whole)[..., self.read] = of_bank
                 of_bank = whole
             slopes = ddk.backward(
                 of_bank,
@@ -131,12 +131,12 @@ class Banks:
                 **self.dynamics,
             )
             for target, by_value in zip(by_pair, (slopes.alpha, slopes.beta), strict=True):
-                by_value = np.moveaxis(by_value, self._axis, -1)
+                by_value = self._time_last(by_value)
                 target[bank] = reduce_to(by_value, (1, *self.pair_shape[1:]))[0]
             if slopes.x is not None:
                 total = slopes.x if total is None else total + slopes.x
         if total is not None:
-            total = np.ascontiguousarray(np.moveaxis(total, self._axis, -1))
+            total = np.ascontiguousarray(self._time_last(total))
         return by_pair, total
 
     @property
@@ -156,4 +156,10 @@ class Banks:
         ndim = 3 + len(self.channels)
         full = np.asarray(value)
         full = full.reshape((1,) * (ndim - full.ndim) + full.shape)
-        return np.moveaxis(full[:, bank if full.shape[1] > 1 else 0], -1, self._axis)
+        of_bank = full[:, bank if full.shape[1] > 1 else 0]
+        return np.moveaxis(of_bank, -1, 0) if self._axis == 0 else of_bank
+
+    def _time_last(self, array: np.ndarray) -> np.ndarray:
+        """What the kernels see with time as the last axis; a call for nothing is not for nothing
+        where samples are short."""
+        return np.moveaxis(array, 0, -1) if self._axis == 0 else array

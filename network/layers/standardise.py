@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ddkbase.errors import InputError
 from network.counting.count import Count
 from network.layers.base import BaseLayer
+from network.layers.kernels import compiled_kernels
 from network.layers.realisation import Realisation
 
 __all__ = ["Moments", "Standardise"]
@@ -112,12 +114,18 @@ class Standardise(BaseLayer):
         """x standardised; in training by its own statistics, which also move the running ones."""
         if training:
             rows = x.reshape(-1, x.shape[-1])
-            mean = rows.mean(0)
-            y = rows - mean
-            variance = np.einsum("ij,ij->j", y, y) / x.dtype.type(rows.shape[0])
+            kernels = _kernels(rows)
+            if kernels is None:
+                mean = rows.mean(0)
+                y = rows - mean
+                variance = np.einsum("ij,ij->j", y, y) / x.dtype.type(rows.shape[0])
+                scale = 1 / np.sqrt(variance + x.dtype.type(self.eps))
+                y *= scale
+            else:
+                y = np.empty_like(rows)
+                mean, variance, scale = (np.empty(rows.shape[1], rows.dtype) for _ in range(3))
+                kernels.standardise(rows, self.eps, y, mean, variance, scale)
             self._follow(mean, variance)
-            scale = 1 / np.sqrt(variance + x.dtype.type(self.eps))
-            y *= scale
             self._kept = y, scale
             y = y.reshape(x.shape)
         else:
@@ -139,6 +147,11 @@ class Standardise(BaseLayer):
             rows = rows * self.parameters["gain"]
         if self.first:
             return None
+        kernels = _kernels(rows, y)
+        if kernels is not None:
+            result = np.empty_like(y)
+            kernels.standardise_back(rows, y, scale, result)
+            return result.reshape(gradient.shape)
         n = y.dtype.type(1 / y.shape[0])
         along = np.einsum("ij,ij->j", rows, y) * n
         across = rows.mean(0)
@@ -186,3 +199,10 @@ class Standardise(BaseLayer):
         for key, new in (("mean", mean), ("variance", variance)):
             old = self.buffers[key]
             old += self.momentum * (new - old)
+
+
+def _kernels(*arrays: np.ndarray) -> ModuleType | None:
+    """The compiled loops, where they are there and take such arrays."""
+    of = arrays[0].dtype
+    taken = all(v.flags.c_contiguous and v.size and v.dtype == of for v in arrays)
+    return compiled_kernels() if taken and of in (np.float32, np.float64) else None

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
+from network.layers.kernels import compiled_kernels
 from network.layers.plain import Layer
 
 __all__ = ["SGD", "Adam", "Optimiser", "Schedule", "schedule_factor"]
@@ -149,25 +150,44 @@ def _slots(layers: Sequence[Layer]) -> list[_Slot]:
     ]
 
 
+def _flat(arrays: list[np.ndarray]) -> bool:
+    """Whether all are contiguous and of one dtype of floats."""
+    of = arrays[0].dtype
+    same = all(v.flags.c_contiguous and v.dtype == of for v in arrays)
+    return same and of in (np.float32, np.float64)
+
+
 class _AdamState:
     def __init__(self, settings: Adam, layers: Sequence[Layer]) -> None:
         self._settings, self._slots, self._steps = settings, _slots(layers), 0
+        self._kernels = compiled_kernels()
 
     def step(self, factor: float) -> None:
         s = self._settings
         self._steps += 1
         unbias_first = 1 - s.first**self._steps
         unbias_second = 1 - s.second**self._steps
+        shared: dict[type, tuple[np.floating, ...]] = {}  # numbers of a step, by dtype
         for slot in self._slots:
             rate = s.rate * factor * slot.rate
             gradient, work = slot.layer.gradients[slot.key], slot.work
-            if slot.decay and s.weight_decay:
-                if s.decoupled:
-                    slot.value *= 1 - rate * s.weight_decay
-                else:
-                    np.multiply(slot.value, s.weight_decay, out=work)
-                    work += gradient
-                    gradient = work.copy()
+            decay = s.weight_decay if slot.decay else 0.0
+            if decay and s.decoupled:
+                slot.value *= 1 - rate * decay
+                decay = 0.0
+            flat = [slot.value, gradient, slot.first, slot.second]
+            if self._kernels is not None and _flat(flat):
+                kind = slot.value.dtype.type
+                if kind not in shared:
+                    both = (s.first, 1 - s.first, s.second, 1 - s.second)
+                    shared[kind] = tuple(map(kind, (*both, 1 / np.sqrt(unbias_second), s.eps)))
+                numbers = kind(decay), *shared[kind], kind(rate / unbias_first)
+                self._kernels.adam_step(*(v.reshape(-1) for v in flat), *numbers)
+                continue
+            if decay:
+                np.multiply(slot.value, decay, out=work)
+                work += gradient
+                gradient = work.copy()
             slot.first *= s.first
             np.multiply(gradient, 1 - s.first, out=work)
             slot.first += work

@@ -25,6 +25,7 @@ from ddk.studies.models import get_model
 from ddk.studies.tasks import Task, get_task
 from ddkbase.errors import InputError, StorageError
 from network import datasets
+from network.ddk.constraints import Reachable
 from tests.network.data_files import sound, tone
 
 MEMORIES = ("ddk", "leaky", "saturating", "squares", "diagonal", "echo")
@@ -212,3 +213,28 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*told, "--readout", "first", "--out", str(tmp_path / "d")])
     assert done.exit_code == 2
     assert "is no readout" in done.output
+
+
+def test_starts_are_settings_of_a_table_where_one_says_what_is_reached() -> None:
+    rng = np.random.default_rng(5)
+    corners = np.exp(rng.uniform(-6, 0, (12, 3, 2)))
+    allowed = Reachable.from_triangles(corners)
+    model = dataclasses.replace(get_model("ddk"), options={"constraint": allowed})
+    settings = {tuple(pair) for pair in corners.reshape(-1, 2).tolist()}
+    for banks in (1, 3):
+        found = candidates(model, banks, 48)
+        assert len(found) == NUMBER
+        for start in found:
+            pairs = zip(np.atleast_1d(start["alpha"]), np.atleast_1d(start["beta"]), strict=True)
+            assert all((float(a), float(b)) in settings for a, b in pairs)
+        assert len({str(start) for start in found}) > 8
+
+
+def test_compare_keeps_pairs_where_a_table_reaches(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "reach"
+    told = ["compare", "--task", "digits-spoken", "--root", str(root), "--seeds", "1"]
+    told += ["--models", "ddk,leaky", "--table", "tin-taox-hfox-tin-fig2b", "--pictures", "none"]
+    done = CliRunner().invoke(app, [*told, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    runs = [json.loads(path.read_text()) for path in (out / "runs").glob("ddk*.json")]
+    assert runs and 1e-3 < min(runs[0]["alpha"]) <= max(runs[0]["alpha"]) < 2.2e-3

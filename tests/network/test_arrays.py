@@ -114,6 +114,19 @@ def test_the_authors_vectors_are_no_silhouettes(tmp_path: Path) -> None:
     assert [list(runs.groups).count(g) for g in sorted(set(runs.groups))] == [25] * 4
 
 
+def test_vectors_by_name_lie_in_a_folder_of_data(tmp_path: Path) -> None:
+    folder = vectors(tmp_path / "sitw_ddk")
+    for root in (tmp_path, folder):
+        data = datasets.load("speaker_vectors", root=root, split="runs")
+        assert data.x.shape == (100, 7)
+    parts = datasets.split(data, test=0.25, validation=0.1, by="test-group", seed=2)
+    tested = set(data.groups[parts.test])
+    assert len(parts.test) == 50 and len(tested) == 2
+    assert not tested & set(data.groups[np.concatenate([parts.train, parts.validation])])
+    assert len(parts.validation) == 10 and len(parts.train) == 40
+    assert set(data.groups[parts.validation]) & set(data.groups[parts.train])
+
+
 def test_the_article_s_own_vectors() -> None:
     root = Path(os.environ.get("DDK_DATA", "")) / "sitw_ddk"
     if not root.is_dir():

@@ -21,6 +21,7 @@ from ddk.studies.folds import Fold, Part
 from ddk.studies.models import DDK, Model, feature_layer
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError
+from network.ddk.constraints import Reachable
 from network.layers.realisation import Realisation
 from network.model.ridge import Readout, solve_ridge
 
@@ -42,6 +43,10 @@ MOST = 4096
 
 #: shortest time constants [steps] and longest ones [lengths of a sequence] of several banks
 _ENDS = [1.0, 3.0, 10.0, 30.0], [0.5, 1.0, 2.0, 8.0]
+#: parts of the logarithmic range of beta that several banks of reachable pairs are spread over
+_SPANS = [(0.0, 1.0), (0.0, 0.5), (0.5, 1.0), (0.25, 0.75)]
+_SPANS += [(0.0, 0.25), (0.75, 1.0), (0.0, 0.75), (0.25, 1.0)]
+_NEAR = 3  # settings of similar beta, of which the smallest or the largest alpha is taken
 _PIECE = 128  # samples at once: their states stay in the cache
 
 Options = Mapping[str, Any]
@@ -131,6 +136,9 @@ def candidates(model: Model, banks: int, steps: int) -> list[Options]:
     steps : int
         Length of the sequences; time constants are shares of it, or up to some of it.
     """
+    allowed = model.options.get("constraint")
+    if isinstance(allowed, Reachable):
+        return list(_reachable(allowed, banks))
     kind = str(model.options.get("kernel", model.layer))
     return list(_OF[kind](banks, steps)) if kind in _OF else []
 
@@ -147,6 +155,27 @@ def _ddk(banks: int, steps: int) -> Iterator[Options]:
         yield {
             "alpha": alpha.tolist() if several else float(alpha[0]),
             "beta": beta.tolist() if several else float(beta[0]),
+        }
+
+
+def _reachable(allowed: Reachable, banks: int) -> Iterator[Options]:
+    """Settings of a table, beta log-spaced over a part of its range, with small or large alpha.
+
+    To move the starts of `_ddk` to the nearest pairs that pulses reach would make most of them one.
+    """
+    pairs = allowed.triangles.reshape(-1, 2)
+    pairs = np.unique(pairs[pairs[:, 1] > 0], axis=0)
+    decades = np.log(pairs[:, 1])
+    for (low, high), choice in itertools.product(_SPANS, (0, -1)):
+        shares = np.linspace(low, high, banks) if banks > 1 else np.array([(low + high) / 2])
+        chosen = []
+        for target in decades.min() + shares * np.ptp(decades):
+            near = pairs[np.argsort(np.abs(decades - target), kind="stable")[:_NEAR]]
+            chosen.append(near[np.argsort(near[:, 0], kind="stable")[choice]])
+        alpha, beta = np.array(chosen).T
+        yield {
+            "alpha": alpha.tolist() if banks > 1 else float(alpha[0]),
+            "beta": beta.tolist() if banks > 1 else float(beta[0]),
         }
 
 

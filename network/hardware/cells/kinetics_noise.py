@@ -6,7 +6,7 @@ the pair that a pulse setting gives, and the measured covariances of alpha and b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -119,6 +119,16 @@ class KineticsNoise:
             scale * float(np.hypot(*spread.device[1])),
             float(np.clip(factor[1, 0] / beta, -1, 1)) if beta > 0 else 0.0,
             per=per,
+        )
+
+    def of_devices(self) -> Self:
+        """The same deviations, all of them from one device to the next: one pair a chip."""
+        return replace(
+            self,
+            alpha=0.0,
+            beta=0.0,
+            device_alpha=float(np.hypot(self.alpha, self.device_alpha)),
+            device_beta=float(np.hypot(self.beta, self.device_beta)),
         )
 
     def spread(self) -> Spread:
