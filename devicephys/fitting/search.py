@@ -179,14 +179,14 @@ class _Search:
         if not kept.failed and (self.best is None or cost < self.best[0]):
             self.best = cost, np.array(logs), kept
         if self.progress is not None and self.best is not None:
-            best = self.best[2].residual
+            size = kept.residual.size
             spent = float(np.mean(self.seconds)) if self.seconds else 0.0
             self.progress(
                 FitEvent(
                     number,
                     self.most,
-                    _rms(kept.residual),
-                    _rms(best),
+                    float(np.sqrt(2.0 * cost / size)),
+                    float(np.sqrt(2.0 * self.best[0] / size)),
                     kept.failed,
                     spent,
                 )

@@ -311,7 +311,7 @@ def _legend_handles(several_loops: bool) -> list[Line2D]:
             markersize=9,
             markerfacecolor="white",
             markeredgecolor="0.25",
-            label="A–H: maps in fields.png",
+            label="A–H: points with a map",
         )
     )
     return handles

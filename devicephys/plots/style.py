@@ -28,6 +28,7 @@ from ddkbase.pictures import (
     save_figure,
     style_axes,
 )
+from ddkbase.units import CELSIUS_ZERO
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
 
@@ -71,7 +72,6 @@ NM = 1e9  # m -> nm
 PER_1E21_CM3 = 1e-27  # 1/m^3 -> 1e21/cm^3
 MICROAMPERE = 1e6  # A -> uA
 KILOOHM = 1e-3  # ohm -> kohm
-CELSIUS_ZERO = 273.15  # K
 
 POINT_MEANING = {
     "A": "before RESET",

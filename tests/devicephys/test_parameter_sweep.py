@@ -230,7 +230,7 @@ def test_the_picture_has_a_panel_for_each_figure_of_merit(tmp_path: Path) -> Non
     labels = [ax.get_ylabel() for ax in panels]
     assert "SET (V)" in labels and "High resistance (kΩ)" in labels
     at = panels[labels.index("SET (V)")]
-    assert at.get_xlabel() == "filament.radius (nm)"
+    assert at.get_xlabel() == "filament radius (nm)"
     assert [line.get_label() for line in at.lines] == ["hot", "off"]
     assert at.lines[0].get_xdata() == pytest.approx([8, 9])
     assert at.lines[0].get_ydata() == pytest.approx([1.08, 1.09])
