@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,14 @@ from ddkbase.pictures import (
 from ddkbase.pictures import save_figure as save
 from network.model.ddk_network import Network
 
-__all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
+__all__ = [
+    "comparison_figure",
+    "confusion_figure",
+    "counted_epoch",
+    "maps_figure",
+    "samples_figure",
+    "save",
+]
 
 _MAPS = 4  # samples in the picture of feature maps
 _NARROWEST_MAP = 0.02  # m, of a sample in a column of a paper
@@ -105,12 +113,25 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     ax.set_ylim(len(names) - 0.45, -0.55)
     voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
     what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
-    ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
+    ax.set_xlabel(f"Accuracy on the test part, {what}{counted_epoch(ds)} (%)")
     open_axes(ax)
     ax.grid(axis="x", color="0.9", lw=0.8)
     figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11, gid=TITLE_TEXT)
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def counted_epoch(ds: xr.Dataset) -> str:
+    """Which state of the networks of a comparison counts, in two words.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        From `ddk.studies.runs.compare`.
+    """
+    task = json.loads(ds.attrs["task_json"])
+    # a read-out by ridge regression has no epochs
+    return "read once" if task.get("ddk", {}).get("readout") == "last" else "last epoch"
 
 
 def maps_figure(

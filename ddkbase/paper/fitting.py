@@ -266,22 +266,30 @@ def _fit_texts(figure: Figure, wide: float) -> None:
         for text in (ax._right_title, ax._left_title):  # type: ignore[attr-defined]
             share = 0.86 if text is ax._right_title else 0.95  # type: ignore[attr-defined]
             _wrap(text, share * 0.82 * wide / columns)
-    for legend in list(figure.legends):
-        _refold(figure, legend, wide)
-    lines = 0.0
-    laid_out = [getattr(figure, f"_{name}") for name in ("suptitle", "supxlabel", "supylabel")]
+    rows = sum(_refold(figure, legend, wide) for legend in list(figure.legends))
     for text in figure.texts:
-        if text in laid_out:  # these stand where the layout puts them
+        if text.get_gid() != TITLE_TEXT and text not in _laid_out(figure):
+            _wrap(text, 0.92 * wide)
+            rows += (text.get_text().count("\n") + 1.9) * 1.25 * text_size(text) / 72
+    if wide <= _COLUMN / INCH:  # panels keep their heights
+        figure.set_figheight(height + rows)
+    lines = 0.0
+    for text in figure.texts:
+        if text in _laid_out(figure):
             continue
         if text.get_gid() == TITLE_TEXT:
             lines += 1.4 * text_size(text)
         else:
-            _wrap(text, 0.92 * wide)
             text.set_y(1 - (lines + 0.4 * text_size(text)) / 72 / figure.get_figheight())
             lines += (text.get_text().count("\n") + 1.9) * 1.25 * text_size(text)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - lines / 72 / figure.get_figheight()))
+
+
+def _laid_out(figure: Figure) -> list[Text | None]:
+    """Texts of a figure that stand where the layout puts them."""
+    return [getattr(figure, f"_{name}") for name in ("suptitle", "supxlabel", "supylabel")]
 
 
 def _wrap(text: Text, inches: float) -> None:
@@ -292,7 +300,8 @@ def _wrap(text: Text, inches: float) -> None:
         text.set_text(textwrap.fill(flat, max(letters, 8)))
 
 
-def _refold(figure: Figure, legend: Legend, wide: float) -> None:
-    """The legend of a figure in as many columns as fit."""
-    if legend.get_texts():
-        refolded(figure, legend, figure, 0.97 * wide, loc="outside lower center")
+def _refold(figure: Figure, legend: Legend, wide: float) -> float:
+    """The legend of a figure in as many columns as fit; return its height [inches]."""
+    if not legend.get_texts():
+        return 0.0
+    return refolded(figure, legend, figure, 0.97 * wide, loc="outside lower center")

@@ -97,19 +97,17 @@ def _move_note(ax: Axes, note: Text) -> None:
 
 def _lift(figure: Figure, ax: Axes, legend: Legend) -> float:
     """A legend of a panel above it, on the right; return the height of its rows [inches]."""
-    size, count = text_size(legend.get_texts()[0]), len(legend.get_texts())
     wide = 0.92 * ax.bbox.width / figure.dpi
-    columns = refolded(
+    return refolded(
         figure, legend, ax, wide, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.1,
         borderaxespad=0.2,
     )  # fmt: skip
-    return math.ceil(count / columns) * _LINE * size / 72
 
 
 def refolded(
     figure: Figure, legend: Legend, parent: Figure | Axes, wide: float, **place: Any
-) -> int:
-    """Put a legend anew, in as many columns as fit; return how many.
+) -> float:
+    """Put a legend anew, in as many columns as fit; return the height of its rows [inches].
 
     Parameters
     ----------
@@ -149,4 +147,4 @@ def refolded(
         handlelength=1.6,
         **place,
     )
-    return columns
+    return math.ceil(len(texts) / columns) * _LINE * size / 72

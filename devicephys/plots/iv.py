@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from devicephys.plots import style
 from devicephys.plots.fields import fields_figure
@@ -118,6 +118,8 @@ def _log_axis(ax: Axes, values: np.ndarray) -> None:
     bottom = max(float(finite.min()), top * 1e-4)
     ax.set_ylim(bottom * 0.6, top * 2.2)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    # within one decade the marks between would be labelled, over the others
+    ax.yaxis.set_minor_formatter(NullFormatter())
     if np.log10(top / bottom) < 1.5:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 

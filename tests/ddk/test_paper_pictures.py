@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from typer.testing import CliRunner, Result
 import compact
 from ddk import studies
 from ddk.cli.commands import app
-from ddk.studies.plots import samples_figure
+from ddk.studies.plots import counted_epoch, samples_figure
 from ddkbase.errors import InputError
 from ddkbase.paper import paper_style
 from ddkbase.paper.fitting import fit_figure, panel_of
@@ -242,3 +243,10 @@ def test_what_cannot_be_drawn_is_told_before_the_work(
     refused = call(*arguments, "--out", tmp_path / "o")
     assert refused.exit_code == 2 and words in refused.output
     assert not (tmp_path / "o").exists() or not any((tmp_path / "o").iterdir())
+
+
+def test_what_is_read_once_has_no_epoch() -> None:
+    def of(**ddk: str) -> str:
+        return counted_epoch(xr.Dataset(attrs={"task_json": json.dumps({"ddk": ddk})}))
+
+    assert (of(), of(readout="last")) == ("last epoch", "read once")

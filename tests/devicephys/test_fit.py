@@ -349,6 +349,9 @@ def test_where_the_solver_gives_up_the_fit_goes_around(
     given = described(write_loop(tmp_path / "l.csv", 0.0, 1), HIGH, SERIES)
     result = fit_device(given, progress=events.append)
     assert [event.failed for event in events][:2] == [False, True]
+    best = [event.best for event in events]
+    assert best == sorted(best, reverse=True) and best[-1] < best[0]
+    assert min(event.misfit for event in events) == best[-1]
     assert result.log_misfit < 1e-3
     simulator.before = lambda call, device: (_ for _ in ()).throw(SolverError("no step"))
     with pytest.raises(SolverError):  # of the device that it begins with

@@ -234,6 +234,11 @@ def test_the_picture_has_a_panel_for_each_figure_of_merit(tmp_path: Path) -> Non
     assert [line.get_label() for line in at.lines] == ["hot", "off"]
     assert at.lines[0].get_xdata() == pytest.approx([8, 9])
     assert at.lines[0].get_ydata() == pytest.approx([1.08, 1.09])
+    # what is the same at all points has no panel
+    same = ds["high_resistance"] * 0.0 + 5e-5 * np.array([1.0, 1.0, 1.0 + 1e-8, 1.0])
+    same.attrs = {"units": "A", "long_name": "Half the limit"}
+    again = sweep_figure(ds.assign(half=same), {"8-nm_hot": trace})
+    assert [ax.get_ylabel() for ax in again.axes[1:]] == labels
 
 
 # processes

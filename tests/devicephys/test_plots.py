@@ -314,3 +314,15 @@ def test_maps_for_a_column_show_the_points_that_were_asked_for() -> None:
     assert max(box.x1 for box in boxes) <= figure.bbox.width
     with pytest.raises(InputError, match="no panel Z"):
         paper_fields_figure(ds, 0.085, ("Z",))
+
+
+def test_resistances_within_a_decade_are_labelled_once() -> None:
+    ax = Figure().subplots()
+    plots._log_axis(ax, np.array([2.4, 45.0]))
+    low, high = ax.get_ylim()
+    marks = [v for v in ax.yaxis.get_majorticklocs() if low <= v <= high]
+    assert marks == pytest.approx([2, 5, 10, 20, 50])
+    between = ax.yaxis.get_minor_formatter()
+    assert [between(v) for v in ax.yaxis.get_minorticklocs()] == [""] * len(
+        ax.yaxis.get_minorticklocs()
+    )
