@@ -31,7 +31,7 @@ from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.folders import claimed
 from ddkbase.picture_names import PAPER, Pictures
-from network import hardware
+from network import hardware, plots
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 PAIR_KEYS = (
@@ -106,7 +106,6 @@ def compile_(
     from ddk.cli.entries import cost_entries  # start-up
     from ddkbase.units import format_si
     from network.hardware.chip.folder import PICTURE, check_free, write_folder
-    from network.plots.placement import placement_figure
 
     path, style = folder_to_make(out), looks.style(pictures)
     with claimed(path):
@@ -146,7 +145,7 @@ def compile_(
         )
         output.note(str(written))
         if style is not None:
-            makes = {PICTURE: partial(placement_figure, placement)}
+            makes = {PICTURE: partial(plots.placement_figure, placement)}
             output.file(*paper.save_pictures(makes, written / PAPER, pictures.value, style))
 
 

@@ -419,8 +419,7 @@ def markdown(ds: xr.Dataset) -> str:
     lines = markdown_table(heads, rows)
     seeds = ds.sizes["seed"]
     note = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, {counted_epoch(ds)}, "
-    note += "mean ± "
-    note += f"standard deviation. {ds.attrs['protocol']}"
+    note += f"mean ± standard deviation. {ds.attrs['protocol']}"
     if ds.attrs["article"]:
         note += f" The article: {ds.attrs['article']}."
     differences = [difference_note(ds), ""] if "ddk" in ds["model"].values else []
