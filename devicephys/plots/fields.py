@@ -182,7 +182,7 @@ class Maps:
         step = self.step(name)
         ohms = style.resistance_text(float(self._ds["resistance"].values[step]))
         volts = f"{float(self._ds['voltage'].values[step]):+.2f} V"
-        text = f"{name}  {style.POINT_MEANING[name]}\n{volts}"
+        text = f"{name}  {style.point_meaning(self._ds, name)}\n{volts}"
         return style.minus(text) + (f", {ohms}" if ohms else "")
 
     def _peak(self, name: str) -> str:

@@ -326,3 +326,15 @@ def test_resistances_within_a_decade_are_labelled_once() -> None:
     assert [between(v) for v in ax.yaxis.get_minorticklocs()] == [""] * len(
         ax.yaxis.get_minorticklocs()
     )
+
+
+def test_a_point_of_a_waveform_is_not_called_before_reset() -> None:
+    ds = iv_trace()
+    assert plots_style.point_meaning(ds, "A") == "before RESET"
+    hottest = float(ds["time"].values[np.argmax(ds["temperature_max"].values)])
+    times = ds["time_point"].copy(data=np.full(ds.sizes["point"], hottest))
+    wave = ds.assign_coords(time_point=times).assign_attrs(protocol_json='{"kind": "Waveform"}')
+    assert plots_style.point_meaning(wave, "A") == "hottest"
+    assert plots_style.title_text(wave).endswith(f": a waveform, {wave.attrs['method']} solution")
+    cold = wave.assign_coords(time_point=times * 0.0)  # as records of earlier versions have it
+    assert plots_style.point_meaning(cold, "A") == ""
