@@ -30,6 +30,7 @@ AREAS = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILLION, YELLOW, "#999999")
 #: map of a quantity without a sign, perceptually uniform and the same for the colour-blind
 SEQUENTIAL = "cividis"
 
+INCH = 0.0254  # m
 TITLE, LABEL, SMALL = 11, 10, 9  # points, for print and projection
 #: mark of a figure's title, which a picture for a paper leaves to its caption
 TITLE_TEXT = "title of the figure"

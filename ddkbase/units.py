@@ -23,6 +23,8 @@ from ddkbase.errors import InputError, shorten
 if TYPE_CHECKING:
     import pint  # start-up: a quarter of a second
 
+#: 0 °C, K
+CELSIUS_ZERO = 273.15
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$", re.DOTALL)
 _NOT_FINITE = re.compile(r"^\s*[+-]?(nan|inf|infinity)\b", re.IGNORECASE)
 # pint evaluates what it is given, and 9**9**9**9 takes for ever: only names with a short exponent

@@ -52,7 +52,7 @@ def loops() -> str:
 
 
 def generator() -> str:
-    """Ten RESET pulses and a read between, as a generator exports its corners."""
+    """Five RESET pulses and a read after each, as a generator exports its corners."""
     rows, time = ["time (us),voltage (V)", "0,0"], 0.0
     for _ in range(5):
         for height, width in ((-2.5, 0.1), (0.1, 0.5)):
@@ -62,11 +62,18 @@ def generator() -> str:
     return "\n".join([*rows, f"{time + 1:.2f},0"]) + "\n"
 
 
+def triangles() -> str:
+    """A RESET and a SET triangle and a slow read, of heights for a bare cell as "hfo2-ti"."""
+    corners = ((0, 0), (1, -1.5), (2, 0), (3, 1.4), (4, 0), (4.5, -0.1), (5, 0))
+    return "\n".join(["time (ms),voltage (V)", *(f"{t},{v}" for t, v in corners)]) + "\n"
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for name, text in {
         "lab.csv": trains(),
         "loops.csv": loops(),
         "generator.csv": generator(),
+        "triangles.csv": triangles(),
     }.items():
         (FOLDER / name).write_text(text, encoding="utf-8")

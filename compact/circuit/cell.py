@@ -147,7 +147,10 @@ def cell_of(
     for sign, word, other in ((-1, "RESET", "SET"), (1, "SET", "RESET")):
         if sign not in branches:
             branches[sign] = branches[-sign]
-            notes.append(f"{word} was not fitted: alpha and beta of {other} are used for it")
+            notes.append(
+                f"{word} was not fitted: alpha and beta of {other} are used for it; "
+                "--opposite takes a table of its own"
+            )
     low, high = first.low, first.high
     if second and not np.allclose([low, high], [second.low, second.high], rtol=SPREAD):
         notes.append(
@@ -346,9 +349,9 @@ def _check_coefficients(alpha: Any, beta: Any, where: str) -> None:
 def _refuse_mirror(mirror: Any, where: str) -> None:
     if mirror:
         raise InputError(
-            "up trains fitted as mirror images of down trains do not follow Eq. (3)",
+            "up trains fitted by --mirror follow Eq. (4) upside down, which what is exported lacks",
             where,
-            "Fit them with mirror=False",
+            "Fit them without --mirror (mirror=False), and look at the misfit",
         )
 
 

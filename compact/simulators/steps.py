@@ -24,6 +24,7 @@ __all__ = ["PulseSteps", "largest_difference", "pulse_steps", "said"]
 LEFT = 0.01  # of the way of RESET that is left at the bottom of the range
 MOST = 5_000  # pulses of a train
 _AT_ONCE = 50  # pulses that are integrated before it is looked whether the end is reached
+_NONE = 1e-6  # of the upper end of a window: a lower end below that is zero
 _TESTED = 4001  # conductances at which another tool's step is compared
 
 
@@ -152,10 +153,11 @@ def pulse_steps(
     spreads = _spreads(cell, source, opposite, given, options, (fall[-1], fall[0]))
     notes = list(cell.notes)
     if bottom > 0.05:
+        low = cell.conductance_min if cell.conductance_min > _NONE * cell.conductance_max else 0.0
         notes.append(
             f"the range is {format_si(fall[-1], 'S')} to {format_si(fall[0], 'S')}, through which "
             "RESET pulses bring the cell, not all of the window from "
-            f"{format_si(cell.conductance_min, 'S')}"
+            f"{format_si(low, 'S')}"
         )
     return PulseSteps(cell, float(fall[-1]), float(fall[0]), rise, fall, *spreads, tuple(notes))
 

@@ -33,6 +33,7 @@ __all__ = [
 
 #: of the means: what a reader of numbers needs
 _MEANS = ("alpha", "beta", "conductance_min", "conductance_max")
+_NONE = 1e-6  # of the upper end of a window: a lower end below that is zero
 _BANDS = ("mean", "cycle", "device")
 _TRAINS = 200  # trains in the table of intervals for people
 _ROWS = 60  # settings in the table of means for people
@@ -187,8 +188,12 @@ def mean_rows(means: xr.Dataset) -> tuple[list[str], list[list[str]]]:
                 row.append(format_si(value, UNITS[key]) if np.isfinite(value) else "?")
             elif key == "trains":
                 row.append(str(value))
+            elif key in _MEANS[2:]:
+                # a window that reaches to its bound is one to zero
+                empty = abs(value) < _NONE * abs(entry["conductance_max"])
+                row.append(_number(0.0 if empty else value * factor))
             else:
-                row.append(_number(value * factor if key in _MEANS[2:] else value))
+                row.append(_number(value))
         rows.append(row)
     heads = list(columns.values())
     shown = [k for k, h in enumerate(heads) if h[:2] != "+-" or any(row[k] != "–" for row in rows)]

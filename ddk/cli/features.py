@@ -27,6 +27,7 @@ from ddk.cli.options import (
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import free_path, option_groups, path_of
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError
 from ddkbase.picture_names import PICTURES, check_suffix, picture_path
 
@@ -127,6 +128,7 @@ def _number(value: float, given: str) -> str:
         "ddk-network features --data digits --out maps.png",
         "ddk-network features --data digits --how table --table table.nc --out maps.svg",
         "ddk-network features --data digits --samples 3 --seed 1 --out maps.nc",
+        "ddk-network features --data digits --figure-width '85 mm' --panels a,c --out two.pdf",
     )
 )
 @command
@@ -142,9 +144,8 @@ def features(
         typer.Option(
             "--amplitude",
             metavar="LOW,HIGH",
-            help="Pulses at x = 0 and x = 1. Default by finite elements: '-2 V,-3 V'; the "
-            "article's '-2 V,-3 V' finish the simulated cell with the first pulse. Default by a "
-            "table: its ends.",
+            help="Pulses at x = 0 and x = 1. Default by finite elements: '-2 V,-3 V', as in the "
+            "article; by a table: its ends.",
         ),
     ] = None,
     fits: Annotated[
@@ -158,14 +159,19 @@ def features(
     overwrite: OverwriteOption = False,
     *,
     series: SeriesOptions,
+    looks: PaperOptions,
 ) -> None:
     """Write feature maps of samples of each class: a picture or a dataset (.nc).
 
-    The suffix of --out chooses: .png, .svg or .pdf for a picture, .nc for the numbers.
+    The suffix of --out chooses: .png, .svg or .pdf for a picture, .nc for the numbers. Panels of
+    the maps are the samples, those of --fits the classes: a is the first.
     """
     check_suffix(path_of(out, "--out"), (*PICTURES, ".nc"))
     path = free_path(out, overwrite)
     drawing = None if fits is None else picture_path(fits, overwrite, option="--fits")
+    style = looks.style()
+    if style is not None and drawing is None and path.suffix.lower() == ".nc":
+        raise InputError("nothing would be drawn", f"--out {out}", "Give .png, .svg or .pdf")
     ends = names_of(amplitude, "--amplitude")
     if ends is not None and len(ends) != 2:
         raise InputError(f"'{amplitude}' are not two amplitudes", "--amplitude", "Write LOW,HIGH")
@@ -182,6 +188,6 @@ def features(
         fit=drawing is not None,
         progress=output.say,
     )
-    output.file(studies.write_maps(maps, path, overwrite))
+    output.file(*studies.write_maps(maps, path, overwrite, style))
     if drawing is not None:
-        output.file(studies.write_fits(maps, drawing, overwrite))
+        output.file(*studies.write_fits(maps, drawing, overwrite, style))

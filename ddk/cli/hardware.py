@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,15 @@ from ddk.cli.options import (
     read_table,
     task_of,
 )
+from ddkbase import paper
 from ddkbase.cli.application import examples
-from ddkbase.cli.options import path_of
+from ddkbase.cli.options import option_groups, path_of
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError, StorageError, closest
 from ddkbase.folders import claimed
-from ddkbase.picture_names import Pictures
-from network import hardware
+from ddkbase.picture_names import PAPER, Pictures
+from network import hardware, plots
 
 FIGURE_KEYS = ("figure", "of_one", "article", "here", "follows", "because")
 PAIR_KEYS = (
@@ -71,6 +74,7 @@ LayoutOption = Annotated[str, typer.Option("--layout", help="separate, packed, j
     ),
 )
 @command
+@option_groups
 def compile_(
     output: Output,
     model: ModelArgument,
@@ -92,13 +96,18 @@ def compile_(
     root: RootOption = None,
     overwrite: OverwriteOption = False,
     pictures: PicturesOption = Pictures.png,
+    *,
+    looks: PaperOptions,
 ) -> None:
-    """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR."""
+    """Place a trained network on a chip: placement.json, placement.png, pulses.csv in DIR.
+
+    With an option for papers, the picture is drawn so into DIR/paper.
+    """
     from ddk.cli.entries import cost_entries  # start-up
     from ddkbase.units import format_si
-    from network.hardware.chip.folder import check_free, write_folder
+    from network.hardware.chip.folder import PICTURE, check_free, write_folder
 
-    path = folder_to_make(out)
+    path, style = folder_to_make(out), looks.style(pictures)
     with claimed(path):
         check_free(path, overwrite)
         network = _network(model)
@@ -135,6 +144,9 @@ def compile_(
             folder=written,
         )
         output.note(str(written))
+        if style is not None:
+            makes = {PICTURE: partial(plots.placement_figure, placement)}
+            output.file(*paper.save_pictures(makes, written / PAPER, pictures.value, style))
 
 
 @app.command(

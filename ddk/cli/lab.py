@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -22,11 +23,14 @@ from ddk.cli.options import (
     seeds_of,
     task_of,
 )
+from ddkbase import paper
 from ddkbase.cli.application import examples
 from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output
+from ddkbase.cli.paper import PictureOptions
 from ddkbase.errors import InputError
 from ddkbase.folders import claimed
+from ddkbase.picture_names import PAPER, Pictures
 from network import hardware
 
 
@@ -129,6 +133,7 @@ def lab(
     learning: LearningOptions,
     pulses: PulseOptions,
     reading: ReadingOptions,
+    looks: PictureOptions,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Measured up and down trains in, accuracy of a perceptron on such cells out: one report.
@@ -137,6 +142,7 @@ def lab(
     numbers that are then written and verified. Trains are cut where they turn.
     """
     path = folder_to_make(out)
+    pictures, style = looks.format(), looks.style(looks.pictures or Pictures.png)
     with claimed(path):
         studies.check_lab_free(path, overwrite)
         settings = _settings(learning, pulses)
@@ -154,6 +160,9 @@ def lab(
         written = studies.write_lab(result, trains, path, overwrite=overwrite)
         output.add(**studies.lab_entries(result), folder=written)
         output.note(str(written / "report.html"))
+        if pictures is not None:
+            makes = {"lab.png": partial(studies.lab_figure, result)}
+            output.file(*paper.save_pictures(makes, written / PAPER, pictures, style))
 
 
 def _settings(learning: LearningOptions, pulses: PulseOptions) -> studies.LabSettings:

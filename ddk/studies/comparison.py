@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ddk.studies.models import LAYERS, Model
-from ddk.studies.plots import comparison_figure, save
+from ddk.studies.plots import comparison_figure, counted_epoch, save
 from ddk.studies.result import Result
 from ddk.studies.tasks import SplitPlan, Task
 from ddkbase import html, records
@@ -306,7 +306,7 @@ def report_text(ds: xr.Dataset) -> str:
     seeds = ds.sizes["seed"]
     body = [
         str(ds.attrs["protocol"]),
-        f"{seeds} seed{'s' if seeds > 1 else ''}; last epoch; mean ± standard deviation.",
+        f"{seeds} seed{'s' if seeds > 1 else ''}; {counted_epoch(ds)}; mean ± standard deviation.",
         html.table(heads, rows, numbers=True),
     ]
     if "ddk" in ds["model"].values:
@@ -418,8 +418,8 @@ def markdown(ds: xr.Dataset) -> str:
     heads, rows = comparison_rows(ds)
     lines = markdown_table(heads, rows)
     seeds = ds.sizes["seed"]
-    note = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, last epoch, mean ± "
-    note += f"standard deviation. {ds.attrs['protocol']}"
+    note = f"{ds.attrs['title']}: {seeds} seed{'s' if seeds > 1 else ''}, {counted_epoch(ds)}, "
+    note += f"mean ± standard deviation. {ds.attrs['protocol']}"
     if ds.attrs["article"]:
         note += f" The article: {ds.attrs['article']}."
     differences = [difference_note(ds), ""] if "ddk" in ds["model"].values else []

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 import devicephys
 from compact.table.table import AlphaBetaTable
 from ddk.studies.folds import Material
-from ddk.studies.plots import samples_figure, save
+from ddk.studies.plots import samples_figure
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError
 from ddkbase.files import write_bytes
+from ddkbase.paper import PaperStyle, save_picture
 from ddkbase.picture_names import PICTURES, check_suffix
 from ddkbase.records import label
 from ddkbase.units import exact_text
@@ -186,7 +189,9 @@ def _middle(table: AlphaBetaTable) -> dict[str, str]:
     return out
 
 
-def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
+def write_maps(
+    maps: xr.Dataset, path: Path, overwrite: bool = False, paper: PaperStyle | None = None
+) -> list[Path]:
     """Write maps as a picture (.png, .svg, .pdf) or as NetCDF (.nc), whole or not at all.
 
     Parameters
@@ -197,26 +202,30 @@ def write_maps(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
         File to write; its ending says the format.
     overwrite : bool, default False
         Replace an existing file.
+    paper : PaperStyle or None, optional
+        How a picture is drawn for a paper; its panels are the samples, the first is "a".
 
     Returns
     -------
-    Path
-        The path written.
+    list of Path
+        The file, and the CSV file with the data of a picture where ``paper`` asks for it.
 
     Raises
     ------
     InputError
-        Another ending.
+        Another ending, a panel without a sample.
     StorageError
         The file exists or cannot be written.
     """
     check_suffix(path, (*PICTURES, ".nc"))
     if path.suffix.lower() == ".nc":
-        return write_bytes(path, maps.to_netcdf(engine="h5netcdf"), overwrite)
-    return save(samples_figure(maps), path, overwrite)
+        return [write_bytes(path, maps.to_netcdf(engine="h5netcdf"), overwrite)]
+    return _draw(samples_figure, maps, path, overwrite, paper)
 
 
-def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
+def write_fits(
+    maps: xr.Dataset, path: Path, overwrite: bool = False, paper: PaperStyle | None = None
+) -> list[Path]:
     """Draw the fits of `make_maps` to the first sample of each class, as Fig. 3c.
 
     Parameters
@@ -227,20 +236,36 @@ def write_fits(maps: xr.Dataset, path: Path, overwrite: bool = False) -> Path:
         Picture to write; its ending says the format.
     overwrite : bool, default False
         Replace an existing file.
+    paper : PaperStyle or None, optional
+        How it is drawn for a paper; its panels are the classes, the first is "a".
 
     Returns
     -------
-    Path
-        The path written.
+    list of Path
+        The picture, and the CSV file with its data where ``paper`` asks for it.
 
     Raises
     ------
     InputError
-        Nothing was fitted.
+        Nothing was fitted, a panel without a class.
     StorageError
         The file exists or cannot be written.
     """
-    return save(map_fits_figure(maps), path, overwrite)
+    return _draw(map_fits_figure, maps, path, overwrite, paper)
+
+
+def _draw(
+    figure: Callable[..., Figure],
+    maps: xr.Dataset,
+    path: Path,
+    overwrite: bool,
+    paper: PaperStyle | None,
+) -> list[Path]:
+    if paper is None:
+        return save_picture(partial(figure, maps), path, None, overwrite)
+    make = partial(figure, maps, paper.width, paper.panels)
+    # the figure has the samples that are asked for: what is left is its texts and lines
+    return save_picture(make, path, dataclasses.replace(paper, panels=()), overwrite)
 
 
 def by_device(

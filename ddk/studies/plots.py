@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from ddk.studies.folds import Fold
+from ddkbase.paper import chosen_panels
 from ddkbase.pictures import (
     BLUE,
     GREY,
+    INCH,
     SEQUENTIAL,
     TITLE_TEXT,
     VERMILLION,
@@ -22,9 +26,17 @@ from ddkbase.pictures import (
 from ddkbase.pictures import save_figure as save
 from network.model.ddk_network import Network
 
-__all__ = ["comparison_figure", "confusion_figure", "maps_figure", "samples_figure", "save"]
+__all__ = [
+    "comparison_figure",
+    "confusion_figure",
+    "counted_epoch",
+    "maps_figure",
+    "samples_figure",
+    "save",
+]
 
 _MAPS = 4  # samples in the picture of feature maps
+_NARROWEST_MAP = 0.02  # m, of a sample in a column of a paper
 
 
 def confusion_figure(table: xr.DataArray) -> Figure:
@@ -101,12 +113,25 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
     ax.set_ylim(len(names) - 0.45, -0.55)
     voted = ds.attrs["vote"] and ds.attrs["headline"] == "vote"
     what = f"of votes over {ds.attrs['vote']}s, " if voted else ""
-    ax.set_xlabel(f"Accuracy on the test part, {what}last epoch (%)")
+    ax.set_xlabel(f"Accuracy on the test part, {what}{counted_epoch(ds)} (%)")
     open_axes(ax)
     ax.grid(axis="x", color="0.9", lw=0.8)
     figure.suptitle(str(ds.attrs["title"]), x=0.02, ha="left", size=11, gid=TITLE_TEXT)
     figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def counted_epoch(ds: xr.Dataset) -> str:
+    """Which state of the networks of a comparison counts, in two words.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        From `ddk.studies.runs.compare`.
+    """
+    task = json.loads(ds.attrs["task_json"])
+    # a read-out by ridge regression has no epochs
+    return "read once" if task.get("ddk", {}).get("readout") == "last" else "last epoch"
 
 
 def maps_figure(
@@ -165,33 +190,70 @@ def maps_figure(
     return figure
 
 
-def samples_figure(maps: xr.Dataset) -> Figure:
+def samples_figure(
+    maps: xr.Dataset, width: float | None = None, panels: Sequence[str] = ()
+) -> Figure:
     """Draw inputs above features, a column a sample; of several ways one row each.
 
     Parameters
     ----------
     maps : xarray.Dataset
         From `ddk.studies.feature_maps.make_maps`.
+    width : float or None, optional
+        Width of the figure [m], in which samples that do not fit beside each other go on below;
+        None: as wide as they need.
+    panels : sequence of str, default ()
+        Letters of the samples that are drawn, the first is "a"; empty: all.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure, at most ten samples wide.
+        The figure, of at most ten samples.
+
+    Raises
+    ------
+    InputError
+        A letter without a sample.
     """
-    columns = min(maps.sizes["sample"], 10)
+    chosen = chosen_panels(min(maps.sizes["sample"], 10), panels, "the picture of the maps")
     names = [n for n in ("input", "feature", "algorithm", "table", "device") if n in maps]
-    figure = new_figure(max(1.9 * columns + 1.4, 6), 0.6 + 2.3 * len(names))
-    axes = figure.subplots(len(names), columns, squeeze=False, sharex=True)
-    for row, name in enumerate(names):
-        image = _map_row(axes[row], maps, name, columns)
+    across = len(chosen)
+    if width is None:
+        figure = new_figure(max(1.9 * across + 1.4, 6), 0.6 + 2.3 * len(names))
+    else:
+        across = min(across, max(1, int(width / _NARROWEST_MAP)))
+        rows = len(names) * -(-len(chosen) // across)
+        height = min(width / INCH / across, 1.4) * rows + 0.55 * len(names) + 0.5
+        figure = new_figure(width / INCH, height)
+    blocks = [chosen[k : k + across] for k in range(0, len(chosen), across)]
+    axes = figure.subplots(len(blocks) * len(names), across, squeeze=False, sharex=True)
+    # bars below each other are put from the lowest up
+    order = list(enumerate(names)) if width is None else list(enumerate(names))[::-1]
+    for row, name in order:
+        images = [
+            _map_row(axes[row + k * len(names)], maps, name, block)
+            for k, block in enumerate(blocks)
+        ]
         long_name = str(maps[name].attrs["long_name"])
         units = " (µS)" if maps[name].attrs["units"] == "S" else ""
         way = f"{_WAYS[name]}\n" if name in _WAYS else ""
-        bar = figure.colorbar(image, ax=axes[row], shrink=0.9)
+        if width is None:
+            bar = figure.colorbar(images[0], ax=axes[row], shrink=0.9)
+        else:
+            way = way.replace("\n", ": ")
+            bar = figure.colorbar(images[0], ax=axes, location="bottom", aspect=40, pad=0.02)
         bar.set_label(way + long_name[:1].upper() + long_name[1:] + units, size=9)
-    for column in range(columns):
-        axes[0, column].set_title(str(maps["class_name"].values[column]), size=10)
-        axes[-1, column].set_xlabel("Step")
+    for k, block in enumerate(blocks):
+        for column, ax in enumerate(axes[k * len(names)]):
+            if column >= len(block):
+                for blank in axes[k * len(names) :, column]:
+                    blank.set_axis_off()
+                continue
+            ax.set_title(str(maps["class_name"].values[block[column]]), size=10)
+            if k + 1 == len(blocks) or column >= len(blocks[k + 1]):  # nothing is below
+                lowest = axes[(k + 1) * len(names) - 1, column]
+                lowest.set_xlabel("Step")
+                lowest.tick_params(labelbottom=True)
     how = "" if len(names) > 2 else f": {maps.attrs['method']}"
     figure.suptitle(f"{maps.attrs['title']}{how}", x=0.02, ha="left", size=10, gid=TITLE_TEXT)
     return figure
@@ -200,7 +262,7 @@ def samples_figure(maps: xr.Dataset) -> Figure:
 _WAYS = {"algorithm": "By Eq. (4)", "table": "By the table", "device": "By finite elements"}
 
 
-def _map_row(axes: Any, maps: xr.Dataset, name: str, columns: int) -> Any:
+def _map_row(axes: Any, maps: xr.Dataset, name: str, samples: Sequence[int]) -> Any:
     """One way, a panel a sample, all on one scale."""
     siemens = maps[name].attrs["units"] == "S"
     values = (1e6 if siemens else 1.0) * maps[name].values
@@ -208,9 +270,10 @@ def _map_row(axes: Any, maps: xr.Dataset, name: str, columns: int) -> Any:
     # conductances span decades; states do not
     scale = LogNorm(low, high) if siemens and 0 < low < high else Normalize(low, high)
     image: Any = None
-    for column, ax in enumerate(axes[:columns]):
+    for column, sample in enumerate(samples):
+        ax = axes[column]
         image = ax.imshow(
-            values[column], norm=scale, cmap=SEQUENTIAL, aspect="auto", interpolation="nearest"
+            values[sample], norm=scale, cmap=SEQUENTIAL, aspect="auto", interpolation="nearest"
         )
         if column == 0:
             ax.set_ylabel("Row")

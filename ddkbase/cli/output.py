@@ -190,6 +190,13 @@ def print_rows(
     from rich.table import Table
     from rich.text import Text
 
+    # a column of remarks without a remark is none
+    used = [k for k, head in enumerate(heads) if head or any(row[k] for row in rows)]
+    if heads:
+        heads = [heads[k] for k in used]
+        rows = [[row[k] for k in used] for row in rows]
+        right = [used.index(k) for k in right if k in used]
+
     # no markup: what comes from a device file or a column's name may hold square brackets
     table = Table(title=Text(title) if title else None, show_header=bool(heads))
     for k, head in enumerate(heads):

@@ -13,7 +13,6 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
@@ -21,19 +20,18 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 
 from ddkbase.errors import InputError
+from ddkbase.paper.placing import LETTER, refolded, text_size, uncover_curves
 from ddkbase.paper.request import PaperStyle
-from ddkbase.pictures import LABEL, SERIES, TITLE_TEXT
+from ddkbase.pictures import INCH, LABEL, SERIES, TITLE_TEXT
 
 __all__ = ["fit_figure", "panel_of"]
 
-INCH = 0.0254  # m
 _BASE = 7.0  # points of labels at a given width, as journals ask
 _COLUMN = 0.12  # m, up to which panels stand below each other
 _SHAPE = 0.62  # height of a panel over the width of its column
 _ROW = 0.7  # inches of a row of axes without letters at least, and of what is around them
 _STACKED = 4  # panels that stand below each other at most
 _SMALLEST = 5.0  # points
-_LETTER = 0.52  # mean width of a letter over its size
 _TAG = re.compile(r"([a-z]{1,2})(?:\s.*)?", re.DOTALL)
 
 
@@ -95,6 +93,8 @@ def fit_figure(figure: Figure, paper: PaperStyle, name: str = "the picture") -> 
     _scale(figure, scale)
     _restyle(figure, paper)
     _fit_texts(figure, wide)
+    if paper.width is not None and paper.width <= _COLUMN:
+        uncover_curves(figure)
     return figure
 
 
@@ -112,7 +112,7 @@ def _straighten(figure: Figure, scale: float) -> float:
             if text.get_rotation() % 90:
                 text.set(rotation=90, ha="center", rotation_mode="default")
                 longest = max(map(len, text.get_text().split("\n")))
-                tallest = max(tallest, longest * _LETTER * _size(text) * scale / 72)
+                tallest = max(tallest, longest * LETTER * text_size(text) * scale / 72)
     return tallest
 
 
@@ -121,11 +121,6 @@ def _text_scale(paper: PaperStyle) -> float:
     if "font.size" in paper.settings:
         return float(paper.settings["font.size"]) / LABEL
     return 1.0 if paper.width is None else _BASE / LABEL
-
-
-def _size(text: Text) -> float:
-    """Size of a text in points; matplotlib has it as a number once it is set."""
-    return float(text.get_fontsize())
 
 
 def _drop_title(figure: Figure) -> None:
@@ -154,6 +149,9 @@ def _rearrange(figure: Figure, panels: Sequence[Axes], paper: PaperStyle, wide: 
         ax.set_subplotspec(grid[number // columns, number % columns])
         ax.tick_params(labelbottom=True)
     _label_shared_axes(chosen, columns)
+    for upper, lower in zip(chosen, chosen[columns:], strict=False):
+        if columns > 1 and upper.get_xlabel() == lower.get_xlabel():
+            upper.set_xlabel("")  # the panel below says it
     for ax in panels:
         if ax not in chosen:  # no sooner: what is removed shares no names
             ax.remove()
@@ -173,11 +171,13 @@ def _label_shared_axes(panels: Sequence[Axes], columns: int) -> None:
             ax.tick_params(labelleft=True)
             names = filter(None, (other.get_ylabel() for other in (ax, *siblings)))
             ax.set_ylabel(next(names, ""))
-    named = [ax.get_xlabel() for ax in panels if ax.get_xlabel()]
+    named = [ax for ax in panels if ax.get_xlabel()]
     for ax in panels:
         if not ax.get_xlabel():
-            shared = [other.get_xlabel() for other in ax.get_shared_x_axes().get_siblings(ax)]
-            ax.set_xlabel(next(filter(None, [*shared, *named]), ""))
+            shared = list(ax.get_shared_x_axes().get_siblings(ax))
+            label = next((o.xaxis.label for o in (*shared, *named) if o.get_xlabel()), None)
+            if label is not None:
+                ax.set_xlabel(label.get_text(), fontsize=text_size(label))
 
 
 def _scale(figure: Figure, scale: float) -> None:
@@ -185,7 +185,7 @@ def _scale(figure: Figure, scale: float) -> None:
     if scale == 1.0:
         return
     for text in figure.findobj(Text):
-        text.set_fontsize(max(_size(text) * scale, _SMALLEST))
+        text.set_fontsize(max(text_size(text) * scale, _SMALLEST))
         if isinstance(text, Annotation) and text.anncoords == "offset points":
             across, up = text.xyann
             text.xyann = scale * across, scale * up
@@ -266,58 +266,42 @@ def _fit_texts(figure: Figure, wide: float) -> None:
         for text in (ax._right_title, ax._left_title):  # type: ignore[attr-defined]
             share = 0.86 if text is ax._right_title else 0.95  # type: ignore[attr-defined]
             _wrap(text, share * 0.82 * wide / columns)
-    for legend in list(figure.legends):
-        _refold(figure, legend, wide)
-    lines = 0.0
-    laid_out = [getattr(figure, f"_{name}") for name in ("suptitle", "supxlabel", "supylabel")]
+    rows = sum(_refold(figure, legend, wide) for legend in list(figure.legends))
     for text in figure.texts:
-        if text in laid_out:  # these stand where the layout puts them
+        if text.get_gid() != TITLE_TEXT and text not in _laid_out(figure):
+            _wrap(text, 0.92 * wide)
+            rows += (text.get_text().count("\n") + 1.9) * 1.25 * text_size(text) / 72
+    if wide <= _COLUMN / INCH:  # panels keep their heights
+        figure.set_figheight(height + rows)
+    lines = 0.0
+    for text in figure.texts:
+        if text in _laid_out(figure):
             continue
         if text.get_gid() == TITLE_TEXT:
-            lines += 1.4 * _size(text)
+            lines += 1.4 * text_size(text)
         else:
-            _wrap(text, 0.92 * wide)
-            text.set_y(1 - (lines + 0.4 * _size(text)) / 72 / figure.get_figheight())
-            lines += (text.get_text().count("\n") + 1.9) * 1.25 * _size(text)
+            text.set_y(1 - (lines + 0.4 * text_size(text)) / 72 / figure.get_figheight())
+            lines += (text.get_text().count("\n") + 1.9) * 1.25 * text_size(text)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - lines / 72 / figure.get_figheight()))
 
 
+def _laid_out(figure: Figure) -> list[Text | None]:
+    """Texts of a figure that stand where the layout puts them."""
+    return [getattr(figure, f"_{name}") for name in ("suptitle", "supxlabel", "supylabel")]
+
+
 def _wrap(text: Text, inches: float) -> None:
     content = text.get_text()
-    letters = int(72 * inches / (_LETTER * _size(text)))
+    letters = int(72 * inches / (LETTER * text_size(text)))
     if content and "$" not in content and max(map(len, content.split("\n"))) > letters:
         flat = " ".join(content.split())
         text.set_text(textwrap.fill(flat, max(letters, 8)))
 
 
-def _refold(figure: Figure, legend: Legend, wide: float) -> None:
-    """The legend of a figure in as many columns as fit."""
-    texts = legend.get_texts()
-    if not texts:
-        return
-    size = _size(texts[0])
-    widest = max(len(text.get_text()) for text in texts) * _LETTER * size + 3.2 * size
-    columns = max(1, min(len(texts), int(72 * wide * 0.97 / widest)))
-    columns = math.ceil(len(texts) / math.ceil(len(texts) / columns))  # rows that are even
-    # the sign of an error bar in a legend has lost its marker
-    bars = {
-        str(bar.get_label()): bar
-        for ax in figure.axes
-        for bar in ax.containers
-        if isinstance(bar, ErrorbarContainer)
-    }
-    labels = [text.get_text() for text in texts]
-    handles = [bars.get(t, sign) for t, sign in zip(labels, legend.legend_handles, strict=True)]
-    legend.remove()
-    figure.legend(
-        handles=handles,
-        labels=labels,
-        loc="outside lower center",
-        ncols=columns,
-        fontsize=size,
-        frameon=False,
-        columnspacing=1.0,
-        handlelength=1.6,
-    )
+def _refold(figure: Figure, legend: Legend, wide: float) -> float:
+    """The legend of a figure in as many columns as fit; return its height [inches]."""
+    if not legend.get_texts():
+        return 0.0
+    return refolded(figure, legend, figure, 0.97 * wide, loc="outside lower center")

@@ -8,8 +8,9 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib
@@ -19,7 +20,7 @@ from ddkbase.documents import read_text
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import format_si, to_si
 
-__all__ = ["PaperStyle", "paper_style"]
+__all__ = ["PaperStyle", "chosen_panels", "paper_style"]
 
 _NARROWEST, _WIDEST = 0.02, 1.0  # m
 _LARGEST = 200_000  # bytes of a style file
@@ -108,6 +109,31 @@ def paper_style(
         settings,
         data,
     )
+
+
+def chosen_panels(count: int, panels: Sequence[str], name: str = "the picture") -> list[int]:
+    """Places of the panels that are asked for, in a picture whose panels are counted from a.
+
+    Parameters
+    ----------
+    count : int
+        Panels that the picture has.
+    panels : sequence of str
+        Letters; empty: all.
+    name : str, default "the picture"
+        What messages call it.
+
+    Raises
+    ------
+    InputError
+        It does not have a panel that is asked for; its panels are named.
+    """
+    letters = list(ascii_lowercase[:count])
+    for letter in panels:
+        if letter not in letters:
+            known = f"It has a to {letters[-1]}" if count > 1 else "It has a alone"
+            raise InputError(f"{name} has no panel {letter}", "--panels", known)
+    return [letters.index(letter) for letter in panels or letters]
 
 
 def _width(text: str) -> float:

@@ -15,6 +15,8 @@ from ddkbase.errors import InputError, InstallationError, SolverError
 from devicephys import installation
 from devicephys.cli.options import OutOption, app, output_folder
 
+_DOUBTFUL = 2.0  # errors, beyond which residuals are more than noise
+
 
 @app.command(epilog=examples("ddk-device verify --quick", "ddk-device verify --json"))
 @command
@@ -125,7 +127,7 @@ def fit(
 def _state(event: devicephys.fitting.FitEvent) -> State:
     """How far a fit is, with the time that is left at most."""
     left = (event.most - event.solve) * event.seconds / 60.0
-    said = "solver gave up" if event.failed else f"misfit {event.misfit:.3g} errors"
+    said = "solver gave up" if event.failed else f"misfit {event.misfit:.3g}"
     line = f"solve {event.solve} of at most {event.most}: {said}, best {event.best:.3g}"
     return State(event.solve / event.most, f"{line}; at most {left:.1f} min to go", line)
 
@@ -145,6 +147,11 @@ def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
         f"rms of log10 of fitted over measured {result.log_misfit:.3f}, of the residuals "
         f"{result.misfit:.3g} errors"
     )
+    if result.misfit > _DOUBTFUL:
+        output.line(
+            "More than the stated errors: the cell lacks what the curves show, or the errors are "
+            "too small; the intervals hold for this model only (docs/howto_fit.md)"
+        )
     for text in result.failures:
         output.line(f"Could not be had: {text}")
     for held in result.predicted:

@@ -40,7 +40,8 @@ class FitEvent:
     most : int
         How many are allowed.
     misfit : float
-        Root mean square of its residuals, in standard deviations [1].
+        Root mean of twice what is made small, in standard deviations [1]: of ``loss: linear`` and
+        without priors the root mean square of the residuals; else large ones count less.
     best : float
         That of the best solve so far [1].
     failed : bool

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
-from ddkbase.errors import InputError, SolverError
+from ddkbase.errors import InputError, Interrupted, SolverError
 from ddkbase.records import fingerprint
 from ddkbase.units import exact_text
 from devicephys.device import Device
@@ -178,14 +178,14 @@ class _Search:
         if not kept.failed and (self.best is None or cost < self.best[0]):
             self.best = cost, np.array(logs), kept
         if self.progress is not None and self.best is not None:
-            best = self.best[2].residual
+            size = kept.residual.size
             spent = float(np.mean(self.seconds)) if self.seconds else 0.0
             self.progress(
                 FitEvent(
                     number,
                     self.most,
-                    _rms(kept.residual),
-                    _rms(best),
+                    float(np.sqrt(2.0 * cost / size)),
+                    float(np.sqrt(2.0 * self.best[0] / size)),
                     kept.failed,
                     spent,
                 )
@@ -429,7 +429,7 @@ def fit_device(
     search = _Search(description, data, predict, device, kept, progress)
     try:
         reason = search.all_starts()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):  # between solves, and within one
         best = _result(search, "interrupted", {}) if search.best is not None else None
         raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
     try:
@@ -437,7 +437,7 @@ def fit_device(
         profiles = search.profiles()
         # held out: what was seen of it has no part in the fit
         return _result(search, reason, profiles, whole=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         where = f"what follows the search, solve {len(search.solves) + 1}"
         raise FitInterrupted(where, _result(search, reason, {})) from None
 

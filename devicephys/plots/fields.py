@@ -182,7 +182,7 @@ class Maps:
         step = self.step(name)
         ohms = style.resistance_text(float(self._ds["resistance"].values[step]))
         volts = f"{float(self._ds['voltage'].values[step]):+.2f} V"
-        text = f"{name}  {style.POINT_MEANING[name]}\n{volts}"
+        text = f"{name}  {style.point_meaning(self._ds, name)}\n{volts}"
         return style.minus(text) + (f", {ohms}" if ohms else "")
 
     def _peak(self, name: str) -> str:
@@ -251,8 +251,12 @@ def draw_geometry(
     names: bool,
     light: bool,
     fontsize: float = 9,
+    thinnest: float = 0.08,
 ) -> None:
-    """Draw layer boundaries and the filament as formed; name the layers at the right edge."""
+    """Draw layer boundaries and the filament as formed; name the layers in their middle.
+
+    Layers that take a smaller share of the window than ``thinnest`` have no name.
+    """
     colour = "white" if light else "black"
     for band in bands:
         if band.is_metal and not light:
@@ -271,7 +275,7 @@ def draw_geometry(
         if window.bottom < band.bottom < window.top:
             ax.axhline(band.bottom, color=colour, linewidth=0.8 * fontsize / 9)
         low, high = max(band.bottom, window.bottom), min(band.top, window.top)
-        if names and high - low > 0.08 * (window.top - window.bottom):
+        if names and high - low > thinnest * (window.top - window.bottom):
             ax.text(
                 0.0,
                 (low + high) / 2,

@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ddkbase.pictures import GREY, SERIES, SMALL
 from devicephys.measured.loops import measured_band, single_loops
@@ -131,6 +131,8 @@ def _log_axis(ax: Axes, values: np.ndarray) -> None:
     bottom = max(float(finite.min()), top * 1e-4)
     ax.set_ylim(bottom * 0.6, top * 2.2)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    # within one decade the marks between would be labelled, over the others
+    ax.yaxis.set_minor_formatter(NullFormatter())
     if np.log10(top / bottom) < 1.5:
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
@@ -324,7 +326,7 @@ def _legend_handles(several_loops: bool) -> list[Line2D]:
             markersize=9,
             markerfacecolor="white",
             markeredgecolor="0.25",
-            label="A–H: maps in fields.png",
+            label="A–H: points with a map",
         )
     )
     return handles

@@ -18,6 +18,7 @@ __all__ = ["paper_fields_figure"]
 _INCH = 0.0254  # m
 _NARROWEST_MAP = 0.018  # m
 _FONT = 7.0  # points
+_LINE = 1.2  # height of a line over the size of its letters
 
 
 def paper_fields_figure(
@@ -87,6 +88,7 @@ def paper_fields_figure(
                     names=number == column == 0,
                     light=below,
                     fontsize=fontsize - 1,
+                    thinnest=_LINE * fontsize / 72 / (each - 0.16),
                 )
                 last = below and number == len(rows) - 1
                 finish_panel(ax, first=column == 0, last_row=last, fontsize=fontsize, ticks=3)

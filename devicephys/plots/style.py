@@ -28,8 +28,10 @@ from ddkbase.pictures import (
     save_figure,
     style_axes,
 )
+from ddkbase.units import CELSIUS_ZERO
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
+from devicephys.simulation.iv_record import is_sweep
 
 __all__ = [
     "BLUE",
@@ -57,6 +59,7 @@ __all__ = [
     "mirrored_line",
     "mirrored_nodes",
     "new_figure",
+    "point_meaning",
     "resistance_text",
     "save_figure",
     "stack",
@@ -71,7 +74,6 @@ NM = 1e9  # m -> nm
 PER_1E21_CM3 = 1e-27  # 1/m^3 -> 1e21/cm^3
 MICROAMPERE = 1e6  # A -> uA
 KILOOHM = 1e-3  # ohm -> kohm
-CELSIUS_ZERO = 273.15  # K
 
 POINT_MEANING = {
     "A": "before RESET",
@@ -143,6 +145,8 @@ def title_text(ds: xr.Dataset) -> str:
     """Return the picture's title: which device, how many loops, solved how."""
     loops = int(ds.attrs["loops"])
     count = "one loop" if loops == 1 else f"{loops} loops"
+    if not is_sweep(ds):
+        count = "a waveform"
     return f"{device_of(ds).name}: {count}, {ds.attrs['method']} solution"
 
 
@@ -226,6 +230,28 @@ def mirrored_nodes(field: np.ndarray) -> np.ndarray:
 def mirrored_line(nodes: np.ndarray) -> np.ndarray:
     """Mirror the radial nodes, shape (r_node,), at the axis: shape (2 r_node - 1,)."""
     return np.concatenate([-nodes[:0:-1], nodes])
+
+
+def point_meaning(ds: xr.Dataset, point: str) -> str:
+    """What a marked point of a record stands for, in two words.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        An IVTrace v1.
+    point : str
+        Its letter.
+
+    Returns
+    -------
+    str
+        Empty where the letter says nothing.
+    """
+    if is_sweep(ds):
+        return POINT_MEANING.get(point, "")
+    times = ds["time_point"].values[ds["point"].values == point]
+    step = int(index_at(ds, times)[0]) if times.size else -1
+    return "hottest" if step == int(np.argmax(ds["temperature_max"].values)) else ""
 
 
 def index_at(ds: xr.Dataset, times: np.ndarray) -> np.ndarray:

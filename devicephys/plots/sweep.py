@@ -35,9 +35,12 @@ __all__ = ["screening_figure", "sweep_figure"]
 
 
 _COLUMNS = 3
+_SAME = 1e-6  # relative differences that are those of a solver
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 _PREFIXED = {"V": "V", "A": "A", "s": "s", "m": "m", "ohm": "Ω", "S": "S", "J": "J", "W": "W"}
 _MOST_CURVES = 12  # that a legend names
+#: first parts of keys that their names do without
+_GROUPS = ("layers", "materials", "protocol")
 #: variables that every ParameterSweep has besides its figures
 _NOT_FIGURES = ("status", "reason", "folder")
 
@@ -48,6 +51,7 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
     Panel (a) shows the size of the current over the voltage of the first loop of each point, the
     conductance after each pulse, or the resistance in the hottest bake; the others a figure of
     merit over the first key that varies by numbers, with a line for each value of the other keys.
+    One that is the same at all points has no panel.
 
     Parameters
     ----------
@@ -66,6 +70,7 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
     across = (numeric or keys)[0]
     others = [key for key in keys if key != across]
     names = [str(n) for n in ds.data_vars if n not in _NOT_FIGURES]
+    names = [name for name in names if not _is_constant(ds[name].values)] or names
     curves = {k: v for k, v in (traces or {}).items() if _kind(v)}
     panels = len(names) + bool(curves)
     rows = max(1, math.ceil(panels / _COLUMNS))
@@ -83,6 +88,12 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
         )
     style.add_heading(figure, ds, title=str(ds.attrs["title"]))
     return figure
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    """Whether a figure is the same at all points, as one that only repeats what was asked for."""
+    finite = values[np.isfinite(values)]
+    return finite.size > 1 and bool(np.ptp(finite) <= _SAME * np.abs(finite).max())
 
 
 def _tag(number: int) -> str:
@@ -184,10 +195,16 @@ def _draw_figure(
     long_name = textwrap.fill(str(ds[name].attrs["long_name"]), 26)
     style.style_axes(
         ax,
-        f"{across} ({x_unit})" if x_unit else across,
+        _key_name(across) + (f" ({x_unit})" * bool(x_unit)),
         long_name + (f" ({unit})" * bool(unit)),
         tag,
     )
+
+
+def _key_name(key: str) -> str:
+    """A key as a reader of the picture says it: "HfOx thickness" for "layers.HfOx.thickness"."""
+    first, dot, rest = key.partition(".")
+    return (rest if dot and first in _GROUPS else key).replace(".", " ").replace("_", " ")
 
 
 def _scaled(array: xr.DataArray) -> tuple[np.ndarray, str]:

@@ -258,7 +258,7 @@ def _named(ds: xr.Dataset, instant: tuple[str, int, int]) -> dict[str, Any]:
     return {
         "step": step,
         "point": point,
-        "meaning": style.POINT_MEANING.get(point, ""),
+        "meaning": style.point_meaning(ds, point),
         "colour": style.RESET_COLOUR if point in "ABCD" else style.SET_COLOUR,
         "told": texts,
     }

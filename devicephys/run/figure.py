@@ -8,9 +8,9 @@ from typing import Any
 
 import xarray as xr
 
-__all__ = ["CELSIUS_ZERO", "Figure", "Table", "celsius", "unit_of"]
+from ddkbase.units import CELSIUS_ZERO
 
-CELSIUS_ZERO = 273.15  # K
+__all__ = ["CELSIUS_ZERO", "Figure", "Table", "celsius", "unit_of"]
 
 
 @dataclasses.dataclass(frozen=True)

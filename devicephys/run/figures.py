@@ -256,7 +256,11 @@ def localisation_figures(headline: Mapping[str, Any]) -> list[Figure]:
             {key: values[key] for key in keys[:2]},
             {keys[1]: units[keys[1]]},
         ),
-        Figure("End of RESET, vacancies there", f"{vacancies:.2g}", {keys[3]: vacancies}),
+        Figure(
+            "End of RESET, number of vacancies there",
+            f"{float(f'{vacancies:.2g}'):g}",
+            {keys[3]: vacancies},
+        ),
         Figure(
             "End of RESET, largest field",
             f"{field * 1e-9:.2g} V/nm{strong}",

@@ -182,11 +182,13 @@ class Trace:
         """Loop number of each step, figures of each complete loop, indices of A-H of the first.
 
         Of a first loop that was not finished A-D are marked if its RESET ramp was, else only A;
-        of one that starts with SET and was not finished, and of no sweep, A alone.
+        of one that starts with SET and was not finished A alone, and of no sweep A alone, where
+        the cell is hottest.
         """
         time = column["time"]
         if not isinstance(self.protocol, IVSweep):
-            return np.zeros(len(time), dtype=int), [], np.array([len(time) // 2])
+            hottest = np.argmax(column["temperature_max"])
+            return np.zeros(len(time), dtype=int), [], np.array([hottest])
         loop = np.zeros(len(time), dtype=int)
         figures, points = [], None
         for i in range(self.protocol.loops):

@@ -55,8 +55,8 @@ class Localisation:
         cells = f"{self.localisation_cells} cell{'s' if self.localisation_cells > 1 else ''}"
         return (
             f"90 % of the voltage falls across {cells} of the mesh"
-            f" ({1e9 * self.localisation_thickness:.2g} nm): the mesh decides the high-resistance"
-            " state, compare with a finer one"
+            f" ({1e9 * self.localisation_thickness:.2g} nm): the high resistance may be the mesh's,"
+            " compare with a finer preset"
         )
 
 

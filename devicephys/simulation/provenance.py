@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddkbase.schemas import Schema
+from ddkbase.units import CELSIUS_ZERO
 from devicephys.device import Device
 from devicephys.installation import versions
 from devicephys.simulation.settings import Settings
@@ -58,7 +59,7 @@ def warning_of(kelvin: float, *sentences: str) -> dict[str, str]:
     """The attribute ``warning`` of a record with this peak temperature and of what else is to be
     said; empty if there is nothing."""
     hot = (
-        f"the peak temperature reached {kelvin:.0f} K: "
+        f"the peak temperature reached {kelvin - CELSIUS_ZERO:.0f} °C: "
         "there the oxides melt and the material laws do not hold"
         if kelvin > HOTTEST
         else ""

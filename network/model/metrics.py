@@ -186,6 +186,10 @@ def vote(
     return total / np.bincount(member)[:, None], y[first], ids
 
 
+_SAME = 1e-9  # of a mean difference: scatter below that is rounding
+_BY_SIGN = 6  # seeds of one sign that chance gives in less than 5 %: 2 * 0.5^6 = 3 %
+
+
 @dataclass(frozen=True)
 class Difference:
     """Of two models on the same seeds, first minus second.
@@ -208,10 +212,16 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether zero is outside the 95 % interval (Student's t, seeds - 1 degrees of freedom)."""
+        """Whether zero is outside the 95 % interval (Student's t, seeds - 1 degrees of freedom).
+
+        Differences that are all the same have no scatter to judge by, as those of a few test
+        samples often are: their signs alone count then, which takes six seeds.
+        """
         seeds = self.better + self.equal + self.worse
         if seeds < 2 or not np.isfinite(self.error):
             return False
+        if self.error <= _SAME * abs(self.mean):
+            return self.mean != 0 and seeds >= _BY_SIGN
         from scipy.special import stdtrit  # start-up: a network that only answers needs none of it
 
         return bool(abs(self.mean) > float(stdtrit(seeds - 1, 0.975)) * self.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ddkbase.errors import InputError
-from ddkbase.pictures import BLUE, ORANGE, new_figure
+from ddkbase.paper import chosen_panels
+from ddkbase.pictures import BLUE, INCH, ORANGE, new_figure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_figure", "fits_figure", "map_fits_figure"]
 
 _MICRO = 1e6
+_NARROWEST = 0.02  # m, of a panel in a column of a paper
 _DECADE = 10  # a conductance that spans more is shaded by its logarithm, or its tail is black
 
 
@@ -146,37 +148,53 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
     return figure
 
 
-def map_fits_figure(maps: xr.Dataset) -> Figure:
+def map_fits_figure(
+    maps: xr.Dataset, width: float | None = None, panels: Sequence[str] = ()
+) -> Figure:
     """Draw every row of the first sample of each class with its fitted curve and R, as Fig. 3c.
 
     Parameters
     ----------
     maps : xarray.Dataset
         From `ddk.studies.feature_maps.make_maps` with ``fit``.
+    width : float or None, optional
+        Width of the figure [m], in which rows that do not fit beside each other go on below; None:
+        as wide as they need.
+    panels : sequence of str, default ()
+        Letters of the classes that are drawn, the first is "a"; empty: all.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure.
+        The figure, of at most ten classes.
 
     Raises
     ------
     InputError
-        Nothing was fitted.
+        Nothing was fitted; a letter without a class.
     """
     if "fitted" not in maps:
         raise InputError("the maps have no fit", "maps", "Use --fits, or make_maps(fit=True)")
     conductance = maps["device" if "device" in maps else "feature"]
     names = [str(n) for n in maps["class_name"].values]
     first = [names.index(n) for n in dict.fromkeys(names)][:10]
-    count = maps.sizes["row"]
-    figure = new_figure(1.7 * count + 0.9, 1.75 * len(first) + 0.8)
-    axes = figure.subplots(len(first), count, sharex=True, sharey=True, squeeze=False)
+    first = [first[k] for k in chosen_panels(len(first), panels, "the picture of the fits")]
+    count = across = maps.sizes["row"]
+    if width is None:
+        figure = new_figure(1.7 * count + 0.9, 1.75 * len(first) + 0.8)
+    else:
+        across = min(count, max(1, int(width / _NARROWEST)))
+        down = len(first) * -(-count // across)
+        figure = new_figure(width / INCH, min(width / INCH / across, 1.6) * down + 0.6)
+    down = -(-count // across)
+    axes = figure.subplots(len(first) * down, across, sharex=True, sharey=True, squeeze=False)
     axes[0, 0].set_yscale("log")  # once for all: each semilogy would set it anew in every panel
     axes[0, 0].yaxis.set_minor_locator(NullLocator())  # eight marks in each of eighty panels
     step = np.arange(1, maps.sizes["step"] + 1)
     for line, sample in enumerate(first):
-        for row, ax in enumerate(axes[line]):
+        for row in range(count):
+            place = line * down + row // across
+            ax = axes[place, row % across]
             index = {"sample": sample, "row": row}
             simulated = _MICRO * conductance.isel(index)
             (dots,) = ax.plot(step, simulated, "o", ms=2, color=BLUE)
@@ -185,11 +203,14 @@ def map_fits_figure(maps: xr.Dataset) -> Figure:
             text = f"R = {residual:.2g}" if np.isfinite(residual) else "not fitted"
             ax.text(0.95, 0.93, text, transform=ax.transAxes, ha="right", va="top", fontsize=8)
             ax.tick_params(labelsize=8)
-            if line == 0:
+            if line == 0 or down > 1:
                 ax.set_title(f"Utterance {row + 1}", fontsize=9)
-        axes[line, 0].set_ylabel(f"{names[sample]}\nConductance (µS)", fontsize=9)
-    for ax in axes[-1]:
-        ax.set_xlabel("Pulse", fontsize=9)
+            if row + across >= count and line + 1 == len(first):  # nothing is below
+                ax.set_xlabel("Pulse", fontsize=9)
+                ax.tick_params(labelbottom=True)
+        for blank in axes[(line + 1) * down - 1, (count - 1) % across + 1 :]:
+            blank.set_axis_off()
+        axes[line * down, 0].set_ylabel(f"{names[sample]}\nConductance (µS)", fontsize=9)
     figure.legend(
         [dots, curve],
         ["finite elements", "Eq. (4), fitted"],

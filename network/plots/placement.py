@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ddkbase.pictures import AREAS, new_figure
+from ddkbase.pictures import AREAS, TITLE_TEXT, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,16 +59,20 @@ def placement_figure(placement: Placement) -> Figure:
         axes.set_yticks([0, height])
         axes.tick_params(labelsize=8)
         used = sum(_cells(b) for b in placement.blocks if b.tile == tile)
-        axes.set_title(f"tile {tile}: {100 * used / height / width:.0f} % in use", fontsize=8)
+        share = f"tile {tile}: {100 * used / height / width:.0f} % in use"
+        axes.set_title(f"{ascii_lowercase[tile]}   {share}", fontsize=8, loc="left")
         if tile == 0:
             axes.set_xlabel("column", fontsize=8)
             axes.set_ylabel("row", fontsize=8)
-    _timeline(figure.add_subplot(grid[down, :]), placement, layers)
+    times = figure.add_subplot(grid[down, :])
+    times.set_title(ascii_lowercase[shown], fontsize=8, loc="left")
+    _timeline(times, placement, layers)
     more = f", {shown} of them drawn" if shown < placement.tiles else ""
     figure.suptitle(
         f"{placement.chip.name}, layout '{placement.layout}': {placement.tiles} "
         f"{'tiles' if placement.tiles > 1 else 'tile'} of {height} x {width}{more}",
         fontsize=10,
+        gid=TITLE_TEXT,
     )
     return figure
 

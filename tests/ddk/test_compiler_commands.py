@@ -47,6 +47,13 @@ def test_compile_then_simulate_from_the_file(trained: Path, tmp_path: Path) -> N
     assert f"{number} of {number}" in shown.output
     assert "already" in error_line(call("compile", trained, "--out", out), 4)
     assert call("compile", trained, "--out", out, "--overwrite").exit_code == 0
+    looks = ("--figure-width", "85 mm", "--pictures", "svg", "--panels", "a,d")
+    assert call("compile", trained, "--out", out, "--overwrite", *looks).exit_code == 0
+    drawn = (out / "paper" / "placement.svg").read_text(encoding="utf-8")
+    words = ("tile 0", "tile 1", "time of one inference")
+    assert [word in drawn for word in words] == [True, False, True]
+    assert call("compile", trained, "--out", out, "--overwrite").exit_code == 0
+    assert not (out / "paper").exists()  # the folder of pictures is part of a result
     bare = tmp_path / "bare"
     assert call("compile", trained, "--out", bare, "--pictures", "none").exit_code == 0
     assert bare.is_dir() and not list(bare.glob("*.png"))

@@ -23,7 +23,7 @@ from network.plots.placement import placement_figure
 def texts(figure: object) -> str:
     found = []
     for axes in figure.axes:  # type: ignore[attr-defined]
-        found += [axes.get_xlabel(), axes.get_ylabel(), axes.get_title()]
+        found += [axes.get_xlabel(), axes.get_ylabel(), axes.get_title(), axes.get_title("left")]
         found += [t.get_text() for t in (*axes.texts, *axes.get_xticklabels())]
         found += [t.get_text() for t in axes.get_yticklabels()]
     return " ".join(found)

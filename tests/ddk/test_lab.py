@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import subprocess
@@ -97,6 +98,21 @@ def test_an_earlier_study_is_replaced_only_when_told(
     (tmp_path / "other" / "notes.txt").write_text("mine")
     line = error_line(call("lab", trains, "--out", tmp_path / "other", "--overwrite"), 4)
     assert "something else" in line
+
+
+def test_the_picture_is_drawn_for_a_paper(trains: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    out = tmp_path / "lab"
+    looks = ("--figure-width", "85 mm", "--pictures", "svg", "--panels", "b", "--picture-data")
+    done = call("lab", trains, *QUICK, "--quick", *looks, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (out / "paper").iterdir()} == {"lab.svg", "lab.csv"}
+    rows = list(csv.DictReader((out / "paper" / "lab.csv").open(encoding="utf-8")))
+    assert {row["panel"] for row in rows} == {"b"}
+    assert call("lab", trains, *QUICK, "--quick", "--out", out, "--overwrite").exit_code == 0
+    assert not (out / "paper").exists()
+    refused = error_line(call("lab", trains, "--font", "No Such", "--out", tmp_path / "o"), 2)
+    assert "is not installed" in refused and not (tmp_path / "o").exists()
 
 
 def test_two_files_and_few_options_under_the_short_name(tmp_path: Path) -> None:

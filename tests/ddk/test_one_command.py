@@ -62,6 +62,7 @@ def test_samples_are_written_once_and_can_be_read(tmp_path: Path) -> None:
     loops = devicephys.read_loop(folder / "loops.csv")
     assert loops.attrs["loops"] == 3 and loops.attrs["rate"] == pytest.approx(1.0, rel=0.01)
     assert len(devicephys.read_waveform(folder / "generator.csv").corners) > 40
+    assert len(devicephys.read_waveform(folder / "triangles.csv").corners) == 7
     assert len(devicephys.read_sequence(folder / "steps.yaml").steps) == 5
     assert len(read_description(folder / "what.yaml")[0].free) == 2
 

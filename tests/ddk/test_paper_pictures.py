@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,13 @@ from typer.testing import CliRunner, Result
 import compact
 from ddk import studies
 from ddk.cli.commands import app
+from ddk.studies.plots import counted_epoch, samples_figure
+from ddkbase.errors import InputError
 from ddkbase.paper import paper_style
 from ddkbase.paper.fitting import fit_figure, panel_of
+from ddkbase.paper.placing import covers_curves
 from ddkbase.records import label
+from network.plots.features import map_fits_figure
 from network.plots.few_reads import few_reads_figure
 from network.plots.hardware import bars_figure, study_figure
 from tests.paper_texts import misplaced
@@ -59,6 +64,92 @@ def makes() -> dict[str, Callable[[], Figure]]:
         "few_reads.png": partial(few_reads_figure, accuracies(reads)),
         "study.png": partial(study_figure, study()),
     }
+
+
+def feature_maps() -> xr.Dataset:
+    """Ten samples of ten classes in all ways, with fits; the numbers tell nothing."""
+    draw = np.random.default_rng(2)
+    dims, shape = ("sample", "row", "step"), (10, 8, 20)
+    falling = 1e-5 + 1e-4 * np.exp(-np.arange(20) / 5) * draw.uniform(0.5, 1, (10, 8, 1))
+    data = {
+        "input": label(draw.random(shape), dims, "1", "input, 0 to 1"),
+        "algorithm": label(draw.random(shape), dims, "1", "state y"),
+        "table": label(falling, dims, "S", "conductance"),
+        "device": label(falling, dims, "S", "conductance"),
+        "fitted": label(1.02 * falling, dims, "S", "fit of Eq. (4)"),
+        "residual": label(draw.random((10, 8)), dims[:2], "1", "residual R"),
+    }
+    names = ("sample", [f"class {k}" for k in range(10)])
+    return xr.Dataset(data, {"class_name": names}, {"title": "maps", "method": "all"})
+
+
+@pytest.mark.parametrize("make", [samples_figure, map_fits_figure])
+def test_maps_go_on_below_where_a_column_is_full(
+    make: Callable[..., Figure], tmp_path: Path
+) -> None:
+    style = paper_style(width="85 mm")
+    assert style is not None
+    figure = fit_figure(make(feature_maps(), style.width), style)
+    assert misplaced(figure) == []
+    assert figure.get_figwidth() == pytest.approx(85 / 25.4)
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    each = 10 if make is samples_figure else 80  # none is lost
+    assert len(titles) == each
+
+
+def test_letters_choose_samples_and_classes(tmp_path: Path) -> None:
+    maps = feature_maps()
+    titles = [ax.get_title() for ax in samples_figure(maps, 0.085, ("c", "a")).axes]
+    assert [t for t in titles if t] == ["class 2", "class 0"]
+    fits = map_fits_figure(maps, 0.085, ("b",))
+    assert [ax.get_ylabel() for ax in fits.axes if ax.get_ylabel()] == ["class 1\nConductance (µS)"]
+    with pytest.raises(InputError, match="has no panel k"):
+        samples_figure(maps, panels=("k",))
+    style = paper_style(width="85 mm", panels="b", data=True)
+    picture, table = studies.write_maps(maps, tmp_path / "maps.png", paper=style)
+    with Image.open(picture) as image:
+        assert image.width == pytest.approx(85 / 25.4 * 600, abs=1)
+    values = [float(r["value"]) for r in csv.DictReader(table.open(encoding="utf-8"))]
+    assert values[:160] == pytest.approx(maps["input"].values[1].ravel(), rel=1e-8, abs=0)
+
+
+def test_features_are_drawn_for_a_paper(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+    looks = ("--figure-width", "85 mm", "--panels", "a,c")
+    done = call("features", "--data", "digits", *looks, "--out", tmp_path / "maps.svg")
+    assert done.exit_code == 0, done.output
+    assert 'width="240.9' in (tmp_path / "maps.svg").read_text(encoding="utf-8")  # 85 mm in points
+    refused = call("features", "--data", "digits", *looks, "--out", tmp_path / "maps.nc")
+    assert refused.exit_code == 2 and "nothing would be drawn" in refused.output
+    assert not (tmp_path / "maps.nc").exists()
+
+
+def test_a_legend_and_a_note_leave_the_curves() -> None:
+    def make() -> Figure:
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        ax = figure.subplots()
+        ax.set_title("a", loc="left")
+        for k in range(40):  # no place is free for a legend
+            ax.plot([0, 1], [k, k], color="black", label=f"curve {k}" if k < 2 else None)
+        ax.plot([0, 1], [100, 100], color="black")
+        ax.legend()
+        box = {"facecolor": "white"}
+        ax.text(0.5, 0.2, "note", transform=ax.transAxes, ha="center", va="center", bbox=box)
+        return figure
+
+    figure = column(make)
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    legend = ax.get_legend()
+    assert legend is not None and legend.get_window_extent().y0 >= ax.bbox.y1
+    (note,) = ax.texts
+    assert not covers_curves(ax, note.get_window_extent())
+    assert ax.bbox.y0 < note.get_window_extent().y0 < note.get_window_extent().y1 < ax.bbox.y1
+    assert misplaced(figure) == []
+    wide = column(make, width="180 mm")
+    wide.draw_without_rendering()
+    (note,) = wide.axes[0].texts
+    assert covers_curves(wide.axes[0], note.get_window_extent())  # and it is seen where it does
 
 
 def column(make: Callable[[], Figure], panels: str | None = None, width: str = "85 mm") -> Figure:
@@ -152,3 +243,10 @@ def test_what_cannot_be_drawn_is_told_before_the_work(
     refused = call(*arguments, "--out", tmp_path / "o")
     assert refused.exit_code == 2 and words in refused.output
     assert not (tmp_path / "o").exists() or not any((tmp_path / "o").iterdir())
+
+
+def test_what_is_read_once_has_no_epoch() -> None:
+    def of(**ddk: str) -> str:
+        return counted_epoch(xr.Dataset(attrs={"task_json": json.dumps({"ddk": ddk})}))
+
+    assert (of(), of(readout="last")) == ("last epoch", "read once")

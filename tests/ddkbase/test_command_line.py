@@ -306,6 +306,15 @@ def test_a_terminal_too_narrow_for_a_table_gets_a_list(
     assert capsys.readouterr().out == "first 123456; third abcdef\n"
 
 
+def test_a_column_without_a_word_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows(["a", "b", ""], [["1", "2", ""], ["3", "", ""]], right=(1, 2))
+    without = capsys.readouterr().out
+    print_rows(["a", "b"], [["1", "2"], ["3", ""]], right=(1,))
+    assert capsys.readouterr().out == without
+    print_rows(["a", "b", ""], [["1", "2", ""], ["3", "", "hot"]])
+    assert "hot" in capsys.readouterr().out
+
+
 # paths and values
 
 

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 import devicephys
-from devicephys import Device, InputError, SolverError
+from devicephys import Device, InputError, Interrupted, SolverError
 from devicephys.cli.commands import app
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import FitInterrupted, fit_device
@@ -349,6 +349,9 @@ def test_where_the_solver_gives_up_the_fit_goes_around(
     given = described(write_loop(tmp_path / "l.csv", 0.0, 1), HIGH, SERIES)
     result = fit_device(given, progress=events.append)
     assert [event.failed for event in events][:2] == [False, True]
+    best = [event.best for event in events]
+    assert best == sorted(best, reverse=True) and best[-1] < best[0]
+    assert min(event.misfit for event in events) == best[-1]
     assert result.log_misfit < 1e-3
     simulator.before = lambda call, device: (_ for _ in ()).throw(SolverError("no step"))
     with pytest.raises(SolverError):  # of the device that it begins with
@@ -361,8 +364,10 @@ def test_no_more_solves_than_allowed(tmp_path: Path, fake: Fake) -> None:
     assert fake.calls == result.solves == 2 and result.reason == "stopped after 2 solves"
 
 
+# a solve says so in its own way: `devicephys.simulate` makes an error of Ctrl-C
+@pytest.mark.parametrize("stops", [KeyboardInterrupt, Interrupted("interrupted", "t = 1 s")])
 def test_ctrl_c_keeps_the_best_and_the_fit_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stops: type[BaseException] | BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, SERIES, D0)
     monkeypatch.setattr(fit_data, "simulate", Fake())
@@ -370,7 +375,7 @@ def test_ctrl_c_keeps_the_best_and_the_fit_goes_on_where_it_was(
 
     def stop(call: int, device: Device) -> None:
         if call == 3:
-            raise KeyboardInterrupt
+            raise stops
 
     monkeypatch.setattr(fit_data, "simulate", Fake(stop))
     with pytest.raises(FitInterrupted) as stopped:

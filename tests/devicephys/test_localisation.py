@@ -61,7 +61,7 @@ def test_what_lies_beyond_the_model_is_said() -> None:
     assert "HfOx is 0.3 nm thick" in layer
     assert warning_of(300.0) == {}
     said = warning_of(3000.0, "", "one thing")["warning"]
-    assert said.startswith("the peak temperature reached 3000 K") and said.endswith("; one thing")
+    assert said.startswith("the peak temperature reached 2727 °C") and said.endswith("; one thing")
 
 
 def test_figures_say_what_they_stand_on() -> None:

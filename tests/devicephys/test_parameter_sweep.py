@@ -236,7 +236,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("drawn")
-def test_the_picture_has_a_panel_for_each_figure_of_merit(tmp_path: Path) -> None:
+def test_the_picture_has_a_panel_for_each_figure_that_varies(tmp_path: Path) -> None:
     plan = plan_sweep({"filament.radius": "8 nm, 9 nm", "vacancy.soret": "hot, off"})
     ds = run(plan, tmp_path).dataset
     assert not (tmp_path / "sweep.png").exists()
@@ -244,12 +244,17 @@ def test_the_picture_has_a_panel_for_each_figure_of_merit(tmp_path: Path) -> Non
     curves, *panels = sweep_figure(ds, {"8-nm_hot": trace}).axes
     assert len(curves.lines) == 1
     labels = [ax.get_ylabel() for ax in panels]
-    assert "SET (V)" in labels and "High resistance (kΩ)" in labels
+    # what is the same at all points has no panel
+    assert "SET (V)" in labels and "High resistance (kΩ)" not in labels
     at = panels[labels.index("SET (V)")]
-    assert at.get_xlabel() == "filament.radius (nm)"
+    assert at.get_xlabel() == "filament radius (nm)"
     assert [line.get_label() for line in at.lines] == ["hot", "off"]
     assert at.lines[0].get_xdata() == pytest.approx([8, 9])
     assert at.lines[0].get_ydata() == pytest.approx([1.08, 1.09])
+    same = ds["high_resistance"] * 0.0 + 5e-5 * np.array([1.0, 1.0, 1.0 + 1e-8, 1.0])
+    same.attrs = {"units": "A", "long_name": "Half the limit"}
+    again = sweep_figure(ds.assign(half=same), {"8-nm_hot": trace})
+    assert [ax.get_ylabel() for ax in again.axes[1:]] == labels
 
 
 # processes

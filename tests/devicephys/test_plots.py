@@ -314,3 +314,27 @@ def test_maps_for_a_column_show_the_points_that_were_asked_for() -> None:
     assert max(box.x1 for box in boxes) <= figure.bbox.width
     with pytest.raises(InputError, match="no panel Z"):
         paper_fields_figure(ds, 0.085, ("Z",))
+
+
+def test_resistances_within_a_decade_are_labelled_once() -> None:
+    ax = Figure().subplots()
+    plots._log_axis(ax, np.array([2.4, 45.0]))
+    low, high = ax.get_ylim()
+    marks = [v for v in ax.yaxis.get_majorticklocs() if low <= v <= high]
+    assert marks == pytest.approx([2, 5, 10, 20, 50])
+    between = ax.yaxis.get_minor_formatter()
+    assert [between(v) for v in ax.yaxis.get_minorticklocs()] == [""] * len(
+        ax.yaxis.get_minorticklocs()
+    )
+
+
+def test_a_point_of_a_waveform_is_not_called_before_reset() -> None:
+    ds = iv_trace()
+    assert plots_style.point_meaning(ds, "A") == "before RESET"
+    hottest = float(ds["time"].values[np.argmax(ds["temperature_max"].values)])
+    times = ds["time_point"].copy(data=np.full(ds.sizes["point"], hottest))
+    wave = ds.assign_coords(time_point=times).assign_attrs(protocol_json='{"kind": "Waveform"}')
+    assert plots_style.point_meaning(wave, "A") == "hottest"
+    assert plots_style.title_text(wave).endswith(f": a waveform, {wave.attrs['method']} solution")
+    cold = wave.assign_coords(time_point=times * 0.0)  # as records of earlier versions have it
+    assert plots_style.point_meaning(cold, "A") == ""

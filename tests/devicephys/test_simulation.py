@@ -142,6 +142,9 @@ def test_a_pulse_of_nanoseconds_is_not_jumped_over(device: Device) -> None:
     assert np.isin(pulse.corners, trace.time.values).all()
     assert float(trace.voltage.min()) == -0.8
     assert float(trace.temperature_max.max()) > device.ambient_temperature + 50
+    (marked,) = trace.time_point.values  # of what is no sweep: where the cell is hottest
+    assert float(trace.temperature_max.sel(time=marked)) == float(trace.temperature_max.max())
+    assert float(trace.temperature.max()) > device.ambient_temperature + 40
     cooled = trace.temperature_max.sel(time=trace.time[-1])
     assert float(cooled) == pytest.approx(device.ambient_temperature, abs=0.1)
 

@@ -46,7 +46,10 @@ def test_a_difference_is_taken_within_the_seeds() -> None:
     assert found.mean == pytest.approx(0.1)
     assert found.error == pytest.approx(0, abs=1e-12)
     assert (found.better, found.equal, found.worse) == (2, 0, 0)
-    assert found.clear
+    assert not found.clear  # two equal differences have no scatter, and chance makes their sign
+    assert not metrics.difference([0.9] * 5, [0.8] * 5).clear
+    assert metrics.difference([0.9] * 6, [0.8] * 6).clear
+    assert not metrics.difference([0.9] * 6, [0.9] * 6).clear
     noisy = metrics.difference([0.9, 0.5, 0.7, 0.6], [0.8, 0.7, 0.6, 0.7])
     d = np.array([0.1, -0.2, 0.1, -0.1])
     assert noisy.error == pytest.approx(d.std(ddof=1) / 2)

@@ -22,6 +22,7 @@ from ddkbase.errors import StorageError
 from ddkbase.files import write_bytes
 from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.installation import versions
+from ddkbase.picture_names import PAPER
 from ddkbase.pictures import BLUE, GREEN, GREY, VERMILLION, new_figure, save_figure, style_axes
 from ddkbase.units import format_si
 from network.hardware.chip.cost import cost_rows
@@ -62,7 +63,7 @@ def check_lab_free(path: Path, overwrite: bool) -> None:
     check_new_folder(path)
     if path.is_dir() and any(path.iterdir()):
         names = {p.name for p in path.iterdir()}
-        if METRICS not in names or names - _FILES:
+        if METRICS not in names or names - _FILES - {PAPER}:
             raise StorageError("the folder holds something else", str(path), "Choose another name")
         if not overwrite:
             raise StorageError(

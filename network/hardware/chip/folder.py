@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddkbase.errors import StorageError
 from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
-from ddkbase.picture_names import Pictures, as_format, in_formats
+from ddkbase.picture_names import PAPER, Pictures, as_format, in_formats
 from ddkbase.pictures import save_figure
 from network.hardware.chip.placement import Placement
 from network.hardware.chip.pulse_list import write_pulses
@@ -28,7 +28,7 @@ def check_free(path: Path, overwrite: bool) -> None:
     check_new_folder(path)
     if path.is_dir() and any(path.iterdir()):
         ours = {PLACEMENT, PULSES, *(as_format(PICTURE, p) for p in Pictures if p != Pictures.none)}
-        if {p.name for p in path.iterdir()} - ours:
+        if {p.name for p in path.iterdir()} - ours - {PAPER}:
             raise StorageError("the folder holds something else", str(path), "Choose another name")
         if not overwrite:
             raise StorageError(
