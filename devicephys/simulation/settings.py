@@ -38,7 +38,8 @@ class Settings:
         "monolithic" (all fields in one Newton), "staggered" (potential, temperature and vacancies
         in turn until they agree) or "one-pass" (each once a step: inaccurate, for teaching).
     pulse_tolerance : float, default 0.01
-        Local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1].
+        Local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1]; less of it is
+        left for errors of the temperature where a pulse moves little.
     concentration_tolerance : float, default 0.025
         Local time error of the vacancy concentration, in 1e21 cm^-3 [1].
     temperature_tolerance : float, K, default 8.0
