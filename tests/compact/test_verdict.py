@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import compact
-from compact.fitting.verdict import LINE, NOISE, SATURATES
+from compact.fitting.verdict import LINE, NOISE, SATURATES, judged
 from compact.kinetics.exact import exact_step
 from ddkbase.errors import InputError
 from tests.compact.test_compact_cli import call
@@ -37,6 +37,17 @@ def test_a_curve_above_its_noise_is_neither() -> None:
     curve = falling(0.01, 0.1, pulses=60)
     fits = compact.fit_many(curve + 4e-7 * rng.standard_normal((10, curve.size)))
     assert fits["valid"].all() and fits["determined"].all()
+
+
+def test_a_line_passes_for_a_curve_as_rarely_as_the_level_says() -> None:
+    # two parameters more than a line has, of which the fit is linear: F with 2 degrees of freedom
+    rng = np.random.default_rng(5)
+    x = np.linspace(-1, 1, 30)
+    lines = (-5 * x + rng.standard_normal((20_000, x.size))).T
+    basis = np.linalg.qr(np.stack([x**k for k in range(4)], axis=1))[0]
+    residual = lines - basis @ (basis.T @ lines)
+    verdicts = judged(lines, np.ones_like(lines), (residual**2).sum(0), 4)
+    assert np.mean(verdicts != LINE) == pytest.approx(0.01, rel=0.25)
 
 
 def test_what_stands_at_a_bound_is_not_determined() -> None:
