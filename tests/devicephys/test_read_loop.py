@@ -193,6 +193,19 @@ def test_turns_are_found_in_spite_of_noise() -> None:
     )
 
 
+def test_the_band_of_a_resistor_is_its_current() -> None:
+    v = np.concatenate([np.linspace(a, b, 41) for a, b in ((0, -2), (-2, 0), (0, 1.5), (1.5, 0))])
+    loops = [(v, v / ohms) for ohms in (4e3, 5e3, 6e3)]
+    band = band_of(loops)
+    assert np.isfinite(band["current"]).all()
+    np.testing.assert_allclose(band["current"], np.abs(band["voltage"]) / 5e3, rtol=1e-9)
+    assert (band["current_low"] < band["current"]).all()
+    assert (band["current"] < band["current_high"]).all()
+    ends = band["voltage"].isel(point=-1)
+    assert ends.values.tolist() == [-2.0, -2.0, 1.5, 1.5]
+    assert log_misfit(band, v, v / 50e3)["positive out"] == pytest.approx(1.0)  # a decade
+
+
 def test_band_holds_the_loops_and_a_loop_fits_its_own_band() -> None:
     _, v = triangle()
     i = current(v)
