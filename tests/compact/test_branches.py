@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,15 @@ def test_beyond_the_end_of_a_law_a_cell_stays() -> None:
 def test_a_branch_goes_from_end_to_end() -> None:
     share = saturation(np.array([0.0, 1.0]), np.array([[-5.0], [0.0], [1e-7], [30.0]]))
     assert share == pytest.approx(np.tile([0.0, 1.0], (4, 1)), abs=1e-12)
+
+
+def test_states_stand_two_deviations_apart(tmp_path: Path) -> None:
+    exact = compact.fit_synapse(compact.read_pulses(one_column(tmp_path / "t.csv", cycles())))
+    assert exact.span == pytest.approx(45e-6, rel=1e-3)
+    for up, down, states in ((0.05, 0.01, 11), (0.01, 0.125, 5), (1e-4, 1e-3, 101), (2.0, 0.1, 1)):
+        synapse = dataclasses.replace(
+            exact,
+            up=dataclasses.replace(exact.up, scatter=up * exact.span),
+            down=dataclasses.replace(exact.down, scatter=down * exact.span),
+        )
+        assert synapse.states == states

@@ -62,7 +62,7 @@ def test_it_is_the_slope_of_the_history(past_n: Any, vacancy: Any, whole: bool) 
 
     stepper, past = stepper_of(past_n, 0.0, **vacancy)
     *_, share = stepper._history(past, END - TIMES[0])
-    assert (share == 1.0) == whole and 0.0 < share
+    assert (share == 1.0) == whole and share > 0.0
     step = SimpleNamespace(past=past, share=share, time=END)
     tangents = Tangents.__new__(Tangents)
     tangents.problem = stepper.problem
