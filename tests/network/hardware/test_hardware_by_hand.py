@@ -28,11 +28,18 @@ from network.hardware.cells.kinetics_noise import Spread
 from network.hardware.training import _for_training
 from network.layers.plain import Dense
 from network.model.ddk_network import ddk_network
-from tests.network.hardware.cell_data import WINDOW, kinetic_cells
+from tests.network.hardware.cell_data import WINDOW
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def some_cells(device: np.ndarray, window: ConductanceWindow = WINDOW) -> KineticCells:
+    """Cells of one pulse, whose alpha and beta have that factor of the scatter of devices."""
+    spread = Spread(device=device, cycle=np.zeros((2, 2)))
+    pulse = Polarity(np.array([1.0]), np.array([0.1]), np.array([0.2]), (spread,))
+    return KineticCells(window, pulse, pulse, 1e-7)
 
 
 def test_what_was_never_good_stays_as_it_was_when_others_wear_out() -> None:
@@ -61,7 +68,7 @@ def test_what_was_never_good_stays_as_it_was_when_others_wear_out() -> None:
         {"temperature": "85 degC"},
         {"endurance": Endurance()},
         {"mapping": Mapping("reference")},  # the error of a reference is shared by a tile
-        {"write": None, "cells": kinetic_cells()},
+        {"write": None, "cells": some_cells(np.zeros((2, 2)))},
     ],
 )
 def test_only_a_write_error_of_pairs_is_drawn_without_its_cells(more: dict) -> None:
@@ -72,7 +79,7 @@ def test_only_a_write_error_of_pairs_is_drawn_without_its_cells(more: dict) -> N
 
 def test_what_training_takes_for_cells_that_are_written_is_what_verifying_leaves() -> None:
     # evenly from minus to plus the tolerance: its width over the root of twelve
-    cells = kinetic_cells()
+    cells = some_cells(np.zeros((2, 2)))
     for options, tolerance in (((), 2e-6), ((("tolerance", "3 uS"),), 3e-6)):
         seen = _for_training(Hardware(cells=cells, programming=options))
         assert seen.cells is None and seen.write is not None
@@ -121,11 +128,7 @@ def test_only_what_is_tuned_has_room_for_larger_weights() -> None:
 
 
 def test_a_device_keeps_its_own_deviation_whichever_cells_are_pulsed() -> None:
-    window = ConductanceWindow(0.0, 1e-4)
-    none = np.zeros((2, 2))
-    fixed = Spread(device=np.array([[0.02, 0.0], [0.03, 0.01]]), cycle=none)
-    pulse = Polarity(np.array([1.0]), np.array([0.1]), np.array([0.2]), (fixed,))
-    cells = KineticCells(window, pulse, pulse, 1e-7)
+    cells = some_cells(np.array([[0.02, 0.0], [0.03, 0.01]]), ConductanceWindow(0.0, 1e-4))
     devices = np.array(
         [[1.0, -1.0, 0.5], [2.0, 0.0, -1.0]]
     )  # standard normal, alpha and beta's own
