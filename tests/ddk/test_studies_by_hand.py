@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,11 @@ import xarray as xr
 
 from ddk.article.costs import article_figures, ratio_rows
 from ddk.studies import device, hardware
+from ddk.studies.comparison import comparison_rows, overlap
 from ddk.studies.evaluation import DrawnDevices, share_of_good_cells
 from ddk.studies.folds import Fold, Part
 from ddk.studies.hardware import STUCK, Bench
+from ddk.studies.result import Result
 from ddkbase.errors import InputError
 from network.hardware import Hardware, Tuning, article, load_chip
 from network.model.ddk_network import ddk_network
@@ -201,3 +204,53 @@ def test_the_article_s_ratios_are_those_of_the_table() -> None:
     assert said.startswith(f"{min(times):.3g} (") and f"to {max(times):.3g} times" in said
     said = figures["area against memristor DNN"].here
     assert said.startswith(f"{min(areas):.3g} to {max(areas):.3g} times")
+
+
+def comparison(overlap: str = "fold") -> xr.Dataset:
+    """Two models of three seeds, of which one run failed."""
+    run, nan = ("model", "seed"), np.nan
+    data: dict[str, Any] = {
+        "accuracy": (run, [[0.9, 0.8, 0.85], [0.7, 0.6, nan]]),
+        "vote_accuracy": (run, [[0.95, 0.9, 0.85], [0.75, 0.8, nan]]),
+        "decision_accuracy": (run, [[0.9, 0.8, 0.85], [0.7, 0.6, nan]]),
+        "validation_accuracy": (run, [[0.5, 0.6, 0.7], [0.4, 0.5, nan]]),
+        "seconds": (run, [[1.0, 2.0, 3.0], [20.0, 30.0, nan]]),
+        "failed": (run, [["", "", ""], ["", "", "it diverged"]]),
+    }
+    data |= {name: ("model", [1200, 34]) for name in ("parameters", "macs", "features")}
+    attrs = {
+        "vote": "speaker", "headline": "decision", "title": "t", "protocol": "p", "article": "",
+        "task_json": json.dumps({"split": {"by": overlap, "test": 0.2}}),
+    }  # fmt: skip
+    return xr.Dataset(data, {"model": ["ddk", "raw"], "seed": [0, 1, 2]}, attrs)
+
+
+def test_a_comparison_says_means_worst_runs_and_differences_within_seeds() -> None:
+    heads, rows = comparison_rows(comparison())
+    ddk, raw = (dict(zip(heads, row, strict=True)) for row in rows)
+    assert ddk["accuracy (%)"] == "85.0 ± 5.0" and ddk["worst"] == "80.0"
+    assert raw["accuracy (%)"] == "65.0 ± 7.1, 1 failed" and raw["worst"] == "60.0"
+    assert (ddk["validation"], raw["validation"]) == ("60.0", "45.0")
+    assert ddk["with vote over speakers"] == "90.0 ± 5.0"
+    assert (ddk["DDK minus it"], raw["DDK minus it"]) == ("", "+20.0 ± 0.0")
+    # 20 and 10: their mean, and the root of half their squared distance over two
+    assert raw["DDK minus it, with vote over speakers"] == "+15.0 ± 5.0 ="
+    assert (ddk["parameters"], raw["MACs"]) == ("1,200", "34")
+    assert (ddk["s/run"], raw["s/run"]) == ("2", "25")
+    # of parts that overlap the error is larger
+    shared = dict(zip(heads, comparison_rows(comparison("group"))[1][1], strict=True))
+    error = 5.0 * np.sqrt(2) * np.sqrt(1 / 2 + overlap(comparison("group")))
+    assert overlap(comparison("group")) > 0 == overlap(comparison())
+    assert shared["DDK minus it, with vote over speakers"] == f"+15.0 ± {error:.1f} ="
+
+
+@pytest.mark.parametrize(
+    ("vote", "headline", "first"),
+    [({}, "vote", 0.6), ({"accuracy": 0.7}, "vote", 0.7), ({"accuracy": 0.7}, "decision", 0.6)],
+)
+def test_the_first_figure_is_that_of_the_headline(
+    vote: dict[str, float], headline: str, first: float
+) -> None:
+    single = {"accuracy": 0.6}
+    result: Any = SimpleNamespace(test=single, test_vote=vote, headline=headline)
+    assert Result.first(result, "test")["accuracy"] == first
