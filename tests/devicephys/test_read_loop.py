@@ -194,7 +194,7 @@ def test_turns_are_found_in_spite_of_noise() -> None:
 
 
 def test_a_compliance_may_be_reached_at_either_voltage() -> None:
-    v = np.concatenate([np.linspace(a, b, 41) for a, b in ((0, -2), (-2, 0), (0, 1), (1, 0))])
+    v = np.concatenate([np.linspace(a, b, 41) for a, b in ((0, -2), (-2, 0), (0, 0.5), (0.5, 0))])
     i = np.clip(v / 1e4, -1e-4, 1.0)  # limited at the negative voltage alone
     for sign, side in ((1, "negative"), (-1, "positive")):
         assert compliance_of(sign * v, sign * i, None, "x") == {side: pytest.approx(1e-4)}
