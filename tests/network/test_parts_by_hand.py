@@ -9,6 +9,7 @@ import pytest
 
 from network.ddk.piecewise import PiecewiseLinearDDK
 from network.features.spectral import log_bands, mel_filters
+from network.features.table_map import _walk
 from network.layers.memories import Memory
 from network.layers.standardise import Moments
 from network.model.ridge import STRENGTHS, solve_ridge
@@ -122,3 +123,21 @@ def test_a_readout_is_chosen_by_samples_that_it_was_not_fitted_to() -> None:
         z.T @ z + readout.strength * np.eye(60), z.T @ (target - target.mean(0))
     )
     np.testing.assert_allclose(readout.weight, inner / features.std(0)[:, None])
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_each_pulse_of_a_map_acts_in_the_window_of_its_own_setting(sign: int) -> None:
+    alpha, beta = np.array([[0.01, 0.02, 0.015]]), np.array([[0.2, 0.1, 0.3]])
+    low, high = np.array([[10e-6, 20e-6, 15e-6]]), np.array([[100e-6, 110e-6, 90e-6]])
+    now, expected = 80e-6 if sign < 0 else 30e-6, []
+    found = _walk(alpha, beta, low, high, np.array([now]), "implicit", sign)
+    for k in range(3):
+        span = high[0, k] - low[0, k]
+        moved = (now - low[0, k]) / span + sign * beta[0, k]
+        state = (moved + np.sqrt(moved**2 + 4 * alpha[0, k])) / 2  # one implicit step
+        after = low[0, k] + span * state
+        # RESET never raises a conductance, SET never lowers one or goes beyond the window
+        now = min(after, now) if sign < 0 else max(min(after, high[0, k]), now)
+        expected.append(now)
+    np.testing.assert_allclose(found[0], expected)
+    assert (np.sign(np.diff(found[0])) == sign).any()
