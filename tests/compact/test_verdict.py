@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import compact
 from compact.fitting.verdict import LINE, NOISE, SATURATES, judged
@@ -120,6 +122,27 @@ def test_a_long_train_is_thinned_and_says_so() -> None:
     assert one.conductance.size == one.fitted.size == fits.sizes["sample"]
     with pytest.raises(InputError, match="some reads only"):
         compact.profile_intervals(fits)
+
+
+def test_intervals_of_thinned_trains_are_per_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compact.fitting.fit._LONGEST", 400)  # pulses, and reads that are left
+    monkeypatch.setattr("compact.fitting.fit._THINNED", 100)
+    pulses = np.arange(601.0)
+    alpha, beta = 1e-4, 1e-2
+    curve = exact_step(np.ones_like(pulses), alpha * pulses, beta * pulses)
+    noise = 1e-3 * np.random.default_rng(7).standard_normal(pulses.size)
+    reads = 1e-6 * (20 + 80 * (curve + noise))
+    data = {"conductance": (("train", "pulse"), reads[None, 1:], {"units": "S"})}
+    data["initial_conductance"] = ("train", reads[:1], {"units": "S"})
+    table = compact.AlphaBetaTable.fit(xr.Dataset(data), amplitude="-2 V", starts=2)
+    assert json.loads(table.dataset.attrs["fit_json"])["thinned"] == 7
+    found = table.intervals().squeeze()
+    for name, truth in (("alpha", alpha), ("beta", beta)):
+        fitted, error = (table.dataset[n].item() for n in (name, f"{name}_stderr"))
+        ends = [float(found[end].sel(parameter=name)) for end in ("lower", "upper")]
+        assert ends[0] < truth < ends[1]
+        # with so many reads they are those of the standard error, per pulse like it
+        np.testing.assert_allclose(ends, [fitted - 1.96 * error, fitted + 1.96 * error], rtol=0.05)
 
 
 def test_windows_that_differ_are_said_on_the_screen(tmp_path: Path) -> None:
