@@ -58,7 +58,8 @@ def _train(after: list[float], rest: list[float], read: float) -> StressTrain:
             moved = _state(share * length * SPEED)
             yield SimpleNamespace(state=moved, step_size=0.5 * length)
 
-    train._pulses = SimpleNamespace(run_pulse=pulse)  # type: ignore[assignment]
+    memory = SimpleNamespace(moved=np.inf, largest=0.0)  # of pulses before: none
+    train._pulses = SimpleNamespace(run_pulse=pulse, memory=memory)  # type: ignore[assignment]
     train._steady = SimpleNamespace(find=lambda hot, applied: None)  # type: ignore[assignment]
     train._along = along  # type: ignore[method-assign]
     train.read = lambda filling: 2e-4  # type: ignore[method-assign]
