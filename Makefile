@@ -55,7 +55,7 @@ docs: $(INSTALLED) ## build the documentation into docs/_build/html; warnings ar
 verify: $(INSTALLED) ## compare the solver with manufactured and closed-form solutions
 	$(BIN)/ddk-device verify
 
-mutants: $(INSTALLED) ## put known faults into a copy of the code, see whether the tests notice (an hour)
+mutants: $(INSTALLED) ## put known faults into a copy of the code, see whether the tests notice (an hour or two)
 	$(BIN)/python tools/mutants.py
 
 lint: $(INSTALLED) ## check style and types

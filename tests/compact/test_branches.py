@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import compact
+from compact.laws.branches import _exponential
 from compact.laws.pulse_steps import StepLaw, saturation
 from ddkbase.errors import InputError
 
@@ -244,3 +246,33 @@ def test_beyond_the_end_of_a_law_a_cell_stays() -> None:
 def test_a_branch_goes_from_end_to_end() -> None:
     share = saturation(np.array([0.0, 1.0]), np.array([[-5.0], [0.0], [1e-7], [30.0]]))
     assert share == pytest.approx(np.tile([0.0, 1.0], (4, 1)), abs=1e-12)
+
+
+def test_states_stand_two_deviations_apart(tmp_path: Path) -> None:
+    exact = compact.fit_synapse(compact.read_pulses(one_column(tmp_path / "t.csv", cycles())))
+    assert exact.span == pytest.approx(45e-6, rel=1e-3)
+    for up, down, states in ((0.05, 0.01, 11), (0.01, 0.125, 5), (1e-4, 1e-3, 101), (2.0, 0.1, 1)):
+        synapse = dataclasses.replace(
+            exact,
+            up=dataclasses.replace(exact.up, scatter=up * exact.span),
+            down=dataclasses.replace(exact.down, scatter=down * exact.span),
+        )
+        assert synapse.states == states
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_the_error_of_a_label_is_its_scatter_also_where_deviations_stay(memory: float) -> None:
+    rng = np.random.default_rng(6)
+    labels, errors = [], []
+    for _ in range(60):
+        noise = rng.standard_normal(101)
+        for k in range(1, 101):  # of one variance, with a memory of reads before
+            noise[k] = memory * noise[k - 1] + np.sqrt(1 - memory**2) * noise[k]
+        read = branch(2.0, 100) + 0.01 * noise
+        curvature, *_, error, settled = _exponential(read, np.ones(101, int))
+        assert settled
+        labels.append(compact.nonlinearity_label(curvature))
+        errors.append(error)
+    assert np.mean(labels) == pytest.approx(2.0, abs=4 * np.std(labels) / np.sqrt(60))
+    # the scatter of sixty is known to a tenth
+    assert np.std(labels) == pytest.approx(np.mean(errors), rel=0.2)

@@ -11,6 +11,8 @@ from compact.fitting import batch
 from compact.fitting.batch import noise_of
 from compact.fitting.fit import fit_many
 from compact.fitting.model import Trains
+from compact.fitting.result import Columns
+from compact.fitting.trains import prepare
 from compact.kinetics.equations import implicit_euler
 from compact.table.table import AlphaBetaTable
 from tests.compact.table_data import campaign
@@ -74,3 +76,17 @@ def test_of_two_settings_of_equal_means_the_one_of_less_spread_is_taken() -> Non
         found = grid.invert(alpha=0.02, beta=0.25)
         assert found.distance < 1e-6
         assert found.at.amplitude == pytest.approx(narrow)
+
+
+def test_of_every_tenth_read_all_errors_are_per_pulse() -> None:
+    trains = prepare(falling(0.01, 0.1)[None], False, None, "down")
+    columns = Columns(trains, "exact")
+    columns.theta[:] = [0.2, 0.5, 1e-5, 2e-4]
+    columns.errors[:] = [0.01, 0.02, 1e-6, 2e-6]
+    half = 0.5 + 0.5 * np.eye(4)
+    columns.covariance[:] = columns.errors[:, :, None] * columns.errors[:, None, :] * half
+    columns.per_pulse(10)
+    assert columns.theta[0].tolist() == pytest.approx([0.02, 0.05, 1e-5, 2e-4])
+    assert columns.errors[0].tolist() == pytest.approx([0.001, 0.002, 1e-6, 2e-6])
+    expected = columns.errors[0][:, None] * columns.errors[0] * half
+    np.testing.assert_allclose(columns.covariance[0], expected)

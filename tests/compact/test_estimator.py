@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from compact.fitting.estimator import AlphaBetaRegressor
+from compact.fitting.estimator import AlphaBetaRegressor, _means
 from compact.fitting.fit import fit
 from ddkbase.errors import InputError
 from tests.compact.trains import falling
@@ -109,3 +109,26 @@ def test_too_few_reads(rows: int, said: str) -> None:
 def test_an_unknown_direction() -> None:
     with pytest.raises(InputError, match="Did you mean 'down'"):
         AlphaBetaRegressor(direction="dow").fit(PULSE, DATA)
+
+
+def test_errors_have_the_unit_of_what_they_are_of() -> None:
+    fits = {
+        unit: AlphaBetaRegressor(integrator="exact").fit(unit * PULSE, DATA)
+        for unit in (0.37, 3.7e-8)
+    }
+    one, other = fits.values()
+    factor = 0.37 / 3.7e-8  # alpha and beta are per unit of time
+    for name in ("alpha_", "beta_", "alpha_stderr_", "beta_stderr_"):
+        assert getattr(other, name) == pytest.approx(factor * getattr(one, name), rel=1e-3)
+    assert 0 < one.alpha_stderr_ < one.alpha_ and 0 < one.beta_stderr_ < one.beta_
+    per_unit = np.array([factor, factor, 1.0, 1.0])
+    expected = one.covariance_ * np.outer(per_unit, per_unit)
+    np.testing.assert_allclose(other.covariance_, expected, rtol=2e-3)
+    assert np.sqrt(other.covariance_[0, 0]) == pytest.approx(other.alpha_stderr_)
+
+
+def test_reads_at_one_pulse_count_as_their_mean() -> None:
+    numbers, reads = _means(
+        np.array([3.0, 0.0, 3.0, 1.0, 3.0]), np.array([1.0, 9.0, 2.0, 5.0, 6.0])
+    )
+    assert numbers.tolist() == [0.0, 1.0, 3.0] and reads.tolist() == [9.0, 5.0, 3.0]

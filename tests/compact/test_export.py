@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from scipy.integrate import solve_ivp
 from compact.circuit import spice
 from compact.circuit.cell import cell_of
 from compact.circuit.export import to_spice, to_verilog_a
+from compact.circuit.spice import spice_text
+from compact.circuit.verilog_a import verilog_text
 from compact.kinetics.equations import exact_step
 from ddkbase.errors import InputError, InstallationError, SolverError, StorageError
 from tests.compact import verilog_a
@@ -337,3 +340,26 @@ def test_the_syntax_check_sees_mistakes(tmp_path: Path, good: str, bad: str) -> 
     verilog_a.parse(text)
     with pytest.raises(verilog_a.SyntaxProblem):
         verilog_a.parse(text.replace(good, bad, 1))
+
+
+def test_a_pulse_acts_from_half_of_the_smallest_amplitude_on() -> None:
+    cell = cell_of(table(), width="50 ns")
+    assert cell.reset.threshold == cell.set.threshold == pytest.approx(1.0)  # of 2, 2.5 and 3 V
+    one = cell_of(RESET, SET, **BOTH)
+    assert one.reset.threshold == pytest.approx(0.5 * one.reset.amplitudes[0])
+    assert one.set.threshold == pytest.approx(0.5 * one.set.amplitudes[0])
+    given = cell_of(table(), width="50 ns", threshold="0.3 V")
+    assert (given.reset.threshold, given.set.threshold) == (0.3, 0.3)
+
+
+def test_between_pulses_time_goes_on_with_alpha_of_reset() -> None:
+    source = table()
+    lowest = float(source["alpha"].sel(amplitude=-2.0, width=50e-9).mean())
+    cell = cell_of(source, SET, width="50 ns", opposite_amplitude="1.5 V")
+    assert cell.reset.alpha[0] == pytest.approx(lowest) and cell.set.alpha[0] != cell.reset.alpha[0]
+    spice = re.search(
+        r"\{idle\}\*\([^)]*\)[^*]*\)?[^*]*\*([0-9.e-]+)\*V\(inverse\)", spice_text(cell)
+    )
+    verilog = re.search(r"idle\*\([^)]*\)\*([0-9.e-]+)\*inverse", verilog_text(cell))
+    assert spice and verilog
+    assert float(spice[1]) == float(verilog[1]) == cell.reset.alpha[0]

@@ -194,3 +194,14 @@ def test_bad_arguments_are_named(
 def test_what_is_no_fit_is_an_error() -> None:
     with pytest.raises(InputError):
         profile_intervals(xr.Dataset())
+
+
+def test_the_distance_is_that_to_the_nearer_bound() -> None:
+    data = falling(0.05, 0.1) + 0.001 * (HIGH - LOW) * NOISE[:3]
+    for limit in (0.3, 0.105):  # of alpha and beta alike; beta is nearer to 0, then to the limit
+        fits = fit_many(data, direction="down", limit=limit)
+        found = profile_intervals(fits)["bound_distance"].sel(fitted_parameter="beta")
+        beta, error = fits["beta"].values, fits["beta_stderr"].values
+        room = beta if limit == 0.3 else limit - beta
+        assert (room == np.minimum(beta, limit - beta)).all()
+        np.testing.assert_allclose(found, room / error, rtol=1e-9)

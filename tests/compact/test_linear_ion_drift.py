@@ -119,3 +119,16 @@ def test_bad_cells_are_named(change: dict[str, object], said: str) -> None:
 def test_bad_sweeps_are_errors(time: list[float], voltage: list[float], start: float) -> None:
     with pytest.raises(InputError):
         SimplifiedMemristor().respond(np.array(time), np.array(voltage), start)
+
+
+def test_a_ramp_moves_the_state_by_the_mean_of_its_ends() -> None:
+    cell = SimplifiedMemristor(diffusion="1e-40 m^2/s")
+    time = np.array([0.0, 1e-3, 4e-3, 5e-3])
+    voltage = np.array([0.0, 2.0, -1.0, -1.0])
+    found = cell.respond(time, voltage, 0.5)
+    travelled = np.cumsum([0.0, 1e-3 * 1.0, 3e-3 * 0.5, 1e-3 * -1.0])  # V s
+    drift = 3.2e-14 / 60e-9**2
+    np.testing.assert_allclose(found["state"], 0.5 + drift * travelled, rtol=1e-9)
+    ohms = 100 * (found["state"] + 20 * (1 - found["state"]))
+    np.testing.assert_allclose(found["resistance"], ohms)
+    np.testing.assert_allclose(found["current"], voltage / ohms)

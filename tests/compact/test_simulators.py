@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,9 +15,9 @@ from typer.testing import CliRunner
 
 from compact.cli.commands import app
 from compact.laws.pulse_steps import curvature_of, nonlinearity_label, saturation
-from compact.simulators.aihwkit import to_aihwkit
+from compact.simulators.aihwkit import aihwkit_text, to_aihwkit
 from compact.simulators.crosssim import to_crosssim
-from compact.simulators.neurosim import to_neurosim
+from compact.simulators.neurosim import curve_after, neurosim_text, to_neurosim
 from compact.simulators.steps import PulseSteps, pulse_steps
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
@@ -237,3 +238,29 @@ def test_the_command(tmp_path: Path) -> None:
     for form in ("spice", "csv"):
         result = call("--format", form, "--out", tmp_path / "x")
         assert result.exit_code == 2 and "(--amplitude)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["pair", "one"])
+def test_neurosim_s_curves_run_along_the_trains(name: str) -> None:
+    source, opposite, options = CELLS[name]
+    steps = pulse_steps(source, opposite, **options)
+    labels = {k: float(v) for k, v in re.findall(r"NL_(\w+) = ([^;]+);", neurosim_text(steps))}
+    for sign, kind, train in ((1, "LTP", steps.rise), (-1, "LTD", steps.fall)):
+        count, walked = train.size - 1, [float(train[0])]
+        for _ in range(count):
+            ends = steps.low, steps.high
+            walked.append(float(curve_after(walked[-1], sign, labels[kind], count, ends)))
+        assert walked[-1] == pytest.approx(train[-1], abs=0.01 * (steps.high - steps.low))
+        line = np.linspace(train[0], train[-1], train.size)
+        # nearer than the straight line, beyond which a label of the wrong sign is
+        assert np.abs(walked - train).max() < np.abs(line - train).max()
+
+
+def test_aihwkit_s_scatter_is_a_share_of_the_steps_that_scatter() -> None:
+    plain = pulse_steps(RESET, SET, **BOTH)
+    rise, fall = (plain.mean_step(sign) for sign in (1, -1))
+    assert rise != pytest.approx(fall, rel=0.1)
+    for shares in ((0.1, 0.3), (0.1, np.nan), (np.nan, 0.3)):
+        steps = replace(plain, rise_spread=shares[0] * rise, fall_spread=shares[1] * fall)
+        found = re.search(r"dw_min_std=([^,]+),", aihwkit_text(steps))
+        assert found and float(found[1]) == pytest.approx(np.nanmean(shares))

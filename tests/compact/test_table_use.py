@@ -85,6 +85,19 @@ def test_between_reset_and_set_is_nothing() -> None:
     assert at == {-3.0, 1.0}
 
 
+def test_the_gap_lies_between_the_innermost_amplitudes() -> None:
+    volts = [-3.0, -2.0, 1.0, 2.0]
+    source = campaign((-3.5, -3.0, -2.5, -2.0), cycles=2)
+    ds = AlphaBetaTable.fit(source, window="free").dataset
+    both = AlphaBetaTable(ds.assign_coords(amplitude=ds["amplitude"].copy(data=volts)))
+    betas = both.means["beta"].values.ravel()
+    for at, ends in (("-2.5 V", betas[:2]), ("1.5 V", betas[2:])):
+        assert both.lookup(amplitude=at).beta == pytest.approx(ends.mean())
+    for at in ("-1.9 V", "0 V", "0.9 V", "-3.1 V", "2.1 V"):
+        with pytest.raises(InputError, match="It has -3 V to -2 V and 1 V to 2 V"):
+            both.lookup(amplitude=at)
+
+
 def test_lookup_beside_a_hole(table: AlphaBetaTable) -> None:
     ds = table.dataset.copy(deep=True)
     ds["valid"].values[0, 0, 0] = False

@@ -118,3 +118,22 @@ def test_bad_arguments_are_named(change: dict[str, object], said: str) -> None:
     with pytest.raises(InputError) as caught:
         compare_laws(falling(0.01, 0.05), **change)  # type: ignore[arg-type]
     assert said in str(caught.value)
+
+
+def test_a_forecast_knows_nothing_of_what_comes_after() -> None:
+    # a line that breaks in the middle: the first half foretells another second half
+    k = np.arange(41.0)
+    train = 1 - 0.005 * k - 0.015 * np.maximum(k - 20, 0)
+    ds = compare_laws(train, laws=["linear"], blocks=4, normalised=True)
+    forecast, both = [], []
+    for first in (1, 11, 21, 31):  # blocks of ten pulses
+        block = np.arange(first, first + 10)
+        for known, squares in ((k < first, forecast), (~np.isin(k, block), both)):
+            if squares is both or first > 20:  # the later half of the blocks
+                line = np.polyfit(k[known], train[known], 1)
+                squares.append(np.mean((np.polyval(line, k[block]) - train[block]) ** 2))
+    span = np.ptp(train)
+    found = ds.isel(train=0, law=0)
+    assert float(found["forecast_rmse"]) == pytest.approx(np.sqrt(np.mean(forecast)) / span)
+    assert float(found["cross_validated_rmse"]) == pytest.approx(np.sqrt(np.mean(both)) / span)
+    assert found["forecast_rmse"] > 1.2 * found["cross_validated_rmse"]

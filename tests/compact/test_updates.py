@@ -114,3 +114,26 @@ def test_each_pulse_of_a_staircase_is_a_pair(tmp_path: Path) -> None:
     np.testing.assert_allclose(ds["amplitude"][0], -0.7)
     pooled = compact.fit_updates(ds, amplitude_step="1 V")
     assert pooled["amplitude"].values.tolist() == [-2.0, -1.0]
+
+
+@pytest.mark.parametrize("amplitude", [-1.0, 1.2])
+def test_of_few_pulses_it_is_the_regression_of_the_text_books(amplitude: float) -> None:
+    ds = pairs(count=6, noise=2e-6)
+    ds = ds.isel(update=ds["amplitude"].values == amplitude)
+    found = compact.fit_updates(ds, conductance_min="20 uS").squeeze()
+    before, after = ds["before"].values, ds["after"].values
+    span = max(before.max(), after.max()) - LOW  # the largest read, before a pulse or after one
+    assert found.attrs["conductance_max"] == pytest.approx(LOW + span)
+    sign = np.sign(amplitude)
+    matrix = np.stack([span / (before - LOW), np.full(6, sign)], axis=1)
+    step = (after - before) / span
+    solved = np.linalg.lstsq(matrix, step, rcond=None)[0]
+    assert [float(found[n]) for n in ("alpha", "beta")] == pytest.approx(solved)
+    squares = ((matrix @ solved - step) ** 2).sum()
+    errors = np.sqrt(np.diag(squares / (6 - 2) * np.linalg.inv(matrix.T @ matrix)))
+    stated = [float(found[f"{n}_stderr"]) for n in ("alpha", "beta")]
+    assert stated == pytest.approx(errors)
+    scatter = ((step - step.mean()) ** 2).sum()
+    assert float(found["explained"]) == pytest.approx(1 - squares / scatter)
+    assert float(found["change"]) == pytest.approx((after - before).mean())
+    assert str(found["direction"].item()) == ("up" if sign > 0 else "down")

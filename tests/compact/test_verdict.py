@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import compact
-from compact.fitting.diagnostics import LINE, NOISE, SATURATES
+from compact.fitting.diagnostics import LINE, NOISE, SATURATES, judged
 from compact.kinetics.exact import exact_step
 from ddkbase.errors import InputError
 from tests.compact.test_compact_cli import call
@@ -37,6 +39,17 @@ def test_a_curve_above_its_noise_is_neither() -> None:
     curve = falling(0.01, 0.1, pulses=60)
     fits = compact.fit_many(curve + 4e-7 * rng.standard_normal((10, curve.size)))
     assert fits["valid"].all() and fits["determined"].all()
+
+
+def test_a_line_passes_for_a_curve_as_rarely_as_the_level_says() -> None:
+    # two parameters more than a line has, of which the fit is linear: F with 2 degrees of freedom
+    rng = np.random.default_rng(5)
+    x = np.linspace(-1, 1, 30)
+    lines = (-5 * x + rng.standard_normal((20_000, x.size))).T
+    basis = np.linalg.qr(np.stack([x**k for k in range(4)], axis=1))[0]
+    residual = lines - basis @ (basis.T @ lines)
+    verdicts = judged(lines, np.ones_like(lines), (residual**2).sum(0), 4)
+    assert np.mean(verdicts != LINE) == pytest.approx(0.01, rel=0.25)
 
 
 def test_what_stands_at_a_bound_is_not_determined() -> None:
@@ -109,6 +122,27 @@ def test_a_long_train_is_thinned_and_says_so() -> None:
     assert one.conductance.size == one.fitted.size == fits.sizes["sample"]
     with pytest.raises(InputError, match="some reads only"):
         compact.profile_intervals(fits)
+
+
+def test_intervals_of_thinned_trains_are_per_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compact.fitting.fit._LONGEST", 400)  # pulses, and reads that are left
+    monkeypatch.setattr("compact.fitting.fit._THINNED", 100)
+    pulses = np.arange(601.0)
+    alpha, beta = 1e-4, 1e-2
+    curve = exact_step(np.ones_like(pulses), alpha * pulses, beta * pulses)
+    noise = 1e-3 * np.random.default_rng(7).standard_normal(pulses.size)
+    reads = 1e-6 * (20 + 80 * (curve + noise))
+    data = {"conductance": (("train", "pulse"), reads[None, 1:], {"units": "S"})}
+    data["initial_conductance"] = ("train", reads[:1], {"units": "S"})
+    table = compact.AlphaBetaTable.fit(xr.Dataset(data), amplitude="-2 V", starts=2)
+    assert json.loads(table.dataset.attrs["fit_json"])["thinned"] == 7
+    found = table.intervals().squeeze()
+    for name, truth in (("alpha", alpha), ("beta", beta)):
+        fitted, error = (table.dataset[n].item() for n in (name, f"{name}_stderr"))
+        ends = [float(found[end].sel(parameter=name)) for end in ("lower", "upper")]
+        assert ends[0] < truth < ends[1]
+        # with so many reads they are those of the standard error, per pulse like it
+        np.testing.assert_allclose(ends, [fitted - 1.96 * error, fitted + 1.96 * error], rtol=0.05)
 
 
 def test_windows_that_differ_are_said_on_the_screen(tmp_path: Path) -> None:

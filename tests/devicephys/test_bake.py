@@ -132,6 +132,9 @@ def test_what_was_simulated_and_what_was_extrapolated_is_said() -> None:
     assert figures["use_time_origin"] == "simulated"
     assert figures["use_time"] == pytest.approx(law(358.15), rel=1e-6)
     assert figures["activation_energy_ev"] == pytest.approx(1.1, rel=1e-6)
+    # the middle of the window is reached by the same power of time, later
+    later = (0.5 * (LOW + HIGH) / math.sqrt(LOW * HIGH)) ** 5
+    np.testing.assert_allclose(whole["time_half"], later * whole["time_geometric"], rtol=1e-6)
     hot = drawn(Bake("125 degC, 200 degC"))
     figures = json.loads(hot.attrs["headline_json"])
     assert figures["use_time_origin"] == "extrapolated from 2 temperatures"

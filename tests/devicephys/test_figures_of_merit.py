@@ -18,6 +18,7 @@ from devicephys.simulation.figures_of_merit import (
     trend_end,
     undetermined,
     undetermined_of_loop,
+    waveform_figures,
 )
 from devicephys.simulation.schemas import POINTS
 
@@ -415,3 +416,16 @@ def test_the_edge_of_set_is_the_step_nearest_to_the_rise(at: float, wanted: floa
     f = dict(zip(POINTS, points, strict=True))["F"]
     assert voltage[f] == pytest.approx(wanted, abs=1e-9)
     assert voltage[f - 1] < voltage[f] < voltage[f + 1]  # on the way up, not on the way back
+
+
+def test_figures_of_a_waveform_by_hand() -> None:
+    time = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    voltage = np.array([0.0, 0.2, -1.0, -0.2, 0.0])
+    current = np.array([0.0, 4e-5, -3e-4, -2e-5, 0.0])
+    found = waveform_figures(time, voltage, current, np.array([300.0, 310, 700, 320, 300]))
+    assert found["current_largest"] == -3e-4  # the largest by size, with its sign
+    assert found["energy"] == pytest.approx(0.2 * 4e-5 + 1.0 * 3e-4 + 0.2 * 2e-5)
+    # at 0.1 V on the way up and on the way back, halfway between the moments beside it
+    assert found["resistance_first"] == pytest.approx(0.1 / 2e-5)
+    assert found["resistance_last"] == pytest.approx(0.1 / 1e-5)
+    assert found["temperature_max"] == 700.0

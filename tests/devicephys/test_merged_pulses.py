@@ -75,6 +75,8 @@ def test_stretches_of_equal_pulses_are_merged_each() -> None:
     ds = simulate_pulses(DEVICE, train, QUICK)
     starts = ds["control_pulse"].values
     assert 0.0 in starts and 11.0 in starts
+    # what is exchanged between the end of a stretch and the whole pulse before it is taken back
+    assert ds["vacancy_imbalance"].max() < 1e-8
     fine = simulate_pulses(DEVICE, train, FINE)
     np.testing.assert_allclose(ds["conductance"], fine["conductance"], rtol=0.01)
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import devicephys
 from devicephys import InputError
 from devicephys.cli.commands import app
-from devicephys.measured.checks import loop_numbers
+from devicephys.measured.checks import compliance_of, loop_numbers
 from devicephys.measured.ramps import RAMPS, band_of, log_misfit, turning_points, waveform_of
 
 RATE = 2.0
@@ -191,6 +191,29 @@ def test_turns_are_found_in_spite_of_noise() -> None:
     np.testing.assert_allclose(
         np.abs(v[turning_points(noisy)]), [0, 1.5, 1.5, 1.5, 1.5, 0], atol=0.05
     )
+
+
+def test_a_compliance_may_be_reached_at_either_voltage() -> None:
+    v = np.concatenate([np.linspace(a, b, 41) for a, b in ((0, -2), (-2, 0), (0, 0.5), (0.5, 0))])
+    i = np.clip(v / 1e4, -1e-4, 1.0)  # limited at the negative voltage alone
+    for sign, side in ((1, "negative"), (-1, "positive")):
+        assert compliance_of(sign * v, sign * i, None, "x") == {side: pytest.approx(1e-4)}
+        assert compliance_of(sign * v, sign * i, 1e-4, "x") == {side: 1e-4}
+        with pytest.raises(InputError, match=r"never reached: the current stays below 100 uA"):
+            compliance_of(sign * v, sign * i, 2e-4, "x")
+
+
+def test_the_band_of_a_resistor_is_its_current() -> None:
+    v = np.concatenate([np.linspace(a, b, 41) for a, b in ((0, -2), (-2, 0), (0, 1.5), (1.5, 0))])
+    loops = [(v, v / ohms) for ohms in (4e3, 5e3, 6e3)]
+    band = band_of(loops)
+    assert np.isfinite(band["current"]).all()
+    np.testing.assert_allclose(band["current"], np.abs(band["voltage"]) / 5e3, rtol=1e-9)
+    assert (band["current_low"] < band["current"]).all()
+    assert (band["current"] < band["current_high"]).all()
+    ends = band["voltage"].isel(point=-1)
+    assert ends.values.tolist() == [-2.0, -2.0, 1.5, 1.5]
+    assert log_misfit(band, v, v / 50e3)["positive out"] == pytest.approx(1.0)  # a decade
 
 
 def test_band_holds_the_loops_and_a_loop_fits_its_own_band() -> None:

@@ -77,6 +77,17 @@ def test_what_cannot_be_a_start_is_refused(cell: devicephys.Device, four: xr.Dat
         devicephys.simulate(cell, PulseTrain(count=1), QUICK, seed=1, start=four)
 
 
+@pytest.mark.parametrize("axis", ["r_node", "z_node"])
+def test_each_axis_of_the_mesh_has_to_be_that_of_the_run(
+    cell: devicephys.Device, two: xr.Dataset, axis: str
+) -> None:
+    moved = two[axis].values.copy()
+    moved[1] *= 1 + 1e-6
+    other = two.assign_coords({axis: two[axis].copy(data=moved)})
+    with pytest.raises(InputError, match="of another mesh"):
+        devicephys.simulate(cell, PulseTrain(**PULSE, count=1), QUICK, start=other)
+
+
 def test_a_folder_may_begin_with_the_end_of_another(
     cell: devicephys.Device, tmp_path: Path
 ) -> None:

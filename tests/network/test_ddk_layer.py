@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compact.kinetics.equations import sensitivities
 from ddkbase.errors import InputError
 from network.ddk.constraints import Clamp, Stable
 from network.ddk.layer import DDKLayer
@@ -145,6 +146,41 @@ def test_configuration_makes_the_layer_anew(rng: np.random.Generator) -> None:
     x = rng.random((3, 2, 6))
     np.testing.assert_array_equal(other.forward(x), layer.forward(x))
     assert json.dumps(other.config()) == text
+
+
+def test_spread_moves_alpha_and_beta_apart() -> None:
+    layer = DDKLayer(5, 2000, alpha=0.7, beta=0.3, per="channel", spread=0.4,
+                     rng=np.random.default_rng(2))  # fmt: skip
+    logs = np.log([layer.alpha.ravel() / 0.7, layer.beta.ravel() / 0.3])
+    np.testing.assert_allclose(logs.mean(1), 0.0, atol=0.05)
+    np.testing.assert_allclose(logs.std(1), 0.4, rtol=0.05)
+    assert abs(np.corrcoef(logs)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("changed", "contractive"),
+    [
+        ({}, True),
+        ({"initial": 0.3}, False),  # 2 y0^2 below alpha: the first step is steep
+        ({"dt": 8.0}, False),  # alpha dt = 4 is above 2 y0^2
+        ({"dt": 8.0, "initial": 2.0}, True),
+        ({"form": "set", "initial": 0.3}, False),
+        ({"integrator": "implicit", "initial": 0.3}, True),
+    ],
+)
+def test_stability_is_that_of_its_own_dynamics(changed: dict[str, Any], contractive: bool) -> None:
+    options: dict[str, Any] = {"integrator": "explicit", "alpha": 0.5, "beta": 0.01, **changed}
+    layer = DDKLayer(20, **options)
+    assert layer.stability().contractive.all() == contractive
+    # what the report says, the states do: the largest slope of the next state by the one before
+    step = {k: options[k] for k in ("integrator", "form", "dt", "initial") if k in options}
+    start = step.pop("initial", 1.0)
+    sign = 1 if step.pop("form", "reset") == "set" else -1
+    integrator, dt = step.pop("integrator"), step.pop("dt", 1.0)
+    slopes = sensitivities(
+        integrator, 0.5, 0.01, np.ones(20), start, dt=dt, sign=sign
+    ).by_y0  # products of the slopes of all steps up to each
+    assert (np.abs(slopes[0]) <= 1 + 1e-9) == contractive
 
 
 def test_set_pair_and_stability(rng: np.random.Generator) -> None:

@@ -198,3 +198,15 @@ def test_what_makes_no_sense_is_refused(make, said: str) -> None:  # type: ignor
 def test_a_layer_without_anything_passes_shapes_on() -> None:
     assert BaseLayer("x").output_shape((2, 3)) == (2, 3)
     assert BaseLayer("x").count((2, 3)) == Count(0, 0)
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+def test_weights_start_within_glorot_s_limit(gain: float) -> None:
+    layer = Dense(200, gain=gain)
+    layer.build((3, 100), np.random.default_rng(0))
+    weight, limit = layer.parameters["weight"], gain * np.sqrt(6 / 300)
+    assert weight.shape == (100, 200) and (layer.parameters["bias"] == 0).all()
+    assert 0.99 * limit < np.abs(weight).max() <= limit
+    # as many inputs as outputs keep the variance both ways: gain^2 2/(inputs + outputs)
+    assert weight.var() == pytest.approx(gain**2 * 2 / 300, rel=0.03)
+    assert layer.count((3, 100)) == Count(100 * 200 + 200, 3 * 100 * 200)

@@ -18,6 +18,14 @@ def test_scores_by_hand() -> None:
     assert found["cross_entropy"] == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.8, 0.2])))
 
 
+def test_classes_without_a_sample_have_no_score() -> None:
+    q = np.eye(4)[[0, 0, 1, 3]]  # the third class is never there, the last one is only said
+    found = metrics.scores([0, 0, 0, 1], q)
+    assert found["accuracy"] == 0.5
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["macro_f1"] == pytest.approx((2 * 2 / (3 + 2) + 0) / 2)
+
+
 def test_a_certain_mistake_costs_much_but_not_infinity() -> None:
     found = metrics.scores([1], np.array([[1.0, 0.0]]))
     assert 500 < found["cross_entropy"] < np.inf

@@ -286,3 +286,18 @@ def test_the_best_epoch_comes_back_with_the_statistics_of_its_features() -> None
     assert history.best_epoch is not None and history.best_epoch < 12
     loss = cross_entropy(network.logits(np.asarray(held[0], network.dtype)), held[1])[0]
     assert loss == pytest.approx(float(history["validation_loss"].min()), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("share", "counts"), [(0.1, [2, 1, 1]), (0.25, [5, 3, 1]), (0.9, [17, 10, 1])]
+)
+def test_what_is_split_off_is_a_rounded_share_of_each_class(
+    share: float, counts: list[int]
+) -> None:
+    y = np.repeat([0, 1, 2], [19, 11, 2])  # at least one of each, and one is left
+    rest, held = split_off(y, share, np.random.default_rng(3))
+    assert np.bincount(y[held]).tolist() == counts
+    assert sorted([*rest, *held]) == list(range(len(y)))
+    assert (np.diff(held) > 0).all() and (np.diff(rest) > 0).all()
+    other = split_off(y, share, np.random.default_rng(4))[1]
+    assert held.tolist() != other.tolist() and len(other) == len(held)

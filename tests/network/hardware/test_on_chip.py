@@ -226,3 +226,52 @@ def test_samples_that_do_not_fit_are_refused() -> None:
         train_on_chip(None, x, y, test=(x[:, :2], y), **known)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="tolerance"):
         write_trained(NEUROSIM, (x,), test=(x, y), seed=0, tolerance=0)
+
+
+def test_pulses_cost_volts_squared_at_the_mean_conductance() -> None:
+    window = ConductanceWindow(1e-6, 5e-6)
+    cells = SynapticCells.labelled(
+        2, -4, 100, window=window, up_voltage=2.0, down_voltage=3.0, width=1e-7
+    )
+    before, after = np.array([0.0, 0.5, 1.0]), np.array([0.5, 0.5, 0.25])
+    pulses = np.array([4.0, 0.0, -2.0])
+    up, down = 4 * 4 * 2e-6, 9 * 2 * 3.5e-6  # at a quarter and at five eighths of the window
+    assert cells.energy(before, after, pulses) == pytest.approx((up + down) * 1e-7)
+    signs = np.array([1, -1])
+    assert cells.voltage(signs, np.zeros(2, int)).tolist() == [2.0, -3.0]
+
+
+def test_scatter_of_several_pulses_is_that_of_a_walk() -> None:
+    cells = SynapticCells(
+        compact.ExponentialSteps(1000),
+        compact.ExponentialSteps(500),
+        up_cycle=0.001,
+        down_cycle=0.003,
+    )
+    state = np.full(20_000, 0.5)
+    rng = np.random.default_rng(5)
+    for sign, each, cycle in ((1, 1 / 1000, 0.001), (-1, 1 / 500, 0.003)):
+        for number in (1, 16):
+            moved = cells.moved(state, np.full(state.shape, sign * number), rng) - 0.5
+            deviation = cycle * np.sqrt(number)
+            assert moved.mean() == pytest.approx(sign * number * each, abs=4 * deviation / 141)
+            assert moved.std() == pytest.approx(deviation, rel=0.03)
+    assert (cells.moved(state, np.zeros(state.shape), rng) == state).all()
+    # how many pulses a change takes, by its sign, and back to cells whose steps are all alike
+    assert cells.pulses_for(np.array([0.01, -0.01])).tolist() == pytest.approx([10.0, -5.0])
+    assert (cells.ideal.up.levels, cells.ideal.down.levels) == (1000, 500)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_a_straight_branch_climbs_its_part_of_the_window(share: float) -> None:
+    for curvature in (0.0, 1e-9, 1e-5):  # the straight line and the exponential meet
+        law = compact.ExponentialSteps(50, curvature, start=0.1, end=0.1 + share)
+        assert law.levels == pytest.approx(50 / share)
+        climbed = law.climb(np.array([0.1, 0.15]), np.array([10.0, 25.0]))
+        assert climbed == pytest.approx([0.1 + 0.2 * share, 0.15 + 0.5 * share], rel=1e-4)
+
+
+def test_levels_of_a_part_of_the_window_are_those_of_the_whole() -> None:
+    whole = compact.KineticSteps(0.01, 0.1, 40)
+    half = compact.KineticSteps(0.01, 0.1, 40, start=0.2, end=0.7)
+    assert (whole.levels, half.levels) == pytest.approx((40, 80))
