@@ -25,8 +25,7 @@ from devicephys.simulation.localisation import localisation
 from devicephys.simulation.preparation import LIMIT, program_and_verify
 from devicephys.simulation.schemas import SWITCHED
 from devicephys.simulation.switching_bench import Moment
-from devicephys.simulation.switching_time import Results
-from devicephys.simulation.switching_time import measure
+from devicephys.simulation.switching_time import Results, measure
 
 CELL = devicephys.load_device("tin-taox-hfox-tin")
 
