@@ -312,7 +312,9 @@ def undisturbed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM wait until the context is closed; a second does not wait.
+    """Let the first Ctrl-C wait until the context is closed; a second does not wait.
+
+    So does SIGTERM where a handler is set, as commands do; without one it ends the process.
 
     Raises
     ------

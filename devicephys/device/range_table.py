@@ -374,6 +374,7 @@ RANGES: tuple[Range, ...] = (
     ),
     Range("series.compliance", "A", 1e-6, 1e-2, "log", "of a parameter analyser"),
     Range("series.reset_compliance", "A", 1e-5, 1e-1, "log", "above that of SET, or none"),
+    Range("series.line_capacitance", "F", 0.0, 1e-12, "linear", "cell to probe pad", usual=0.0),
 )
 
 #: choices, each with its probability in a random device

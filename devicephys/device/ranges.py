@@ -37,6 +37,7 @@ _PLAIN_SERIES: dict[str, dict[str, str]] = {
         "reset_drive": "bit-line",
         "reset_gate_voltage": "1.5 V",
         "line_resistance": "0 ohm",
+        "line_capacitance": "0 F",
     },
 }
 _HEAD = """\

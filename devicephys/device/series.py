@@ -2,7 +2,8 @@
 
 The element lies between the bottom electrode and ground. A law takes `v`, the voltage across the
 element (bottom electrode against its far end), and the voltage applied to cell and element; a
-positive current flows from the cell to the far end.
+positive current flows from the cell to the far end. A line capacitance lies across the cell: it is
+charged through the element, and feeds the cell when that switches.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from devicephys.device.quantity import (
     Voltage,
 )
 
+#: a capacitance that may be left out
+Capacitance = Annotated[float, Parameter("F", at_least=0, optional=True)]
 #: Boltzmann constant over elementary charge, V/K (CODATA 2018, exact)
 KB_OVER_E = 8.617333262145179e-5
 #: ambient temperature of the laws where none is given, K
@@ -39,17 +42,39 @@ class SeriesElement(Description):
 
     kind: str
 
+    @property
+    def capacitance(self) -> float:
+        """Capacitance across the cell [F]."""
+        return float(getattr(self, "line_capacitance", 0.0))
+
     def current(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
-        """Current [A] at a voltage across the element; see the classes."""
-        raise NotImplementedError
+        """Current [A] at a voltage across the element; see the classes. A short has none.
+
+        Raises
+        ------
+        InputError
+            There is no series element.
+        """
+        raise _no_law()
 
     def conductance(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
-        """Differential conductance [S] at a voltage across the element; see the classes."""
-        raise NotImplementedError
+        """Differential conductance [S] at a voltage across the element; see the classes. A short
+        has none.
+
+        Raises
+        ------
+        InputError
+            There is no series element.
+        """
+        raise _no_law()
 
     def swept(self) -> Self:
         """The element as a sweep sees it."""
         return self
+
+    def charged(self) -> Self:
+        """The element once the line is charged: without its capacitance."""
+        return self.model_copy(update={"line_capacitance": 0.0}) if self.capacitance else self
 
     def pulsed(self, drive: str | None = None, gate_voltage: float | None = None) -> Self:
         """The element as pulses see it.
@@ -122,6 +147,8 @@ class Transistor(SeriesElement):
         Voltage of the gate in RESET pulses; by default `gate_voltage`.
     line_resistance : float, ohm, default 0.0
         Resistance of the access line between cell and generator.
+    line_capacitance : float, F, default 0.0
+        Capacitance of line and electrodes across the cell.
     """
 
     kind: Literal["transistor"] = "transistor"
@@ -137,6 +164,7 @@ class Transistor(SeriesElement):
     )
     reset_gate_voltage: Annotated[float | None, Parameter("V", optional=True)] = None
     line_resistance: Annotated[float, Parameter("ohm", at_least=0, optional=True)] = 0.0
+    line_capacitance: Capacitance = 0.0
 
     @model_validator(mode="after")
     def _conducts(self) -> Self:
@@ -306,10 +334,13 @@ class Resistor(SeriesElement):
         Tells a resistor from the other series elements.
     resistance : float, ohm
         Its resistance.
+    line_capacitance : float, F, default 0.0
+        Capacitance of line and electrodes across the cell.
     """
 
     kind: Literal["resistor"] = "resistor"
     resistance: Resistance
+    line_capacitance: Capacitance = 0.0
 
     def current(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
         """Current at a voltage across the resistor.
@@ -366,11 +397,15 @@ class Compliance(SeriesElement):
         Largest current Ic at positive voltage (SET).
     reset_compliance : float or None, A, optional
         Largest current at negative voltage (RESET); by default there is none.
+    line_capacitance : float, F, default 0.0
+        Capacitance of cable and electrodes across the cell: what it holds is not limited, and
+        flows through the cell at SET.
     """
 
     kind: Literal["compliance"] = "compliance"
     compliance: Current
     reset_compliance: Annotated[float | None, Parameter("A", above=0, optional=True)] = None
+    line_capacitance: Capacitance = 0.0
 
     def current(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
         """Current at a voltage that the instrument takes back.
@@ -428,54 +463,6 @@ class NoSeries(SeriesElement):
     """
 
     kind: Literal["none"] = "none"
-
-    def current(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
-        """Not defined for a short.
-
-        Parameters
-        ----------
-        v : float, V
-            Voltage; it is not looked at.
-        applied : float, V, default 0.0
-            Applied voltage; it is not looked at.
-        ambient : float, K, default 293.15
-            Temperature; it is not looked at.
-
-        Returns
-        -------
-        float
-            Nothing ever comes back.
-
-        Raises
-        ------
-        InputError
-            Always: there is no series element.
-        """
-        raise _no_law()
-
-    def conductance(self, v: float, applied: float = 0.0, ambient: float = AMBIENT) -> float:
-        """Not defined for a short.
-
-        Parameters
-        ----------
-        v : float, V
-            Voltage; it is not looked at.
-        applied : float, V, default 0.0
-            Applied voltage; it is not looked at.
-        ambient : float, K, default 293.15
-            Temperature; it is not looked at.
-
-        Returns
-        -------
-        float
-            Nothing ever comes back.
-
-        Raises
-        ------
-        InputError
-            Always: there is no series element.
-        """
-        raise _no_law()
 
 
 Series = Transistor | Resistor | Compliance | NoSeries

@@ -155,12 +155,8 @@ class CellProblem:
             nearest(grid.r_centre, centres[:, 0]),
         )
         self.cell_layer = grid.layer[self.cell_index[0]]
-        self.cell_extent = np.column_stack(
-            [
-                np.diff(grid.r)[self.cell_index[1]] / LENGTH,
-                np.diff(grid.z)[self.cell_index[0]] / LENGTH,
-            ]
-        )
+        sizes = np.diff(grid.r)[self.cell_index[1]], np.diff(grid.z)[self.cell_index[0]]
+        self.cell_extent = np.column_stack(sizes) / LENGTH
         self.cell_volume = grid.volume[self.cell_index][: self.nc]
         top, side = len(grid.z) - 1, len(grid.r) - 1
         owned = np.arange(self.nu // 2)
@@ -349,8 +345,7 @@ class CellProblem:
         #: vacancies lost to the surroundings a second, over 2 pi; None where nothing is exchanged
         self.exchange_form = compiled_form(exchanged) if exchanged is not None else None
         self._current_form = compiled_form(current)
-        self._bu = fem.create_vector(self.U)
-        self._bn = fem.create_vector(self.C)
+        self._bu, self._bn = fem.create_vector(self.U), fem.create_vector(self.C)
         self.current_vector = self.current_functional()
         self.heat_capacity_vector = (
             2 * np.pi * LENGTH * self._owned(compiled_form(heat_capacity), self._bu, self.nu)
@@ -449,12 +444,17 @@ class CellProblem:
     # -- load line --------------------------------------------------------------------------
 
     def load_line(self, applied: float, contact: float) -> tuple[float, float]:
-        """Current [A] and its derivative [S] of the series element at a contact voltage (V)."""
+        """Current [A] that the series element leaves for the cell at a contact voltage (V), and how
+        fast it falls with that [S]; what charges the line is taken from it. Collective."""
         drop, ambient = applied - contact, self.device.ambient_temperature
-        return (
-            self.series.current(drop, applied, ambient),
-            self.series.conductance(drop, applied, ambient),
-        )
+        laws = self.series.current, self.series.conductance
+        current, conductance = (law(drop, applied, ambient) for law in laws)
+        if not self.series.capacitance:
+            return current, conductance
+        charging = self.series.capacitance / float(self.gamma_dt.value)
+        before = self.u_hist.x.array[self.top_v]
+        total, count = self.sum(float(before.sum()), float(len(before)))
+        return current - charging * (contact - total / count), conductance + charging
 
     # -- global sums ------------------------------------------------------------------------
 

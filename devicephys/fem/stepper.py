@@ -24,6 +24,8 @@ from devicephys.fem.newton import NewtonReport
 CAUTION, CAUTIOUS_GROWTH = 8, 1.25
 #: share of a step's error the controller aims at, and the largest growth of a step
 SAFETY, LARGEST_GROWTH = 0.8, 2.0
+#: local error allowed of the voltage of a line that is charged, as a share of it, and at least (V)
+CHARGING, LEAST = 3e-3, 1e-4
 #: concentrations (1e21 cm^-3) down to minus this in the history of BDF2 are filled up
 FILL = 1e-5
 
@@ -277,18 +279,24 @@ class Stepper:
                 bend = guess.n - old.n - h / (start - past[1][0]) * (old.n - past[1][1].n)
                 (largest,) = problem.maximum(np.abs(bend).max() if bend.size else 0.0)
                 difference_n += 0.5 * (1.0 - share) * largest
-            part_n = error_constant * difference_n / self.limits.concentration
-            part_t = self._temperature_error(
-                error_constant * difference_t, past, guess, (applied_old, applied), h, kink
-            )
-            error = max(part_n, part_t)
+            parts = {
+                "vacancy concentration": error_constant * difference_n / self.limits.concentration,
+                "temperature": self._temperature_error(
+                    error_constant * difference_t, past, guess, (applied_old, applied), h, kink
+                ),
+            }
+            # how a line is charged counts, how it is emptied does not: that end is known
+            if problem.series.capacitance and applied:
+                allowed = max(CHARGING * abs(guess.contact), LEAST)
+                missed = error_constant * abs(guess.contact - predicted.contact)
+                parts["potential"] = missed / allowed
+            error = max(parts.values())
             if error > 1.0 and self.limits.fixed is None:
-                which = "vacancy concentration" if part_n >= part_t else "temperature"
+                which = max(parts, key=lambda name: parts[name])
                 power = self._error_power(past, kink)
                 factor = max(0.1 if power > 1 else 0.02, SAFETY * error ** (-1.0 / power))
                 report.field = which
-                change = State(np.zeros_like(guess.u), guess.n - predicted.n, 0.0)
-                change.u[1::2] = (guess.u - predicted.u)[1::2]
+                change = State(guess.u - predicted.u, guess.n - predicted.n, 0.0)
                 report.position = problem.place_of_largest(change, which)
                 return factor, Rejection(start, h, f"time error too large ({which})"), report
         return Step(

@@ -118,9 +118,13 @@ class SolverBench(Bench):
         cold.n = state.n.copy()
         cold.u[1::2] = self.device.ambient_temperature
         problem.load_history(cold.u.copy(), cold.n.copy(), READ_STEP)
-        if problem.series.kind == "compliance":
-            self._held(cold, voltage)
-        report = self.stepper.solver.solve(cold, voltage)
+        driven, problem.series = problem.series, problem.series.charged()
+        try:
+            if driven.kind == "compliance":
+                self._held(cold, voltage)
+            report = self.stepper.solver.solve(cold, voltage)
+        finally:
+            problem.series = driven
         if not report.converged:
             self.latest = self._formed.copy()
             raise SolverError(f"the read does not converge: {report.reason}")

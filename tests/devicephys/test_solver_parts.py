@@ -49,6 +49,7 @@ class Rates:
         )
         self.rate_n, self.rate_u = n, u or (lambda t: 0.0)
         self.cell_volume, self.terms = np.ones(cells), Terms()
+        self.series = NoSeries()
 
     def sum(self, *values: Any) -> tuple[float, ...]:
         return tuple(float(v) for v in values)

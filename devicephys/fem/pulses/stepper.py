@@ -240,7 +240,10 @@ class PulseStepper(Stepper):
         return float(np.clip(grown, 0.3, most))
 
     def _accepted(self, past, result: Step):
-        """The history after a step; of a cold cell it starts anew. Collective."""
+        """The history after a step; of a cold cell it starts anew, but where a line is charged.
+
+        Collective.
+        """
         problem = self.problem
         self.statistics.steps += 1
         self._since += 1
@@ -252,7 +255,8 @@ class PulseStepper(Stepper):
         )
         self._peak_power = max(self._peak_power, power)
         self._cold = hottest - problem.device.ambient_temperature < COLD_RISE
-        return [(result.time, result.state), *([] if self._cold else past[:2])]
+        anew = self._cold and not problem.series.capacitance
+        return [(result.time, result.state), *([] if anew else past[:2])]
 
     def _remember(self, result: Step, whole: bool) -> None:
         """Keep a step for the next pulse; the first towards a corner even where V = 0."""

@@ -324,7 +324,8 @@ class StressTrain:
                 energy=energy / work,
                 miss=math.sqrt(squares[1] / total),
                 read_miss=read / conductance - 1.0,
-                rest=math.sqrt(squares[2] / total),
+                # a line that is still charged is no rest either
+                rest=max(math.sqrt(squares[2] / total), abs(after.contact / self.amplitude)),
             ),
             at,
         )

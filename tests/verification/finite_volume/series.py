@@ -56,7 +56,7 @@ def series_current(
 
     def law(at: complex) -> complex:
         if element.kind == "transistor":
-            if element.line_resistance:
+            if element.line_resistance or element.capacitance:
                 raise NotImplementedError("an access line")
             return _transistor(element, at, applied, device.ambient_temperature, pulses)
         if element.kind == "compliance":
