@@ -169,7 +169,8 @@ def is_data(rows: list[Row], i: int) -> bool:
     # headings such as "1, 2, 3" are rare; instruments' preambles ("Points,100") are not, but have
     # fewer cells than the table
     below = next((c for _, c in rows[i + 1 :] if not all(map(is_empty, c))), None)
-    if below is not None and not any(looks_numeric(c) for c in below if not is_empty(c)):
+    words = below is not None and not any(looks_numeric(c) for c in below if not is_empty(c))
+    if words and numeric < len(filled):
         return False  # "Instrument,2450,04312": a setting
     return share >= min(0.99, 0.8 * later) and (2 * len(filled) > usual or len(cells) == usual)
 
