@@ -99,9 +99,7 @@ class LogisticRegression:
         """
         if self._weight is None:
             raise InputError("it is not trained", "LogisticRegression", "Call fit first")
-        rows = np.asarray(x, float).reshape(len(x), -1)
-        if rows.shape[1] != len(self._weight) - 1:
-            raise InputError(f"{rows.shape[1]} features came for {len(self._weight) - 1}", "x")
+        rows = _rows(x, len(self._weight) - 1)
         return softmax(rows @ self._weight[:-1] + self._weight[-1])
 
 
@@ -155,12 +153,18 @@ class NearestSample:
         """
         if self._stored is None:
             raise InputError("it is not trained", "NearestSample", "Call fit first")
-        rows = np.asarray(x, float).reshape(len(x), -1)
-        if rows.shape[1] != self._stored.shape[1]:
-            raise InputError(f"{rows.shape[1]} features came for {self._stored.shape[1]}", "x")
+        rows = _rows(x, self._stored.shape[1])
         # the square of x itself is the same for all stored samples, and is left out
         nearest = (self._squares - 2 * rows @ self._stored.T).argmin(axis=1)
         return np.eye(self._classes)[self._labels[nearest]]
+
+
+def _rows(x: Array, features: int) -> Array:
+    """Samples as rows of so many features. Raises InputError."""
+    rows = np.asarray(x, float).reshape(len(x), -1)
+    if rows.shape[1] != features:
+        raise InputError(f"{rows.shape[1]} features came for {features}", "x")
+    return rows
 
 
 def _checked(x: Array, y: Array, classes: int | None) -> tuple[Array, Array, int]:
