@@ -66,11 +66,14 @@ class StepLimits:
     """Tolerances and limits of the stepper.
 
     ``concentration`` (units of 1e21 cm^-3) and ``temperature`` (K) are the local errors allowed
-    in a step, ``voltage`` the largest change of the applied voltage in a step (V), ``shortest``
-    the step below which the stepper gives up (s); ``fixed`` steps all alike (s), without control.
+    in a step, ``empty`` the share of ``concentration`` that is allowed in a cell without vacancies
+    (it grows with what the cell holds, to all of it), ``voltage`` the largest change of the applied
+    voltage in a step (V), ``shortest`` the step below which the stepper gives up (s); ``fixed``
+    steps all alike (s), without control.
     """
 
     concentration: float = 1e-2
+    empty: float = 1.0
     temperature: float = 5.0
     voltage: float = 0.08
     shortest: float = 1e-16
@@ -271,13 +274,16 @@ class Stepper:
         guess.n = self._inside(guess.n)
         error = 0.0
         if error_constant:
-            difference_n = np.abs(guess.n - predicted.n).max() if guess.n.size else 0.0
+            # a gap's resistance goes with the relative error of the little that is left in it
+            weight = 1.0 / np.minimum(1.0, self.limits.empty + guess.n)
+            missed = weight * np.abs(guess.n - predicted.n)
+            difference_n = missed.max() if guess.n.size else 0.0
             difference_t = np.abs((guess.u - predicted.u)[1::2]).max() if guess.u.size else 0.0
             difference_n, difference_t = problem.maximum(difference_n, difference_t)
             if order == 2 and share < 1.0:
                 # what is missing to BDF2 is made by implicit Euler, with its error h^2 n''/2
                 bend = guess.n - old.n - h / (start - past[1][0]) * (old.n - past[1][1].n)
-                (largest,) = problem.maximum(np.abs(bend).max() if bend.size else 0.0)
+                (largest,) = problem.maximum((weight * np.abs(bend)).max() if bend.size else 0.0)
                 difference_n += 0.5 * (1.0 - share) * largest
             parts = {
                 "vacancy concentration": error_constant * difference_n / self.limits.concentration,
@@ -288,8 +294,9 @@ class Stepper:
             # how a line is charged counts, how it is emptied does not: that end is known
             if problem.series.capacitance and applied:
                 allowed = max(CHARGING * abs(guess.contact), LEAST)
-                missed = error_constant * abs(guess.contact - predicted.contact)
-                parts["potential"] = missed / allowed
+                parts["potential"] = (
+                    error_constant * abs(guess.contact - predicted.contact) / allowed
+                )
             error = max(parts.values())
             if error > 1.0 and self.limits.fixed is None:
                 which = max(parts, key=lambda name: parts[name])

@@ -41,7 +41,8 @@ class Settings:
         Local time error of the vacancy concentration in pulses, in 1e21 cm^-3 [1]; less of it is
         left for errors of the temperature where a pulse moves little.
     concentration_tolerance : float, default 0.025
-        Local time error of the vacancy concentration, in 1e21 cm^-3 [1].
+        Local time error of the vacancy concentration, in 1e21 cm^-3 [1]; in proportion less where
+        less than 1e21 cm^-3 is left, down to 3 % of it in an empty cell.
     temperature_tolerance : float, K, default 8.0
         Local time error of the temperature.
     voltage_step : float, V, default 0.1

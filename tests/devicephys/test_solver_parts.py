@@ -109,6 +109,26 @@ def test_the_temperature_s_error_counts_by_its_own_tolerance() -> None:
     assert step.error == pytest.approx(40 * 0.1**2 / 5.0)
 
 
+@pytest.mark.parametrize("n", [0.07, 0.5, 1.3])
+def test_where_little_is_left_less_error_is_allowed(n: float) -> None:
+    """The allowed error is a share of what a cell holds, from an empty cell's to all of it."""
+
+    def law(t: float) -> float:
+        return n + t**2 - 0.01  # ends at n
+
+    problem = Rates(slope(law))
+    errors = []
+    for empty in (0.03, 1.0):
+        limits = StepLimits(concentration=0.2, empty=empty)
+        step = Stepper(problem, problem, limits)._attempt(  # type: ignore[arg-type]
+            [(0.0, state(law(0.0)))], 0.1, lambda t: 0.0, kink=False
+        )
+        assert isinstance(step, Step)
+        errors.append(step.error)
+        held = step.state.n[0]
+    assert errors[0] / errors[1] == pytest.approx(1 / min(1.0, 0.03 + held), rel=1e-12)
+
+
 def run(tolerance: float) -> tuple[float, float, int]:
     """Error at the end of an adaptive run, the sum of the estimated ones, and its steps."""
     law = lambda t: 0.5 + 0.3 * np.tanh(8 * (t - 0.5))  # noqa: E731
