@@ -1,7 +1,7 @@
 """The shipped solver against a second discretisation, on the same lines and on finer ones.
 
 ``python tests/benchmarks/second_discretisation.py`` runs the sweep of a device with the shipped
-solver (finite elements, its preset with the time step halved) and with the finite volumes of
+solver (finite elements, its preset as it is) and with the finite volumes of
 ``tests/verification/finite_volume`` on the lines of the same mesh, and prints the figures of both
 and how far they are apart, in per cent, as a Markdown table. ``--split 2`` halves the mesh of both,
 ``--device`` takes another cell, ``--pulses 20`` a train of so many RESET pulses of -2 V, 100 ns
@@ -54,13 +54,6 @@ Figures = dict[str, float]
 def line(cells: list[str]) -> None:
     """Print one row of a table as soon as it is known."""
     print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def settings_of(preset: str, split: int) -> Settings:
-    """A preset with the time step halved and each cell of its mesh divided so often."""
-    settings = Settings.preset(preset)
-    halved = settings.halved()
-    return dataclasses.replace(halved, name=preset, mesh_split=split * settings.mesh_split)
 
 
 def elements_sweep(
@@ -132,7 +125,7 @@ def main() -> None:
     parser.add_argument("--pulses", type=int, default=0, metavar="N", help="a train of N pulses")
     options = parser.parse_args()
     device = devicephys.load_device(options.device)
-    settings = settings_of(options.preset, options.split)
+    settings = Settings.preset(options.preset, mesh_split=options.split)
     train = PulseTrain("-2 V", count=options.pulses) if options.pulses else None
     columns = COLUMNS
     if train is not None:
