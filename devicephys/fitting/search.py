@@ -51,7 +51,7 @@ PROFILE_SOLVES = 60
 #: that goes on from something better
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
 #: time errors of a fit as a share of the preset's
-FINER = 256
+FINER = 64
 
 
 #: what may be changed when a fit is taken up again: the solves stay the same
@@ -61,11 +61,11 @@ _AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
 def fit_settings(description: FitDescription, device: Device) -> Settings:
     """Settings with which what is simulated follows the parameters smoothly.
 
-    The mesh keeps its cells, and time errors are a 256th of the preset's, for six times its steps.
-    Steps that are chosen anew at each solve then scatter currents of a loop by less than 1e-4 (by
-    2e-2 with the preset's own), and the high state, which "quick" misses by 6 %, is right to 0.1 %:
-    an error that all samples share moves parameters by more than the noise of many samples does
-    (0.7 % at a sixteenth shifted them by up to three standard deviations of 2 % noise).
+    The mesh keeps its cells, and time errors are a 64th of the preset's, for three times its steps.
+    Steps that are chosen anew at each solve then scatter currents of a loop by less than 1e-4, and
+    the high state, which "quick" misses by 3 %, is right to 0.1 %: an error that all samples share
+    moves parameters by more than the noise of many samples does (one of 0.7 % shifted them by up to
+    three standard deviations of 2 % noise).
     """
     preset = Settings.preset(description.preset, voltage_step=description.voltage_step)
     return dataclasses.replace(

@@ -46,8 +46,8 @@ FREE = {
 SPREAD, NOISE = 0.15, 0.02
 #: samples of the posterior
 SAMPLES = 4000
-#: time errors of what is measured, as shares of the preset's (a fit's are a 256th)
-FINER = 1024
+#: time errors of what is measured, as shares of the preset's (a fit's are a 64th)
+FINER = 512
 AMPLITUDE, WIDTH, PULSES = "-2 V", "100 ns", 20
 
 
