@@ -1,10 +1,10 @@
 """What many cores make of a campaign: a schedule simulated from measured durations.
 
 ``python tests/benchmarks/campaign_schedule.py`` computes points drawn from the shipped campaigns as
-a worker does, writes them into a store, and measures processor seconds of each
-point and of writing it. A list schedule hands all points of the four campaigns, with durations
-drawn from these, to 2, 8, 64 and 512 workers, of which each starts first; what comes back is written
-by one process, as in a campaign. Printed as a Markdown table.
+a worker does, writes them into a store, and measures processor seconds of each point and the time
+of writing it. A list schedule hands all points of the four campaigns, with durations drawn from
+these, to 2, 8, 64 and 512 workers, which start first; what comes back is written by one process, as
+in a campaign. Printed as a Markdown table.
 """
 
 from __future__ import annotations
