@@ -16,7 +16,7 @@ from devicephys.simulation.iv_record import ProgressEvent
 
 DEVICE = "tin-taox-hfox-tin"
 CELSIUS_ZERO = 273.15  # K
-MOST_STEPS = 2000
+MOST_STEPS = 4000
 
 #: column of the tables in the docs: title, key of the headline figures, format, scale, shift before
 #: scaling
