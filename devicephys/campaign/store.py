@@ -15,6 +15,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,6 +48,8 @@ _MAKE_ROOM = "Make room, or choose a folder you may write to; finished points ar
 _FREE = ("description", "mark", "source")  # may be reworded
 _NOWHERE = object()
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+#: waits for the disk at several files of a point at once
+_SYNCING = ThreadPoolExecutor(8, "sync")
 
 
 class CampaignStore:
@@ -140,20 +143,23 @@ class CampaignStore:
             if self.status[point] != MISSING:  # values may not change below a valid status
                 self._set("status", point, MISSING)
                 self.status[point] = MISSING
-            for name in VARIABLES:
-                self._set(name, point, arrays[name])
-            self._set("reason", point, reason)
+            files = [self._write(name, point, arrays[name]) for name in VARIABLES]
+            files.append(self._write("reason", point, reason))
+            # a disk that takes milliseconds a file would hold up a campaign on many cores
+            list(_SYNCING.map(_sync, files))
             self._set("status", point, status)
         except OSError as error:
             raise _unwritable(error, self.path) from error
         self.status[point] = status
 
     def _set(self, name: str, point: Point, value: Any) -> None:
+        _sync(self._write(name, point, value))
+
+    def _write(self, name: str, point: Point, value: Any) -> Path:
+        """Write a value, and return its file, which is not synced yet."""
         per_pulse = point_variables()[name].per_pulse
         self._arrays[name][(*point, slice(None)) if per_pulse else point] = value
-        # zarr moves a finished file into place, but does not sync it to the disk before
-        with (self.path / name / _chunk(point, per_pulse)).open("rb") as file:
-            os.fsync(file.fileno())
+        return self.path / name / _chunk(point, per_pulse)
 
     def _reset_torn_points(self) -> None:
         """Points of which a chunk is gone, e.g. after a copy that was cut short, are missing."""
@@ -201,6 +207,12 @@ def locked(store: Path) -> Iterator[None]:
         yield
     finally:
         held.release(remove=True)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file to the disk: zarr moves a finished one into place, and does not sync it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _cut(text: str) -> str:
