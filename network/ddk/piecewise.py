@@ -28,7 +28,7 @@ import numpy as np
 from compact.kinetics.stability_report import POSITIVE
 from ddkbase.errors import InputError, shorten
 from network.ddk import kinetics
-from network.layers.realisation import RNG, Realise
+from network.layers.base import RNG, Realise
 
 __all__ = ["HINGES", "PiecewiseLinearDDK", "StateError"]
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from ddkbase.errors import InputError
 from network.counting.count import Count
-from network.layers.base import Layer
+from network.layers.base import RNG, Layer, Realisation, Realise
 from network.layers.plain import Dense
-from network.layers.realisation import RNG, Realisation, Realise
 from network.layers.standardise import Moments, Standardise
 from network.model.metrics import cross_entropy, softmax
 from network.model.saving import save_network

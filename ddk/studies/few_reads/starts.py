@@ -22,19 +22,10 @@ from ddk.studies.models import DDK, Model, feature_layer
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError
 from network.ddk.constraints import Reachable
-from network.layers.realisation import Realisation
+from network.layers.base import Realisation
 from network.model.ridge import Readout, solve_ridge
 
-__all__ = [
-    "MOST",
-    "NUMBER",
-    "built",
-    "candidates",
-    "chosen",
-    "contenders",
-    "features",
-    "some",
-]
+__all__ = ["MOST", "NUMBER", "built", "candidates", "chosen", "contenders", "features", "some"]
 
 NUMBER = 16
 """Candidates of each layer that has constants to choose."""

@@ -28,7 +28,7 @@ from network.hardware import (
     WriteError,
     article,
 )
-from network.layers.realisation import Realisation
+from network.layers.base import Realisation
 from network.model.ddk_network import Network, ddk_network
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
