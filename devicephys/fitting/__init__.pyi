@@ -1,5 +1,5 @@
 from .description import FitDescription as FitDescription
-from .optima import alternative_texts as alternative_texts
+from .information import alternative_texts as alternative_texts
 from .profile import Profile as Profile
 from .report import curves_figure as curves_figure
 from .report import misfit_text as misfit_text

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
-from devicephys.fitting.optima import alternative_texts
+from devicephys.fitting.information import alternative_texts
 from devicephys.fitting.profile import LEVELS
 from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 

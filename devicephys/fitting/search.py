@@ -21,8 +21,14 @@ from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
-from devicephys.fitting.information import Information, direction_text, information, losses
-from devicephys.fitting.optima import alternatives, starts
+from devicephys.fitting.information import (
+    Information,
+    alternatives,
+    direction_text,
+    information,
+    losses,
+    starts,
+)
 from devicephys.fitting.posterior import (
     Emulator,
     LogPosterior,

@@ -14,8 +14,7 @@ import devicephys
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, LoopData, as_dataset, differences
 from devicephys.fitting.experiments import _faster, _spread
-from devicephys.fitting.information import Information, information, losses
-from devicephys.fitting.optima import alternatives
+from devicephys.fitting.information import Information, alternatives, information, losses
 from devicephys.fitting.posterior import Emulator, LogPosterior
 from devicephys.fitting.profile import Residuals, profile
 from devicephys.fitting.result import FitResult, parameter_table

@@ -26,8 +26,7 @@ import numpy as np
 from ddkbase.errors import SolverError
 from devicephys.device import Oxide
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.exchange import exchanging
-from devicephys.fem.fluxes import KB_EV
+from devicephys.fem.fluxes import KB_EV, exchanging
 from devicephys.fem.newton import POWER_FLOOR, NewtonReport, NewtonSolver
 from devicephys.fem.stepper import SAFETY, Rejection, Step, StepLimits, Stepper
 from devicephys.protocol.waveform import Waveform

@@ -13,7 +13,7 @@ from ddkbase.picture_names import PAPER, Pictures, as_format, in_formats
 from ddkbase.pictures import save_figure
 from network.hardware.chip.layouts import MATRICES, Block
 from network.hardware.chip.placement import Placement
-from network.plots.placement import placement_figure
+from network.plots.hardware import placement_figure
 
 __all__ = [
     "HEADS",
