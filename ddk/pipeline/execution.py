@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ddk.pipeline.file import Chain, located, read_chain
+from ddk.pipeline.file import Chain, read_chain
 from ddk.pipeline.folder import Mark, PipelineFolder
 from ddk.pipeline.job import (
     Job,
@@ -31,7 +31,7 @@ from ddk.pipeline.steps_network import Trainee, controls_job, network_job
 from ddk.pipeline.steps_table import TableSource, fit_job
 from ddk.studies.result import PACKAGES
 from ddkbase import html
-from ddkbase.documents import differences
+from ddkbase.documents import differences, located
 from ddkbase.errors import DDKError, InputError, Interrupted
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
