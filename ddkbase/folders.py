@@ -224,11 +224,6 @@ def claimed(path: Path) -> Iterator[None]:
     The lock is the file ``.NAME.lock`` beside it, which goes at the end. A folder that an earlier
     process was replacing when it was killed is put back first.
 
-    Parameters
-    ----------
-    path : Path
-        The folder that is to be made.
-
     Raises
     ------
     StorageError

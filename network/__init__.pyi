@@ -31,12 +31,12 @@ from .layers.random_baselines import EchoState as EchoState
 from .layers.random_baselines import RandomDDK as RandomDDK
 from .layers.standardise import Standardise as Standardise
 from .model import metrics as metrics
-from .model.ddk_network import ddk_network as ddk_network
 from .model.files import copy_network as copy_network
 from .model.files import load_network as load_network
 from .model.history import History as History
 from .model.history import read_history as read_history
 from .model.network import Network as Network
+from .model.network import ddk_network as ddk_network
 from .model.optimisers import SGD as SGD
 from .model.optimisers import Adam as Adam
 from .model.trainer import EpochEvent as EpochEvent

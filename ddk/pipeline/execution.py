@@ -90,11 +90,6 @@ def carry_out(
     quiet : bool, default False
         Whether simulations keep their progress and tables to themselves.
 
-    Returns
-    -------
-    list of Outcome
-        One outcome for each step.
-
     Raises
     ------
     DDKError

@@ -122,11 +122,6 @@ def tabulate(
     outcomes : mapping of tuple of (str, int) to mapping
         By name of the model and seed, what `ddk.studies.runs.run_all` gave.
 
-    Returns
-    -------
-    xarray.Dataset
-        A dataset on (model, seed).
-
     Raises
     ------
     StorageError

@@ -51,13 +51,7 @@ _TAG = re.compile(r"([a-z]{1,2})(?:\s.*)?", re.DOTALL)
 
 
 def panel_of(ax: Axes) -> str:
-    """The letter of a panel, that its left title begins with; empty for axes without one.
-
-    Parameters
-    ----------
-    ax : Axes
-        The axes.
-    """
+    """The letter of a panel, that its left title begins with; empty for axes without one."""
     match = _TAG.fullmatch(ax.get_title(loc="left"))
     return match[1] if match else ""
 
@@ -357,15 +351,7 @@ def uncover_curves(figure: Figure) -> None:
 
 
 def covers_curves(ax: Axes, box: Bbox) -> bool:
-    """Whether a box, in pixels, lies over a line or a point of a panel.
-
-    Parameters
-    ----------
-    ax : Axes
-        The panel.
-    box : Bbox
-        The box.
-    """
+    """Whether a box, in pixels, lies over a line or a point of a panel."""
     for line in ax.lines:
         if line.get_transform() != ax.transData or not line.get_visible():
             continue

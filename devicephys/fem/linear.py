@@ -209,11 +209,6 @@ def linear_system_of(problem: Any, unknowns: np.ndarray, forms: Callable[[], Any
         Their indices into (V, T) pairs and n, shape (count,).
     forms : callable
         Makes the system that the forms assemble.
-
-    Returns
-    -------
-    BandSystem or what ``forms`` makes
-        As in ``linear_system``.
     """
     return BandSystem(problem, forms, unknowns) if _has_band(problem) else forms()
 

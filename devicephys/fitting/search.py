@@ -23,10 +23,13 @@ from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
 from devicephys.fitting.information import (
     Information,
+    Profile,
+    Residuals,
     alternatives,
     direction_text,
     information,
     losses,
+    profile,
     starts,
 )
 from devicephys.fitting.posterior import (
@@ -36,7 +39,6 @@ from devicephys.fitting.posterior import (
     farthest,
     require_emcee,
 )
-from devicephys.fitting.profile import Profile, Residuals, profile
 from devicephys.fitting.result import (
     FitEvent,
     FitInterrupted,
@@ -58,8 +60,6 @@ PROFILE_SOLVES = 60
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
 #: time errors of a fit as a share of the preset's
 FINER = 256
-
-
 #: what may be changed when a fit is taken up again: the solves stay the same
 _AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
 

@@ -54,11 +54,6 @@ def solve(folder: Path, request: Request, progress: Callable[[State], None] | No
 def point_run(run: Callable[[], None]) -> str:
     """Carry out a point.
 
-    Parameters
-    ----------
-    run : callable
-        What carries it out.
-
     Returns
     -------
     str
@@ -85,15 +80,7 @@ def point_run(run: Callable[[], None]) -> str:
 
 
 def task(folder: Path, request: Request) -> dict[str, Any]:
-    """Everything that a worker needs to compute a point, as texts.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    request : Request
-        The run.
-    """
+    """Everything that a worker needs to compute a point, as texts."""
     return {
         "version": __version__,
         "folder": str(folder.absolute()),
@@ -103,13 +90,6 @@ def task(folder: Path, request: Request) -> dict[str, Any]:
 
 def compute(described: Mapping[str, Any], carry_out: Solve = solve) -> dict[str, str]:
     """Carry out the run of one point in a worker.
-
-    Parameters
-    ----------
-    described : mapping
-        From `task`.
-    carry_out : callable, optional
-        In the place of `solve`.
 
     Returns
     -------

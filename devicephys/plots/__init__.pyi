@@ -1,10 +1,10 @@
 from .fields import fields_figure as fields_figure
 from .fields import paper_fields_figure as paper_fields_figure
 from .film import loop_animation as loop_animation
+from .film import write_vtkhdf as write_vtkhdf
 from .iv import iv_figure as iv_figure
 from .iv import measured_figure as measured_figure
 from .iv import time_figure as time_figure
-from .paraview import write_vtkhdf as write_vtkhdf
 from .pulses import pulses_figure as pulses_figure
 from .pulses import switching_figure as switching_figure
 from .reliability import endurance_figure as endurance_figure

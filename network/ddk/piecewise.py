@@ -306,11 +306,6 @@ class PiecewiseLinearDDK:
 def typical(steps: int) -> np.ndarray:
     """Sequences in [0, 1] where no data are at hand: constant ones, and random ones of all levels.
 
-    Parameters
-    ----------
-    steps : int
-        Their length.
-
     Returns
     -------
     ndarray, shape (84, steps)

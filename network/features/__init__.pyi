@@ -1,5 +1,3 @@
-from .decomposition import compose as compose
-from .decomposition import decompose as decompose
 from .spectral import log_bands as log_bands
 from .spectral import mel_filters as mel_filters
 from .spectral import mfcc as mfcc
@@ -9,6 +7,8 @@ from .table_map import feature_map as feature_map
 from .table_map import fitted as fitted
 from .table_map import inputs as inputs
 from .table_map import voltages as voltages
+from .waveform import compose as compose
+from .waveform import decompose as decompose
 from .waveform import normalise as normalise
 from .waveform import pool as pool
 from .waveform import pool_to as pool_to

@@ -6,6 +6,8 @@ Arrays are batch first, ``(batch, *sample_shape)``; shapes passed to and returne
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,7 +15,8 @@ import numpy as np
 from ddkbase.errors import InputError
 from network.counting.count import Count
 
-__all__ = ["RNG", "BaseLayer", "Ideal", "Layer", "Realisation", "Realise"]
+__all__ = ["RNG", "BaseLayer", "Ideal", "Layer", "Realisation", "Realise", "compiled_kernels"]
+
 
 #: what draws random numbers, where there may be none
 RNG = np.random.Generator | None
@@ -316,3 +319,13 @@ class BaseLayer:
                 "backward needs a forward pass before it", self.name or self.kind, "training=True"
             )
         return self._kept
+
+
+@functools.cache
+def compiled_kernels() -> ModuleType | None:
+    """`network.layers.kernels_numba` where Numba is installed, else None: NumPy then does it."""
+    try:
+        from network.layers import kernels_numba  # optional: needs numba
+    except ImportError:
+        return None
+    return kernels_numba

@@ -9,8 +9,7 @@ import numpy as np
 
 from ddkbase.errors import InputError
 from network.counting.count import Count
-from network.layers.base import BaseLayer, Realisation
-from network.layers.kernels import compiled_kernels
+from network.layers.base import BaseLayer, Realisation, compiled_kernels
 
 __all__ = ["Moments", "Standardise"]
 

@@ -305,11 +305,6 @@ def few_reads_figure(accuracies: Mapping[str, Mapping[int, float]]) -> Figure:
     accuracies : mapping of str to mapping of int to float
         By case (``model.disturbance``) and seed, shares of 1. What a panel does not vary for a
         model is drawn as a level.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
     """
     models = list(dict.fromkeys(name.split(".")[0] for name in accuracies))
     figure = new_figure(11.0, 3.4)

@@ -361,11 +361,6 @@ def library(signature: str, source: Callable[[], str]) -> Any:
     source : callable
         Gives the C source; called where it has to be compiled.
 
-    Returns
-    -------
-    module
-        With ``lib`` and ``ffi`` of cffi.
-
     Raises
     ------
     InstallationError

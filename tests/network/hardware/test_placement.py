@@ -16,7 +16,7 @@ from network.hardware.chip.folder import HEADS, pulses, write_pulses
 from network.hardware.chip.layouts import LAYOUTS, Block, arrange
 from network.hardware.chip.placement import read_placement
 from network.layers.plain import Dense, Dropout, Flatten
-from network.model.ddk_network import Network, ddk_network
+from network.model.network import Network, ddk_network
 from tests.network.hardware.cell_data import table
 
 RNG = np.random.default_rng(3)

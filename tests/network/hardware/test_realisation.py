@@ -29,7 +29,7 @@ from network.hardware import (
     article,
 )
 from network.layers.base import Realisation
-from network.model.ddk_network import Network, ddk_network
+from network.model.network import Network, ddk_network
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
 

@@ -21,7 +21,7 @@ from network.hardware.chip.folder import pulses
 from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import network_loads
 from network.hardware.chip.placement import Placement, pair_rows, read_placement
-from network.model.ddk_network import Network, ddk_network
+from network.model.network import Network, ddk_network
 from network.plots.hardware import placement_figure
 from tests.network.hardware.cell_data import table
 
