@@ -322,11 +322,6 @@ def kept_elsewhere(fill: Callable[[Path], None], prefix: str) -> Iterator[None]:
 def drawn_after(path: Path) -> Iterator[None]:
     """A picture or report beside a result that is written already: it can fail, the result stays.
 
-    Parameters
-    ----------
-    path : Path
-        The file that the block draws and writes.
-
     Raises
     ------
     StorageError

@@ -46,13 +46,6 @@ COMPUTED, KEPT, MISSING = "computed", "kept", "missing"
 def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
     """What a run in a folder would do, without doing it: name of each step, and its state.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The steps in order.
-    path : Path
-        The folder, which need not be there.
-
     Raises
     ------
     StorageError
@@ -341,15 +334,6 @@ _STATES = {"computed": "computed in this run", "kept": "kept from an earlier run
 
 def write_report(folder: Path, request: PipelineRequest, outcomes: Sequence[Outcome]) -> Path:
     """Write report.html and a copy of the pipeline file into the folder of a pipeline.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the steps have their folders.
-    request : PipelineRequest
-        What was asked for.
-    outcomes : sequence of Outcome
-        What became of it.
 
     Raises
     ------

@@ -184,11 +184,6 @@ def _right(right: Mapping[tuple[int, int], str], shape: tuple[int, int]) -> xr.D
 def sample_differences(ds: xr.Dataset) -> dict[str, metrics.SampleDifference]:
     """What the DDK layer has over each other model on the test samples, p corrected by Holm.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A comparison, from `ddk.studies.runs.compare`.
-
     Returns
     -------
     dict of str to SampleDifference

@@ -90,13 +90,6 @@ def refuse_foreign(content: bytes, path: str) -> None:
 def without_preamble(rows: list[Row], assumptions: list[str]) -> list[Row]:
     """The rows of a table of LabVIEW, EasyEXPERT or an oscilloscope, without what these add to it.
 
-    Parameters
-    ----------
-    rows : list of Row
-        All rows of a file.
-    assumptions : list of str
-        Gets what was left out.
-
     Returns
     -------
     list of Row

@@ -50,10 +50,7 @@ class _Action(Protocol):
 def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
     """Start a run or go on with one: show its progress, print what came out.
 
-    Parameters
-    ----------
-    action : callable
-        Gets ``progress``, ``warn`` and ``pictures``.
+    ``action`` gets ``progress``, ``warn`` and ``pictures``.
     """
     with aborting():
         with devicephys.run.Display(output.console(), "preparing the solver") as display:

@@ -31,15 +31,6 @@ Solve = Callable[..., None]
 def solve(folder: Path, request: Request, progress: Callable[[State], None] | None = None) -> None:
     """Carry out a run in a folder of its own, or go on with the one that is there.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    request : Request
-        The run.
-    progress : callable or None, optional
-        As for `devicephys.run.start`.
-
     Raises
     ------
     DDKError

@@ -87,14 +87,7 @@ def chosen(task: Task, model: Model, fold: Fold, seed: int) -> Model:
 def contenders(task: Task, model: Model, fold: Fold) -> list[Model]:
     """The model with each of its starts; alone where there is nothing to choose.
 
-    Parameters
-    ----------
-    task : Task
-        The task.
-    model : Model
-        The model.
-    fold : Fold
-        Its training part says the weights of "principal".
+    The training part of ``fold`` says the weights of "principal".
     """
     options = {**task.ddk, **model.options}
     if options.get("readout") != "last":
