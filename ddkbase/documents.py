@@ -20,6 +20,7 @@ from ddkbase.files import read_bytes, write_bytes
 __all__ = [
     "Library",
     "Source",
+    "description_text",
     "differences",
     "located",
     "parse_yaml",
@@ -227,7 +228,7 @@ class Library:
         if not is_path and not os.path.isfile(given):
             raise InputError(f"unknown {self.kind} {shorten(given)}", hint=self.hint(given))
         path = Path(given)
-        return Source(self._read_file(path), given, path.parent)
+        return Source(description_text(path, self.kind, self.hint()), given, path.parent)
 
     def hint(self, name: str = "") -> str:
         """The shipped name closest to ``name``, or all of them."""
@@ -236,28 +237,38 @@ class Library:
     def _folder(self) -> Traversable:
         return resources.files(self.package) / "library"
 
-    def _read_file(self, path: Path) -> str:
-        where, hint = str(path), f"Name a {self.kind} YAML file"
-        try:
-            if path.is_dir():
-                raise InputError("is a folder, not a file", where, "Name the YAML file in it")
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
-                raise InputError("is not a regular file", where, hint)
-            with path.open("rb") as file:
-                content = file.read(_LARGEST_FILE + 1)
-            if len(content) > _LARGEST_FILE:
-                raise InputError(f"is too large for a {self.kind}", where, hint)
-            return content.decode("utf-8-sig")
-        except FileNotFoundError:
-            raise InputError("no such file", where, similar_file(path, self.hint())) from None
-        except UnicodeDecodeError:
-            raise InputError("is not text", where, f"{hint} in UTF-8") from None
-        except InputError:
-            raise
-        except ValueError as error:  # a null byte in the path
-            raise InputError(f"not a path: {error}", shorten(where)) from error
-        except OSError as error:
-            raise StorageError(error.strerror or "cannot be read", where) from error
+
+def description_text(path: Path, kind: str, hint: str) -> str:
+    """The text of a description's file; errors name its ``kind``, ``hint`` is for one not there.
+
+    Raises
+    ------
+    InputError
+        No such file, or not a text file of reasonable size.
+    StorageError
+        The file exists but cannot be read.
+    """
+    where, name_one = str(path), f"Name a {kind} YAML file"
+    try:
+        if path.is_dir():
+            raise InputError("is a folder, not a file", where, "Name the YAML file in it")
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
+            raise InputError("is not a regular file", where, name_one)
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise InputError(f"is too large for a {kind}", where, name_one)
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such file", where, similar_file(path, hint)) from None
+    except UnicodeDecodeError:
+        raise InputError("is not text", where, f"{name_one} in UTF-8") from None
+    except InputError:
+        raise
+    except ValueError as error:  # a null byte in the path
+        raise InputError(f"not a path: {error}", shorten(where)) from error
+    except OSError as error:
+        raise StorageError(error.strerror or "cannot be read", where) from error
 
 
 def looks_like_path(name: str) -> bool:

@@ -224,11 +224,6 @@ def claimed(path: Path) -> Iterator[None]:
     The lock is the file ``.NAME.lock`` beside it, which goes at the end. A folder that an earlier
     process was replacing when it was killed is put back first.
 
-    Parameters
-    ----------
-    path : Path
-        The folder that is to be made.
-
     Raises
     ------
     StorageError
@@ -326,11 +321,6 @@ def kept_elsewhere(fill: Callable[[Path], None], prefix: str) -> Iterator[None]:
 @contextlib.contextmanager
 def drawn_after(path: Path) -> Iterator[None]:
     """A picture or report beside a result that is written already: it can fail, the result stays.
-
-    Parameters
-    ----------
-    path : Path
-        The file that the block draws and writes.
 
     Raises
     ------

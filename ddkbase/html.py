@@ -122,11 +122,6 @@ def page(
     heading : str or None, optional
         What is written above the parts, if that is not the title.
 
-    Returns
-    -------
-    str
-        The whole file as text, to be stored as UTF-8.
-
     Raises
     ------
     ValueError

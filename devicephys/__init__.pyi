@@ -29,13 +29,13 @@ from .population.listed import ListedDevices as ListedDevices
 from .population.variability import Variability as Variability
 from .population.variability import draw_cell as draw_cell
 from .protocol.bake import Bake as Bake
-from .protocol.endurance import EnduranceTest as EnduranceTest
+from .protocol.bake import EnduranceTest as EnduranceTest
 from .protocol.pulse_train import PulseTrain as PulseTrain
 from .protocol.stored import protocol_from_dict as protocol_from_dict
 from .protocol.switching_scan import SwitchingScan as SwitchingScan
 from .protocol.waveform import IVSweep as IVSweep
 from .protocol.waveform import Waveform as Waveform
-from .protocol.waveform_file import read_waveform as read_waveform
+from .protocol.waveform import read_waveform as read_waveform
 from .reliability.endurance import simulate_endurance as simulate_endurance
 from .reliability.retention import simulate_bake as simulate_bake
 from .report.report import write_report as write_report

@@ -10,7 +10,9 @@ from .ddk.layer import DDKLayer as DDKLayer
 from .estimator import DDKClassifier as DDKClassifier
 from .estimator import DDKTransformer as DDKTransformer
 from .layers.base import BaseLayer as BaseLayer
+from .layers.base import Ideal as Ideal
 from .layers.base import Layer as Layer
+from .layers.base import Realisation as Realisation
 from .layers.baselines import CONTROLS as CONTROLS
 from .layers.baselines import MFCC as MFCC
 from .layers.baselines import AveragePooling as AveragePooling
@@ -27,16 +29,14 @@ from .layers.plain import Mean as Mean
 from .layers.plain import Transpose as Transpose
 from .layers.random_baselines import EchoState as EchoState
 from .layers.random_baselines import RandomDDK as RandomDDK
-from .layers.realisation import Ideal as Ideal
-from .layers.realisation import Realisation as Realisation
 from .layers.standardise import Standardise as Standardise
 from .model import metrics as metrics
-from .model.ddk_network import ddk_network as ddk_network
 from .model.files import copy_network as copy_network
 from .model.files import load_network as load_network
 from .model.history import History as History
 from .model.history import read_history as read_history
 from .model.network import Network as Network
+from .model.network import ddk_network as ddk_network
 from .model.optimisers import SGD as SGD
 from .model.optimisers import Adam as Adam
 from .model.trainer import EpochEvent as EpochEvent

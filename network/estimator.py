@@ -32,9 +32,9 @@ from network.ddk import kinetics as ddk
 from network.ddk.layer import DDKLayer
 from network.layers.base import Layer
 from network.layers.feature_layer import read_steps
-from network.model.ddk_network import Network, ddk_network
 from network.model.history import History
 from network.model.metrics import softmax
+from network.model.network import Network, ddk_network
 from network.model.optimisers import Adam
 from network.model.trainer import train
 

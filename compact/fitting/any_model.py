@@ -72,11 +72,6 @@ def split_off(runs: list[Run], last: int) -> tuple[list[Run], list[Run]]:
 def loop_runs(loops: xr.Dataset) -> list[Run]:
     """A run for each loop.
 
-    Parameters
-    ----------
-    loops : xarray.Dataset
-        As of `compact.fit_model`.
-
     Raises
     ------
     InputError
@@ -115,11 +110,6 @@ def train_runs(
         Of all pulses, as text, where the data do not say them.
     read_voltage : str
         Voltage of the reads, as text.
-
-    Returns
-    -------
-    list of Run
-        The runs.
 
     Raises
     ------

@@ -22,10 +22,17 @@ except ImportError as exc:  # pragma: no cover
         "Run pip install 'ddk-toolkit[sklearn]'",
     ) from exc
 
-from compact.fitting.batch import STARTS, Options, fit_model
+from compact.fitting.batch import (
+    ONE_PULSE,
+    PLATEAU,
+    STARTS,
+    Options,
+    first_does_all,
+    fit_model,
+    on_plateau,
+)
 from compact.fitting.fit import check_options, refuse_explicit_set
 from compact.fitting.model import TrainModel
-from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, on_plateau
 from compact.fitting.result import Columns
 from compact.fitting.trains import DIRECTIONS, Trains, change
 from compact.kinetics.equations import march

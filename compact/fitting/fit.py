@@ -51,11 +51,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from compact.fitting.batch import STARTS, Fitted, Options, fit_batch, fit_pooled
+from compact.fitting.batch import (
+    ONE_PULSE,
+    PLATEAU,
+    STARTS,
+    Fitted,
+    Options,
+    first_does_all,
+    fit_batch,
+    fit_pooled,
+    on_plateau,
+)
 from compact.fitting.diagnostics import LINE, NOISE, SATURATES, diagnose, judged
 from compact.fitting.least_squares import LOSSES
 from compact.fitting.model import TrainModel
-from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, on_plateau
 from compact.fitting.result import AlphaBetaFit, Columns, dataset
 from compact.fitting.trains import Trains, prepare, read_trains
 from compact.kinetics.equations import INTEGRATORS

@@ -62,13 +62,7 @@ def to_aihwkit(
 
 
 def aihwkit_text(steps: PulseSteps) -> str:
-    """The preset as Python, with a heading that says how exact it is.
-
-    Parameters
-    ----------
-    steps : PulseSteps
-        Of the cell.
-    """
+    """The preset as Python, with a heading that says how exact it is."""
     nodes = np.linspace(steps.low, steps.high, NODES)
     scale = 2 / (steps.high - steps.low)  # weights from -1 to 1
     # the kit itself stops at the ends

@@ -74,13 +74,7 @@ def to_crosssim(
 
 
 def lookup_tables(steps: PulseSteps) -> tuple[dict[int, str], list[str]]:
-    """The two tables by sign, and the lines that say how exact they are.
-
-    Parameters
-    ----------
-    steps : PulseSteps
-        Of the cell.
-    """
+    """The two tables by sign, and the lines that say how exact they are."""
     grid = np.linspace(steps.low, steps.high, ENTRIES)
     spreads = {1: steps.rise_spread, -1: steps.fall_spread}
     noisy = any(np.isfinite(s) and s > 0 for s in spreads.values())

@@ -60,13 +60,7 @@ def to_neurosim(
 
 
 def neurosim_text(steps: PulseSteps) -> str:
-    """The block as C++ assignments, with a heading that says how exact it is.
-
-    Parameters
-    ----------
-    steps : PulseSteps
-        Of the cell.
-    """
+    """The block as C++ assignments, with a heading that says how exact it is."""
     labels = {1: _label(steps.rise), -1: _label(steps.fall[::-1])}
     counts = {1: steps.rise.size - 1, -1: steps.fall.size - 1}
 

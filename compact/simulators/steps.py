@@ -173,11 +173,6 @@ def largest_difference(
         Of the cell.
     after : callable
         Conductances [S] and -1 or 1 to the conductances after one pulse, by the tool's formula.
-
-    Returns
-    -------
-    dict of int to float
-        The largest difference over the range.
     """
     grid = np.linspace(steps.low, steps.high, _TESTED)
     return {

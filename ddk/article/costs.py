@@ -13,7 +13,7 @@ from ddkbase.units import format_si
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.cost import Cost, cost, ddk_step
 from network.hardware.chip.loads import Load, compared_loads, network_loads
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 
 __all__ = ["CostFigure", "article_figures", "ddk_loads", "ratio_rows"]
 

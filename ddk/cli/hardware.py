@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from ddk.studies.folds import Fold
     from network.hardware.chip.placement import Placement
-    from network.model.ddk_network import Network
+    from network.model.network import Network
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Folder of 'train', or a model.npz.")

@@ -109,8 +109,7 @@ def harden(
     """
     from ddk.cli.entries import spread  # start-up
     from ddkbase.documents import write_json
-    from network.plots.few_reads import few_reads_figure
-    from network.plots.hardware import bars_figure, save
+    from network.plots.hardware import bars_figure, few_reads_figure, save
 
     folder, style = folder_to_make(out), looks.style(pictures)
     if kind not in studies.HARDWARE_KINDS:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ddk.pipeline.file import Chain, located, read_chain
+from ddk.pipeline.file import Chain, read_chain
 from ddk.pipeline.folder import Mark, PipelineFolder
 from ddk.pipeline.job import (
     Job,
@@ -31,7 +31,7 @@ from ddk.pipeline.steps_network import Trainee, controls_job, network_job
 from ddk.pipeline.steps_table import TableSource, fit_job
 from ddk.studies.result import PACKAGES
 from ddkbase import html
-from ddkbase.documents import differences
+from ddkbase.documents import differences, located
 from ddkbase.errors import DDKError, InputError, Interrupted
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
@@ -45,13 +45,6 @@ COMPUTED, KEPT, MISSING = "computed", "kept", "missing"
 
 def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
     """What a run in a folder would do, without doing it: name of each step, and its state.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The steps in order.
-    path : Path
-        The folder, which need not be there.
 
     Raises
     ------
@@ -89,11 +82,6 @@ def carry_out(
         Called with a line now and then.
     quiet : bool, default False
         Whether simulations keep their progress and tables to themselves.
-
-    Returns
-    -------
-    list of Outcome
-        One outcome for each step.
 
     Raises
     ------
@@ -346,15 +334,6 @@ _STATES = {"computed": "computed in this run", "kept": "kept from an earlier run
 
 def write_report(folder: Path, request: PipelineRequest, outcomes: Sequence[Outcome]) -> Path:
     """Write report.html and a copy of the pipeline file into the folder of a pipeline.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the steps have their folders.
-    request : PipelineRequest
-        What was asked for.
-    outcomes : sequence of Outcome
-        What became of it.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -13,14 +12,13 @@ from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, model_validat
 from pydantic_core import CoreSchema, core_schema
 
 from ddkbase.descriptions import Description
-from ddkbase.documents import parse_yaml
-from ddkbase.errors import InputError, StorageError, closest, shorten
+from ddkbase.documents import description_text, located, parse_yaml
+from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
 
 __all__ = ["STEPS", "Chain", "PipelineFile", "example_text", "list_pipelines", "read_chain"]
 
 EXAMPLE = "example"
-_LARGEST_FILE = 100_000  # bytes
 _LARGEST = 10**9
 
 
@@ -402,7 +400,7 @@ def read_chain(name_or_path: str) -> Chain:
         text = (_shipped() / f"{name_or_path}.yaml").read_text(encoding="utf-8")
         return parse_chain(text, name_or_path, None, name_or_path)
     path = Path(name_or_path)
-    text = _read(path)
+    text = description_text(path, "pipeline", closest(name_or_path, list_pipelines()))
     return parse_chain(text, str(path), path.absolute().parent, path.stem)
 
 
@@ -437,38 +435,8 @@ def parse_chain(text: str, where: str, folder: Path | None, name: str) -> Chain:
         raise located(error, where) from None
 
 
-def located(error: InputError, where: str) -> InputError:
-    """The error with the file before the place in it."""
-    return InputError(error.what, ": ".join(p for p in (where, error.where) if p), error.hint)
-
-
 def _shipped() -> Any:
     return resources.files("ddk.pipeline") / "library"
-
-
-def _read(path: Path) -> str:
-    where = str(path)
-    hint = closest(where, list_pipelines())
-    try:
-        if path.is_dir():
-            raise InputError("is a folder, not a file", where, "Name the YAML file in it")
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
-            raise InputError("is not a regular file", where, "Name a pipeline's YAML file")
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise InputError("is too large for a pipeline", where, "Name a pipeline's YAML file")
-        return content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("no such file", where, hint) from None
-    except UnicodeDecodeError:
-        raise InputError("is not text", where, "Name a YAML file in UTF-8") from None
-    except InputError:
-        raise
-    except ValueError as error:  # a null byte in the path
-        raise InputError(f"not a path: {error}", shorten(where)) from error
-    except OSError as error:
-        raise StorageError(error.strerror or "cannot be read", where) from error
 
 
 def in_file[T](make: Callable[[], T], where: str) -> T:
@@ -476,5 +444,4 @@ def in_file[T](make: Callable[[], T], where: str) -> T:
     try:
         return make()
     except InputError as error:
-        full = f"{where}: {error.where}" if error.where else where
-        raise InputError(error.what, full, error.hint) from None
+        raise located(error, where) from None

@@ -224,14 +224,7 @@ def fingerprints(jobs: list[Job], version: str) -> dict[str, str]:
 def cores(jobs: list[Job], version: str, marks: Mapping[str, str]) -> dict[str, str]:
     """Fingerprint of each step without the settings by which it only grows.
 
-    Parameters
-    ----------
-    jobs : list of Job
-        As for `fingerprints`.
-    version : str
-        As for `fingerprints`.
-    marks : mapping of str to str
-        What `fingerprints` gave.
+    Arguments as of `fingerprints`, and ``marks``, which that gave.
     """
     fixed = {j.name: {k: v for k, v in j.settings.items() if k not in j.grows} for j in jobs}
     return {job.name: _mark(job, fixed[job.name], version, marks) for job in jobs}

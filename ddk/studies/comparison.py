@@ -122,11 +122,6 @@ def tabulate(
     outcomes : mapping of tuple of (str, int) to mapping
         By name of the model and seed, what `ddk.studies.runs.run_all` gave.
 
-    Returns
-    -------
-    xarray.Dataset
-        A dataset on (model, seed).
-
     Raises
     ------
     StorageError
@@ -188,11 +183,6 @@ def _right(right: Mapping[tuple[int, int], str], shape: tuple[int, int]) -> xr.D
 
 def sample_differences(ds: xr.Dataset) -> dict[str, metrics.SampleDifference]:
     """What the DDK layer has over each other model on the test samples, p corrected by Holm.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A comparison, from `ddk.studies.runs.compare`.
 
     Returns
     -------

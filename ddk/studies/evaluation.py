@@ -19,10 +19,10 @@ from ddk.studies.result import Result, StoredRun
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError, StorageError
 from network.hardware.cells.kinetics_noise import TableKinetics, positive, single_cells
-from network.layers.realisation import RNG, Ideal
+from network.layers.base import RNG, Ideal
 from network.model import metrics
-from network.model.ddk_network import Network
 from network.model.files import copy_network
+from network.model.network import Network
 
 __all__ = [
     "DeviceEvaluation",

@@ -31,9 +31,9 @@ from network.hardware.chip.chip import load_chip
 from network.hardware.settings import Hardware, article
 from network.hardware.training import MODES, harden
 from network.model import metrics
-from network.model.ddk_network import Network
 from network.model.files import copy_network
 from network.model.history import History
+from network.model.network import Network
 from network.model.optimisers import Adam
 from network.model.ridge import fit_ridge
 from network.model.trainer import train

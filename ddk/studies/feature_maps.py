@@ -26,9 +26,7 @@ from ddkbase.records import label
 from ddkbase.units import exact_text
 from network import features
 from network.ddk import kinetics as ddk
-from network.features.equation_map import labelled
-from network.features.table_map import fitted
-from network.features.voltage import AMPLITUDES, voltages
+from network.features.table_map import AMPLITUDES, fitted, labelled, voltages
 from network.plots.features import map_fits_figure
 
 __all__ = ["by_device", "make_maps", "write_fits", "write_maps"]

@@ -29,8 +29,8 @@ from network.hardware.cells.noise import Faults, WriteError
 from network.hardware.cells.quantisation import Quantisation, post_training
 from network.hardware.settings import Hardware, article
 from network.hardware.training import MODES, Tuning, harden
-from network.model.ddk_network import Network
 from network.model.files import copy_network
+from network.model.network import Network
 from network.model.optimisers import Adam
 from network.model.trainer import train
 

@@ -31,7 +31,7 @@ from network.layers import baselines as controls
 from network.layers.memories import Memory
 from network.layers.plain import Activation, Dense, Flatten, Mean, Transpose
 from network.layers.standardise import Standardise
-from network.model.ddk_network import Network
+from network.model.network import Network
 
 __all__ = [
     "ARRANGEMENTS",

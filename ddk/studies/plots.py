@@ -24,7 +24,7 @@ from ddkbase.pictures import (
     open_axes,
 )
 from ddkbase.pictures import save_figure as save
-from network.model.ddk_network import Network
+from network.model.network import Network
 
 __all__ = [
     "comparison_figure",
@@ -122,13 +122,7 @@ def comparison_figure(ds: xr.Dataset) -> Figure:
 
 
 def counted_epoch(ds: xr.Dataset) -> str:
-    """Which state of the networks of a comparison counts, in two words.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        From `ddk.studies.runs.compare`.
-    """
+    """Which state of the networks of a comparison counts, in two words."""
     task = json.loads(ds.attrs["task_json"])
     # a read-out by ridge regression has no epochs
     return "read once" if task.get("ddk", {}).get("readout") == "last" else "last epoch"

@@ -28,9 +28,9 @@ from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_f
 from ddkbase.installation import versions
 from ddkbase.picture_names import PAPER
 from network.model import metrics
-from network.model.ddk_network import Network
 from network.model.files import load_network, save_network
 from network.model.history import History
+from network.model.network import Network
 from network.plots.training import curves_figure, trajectories_figure
 
 __all__ = [

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -27,8 +26,9 @@ from ddk.studies.models import DDK, Model, get_model
 from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import Task, get_task, with_states
 from ddkbase.errors import DDKError, InputError, SolverError, StorageError
+from ddkbase.files import children_without_ctrl_c
 
-__all__ = ["compare", "end_with", "run_all", "spread_out", "without_interrupts"]
+__all__ = ["compare", "on_processes", "run_all", "spread_out"]
 
 #: a run is on one core: threads of several processes only get in each other's way
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -206,29 +206,65 @@ def spread_out(
     DDKError
         As `ddk.studies.experiment.run`; runs that were not begun are dropped.
     """
+    jobs = [(task, model, seed) for model, seed in missing]
+    places = [f"{model.name}, seed {seed}" for model, seed in missing]
+    for k, outcome in on_processes(_work, jobs, processes, _start, (task, root), places):
+        yield *missing[k], outcome
+
+
+def on_processes[T](
+    work: Callable[..., T],
+    jobs: Sequence[tuple[Any, ...]],
+    processes: int,
+    start: Callable[..., None],
+    shared: tuple[Any, ...],
+    places: Sequence[str],
+) -> Iterator[tuple[int, T]]:
+    """Results of jobs on worker processes, with their indices, as they come.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module, called with the arguments of a job.
+    jobs : sequence of tuple
+        Arguments of each job.
+    processes : int
+        How many processes.
+    start : callable
+        A function of a module, called with ``shared`` once in each process.
+    shared : tuple
+        Arguments of ``start``.
+    places : sequence of str
+        For each job what an error names as its place.
+
+    Raises
+    ------
+    DDKError
+        What a job raises; jobs that were not begun are dropped.
+    """
     for name in _THREADS:
-        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_start`
+        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_begin`
     context = get_context("spawn")  # threads of a numerical library do not survive a fork
     parent_ended, parent = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_start, initargs=(task, root, parent_ended)
+        processes, mp_context=context, initializer=_begin, initargs=(parent_ended, start, shared)
     )
     try:
-        with without_interrupts():
-            jobs = {pool.submit(_work, task, model, seed): (model, seed) for model, seed in missing}
-        for job in as_completed(jobs):
-            model, seed = jobs[job]
+        with children_without_ctrl_c():
+            indices = {pool.submit(work, *job): k for k, job in enumerate(jobs)}
+        for job in as_completed(indices):
+            k = indices[job]
             try:
-                outcome = job.result()
+                result = job.result()
             except DDKError:
                 raise
             except Exception as error:
                 raise InputError(
                     f"a worker process ended [{type(error).__name__}]",
-                    f"{model.name}, seed {seed}",
+                    places[k],
                     "There may be too little memory; use fewer --processes",
                 ) from error
-            yield model, seed, outcome
+            yield k, result
     finally:
         # ends the workers: what is being computed is dropped, a run may take an hour
         parent.close()
@@ -236,26 +272,19 @@ def spread_out(
         parent_ended.close()
 
 
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Processes started here do not hear Ctrl-C, which a terminal sends to all: the parent does,
-    and says it once."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _begin(parent_ended: Connection, start: Callable[..., None], shared: tuple[Any, ...]) -> None:
+    threading.Thread(target=_end_with, args=(parent_ended,), daemon=True).start()
+    start(*shared)
 
 
-def _start(task: Task, root: str | None, parent_ended: Connection) -> None:
-    threading.Thread(target=end_with, args=(parent_ended,), daemon=True).start()
-    _Worker.material = Material(task, root)
-
-
-def end_with(parent_ended: Connection) -> None:
+def _end_with(parent_ended: Connection) -> None:
     """End this process when the other end is closed: by the parent, or because it was killed."""
     parent_ended.poll(None)
     os._exit(1)
+
+
+def _start(task: Task, root: str | None) -> None:
+    _Worker.material = Material(task, root)
 
 
 def _work(task: Task, model: Model, seed: int) -> dict[str, Any]:

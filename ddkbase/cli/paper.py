@@ -43,11 +43,6 @@ class PaperOptions:
     def style(self, pictures: Pictures = Pictures.png) -> paper.PaperStyle | None:
         """The style that was asked for, checked; None if none was.
 
-        Parameters
-        ----------
-        pictures : Pictures, default png
-            The format of the pictures.
-
         Raises
         ------
         InputError

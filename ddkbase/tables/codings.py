@@ -38,11 +38,6 @@ def decoded(content: bytes, path: str, encoding: str | None, assumptions: list[s
     assumptions : list of str
         Gets what was taken for what.
 
-    Returns
-    -------
-    str
-        The text.
-
     Raises
     ------
     InputError

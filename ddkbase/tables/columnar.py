@@ -55,13 +55,6 @@ def list_columns(
 ) -> dict[str, list[Cell] | np.ndarray | list[np.ndarray]]:
     """Columns by name where one or more hold lists of numbers; empty where none does.
 
-    Parameters
-    ----------
-    content : bytes
-        A Parquet or Feather file.
-    path : str
-        Its path, for errors.
-
     Returns
     -------
     dict

@@ -65,16 +65,6 @@ FORMATS = (
 def file_content(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    bytes
-        All of them, at most `ddkbase.tables.table.LARGEST`.
-
     Raises
     ------
     InputError
@@ -119,11 +109,6 @@ def table_of(
         What is known of it.
     formats : sequence of Format
         The kinds of files that are read; text besides.
-
-    Returns
-    -------
-    Table
-        Its columns, as they stand there.
 
     Raises
     ------

@@ -7,10 +7,16 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ddkbase.errors import InputError, shorten
-from ddkbase.tables.decimals import settle_decimal
-from ddkbase.tables.instruments import without_preamble
-from ddkbase.tables.simulators import spice_units
-from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
+from ddkbase.tables.instruments import spice_units, without_preamble
+from ddkbase.tables.table import (
+    Cell,
+    Column,
+    FileOptions,
+    Table,
+    is_empty,
+    looks_numeric,
+    settle_decimal,
+)
 from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
 __all__ = ["Row", "from_rows", "is_counted", "is_data"]

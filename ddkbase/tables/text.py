@@ -15,11 +15,19 @@ import numpy as np
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.codings import decoded
-from ddkbase.tables.decimals import refuse_ambiguous_comma, refuse_ambiguous_point, settle_decimal
-from ddkbase.tables.instruments import igor_lines
+from ddkbase.tables.instruments import igor_lines, simulated_lines
 from ddkbase.tables.rows import Row, from_rows, is_counted, is_data
-from ddkbase.tables.simulators import simulated_lines
-from ddkbase.tables.table import Cell, Column, FileOptions, Table, is_empty, looks_numeric
+from ddkbase.tables.table import (
+    Cell,
+    Column,
+    FileOptions,
+    Table,
+    is_empty,
+    looks_numeric,
+    refuse_ambiguous_comma,
+    refuse_ambiguous_point,
+    settle_decimal,
+)
 from ddkbase.tables.units import unit_alone
 
 __all__ = ["read_text"]

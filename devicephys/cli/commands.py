@@ -8,8 +8,6 @@ from devicephys.cli import (  # noqa: F401
     retention,
     runs,
     solver,
-    switching_time,
-    waveform,
 )
 from devicephys.cli.options import app
 

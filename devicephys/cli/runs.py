@@ -1,4 +1,4 @@
-"""Commands for runs: a loop, a sequence, a run that goes on, its pictures again, comparisons."""
+"""Commands for runs: loop, waveform, sequence; a run that goes on, pictures again, comparisons."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from devicephys.cli.options import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "waveform"]
 
 
 class _Action(Protocol):
@@ -50,10 +50,7 @@ class _Action(Protocol):
 def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
     """Start a run or go on with one: show its progress, print what came out.
 
-    Parameters
-    ----------
-    action : callable
-        Gets ``progress``, ``warn`` and ``pictures``.
+    ``action`` gets ``progress``, ``warn`` and ``pictures``.
     """
     with aborting():
         with devicephys.run.Display(output.console(), "preparing the solver") as display:
@@ -353,3 +350,45 @@ def go_on(
     output.rows(table.heads, table.rows, right=table.right)
     output.add(folder=path, steps=devicephys.sequence_entries(kept, records))
     output.file(path / "report.html")
+
+
+@app.command(
+    epilog=examples(
+        "ddk-device waveform generator.csv --out runs/generator",
+        "ddk-device waveform generator.csv --preset quick --checkpoint-every 100 --out runs/long",
+    )
+)
+@command
+@option_groups
+def waveform(
+    *,
+    output: Output,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Text with a time and a voltage column, their units in the headings:"
+            " 'time (ms),voltage (V)'.",
+        ),
+    ],
+    out: OutOption,
+    no_motion: NoMotionOption = False,
+    run: RunOptions,
+) -> None:
+    """Apply the waveform of a file to a cell and draw what it does.
+
+    Piecewise linear through the rows of the file, from 0 V at 0 s on. The folder gets iv.nc,
+    pictures over voltage and over time, a ParaView file, report.html, device.yaml, request.json
+    and run.log.
+    """
+    path = output_folder(out, "--out")
+    start = start_folder(run.start)
+    applied = devicephys.read_waveform(Path(file), output.note)
+    if applied.voltage(0.0) != 0:
+        raise InputError(
+            f"starts at {applied.voltage(0.0):g} V, but the cell starts at rest at 0 V",
+            file,
+            "Begin with a row of 0 s and 0 V",
+        )
+    request = run.request(applied, start, motion=not no_motion)
+    carry_out(partial(devicephys.run.start, path, request), output, run.pictures)

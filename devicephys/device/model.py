@@ -9,12 +9,12 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ddkbase.descriptions import Parameter
 from ddkbase.errors import InputError, closest, one_line, shorten
-from devicephys.device.constants import Constants
 from devicephys.device.expression import NAME
 from devicephys.device.materials import (
     EIGHT,
     FIELD,
     Conductor,
+    Constants,
     Material,
     Materials,
     Oxide,

@@ -31,16 +31,18 @@ from mpi4py import MPI
 
 from devicephys.device import Conductor, Device
 from devicephys.device.series import SeriesElement
-from devicephys.fem.exchange import MetalSurfaces, exchange_rates, exchanging
 from devicephys.fem.fluxes import (
     CONCENTRATION,
+    MetalSurfaces,
     OxideLaws,
     VacancyTransport,
     conduction,
+    exchange_rates,
+    exchanging,
     metal_conductivity,
 )
-from devicephys.fem.kernel.building import compiled_form
 from devicephys.fem.kernel.cell_kernel import CellKernel, compiled_kernel
+from devicephys.fem.kernel.source import compiled_form
 from devicephys.fem.mesh import (
     BETWEEN_OXIDES,
     LENGTH,
@@ -146,14 +148,10 @@ class CellProblem:
         grid, mesh = self.grid, self.mesh
         self.nu = 2 * self.U.dofmap.index_map.size_local
         self.nc = self.C.dofmap.index_map.size_local
-        nodes = self.U.tabulate_dof_coordinates()
-        self.node_r, self.node_z = nodes[:, 0], nodes[:, 1]
-        centres = self.C.tabulate_dof_coordinates()
-        self.node_index = nearest(grid.z, nodes[:, 1]), nearest(grid.r, nodes[:, 0])
-        self.cell_index = (
-            nearest(grid.z_centre, centres[:, 1]),
-            nearest(grid.r_centre, centres[:, 0]),
-        )
+        self.node_r, self.node_z = self.U.tabulate_dof_coordinates().T[:2]
+        self.node_index = nearest(grid.z, self.node_z), nearest(grid.r, self.node_r)
+        r, z = self.C.tabulate_dof_coordinates().T[:2]
+        self.cell_index = nearest(grid.z_centre, z), nearest(grid.r_centre, r)
         self.cell_layer = grid.layer[self.cell_index[0]]
         sizes = np.diff(grid.r)[self.cell_index[1]], np.diff(grid.z)[self.cell_index[0]]
         self.cell_extent = np.column_stack(sizes) / LENGTH

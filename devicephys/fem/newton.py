@@ -15,7 +15,7 @@ import numpy as np
 from petsc4py import PETSc
 
 from devicephys.fem.equations import SIGMA_SCALE, CellProblem, State
-from devicephys.fem.kernel.system import linear_system
+from devicephys.fem.linear import linear_system
 from devicephys.fem.mesh import LENGTH
 
 #: what counts as one unit of the convergence test: a potential in V, a concentration in

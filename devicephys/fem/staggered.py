@@ -15,8 +15,7 @@ from petsc4py import PETSc
 
 from ddkbase.errors import SolverError
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.kernel.system import linear_system_of
-from devicephys.fem.linear import LinearSolver
+from devicephys.fem.linear import LinearSolver, linear_system_of
 from devicephys.fem.newton import CONCENTRATION_UNIT, FAST, POTENTIAL_UNIT, NewtonReport
 
 #: units of the convergence test: V, K, 1e21 cm^-3

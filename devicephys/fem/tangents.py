@@ -30,7 +30,7 @@ from devicephys.device import Device
 from devicephys.device.entries import checked_parameters, parameter_value
 from devicephys.device.series import SeriesElement
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.kernel.system import linear_system
+from devicephys.fem.linear import linear_system
 from devicephys.fem.mesh import Grid
 from devicephys.fem.stepper import Step, Stepper, reach_of, top_of
 

@@ -7,8 +7,7 @@ module            what it does
 ``data``          a measured loop, train or bake, and its misfit with derivatives
 ``search``        `devicephys.fit_device`: least squares, kept after every solve
 ``result``        what it gives
-``information``   what the data determine: intervals, directions that stay open
-``profile``       profile likelihoods
+``information``   what the data determine: intervals, directions that stay open, profiles
 ``posterior``     samples of the posterior, on an emulator made of the solves
 ``experiments``   which further measurement would tell most
 ``report``        the page that shows it

@@ -1,6 +1,6 @@
 from .description import FitDescription as FitDescription
-from .optima import alternative_texts as alternative_texts
-from .profile import Profile as Profile
+from .information import Profile as Profile
+from .information import alternative_texts as alternative_texts
 from .report import curves_figure as curves_figure
 from .report import misfit_text as misfit_text
 from .report import parameter_heads as parameter_heads

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from ddkbase.descriptions import Description, Parameter
-from ddkbase.documents import Library, located, parse_yaml
+from ddkbase.documents import description_text, located, parse_yaml
 from ddkbase.errors import InputError, closest
 from ddkbase.units import to_si
 from devicephys.device import Device, load_device
@@ -353,7 +353,7 @@ def read_description(
         return source, None
     if isinstance(source, Mapping):
         return FitDescription(**_keys(source, "fit")), None
-    text = Library("devicephys.fitting", "fit")._read_file(Path(source))
+    text = description_text(Path(source), "fit", "'ddk examples samples' writes one, what.yaml")
     data = parse_yaml(text, str(source))
     if not isinstance(data, Mapping):
         raise InputError("describes no fit", str(source), "Write name, device, data and free")

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
-from devicephys.fitting.optima import alternative_texts
-from devicephys.fitting.profile import LEVELS
+from devicephys.fitting.information import LEVELS, alternative_texts
 from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 
 __all__ = ["curves_figure", "parameter_rows", "posterior_figure", "profiles_figure", "write_fit"]

@@ -11,8 +11,7 @@ from ddkbase.errors import InputError, Interrupted
 from ddkbase.units import format_si
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
-from devicephys.fitting.information import Information, correlation
-from devicephys.fitting.profile import LEVELS, Profile
+from devicephys.fitting.information import LEVELS, Information, Profile, correlation
 from devicephys.population.listed import ListedDevices
 
 __all__ = [

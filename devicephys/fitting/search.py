@@ -21,8 +21,17 @@ from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
-from devicephys.fitting.information import Information, direction_text, information, losses
-from devicephys.fitting.optima import alternatives, starts
+from devicephys.fitting.information import (
+    Information,
+    Profile,
+    Residuals,
+    alternatives,
+    direction_text,
+    information,
+    losses,
+    profile,
+    starts,
+)
 from devicephys.fitting.posterior import (
     Emulator,
     LogPosterior,
@@ -30,7 +39,6 @@ from devicephys.fitting.posterior import (
     farthest,
     require_emcee,
 )
-from devicephys.fitting.profile import Profile, Residuals, profile
 from devicephys.fitting.result import (
     FitEvent,
     FitInterrupted,
@@ -52,8 +60,6 @@ PROFILE_SOLVES = 60
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
 #: time errors of a fit as a share of the preset's
 FINER = 64
-
-
 #: what may be changed when a fit is taken up again: the solves stay the same
 _AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
 

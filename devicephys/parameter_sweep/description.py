@@ -14,22 +14,13 @@ from ddkbase.units import to_si
 from devicephys.device import Device, load_device
 from devicephys.device.entries import parameter_value
 from devicephys.parameter_sweep.keys import COUNTS, PROTOCOL, RUNS, Keys, Tie, ties_of
-from devicephys.protocol.bake import Bake
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.waveform import IVSweep
 from devicephys.run.request import Request
 from devicephys.simulation.settings import Settings
 
-__all__ = [
-    "RUNS",
-    "Axis",
-    "ParameterSweep",
-    "Point",
-    "plan_points",
-    "plan_sweep",
-    "values_of",
-]
+__all__ = ["RUNS", "Axis", "ParameterSweep", "Point", "plan_points", "plan_sweep", "values_of"]
 
 _MOST_POINTS = 10_000
 _MOST_NAMED = 4  # keys that a message names with their values

@@ -67,11 +67,6 @@ PointFigures = dict[str, tuple[str, str, float]]
 def figures_at(ds: xr.Dataset) -> PointFigures:
     """The figures of merit of the record of one run that are numbers.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        The record of a run.
-
     Returns
     -------
     dict
@@ -151,24 +146,12 @@ def sweep_dataset(
 
 
 def axis_names(ds: xr.Dataset) -> list[str]:
-    """The keys that vary in a ParameterSweep.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A ParameterSweep v1.
-    """
+    """The keys that vary in a ParameterSweep."""
     return [str(name) for name in ds.coords]
 
 
 def figure_names(ds: xr.Dataset) -> list[str]:
-    """The figures of merit of a ParameterSweep, by key.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A ParameterSweep v1.
-    """
+    """The figures of merit of a ParameterSweep, by key."""
     return [str(name) for name in ds.data_vars if name not in PARAMETER_SWEEP.variables]
 
 
@@ -190,13 +173,7 @@ def sweep_entries(ds: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def sweep_csv(ds: xr.Dataset) -> str:
-    """A ParameterSweep as CSV in SI units, one line for each point; empty where nothing is.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A ParameterSweep v1.
-    """
+    """A ParameterSweep as CSV in SI units, one line for each point; empty where nothing is."""
     names = [*axis_names(ds), *figure_names(ds)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

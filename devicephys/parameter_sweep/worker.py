@@ -31,15 +31,6 @@ Solve = Callable[..., None]
 def solve(folder: Path, request: Request, progress: Callable[[State], None] | None = None) -> None:
     """Carry out a run in a folder of its own, or go on with the one that is there.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    request : Request
-        The run.
-    progress : callable or None, optional
-        As for `devicephys.run.start`.
-
     Raises
     ------
     DDKError
@@ -53,11 +44,6 @@ def solve(folder: Path, request: Request, progress: Callable[[State], None] | No
 
 def point_run(run: Callable[[], None]) -> str:
     """Carry out a point.
-
-    Parameters
-    ----------
-    run : callable
-        What carries it out.
 
     Returns
     -------
@@ -85,15 +71,7 @@ def point_run(run: Callable[[], None]) -> str:
 
 
 def task(folder: Path, request: Request) -> dict[str, Any]:
-    """Everything that a worker needs to compute a point, as texts.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    request : Request
-        The run.
-    """
+    """Everything that a worker needs to compute a point, as texts."""
     return {
         "version": __version__,
         "folder": str(folder.absolute()),
@@ -103,13 +81,6 @@ def task(folder: Path, request: Request) -> dict[str, Any]:
 
 def compute(described: Mapping[str, Any], carry_out: Solve = solve) -> dict[str, str]:
     """Carry out the run of one point in a worker.
-
-    Parameters
-    ----------
-    described : mapping
-        From `task`.
-    carry_out : callable, optional
-        In the place of `solve`.
 
     Returns
     -------

@@ -1,14 +1,14 @@
 from .fields import fields_figure as fields_figure
+from .fields import paper_fields_figure as paper_fields_figure
 from .film import loop_animation as loop_animation
+from .film import write_vtkhdf as write_vtkhdf
 from .iv import iv_figure as iv_figure
 from .iv import measured_figure as measured_figure
 from .iv import time_figure as time_figure
-from .paper_fields import paper_fields_figure as paper_fields_figure
-from .paraview import write_vtkhdf as write_vtkhdf
 from .pulses import pulses_figure as pulses_figure
+from .pulses import switching_figure as switching_figure
 from .reliability import endurance_figure as endurance_figure
 from .reliability import retention_figure as retention_figure
 from .style import save_figure as save_figure
 from .sweep import screening_figure as screening_figure
 from .sweep import sweep_figure as sweep_figure
-from .switching_time import switching_figure as switching_figure

@@ -235,13 +235,6 @@ def mirrored_line(nodes: np.ndarray) -> np.ndarray:
 def point_meaning(ds: xr.Dataset, point: str) -> str:
     """What a marked point of a record stands for, in two words.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        An IVTrace v1.
-    point : str
-        Its letter.
-
     Returns
     -------
     str

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddkbase.errors import InputError, shorten
-from devicephys.protocol.bake import Bake
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep, Waveform

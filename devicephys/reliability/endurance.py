@@ -15,7 +15,7 @@ from ddkbase.records import fingerprint
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, Schema, VariableSpec, labelled
 from devicephys.device import Device
 from devicephys.installation import require_solver
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import EnduranceTest
 from devicephys.simulation.preparation import program_and_verify
 from devicephys.simulation.provenance import provenance, warning_of
 from devicephys.simulation.pulses import check_start, digest_of

@@ -220,13 +220,7 @@ def _headline(temperature: np.ndarray, time: np.ndarray, bake: Bake) -> dict[str
 
 
 def duration_text(seconds: float) -> str:
-    """A time as people say it: seconds with a prefix, hours, days or years.
-
-    Parameters
-    ----------
-    seconds : float, s
-        The time.
-    """
+    """A time as people say it: seconds with a prefix, hours, days or years."""
     for unit, length, least in (("years", 365.25 * 86400.0, 2.0), ("days", 86400.0, 2.0)):
         if seconds >= least * length:
             return f"{seconds / length:.3g} {unit}"

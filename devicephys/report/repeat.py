@@ -16,8 +16,7 @@ import xarray as xr
 from ddkbase.errors import DDKError
 from devicephys.device import Device
 from devicephys.population.variability import Variability
-from devicephys.protocol.bake import Bake
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep

@@ -61,11 +61,6 @@ STYLE = """
 def viewer(ds: xr.Dataset) -> Html:
     """The viewer of a loop as part of a page that runs `scripts` and has `STYLE`.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        An IVTrace v1; at least one frame or marked point.
-
     Raises
     ------
     InputError

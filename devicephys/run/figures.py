@@ -1,7 +1,7 @@
 """What came out of a run: one list of figures, as rows for people and as entries for scripts.
 
 Each figure stands once, with its name and text and with its keys, values and units; tables, logs,
-reports, comparisons and ``--json`` documents are made from that list.
+reports, comparisons of runs and ``--json`` documents are made from that list.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import xarray as xr
 
 from ddkbase.records import of_record
 from ddkbase.units import format_si
+from devicephys.plots.style import device_of
 from devicephys.run.figure import Figure, Table, celsius, unit_of
+from devicephys.run.pictures import read_records
 from devicephys.run.reliability_figures import (
     endurance_figures,
     retention_entries,
@@ -31,12 +34,14 @@ from devicephys.simulation.provenance import HOTTEST
 __all__ = [
     "Figure",
     "Table",
+    "compare_runs",
     "entries",
     "figures_of",
     "loop_figures",
     "table",
     "train_figures",
 ]
+
 
 _SECONDS = {"jacobian": "Jacobian"}  # names for people of parts of the time
 
@@ -374,3 +379,58 @@ def _conductance_text(value: float) -> str:
     if not value > 0:
         return format_si(value, "S")
     return f"{format_si(value, 'S')} ({format_si(1 / value, 'ohm')})"
+
+
+_NONE = "–"
+
+
+@of_record()
+def compare_runs(
+    folders: Sequence[str | Path],
+) -> tuple[list[list[str]], list[list[str]], list[Any]]:
+    """Lay the figures of several runs side by side.
+
+    Parameters
+    ----------
+    folders : sequence of str or Path
+        Folders of loops, trains or scans; the first is the one that the others are held against.
+
+    Returns
+    -------
+    differences : list of list of str
+        Rows of what differs in the request: parameter, then its value in each run.
+    figures : list of list of str
+        Rows of figures: name, then its text of each run.
+    entries : list
+        For each run its entries as in its ``--json`` document.
+
+    Raises
+    ------
+    StorageError
+        No such folder, no record of a run in it, or a damaged one.
+    """
+    requests, figures, documents = [], [], []
+    for folder in folders:
+        ds = read_records(Path(folder))[0]
+        figures.append({f.name: f.text for f in figures_of(ds) if f.name and not f.numerical})
+        documents.append(entries(ds))
+        requests.append(_request(ds))
+    differences = [row for row in _side_by_side(requests) if len(set(row[1:])) > 1]
+    return differences, _side_by_side(figures), documents
+
+
+def _request(ds: xr.Dataset) -> dict[str, str]:
+    """Preset, protocol and parameters of a run, as texts."""
+    settings = json.loads(ds.attrs.get("settings_json", "{}"))
+    protocol = json.loads(ds.attrs.get("protocol_json", "{}"))
+    device = device_of(ds)
+    request = {"device": device.name, "preset": str(settings.get("name", "?"))}
+    request["vacancies"] = "move" if settings.get("motion", True) else "held"
+    request |= {f"protocol.{name}": str(value) for name, value in protocol.items()}
+    return request | {row.path: str(row.value) for row in device.table()}
+
+
+def _side_by_side(runs: Sequence[dict[str, str]]) -> list[list[str]]:
+    """A row for each name that any run has."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    return [[name, *(run.get(name, _NONE) for run in runs)] for name in names]

@@ -33,11 +33,6 @@ def agree(world: Any, text: str, error: BaseException | None) -> str:
     error : BaseException or None
         What went wrong on this rank.
 
-    Returns
-    -------
-    str
-        The text of rank 0.
-
     Raises
     ------
     DDKError

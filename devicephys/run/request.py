@@ -15,8 +15,7 @@ from typing import Any, Self
 from ddkbase.errors import DDKError, StorageError, shorten
 from devicephys.device import Device
 from devicephys.device.library import device_from_yaml
-from devicephys.protocol.bake import Bake
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.stored import Protocol, protocol_from_dict
 from devicephys.protocol.switching_scan import SwitchingScan

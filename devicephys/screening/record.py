@@ -86,13 +86,6 @@ SCREENING = Schema(
 def screening_dataset(screening: Screening, sweep: xr.Dataset) -> xr.Dataset:
     """The record of a screening.
 
-    Parameters
-    ----------
-    screening : Screening
-        The screening.
-    sweep : xarray.Dataset
-        The ParameterSweep of its points.
-
     Returns
     -------
     xarray.Dataset
@@ -145,11 +138,6 @@ def main_figures(ds: xr.Dataset) -> list[str]:
     """The figures of merit that a table and the picture show.
 
     Of loops they are six; of other runs all that any parameter moves, not the number of pulses.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A Screening v1.
     """
     names = [str(name) for name in ds["figure"].values]
     main = [name for name in _OF_LOOPS if name in names]
@@ -160,15 +148,7 @@ def main_figures(ds: xr.Dataset) -> list[str]:
 
 
 def by_importance(ds: xr.Dataset, figures: Sequence[str]) -> list[int]:
-    """Numbers of the parameters, first the one that matters most for any of the figures.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A Screening v1.
-    figures : sequence of str
-        Keys of the figures.
-    """
+    """Numbers of the parameters, first the one that matters most for any of the figures."""
     largest = np.zeros(ds.sizes["parameter"])
     for name in figures:
         sizes = np.nan_to_num(ds[name].sel(statistic="mu_star").values)
@@ -212,13 +192,7 @@ def screening_entries(ds: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def screening_csv(ds: xr.Dataset) -> str:
-    """A Screening as CSV, one line for each figure and parameter; empty where nothing is.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A Screening v1.
-    """
+    """A Screening as CSV, one line for each figure and parameter; empty where nothing is."""
     text = io.StringIO()
     heads = ("figure", "parameter", "range", "unit", "scale", *STATISTICS)
     writer = csv.DictWriter(text, (*heads, "effects", "trajectories"), lineterminator="\n")
@@ -304,37 +278,17 @@ _UNITS = {
 
 
 def shown_unit(array: xr.DataArray) -> tuple[float, str]:
-    """Factor and unit in which people are shown the effects on a figure; "" of a pure number.
-
-    Parameters
-    ----------
-    array : xarray.DataArray
-        The variable of the figure.
-    """
+    """Factor and unit in which people are shown the effects on a figure; "" of a pure number."""
     unit = str(array.attrs["units"])
     return _UNITS.get(unit, (1.0, "" if unit == "1" else unit))
 
 
 def figure_label(array: xr.DataArray) -> str:
-    """Name of a figure with the unit of `shown_unit`, e.g. "SET (mV)".
-
-    Parameters
-    ----------
-    array : xarray.DataArray
-        The variable of the figure.
-    """
+    """Name of a figure with the unit of `shown_unit`, e.g. "SET (mV)"."""
     unit = shown_unit(array)[1]
     return f"{array.attrs['long_name']}" + (f" ({unit})" if unit else "")
 
 
 def direction(mu: float, mu_star: float) -> int:
-    """1 or -1 if a parameter raises or lowers a figure nearly everywhere, 0 if neither.
-
-    Parameters
-    ----------
-    mu : float
-        Mean of the effects.
-    mu_star : float
-        Mean of their sizes.
-    """
+    """1 or -1 if a parameter raises or lowers a figure nearly everywhere, 0 if neither."""
     return int(np.sign(mu)) if abs(mu) > _ONE_WAY * mu_star else 0

@@ -14,8 +14,7 @@ from ddkbase.errors import InputError, StorageError, closest, shorten
 from devicephys.device import Device, load_device
 from devicephys.protocol.bake import Bake
 from devicephys.protocol.pulse_train import PulseTrain
-from devicephys.protocol.waveform import IVSweep
-from devicephys.protocol.waveform_file import read_waveform
+from devicephys.protocol.waveform import IVSweep, read_waveform
 from devicephys.run.request import Request
 from devicephys.simulation.settings import PREPARING, Settings
 

@@ -15,8 +15,7 @@ from devicephys.device import Device
 from devicephys.device.entries import checked_parameters
 from devicephys.installation import require_solver
 from devicephys.population.variability import Variability
-from devicephys.protocol.bake import Bake
-from devicephys.protocol.endurance import EnduranceTest
+from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.stored import Protocol
 from devicephys.protocol.switching_scan import SwitchingScan

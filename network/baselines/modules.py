@@ -18,26 +18,10 @@ __all__ = ["C3D", "Attention", "BiLSTMRCNN", "LeNet5", "SampleCNN", "Transformer
 
 
 class C3D(nn.Module):
-    """C3D (Tran et al., ICCV 2015); see `network.counting.architectures.c3d`.
+    """C3D (Tran et al., ICCV 2015).
 
-    The weights start normal with variance 2 / inputs (He et al., ICCV 2015).
-
-    Parameters
-    ----------
-    frames : int, default 16
-        Frames of a clip.
-    size : int, default 112
-        Edge of a frame.
-    width : int, default 64
-        Channels of the first convolution.
-    dense : int, default 4096
-        Width of the two dense layers.
-    channels : int, default 3
-        Number of channels of the clip.
-    classes : int, default 10
-        Number of outputs.
-    dropout : float, default 0.5
-        Dropout after each dense layer but the last.
+    Arguments of `network.counting.architectures.c3d`, and ``dropout`` after each dense layer
+    but the last. The weights start normal with variance 2 / inputs (He et al., ICCV 2015).
     """
 
     def __init__(
@@ -89,20 +73,10 @@ class C3D(nn.Module):
 
 
 class VoxNet(nn.Module):
-    """VoxNet (Maturana and Scherer, IROS 2015); see `network.counting.architectures.voxnet`.
+    """VoxNet (Maturana and Scherer, IROS 2015).
 
-    Parameters
-    ----------
-    size : int, default 32
-        Edge of the grid of voxels.
-    channels : int, default 32
-        Channels of both convolutions.
-    dense : int, default 128
-        Width of the dense layer.
-    classes : int, default 10
-        Number of outputs.
-    dropout : float, default 0.0
-        Dropout before the last layer; the original has 0.2 to 0.5 in three places.
+    Arguments of `network.counting.architectures.voxnet`, and ``dropout`` before the last layer; the
+    original has 0.2 to 0.5 in three places.
     """
 
     def __init__(
@@ -138,20 +112,9 @@ class VoxNet(nn.Module):
 
 
 class SampleCNN(nn.Module):
-    """Convolutions of 3 on the samples; see `network.counting.architectures.sample_cnn`.
+    """Convolutions of 3 on the samples.
 
-    Parameters
-    ----------
-    samples : int, default 1600
-        Length of the waveform.
-    classes : int, default 10
-        Number of outputs.
-    channels : sequence of int, default (128, 128, 128, 256, 256)
-        Channels of the convolutions.
-    hidden : int, default 512
-        Width of the dense layer before the last.
-    dropout : float, default 0.0
-        Dropout before the last layer.
+    Arguments of `network.counting.architectures.sample_cnn`, and ``dropout`` before the last layer.
     """
 
     def __init__(
@@ -192,14 +155,7 @@ class SampleCNN(nn.Module):
 class LeNet5(nn.Module):
     """Two convolutions and three dense layers, with relu and the largest of 2 x 2.
 
-    Parameters
-    ----------
-    size : int, default 28
-        Edge of the image.
-    kernel : int, default 3
-        Edge of both kernels.
-    classes : int, default 10
-        Number of outputs.
+    Arguments of `network.counting.architectures.lenet5`.
     """
 
     def __init__(self, *, size: int = 28, kernel: int = 3, classes: int = 10) -> None:
@@ -229,22 +185,10 @@ class LeNet5(nn.Module):
 
 
 class BiLSTMRCNN(nn.Module):
-    """Recurrent CNN (Lai et al., AAAI 2015); see `network.counting.architectures.bilstm_rcnn`.
+    """Recurrent CNN (Lai et al., AAAI 2015).
 
-    Parameters
-    ----------
-    words : int, default 64
-        Words of a text; the network takes any number of them.
-    dimension : int, default 300
-        Length of the vector of a word.
-    hidden : int, default 512
-        Width of the state of each direction.
-    dense : int, default 512
-        Width of the layer before the maximum over the words.
-    classes : int, default 4
-        Number of outputs.
-    dropout : float, default 0.0
-        Dropout before the last layer.
+    Arguments of `network.counting.architectures.bilstm_rcnn`, and ``dropout`` before the last
+    layer; the network takes any number of ``words``.
     """
 
     def __init__(
@@ -271,15 +215,7 @@ class BiLSTMRCNN(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention.
-
-    Parameters
-    ----------
-    dimension : int
-        Length of the vectors.
-    heads : int
-        Number of heads that share the dimension.
-    """
+    """Multi-head self-attention on vectors of length ``dimension``, which ``heads`` share."""
 
     def __init__(self, dimension: int, heads: int) -> None:
         super().__init__()
@@ -321,24 +257,8 @@ class _Encoder(nn.Module):
 class Transformer(nn.Module):
     """Transformer encoder (Vaswani et al., NeurIPS 2017) with sines for the positions of the words.
 
-    Parameters
-    ----------
-    words : int, default 64
-        Words of a text.
-    dimension : int, default 300
-        Length of the vector of a word.
-    heads : int, default 5
-        Number of heads of the attention.
-    hidden : int, default 1024
-        Width of the feed-forward layer.
-    layers : int, default 6
-        Number of encoder layers.
-    classes : int, default 4
-        Number of outputs.
-    shared : bool, default False
-        Whether all layers use the same weights.
-    dropout : float, default 0.1
-        Dropout after the attention and after the feed-forward layer.
+    Arguments of `network.counting.architectures.transformer`, and ``dropout`` after the attention
+    and after the feed-forward layer.
     """
 
     def __init__(

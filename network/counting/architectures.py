@@ -35,13 +35,6 @@ __all__ = [
 def architecture(name: str, **options: object) -> Architecture:
     """An architecture by the name under which `network.baselines` builds it.
 
-    Parameters
-    ----------
-    name : str
-        A key of `ARCHITECTURES`.
-    **options : dict, optional
-        Sizes of the architecture.
-
     Raises
     ------
     InputError
@@ -260,13 +253,7 @@ def c3d(
 
 
 def c3d_plan(width: int) -> list[tuple[int, int]]:
-    """Channels and number of the convolutions before each pooling of C3D.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first convolution.
-    """
+    """Channels and number of the convolutions before each pooling of C3D."""
     return [(width, 1), (2 * width, 1), (4 * width, 2), (8 * width, 2), (8 * width, 2)]
 
 

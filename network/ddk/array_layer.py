@@ -11,7 +11,7 @@ import numpy as np
 from ddkbase.errors import InputError
 from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK
-from network.layers.realisation import RNG, Realise
+from network.layers.base import RNG, Realise
 
 __all__ = ["ArrayDDKLayer", "array_name", "with_recurrences"]
 

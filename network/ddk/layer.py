@@ -14,9 +14,9 @@ from network.counting.count import MACS_PER_DDK_STEP, Count
 from network.ddk import constraints
 from network.ddk import kinetics as ddk
 from network.ddk.banks import Banks
+from network.layers.base import RNG, Realise
 from network.layers.feature_layer import read_steps
 from network.layers.plain import BaseLayer
-from network.layers.realisation import RNG, Realise
 
 __all__ = ["AUTHORS", "DDKLayer"]
 

@@ -28,7 +28,7 @@ import numpy as np
 from compact.kinetics.stability_report import POSITIVE
 from ddkbase.errors import InputError, shorten
 from network.ddk import kinetics
-from network.layers.realisation import RNG, Realise
+from network.layers.base import RNG, Realise
 
 __all__ = ["HINGES", "PiecewiseLinearDDK", "StateError"]
 
@@ -305,11 +305,6 @@ class PiecewiseLinearDDK:
 
 def typical(steps: int) -> np.ndarray:
     """Sequences in [0, 1] where no data are at hand: constant ones, and random ones of all levels.
-
-    Parameters
-    ----------
-    steps : int
-        Their length.
 
     Returns
     -------

@@ -16,9 +16,8 @@ from ddkbase.errors import InputError
 from network.hardware.cells.programming import Programming
 from network.hardware.realisation import HardwareRealisation
 from network.hardware.settings import Hardware
-from network.layers.base import BaseLayer, Layer
+from network.layers.base import RNG, BaseLayer, Ideal, Layer, Realisation, Realise
 from network.layers.plain import Dense
-from network.layers.realisation import RNG, Ideal, Realisation, Realise
 from network.model.history import History
 from network.model.network import Network
 from network.model.optimisers import Adam, Schedule

@@ -14,20 +14,19 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError
-from network.hardware.arrays.columns import layout_of
 from network.hardware.arrays.converters import Converter
-from network.hardware.arrays.crossbar import Crossbar, CrossbarSettings
+from network.hardware.arrays.crossbar import Crossbar, CrossbarSettings, layout_of
 from network.hardware.cells.kinetics_noise import positive
 from network.hardware.cells.noise import generator, with_faults
 from network.hardware.cells.programming import Programming, write_and_verify
 from network.hardware.settings import Hardware
-from network.layers.realisation import RNG, Ideal
+from network.layers.base import RNG, Ideal
 
 __all__ = ["HardwareRealisation", "WrittenLayer", "write_layer"]
 
 
 class HardwareRealisation(Ideal):
-    """A network's layers as a chip realises them; a `network.layers.realisation.Realisation`.
+    """A network's layers as a chip realises them; a `network.layers.base.Realisation`.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ from network.hardware.cells.noise import ReadNoise, WriteError
 from network.hardware.in_situ import PinnedChip, Tuning, tune
 from network.hardware.realisation import HardwareRealisation
 from network.hardware.settings import Hardware
-from network.layers.realisation import Realisation
+from network.layers.base import Realisation
 from network.model.history import History
 from network.model.network import Network
 from network.model.optimisers import Optimiser, Schedule

@@ -1,4 +1,4 @@
-"""What a network asks of a layer, and what a layer has that does nothing yet.
+"""What a network asks of a layer, a layer that does nothing yet, and the hook of its hardware.
 
 Arrays are batch first, ``(batch, *sample_shape)``; shapes passed to and returned by `build`,
 `output_shape` and `count` are those of one sample, without the batch.
@@ -6,15 +6,152 @@ Arrays are batch first, ``(batch, *sample_shape)``; shapes passed to and returne
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from ddkbase.errors import InputError
 from network.counting.count import Count
-from network.layers.realisation import RNG, Realise
 
-__all__ = ["BaseLayer", "Layer"]
+__all__ = ["RNG", "BaseLayer", "Ideal", "Layer", "Realisation", "Realise", "compiled_kernels"]
+
+
+#: what draws random numbers, where there may be none
+RNG = np.random.Generator | None
+
+
+@runtime_checkable
+class Realisation(Protocol):
+    """What imprecise hardware makes of a layer; layers call it where one is passed.
+
+    Random numbers come from the generator that is passed in. Gradients are taken at the realised
+    values and given to the nominal parameters ("straight through"). `Ideal` is the one to inherit
+    from where only some of the four are to be replaced.
+    """
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The weights that the hardware holds in place of the wanted ones.
+
+        Parameters
+        ----------
+        layer_name : str
+            Name of the layer that calls.
+        weight : ndarray, shape (inputs, outputs)
+            Wanted weights.
+        rng : numpy.random.Generator or None
+            Draws what is random; None where the network was called without.
+
+        Returns
+        -------
+        ndarray, shape (inputs, outputs)
+            The weights that the hardware has.
+        """
+        ...
+
+    def kinetics(
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """alpha and beta of the devices.
+
+        Parameters
+        ----------
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        alpha, beta : ndarray
+            The wanted alpha and beta, which broadcast to ``shape``.
+        shape : tuple of int
+            Shape of all states, (batch, banks, ..., steps).
+
+        Returns
+        -------
+        alpha, beta : ndarray
+            What the hardware has, which broadcasts to ``shape``.
+        """
+        ...
+
+    def product(
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
+    ) -> np.ndarray | None:
+        """``x @ weight + bias`` as an array computes it, or None to leave it to NumPy.
+
+        Parameters
+        ----------
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        x : ndarray, shape (..., inputs)
+            Inputs of the layer.
+        weight : ndarray, shape (inputs, outputs)
+            Wanted weights.
+        bias : ndarray or None, shape (outputs,)
+            Wanted bias; None for no bias.
+
+        Returns
+        -------
+        ndarray or None, shape (..., outputs)
+            The product; None leaves it to the layer.
+        """
+        ...
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """What is read of the outputs of a layer, e.g. after a converter.
+
+        Parameters
+        ----------
+        layer_name : str
+            As in `weights`.
+        rng : numpy.random.Generator or None
+            As in `weights`.
+        z : ndarray
+            Outputs as the layer computed them; may be written into.
+
+        Returns
+        -------
+        ndarray
+            The outputs of the hardware, of the same shape as ``z``.
+        """
+        ...
+
+
+#: the hardware that computes; None for exact numbers
+Realise = Realisation | None
+
+
+class Ideal:
+    """Exact hardware: everything is as asked for."""
+
+    def weights(
+        self, layer_name: str, weight: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The wanted weights."""
+        return weight
+
+    def kinetics(
+        self, layer_name: str, alpha: np.ndarray, beta: np.ndarray, shape: tuple[int, ...], rng: RNG
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The wanted alpha and beta."""
+        return alpha, beta
+
+    def product(
+        self, layer_name: str, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, rng: RNG
+    ) -> np.ndarray | None:
+        """None: NumPy computes it."""
+        return None
+
+    def outputs(
+        self, layer_name: str, z: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """The exact outputs."""
+        return z
 
 
 @runtime_checkable
@@ -182,3 +319,13 @@ class BaseLayer:
                 "backward needs a forward pass before it", self.name or self.kind, "training=True"
             )
         return self._kept
+
+
+@functools.cache
+def compiled_kernels() -> ModuleType | None:
+    """`network.layers.kernels_numba` where Numba is installed, else None: NumPy then does it."""
+    try:
+        from network.layers import kernels_numba  # optional: needs numba
+    except ImportError:
+        return None
+    return kernels_numba

@@ -37,10 +37,10 @@ import numpy as np
 from ddkbase.errors import InputError, InstallationError, closest
 from network.counting.count import Count
 from network.features.spectral import mfcc
+from network.layers.base import RNG, Realise
 from network.layers.feature_layer import FeatureLayer, Per, Readout
 from network.layers.plain import BaseLayer
 from network.layers.random_baselines import EchoState, RandomDDK
-from network.layers.realisation import RNG, Realise
 
 __all__ = [
     "CONTROLS",
@@ -54,7 +54,6 @@ __all__ = [
     "RunningSum",
     "make_control",
 ]
-
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

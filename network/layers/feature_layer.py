@@ -10,8 +10,8 @@ import numpy as np
 
 from ddkbase.errors import InputError, closest
 from network.counting.count import Count
+from network.layers.base import RNG
 from network.layers.plain import BaseLayer
-from network.layers.realisation import RNG
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Per = Literal["network", "channel", "step", "channel-step"]

@@ -12,11 +12,11 @@ import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
 from network.counting.count import Count
+from network.layers.base import RNG, Realise
 from network.layers.base import BaseLayer as BaseLayer
+from network.layers.base import Ideal as Ideal
 from network.layers.base import Layer as Layer
-from network.layers.realisation import RNG, Realise
-from network.layers.realisation import Ideal as Ideal
-from network.layers.realisation import Realisation as Realisation
+from network.layers.base import Realisation as Realisation
 
 __all__ = [
     "Activation",

@@ -9,9 +9,7 @@ import numpy as np
 
 from ddkbase.errors import InputError
 from network.counting.count import Count
-from network.layers.base import BaseLayer
-from network.layers.kernels import compiled_kernels
-from network.layers.realisation import Realisation
+from network.layers.base import BaseLayer, Realisation, compiled_kernels
 
 __all__ = ["Moments", "Standardise"]
 

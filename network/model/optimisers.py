@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
-from network.layers.kernels import compiled_kernels
+from network.layers.base import compiled_kernels
 from network.layers.plain import Layer
 
 __all__ = ["SGD", "Adam", "Optimiser", "Schedule", "schedule_factor"]

@@ -7,8 +7,8 @@ from .hardware import accuracy_figure as accuracy_figure
 from .hardware import bars_figure as bars_figure
 from .hardware import cost_figure as cost_figure
 from .hardware import endurance_figure as endurance_figure
+from .hardware import placement_figure as placement_figure
 from .hardware import study_figure as study_figure
-from .placement import placement_figure as placement_figure
 from .programming import programming_figure as programming_figure
 from .training import curves_figure as curves_figure
 from .training import trajectories_figure as trajectories_figure

@@ -26,8 +26,8 @@ from network.hardware import Hardware, HardwareRealisation, WriteError, article
 from network.hardware.in_situ import PinnedChip, before_classifier
 from network.hardware.training import Tuning, harden, on_arrays
 from network.layers.plain import Activation, Dense
-from network.model.ddk_network import Network
 from network.model.files import copy_network
+from network.model.network import Network
 from network.model.optimisers import SGD, Adam
 from network.model.trainer import train
 

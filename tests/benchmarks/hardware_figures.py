@@ -19,9 +19,8 @@ from network.hardware.chip.chip import load_chip, presets
 from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost
 from network.hardware.training import MODES
-from network.model.ddk_network import ddk_network
-from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, save
-from network.plots.placement import placement_figure
+from network.model.network import ddk_network
+from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, placement_figure, save
 
 ARTICLE = dict(zip(MODES, (94.8, 15.5, 91.2, 92.8, 92.5), strict=True))
 Found = dict[str, dict[int, float]]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from compact.circuit.export import to_spice, to_verilog_a
+from compact.fitting.batch import ONE_PULSE, PLATEAU, first_does_all, same_curve
 from compact.fitting.fit import AlphaBetaFit, fit, fit_many
-from compact.fitting.plateau import ONE_PULSE, PLATEAU, first_does_all, same_curve
 from compact.kinetics.equations import integrate
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError

@@ -26,7 +26,7 @@ from network.counting.architectures import (
     voxnet,
 )
 from network.counting.count import Count
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 
 
 def test_counts_add_and_repeat():

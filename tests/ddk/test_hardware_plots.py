@@ -15,9 +15,15 @@ from network.hardware.chip.chip import load_chip
 from network.hardware.chip.compiler import compile_network
 from network.hardware.chip.cost import cost
 from network.hardware.chip.layouts import LAYOUTS
-from network.model.ddk_network import ddk_network
-from network.plots.hardware import accuracy_figure, bars_figure, cost_figure, save, study_figure
-from network.plots.placement import placement_figure
+from network.model.network import ddk_network
+from network.plots.hardware import (
+    accuracy_figure,
+    bars_figure,
+    cost_figure,
+    placement_figure,
+    save,
+    study_figure,
+)
 
 
 def texts(figure: object) -> str:

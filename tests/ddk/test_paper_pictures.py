@@ -21,12 +21,10 @@ from ddk.cli.commands import app
 from ddk.studies.plots import counted_epoch, samples_figure
 from ddkbase.errors import InputError
 from ddkbase.paper import paper_style
-from ddkbase.paper.fitting import fit_figure, panel_of
-from ddkbase.paper.placing import covers_curves
+from ddkbase.paper.fitting import covers_curves, fit_figure, panel_of
 from ddkbase.records import label
 from network.plots.features import map_fits_figure
-from network.plots.few_reads import few_reads_figure
-from network.plots.hardware import bars_figure, study_figure
+from network.plots.hardware import bars_figure, few_reads_figure, study_figure
 from tests.paper_texts import misplaced
 
 QUICK = ("--task", "digits", "--quick", "--models", "raw", "--seeds", "1")

@@ -20,7 +20,7 @@ from ddk.studies.hardware import STUCK, Bench
 from ddk.studies.result import Result
 from ddkbase.errors import InputError
 from network.hardware import Hardware, Tuning, article, load_chip
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 
 
 def part(seed: int, samples: int = 12) -> Part:

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ddkbase.tables.decimals as decimals
+import ddkbase.tables.table as decimals
 import ddkbase.tables.table as tables
 from ddkbase.errors import InputError
-from ddkbase.tables.decimals import settle_decimal
-from ddkbase.tables.table import Cell, Column, Table, bare_numbers, numbers
+from ddkbase.tables.table import Cell, Column, Table, bare_numbers, numbers, settle_decimal
 
 CELLS = st.one_of(
     st.sampled_from(

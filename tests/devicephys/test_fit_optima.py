@@ -17,8 +17,7 @@ from devicephys.device.entries import parameter_value
 from devicephys.fitting import alternative_texts, fit_device
 from devicephys.fitting import data as fit_data
 from devicephys.fitting.description import LoopSource
-from devicephys.fitting.information import information
-from devicephys.fitting.optima import starts
+from devicephys.fitting.information import information, starts
 
 HIGH, SERIES = "materials.HfOx.conductivity_high", "series.transconductance"
 CELL = devicephys.load_device("tin-taox-hfox-tin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,20 @@ import xarray as xr
 from scipy.stats import norm
 
 import devicephys
+from ddkbase.errors import InputError
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, LoopData, as_dataset, differences
+from devicephys.fitting.description import read_description
 from devicephys.fitting.experiments import _faster, _spread
-from devicephys.fitting.information import Information, information, losses
-from devicephys.fitting.optima import alternatives
+from devicephys.fitting.information import (
+    Information,
+    Residuals,
+    alternatives,
+    information,
+    losses,
+    profile,
+)
 from devicephys.fitting.posterior import Emulator, LogPosterior
-from devicephys.fitting.profile import Residuals, profile
 from devicephys.fitting.result import FitResult, parameter_table
 
 CELL = devicephys.load_device("tin-taox-hfox-tin")
@@ -201,3 +209,8 @@ def test_what_an_experiment_leaves_open_is_the_deviation_along_a_direction() -> 
     directions = np.array([[1.0, 0.0], [0.6, 0.8]])
     expected = np.sqrt(np.einsum("ki,ij,kj->k", directions, covariance, directions))
     np.testing.assert_allclose(_spread(np.linalg.inv(covariance), directions), expected)
+
+
+def test_a_file_of_a_fit_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file \(.*what\.yaml"):
+        read_description(tmp_path / "what.yaml")

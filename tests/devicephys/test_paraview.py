@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ddkbase.errors import InputError, StorageError
-from devicephys.plots.paraview import write_vtkhdf
+from devicephys.plots.film import write_vtkhdf
 from tests.synthetic import iv_trace
 
 SMALL: dict[str, Any] = {"fine": 4, "frames": 5, "steps": 80}

@@ -24,9 +24,8 @@ from ddkbase.errors import InputError, StorageError
 from devicephys.plots import film as plots_film
 from devicephys.plots import iv as plots
 from devicephys.plots import style as plots_style
-from devicephys.plots.fields import spread
+from devicephys.plots.fields import paper_fields_figure, spread
 from devicephys.plots.iv import apart
-from devicephys.plots.paper_fields import paper_fields_figure
 from tests.synthetic import iv_trace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from ddkbase.errors import InputError
 from devicephys.device.series import NoSeries
 from devicephys.fem import observables
 from devicephys.fem.equations import CellProblem, State, Terms, initial_concentration
-from devicephys.fem.exchange import exchange_rates
+from devicephys.fem.fluxes import exchange_rates
 from devicephys.fem.mesh import LENGTH, make_grid
 from devicephys.fem.newton import BALANCE, NewtonReport, NewtonSolver
 from devicephys.fem.observables import Observer

@@ -14,7 +14,7 @@ import xarray as xr
 from ddkbase import records
 from ddkbase.errors import InputError, StorageError
 from devicephys.device import load_device
-from devicephys.plots.switching_time import switching_figure
+from devicephys.plots.pulses import switching_figure
 from devicephys.protocol.switching_scan import SwitchingScan, parse_voltages
 from devicephys.simulation import switching_time
 from devicephys.simulation.schemas import FAILED, NOT_COMPUTED, NOT_SWITCHED, SWITCHED, TOO_FAST

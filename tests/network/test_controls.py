@@ -104,8 +104,8 @@ def test_configuration_and_arrays_make_the_layer_anew(name):
 def test_a_network_trains_behind_it_and_is_saved(name, tmp_path):
     from network.layers.plain import Dense, Flatten
     from network.layers.standardise import Standardise
-    from network.model.ddk_network import Network
     from network.model.files import load_network
+    from network.model.network import Network
     from network.model.trainer import train
 
     y = np.arange(60) % 2

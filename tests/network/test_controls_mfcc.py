@@ -52,7 +52,7 @@ def test_products(librosa):
 def test_a_network_learns_tones_behind_it(librosa):
     from network.layers.plain import Dense
     from network.layers.standardise import Standardise
-    from network.model.ddk_network import Network
+    from network.model.network import Network
     from network.model.trainer import train
 
     rng = np.random.default_rng(2)

@@ -12,8 +12,8 @@ from compact.kinetics.equations import sensitivities
 from ddkbase.errors import InputError
 from network.ddk.constraints import Clamp, Stable
 from network.ddk.layer import DDKLayer
+from network.layers.base import Ideal
 from network.layers.plain import Layer
-from network.layers.realisation import Ideal
 
 
 @pytest.fixture

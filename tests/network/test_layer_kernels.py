@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from network.layers import standardise
-from network.layers.kernels import compiled_kernels
+from network.layers.base import compiled_kernels
 from network.layers.standardise import Standardise
 from network.model import optimisers
 from network.model.optimisers import Adam

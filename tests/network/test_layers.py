@@ -9,7 +9,7 @@ from ddkbase.errors import InputError
 from network.counting.count import Count
 from network.layers.plain import Activation, BaseLayer, Dense, Dropout, Flatten, Ideal, Layer, Mean
 from network.layers.standardise import Moments, Standardise
-from network.model.ddk_network import Network
+from network.model.network import Network
 
 SHAPE = (3, 4)
 EVERY = {

@@ -9,8 +9,8 @@ from ddkbase.errors import InputError
 from network.counting.count import Count
 from network.layers.plain import Activation, Dense, Dropout, Flatten, Ideal
 from network.layers.standardise import Standardise
-from network.model.ddk_network import Network, ddk_network
 from network.model.metrics import accuracy, cross_entropy, softmax
+from network.model.network import Network, ddk_network
 from network.model.optimisers import SGD, Adam, schedule_factor
 
 

@@ -14,8 +14,8 @@ from ddkbase.errors import InputError, StorageError
 from network.layers import baselines as controls
 from network.layers.plain import Activation, BaseLayer, Dense, Dropout, Flatten, Mean
 from network.layers.standardise import Standardise
-from network.model.ddk_network import Network, ddk_network
 from network.model.files import LAYER_MODULES, load_network, save_network
+from network.model.network import Network, ddk_network
 from network.model.trainer import train
 
 

@@ -11,7 +11,7 @@ import pytest
 from ddkbase.errors import InputError
 from network.ddk.piecewise import PiecewiseLinearDDK, typical
 from network.hardware import Hardware, HardwareRealisation, WriteError
-from network.layers.realisation import Ideal
+from network.layers.base import Ideal
 from tests.network.ddk_reference import states
 
 X = np.random.default_rng(4).random((30, 20))

@@ -8,9 +8,9 @@ import pytest
 from ddkbase.errors import InputError, Interrupted, SolverError, StorageError
 from network import datasets
 from network.layers.plain import Dense, Dropout, Flatten, Ideal
-from network.model.ddk_network import Network, ddk_network
 from network.model.history import read_history
 from network.model.metrics import cross_entropy
+from network.model.network import Network, ddk_network
 from network.model.optimisers import SGD, Adam
 from network.model.trainer import EpochEvent, split_off, train
 from network.plots.training import curves_figure, save, trajectories_figure

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 from network.model.optimisers import SGD, Adam
 from network.model.trainer import train
 

@@ -27,12 +27,14 @@ from ddkbase.errors import InputError, InstallationError
 from devicephys.device import Device, list_devices, load_device
 from devicephys.device.ranges import random_device
 from devicephys.fem import fluxes
+from devicephys.fem import linear as systems
 from devicephys.fem.assembly import follow_tangents, prepare, prepare_pulses
 from devicephys.fem.equations import CellProblem, State
-from devicephys.fem.kernel import building, cell_kernel, integrands, system
+from devicephys.fem.kernel import cell_kernel, integrands
+from devicephys.fem.kernel import source as translated
 from devicephys.fem.kernel.band import Coupling, band_of
 from devicephys.fem.kernel.cell_kernel import BandMatrix, compiled_kernel
-from devicephys.fem.kernel.numbering import Equations
+from devicephys.fem.kernel.integrands import Equations
 from devicephys.fem.kernel.source import signature, source
 from devicephys.fem.linear import FormSystem
 from devicephys.fem.mesh import Grid, make_grid
@@ -250,7 +252,7 @@ def test_no_number_stays_none_in_the_same_rows(field: str) -> None:
     raw = problem.raw_residual()
     assert 0 < np.isnan(raw).sum() < len(raw)
     assert np.array_equal(np.isnan(raw), np.isnan(residual_of_forms(problem)))
-    linear = system.BandSystem(problem, lambda: FormSystem(problem))
+    linear = systems.BandSystem(problem, lambda: FormSystem(problem))
     with pytest.raises(ArithmeticError):
         linear.renew()
     assert not linear.ready and linear.failures == 0
@@ -267,9 +269,9 @@ def test_factors_solve_the_system() -> None:
         problem.load_history(state.u, state.n, 1e-6)
         full = entries(problem)
         right = rng.normal(size=len(full)) * np.abs(full).max(axis=1)
-        linear = system.linear_system(problem)
+        linear = systems.linear_system(problem)
         linear.renew()
-        assert isinstance(linear, system.BandSystem) and linear.failures == 0
+        assert isinstance(linear, systems.BandSystem) and linear.failures == 0
         solution = linear.solve(right)
         # backward error of each row; that of dense factors with pivoting is no smaller
         assert (np.abs(full @ solution - right) <= 1e-11 * (np.abs(full) @ np.abs(solution))).all()
@@ -280,13 +282,13 @@ def test_a_lost_pivot_leaves_the_system_to_the_forms(monkeypatch: pytest.MonkeyP
     state = problem.initial_state()
     problem.load(state)
     problem.load_history(state.u, state.n, 1e-6)
-    linear = system.linear_system(problem)
+    linear = systems.linear_system(problem)
     linear.renew()
     right = np.random.default_rng(4).normal(size=problem.nu + problem.nc)
     expected = linear.solve(right)
     monkeypatch.setattr(cell_kernel, "SMALLEST_PIVOT", 1.5)
     linear.renew()
-    assert isinstance(linear, system.BandSystem) and linear.failures == 1
+    assert isinstance(linear, systems.BandSystem) and linear.failures == 1
     assert linear.solve(right) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert {"jacobian", "factorisation", "back-substitution"} <= set(problem.watch.seconds)
     monkeypatch.undo()
@@ -297,9 +299,9 @@ def test_a_lost_pivot_leaves_the_system_to_the_forms(monkeypatch: pytest.MonkeyP
 
 def test_a_grid_too_large_for_a_band_has_sparse_factors(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problem_of(cell(), uniform_grid(cell(), 4.0, 4.0))
-    assert isinstance(system.linear_system(problem), system.BandSystem)
-    monkeypatch.setattr(system, "LARGEST_WORK", 1.0)
-    assert isinstance(system.linear_system(problem), FormSystem)
+    assert isinstance(systems.linear_system(problem), systems.BandSystem)
+    monkeypatch.setattr(systems, "LARGEST_WORK", 1.0)
+    assert isinstance(systems.linear_system(problem), FormSystem)
 
 
 def test_a_band_holds_only_what_depends_on_each_other() -> None:
@@ -414,7 +416,7 @@ def test_several_ranks_and_manufactured_sources_have_forms() -> None:
 
 def test_newtons_method_takes_what_the_problem_has() -> None:
     grid = uniform_grid(cell(), 4.0, 4.0)
-    assert isinstance(NewtonSolver(problem_of(cell(), grid)).linear, system.BandSystem)
+    assert isinstance(NewtonSolver(problem_of(cell(), grid)).linear, systems.BandSystem)
     assert isinstance(NewtonSolver(problem_of(cell(), grid, "forms")).linear, FormSystem)
 
 
@@ -440,7 +442,7 @@ def test_devices_of_the_same_kind_share_a_library() -> None:
 
 _COMPILE = """
 import devicephys.fem
-from devicephys.fem.kernel.building import library
+from devicephys.fem.kernel.source import library
 from tests.verification.test_kernel import cell, signature, source, written
 equations = written(cell())
 kernel = library(signature(equations), lambda: source(equations))
@@ -473,9 +475,9 @@ def test_two_processes_may_compile_at_once(tmp_path: Path) -> None:
 def test_a_compiler_that_fails_says_so_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(building.jit, "get_options", lambda: {"cache_dir": str(tmp_path)})
+    monkeypatch.setattr(translated.jit, "get_options", lambda: {"cache_dir": str(tmp_path)})
     with pytest.raises(InstallationError, match="the C compiler failed"):
-        building.library("0" * 40, lambda: "this is no C")
+        translated.library("0" * 40, lambda: "this is no C")
     assert list(tmp_path.iterdir()) == []
     assert "error" in capfd.readouterr().err
 

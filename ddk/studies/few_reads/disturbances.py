@@ -69,13 +69,7 @@ class Disturbance:
 
 
 def disturbances(model: str) -> list[Disturbance]:
-    """What a model is disturbed by: all, or what is not of cells.
-
-    Parameters
-    ----------
-    model : str
-        Name of the model.
-    """
+    """What a model is disturbed by: all, or what is not of cells."""
     found = [Disturbance(), *(Disturbance(read=v) for v in (0.01, 0.03, 0.1))]
     found += [Disturbance(bits=v) for v in (8, 6, 4)]
     found += [Disturbance(bits=v, common=True) for v in (8, 6)]

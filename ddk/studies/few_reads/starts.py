@@ -22,19 +22,10 @@ from ddk.studies.models import DDK, Model, feature_layer
 from ddk.studies.tasks import Task
 from ddkbase.errors import InputError, SolverError
 from network.ddk.constraints import Reachable
-from network.layers.realisation import Realisation
+from network.layers.base import Realisation
 from network.model.ridge import Readout, solve_ridge
 
-__all__ = [
-    "MOST",
-    "NUMBER",
-    "built",
-    "candidates",
-    "chosen",
-    "contenders",
-    "features",
-    "some",
-]
+__all__ = ["MOST", "NUMBER", "built", "candidates", "chosen", "contenders", "features", "some"]
 
 NUMBER = 16
 """Candidates of each layer that has constants to choose."""
@@ -96,14 +87,7 @@ def chosen(task: Task, model: Model, fold: Fold, seed: int) -> Model:
 def contenders(task: Task, model: Model, fold: Fold) -> list[Model]:
     """The model with each of its starts; alone where there is nothing to choose.
 
-    Parameters
-    ----------
-    task : Task
-        The task.
-    model : Model
-        The model.
-    fold : Fold
-        Its training part says the weights of "principal".
+    The training part of ``fold`` says the weights of "principal".
     """
     options = {**task.ddk, **model.options}
     if options.get("readout") != "last":

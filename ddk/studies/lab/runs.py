@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from ddk.studies.folds import Material
-from ddk.studies.runs import end_with, without_interrupts
+from ddk.studies.runs import on_processes
 from ddk.studies.tasks import Task
-from ddkbase.errors import DDKError, InputError
+from ddkbase.errors import InputError
 from network.hardware.cells.programming import Programming
 from network.hardware.cells.synaptic_cells import SynapticCells
 from network.hardware.on_chip import OnChipResult, OnChipTraining, train_on_chip, write_trained
@@ -38,7 +33,6 @@ NUMBERS, WRITTEN, IDEAL, PULSES = "numbers", "written", "ideal", "pulses"
 _FIELD = (28, 28)  # of which the field's benchmark cuts a border
 _BORDER = 4  # pixels on each side
 _DARK = 0.5  # threshold of black and white
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 CHANCES = 1000
 """Pulses after which write-and-verify gives a cell up."""
 
@@ -297,41 +291,14 @@ class _Worker:
 
 
 def _spread(job: _Job, asked: list[tuple[str, int]], processes: int) -> Iterator[LabRun]:
-    for name in _THREADS:
-        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy
-    context = get_context("spawn")  # threads of a numerical library do not survive a fork
-    parent_ended, parent = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        min(processes, len(asked)),
-        mp_context=context,
-        initializer=_start,
-        initargs=(job, parent_ended),
-    )
-    try:
-        # those that take longest first, so that no process waits at the end
-        with without_interrupts():
-            jobs = [
-                pool.submit(_work, *one) for one in sorted(asked, key=lambda a: a[0] == NUMBERS)
-            ]
-        for done in as_completed(jobs):
-            try:
-                yield done.result()
-            except DDKError:
-                raise
-            except Exception as error:
-                raise InputError(
-                    f"a worker process ended [{type(error).__name__}]",
-                    "lab",
-                    "There may be too little memory; use fewer --processes",
-                ) from error
-    finally:
-        parent.close()  # ends the workers: what is being computed is dropped
-        pool.shutdown(wait=True, cancel_futures=True)
-        parent_ended.close()
+    # those that take longest first, so that no process waits at the end
+    jobs = sorted(asked, key=lambda a: a[0] == NUMBERS)
+    count = min(processes, len(asked))
+    for _, run in on_processes(_work, jobs, count, _start, (job,), ["lab"] * len(jobs)):
+        yield run
 
 
-def _start(job: _Job, parent_ended: Connection) -> None:
-    threading.Thread(target=end_with, args=(parent_ended,), daemon=True).start()
+def _start(job: _Job) -> None:
     _Worker.job, _Worker.material = job, Material(job.data.task, job.data.root)
 
 

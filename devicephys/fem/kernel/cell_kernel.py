@@ -9,10 +9,8 @@ import numpy as np
 
 from ddkbase.errors import InputError
 from devicephys.fem.kernel.band import Band, Coupling, band_of, face_tags
-from devicephys.fem.kernel.building import library
-from devicephys.fem.kernel.integrands import Unsupported
-from devicephys.fem.kernel.numbering import Equations
-from devicephys.fem.kernel.source import signature, source
+from devicephys.fem.kernel.integrands import Equations, Unsupported
+from devicephys.fem.kernel.source import library, signature, source
 from devicephys.fem.mesh import LENGTH, Grid
 
 #: why the kernel does not serve equations that it has met, by their signature

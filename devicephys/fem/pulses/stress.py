@@ -31,8 +31,7 @@ from devicephys.fem.fluxes import CONCENTRATION
 from devicephys.fem.grid_fields import collect_state, spread_state
 from devicephys.fem.newton import NewtonSolver
 from devicephys.fem.observables import Observer, electric_work
-from devicephys.fem.pulses.flat_top import FlatTop, FlatTopStepper
-from devicephys.fem.pulses.stepper import Memory, PulseStepper
+from devicephys.fem.pulses.stepper import FlatTop, FlatTopStepper, Memory, PulseStepper
 from devicephys.fem.staggered import SteadyFields
 from devicephys.fem.stepper import Position, Step
 from devicephys.protocol.pulse_train import PulseTrain

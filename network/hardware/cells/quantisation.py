@@ -3,7 +3,7 @@
 Weights are symmetric about 0, by layer or by output. The range of an activation comes from data:
 of a DDK layer its states, of a dense layer its sums before the activation function, which is where
 an array has its converters. `Quantisation` is a realisation
-(`network.layers.realisation.Realisation`):
+(`network.layers.base.Realisation`):
 passed to a trained network it is post-training quantisation, passed to the trainer quantisation-
 aware training, since layers give the gradient at quantised values to the nominal parameters.
 Biases stay as they are: they are added behind the converters.
@@ -17,7 +17,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, shorten
 from network.hardware.arrays.converters import Converter, checked_bits
-from network.layers.realisation import Ideal
+from network.layers.base import Ideal
 
 __all__ = ["Quantisation", "fake_quantise", "post_training"]
 

@@ -12,7 +12,7 @@ from ddkbase.errors import InputError, shorten
 from network.ddk.array_layer import ArrayDDKLayer, array_name
 from network.ddk.layer import DDKLayer
 from network.ddk.piecewise import PiecewiseLinearDDK, typical
-from network.hardware.arrays.columns import layout_of
+from network.hardware.arrays.crossbar import layout_of
 from network.hardware.cells import conductance
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.layouts import Block

@@ -17,7 +17,7 @@ from network.hardware.chip.chip import Chip
 from network.hardware.chip.compiler import _ddk_blocks, placement_cost
 from network.hardware.chip.placement import Placement, read_placement
 from network.hardware.chip.recurrences import place_recurrence, recurrence_of
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 
 
 def chip(**values: object) -> Chip:

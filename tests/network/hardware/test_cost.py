@@ -25,8 +25,7 @@ from network.layers.baselines import LeakyIntegrator, Raw, RunningSum
 from network.layers.memories import Memory
 from network.layers.plain import Dense, Flatten
 from network.layers.random_baselines import EchoState
-from network.model.ddk_network import ddk_network
-from network.model.network import Network
+from network.model.network import Network, ddk_network
 
 CHIP = load_chip("180nm")
 

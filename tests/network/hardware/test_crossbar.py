@@ -21,8 +21,8 @@ from network.hardware import (
     WriteError,
     transfer_matrix,
 )
-from network.hardware.arrays.columns import layout_of
 from network.hardware.arrays.converters import PERCENTILES
+from network.hardware.arrays.crossbar import layout_of
 
 SCHEMES = ("differential", "reference")
 

@@ -27,7 +27,7 @@ from network.hardware.cells.cells import Polarity
 from network.hardware.cells.kinetics_noise import Spread
 from network.hardware.training import _for_training
 from network.layers.plain import Dense
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 from tests.network.hardware.cell_data import WINDOW
 
 

@@ -23,7 +23,7 @@ from network.hardware import (
 from network.hardware.chip.chip import Chip
 from network.hardware.chip.cost import cost, ddk_step
 from network.hardware.chip.loads import Load
-from network.model.ddk_network import ddk_network
+from network.model.network import ddk_network
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
 CHIP = load_chip("180nm")

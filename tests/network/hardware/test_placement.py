@@ -12,11 +12,11 @@ import pytest
 from ddkbase.errors import InputError, StorageError
 from network.hardware.chip.chip import Chip, load_chip
 from network.hardware.chip.compiler import compile_network, placement_cost
+from network.hardware.chip.folder import HEADS, pulses, write_pulses
 from network.hardware.chip.layouts import LAYOUTS, Block, arrange
 from network.hardware.chip.placement import read_placement
-from network.hardware.chip.pulse_list import HEADS, pulses, write_pulses
 from network.layers.plain import Dense, Dropout, Flatten
-from network.model.ddk_network import Network, ddk_network
+from network.model.network import Network, ddk_network
 from tests.network.hardware.cell_data import table
 
 RNG = np.random.default_rng(3)

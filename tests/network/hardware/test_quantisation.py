@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from ddkbase.errors import InputError
 from network.hardware import Converter, Quantisation, fake_quantise, post_training
-from network.model.ddk_network import Network, ddk_network
+from network.model.network import Network, ddk_network
 from network.model.trainer import train
 
 arrays = hnp.arrays(

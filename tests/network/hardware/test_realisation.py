@@ -28,8 +28,8 @@ from network.hardware import (
     WriteError,
     article,
 )
-from network.layers.realisation import Realisation
-from network.model.ddk_network import Network, ddk_network
+from network.layers.base import Realisation
+from network.model.network import Network, ddk_network
 from tests.network.hardware.cell_data import WINDOW, kinetic_cells, table
 
 

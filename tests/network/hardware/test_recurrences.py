@@ -17,12 +17,12 @@ from network.ddk.layer import DDKLayer
 from network.hardware.chip.chip import Chip, load_chip
 from network.hardware.chip.compiler import compile_network, placement_cost
 from network.hardware.chip.cost import cost
+from network.hardware.chip.folder import pulses
 from network.hardware.chip.layouts import LAYOUTS
 from network.hardware.chip.loads import network_loads
 from network.hardware.chip.placement import Placement, pair_rows, read_placement
-from network.hardware.chip.pulse_list import pulses
-from network.model.ddk_network import Network, ddk_network
-from network.plots.placement import placement_figure
+from network.model.network import Network, ddk_network
+from network.plots.hardware import placement_figure
 from tests.network.hardware.cell_data import table
 
 X = np.random.default_rng(3).random((40, 5, 12)).astype(np.float32)

@@ -13,8 +13,8 @@ from network.hardware import Faults, Hardware, KineticsNoise, ReadNoise, WriteEr
 from network.hardware.in_situ import Frozen, PinnedChip, Tuning, before_classifier, tune
 from network.hardware.training import MODES, confine, harden, on_arrays
 from network.layers.plain import Dense
-from network.model.ddk_network import Network, ddk_network
 from network.model.files import copy_network
+from network.model.network import Network, ddk_network
 from tests.network.hardware.cell_data import kinetic_cells, table
 
 QUICK = {"epochs": 40, "seed": 0}
