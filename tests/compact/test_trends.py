@@ -48,6 +48,9 @@ def test_slope_and_band_of_a_known_line() -> None:
     assert trend.cells == 8 and trend.unit == "1/V"
     half = 2.3646 * cells.std(ddof=1) / np.sqrt(8)
     assert trend.high - trend.slope == pytest.approx(half, rel=1e-2)
+    # from 2 to 3 V beta goes from 0.2 to 0.3 or so: the change is a share of the larger
+    end = 0.2 + cells.mean()
+    assert trend.change == pytest.approx((end - 0.2) / end, rel=1e-2)
 
 
 def test_slopes_of_settings_that_are_valid_only() -> None:

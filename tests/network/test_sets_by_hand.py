@@ -268,6 +268,16 @@ def test_a_training_and_a_test_part_stay_apart_when_joined(tmp_path: Path) -> No
     np.testing.assert_allclose(data.x[:, 0], [0.0] * 4 + [0.5] * 2)
 
 
+def test_groups_of_two_parts_stand_by_their_samples(tmp_path: Path) -> None:
+    for part, people in (("TRAIN", "abcd"), ("TEST", "fe")):
+        rows = [f"{'xy'[k % 2]},{who},0.{k},0.5" for k, who in enumerate(people)]
+        (tmp_path / f"Mine_{part}.csv").write_text("\n".join(["label,subject,0,1", *rows]) + "\n")
+    data = datasets.load(tmp_path / "Mine_TRAIN.csv")
+    assert data.groups.tolist() == list("abcdfe")
+    assert data.fold.tolist() == ["train"] * 4 + ["test"] * 2
+    np.testing.assert_allclose(data.x[:, 0], [0.0, 0.1, 0.2, 0.3, 0.0, 0.1], atol=1e-7)
+
+
 def test_rows_of_steps_are_in_the_order_of_time_and_samples_as_they_stand(tmp_path: Path) -> None:
     rows = ["z,3,0.3,b", "z,1,0.1,b", "a,2,0.9,a", "z,2,0.2,b", "a,1,0.8,a", "a,3,1.0,a"]
     rows += [f"{name},{t},{0.1 * t},{label}" for name, label in (("k", "a"), ("b", "b"))
