@@ -21,6 +21,7 @@ from devicephys.parameter_sweep.keys import Keys
 from devicephys.screening.description import Interval, interval_of
 from devicephys.screening.record import by_importance, direction
 from devicephys.sequence.execution import _resistances
+from devicephys.simulation.figures_of_merit import loop_figures
 from devicephys.simulation.localisation import localisation
 from devicephys.simulation.preparation import LIMIT, program_and_verify
 from devicephys.simulation.schemas import SWITCHED
@@ -235,3 +236,43 @@ def test_a_search_ends_where_misfits_and_the_way_from_the_start_balance(
     # (3 x - 6)^2 + 4 x^2 and (y - 6)^2 + 4 y^2 are least there
     ways = [np.log(parameter_value(device, p) / parameter_value(start, p)) for p in paths]
     assert ways == pytest.approx([18 / 13, 6 / 5], abs=0.02)
+
+
+@pytest.mark.parametrize("first", ["reset", "set"])
+def test_resistances_of_a_loop_are_those_of_their_branches(first: str) -> None:
+    sign = -1.0 if first == "reset" else 1.0
+    ramp = np.linspace(0.0, 1.0, 41)
+    quarters = [sign * ramp, sign * ramp[::-1], -sign * ramp, -sign * ramp[::-1]]
+    ohms = (1e3, 2e4, 3e4, 2e3) if first == "reset" else (3e4, 2e3, 1e3, 2e4)
+    current = np.concatenate([v / r for v, r in zip(quarters, ohms, strict=True)])
+    volts, heat = np.concatenate(quarters), np.linspace(300.0, 400.0, 164)
+    heat[:41] += 500.0  # the first quarter is the hottest
+    figures, _ = loop_figures(volts, current, heat, first)
+    assert figures.low_resistance_before == pytest.approx(1e3)  # at -0.1 V on the way down
+    assert figures.low_resistance_after == pytest.approx(2e3)
+    # after RESET: where SET comes next, at 0.1 V before it; else at -0.1 V on the way back
+    high = 3e4 if first == "reset" else 2e4
+    assert figures.high_resistance == pytest.approx(high)
+    assert figures.resistance_ratio == pytest.approx(high / 1e3)
+    returned = 2.0 if first == "reset" else float("nan")
+    assert figures.return_ratio == pytest.approx(returned, nan_ok=True)
+    assert figures.temperature_max == heat.max()
+
+
+def test_temperatures_of_set_are_those_of_its_ramp() -> None:
+    ramp = np.linspace(0.0, 1.0, 41)
+    volts = np.concatenate([-ramp, -ramp[::-1], ramp, ramp[::-1]])
+    ohms = np.concatenate([np.full(82, 3e4), np.where(ramp < 0.71, 3e4, 2e3), np.full(41, 2e3)])
+    heat = np.full(164, 900.0)  # hotter in RESET, and on the way back
+    heat[82:123] = 300.0 + 100.0 * ramp + 50.0 * (ramp > 0.71)
+    figures, points = loop_figures(volts, volts / ohms, heat)
+    assert 0.7 < figures.set_voltage < 0.725
+    assert figures.temperature_set_max == pytest.approx(450.0)
+    assert figures.temperature_set_edge == pytest.approx(
+        np.interp(figures.set_voltage, ramp, heat[82:123])
+    )
+    # the largest current of the ramp is 0.5 mA; half of it is passed within the jump
+    assert figures.set_current == pytest.approx(2.5e-4)
+    assert 370.0 < figures.temperature_set_current < 423.0
+    assert figures.temperature_max == 900.0
+    assert (np.diff(points) >= 0).all() and 82 < points[4] < points[5] <= points[6] < 123

@@ -155,6 +155,18 @@ def test_panels_of_a_train_have_the_units_that_they_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("longest", "shown", "unit"),
+    [(2.0, 2, "s"), (0.5, 500, "ms"), (2e-3, 2, "ms"), (3e-4, 300, "µs"), (4e-7, 400, "ns")],
+)
+def test_widths_of_pulses_are_drawn_in_their_unit(longest: float, shown: float, unit: str) -> None:
+    ds = pulse_trace(count=2)
+    ds["width"].values[:] = [longest / 2, longest]
+    ax = pulses_figure(ds).axes[-1]
+    assert ax.get_ylabel() == f"Width ({unit})"
+    np.testing.assert_allclose(numbers(ax.lines[0])[1], [shown / 2, shown])
+
+
+@pytest.mark.parametrize(
     ("end", "unit", "factor"), [(2.0, "s", 1), (2e-3, "ms", 1e3), (5e-8, "ns", 1e9)]
 )
 def test_a_waveform_is_drawn_over_its_time(end: float, unit: str, factor: float) -> None:
