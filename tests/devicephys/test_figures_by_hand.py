@@ -265,6 +265,7 @@ def test_temperatures_of_set_are_those_of_its_ramp() -> None:
     ohms = np.concatenate([np.full(82, 3e4), np.where(ramp < 0.71, 3e4, 2e3), np.full(41, 2e3)])
     heat = np.full(164, 900.0)  # hotter in RESET, and on the way back
     heat[82:123] = 300.0 + 100.0 * ramp + 50.0 * (ramp > 0.71)
+    heat[81] = 300.0  # at 0 V, before the ramp
     figures, points = loop_figures(volts, volts / ohms, heat)
     assert 0.7 < figures.set_voltage < 0.725
     assert figures.temperature_set_max == pytest.approx(450.0)
