@@ -21,7 +21,7 @@ from devicephys.parameter_sweep.keys import Keys
 from devicephys.screening.description import Interval, interval_of
 from devicephys.screening.record import by_importance, direction
 from devicephys.sequence.execution import _resistances
-from devicephys.simulation.figures_of_merit import loop_figures
+from devicephys.simulation.figures_of_merit import loop_figures, waveform_figures
 from devicephys.simulation.localisation import localisation
 from devicephys.simulation.preparation import LIMIT, program_and_verify
 from devicephys.simulation.schemas import SWITCHED
@@ -277,3 +277,29 @@ def test_temperatures_of_set_are_those_of_its_ramp() -> None:
     assert 370.0 < figures.temperature_set_current < 423.0
     assert figures.temperature_max == 900.0
     assert (np.diff(points) >= 0).all() and 82 < points[4] < points[5] <= points[6] < 123
+
+
+def test_the_instant_after_set_is_where_most_of_the_rise_is_done() -> None:
+    ramp = np.linspace(0.0, 1.0, 41)
+    share = np.where(ramp > 0.51, 0.4, 0.0)  # four tenths in a jump, the others one by one
+    first = int(np.flatnonzero(share)[0])
+    share[first + 1 : first + 13] = 0.4 + 0.05 * np.arange(1, 13)
+    share[first + 13 :] = 1.0
+    siemens = 1e-5 + 4e-4 * share
+    volts = np.concatenate([-ramp, -ramp[::-1], ramp, ramp[::-1]])
+    current = volts * np.concatenate([np.full(82, 1e-5), siemens, np.full(41, 4.1e-4)])
+    _, points = loop_figures(volts, current, np.full(164, 300.0))
+    f, g = points[5] - 82, points[6] - 82
+    assert f in (first - 1, first)
+    # 80 % of what is left from F on
+    left = 1.0 - share[f]
+    assert share[g] >= share[f] + 0.8 * left - 1e-9 > share[g - 1]
+    assert points[4] == 82 + f // 2  # E at half of its voltage
+
+
+def test_the_energy_of_a_waveform_is_over_its_time() -> None:
+    time = np.array([0.0, 1e-6, 5e-6, 6e-6])
+    voltage, current = np.array([0.0, 2.0, 2.0, 0.0]), np.array([0.0, 1e-4, 2e-4, 0.0])
+    found = waveform_figures(time, voltage, current, np.full(4, 300.0))
+    # trapezia of the power: 0 to 0.2 mW in 1 us, 0.2 to 0.4 mW in 4 us, and back in 1 us
+    assert found["energy"] == pytest.approx(0.1e-9 + 1.2e-9 + 0.2e-9)

@@ -105,6 +105,32 @@ def test_a_profile_that_meets_its_bound_ends_there() -> None:
         assert np.isnan(found.end(1.96)) and np.isfinite(found.end(-1.96))
 
 
+def test_a_profile_follows_a_bent_valley() -> None:
+    def residual(x: np.ndarray) -> np.ndarray:  # along y = x^2 nothing but x costs
+        return np.array([x[0], 8.0 * (x[1] - x[0] ** 2)])
+
+    problem = Residuals(
+        residual,
+        lambda x: np.array([[1.0, 0.0], [-16.0 * x[0], 8.0]]),
+        lambda x: float((residual(x) ** 2).sum() / 2),
+        (np.full(2, -50.0), np.full(2, 50.0)),
+        "linear",
+    )
+    found = profile(problem, np.zeros(2), np.diag([1.0, 1 / 64]), 1.0, 0)
+    # the others are fitted in a few solves: a straight way would cost eight times x^2 more
+    np.testing.assert_allclose(found.root, found.logs, rtol=0.01, atol=1e-9)
+    assert found.end(1.96) == pytest.approx(1.96, rel=0.01)
+
+
+def test_an_emulator_has_value_and_slope_of_each_solve() -> None:
+    x = np.array([[-1.0], [0.0], [0.4], [1.5]])
+    emulator = Emulator(x, x**2, 2 * x[:, :, None], np.eye(1))
+    np.testing.assert_allclose(emulator(x), x**2, atol=1e-9)
+    for step in (1e-3, -1e-3):
+        slope = (emulator(x + step) - x**2) / step
+        np.testing.assert_allclose(slope, 2 * x, atol=2e-3)
+
+
 def test_an_emulator_is_tested_without_the_solve_that_it_foretells() -> None:
     def left_out(power: int) -> np.ndarray:
         x = np.array([[-1.0], [0.0], [0.4], [1.5]])

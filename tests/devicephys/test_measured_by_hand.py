@@ -101,6 +101,17 @@ def test_a_waveform_takes_what_is_before_the_first_reset_from_the_next_loop() ->
     assert v[last[0]] == pytest.approx(0.0, abs=0.03)
 
 
+def test_a_waveform_begins_at_no_voltage_and_ends_where_the_loop_does() -> None:
+    v = swept(-0.04, -1.0, 0, 0.9, 0.07)  # the first sample is not at 0 V, nor is the last
+    waveform, samples, times = waveform_of(measured(v, np.ones(len(v), int), 2.0))
+    assert samples.tolist() == list(range(len(v)))
+    np.testing.assert_allclose(waveform.corner_voltages, [0.0, -1.0, 0.9, 0.07])
+    np.testing.assert_allclose(waveform.corners, np.cumsum([0.0, 0.5, 0.95, 0.415]))
+    inside = slice(41, None)  # the first line begins at 0 V instead of -0.04
+    shown = [waveform.voltage(t) for t in times[inside]]
+    np.testing.assert_allclose(shown, v[inside], atol=1e-9)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_voltages_beyond_any_generator_are_refused_on_either_side(sign: int) -> None:
     v = sign * np.concatenate([swept(0, 60, 0), swept(0, -1, 0)])

@@ -18,7 +18,7 @@ from network.datasets.sound.recordings import (
 )
 from network.datasets.sound.sounds import cut, hertz
 from network.datasets.splits import leave_one_out, shared_groups, split
-from network.features import log_bands, mel_filters, normalise, pool_to
+from network.features import log_bands, mel_filters, mfcc, normalise, pool_to
 from tests.network import data_files as files
 
 # -- front ends of sounds -----------------------------------------------------------------------
@@ -143,6 +143,21 @@ def test_bands_are_logarithms_of_energies_of_half_overlapping_windows() -> None:
     np.testing.assert_allclose(both[1], both[0] - 8 * np.log(10), atol=2e-3)
     deep = log_bands(np.stack([tone, tone]), rate, bands=bands, average=False, floor=0.5)
     assert deep.max() - deep.min() == pytest.approx(np.log(2), rel=1e-3)
+
+
+def test_a_constant_is_no_energy_in_short_windows() -> None:
+    wave = np.random.default_rng(1).normal(0, 1, 400)
+    plain, raised = (log_bands(wave + c, 4000, bands=4, window=16) for c in (0.0, 7.0))
+    np.testing.assert_allclose(raised, plain, atol=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "window"), [(8000, 512), (16000, 1024), (44100, 2048)])
+def test_cepstral_coefficients_are_of_windows_of_about_64_ms(rate: int, window: int) -> None:
+    pytest.importorskip("librosa")
+    wave = np.random.default_rng(0).normal(0, 0.1, rate)
+    found = mfcc(wave, rate, coefficients=5)
+    assert found.shape == (5, (rate - window) // (window // 2) + 1)
+    np.testing.assert_allclose(found, mfcc(wave, rate, coefficients=5, window=window))
 
 
 def test_averages_and_stretches_by_hand() -> None:

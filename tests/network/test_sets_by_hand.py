@@ -268,6 +268,14 @@ def test_a_training_and_a_test_part_stay_apart_when_joined(tmp_path: Path) -> No
     np.testing.assert_allclose(data.x[:, 0], [0.0] * 4 + [0.5] * 2)
 
 
+def test_a_column_that_counts_the_rows_is_no_value(tmp_path: Path) -> None:
+    rows = [f"{'ab'[k % 2]},{0.1 * (k % 3):.1f},{17 + k},{0.05 * k:.2f}" for k in range(12)]
+    (tmp_path / "a.csv").write_text("\n".join(["label,first,number,last", *rows]) + "\n")
+    data = datasets.load(tmp_path / "a.csv")
+    assert data.x.shape == (12, 2) and any("'number' counts" in note for note in data.notes)
+    np.testing.assert_allclose(data.x[:, 1], 0.05 * np.arange(12), rtol=1e-6)
+
+
 def test_groups_of_two_parts_stand_by_their_samples(tmp_path: Path) -> None:
     for part, people in (("TRAIN", "abcd"), ("TEST", "fe")):
         rows = [f"{'xy'[k % 2]},{who},0.{k},0.5" for k, who in enumerate(people)]
