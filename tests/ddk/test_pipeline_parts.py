@@ -14,7 +14,7 @@ from compact.table.table import AlphaBetaTable
 from ddk.pipeline.execution import jobs_of
 from ddk.pipeline.file import parse_chain
 from ddk.pipeline.steps_network import data_checksum
-from ddk.pipeline.steps_table import explained
+from ddk.pipeline.steps_table import _result, explained
 from ddk.studies.folds import Material
 from ddk.studies.tasks import get_task
 from network import datasets
@@ -90,3 +90,18 @@ def test_a_table_given_is_part_of_what_depends_on_it(tmp_path: Path) -> None:
         told = {"table": "t.nc", "network": {"task": "digits", "quick": True}}
         marks.append(settings(told, tmp_path, "network")["table"])
     assert marks[0] != marks[1]
+
+
+def test_figures_of_a_fit_are_of_valid_trains(tmp_path: Path) -> None:
+    ds = AlphaBetaTable.fit(campaign(cycles=2)).dataset.copy(deep=True)
+    ds["valid"].values[0, 0, 0, 0, 0] = False
+    ds["alpha"].values[0, 0, 0, 0, 0] = 9.0
+    ds["fitted"].values[0, 0, 0, 0, 0] = 0.0
+    found = _result(AlphaBetaTable(ds), tmp_path)
+    valid = ds["valid"].values
+    for name in ("alpha", "beta"):
+        low, high = (float(text) for text in found.figures[name].split(" to "))
+        values = ds[name].values[valid]
+        assert (low, high) == pytest.approx((values.min(), values.max()), rel=5e-3)
+    smallest = float(found.figures["R²"].rpartition(" ")[2])
+    assert smallest > 0.9  # of the train that is left out it would be below 0
