@@ -94,8 +94,10 @@ def test_a_table_given_is_part_of_what_depends_on_it(tmp_path: Path) -> None:
 
 def test_figures_of_a_fit_are_of_valid_trains(tmp_path: Path) -> None:
     ds = AlphaBetaTable.fit(campaign(cycles=2)).dataset.copy(deep=True)
-    ds["valid"].values[0, 0, 0, 0, 0] = False
-    ds["alpha"].values[0, 0, 0, 0, 0] = 9.0
+    for cycle, number in ((0, 9.0), (1, 1e-9)):  # beyond all others, on either side
+        ds["valid"].values[0, 0, 0, cycle, 0] = False
+        for name in ("alpha", "beta"):
+            ds[name].values[0, 0, 0, cycle, 0] = number
     ds["fitted"].values[0, 0, 0, 0, 0] = 0.0
     found = _result(AlphaBetaTable(ds), tmp_path)
     valid = ds["valid"].values
