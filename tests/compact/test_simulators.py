@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from typer.testing import CliRunner
 
 from compact.cli.commands import app
 from compact.laws.pulse_steps import curvature_of, nonlinearity_label, saturation
 from compact.simulators.aihwkit import aihwkit_text, to_aihwkit
-from compact.simulators.crosssim import to_crosssim
+from compact.simulators.crosssim import lookup_tables, to_crosssim
 from compact.simulators.neurosim import curve_after, neurosim_text, to_neurosim
 from compact.simulators.steps import PulseSteps, pulse_steps
 from compact.table.table import AlphaBetaTable
@@ -264,3 +265,46 @@ def test_aihwkit_s_scatter_is_a_share_of_the_steps_that_scatter() -> None:
         steps = replace(plain, rise_spread=shares[0] * rise, fall_spread=shares[1] * fall)
         found = re.search(r"dw_min_std=([^,]+),", aihwkit_text(steps))
         assert found and float(found[1]) == pytest.approx(np.nanmean(shares))
+
+
+def test_neurosim_gets_the_pulses_of_each_direction() -> None:
+    steps = pulse_steps(RESET, SET, **BOTH)
+    values = dict(re.findall(r"^(\w+) = ([^;]+);", neurosim_text(steps), re.M))
+    assert float(values["writeVoltageLTP"]) == 1.5 and float(values["writeVoltageLTD"]) == 2.0
+    for kind, train in (("LTP", steps.rise), ("LTD", steps.fall)):
+        assert float(values[f"writePulseWidth{kind}"]) == 1e-7
+        assert int(values[f"maxNumLevel{kind}"]) == train.size - 1
+    # SET scatters by 2 uS a step, RESET by 4: their mean, as a share of the window
+    noisy = replace(steps, rise_spread=2e-6, fall_spread=4e-6)
+    share = re.search(r"sigmaCtoC = (\S+) ", neurosim_text(noisy))
+    assert share and float(share[1]) == pytest.approx(3e-6 / (steps.high - steps.low), rel=1e-5)
+
+
+def test_crosssim_s_rows_are_quantiles_of_the_spread_of_their_direction() -> None:
+    plain = pulse_steps(RESET, SET, **BOTH)
+    steps = replace(plain, rise_spread=2e-6, fall_spread=5e-6)
+    tables, _ = lookup_tables(steps)
+    for sign, spread in ((1, 2e-6), (-1, 5e-6)):
+        rows = [np.array(line.split(","), float) for line in tables[sign].splitlines()[1:]]
+        grid_, cdf, matrix = rows[0], rows[1], np.array(rows[2:])
+        assert (np.diff(matrix, axis=0) > 0).all()  # a larger share, a larger step
+        mean = steps.step(grid_, sign)
+        inner = slice(1, -1)
+        expected = mean + spread * norm.ppf(cdf[inner])[:, None]
+        np.testing.assert_allclose(matrix[inner], expected, rtol=1e-9, atol=1e-15)
+        # the outermost stand for half a step of the distribution each
+        ends = norm.ppf([0.5 / (cdf.size - 1), 1 - 0.5 / (cdf.size - 1)])
+        np.testing.assert_allclose(
+            matrix[[0, -1]] - mean, np.tile(spread * ends[:, None], mean.size)
+        )
+
+
+def test_a_set_train_begins_where_reset_ends() -> None:
+    steps = pulse_steps(RESET, SET, **BOTH)
+    assert steps.rise[0] == steps.fall[-1] == steps.low > LOW
+    assert (np.diff(steps.rise) > 0).all() and (np.diff(steps.fall) < 0).all()
+    table_ = pulse_steps(
+        table(), SET, width="100 ns", amplitude="2.25 V", opposite_amplitude="1.5 V"
+    )
+    assert table_.cell.reset.amplitudes == (2.25,) and table_.cell.set.amplitudes == (1.5,)
+    assert table_.cell.reset.alpha[0] == pytest.approx(0.0525)  # between 2 and 2.5 V

@@ -48,6 +48,20 @@ def test_slope_and_band_of_a_known_line() -> None:
     assert trend.cells == 8 and trend.unit == "1/V"
     half = 2.3646 * cells.std(ddof=1) / np.sqrt(8)
     assert trend.high - trend.slope == pytest.approx(half, rel=1e-2)
+    # from 2 to 3 V beta goes from 0.2 to 0.3 or so: the change is a share of the larger
+    end = 0.2 + cells.mean()
+    assert trend.change == pytest.approx((end - 0.2) / end, rel=1e-2)
+
+
+def test_a_slope_over_widths_is_per_decade() -> None:
+    def law(volts: float, width: float, ohms: float, cell: float) -> tuple[float, float]:
+        return 0.02, 0.3 + (0.1 + 0.1 * cell) * np.log10(width / 1e-7)
+
+    source = campaign((-2.0,), widths=(2e-8, 5e-8, 1e-7, 2e-7), cycles=6, law=law)
+    trend = next(t for t in AlphaBetaTable.fit(source, window="free").trends()
+                 if t.parameter == "beta")  # fmt: skip
+    assert trend.axis == "width" and trend.unit == "1/decade"
+    assert trend.low < 0.1 < trend.high and trend.slope == pytest.approx(0.1, rel=0.05)
 
 
 def test_slopes_of_settings_that_are_valid_only() -> None:

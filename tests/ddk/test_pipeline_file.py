@@ -19,7 +19,11 @@ from ddk.pipeline import example_text, list_pipelines, plan
 from ddk.pipeline.execution import jobs_of
 from ddk.pipeline.file import STEPS, parse_chain, read_chain
 from ddk.pipeline.job import fingerprints
+from ddk.studies.result import METRICS, Result
+from ddkbase.documents import read_json
 from ddkbase.errors import DDKError, InputError, InstallationError, StorageError
+from network.hardware.chip.compiler import placement_cost
+from network.hardware.chip.placement import read_placement
 from tests.compact.table_data import campaign
 from tests.ddk.fake_chain import run, writes
 from tests.docs_material import lay_out
@@ -326,7 +330,16 @@ def test_from_a_table_to_the_report(tmp_path: Path) -> None:
     assert len(runs) == 6
     result = call(tmp_path / "mine.yaml", "--out", out, "--json")
     assert result.exit_code == 0, result.output
-    assert {step["state"] for step in yaml.safe_load(result.stdout)["steps"]} == {"kept"}
+    steps = yaml.safe_load(result.stdout)["steps"]
+    assert {step["state"] for step in steps} == {"kept"}
+    shown = {name: text for step in steps for name, text in step["figures"].items()}
+    for model in ("ddk", "raw"):
+        path = out / "network" / model / METRICS
+        accuracy = Result.from_json(read_json(path), str(path)).accuracy
+        assert shown[f"{model}: test accuracy"] == f"{100 * accuracy:.1f} %"
+    cost = placement_cost(read_placement(out / "compile/chip/placement.json"))
+    assert shown["area"] == f"{1e6 * cost.area:.3g} mm²"  # square metres inside
+    assert shown["efficiency"] == f"{cost.tops_per_watt:.3g} TOPS/W"
     assert {p: p.stat().st_mtime_ns for p in out.rglob("runs/*.json")} == runs
     more = (tmp_path / "mine.yaml").read_text().replace("seeds: 1", "seeds: 2")
     (tmp_path / "mine.yaml").write_text(more)

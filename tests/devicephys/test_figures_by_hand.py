@@ -21,6 +21,7 @@ from devicephys.parameter_sweep.keys import Keys
 from devicephys.screening.description import Interval, interval_of
 from devicephys.screening.record import by_importance, direction
 from devicephys.sequence.execution import _resistances
+from devicephys.simulation.figures_of_merit import loop_figures, waveform_figures
 from devicephys.simulation.localisation import localisation
 from devicephys.simulation.preparation import LIMIT, program_and_verify
 from devicephys.simulation.schemas import SWITCHED
@@ -235,3 +236,70 @@ def test_a_search_ends_where_misfits_and_the_way_from_the_start_balance(
     # (3 x - 6)^2 + 4 x^2 and (y - 6)^2 + 4 y^2 are least there
     ways = [np.log(parameter_value(device, p) / parameter_value(start, p)) for p in paths]
     assert ways == pytest.approx([18 / 13, 6 / 5], abs=0.02)
+
+
+@pytest.mark.parametrize("first", ["reset", "set"])
+def test_resistances_of_a_loop_are_those_of_their_branches(first: str) -> None:
+    sign = -1.0 if first == "reset" else 1.0
+    ramp = np.linspace(0.0, 1.0, 41)
+    quarters = [sign * ramp, sign * ramp[::-1], -sign * ramp, -sign * ramp[::-1]]
+    ohms = (1e3, 2e4, 3e4, 2e3) if first == "reset" else (3e4, 2e3, 1e3, 2e4)
+    current = np.concatenate([v / r for v, r in zip(quarters, ohms, strict=True)])
+    volts, heat = np.concatenate(quarters), np.linspace(300.0, 400.0, 164)
+    heat[:41] += 500.0  # the first quarter is the hottest
+    figures, _ = loop_figures(volts, current, heat, first)
+    assert figures.low_resistance_before == pytest.approx(1e3)  # at -0.1 V on the way down
+    assert figures.low_resistance_after == pytest.approx(2e3)
+    # after RESET: where SET comes next, at 0.1 V before it; else at -0.1 V on the way back
+    high = 3e4 if first == "reset" else 2e4
+    assert figures.high_resistance == pytest.approx(high)
+    assert figures.resistance_ratio == pytest.approx(high / 1e3)
+    returned = 2.0 if first == "reset" else float("nan")
+    assert figures.return_ratio == pytest.approx(returned, nan_ok=True)
+    assert figures.temperature_max == heat.max()
+
+
+def test_temperatures_of_set_are_those_of_its_ramp() -> None:
+    ramp = np.linspace(0.0, 1.0, 41)
+    volts = np.concatenate([-ramp, -ramp[::-1], ramp, ramp[::-1]])
+    ohms = np.concatenate([np.full(82, 3e4), np.where(ramp < 0.71, 3e4, 2e3), np.full(41, 2e3)])
+    heat = np.full(164, 900.0)  # hotter in RESET, and on the way back
+    heat[82:123] = 300.0 + 100.0 * ramp + 50.0 * (ramp > 0.71)
+    heat[81] = 300.0  # at 0 V, before the ramp
+    figures, points = loop_figures(volts, volts / ohms, heat)
+    assert 0.7 < figures.set_voltage < 0.725
+    assert figures.temperature_set_max == pytest.approx(450.0)
+    assert figures.temperature_set_edge == pytest.approx(
+        np.interp(figures.set_voltage, ramp, heat[82:123])
+    )
+    # the largest current of the ramp is 0.5 mA; half of it is passed within the jump
+    assert figures.set_current == pytest.approx(2.5e-4)
+    assert 370.0 < figures.temperature_set_current < 423.0
+    assert figures.temperature_max == 900.0
+    assert (np.diff(points) >= 0).all() and 82 < points[4] < points[5] <= points[6] < 123
+
+
+def test_the_instant_after_set_is_where_most_of_the_rise_is_done() -> None:
+    ramp = np.linspace(0.0, 1.0, 41)
+    share = np.where(ramp > 0.51, 0.4, 0.0)  # four tenths in a jump, the others one by one
+    first = int(np.flatnonzero(share)[0])
+    share[first + 1 : first + 13] = 0.4 + 0.05 * np.arange(1, 13)
+    share[first + 13 :] = 1.0
+    siemens = 1e-5 + 4e-4 * share
+    volts = np.concatenate([-ramp, -ramp[::-1], ramp, ramp[::-1]])
+    current = volts * np.concatenate([np.full(82, 1e-5), siemens, np.full(41, 4.1e-4)])
+    _, points = loop_figures(volts, current, np.full(164, 300.0))
+    f, g = points[5] - 82, points[6] - 82
+    assert f in (first - 1, first)
+    # 80 % of what is left from F on
+    left = 1.0 - share[f]
+    assert share[g] >= share[f] + 0.8 * left - 1e-9 > share[g - 1]
+    assert points[4] == 82 + f // 2  # E at half of its voltage
+
+
+def test_the_energy_of_a_waveform_is_over_its_time() -> None:
+    time = np.array([0.0, 1e-6, 5e-6, 6e-6])
+    voltage, current = np.array([0.0, 2.0, 2.0, 0.0]), np.array([0.0, 1e-4, 2e-4, 0.0])
+    found = waveform_figures(time, voltage, current, np.full(4, 300.0))
+    # trapezia of the power: 0 to 0.2 mW in 1 us, 0.2 to 0.4 mW in 4 us, and back in 1 us
+    assert found["energy"] == pytest.approx(0.1e-9 + 1.2e-9 + 0.2e-9)

@@ -21,11 +21,13 @@ from devicephys.fitting.information import (
     Information,
     Residuals,
     alternatives,
+    correlation,
+    direction_text,
     information,
     losses,
     profile,
 )
-from devicephys.fitting.posterior import Emulator, LogPosterior
+from devicephys.fitting.posterior import Emulator, LogPosterior, farthest
 from devicephys.fitting.result import FitResult, parameter_table
 
 CELL = devicephys.load_device("tin-taox-hfox-tin")
@@ -88,6 +90,51 @@ def test_a_profile_of_a_parabola_counts_standard_deviations(dispersion: float) -
             assert found.end(level) == pytest.approx(best[number] + level * deviation, rel=1e-6)
 
 
+def test_a_profile_that_meets_its_bound_ends_there() -> None:
+    factor = np.array([[2.0, 1.0], [0.0, 3.0]])
+    covariance = np.linalg.inv(factor.T @ factor)
+    for number in (0, 1):
+        bounds = np.full(2, -50.0), np.full(2, 50.0)
+        near = 1.3 * np.sqrt(covariance[number, number])  # between the two levels
+        bounds[1][number] = near
+        problem = Residuals(
+            lambda x: factor @ x,
+            lambda x: factor,
+            lambda x: float(((factor @ x) ** 2).sum() / 2),
+            bounds,
+            "linear",
+        )
+        found = profile(problem, np.zeros(2), covariance, 1.0, number)
+        assert found.logs[-1] == near and found.root[-1] == pytest.approx(1.3)
+        assert np.isnan(found.end(1.96)) and np.isfinite(found.end(-1.96))
+
+
+def test_a_profile_follows_a_bent_valley() -> None:
+    def residual(x: np.ndarray) -> np.ndarray:  # along y = x^2 nothing but x costs
+        return np.array([x[0], 8.0 * (x[1] - x[0] ** 2)])
+
+    problem = Residuals(
+        residual,
+        lambda x: np.array([[1.0, 0.0], [-16.0 * x[0], 8.0]]),
+        lambda x: float((residual(x) ** 2).sum() / 2),
+        (np.full(2, -50.0), np.full(2, 50.0)),
+        "linear",
+    )
+    found = profile(problem, np.zeros(2), np.diag([1.0, 1 / 64]), 1.0, 0)
+    # the others are fitted in a few solves: a straight way would cost eight times x^2 more
+    np.testing.assert_allclose(found.root, found.logs, rtol=0.01, atol=1e-9)
+    assert found.end(1.96) == pytest.approx(1.96, rel=0.01)
+
+
+def test_an_emulator_has_value_and_slope_of_each_solve() -> None:
+    x = np.array([[-1.0], [0.0], [0.4], [1.5]])
+    emulator = Emulator(x, x**2, 2 * x[:, :, None], np.eye(1))
+    np.testing.assert_allclose(emulator(x), x**2, atol=1e-9)
+    for step in (1e-3, -1e-3):
+        slope = (emulator(x + step) - x**2) / step
+        np.testing.assert_allclose(slope, 2 * x, atol=2e-3)
+
+
 def test_an_emulator_is_tested_without_the_solve_that_it_foretells() -> None:
     def left_out(power: int) -> np.ndarray:
         x = np.array([[-1.0], [0.0], [0.4], [1.5]])
@@ -127,6 +174,50 @@ def test_errors_are_those_of_an_estimator_of_this_loss(loss: str) -> None:
     assert found.covariance[0, 0] == pytest.approx(variance, rel=1e-4)
     assert found.spread[0] == pytest.approx(np.sqrt(variance), rel=1e-4)
     assert found.dispersion == pytest.approx(found.inflation**2 * slope, rel=1e-4)
+
+
+def test_what_was_known_before_adds_to_what_the_data_say() -> None:
+    jacobian = np.array([[3.0, 1.0], [0.0, 2.0], [1.0, -1.0]])
+    residual = np.array([0.1, -0.2, 0.1])  # better than stated: errors are not made smaller
+    prior = np.diag([0.0, 1 / np.log(1.2) ** 2])  # 20 % of the second
+    found = information(residual, jacobian, [None, 0.2])
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(jacobian.T @ jacobian + prior))
+    assert found.inflation == 1.0
+    spread = np.sqrt(np.diag(found.covariance))
+    expected = found.covariance / spread / spread[:, None]
+    shown = correlation(found, ["a", "b"])
+    np.testing.assert_allclose(shown, expected)
+    assert float(shown.sel(parameter="a", other="b")) == pytest.approx(expected[0, 1])
+    assert abs(expected[0, 1]) < 1 and expected[0, 0] == pytest.approx(1.0)
+
+
+def test_directions_are_products_of_powers_that_the_data_know_apart() -> None:
+    turn = np.array([[0.6, -0.8, 0.0], [0.64, 0.48, -0.6], [0.48, 0.36, 0.8]])  # orthonormal rows
+    known = np.array([0.5, 2.0, 40.0])  # slopes along them, per unit error
+    found = information(np.zeros(3), known[:, None] * turn, [None] * 3)
+    np.testing.assert_allclose(found.spread, 1 / known)
+    for k in range(3):
+        assert abs(found.directions[k] @ turn[k]) == pytest.approx(1.0)
+    # a quarter is where a direction is open
+    np.testing.assert_array_equal(found.open_directions, [0, 1])
+
+
+def test_a_direction_reads_with_its_largest_power_as_one() -> None:
+    names = ["D0", "Ea", "k", "none"]
+    text = direction_text(names, np.array([0.1, -0.8, 0.4, 0.001]))
+    assert text == "Ea * k^-0.50 * D0^-0.12"
+
+
+def test_the_next_solve_is_the_likely_sample_farthest_from_all_others() -> None:
+    x = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    emulator = Emulator(x, x, np.tile(np.eye(2), (3, 1, 1)), np.diag([1.0, 100.0]))
+    bounds = np.full(2, -9.0), np.full(2, 9.0)
+    density = LogPosterior(emulator, np.zeros(3), 1.0, bounds, [None, None], "linear")
+    # ten samples: the outermost, the farthest of all, is the unlikeliest tenth
+    samples = np.array([[8.0, 8.0], *([0.1 * k, 0.0] for k in range(7)), [0.0, 0.3], [2.0, 0.0]])
+    solved = np.array([[0.0, 0.0], [0.3, 0.0]])
+    # in the metric 0.3 of the second parameter is 3, and the first goes no farther than 1.7
+    np.testing.assert_array_equal(farthest(density, samples, solved), [0.0, 0.3])
 
 
 def test_ends_that_are_near_each_other_or_the_best_count_once() -> None:

@@ -23,7 +23,14 @@ from ddkbase.errors import InputError, Interrupted, StorageError
 from devicephys import installation
 from devicephys.parameter_sweep.description import ParameterSweep, plan_sweep
 from devicephys.parameter_sweep.execution import SweepOutcome, run_sweep
-from devicephys.parameter_sweep.record import DONE, FAILED, MISSING, sweep_tables
+from devicephys.parameter_sweep.record import (
+    DONE,
+    FAILED,
+    MISSING,
+    sweep_csv,
+    sweep_dataset,
+    sweep_tables,
+)
 from devicephys.plots.sweep import sweep_figure
 from devicephys.run import kinds
 from devicephys.run.request import Request
@@ -163,6 +170,27 @@ def test_fields_are_given_as_in_the_table_of_a_run(tmp_path: Path) -> None:
     field = records.label(np.array([6.1e8, 5e8]), "point", "V/m", "End of RESET, largest field")
     (table,) = sweep_tables(ds.assign(end_field=field))
     assert ["End of RESET, largest field", "0.61 V/nm", "0.5 V/nm"] in table.rows
+
+
+def test_a_table_of_points_keeps_the_digits_of_each_key_and_figure() -> None:
+    plan = plan_sweep({"filament.radius": "8.12345 nm, 9 nm", "outer_radius": "28 nm, 31 nm"})
+    names = [point.name for point in plan.points]
+    done = {
+        names[0]: {"set": ("SET", "V", 1.23456789), "hot": ("Hottest", "K", 700.0)},
+        names[3]: {"set": ("SET", "V", -2.5e-7), "hot": ("Hottest", "K", np.nan)},
+    }
+    ds = sweep_dataset(plan, done, {names[1]: "no step succeeds"})
+    heads, *rows = csv.reader(sweep_csv(ds).splitlines())
+    assert heads == ["filament.radius [m]", "outer_radius [m]", "set [V]", "hot [K]",
+                     "status", "reason", "folder"]  # fmt: skip
+    keys = [(float(row[0]), float(row[1])) for row in rows]
+    assert keys == [(8.12345e-9, 28e-9), (8.12345e-9, 31e-9), (9e-9, 28e-9), (9e-9, 31e-9)]
+    assert [row[2] for row in rows] == ["1.23456789", "", "", "-2.5e-07"]
+    assert [row[3] for row in rows] == ["700", "", "", ""]
+    assert [row[4] for row in rows] == [DONE, FAILED, MISSING, DONE]
+    assert [row[5] for row in rows] == ["", "no step succeeds", "", ""]
+    assert ds.attrs["complete"] == 0
+    assert sweep_dataset(plan, done, dict.fromkeys(names[1:3], "gave up")).attrs["complete"] == 1
 
 
 @pytest.mark.usefixtures("drawn")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import truncnorm
 
 from ddkbase.errors import InputError
 from ddkbase.units import to_si
@@ -23,6 +24,9 @@ from devicephys.population.variability import (
     SPREADS,
     OccupationNoise,
     Variability,
+    _binomial,
+    _cut_normal,
+    _poisson,
     draw_cell,
     pieces,
 )
@@ -399,3 +403,28 @@ def test_the_document_holds_the_table_of_spreads() -> None:
         assert level == spread.level
         assert cut == ("–" if np.isinf(spread.cut) else f"{spread.cut:g} sd")
         assert source.removesuffix(" |") == spread.source
+
+
+@pytest.mark.parametrize("name", ["filament_radius", "activation_energy"])
+def test_draws_are_of_a_normal_law_that_is_cut_not_of_one_that_is_clipped(name: str) -> None:
+    cut = SPREADS[name].cut
+    for u in (0.0, 1e-4, 0.02, 0.3, 0.5, 0.8, 0.99, 1.0):
+        free = _cut_normal(5.0, 0.2, u, name, (-np.inf, np.inf))
+        assert free == pytest.approx(5.0 + 0.2 * truncnorm.ppf(u, -cut, cut))
+        # what the device does not allow is cut as well, 4.9 to 5.1
+        near = _cut_normal(5.0, 0.2, u, name, (4.9, 5.1))
+        assert near == pytest.approx(5.0 + 0.2 * truncnorm.ppf(u, -0.5, 0.5))
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_the_factor_of_the_occupation_is_one_of_standard_deviations(factor: float) -> None:
+    u = (np.arange(20_000) + 0.5) / 20_000
+    mean, places = 40.0, 100.0  # vacancies, and places for them
+    number = _poisson(np.full(u.shape, mean), np.ones(u.shape), u, factor)
+    share = _binomial(np.full(u.shape, mean / places), np.full(u.shape, places), u, factor)
+    for drawn, middle, variance in (
+        (number, mean, mean),
+        (share, 0.4, 0.4 * 0.6 / places),
+    ):
+        assert drawn.mean() == pytest.approx(middle, rel=1e-3)
+        assert drawn.std() == pytest.approx(factor * variance**0.5, rel=0.01)
