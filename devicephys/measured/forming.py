@@ -1,0 +1,77 @@
+"""The forming sweep in front of measured loops: what a cell does once is none of its loops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from devicephys.measured.checks import signs
+
+__all__ = ["forming_end"]
+
+#: times the largest later voltage of its sign that a forming sweep reaches
+_FURTHER = 1.25
+#: share by which the stops of loops differ
+_ALIKE = 0.1
+#: share of the later current that a cell which was never formed carries at most
+_PRISTINE = 0.3
+
+
+def forming_end(v: np.ndarray, i: np.ndarray) -> int:
+    """Number of samples at the beginning that form the cell; 0 where nothing does.
+
+    A forming sweep goes further than all later ones of its sign. These are alike, or there is one
+    of them, and the cell carried far less in front of it than it does in that one: a first stop
+    that is only the largest of several is none. Sweeps before it that formed nothing belong to it,
+    and so does the sweep of the other sign behind it where the loops would not come out even.
+
+    Parameters
+    ----------
+    v, i : ndarray of float, V and A
+        Voltage and current of each sample.
+
+    Returns
+    -------
+    int
+        Index of the first sample of the loops.
+    """
+    side = signs(v)
+    edges = np.flatnonzero(np.diff(side)) + 1
+    parts = [p for p in np.split(np.arange(len(v)), edges) if side[p[0]]]
+    stops = np.array([np.abs(v[part]).max() for part in parts])
+    ways = np.array([side[part[0]] for part in parts])
+    if not parts:
+        return 0
+    # sweeps of one sign at the beginning; of one polarity all are, and only the first may form
+    leading = int(np.argmax(ways != ways[0])) if (ways != ways[0]).any() else 1
+    for k in range(leading - 1, -1, -1):
+        later = [n for n in range(k + 1, len(parts)) if ways[n] == ways[0]]
+        if later and _forms(v, i, parts, stops, k, later):
+            break
+    else:
+        return 0
+    if (ways != ways[0]).any() and (len(parts) - k) % 2 == 0 and ways[k + 1] != ways[0]:
+        k += 1
+    behind = parts[k][-1] + 1
+    # the last sample at no voltage begins the loops
+    return int(max(behind, parts[k + 1][0] - 1))
+
+
+def _forms(
+    v: np.ndarray,
+    i: np.ndarray,
+    parts: list[np.ndarray],
+    stops: np.ndarray,
+    k: int,
+    later: list[int],
+) -> bool:
+    """Whether sweep ``k`` goes further than the later ones, as one that forms does."""
+    if stops[k] < _FURTHER * stops[later].max():
+        return False
+    if len(later) > 1:
+        return bool(np.sort(stops[later])[-2] > (1 - _ALIKE) * stops[later].max())
+    carried = []
+    for n in (k, later[0]):
+        out = parts[n][: int(np.argmax(np.abs(v[parts[n]]))) + 1]
+        low = out[np.abs(v[out]) < 0.5 * stops[later[0]]]
+        carried.append(float(np.median(np.abs(i[low]))) if low.size else np.nan)
+    return carried[0] < _PRISTINE * carried[1]
