@@ -33,12 +33,13 @@ Key = str | int
 _WORDS = {"before": BEFORE, "after": AFTER}
 #: what stands behind a symbol: "G_i" and "G_f", "Gn" and "Gn+1", "G(t)" and "G(t+1)"
 _SUFFIXES = {
-    "before": re.compile(r"[GRgr][\s_(]*(?:i|ini|init|0|n|k|t|1)\)?"),
-    "after": re.compile(r"[GRgr][\s_(]*(?:f|fin|final|1|[nkt]\s*\+\s*1|2)\)?"),
+    "before": re.compile(r"[GRgr][\s_(]*(?:i|ini|init|0|n|k|t)\)?"),
+    "after": re.compile(r"[GRgr][\s_(]*(?:f|fin|final|1|[nkt]\s*\+\s*1)\)?"),
 }
 #: the words of a heading, those of "GBefore" too
 _TOKENS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[^\W_]")
 _SHOWN = 6  # columns that a remark names
+_OFTEN = 0.3  # share of steps against the way of a train from which it has none
 
 
 def read_updates(
@@ -159,18 +160,20 @@ def _pair(table: Table, before: Key | None, after: Key | None) -> tuple[Column, 
 def _setting(table: Table, name: str, key: Key | None) -> Column | None:
     if key is not None:
         return find_column(table, key, name)
-    hits = [c for c in table.columns if role_of(c.name) == name]
+    hits = [
+        c for c in table.columns if role_of(re.sub(r"(?i)^log(10)?[\s_(]*", "", c.name)) == name
+    ]
     return hits[0] if len(hits) == 1 else None
 
 
 def _settings(table: Table, name: str, column: Column, unit: str | None) -> np.ndarray:
     """Amplitudes [V] or widths [s] of a column."""
-    if not (unit or column.unit):
-        raise InputError("has no unit", table.where(column), f"Pass {name}_units='...'")
     if LOGARITHM.search(column.heading or column.name):
         raise InputError(
             "holds logarithms", table.where(column), "Convert them to plain values first"
         )
+    if not (unit or column.unit):
+        raise InputError("has no unit", table.where(column), f"Pass {name}_units='...'")
     values = numbers(table, column, QUANTITY[name], unit or None)
     if name == "width" and (values <= 0).any():
         row = int(np.argmax(values <= 0))
@@ -220,12 +223,12 @@ def _of_trains(table: Table, ds: xr.Dataset, wide: bool | None) -> xr.Dataset:
     Raises
     ------
     InputError
-        No unit; two columns of reads that go neither way over pulses that differ: they are the
-        reads before and after.
+        No unit; two columns of reads that go to and fro over pulses that differ: they are the reads
+        before and after.
     """
     reads = {str(source).rsplit(", column", 1)[-1] for source in ds["source"].values}
-    lost = (ds["direction"].values == "unknown").all() and (ds["varied"].values != "").all()
-    if len(reads) == 2 and ds.sizes["train"] == 2 and lost and wide is None:
+    differ = bool((ds["varied"].values != "").all()) and all(map(_to_and_fro, ds["conductance"]))
+    if len(reads) == 2 and ds.sizes["train"] == 2 and differ and wide is None:
         raise InputError(
             f"has two columns of reads, {' and '.join(map(str, ds['train'].values))}: those before "
             "and after single pulses, it seems",
@@ -247,3 +250,9 @@ def _of_trains(table: Table, ds: xr.Dataset, wide: bool | None) -> xr.Dataset:
             data[name] = label(values, "update", QUANTITY[name], f"pulse {name}")
     attrs = {key: ds.attrs[key] for key in ("source_file", "assumptions")}
     return xr.Dataset(data, attrs=attrs)
+
+
+def _to_and_fro(reads: xr.DataArray) -> bool:
+    """Whether a train goes up about as often as down, as single pulses at random do."""
+    steps = np.diff(reads.values[np.isfinite(reads.values)])
+    return min(np.sum(steps > 0), np.sum(steps < 0)) > _OFTEN * steps.size

@@ -16,7 +16,7 @@ _ALIKE = 0.1
 _PRISTINE = 0.3
 
 
-def forming_end(v: np.ndarray, i: np.ndarray) -> int:
+def forming_end(v: np.ndarray, i: np.ndarray, number: np.ndarray | None = None) -> int:
     """Number of samples at the beginning that form the cell; 0 where nothing does.
 
     A forming sweep goes further than all later ones of its sign. These are alike, or there is one
@@ -28,6 +28,8 @@ def forming_end(v: np.ndarray, i: np.ndarray) -> int:
     ----------
     v, i : ndarray of float, V and A
         Voltage and current of each sample.
+    number : ndarray of float or None, optional
+        Number of the loop of each sample, as the file has it.
 
     Returns
     -------
@@ -51,9 +53,15 @@ def forming_end(v: np.ndarray, i: np.ndarray) -> int:
         return 0
     if (ways != ways[0]).any() and (len(parts) - k) % 2 == 0 and ways[k + 1] != ways[0]:
         k += 1
-    behind = parts[k][-1] + 1
-    # the last sample at no voltage begins the loops
-    return int(max(behind, parts[k + 1][0] - 1))
+    # the loops begin at the last sample without a voltage, or where their numbers do
+    first = int(parts[k + 1][0])
+    between = np.arange(parts[k][-1] + 1, first)[::-1]
+    if not between.size:
+        return first
+    begin = int(between[np.argmin(np.abs(v[between]))])
+    if number is None or number[begin] == number[first]:
+        return begin
+    return int(between[number[between] == number[first]].min(initial=first))
 
 
 def _forms(

@@ -141,7 +141,7 @@ def read_loop(
     columns = {name: values[whole] for name, values in columns.items()}
     v, i = columns["voltage"], columns["current"]
     told = units or {}
-    begin = 0 if forming or len(v) < FEWEST else forming_end(v, i)
+    begin = 0 if forming or len(v) < FEWEST else forming_end(v, i, columns.get("loop"))
     if begin:
         remarks.append(
             f"the first sweep goes to {format_si(_furthest(v[:begin]), 'V', 3)}, the later ones to "
