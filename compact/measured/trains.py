@@ -224,11 +224,13 @@ def _train(
 
 
 def _counted(rows: np.ndarray, settings: Settings) -> np.ndarray:
-    """Numbers of pulses in the order of rows; a first row of pulses of 0 V, before others, is 0."""
+    """Numbers of pulses in the order of rows; a first row of none, or of 0 V, before others: 0."""
     amplitude = settings.all.get("amplitude")
-    if amplitude is None or rows.size < 2 or amplitude[rows[0]] != 0:
-        return np.arange(1, rows.size + 1)
-    return np.arange(rows.size) if (amplitude[rows[1:]] != 0).all() else np.arange(1, rows.size + 1)
+    before = 0
+    if amplitude is not None and rows.size > 1:
+        applied = np.isfinite(amplitude[rows]) & (amplitude[rows] != 0)
+        before = int(not applied[0] and applied[1:].all())
+    return np.arange(1 - before, rows.size + 1 - before)
 
 
 def _refuse_backwards(

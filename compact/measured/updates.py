@@ -255,4 +255,4 @@ def _of_trains(table: Table, ds: xr.Dataset, wide: bool | None) -> xr.Dataset:
 def _to_and_fro(reads: xr.DataArray) -> bool:
     """Whether a train goes up about as often as down, as single pulses at random do."""
     steps = np.diff(reads.values[np.isfinite(reads.values)])
-    return min(np.sum(steps > 0), np.sum(steps < 0)) > _OFTEN * steps.size
+    return bool(min(np.sum(steps > 0), np.sum(steps < 0)) > _OFTEN * steps.size)

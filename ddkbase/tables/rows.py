@@ -292,14 +292,14 @@ def _titled(
         return rows, None
     alone = [
         i
-        for i in range(max(first - 1, 0), len(rows))
+        for i in range(first, len(rows))
         if (len(rows[i][1]) == 1 or not rows[i][1][1])
         and _filled(rows[i][1]) == 1
         and not looks_numeric(rows[i][1][0])
     ]
     rules = {i for i in alone if _RULE.fullmatch(str(rows[i][1][0]).strip())}
     titles = {i: title for i in alone if (title := _block_title(rows[i][1])) is not None}
-    inside = [i for i in alone if i >= first and i not in rules]
+    inside = [i for i in alone if i not in rules]
     kinds = {kind for kind, _ in titles.values()}
     parts = bool(inside) and len(kinds) == 1 and all(i in titles for i in inside)
     if not rules and not parts:
@@ -307,7 +307,8 @@ def _titled(
     if rules:
         assumptions.append(f"{len(rules)} {row}s of signs only are not read")
     kept, labels = rows[:first], list[Cell]()
-    label = titles.get(first - 1, ("", ""))[1]
+    before = _block_title(rows[first - 1][1]) if first else None
+    label = before[1] if before is not None and before[0] in kinds else ""
     for i in range(first, len(rows)):
         if parts and i in titles:
             label = titles[i][1]

@@ -12,6 +12,8 @@ __all__ = ["forming_end"]
 _FURTHER = 1.25
 #: share by which the stops of loops differ
 _ALIKE = 0.1
+#: share of the later sweeps that a read in front of all goes
+_READ = 0.5
 #: share of the later current that a cell which was never formed carries at most
 _PRISTINE = 0.3
 
@@ -43,15 +45,20 @@ def forming_end(v: np.ndarray, i: np.ndarray, number: np.ndarray | None = None) 
     ways = np.array([side[part[0]] for part in parts])
     if not parts:
         return 0
+    # a read in front of it goes far less than the later sweeps of its sign
+    start = next(
+        n for n in range(len(parts)) if stops[n] >= _READ * stops[n:][ways[n:] == ways[n]].max()
+    )
+    others = np.flatnonzero(ways[start:] != ways[start])
     # sweeps of one sign at the beginning; of one polarity all are, and only the first may form
-    leading = int(np.argmax(ways != ways[0])) if (ways != ways[0]).any() else 1
-    for k in range(leading - 1, -1, -1):
-        later = [n for n in range(k + 1, len(parts)) if ways[n] == ways[0]]
+    leading = start + (int(others[0]) if others.size else 1)
+    for k in range(leading - 1, start - 1, -1):
+        later = [n for n in range(k + 1, len(parts)) if ways[n] == ways[start]]
         if later and _forms(v, i, parts, stops, k, later):
             break
     else:
         return 0
-    if (ways != ways[0]).any() and (len(parts) - k) % 2 == 0 and ways[k + 1] != ways[0]:
+    if others.size and (len(parts) - k) % 2 == 0 and ways[k + 1] != ways[start]:
         k += 1
     # the loops begin at the last sample without a voltage, or where their numbers do
     first = int(parts[k + 1][0])

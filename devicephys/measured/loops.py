@@ -162,10 +162,10 @@ def read_loop(
     for name, limit in limits_of_loops(v, i, numbered, limits, where, remarks).items():
         attrs[f"compliance_{name}"] = limit
         remarks.append(f"{name} current limited at {format_si(limit, 'A', 3)}")
-    time, given_rate = columns.get("time"), _si(rate, "V/s", "rate")
-    if time is not None and given_rate is None:
-        time = joined_times(time, remarks)
-    times, sweep_rate = times_and_rate(v, numbered, time, given_rate, where, remarks)
+    moments, given_rate = columns.get("time"), _si(rate, "V/s", "rate")
+    if moments is not None and given_rate is None:
+        moments = joined_times(moments, remarks)
+    times, sweep_rate = times_and_rate(v, numbered, moments, given_rate, where, remarks)
     if sweep_rate is not None:
         attrs["rate"] = sweep_rate
     attrs["remarks"] = "\n".join(remarks)

@@ -371,11 +371,19 @@ def test_pulse_numbers_stay_where_not_each_pulse_was_read(tmp_path: Path, step: 
     assert f"8 reads after {numbers[-1]} pulses" in ds.attrs["assumptions"]
 
 
-def test_a_first_row_of_no_pulse_is_the_read_before(tmp_path: Path) -> None:
-    lines = [f"{r},{volt},1e-6" for r, volt in zip(1e3 * R, [0.0] + [1.5] * 11, strict=True)]
+@pytest.mark.parametrize("nothing", ["0", ""])
+def test_a_first_row_of_no_pulse_is_the_read_before(tmp_path: Path, nothing: str) -> None:
+    lines = [f"{r},{volt},1e-6" for r, volt in zip(1e3 * R, [nothing] + ["1.5"] * 11, strict=True)]
     ds = read(tmp_path, "\n".join(["Resistance (ohm),Amplitude (V),Pulse width (s)", *lines]))
     assert ds.initial_conductance.item() == pytest.approx(G[0])
     np.testing.assert_allclose(ds.conductance.values[0], G[1:])
+
+
+def test_titles_within_a_table_part_its_trains(tmp_path: Path) -> None:
+    head, block = column("R (kohm)").split("\n", 1)
+    ds = read(tmp_path, f"{head}\nCycle 1\n{block}\nCycle 2\n{block}\n-----\n")
+    assert ds["cycle"].values.tolist() == [1, 2]
+    np.testing.assert_allclose(ds.conductance.values[1], G)
 
 
 def test_a_folder_with_files_of_the_system_and_a_copy(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def read(tmp_path: Path, content: str, suffix: str = "csv", **options: object) -
         ((3, 0, -1.5, 0), (1.2, 0, -1.5, 0)),
         ((3, 0), (-1.5, 0, 1.2, 0)),
         ((2, 0, 2.5, 0, 3, 0), (-1.5, 0, 1.2, 0)),
+        ((-0.5, 0, 3, 0), (-1.5, 0, 1.2, 0)),
     ],
 )
 @pytest.mark.parametrize("count", [1, 4])
@@ -152,7 +153,7 @@ def test_tables_parted_and_headed_in_other_ways(tmp_path: Path, kind: str) -> No
     t, i = 0.01 * np.arange(len(v)), flow(v)
     block = text(v, i).split("\n", 1)[1]
     if kind == "titles":
-        content = HEADS + "\n" + "".join(f"Cycle {k}\n{block}" for k in (1, 2, 3))
+        content = HEADS + "\n" + "".join(f"Sweep #{k}\n{block}" for k in (1, 2, 3))
     elif kind == "lines":
         content = HEADS + "\n" + "-----\n".join([block] * 3)
     elif kind == "labview":
