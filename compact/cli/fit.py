@@ -290,6 +290,8 @@ def updates(
             encoding=encoding,
         ),
     )
+    for line in pairs.attrs["assumptions"].splitlines():
+        output.note(line)
     window = given(conductance_min=conductance_min, conductance_max=conductance_max)
     fitted = compact.fit_updates(pairs, **window, **given(amplitude_step=amplitude_step))
     rows, entries = compact.table.update_rows(fitted)

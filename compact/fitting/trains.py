@@ -14,6 +14,7 @@ __all__ = ["DIRECTIONS", "Trains", "change", "prepare", "read_trains"]
 
 DIRECTIONS = ("down", "up")
 _SMALLEST = 3  # pulses
+_SPARSE = 0.5  # share of the pulses after which there is a read, up to which none was missed
 _ENDS = 0.1  # share of a train whose mean counts as its beginning, and as its end
 
 
@@ -131,9 +132,12 @@ def read_trains(train: Any, normalised: bool | None) -> tuple[np.ndarray, bool, 
 def _with_first(first: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Put the read before the first pulse in front, where there was one (NaN: there was none).
 
-    Where there was none the read after the first pulse takes its place.
+    Where there was none the first read that there is takes its place.
     """
     known = ~np.isnan(first)
+    for row in np.flatnonzero(~known & np.isnan(values[:, :1]).all(1)):
+        begin = int(np.argmax(np.isfinite(values[row])))
+        values[row] = np.concatenate([values[row, begin:], np.full(begin, np.nan)])
     if not known.any():
         return values
     padded = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)
@@ -161,7 +165,8 @@ def prepare(
     direction : {"down", "up"}, sequence of str or None, optional
         "down", "up", one of them per train, or None: what the train does.
     skip_missing : bool, default False
-        NaN within a train is a read that was not made, not an error.
+        NaN within a train is a read that was not made, not an error. Where at most half of the
+        pulses have a read it is that in any case.
 
     Raises
     ------
@@ -187,7 +192,8 @@ def prepare(
         refuse(~there[:, 0], "the first read is missing")
         refuse(reads < _SMALLEST, f"fewer than {_SMALLEST} reads")
     else:
-        refuse(holes, "holds NaN")
+        refuse(holes & (reads > _SPARSE * pulses), "holds NaN")
+        refuse(holes & (~there[:, 0] | (reads < _SMALLEST)), f"fewer than {_SMALLEST} reads")
     if not normalised:
         refuse((values < 0).any(1), "negative conductance")
     with np.errstate(all="ignore"):

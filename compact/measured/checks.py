@@ -17,6 +17,7 @@ from ddkbase.tables.table import Column, Table, is_empty
 from ddkbase.tables.units import quantity_of, read_voltage
 
 __all__ = [
+    "AFTER",
     "BEFORE",
     "plain_numbers",
     "refuse_another_axis",
@@ -28,7 +29,16 @@ __all__ = [
 ]
 
 #: words of a heading that say that a read was made before a pulse
-BEFORE = {"before", "initial", "init", "pre", "start", "previous", "prev", "old", "prior"}
+BEFORE = {
+    "before", "initial", "init", "ini", "pre", "start", "previous", "prev", "old", "prior",
+    "vorher", "avant", "antes", "prima", "\u524d", "\u0434\u043e",
+}  # fmt: skip
+#: and after it
+AFTER = {
+    "after", "final", "fin", "post", "posterior", "end", "next", "new",
+    "nachher", "apr\u00e8s", "despu\u00e9s", "depois", "dopo", "\u540e", "\u5f8c",
+    "\u043f\u043e\u0441\u043b\u0435",
+}  # fmt: skip
 _SHOWN = 4  # columns that a message names
 #: words of what a cell was to be brought to, which is no count of pulses
 _TARGETS = {"target", "goal", "setpoint", "nominal"}

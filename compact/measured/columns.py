@@ -132,7 +132,7 @@ def _role(table: Table, column: Column) -> str | None:
         role = role_of(column.name) or _by_number(table, column)
     measures = quantity_of(column.unit) if column.unit else None
     words = set(re.split(r"[\W_]+", column.name.lower()))
-    if role in VALUES and column.unit.strip() == "%" and words & _CHANGES:
+    if role in (*VALUES, None) and column.unit.strip() == "%" and words & _CHANGES:
         return "derived"
     if role is None and measures is None and _says_directions(column):
         return "direction"

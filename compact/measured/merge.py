@@ -87,6 +87,12 @@ def side_by_side(files: Sequence[xr.Dataset], where: str) -> xr.Dataset:
         for n, ds in zip(names, files, strict=True)
         for line in str(ds.attrs["assumptions"]).splitlines()
     ]
+    checksums = [str(ds.attrs["source_checksum"]) for ds in files]
+    notes += [
+        f"{n}: the same file as {names[checksums.index(own)]}, its trains count twice"
+        for n, own in zip(names, checksums, strict=True)
+        if names[checksums.index(own)] != n
+    ]
     digest = hashlib.sha256("".join(str(ds.attrs["source_checksum"]) for ds in files).encode())
     attrs = {
         "title": f"pulse trains of {len(files)} files",

@@ -169,8 +169,9 @@ def _several(path: Any) -> list[Path] | None:
 
 
 def tables_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """The files of a folder whose suffix is that of a table, by name."""
-    files = sorted(Path(folder).iterdir())
+    """The files of a folder whose suffix is that of a table, by name; not those that are hidden,
+    or that a spreadsheet keeps of an open file."""
+    files = sorted(f for f in Path(folder).iterdir() if not f.name.startswith((".", "~$")))
     return [f for f in files if f.suffix.lower() in _SUFFIXES and f.is_file()]
 
 

@@ -132,6 +132,11 @@ def _remark(table: Table, trains: list[Train], relative: bool) -> None:
             "if they are, pass resistance=..., for all directions are the other way round"
         )
     for train in trains:
+        reads = int(np.isfinite(train.values).sum())
+        if 2 * reads <= train.values.size:
+            table.assume_of(
+                train.label, f"{reads} reads after {train.values.size} pulses: not each was read"
+            )
         if train.varied:
             table.assume_of(
                 train.label, f"{train.varied}: not equal pulses, which alpha and beta are of"
@@ -169,7 +174,7 @@ def _train(
         label = f"{name}, {group_text}"
     if roles.direction is not None and direction:
         label += f", {direction}"
-    order = np.arange(1, rows.size + 1) if pulses is None else pulses[rows]
+    order = pulses[rows] if pulses is not None else _counted(rows, settings)
     if not np.isfinite(values[rows]).any():
         table.assume_of(label, "empty, left out")
         return None
@@ -216,6 +221,16 @@ def _train(
         table.assume_of(label, "empty, left out")
         return None
     return train
+
+
+def _counted(rows: np.ndarray, settings: Settings) -> np.ndarray:
+    """Numbers of pulses in the order of rows; a first row of none, or of 0 V, before others: 0."""
+    amplitude = settings.all.get("amplitude")
+    before = 0
+    if amplitude is not None and rows.size > 1:
+        applied = np.isfinite(amplitude[rows]) & (amplitude[rows] != 0)
+        before = int(not applied[0] and applied[1:].all())
+    return np.arange(1 - before, rows.size + 1 - before)
 
 
 def _refuse_backwards(
@@ -276,15 +291,17 @@ def _at_pulse_numbers(table: Table, trains: list[Train]) -> None:
         reads.setdefault((train.cell, int(train.order[-1])), []).append(float(train.values[-1]))
     for train in trains:
         first, offset = int(train.order[0]), 0
-        if first > 1 and first - 1 in ends:
-            offset = first - 1
+        # pulses from read to read; a first read behind as many of them is one of pulse 1 on
+        step = int(np.median(np.diff(train.order))) if train.order.size > 1 else 1
+        if first > step and first - step in ends:
+            offset = first - step
             said = f"goes on at pulse {first} where another ends, counted from 1"
             last = reads.get((train.cell, offset), [])
             if len(last) == 1 and np.isfinite(last[0]):
                 train.initial = last[0]
                 said += ", the last read of that one taken as the reading before the first pulse"
             table.assume_of(train.label, said)
-        elif first > train.order.size:
+        elif first > max(train.order.size, 2 * step):
             offset = first - 1
             table.assume_of(
                 train.label,

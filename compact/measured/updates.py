@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from compact.measured.headings import QUANTITY, VALUES, is_known, is_value, role_of
+from compact.measured.checks import AFTER, BEFORE
+from compact.measured.headings import (
+    LOGARITHM,
+    QUANTITY,
+    VALUES,
+    direction_of,
+    is_known,
+    is_value,
+    role_of,
+)
 from compact.measured.read_pulses import read_pulses
 from compact.measured.roles import find_column
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
 from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, numbers
@@ -20,10 +30,16 @@ from ddkbase.tables.units import quantity_of
 __all__ = ["read_updates"]
 
 Key = str | int
-_WORDS = {
-    "before": {"before", "initial", "init", "pre", "start", "previous", "prev"},
-    "after": {"after", "final", "post", "end", "next"},
+_WORDS = {"before": BEFORE, "after": AFTER}
+#: what stands behind a symbol: "G_i" and "G_f", "Gn" and "Gn+1", "G(t)" and "G(t+1)"
+_SUFFIXES = {
+    "before": re.compile(r"[GRgr][\s_(]*(?:i|ini|init|0|n|k|t)\)?"),
+    "after": re.compile(r"[GRgr][\s_(]*(?:f|fin|final|1|[nkt]\s*\+\s*1)\)?"),
 }
+#: the words of a heading, those of "GBefore" too
+_TOKENS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[^\W_]")
+_SHOWN = 6  # columns that a remark names
+_OFTEN = 0.3  # share of steps against the way of a train from which it has none
 
 
 def read_updates(
@@ -66,53 +82,118 @@ def read_updates(
     Raises
     ------
     InputError
-        Whatever cannot be understood; reads without a unit.
+        Whatever cannot be understood; reads without a unit; reads before the pulses without those
+        after them.
     """
     plain = {k: reading[k] for k in ("sheet", "variable", "delimiter", "decimal", "encoding")
              if k in reading}  # fmt: skip
     table = table_of(
         file_content(path), str(path), FileOptions(**plain, known=is_known, wanted=is_value)
     )
-    pair = [_column(table, name, key) for name, key in (("before", before), ("after", after))]
-    if pair[0] is None or pair[1] is None:
-        if before is not None or after is not None:
-            raise InputError("name both columns, of the reads before and after", str(path))
-        return _of_trains(read_pulses(path, units=units, **reading))
+    pair = _pair(table, before, after)
+    if pair is None:
+        return _of_trains(table, read_pulses(path, units=units, **reading), reading.get("wide"))
     data = {}
     for name, column in zip(("before", "after"), pair, strict=True):
-        assert column is not None
         data[name] = label(_siemens(table, column, units), "update", "S", f"conductance {name}")
+    used = list(pair)
     for name, key, unit in (
         ("amplitude", amplitude, amplitude_units),
         ("width", width, width_units),
     ):
         setting = _setting(table, name, key)
         if setting is not None:
-            values = numbers(table, setting, QUANTITY[name], unit or None)
-            if not (unit or setting.unit):
-                raise InputError("has no unit", table.where(setting), f"Pass {name}_units='...'")
+            used.append(setting)
+            values = _settings(table, name, setting, unit)
+            if name == "amplitude":
+                values = _signed(table, values, used)
             data[name] = label(values, "update", QUANTITY[name], f"pulse {name}")
+    unused = [c.title for c in table.columns if c not in used]
+    if unused:
+        more = ", ..." if len(unused) > _SHOWN else ""
+        table.assume(f"not used: {', '.join(unused[:_SHOWN])}{more}")
     attrs = {"source_file": str(path), "assumptions": table.all_assumptions()}
     return xr.Dataset(data, attrs=attrs)
 
 
-def _column(table: Table, name: str, key: Key | None) -> Column | None:
-    if key is not None:
-        return find_column(table, key, name)
-    hits = [
+def _pair(table: Table, before: Key | None, after: Key | None) -> tuple[Column, Column] | None:
+    """The columns of the reads before and after; None if no heading speaks of either.
+
+    Raises
+    ------
+    InputError
+        Only one of them is named, or found.
+    """
+    if before is not None or after is not None:
+        if before is None or after is None:
+            raise InputError("name both columns, of the reads before and after", table.path)
+        return find_column(table, before, "before"), find_column(table, after, "after")
+    reads = [
         c
         for c in table.columns
-        if set(c.name.lower().replace("_", " ").split()) & _WORDS[name]
-        and (role_of(c.name) in VALUES or quantity_of(c.unit or "-") in ("S", "ohm"))
+        if role_of(c.name) in VALUES or quantity_of(c.unit or "-") in ("S", "ohm")
     ]
-    return hits[0] if len(hits) == 1 else None
+    by_word = {
+        name: [c for c in reads if {t.lower() for t in _TOKENS.findall(c.name)} & words]
+        for name, words in _WORDS.items()
+    }
+    if not any(by_word.values()):
+        by_word = {
+            name: [c for c in reads if pattern.fullmatch(c.name.strip())]
+            for name, pattern in _SUFFIXES.items()
+        }
+        if len(reads) != 2 or {len(hits) for hits in by_word.values()} != {1}:
+            return None
+    first, last = by_word["before"], by_word["after"]
+    if len(first) == 1 and len(last) == 1 and first[0] is not last[0]:
+        return first[0], last[0]
+    if not first and len(last) <= 1:  # reads after each pulse of a train
+        return None
+    titles = ", ".join(c.title for c in [*first, *last][:_SHOWN])
+    raise InputError(
+        f"{titles}: which holds the reads before, and which those after the pulses?",
+        table.path,
+        "Pass before=... and after=..., headings or numbers from 1",
+    )
 
 
 def _setting(table: Table, name: str, key: Key | None) -> Column | None:
     if key is not None:
         return find_column(table, key, name)
-    hits = [c for c in table.columns if role_of(c.name) == name]
+    hits = [
+        c for c in table.columns if role_of(re.sub(r"(?i)^log(10)?[\s_(]*", "", c.name)) == name
+    ]
     return hits[0] if len(hits) == 1 else None
+
+
+def _settings(table: Table, name: str, column: Column, unit: str | None) -> np.ndarray:
+    """Amplitudes [V] or widths [s] of a column."""
+    if LOGARITHM.search(column.heading or column.name):
+        raise InputError(
+            "holds logarithms", table.where(column), "Convert them to plain values first"
+        )
+    if not (unit or column.unit):
+        raise InputError("has no unit", table.where(column), f"Pass {name}_units='...'")
+    values = numbers(table, column, QUANTITY[name], unit or None)
+    if name == "width" and (values <= 0).any():
+        row = int(np.argmax(values <= 0))
+        raise InputError(
+            f"{shorten(column.cells[row])} is no width of a pulse", table.where(column, row)
+        )
+    return values
+
+
+def _signed(table: Table, amplitude: np.ndarray, used: list[Column]) -> np.ndarray:
+    """Amplitudes with a sign, where a column says the polarity of their sizes."""
+    column = next((c for c in table.columns if role_of(c.name) == "direction"), None)
+    if column is None or column in used or (amplitude < 0).any():
+        return amplitude
+    ways = [direction_of(cell) for cell in column.cells]
+    if set(ways) != {"up", "down"}:
+        return amplitude
+    used.append(column)
+    table.assume(f"{column.title}: pulses that lower the conductance get a negative amplitude")
+    return np.where([way == "down" for way in ways], -amplitude, amplitude)
 
 
 def _siemens(table: Table, column: Column, units: str | None) -> np.ndarray:
@@ -123,12 +204,37 @@ def _siemens(table: Table, column: Column, units: str | None) -> np.ndarray:
             "has no unit of conductance or resistance", table.where(column), "Pass units='kohm'"
         )
     values = numbers(table, column, quantity, unit)
+    bad = values < 0 if quantity == "S" else values <= 0
+    if bad.any():
+        row = int(np.argmax(bad))
+        what = "conductance" if quantity == "S" else "resistance"
+        raise InputError(
+            f"{shorten(column.cells[row])} is no {what}",
+            table.where(column, row),
+            "Correct it, or leave the cell empty for a missing value",
+        )
     with np.errstate(divide="ignore"):
         return np.asarray(1 / values if quantity == "ohm" else values)
 
 
-def _of_trains(ds: xr.Dataset) -> xr.Dataset:
-    """Each pulse of trains with the read before it."""
+def _of_trains(table: Table, ds: xr.Dataset, wide: bool | None) -> xr.Dataset:
+    """Each pulse of trains with the read before it.
+
+    Raises
+    ------
+    InputError
+        No unit; two columns of reads that go to and fro over pulses that differ: they are the reads
+        before and after.
+    """
+    reads = {str(source).rsplit(", column", 1)[-1] for source in ds["source"].values}
+    differ = bool((ds["varied"].values != "").all()) and all(map(_to_and_fro, ds["conductance"]))
+    if len(reads) == 2 and ds.sizes["train"] == 2 and differ and wide is None:
+        raise InputError(
+            f"has two columns of reads, {' and '.join(map(str, ds['train'].values))}: those before "
+            "and after single pulses, it seems",
+            table.path,
+            "Pass before=... and after=..., or wide=True if each is a train",
+        )
     if ds["conductance"].attrs["units"] != "S":
         raise InputError("has no unit", str(ds.attrs["source_file"]), "Pass units='uS'")
     after = ds["conductance"].values
@@ -144,3 +250,9 @@ def _of_trains(ds: xr.Dataset) -> xr.Dataset:
             data[name] = label(values, "update", QUANTITY[name], f"pulse {name}")
     attrs = {key: ds.attrs[key] for key in ("source_file", "assumptions")}
     return xr.Dataset(data, attrs=attrs)
+
+
+def _to_and_fro(reads: xr.DataArray) -> bool:
+    """Whether a train goes up about as often as down, as single pulses at random do."""
+    steps = np.diff(reads.values[np.isfinite(reads.values)])
+    return bool(min(np.sum(steps > 0), np.sum(steps < 0)) > _OFTEN * steps.size)

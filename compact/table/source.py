@@ -211,6 +211,8 @@ def _trains_of(ds: xr.Dataset) -> list[_Train]:
             first = float(trace["initial_conductance"])
         if not np.isnan(first):
             values = np.concatenate([[first], values])
+        elif np.isnan(values[:1]).any():  # the first read takes the place of that before the pulses
+            values = values[int(np.argmax(np.isfinite(values))) :]
         target = float(trace["wanted_resistance"]) if "wanted_resistance" in trace else np.nan
         setting = [_single(trace, "amplitude"), _single(trace, "width"), target]
         word = str(trace["direction"].values) if "direction" in trace else ""

@@ -60,7 +60,9 @@ def decoded(content: bytes, path: str, encoding: str | None, assumptions: list[s
                 raise InputError(f"is not text in {coding}", path) from None
     half = content[:200]
     for wide, odd in (("utf-16-le", half[1::2]), ("utf-16-be", half[::2])):
-        if len(odd) > 4 and odd.count(0) > 0.9 * len(odd):
+        text = half.replace(b"\0", b"")
+        plain = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in text)
+        if len(odd) > 4 and odd.count(0) > 0.9 * len(odd) and plain > 0.9 * len(half) / 2:
             raise InputError(
                 "is not UTF-8, and has no byte-order mark", path, f"Pass encoding='{wide}'"
             )

@@ -20,6 +20,8 @@ __all__ = ["igor_lines", "refuse_foreign", "simulated_lines", "spice_units", "wi
 
 Row = tuple[int, list[Cell]]
 _END = "***End_of_Header***"
+#: first words of the header of a segment of LabVIEW
+_SEGMENT = {"Channels", _END}
 _LONGEST = 1000  # lines that a preamble may have
 _SETTINGS = 60  # lines that settings of an oscilloscope may have
 _SCOPE = {"sample interval", "horizontal units", "vertical units"}
@@ -140,12 +142,21 @@ def _of_oscilloscope(rows: list[Row], first: list[str], assumptions: list[str]) 
 
 
 def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> list[Row]:
-    end = len(first) - 1 - first[::-1].index(_END)
+    ends = [k for k, word in enumerate(first) if word == _END]
+    end = ends[-1]
     table = rows[end + 1 :]
     if len(table) < 2:
         return table
     number, heads = table[0]
-    width = max(len(cells) for _, cells in table[1:])
+    written, segments = heads, list[Row]()
+    for k in ends[:-1]:  # behind each header of a segment up to the next one
+        stop = next((n for n in range(k + 1, len(rows)) if first[n] in _SEGMENT), len(rows))
+        if stop > k + 2 and rows[k + 1][1] == heads:
+            segments += rows[k + 1 : stop]
+        elif stop > k + 2:
+            assumptions.append(f"a segment with other columns not read ({stop - k - 2} lines)")
+    table = segments + table
+    width = max(len(cells) for _, cells in table if cells != heads)
     if len(heads) > width and str(heads[-1]).strip() == "Comment":
         heads = heads[:width]
     units = [
@@ -159,11 +170,12 @@ def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> li
     if timed and str(heads[0]).strip() == "X_Value":
         heads = ["time (s)", *heads[1:]]
         units = [[None, *unit[1:]] if len(unit) == len(heads) else unit for unit in units]
-    assumptions.append(f"{end + 1} lines of settings (LabVIEW) not read")
+    assumptions.append(f"{len(rows) - len(table)} lines of settings (LabVIEW) not read")
     below: list[Row] = []
     if units and any(str(unit or "").strip() for unit in units[-1]):
         below = [(number, [None, *units[-1]][: len(heads)])]
-    return [(number, heads), *below, *table[1:]]
+    again = [(n, heads if cells == written else cells) for n, cells in table[1:]]
+    return [(number, heads), *below, *again]
 
 
 def igor_lines(lines: list[tuple[int, str]], path: str) -> list[tuple[int, str]]:

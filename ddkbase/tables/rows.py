@@ -23,6 +23,7 @@ __all__ = ["Row", "from_rows", "is_counted", "is_data"]
 
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 _REMARKS = 1000  # lines before a table that may say something of it
+_RULE = re.compile(r"[-=_*~\u2013\u2014]{3,}")  # a line across the page
 _AGAIN = re.compile(r"(?P<heading>.+)\.\d{1,2}")  # "G (uS).1", as pandas writes a second "G (uS)"
 
 
@@ -79,6 +80,8 @@ def from_rows(
         first += 1
     if not unread and not names and commented:
         before = [cells for number, cells in commented if number < rows[first][0]]
+        while len(before) > 1 and all(map(looks_numeric, before[-1])):  # how many rows there are
+            before.pop()
         if before and _are_names(before[-1], width):
             names = before[-1]
             assumptions.append(f"the comment before {row} {rows[first][0]} holds the headings")
@@ -272,7 +275,7 @@ def _blocks(
     """Rows without headings that are repeated, and which block each row of numbers belongs to."""
     again = [i for i in range(first, len(rows)) if names and rows[i][1] == names]
     if not again:
-        return rows, None
+        return _titled(rows, first, names, row, assumptions)
     edges = [first, *again, len(rows)]
     kept, labels = rows[:first], []
     for k, (start, stop) in enumerate(pairwise(edges)):
@@ -285,6 +288,44 @@ def _blocks(
     same = len(said) == 1 and all(name for name, _ in labels)
     assumptions.append(f"the headings stand {len(again) + 1} times: as many blocks of {row}s")
     return kept, (said.pop() if same else "block", [number for _, number in labels])
+
+
+def _titled(
+    rows: list[Row], first: int, names: list[Cell], row: str, assumptions: list[str]
+) -> tuple[list[Row], tuple[str, list[Cell]] | None]:
+    """Rows without those that only part the table ("-----") or say what follows ("Cycle 2")."""
+    if len(names) < 2:
+        return rows, None
+    alone = [
+        i
+        for i in range(first, len(rows))
+        if (len(rows[i][1]) == 1 or not rows[i][1][1])
+        and _filled(rows[i][1]) == 1
+        and not looks_numeric(rows[i][1][0])
+    ]
+    rules = {i for i in alone if _RULE.fullmatch(str(rows[i][1][0]).strip())}
+    titles = {i: title for i in alone if (title := _block_title(rows[i][1])) is not None}
+    inside = [i for i in alone if i not in rules]
+    kinds = {kind for kind, _ in titles.values()}
+    parts = bool(inside) and len(kinds) == 1 and all(i in titles for i in inside)
+    if not rules and not parts:
+        return rows, None
+    if rules:
+        assumptions.append(f"{len(rules)} {row}s of signs only are not read")
+    kept, labels = rows[:first], list[Cell]()
+    before = _block_title(rows[first - 1][1]) if first else None
+    label = before[1] if before is not None and before[0] in kinds else ""
+    for i in range(first, len(rows)):
+        if parts and i in titles:
+            label = titles[i][1]
+        elif i not in rules:
+            kept.append(rows[i])
+            labels.append(label)
+    if not parts:
+        return kept, None
+    kind = kinds.pop()
+    assumptions.append(f"{len(inside)} {row}s within the table say which {kind} follows")
+    return kept, (kind, labels)
 
 
 def _block_title(cells: list[Cell]) -> tuple[str, str] | None:

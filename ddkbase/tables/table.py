@@ -278,7 +278,9 @@ def uses_comma(cell: Cell) -> bool | None:
         return groups["point"] == "," if groups["point"] else None
     if _COMMA_NUMBER.match(text) and "." not in text:
         return True
-    return False if "." in text and _NUMBER.match(text) else None
+    match = _NUMBER.match(text) if "." in text else None
+    # "01.03.2025 12:00" is a date
+    return False if match and not re.match(r"[.:]\d", text[match.end() :]) else None
 
 
 def bare_numbers(cells: Sequence[Cell] | np.ndarray, comma: bool) -> np.ndarray | None:

@@ -176,8 +176,14 @@ def split_unit(heading: str) -> tuple[str, str]:
         name, separator, unit = plain.rpartition(sign)
         unit = unit.strip()
         # "R_min" is no resistance in minutes, "I_V" no current in volts: elsewhere than after a
-        # stroke only a prefixed unit counts
-        counts = is_unit(unit) if sign in ("/", " in ") else _PREFIXED.fullmatch(unit)
+        # stroke only a prefixed unit counts, after a comma any but minutes, hours and days
+        counts: object = _PREFIXED.fullmatch(unit)
+        if sign in ("/", " in "):
+            counts = is_unit(unit)
+        elif sign == ",":
+            counts = counts or (
+                is_unit(unit) and (quantity_of(unit) != "s" or spelled(unit) == "s")
+            )
         if separator and name.strip() and counts:
             return name.strip(), unit
     named = _NAMED.fullmatch(plain)

@@ -4,9 +4,11 @@
 module            what it does
 ================  ========================================================================
 ``loops``         `devicephys.read_loop`: the door; columns, units, the record
-``checks``        what is wrong with a loop, in one line; its loops and its compliance
+``checks``        what is wrong with a loop, in one line; its loops
+``forming``       a forming sweep in front of the loops
+``limits``        the compliance
+``rates``         times and the sweep rate
 ``ramps``         ramps of loops on common voltages: a band, a misfit, a waveform
-``comparison``    simulated loops beside measured ones
 ================  ========================================================================
 """
 

@@ -7,8 +7,10 @@ import numpy as np
 from ddkbase.errors import InputError
 from ddkbase.units import format_si
 
-__all__ = ["check_loops", "compliance_of", "loop_numbers", "signs", "signs_of_current"]
+__all__ = ["FEWEST", "check_loops", "loop_numbers", "signs", "signs_of_current"]
 
+#: samples of a loop
+FEWEST = 8
 #: a filament of some nanometres that carries more is no filament: the unit is another one (A)
 LARGEST_CURRENT = 0.02
 #: voltages that no generator of such sweeps reaches (V)
@@ -19,10 +21,6 @@ SMALLEST_VOLTAGE = 0.02
 NOISE = 0.02
 #: share of the range of voltages beyond which there is much of it
 HALF = 0.3
-#: samples of a plateau, its largest scatter, and its least width as a share of the voltage
-PLATEAU, FLAT, WIDE = 5, 0.05, 0.2
-#: share of a compliance that has to be reached
-REACHED = 0.9
 
 
 def check_loops(
@@ -46,7 +44,7 @@ def check_loops(
     InputError
         Too few samples, a line that is flat, columns that seem swapped, a unit that seems wrong.
     """
-    if len(v) < 8:
+    if len(v) < FEWEST:
         raise InputError(f"holds {len(v)} samples, too few for a loop", where)
     even = _stepped(i) > 0.9 and _stepped(v) < _stepped(i) - 0.15
     if even or (np.abs(i).max() > 5 * LARGEST_CURRENT and 0 < np.abs(v).max() < LARGEST_CURRENT):
@@ -197,52 +195,8 @@ def _split(v: np.ndarray) -> np.ndarray:
         elif below and ahead[k] >= 0.0:
             below, number = False, number + 1
         loop[k] = number
-    # what little follows the return of the last loop belongs to it
-    if (loop == number).sum() < 0.1 * len(v) / number:
+    # what little follows the return of the last loop belongs to it, and so does a rest there
+    last = loop == number
+    if last.sum() < 0.1 * len(v) / number or np.ptp(v[last]) < 0.1 * whole:
         loop[loop == number] = max(number - 1, 1)
     return loop
-
-
-def compliance_of(v: np.ndarray, i: np.ndarray, told: float | None, where: str) -> dict[str, float]:
-    """Limits of the current, "positive" and "negative", in A, where it was limited.
-
-    Parameters
-    ----------
-    v, i : ndarray of float, V and A
-        Voltage and current of each sample.
-    told : float or None, A
-        The limit that was set, if the user says one.
-    where : str
-        The file, for errors.
-
-    Raises
-    ------
-    InputError
-        The limit that was set is never reached.
-    """
-    if told is not None and np.abs(i).max() < REACHED * told:
-        raise InputError(
-            f"the compliance of {format_si(told, 'A', 3)} is never reached: the current stays "
-            f"below {format_si(float(np.abs(i).max()), 'A', 3)}",
-            where,
-            "Leave the compliance out, or check the unit of the current",
-        )
-    limits = {}
-    for name, side in (("positive", v > 0), ("negative", v < 0)):
-        size = np.abs(i[side])
-        if not size.size:
-            continue
-        # a single overshoot of the instrument is no plateau
-        top = float(np.quantile(size, 0.98))
-        flat = (np.abs(np.abs(i) - top) <= FLAT * top) & side
-        if flat.sum() < PLATEAU or np.ptp(v[flat]) < WIDE * np.abs(v[side]).max():
-            continue
-        # rising with the voltage it is a resistance, not a limit
-        slope = np.polyfit(np.abs(v[flat]), np.abs(i[flat]), 1)[0] * np.ptp(v[flat])
-        if abs(slope) < 0.5 * FLAT * top:
-            limits[name] = float(np.median(np.abs(i[flat])))
-    if told is not None:
-        limits = {name: told for name, found in limits.items() if found > REACHED * told} or (
-            {"positive": told} if np.abs(i[v > 0]).max(initial=0.0) >= REACHED * told else {}
-        )
-    return limits

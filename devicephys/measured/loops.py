@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from ddkbase.tables.table import (
     FileOptions,
     Table,
     has_units_in_cells,
+    is_empty,
     looks_numeric,
     numbers,
 )
 from ddkbase.tables.units import quantity_of, split_unit
 from ddkbase.units import format_si, to_si
-from devicephys.measured.checks import check_loops, compliance_of, loop_numbers, signs_of_current
+from devicephys.measured.checks import FEWEST, check_loops, loop_numbers, signs_of_current
+from devicephys.measured.forming import forming_end
+from devicephys.measured.limits import limits_of_loops
 from devicephys.measured.ramps import RAMPS, band_of, log_misfit
+from devicephys.measured.rates import joined_times, times_and_rate
 
 __all__ = ["measured_band", "misfit_rows", "read_loop", "single_loops"]
 
@@ -44,6 +49,8 @@ _NAMES = {
     "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat"},
 }  # fmt: skip
 
+#: columns that a remark names
+_SHOWN = 6
 _HDF5 = Format(read_hdf5, (b"\x89HDF",), (".h5", ".hdf5"))
 #: of a heading whose values are logarithms
 _LOGARITHM = re.compile(r"(?i)(?<![a-z])(log(10)?|ln|lg|db)(?![a-z])")
@@ -60,6 +67,7 @@ def read_loop(
     rate: object = None,
     compliance: object = None,
     partial: bool = False,
+    forming: bool = False,
     sheet: str | int | None = None,
     variable: str | None = None,
     delimiter: str | None = None,
@@ -84,6 +92,8 @@ def read_loop(
         The limit of the current that was set, "100 uA"; by default a plateau of the current tells.
     partial : bool, default False
         Accept loops with one half only.
+    forming : bool, default False
+        Leave a forming sweep, which goes further than the loops behind it, in the first loop.
     sheet : str, int or None, optional
         Sheet of a workbook, its name or its number from 1.
     variable, delimiter, decimal, encoding : str or None, optional
@@ -131,6 +141,15 @@ def read_loop(
     columns = {name: values[whole] for name, values in columns.items()}
     v, i = columns["voltage"], columns["current"]
     told = units or {}
+    begin = 0 if forming or len(v) < FEWEST else forming_end(v, i, columns.get("loop"))
+    if begin:
+        remarks.append(
+            f"the first sweep goes to {format_si(_furthest(v[:begin]), 'V', 3)}, the later ones to "
+            f"{format_si(_furthest(v[begin:], v[:begin]), 'V', 3)}: taken as forming, {begin} "
+            "samples are left out (forming=True keeps them)"
+        )
+        columns = {name: values[begin:] for name, values in columns.items()}
+        v, i = columns["voltage"], columns["current"]
     check_loops(v, i, where, trust_unit="current" in told, trust_voltage="voltage" in told)
     odd = signs_of_current(v, i)
     if odd:
@@ -139,14 +158,16 @@ def read_loop(
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())
-    for name, limit in compliance_of(v, i, _si(compliance, "A", "compliance"), where).items():
+    limits = _si(compliance, "A", "compliance")
+    for name, limit in limits_of_loops(v, i, numbered, limits, where, remarks).items():
         attrs[f"compliance_{name}"] = limit
         remarks.append(f"{name} current limited at {format_si(limit, 'A', 3)}")
-    times, found = _times(v, numbered, columns.get("time"), _si(rate, "V/s", "rate"), where)
-    if found is None:
-        remarks.append("no time and no rate: the sweep rate is not known")
-    else:
-        attrs["rate"] = found
+    moments, given_rate = columns.get("time"), _si(rate, "V/s", "rate")
+    if moments is not None and given_rate is None:
+        moments = joined_times(moments, remarks)
+    times, sweep_rate = times_and_rate(v, numbered, moments, given_rate, where, remarks)
+    if sweep_rate is not None:
+        attrs["rate"] = sweep_rate
     attrs["remarks"] = "\n".join(remarks)
     variables = {
         "voltage": label(v, "sample", "V", "Applied voltage"),
@@ -156,6 +177,13 @@ def read_loop(
     if times is not None:
         variables["time"] = label(times, "sample", "s", "Time in the loop")
     return xr.Dataset(variables, attrs=attrs)
+
+
+def _furthest(v: np.ndarray, like: np.ndarray | None = None) -> float:
+    """The voltage furthest from 0; with ``like`` of the sign of its furthest."""
+    if like is not None:
+        v = v[np.sign(v) == np.sign(_furthest(like))]
+    return float(v[np.argmax(np.abs(v))])
 
 
 def _si(value: object, unit: str, name: str) -> float | None:
@@ -218,7 +246,30 @@ def _of_table(
         if name == "loop":
             unit = "1"
         columns[name] = numbers(table, column, _UNITS[name], unit)
+        if name == "time" and given["time"] is None and not (np.diff(columns[name]) > 0).any():
+            table.assume(f"{column.title} does not rise: it is no time")
+            del columns[name]
+    _note(table, chosen)
     return columns
+
+
+def _note(table: Table, chosen: Mapping[str, Column | None]) -> None:
+    """Say which columns have no part, and which of them tell loops apart."""
+    unused = [c for c in table.columns if c not in chosen.values()]
+    unused = [c for c in unused if not all(map(is_empty, c.cells))]
+    if not unused:
+        return
+    titles = ", ".join(c.title for c in unused[:_SHOWN])
+    table.assume(f"not used: {titles}" + (", ..." if len(unused) > _SHOWN else ""))
+    for column in unused:
+        cells = list(map(str, column.cells))
+        changes = sum(a != b for a, b in pairwise(cells))
+        # names and settings stay for many samples
+        if 0 < changes == len(set(cells)) - 1 and changes < len(cells) // FEWEST:
+            table.assume(
+                f"{column.title} goes from {shorten(cells[0])} to {shorten(cells[-1])}: loops of "
+                "several devices or conditions are taken together"
+            )
 
 
 def _clock(column: Column) -> bool:
@@ -277,35 +328,6 @@ def _refuse_side_by_side(table: Table, chosen: Mapping[str, Column | None]) -> N
             table.path,
             "Pass current=... (and voltage=...) for one loop; put several below each other",
         )
-
-
-def _times(
-    v: np.ndarray, loop: np.ndarray, time: np.ndarray | None, rate: float | None, where: str
-) -> tuple[np.ndarray | None, float | None]:
-    """Time in each loop [s], and the sweep rate [V/s]."""
-    travelled = np.zeros(len(v))
-    for k in np.unique(loop):
-        inside = loop == k
-        travelled[inside] = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(v[inside])))])
-    if rate is not None:
-        return travelled / rate, rate
-    if time is None:
-        return None, None
-    times = np.empty(len(v))
-    total = spent = 0.0
-    for k in np.unique(loop):
-        inside = np.flatnonzero(loop == k)
-        own = time[inside]
-        if not np.all(np.diff(own) > 0):
-            late = inside[1:][np.diff(own) <= 0][0]
-            raise InputError(
-                f"the time does not increase in loop {k}",
-                f"{where}, sample {late + 1}",
-                "Name another column with time=..., or give the rate",
-            )
-        times[inside] = own - own[0]
-        total, spent = total + travelled[inside][-1], spent + times[inside][-1]
-    return times, float(total / spent)
 
 
 def single_loops(ds: xr.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:

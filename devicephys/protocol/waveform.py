@@ -19,7 +19,7 @@ import numpy as np
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, has_units_in_cells, numbers
-from ddkbase.tables.units import quantity_of
+from ddkbase.tables.units import is_relative, quantity_of
 from ddkbase.units import exact_text, to_si, to_si_array
 from devicephys.device import Device
 
@@ -239,6 +239,11 @@ _NAMES = {
     ),
 }
 _UNITS = {"time": "s", "voltage": "V"}
+#: of a heading whose times are lengths of segments, or whose values are logarithms
+_LENGTHS = re.compile(
+    r"(?i)(?<![a-z])(increments?|delta|segments?|rise|fall|durations?|width|dwell|hold|step)(?![a-z])"
+)
+_LOGARITHM = re.compile(r"(?i)(?<![a-z])(log(10)?|ln|lg)(?![a-z])")
 _HINT = "Write text in UTF-8, its first line 'time (ms),voltage (V)', then one corner a line"
 
 
@@ -321,7 +326,18 @@ def _column(table: Table, kind: str) -> Column:
 
 def _values(table: Table, column: Column, kind: str) -> np.ndarray:
     """The numbers of a column, in SI units."""
-    unit = "" if column.unit == "1" else column.unit
+    heading = column.heading or column.name
+    if kind == "time" and _LENGTHS.search(heading):
+        raise InputError(
+            f"{shorten(heading)} holds lengths of segments, it seems, no times from the start",
+            table.where(column),
+            "Add them up to times, and call the column 'time (ms)'",
+        )
+    if _LOGARITHM.search(heading):
+        raise InputError(
+            "holds logarithms", table.where(column), "Convert them to plain values first"
+        )
+    unit = "" if is_relative(column.unit) else column.unit
     if not unit and not has_units_in_cells(column):
         raise InputError(
             f"{shorten(column.heading or column.name)} says no unit of {kind}",

@@ -153,3 +153,24 @@ def test_a_first_read_that_was_not_made_is_no_nan() -> None:
     np.testing.assert_array_equal(values[1], [*falling[:8], np.nan])
     none = ds.assign(initial_conductance=("train", [np.nan, np.nan]))
     assert read_trains(none, None)[0].shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(0, 101, 5), range(5, 101, 5), [1, 2, 5, 10, 20, 50, 100]]
+)
+def test_reads_after_several_pulses_are_no_missing_ones(numbers) -> None:
+    reads = np.full(101, np.nan)
+    exact = falling(0.01, 0.05, 0.0, seed=1)
+    reads[list(numbers)] = exact[list(numbers)]
+    ds = xr.Dataset(
+        {
+            "conductance": (("train", "pulse"), reads[None, 1:], {"units": "S"}),
+            "initial_conductance": ("train", reads[:1]),
+        }
+    )
+    whole, sparse = fit(exact[numbers[0] :], direction="down"), fit(ds, direction="down")
+    assert sparse.beta == pytest.approx(whole.beta, rel=0.02)
+    more = exact.copy()
+    more[1:40] = np.nan
+    with pytest.raises(InputError, match="holds NaN"):
+        fit(more, direction="down")

@@ -357,3 +357,48 @@ def test_a_table_of_another_solver(tmp_path: Path) -> None:
     path.write_text(f"% Model: cell.mph\n% Pulse                 G (uS)\n{rows}\n")
     trains = read_pulses(path)
     np.testing.assert_allclose(trains["conductance"][0], 1e-4 * 0.9 ** np.arange(1, 20), rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", [5, 10, 25])
+def test_pulse_numbers_stay_where_not_each_pulse_was_read(tmp_path: Path, step: int) -> None:
+    numbers = step * np.arange(1, 9)
+    value = np.linspace(20, 80, 8)
+    rows = [f"{n},{g}" for n, g in zip(numbers, value, strict=True)]
+    ds = read(tmp_path, "\n".join(["pulse,G (uS)", *rows]))
+    assert ds.length.item() == numbers[-1]
+    np.testing.assert_allclose(ds.conductance.values[0][numbers - 1], 1e-6 * value)
+    assert np.isfinite(ds.conductance.values).sum() == 8
+    assert f"8 reads after {numbers[-1]} pulses" in ds.attrs["assumptions"]
+
+
+@pytest.mark.parametrize("nothing", ["0", ""])
+def test_a_first_row_of_no_pulse_is_the_read_before(tmp_path: Path, nothing: str) -> None:
+    lines = [f"{r},{volt},1e-6" for r, volt in zip(1e3 * R, [nothing] + ["1.5"] * 11, strict=True)]
+    ds = read(tmp_path, "\n".join(["Resistance (ohm),Amplitude (V),Pulse width (s)", *lines]))
+    assert ds.initial_conductance.item() == pytest.approx(G[0])
+    np.testing.assert_allclose(ds.conductance.values[0], G[1:])
+
+
+def test_titles_within_a_table_part_its_trains(tmp_path: Path) -> None:
+    head, block = column("R (kohm)").split("\n", 1)
+    ds = read(tmp_path, f"{head}\nCycle 1\n{block}\nCycle 2\n{block}\n-----\n")
+    assert ds["cycle"].values.tolist() == [1, 2]
+    np.testing.assert_allclose(ds.conductance.values[1], G)
+
+
+def test_a_folder_with_files_of_the_system_and_a_copy(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(column("R (kohm)"))
+    for name in ("._a.csv", "~$b.xlsx"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7" + bytes(60))
+    ds = read_pulses(tmp_path)
+    assert ds.sizes["train"] == 2
+    assert "b: the same file as a" in ds.attrs["assumptions"]
+
+
+def test_a_change_in_per_cent_is_no_conductance(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        read(tmp_path, column("Potentiation (%)"))
+    heading = "\u0421\u043e\u043f\u0440\u043e\u0442\u0438\u0432\u043b\u0435\u043d\u0438\u0435"
+    ds = read(tmp_path, column(f"{heading}, \u043a\u041e\u043c"))
+    np.testing.assert_allclose(ds.conductance.values[0], G)

@@ -137,3 +137,62 @@ def test_of_few_pulses_it_is_the_regression_of_the_text_books(amplitude: float) 
     assert float(found["explained"]) == pytest.approx(1 - squares / scatter)
     assert float(found["change"]) == pytest.approx((after - before).mean())
     assert str(found["direction"].item()) == ("up" if sign > 0 else "down")
+
+
+BEFORE, AFTER = np.array([20.0, 40, 30, 25, 60, 50]), np.array([22.0, 36, 33, 24, 66, 45])
+SIZES = np.array([1.0, 1.5, 1.0, 1.5, 1.0, 1.5])
+
+
+def table(folder: Path, heads: str, *columns: np.ndarray | list[str]) -> Path:
+    rows = [",".join(map(str, row)) for row in zip(*columns, strict=True)]
+    path = folder / "pairs.csv"
+    path.write_text("\n".join([heads, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        "G before (uS),G after (uS)",
+        "GBefore_uS,GAfter_uS",
+        "G_i (uS),G_f (uS)",
+        "Gn (uS),Gn+1 (uS)",
+        "G0 (uS),G1 (uS)",
+        "prior G (uS),posterior G (uS)",
+        "G vorher (uS),G nachher (uS)",
+        "before [uS],after [uS]",
+    ],
+)
+def test_reads_before_and_after_by_their_headings(tmp_path: Path, heads: str) -> None:
+    file = table(tmp_path, f"{heads},Amplitude (V)", BEFORE, AFTER, SIZES)
+    ds = compact.read_updates(file)
+    np.testing.assert_allclose(ds["before"], 1e-6 * BEFORE)
+    np.testing.assert_allclose(ds["after"], 1e-6 * AFTER)
+    np.testing.assert_allclose(ds["amplitude"], SIZES)
+
+
+def test_sizes_with_a_polarity_get_its_sign(tmp_path: Path) -> None:
+    ways = ["SET" if after > before else "RESET"
+            for before, after in zip(BEFORE, AFTER, strict=True)]  # fmt: skip
+    heads = "G before (uS),G after (uS),Amplitude (V),Polarity,operator"
+    file = table(tmp_path, heads, BEFORE, AFTER, SIZES, ways, ["A"] * 6)
+    ds = compact.read_updates(file)
+    np.testing.assert_allclose(ds["amplitude"], np.where(AFTER > BEFORE, SIZES, -SIZES))
+    assert "get a negative amplitude" in ds.attrs["assumptions"]
+    assert "not used: column 5 'operator'" in ds.attrs["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("heads", "columns", "message"),
+    [
+        ("G before (uS),dG (uS),Amplitude (V)", (BEFORE, AFTER - BEFORE, SIZES), "which holds"),
+        ("G left (uS),G right (uS),Amplitude (V)", (BEFORE, AFTER, SIZES), "two columns of reads"),
+        ("G before (uS),G after (uS),Amplitude (V)", (-BEFORE, AFTER, SIZES), "no conductance"),
+        ("R before (kohm),R after (kohm)", (BEFORE, 0 * AFTER), "no resistance"),
+        ("G before (uS),G after (uS),Width (us)", (BEFORE, AFTER, -SIZES), "no width of a pulse"),
+        ("G before (uS),G after (uS),log10 Width (s)", (BEFORE, AFTER, -SIZES), "logarithms"),
+    ],
+)
+def test_what_is_no_pair_is_refused(tmp_path: Path, heads: str, columns, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compact.read_updates(table(tmp_path, heads, *columns))

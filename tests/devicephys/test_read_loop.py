@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 import devicephys
 from devicephys import InputError
 from devicephys.cli.commands import app
-from devicephys.measured.checks import compliance_of, loop_numbers
+from devicephys.measured.checks import loop_numbers
+from devicephys.measured.limits import compliance_of
 from devicephys.measured.ramps import RAMPS, band_of, log_misfit, turning_points, waveform_of
 
 RATE = 2.0
