@@ -11,9 +11,9 @@ import numpy as np
 
 from ddkbase.errors import StorageError
 from network.datasets.dataset import DataSet, Rows
-from network.datasets.folders import given_parts, holds, listed
+from network.datasets.folders import below, given_parts, holds, listed
 
-__all__ = ["passed_over", "remarked"]
+__all__ = ["not_listed", "passed_over", "remarked"]
 
 _MOST = 1 << 29  # values that are compared with each other
 _COUNTED, _FIRST = 8, 64  # samples that a value may count, and values that are looked at for it
@@ -131,7 +131,7 @@ def passed_over(path: Path, endings: Sequence[str]) -> list[str]:
     list of str
         At most two notes.
     """
-    folders = list(given_parts(path, endings).values()) or [path]
+    folders = [path, *given_parts(path, endings).values()]
     empty = [e.name for f in folders for e in listed(f) if e.is_dir() and not holds(e, endings)]
     loose = [e.name for f in folders for e in listed(f) if e.is_file()
              and e.suffix.lower() in endings]  # fmt: skip
@@ -145,3 +145,29 @@ def passed_over(path: Path, endings: Sequence[str]) -> list[str]:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             notes.append(f"{shown}{more}: {what}")
     return notes
+
+
+def not_listed(path: Path, names: Sequence[str], endings: Sequence[str]) -> list[str]:
+    """A note on samples of a folder that its list does not name.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    names : sequence of str
+        Samples that are read: their paths in the folder, without ending.
+    endings : sequence of str
+        Endings of the samples.
+
+    Returns
+    -------
+    list of str
+        At most one note.
+    """
+    files = (file.relative_to(path).with_suffix("").as_posix() for file in below(path, endings))
+    others = sorted(set(files) - set(names))
+    if not others:
+        return []
+    verb = "are" if len(others) > 1 else "is"
+    return [f"{len(others):,} of its files, '{others[0]}' first, {verb} not in the list, and not "
+            "read"]  # fmt: skip

@@ -114,8 +114,6 @@ def test_every_tenth_cut_of_a_sound(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"cut.{ending}"
     for size in range(0, len(whole) - 1, max(1, len(whole) // 40)):
         path.write_bytes(whole[:size])
-        if ending == "ogg" and size > len(whole) // 3:
-            continue  # it does not say how long it is
         refused(lambda p=path: datasets.read_sound(p), path)  # type: ignore[misc]
 
 

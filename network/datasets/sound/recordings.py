@@ -6,7 +6,6 @@ import importlib
 import itertools
 import math
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -25,6 +24,7 @@ from network.datasets.folders import (
     from_meta,
     given_parts,
 )
+from network.datasets.sound.containers import check_whole, says_its_length
 
 __all__ = [
     "SOUNDS",
@@ -37,10 +37,11 @@ __all__ = [
 ]
 
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
-_WHAT = "sounds (" + ", ".join(SOUNDS) + ")"
+_WHAT = "sounds (" + ", ".join(SOUNDS[:8]) + ", ...)"
 _BLOCK = 1 << 18
 _LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
 _CANCELLED = 1e-3  # share of the channels' energy that their mean has to keep
+_ROUGH = 0.95  # share of the samples that an MP3 file promises, at least, that have to be there
 _MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
 
 
@@ -320,7 +321,7 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
     ValueError for what libsndfile lets pass: damaged, cut off, empty, too long, samples that are no
     numbers.
     """
-    _check_wav(path)
+    check_whole(path)
     blocks = []
     try:
         opened = library.SoundFile(os.fsencode(path))  # a name need not be UTF-8
@@ -333,6 +334,7 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
         frames, channels, rate = file.frames, file.channels, float(file.samplerate)
         # MP3 and OGG tell their length only roughly
         exact = file.format not in ("MP3", "OGG")
+        least = frames if exact else _ROUGH * frames if says_its_length(path) else 0
         if frames * channels > _MOST_VALUES and exact:
             raise ValueError(f"{frames} frames of {channels} channels are too many")
         done = 0
@@ -355,35 +357,13 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
                 left += float(np.square(blocks[-1], dtype=np.float64).sum())
     if not done:
         raise ValueError("it holds no sample")
-    if exact and done < frames:
+    if done < least:
         raise ValueError(f"it is cut off after {done} of {frames} samples")
     if not rate > 0:
         raise ValueError(f"a rate of {rate} Hz")
     if left < _CANCELLED * energy:
         raise ValueError("its channels cancel each other: their mean is next to nothing")
     return np.concatenate(blocks), rate
-
-
-def _check_wav(path: Path) -> None:
-    """ValueError if a WAV file promises more data than it has: libsndfile says nothing of it."""
-    size = path.stat().st_size
-    if not size:
-        raise ValueError("it is empty")
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return
-        at = 12
-        while at + 8 <= size:
-            file.seek(at)
-            kind, length = struct.unpack("<4sI", file.read(8))
-            if kind == b"data":
-                # a recorder that streams leaves the length open
-                if length not in (0xFFFFFFFF, 0) and at + 8 + length > size:
-                    raise ValueError(f"it is cut off: {size - at - 8} of {length} bytes of sound")
-                return
-            at += 8 + length + length % 2
-    raise ValueError("it is cut off before the sound begins")
 
 
 def _soundfile() -> Any:
