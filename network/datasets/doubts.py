@@ -18,6 +18,7 @@ __all__ = ["not_listed", "passed_over", "remarked"]
 _MOST = 1 << 29  # values that are compared with each other
 _COUNTED, _FIRST = 8, 64  # samples that a value may count, and values that are looked at for it
 _TOLD, _CLASSES = 4, 100  # samples of each class, and classes, of which one value may tell
+_LOOKED_AT = 256  # samples at once
 _SHOWN = 3  # names in a note
 
 
@@ -94,10 +95,12 @@ def _of_places(rows: np.ndarray, y: np.ndarray) -> list[str]:
         ]
     numbers, count = np.unique(y, return_counts=True)
     if 1 < len(numbers) <= _CLASSES and count.min() >= _TOLD:
-        first = np.stack([rows[y == k][0] for k in numbers])
+        members = [np.flatnonzero(y == k) for k in numbers]
+        first = rows[[index[0] for index in members]]
         alike = np.ones(rows.shape[1], bool)
-        for k, values in zip(numbers, first, strict=True):
-            alike &= (rows[y == k] == values).all(axis=0)
+        for index, values in zip(members, first, strict=True):
+            for k in range(0, len(index), _LOOKED_AT):  # in blocks, to save memory
+                alike &= (rows[index[k : k + _LOOKED_AT]] == values).all(axis=0)
         for k in np.flatnonzero(alike):
             if len(np.unique(first[:, k])) == len(numbers):
                 notes.append(f"value {k + 1} of each sample is one for each class, and tells it")

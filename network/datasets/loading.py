@@ -13,7 +13,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest, similar_file
 from network.datasets.actions import VIDEOS, load_actions
-from network.datasets.archives import is_archive, unpacked
+from network.datasets.archives import is_archive, samples_in, unpacked
 from network.datasets.arrays import (
     PICTURES,
     load_arrays,
@@ -117,7 +117,7 @@ def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
         raise StorageError("is not a regular file", str(path))
     if is_archive(path):
         with unpacked(path) as folder:
-            inside = list(folder.iterdir())
+            inside = samples_in(folder)
             alone = inside[0] if len(inside) == 1 and inside[0].is_file() else None
             loaded = _of_path(folder, options) if alone is None else _of_file(alone, options)
             notes = (f"read from the archive {path.name}", *loaded.notes)

@@ -78,7 +78,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
         (virtual, "'/conductance' is a virtual dataset"),
         (below(external_storage), "'/a/b/conductance' is stored elsewhere"),
         (below(external_link), "'/a/b/conductance' is a link to another file"),
-        (too_large, "larger than 500,000,000 bytes"),
+        (too_large, "its content is larger than 1"),
     ],
 )
 def test_no_file_is_read_through_another(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError, closest
+from ddkbase.files import too_large, unpacked_limit
 from network.datasets.files import missing, read_npz, reading
 from network.datasets.folders import (
     SOUNDS,
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
+_TIMES = 256  # how many times its size a sound may take: speech of 6 kbit/s at 48 kHz
 _WHAT = "sounds (" + ", ".join(SOUNDS[:8]) + ", ...)"
 _BLOCK = 1 << 18
 _LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
@@ -335,8 +337,9 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
         # MP3 and OGG tell their length only roughly
         exact = file.format not in ("MP3", "OGG")
         least = frames if exact else _ROUGH * frames if says_its_length(path) else 0
-        if frames * channels > _MOST_VALUES and exact:
-            raise ValueError(f"{frames} frames of {channels} channels are too many")
+        most = unpacked_limit(path.stat().st_size, 4 * _MOST_VALUES, _TIMES) // 4
+        if frames * channels > most and exact:
+            raise too_large(str(path), 4 * most)
         done = 0
         energy = left = 0.0
         while True:
@@ -344,8 +347,8 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
             if not len(block):
                 break
             done += len(block)
-            if done * channels > _MOST_VALUES:
-                raise ValueError("it is too long")
+            if done * channels > most:
+                raise too_large(str(path), 4 * most)
             largest = float(np.abs(block).max())
             if not math.isfinite(largest):
                 raise ValueError("it holds NaN or infinity")
