@@ -238,6 +238,31 @@ def test_whatever_a_record_holds_it_is_one_line(
     assert refused > number // 4
 
 
+def test_a_small_record_of_millions_of_chunks_is_refused(
+    whole: dict[str, Path], tmp_path: Path
+) -> None:
+    """HDF5 takes 2 kB for each chunk that is read, also where the chunk holds a few bytes."""
+    path = tmp_path / "x.nc"
+    path.write_bytes(whole["table"].read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("more", (1_000_000,), "i1", chunks=(7,))
+    with pytest.raises(StorageError, match="its content is larger than"):
+        AlphaBetaTable.read(path)
+
+
+def test_a_variable_of_another_length_is_told_before_its_values_are_used(
+    whole: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.nc"
+    path.write_bytes(whole["iv"].read_bytes())
+    with h5py.File(path, "r+") as file:
+        attributes = {k: file["voltage"].attrs[k] for k in ("units", "long_name")}
+        del file["voltage"]
+        file.create_dataset("voltage", (1,), "f8").attrs.update(attributes)
+    with pytest.raises(StorageError, match=r"has dimensions .* expected"):
+        records.read(path)
+
+
 @pytest.mark.parametrize("key", ["units", "long_name", "schema", "schema_version"])
 def test_a_list_where_a_text_is_due(whole: dict[str, Path], key: str, tmp_path: Path) -> None:
     path = tmp_path / "x.nc"
