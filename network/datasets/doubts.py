@@ -99,8 +99,8 @@ def _of_places(rows: np.ndarray, y: np.ndarray) -> list[str]:
         first = rows[[index[0] for index in members]]
         alike = np.ones(rows.shape[1], bool)
         for index, values in zip(members, first, strict=True):
-            for k in range(0, len(index), _LOOKED_AT):  # in blocks, to save memory
-                alike &= (rows[index[k : k + _LOOKED_AT]] == values).all(axis=0)
+            for start in range(0, len(index), _LOOKED_AT):  # in blocks, to save memory
+                alike &= (rows[index[start : start + _LOOKED_AT]] == values).all(axis=0)
         for k in np.flatnonzero(alike):
             if len(np.unique(first[:, k])) == len(numbers):
                 notes.append(f"value {k + 1} of each sample is one for each class, and tells it")

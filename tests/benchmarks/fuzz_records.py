@@ -101,7 +101,7 @@ def pipeline(path: Path) -> None:
     for name in ("network", "controls", "hardware", "compile"):
         noted = folder.state(name)
         if noted is not None:
-            folder.result(name, noted.get("fingerprint"))
+            folder.result(name, str(noted.get("fingerprint")))
 
 
 def campaign(path: Path) -> None:
@@ -111,7 +111,7 @@ def campaign(path: Path) -> None:
 
 
 def variability(path: Path) -> None:
-    draw_cell(CELL, Variability.from_mapping(parse_yaml(read_text(path), str(path))), seed=1)
+    draw_cell(CELL, Variability.from_mapping(parse_yaml(read_text(path, 10**6), str(path))), seed=1)
 
 
 CELL = load_device("tin-taox-hfox-tin")

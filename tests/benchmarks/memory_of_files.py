@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib
 import io
 import json
 import multiprocessing
@@ -126,28 +127,28 @@ def _tsv(path: Path, size: int) -> Path:
 
 
 def _parquet(path: Path, size: int) -> Path:
-    import pyarrow  # optional
-    import pyarrow.parquet  # optional
+    pyarrow: Any = importlib.import_module("pyarrow")  # optional
+    parquet: Any = importlib.import_module("pyarrow.parquet")
 
     count = size // 9
     columns = {"a": np.zeros(count), "class": (np.arange(count) % 2).astype("i1")}
-    pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=count)
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=count)
     return path
 
 
 def _parquet_texts(path: Path, size: int) -> Path:
-    import pyarrow  # optional
-    import pyarrow.parquet  # optional
+    pyarrow: Any = importlib.import_module("pyarrow")  # optional
+    parquet: Any = importlib.import_module("pyarrow.parquet")
 
     count = 2000
     words = pyarrow.array(["x" * (size // count), "y"] * (count // 2))
     table = pyarrow.table({"a": np.arange(count) % 7 * 1.0, "class": words})
-    pyarrow.parquet.write_table(table, path, compression="zstd")
+    parquet.write_table(table, path, compression="zstd")
     return path
 
 
 def _xlsx(path: Path, size: int) -> Path:
-    import openpyxl  # optional
+    openpyxl: Any = importlib.import_module("openpyxl")  # optional
 
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
@@ -170,7 +171,7 @@ def _idx(path: Path, size: int) -> Path:
 
 
 def _flac(path: Path, size: int) -> Path:
-    import soundfile  # optional
+    soundfile: Any = importlib.import_module("soundfile")  # optional
 
     for name, count in (("a", size // 4), ("b", 8000)):
         (path / name).mkdir(parents=True)
