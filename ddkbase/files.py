@@ -35,10 +35,12 @@ __all__ = [
     "temporary_path",
     "too_large",
     "undisturbed",
+    "unpacked_limit",
     "write_bytes",
 ]
 
 _READ_LIMIT = 500_000_000  # bytes
+_SMALL = 1_000_000  # bytes of a file that is taken for no smaller
 _PIECE = 1 << 20  # bytes of a file that are read at once
 
 
@@ -252,10 +254,34 @@ def read_bytes(path: str | os.PathLike[str], hint: str = "") -> bytes:
     return content
 
 
-def too_large(where: str) -> StorageError:
-    """What is said of a file whose content is larger than `read_limit`."""
+def unpacked_limit(packed: int, most: int, times: int = 100) -> int:
+    """Bytes of memory that the content of a packed file may take, far fewer for a small one.
+
+    What a few bytes unpack to is rarely data. Where DDK_READ_LIMIT is set, it is what counts.
+
+    Parameters
+    ----------
+    packed : int
+        Bytes of the file.
+    most : int
+        Bytes that a large file may take.
+    times : int, default 100
+        How many times its bytes it may take; one below 1 MB as one of 1 MB.
+
+    Raises
+    ------
+    InputError
+        As `read_limit`.
+    """
+    if os.environ.get("DDK_READ_LIMIT"):
+        return read_limit()
+    return min(most, times * max(packed, _SMALL))
+
+
+def too_large(where: str, limit: int | None = None) -> StorageError:
+    """What is said of a file whose content is larger than a limit, by default `read_limit`."""
     return StorageError(
-        f"its content is larger than {read_limit():,} bytes",
+        f"its content is larger than {read_limit() if limit is None else limit:,} bytes",
         where,
         "If you trust it, set the environment variable DDK_READ_LIMIT to more bytes",
     )

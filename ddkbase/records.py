@@ -28,7 +28,7 @@ import xarray as xr
 
 from ddkbase.documents import read_json
 from ddkbase.errors import DDKError, StorageError, shorten, similar_file
-from ddkbase.files import read_limit, storage_errors, too_large, write_bytes
+from ddkbase.files import read_limit, storage_errors, too_large, unpacked_limit, write_bytes
 from ddkbase.schemas import (
     ANYWHERE,
     NEVER,
@@ -54,6 +54,8 @@ __all__ = [
     "write",
     "write_bytes",
 ]
+
+_CHUNK = 2000  # bytes of memory that HDF5 takes for each chunk of a dataset that is read
 
 
 def fingerprint(*described: Any) -> str:
@@ -136,19 +138,21 @@ def _complaint(ds: xr.Dataset, schema: Schema) -> str | None:
     for required in schema.variables:
         if required not in ds.variables:
             return f"variable '{required}' is missing"
-    for name, variable in ds.variables.items():
-        spec = schema.variables.get(str(name))
-        problem = _variable_complaint(ds, variable, spec, schema)
-        if problem is not None:
-            return f"variable '{name}' {problem}"
+    # all dimensions before any value: where NaN may stand depends on the values of others
+    for complaint in (_kind_complaint, _value_complaint):
+        for name, variable in ds.variables.items():
+            spec = schema.variables.get(str(name))
+            problem = complaint(ds, variable, spec, schema)
+            if problem is not None:
+                return f"variable '{name}' {problem}"
     return schema.check(ds)
 
 
-def _variable_complaint(
+def _kind_complaint(
     ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None, schema: Schema
 ) -> str | None:
-    """Return what is wrong with one variable; a variable the schema does not list needs units,
-    a long name, and finite values unless ``others`` says otherwise."""
+    """Return what is wrong with the attributes, dimensions or type of one variable; a variable the
+    schema does not list needs units and a long name."""
     units = variable.attrs.get("units")
     for key in ("units", "long_name"):
         text = variable.attrs.get(key)
@@ -161,6 +165,14 @@ def _variable_complaint(
             return f"is in '{units}', '{spec.units}' expected"
         if variable.dtype.kind not in spec.kind:
             return f"holds values of type {variable.dtype}"
+    return None
+
+
+def _value_complaint(
+    ds: xr.Dataset, variable: xr.Variable, spec: VariableSpec | None, schema: Schema
+) -> str | None:
+    """Return what is wrong with the values of one variable; a variable the schema does not list
+    needs finite ones unless ``others`` says otherwise."""
     if variable.dtype.kind != "f":
         return None
     values = variable.values
@@ -316,7 +328,7 @@ def check_hdf5(file: Any, where: str) -> None:
     ------
     StorageError
         A dataset with external storage, a virtual one, or a link to another file, which is named;
-        more content than `ddkbase.files.read_limit`.
+        more content than `ddkbase.files.unpacked_limit`.
     OSError
         No HDF5 file, or damaged; h5py has other errors besides.
     """
@@ -325,6 +337,7 @@ def check_hdf5(file: Any, where: str) -> None:
         # h5netcdf reads this attribute first; an object of it that fails there prints a traceback
         # when it is thrown away
         handle.attrs.get("_nc3_strict")
+        limit = unpacked_limit(handle.id.get_filesize(), read_limit())
         groups = [handle["/"]]
         for group in groups:
             for name in group:
@@ -347,8 +360,11 @@ def check_hdf5(file: Any, where: str) -> None:
                     # a text without a fixed length is an object in memory
                     each = 64 if item.dtype.kind == "O" else item.dtype.itemsize
                     size += (item.size or 0) * each
-                    if size > read_limit():
-                        raise too_large(where)
+                    if item.chunks:  # HDF5 itself keeps notes on each chunk that it reads
+                        counts = (-(-n // c) for n, c in zip(item.shape, item.chunks, strict=True))
+                        size += math.prod(counts) * _CHUNK
+                    if size > limit:
+                        raise too_large(where, limit)
 
 
 def check_zarr(path: Path) -> None:

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
+from ddkbase.files import too_large, unpacked_limit
 from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
 from ddkbase.tables.rows import from_rows
@@ -41,6 +42,7 @@ __all__ = [
 _CELLS = LARGEST // 8
 _UNNAMED = "array"  # of a file of one array, which has no name
 _UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
+_TIMES = 40  # how many times its size a workbook may take: its cells become objects
 _SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hidden
 
 
@@ -62,7 +64,7 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
             path,
             "Run pip install 'ddk-toolkit[spreadsheets]', or save the sheet as CSV",
         ) from None
-    _refuse_bomb(content, path, "an XLSX workbook")
+    _refuse_bomb(content, path, "an XLSX workbook", _TIMES)
 
     def load(values: bool) -> Any:
         return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=values)
@@ -173,7 +175,8 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
     if content[:4] == b"MATL" and b"MATLAB 7.3" in content[:128]:
         arrays = attempt(lambda: hdf5_arrays(content, path, True), path, "a MATLAB 7.3 file")
     else:
-        arrays = attempt(lambda: mat_arrays(content, LARGEST), path, "a MATLAB file")
+        limit = unpacked_limit(len(content), LARGEST)
+        arrays = attempt(lambda: mat_arrays(content, limit), path, "a MATLAB file")
     return _from_arrays(arrays, path, options)
 
 
@@ -335,13 +338,14 @@ def hdf5_arrays(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
     return arrays
 
 
-def _refuse_bomb(content: bytes, path: str, what: str) -> None:
+def _refuse_bomb(content: bytes, path: str, what: str, times: int = 100) -> None:
     def size() -> int:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return sum(info.file_size for info in archive.infolist())
 
-    if attempt(size, path, what) > 5 * LARGEST:
-        raise InputError(f"unpacks to more than {5 * LARGEST} bytes", path)
+    limit = unpacked_limit(len(content), 5 * LARGEST, times)
+    if attempt(size, path, what) > limit:
+        raise too_large(path, limit)
 
 
 def attempt[T](work: Callable[[], T], path: str, what: str) -> T:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, shorten
+from ddkbase.files import too_large, unpacked_limit
 from ddkbase.tables.binary import attempt
 from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, printable
 from ddkbase.tables.units import split_unit
@@ -83,7 +84,7 @@ def _columns(content: bytes, path: str) -> list[tuple[str, Any]]:
         raise InputError("is a Feather file of version 1", path, "Write it anew, or as CSV")
     library = _pyarrow()
     what = "a Parquet file" if content.startswith(b"PAR1") else "a Feather file"
-    table = attempt(lambda: _read(library, content), path, what)
+    table = attempt(lambda: _read(library, content, path), path, what)
     if not table.num_rows or not table.num_columns:
         raise InputError("holds no row", path, "A table is expected")
     columns = []
@@ -111,16 +112,21 @@ def _named_range(table: Any) -> list[tuple[str, np.ndarray]]:
     return [(str(index["name"]), values)] if len(values) == table.num_rows else []
 
 
-def _read(library: Any, content: bytes) -> Any:
+def _read(library: Any, content: bytes, path: str) -> Any:
     """The table; a file may unpack to far more than it is, so the size is looked at on the way."""
     source = library.BufferReader(content)
+    limit = unpacked_limit(len(content), _MOST)
     if content.startswith(b"PAR1"):
         parquet: Any = importlib.import_module("pyarrow.parquet")  # optional
-        file = parquet.ParquetFile(source)
+        schema = parquet.read_schema(source)
+        # a text that stands in many rows stays one
+        texts = [f.name for f in schema if f.type in (library.string(), library.large_string())]
+        source.seek(0)
+        file = parquet.ParquetFile(source, read_dictionary=texts)
         groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
         batches = file.iter_batches()
-        if sum(group.total_byte_size for group in groups) > _MOST:
-            raise ValueError(f"it unpacks to more than {_MOST} bytes")
+        if sum(group.total_byte_size for group in groups) > limit:
+            raise too_large(path, limit)
         schema = file.schema_arrow
     else:
         reader: Any = importlib.import_module("pyarrow.ipc").open_file(source)  # optional
@@ -129,8 +135,8 @@ def _read(library: Any, content: bytes) -> Any:
     size, gathered = 0, []
     for batch in batches:
         size += batch.nbytes
-        if size > _MOST:
-            raise ValueError(f"it unpacks to more than {_MOST} bytes")
+        if size > limit:
+            raise too_large(path, limit)
         batch.validate(full=True)
         gathered.append(batch)
     return library.Table.from_batches(gathered, schema)
@@ -139,6 +145,8 @@ def _read(library: Any, content: bytes) -> Any:
 def _values(library: Any, column: Any, where: str) -> Any:
     """Values of a column. InputError for what is neither number, text nor list of numbers."""
     types, kind = library.types, column.type
+    if types.is_dictionary(kind) and _is_text(types, kind.value_type):
+        return _words(column)
     if types.is_dictionary(kind):  # a category of pandas
         column = column.cast(kind.value_type)
         kind = column.type
@@ -147,7 +155,7 @@ def _values(library: Any, column: Any, where: str) -> Any:
         kind = column.type
     if types.is_integer(kind) or types.is_floating(kind):
         return np.array(column.cast(library.float64(), safe=False).to_numpy(), dtype=float)
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if _is_text(types, kind):
         return column.to_pylist()
     if types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
         return column.cast(library.string()).to_pylist()
@@ -156,6 +164,19 @@ def _values(library: Any, column: Any, where: str) -> Any:
         if types.is_integer(inner) or types.is_floating(inner):
             return _lists(column, where)
     raise InputError(f"is of kind {shorten(str(kind))}", where, "Numbers or texts are expected")
+
+
+def _is_text(types: Any, kind: Any) -> bool:
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _words(column: Any) -> list[Cell]:
+    """Texts of a column that refers to a list of them; each is one object, in however many rows."""
+    cells: list[Cell] = []
+    for chunk in column.chunks:
+        words = chunk.dictionary.to_pylist()
+        cells += [None if k is None else words[k] for k in chunk.indices.to_pylist()]
+    return cells
 
 
 def _lists(column: Any, where: str) -> list[np.ndarray]:

@@ -34,7 +34,7 @@ def mat_arrays(content: bytes, largest: int) -> dict[str, np.ndarray]:
     content : bytes
         The bytes of the file.
     largest : int
-        Bytes that a packed array may unpack to.
+        Bytes that all packed arrays together may unpack to.
 
     Raises
     ------
@@ -51,7 +51,9 @@ def mat_arrays(content: bytes, largest: int) -> dict[str, np.ndarray]:
                 if kind == _MATRIX:
                     _matrix(data, order, "", 0, found)
                 elif kind == _COMPRESSED:
-                    for inner, matrix in _elements(_unpacked(data, largest), order):
+                    unpacked = _unpacked(data, largest)
+                    largest -= len(unpacked)
+                    for inner, matrix in _elements(unpacked, order):
                         if inner == _MATRIX:
                             _matrix(matrix, order, "", 0, found)
         else:
@@ -65,7 +67,7 @@ def _unpacked(data: memoryview, largest: int) -> memoryview:
     unpacker = zlib.decompressobj()
     content = unpacker.decompress(data, largest)
     if unpacker.unconsumed_tail:
-        raise ValueError(f"a packed array is larger than {largest} bytes")
+        raise ValueError("packed arrays unpack to far more than the file is, or to too much")
     if not unpacker.eof:
         raise ValueError("a packed array is cut off")
     return memoryview(content)

@@ -13,13 +13,34 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ddkbase.errors import DDKError, InputError, StorageError, shorten
+from ddkbase.files import unpacked_limit
+from network.datasets.actions import VIDEOS
+from network.datasets.arrays import PICTURES
 from network.datasets.files import LARGEST, reading
+from network.datasets.folders import OTHER_PICTURES, OTHER_SOUNDS, SOUNDS
 
-__all__ = ["is_archive", "unpacked"]
+__all__ = ["is_archive", "samples_in", "unpacked"]
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 #: archives, of which those that are not read are refused as a file or within another
 _OTHERS = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+#: endings of documents that lie beside data, and how names of others begin
+_DOCUMENTS = (
+    ".md",
+    ".rst",
+    ".pdf",
+    ".html",
+    ".cff",
+    ".url",
+    ".doc",
+    ".docx",
+    ".rtf",
+    ".ini",
+    ".db",
+)
+_ABOUT = ("readme", "license", "licence", "copying", "changelog", "changes", "citation", "notice")
+#: endings of samples that lie in a folder a class
+_OF_CLASSES = (*SOUNDS, *OTHER_SOUNDS, *PICTURES, *OTHER_PICTURES, *VIDEOS, ".off", ".binvox")
 _MOST_FILES = 200_000
 _BLOCK = 1 << 20
 
@@ -33,8 +54,9 @@ def is_archive(path: Path) -> bool:
 def unpacked(path: Path) -> Iterator[Path]:
     """What is in an archive, in a folder that is there within the ``with`` only.
 
-    A single folder in the archive is handed on as that folder; hidden files and those of macOS are
-    passed over. Nothing is written outside of the folder, and errors on its files name the archive.
+    A single folder in the archive is handed on as that folder, whatever documents (README, LICENSE,
+    .md, .pdf) lie beside it; hidden files and those of macOS are passed over. Nothing is written
+    outside of the folder, and errors on its files name the archive.
 
     Parameters
     ----------
@@ -78,18 +100,27 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def _innermost(folder: Path) -> Path:
-    """The folder within folders of which each is alone in the one around it: the first with more
-    in it than one folder of folders."""
-    inside = list(folder.iterdir())
+    """The folder within folders of which each is alone, but for documents, in the one around it:
+    the first with more in it than one folder of folders, or one of other files than samples."""
+    inside = samples_in(folder)
     while len(inside) == 1 and inside[0].is_dir():
-        folder, inside = inside[0], list(inside[0].iterdir())
-        if (
-            len(inside) == 1
-            and inside[0].is_dir()
-            and not any(map(Path.is_dir, inside[0].iterdir()))
-        ):
-            break  # a single class: its folder says so
+        below = samples_in(inside[0])
+        if len(below) == 1 and below[0].is_dir():
+            files = [p for p in below[0].iterdir() if p.is_file()]
+            if any(p.suffix.lower() in _OF_CLASSES for p in files):
+                return inside[0]  # a single class: its folder says so
+        folder, inside = inside[0], below
     return folder
+
+
+def samples_in(folder: Path) -> list[Path]:
+    """What is in a folder, without documents such as README and LICENSE."""
+    return [
+        p
+        for p in folder.iterdir()
+        if not p.is_file()
+        or not (p.suffix.lower() in _DOCUMENTS or p.stem.lower().startswith(_ABOUT))
+    ]
 
 
 def _unzip(path: Path, folder: Path) -> None:
@@ -99,6 +130,8 @@ def _unzip(path: Path, folder: Path) -> None:
         space = _Space(path, folder)
         for member in members:
             mode = member.external_attr >> 16
+            if "\0" in member.orig_filename:  # Python ends the name there
+                raise _unsafe("a name that ends in the middle", member.orig_filename, path)
             if member.is_dir():
                 continue
             if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
@@ -115,7 +148,7 @@ def _unzip(path: Path, folder: Path) -> None:
 def _untar(path: Path, folder: Path) -> None:
     space = _Space(path, folder)
     with tarfile.open(path, "r:*") as archive:
-        total = 0
+        count = total = 0
         for count, member in enumerate(archive, start=1):
             total += member.size
             _check_size(count, total, path)
@@ -128,16 +161,27 @@ def _untar(path: Path, folder: Path) -> None:
             if target is not None and content is not None:
                 with content:
                     space.write(content, target)
+        # Python takes whatever is no heading of a member for the end
+        end = archive.fileobj
+        if end is not None:
+            end.seek(archive.offset)
+            if end.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise ValueError(f"its end is missing after {count} members")
 
 
 def _check_size(count: int, total: int, path: Path) -> None:
-    if total > LARGEST or count > _MOST_FILES:
+    limit = _limit(path)
+    if total > limit or count > _MOST_FILES:
         raise InputError(
             f"unpacks to {total / 1e9:.3g} GB in {count:,} files or more, at most "
-            f"{LARGEST / 1e9:.3g} GB in {_MOST_FILES:,} are read",
+            f"{limit / 1e9:.3g} GB in {_MOST_FILES:,} are read",
             str(path),
             "Unpack it first",
         )
+
+
+def _limit(path: Path) -> int:
+    return unpacked_limit(path.stat().st_size, LARGEST)
 
 
 def _unsafe(what: str, name: str, path: Path) -> InputError:
@@ -148,7 +192,7 @@ class _Space:
     """Where files are unpacked to, and how much yet."""
 
     def __init__(self, path: Path, folder: Path) -> None:
-        self.path, self.folder, self.left = path, folder, LARGEST
+        self.path, self.folder, self.left = path, folder, _limit(path)
 
     def target(self, name: str) -> Path | None:
         """Where a member goes; None for one that is passed over. InputError: it leads outside."""
@@ -169,8 +213,8 @@ class _Space:
     def write(self, content: IO[bytes], target: Path) -> None:
         """Write a member. ValueError where more comes out than an archive may hold."""
         free = shutil.disk_usage(self.folder).free
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "xb") as file:
+        self._make(target)
+        with open(target, "wb") as file:
             while block := content.read(_BLOCK):
                 self.left -= len(block)
                 free -= len(block)
@@ -181,3 +225,16 @@ class _Space:
                         "there is not enough room to unpack it", str(self.path), "Unpack it first"
                     )
                 file.write(block)
+
+    def _make(self, target: Path) -> None:
+        """Make an empty file. InputError where its name is too long, or a file is its folder."""
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.touch(exist_ok=False)
+        except OSError as error:
+            name = target.relative_to(self.folder).as_posix()
+            raise InputError(
+                f"holds a file that cannot be written [{error.strerror}]",
+                f"{self.path}, {shorten(name)}",
+                "Unpack it yourself",
+            ) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ _NAMES = {
 _WHENCE = "The speaker vectors of the article's authors are at https://github.com/gllspeed/DDK"
 _MANY_CHANNELS = 4  # times as many channels as steps, from which it is said
 _MOST_PIXELS = 1 << 26
+_BLOCK = 1 << 20  # values that are scaled at once
 
 
 def load_pictures(
@@ -113,7 +116,8 @@ def _picture(file: Path, rows: int, columns: int) -> tuple[np.ndarray, tuple[int
     from PIL import Image  # start-up: it comes with matplotlib, which nothing else here needs
 
     def work() -> tuple[np.ndarray, tuple[int, int]]:
-        with Image.open(file) as image:
+        # a damaged description of a picture that is whole is no harm
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are too many")
             count = int(getattr(image, "n_frames", 1))
@@ -200,9 +204,15 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
     names, numbers = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise StorageError("y names a single class", str(path))
+    for what, array in (("y", names), ("groups", extra.get("groups", names))):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise StorageError(f"{what} holds NaN or infinity", str(path), "Leave such samples out")
     if names.dtype.kind == "f" and not (names == np.floor(names)).all():
         raise StorageError("y holds numbers that are not whole", str(path), "Classes are expected")
-    x, note = _scaled(x, fold != "test")
+    untrained = np.setdiff1d(numbers, numbers[fold != "test"])
+    if len(untrained):
+        raise StorageError(f"class '{names[untrained[0]]}' is in the test part only", str(path))
+    x, note = _scaled(x, fold != "test", path)
     note = (*(f"'{name}' is taken as {role}" for name, role in called.items()
               if role[0] in "xy" and role != name.lower()), *one_hot, *note)  # fmt: skip
     if left:
@@ -290,8 +300,8 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     def names() -> list[str]:
         if path.stat().st_size > LARGEST:
             raise ValueError("it is too large")
-        with np.load(path, allow_pickle=False) as archive:
-            files = list(archive.files)
+        with zipfile.ZipFile(path) as archive:
+            files = [name.removesuffix(".npy") for name in archive.namelist()]
         called = _called(files, path)
         lower = set(called.values())
         if not (lower >= {"x", "y"} or lower >= set(_FOUR)):
@@ -305,12 +315,24 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     return read_npz(path, chosen, "an .npz file", ""), [n for n in files if n not in chosen]
 
 
-def _scaled(x: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    low, high = float(x[of].min()), float(x[of].max())
+def _scaled(x: np.ndarray, of: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """X from 0 to 1 over the samples ``of``, float32, and a note of it; in blocks, to save memory.
+
+    StorageError where its range is not one of numbers.
+    """
+    trained = x if of.all() else x[of]
+    low, high = float(trained.min()), float(trained.max())
     if low >= 0 and high <= 1:
         return x.astype(np.float32), ()
-    scaled = (x - low) / ((high - low) or 1.0)
-    return scaled.astype(np.float32), (
+    span = high - low or 1.0
+    if not np.isfinite(span):
+        raise StorageError(f"values from {low:g} to {high:g} cannot be scaled", str(path))
+    scaled = np.empty(x.shape, np.float32)
+    step = max(1, _BLOCK // max(1, x[:1].size))
+    for k in range(0, len(x), step):
+        # not in the type of X, whose range may be narrower than the distance of its ends
+        scaled[k : k + step] = (x[k : k + step].astype(float) - low) / span
+    return scaled, (
         f"X was {low:g} to {high:g} and is scaled to 0 to 1, by the range of what is trained on",
     )
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from ddkbase.errors import StorageError
 from network.datasets.dataset import DataSet, Rows
-from network.datasets.folders import given_parts, holds, listed
+from network.datasets.folders import below, given_parts, holds, listed
 
-__all__ = ["passed_over", "remarked"]
+__all__ = ["not_listed", "passed_over", "remarked"]
 
 _MOST = 1 << 29  # values that are compared with each other
 _COUNTED, _FIRST = 8, 64  # samples that a value may count, and values that are looked at for it
 _TOLD, _CLASSES = 4, 100  # samples of each class, and classes, of which one value may tell
+_LOOKED_AT = 256  # samples at once
 _SHOWN = 3  # names in a note
 
 
@@ -94,10 +95,12 @@ def _of_places(rows: np.ndarray, y: np.ndarray) -> list[str]:
         ]
     numbers, count = np.unique(y, return_counts=True)
     if 1 < len(numbers) <= _CLASSES and count.min() >= _TOLD:
-        first = np.stack([rows[y == k][0] for k in numbers])
+        members = [np.flatnonzero(y == k) for k in numbers]
+        first = rows[[index[0] for index in members]]
         alike = np.ones(rows.shape[1], bool)
-        for k, values in zip(numbers, first, strict=True):
-            alike &= (rows[y == k] == values).all(axis=0)
+        for index, values in zip(members, first, strict=True):
+            for start in range(0, len(index), _LOOKED_AT):  # in blocks, to save memory
+                alike &= (rows[index[start : start + _LOOKED_AT]] == values).all(axis=0)
         for k in np.flatnonzero(alike):
             if len(np.unique(first[:, k])) == len(numbers):
                 notes.append(f"value {k + 1} of each sample is one for each class, and tells it")
@@ -131,7 +134,7 @@ def passed_over(path: Path, endings: Sequence[str]) -> list[str]:
     list of str
         At most two notes.
     """
-    folders = list(given_parts(path, endings).values()) or [path]
+    folders = [path, *given_parts(path, endings).values()]
     empty = [e.name for f in folders for e in listed(f) if e.is_dir() and not holds(e, endings)]
     loose = [e.name for f in folders for e in listed(f) if e.is_file()
              and e.suffix.lower() in endings]  # fmt: skip
@@ -145,3 +148,29 @@ def passed_over(path: Path, endings: Sequence[str]) -> list[str]:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             notes.append(f"{shown}{more}: {what}")
     return notes
+
+
+def not_listed(path: Path, names: Sequence[str], endings: Sequence[str]) -> list[str]:
+    """A note on samples of a folder that its list does not name.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    names : sequence of str
+        Samples that are read: their paths in the folder, without ending.
+    endings : sequence of str
+        Endings of the samples.
+
+    Returns
+    -------
+    list of str
+        At most one note.
+    """
+    files = (file.relative_to(path).with_suffix("").as_posix() for file in below(path, endings))
+    others = sorted(set(files) - set(names))
+    if not others:
+        return []
+    verb = "are" if len(others) > 1 else "is"
+    return [f"{len(others):,} of its files, '{others[0]}' first, {verb} not in the list, and not "
+            "read"]  # fmt: skip

@@ -13,11 +13,13 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from ddkbase.errors import DDKError, StorageError, one_line
+from ddkbase.files import too_large, unpacked_limit
 from ddkbase.tables.binary import hdf5_arrays
 from ddkbase.tables.mat_file import mat_arrays
 
 __all__ = [
     "LARGEST",
+    "TIMES_TEXT",
     "broken",
     "folder",
     "missing",
@@ -27,8 +29,10 @@ __all__ = [
     "reading",
 ]
 
-#: bytes that one file may unpack to
+#: bytes that one file may unpack to; a small one to fewer (`ddkbase.files.unpacked_limit`)
 LARGEST = 4 << 30
+#: how many times its size a packed text may take: each number of it becomes an object for a while
+TIMES_TEXT = 25
 
 
 def folder(root: str | os.PathLike[str] | None, name: str, whence: str) -> Path:
@@ -131,8 +135,9 @@ def _arrays(path: Path, names: tuple[str, ...], whence: str) -> dict[str, np.nda
         if lacking:
             raise StorageError(f"holds no array '{lacking[0]}'", str(path), whence)
         total = sum(members[f"{n}.npy"].file_size for n in names)
-        if total > LARGEST:
-            raise StorageError(f"would unpack to {total / 1e9:.3g} GB", str(path), whence)
+        limit = unpacked_limit(path.stat().st_size, LARGEST)
+        if total > limit:
+            raise too_large(str(path), limit)
         for name in names:
             info = members[f"{name}.npy"]
             with archive.open(info) as member:
@@ -192,6 +197,6 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
         content = path.read_bytes()
         if content.startswith(b"MATLAB 7.3"):
             return hdf5_arrays(content, str(path), transposed=True)
-        return mat_arrays(content, LARGEST)
+        return mat_arrays(content, unpacked_limit(len(content), LARGEST))
 
     return reading(path, "a MATLAB file", whence, work)

@@ -16,6 +16,7 @@ __all__ = [
     "OTHER_PICTURES",
     "OTHER_SOUNDS",
     "SOUNDS",
+    "below",
     "check_name",
     "check_pictures",
     "check_sounds",
@@ -30,9 +31,15 @@ __all__ = [
 _Identity = tuple[int, int]  # device and number of a file
 
 #: endings of sound files
-SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".mp3", ".au")
+SOUNDS = (
+    ".wav", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".mp3", ".au", ".wave", ".aifc", ".oga",
+    ".w64", ".rf64", ".snd", ".sph",
+)  # fmt: skip
 #: endings of sound files that are not read, which to pass over would make a class smaller unseen
-OTHER_SOUNDS = (".m4a", ".aac", ".wma", ".amr", ".ape", ".mka")
+OTHER_SOUNDS = (
+    ".m4a", ".aac", ".wma", ".amr", ".ape", ".mka", ".caf", ".wv", ".tta", ".ac3", ".dsf", ".spx",
+    ".voc", ".3gp", ".weba",
+)  # fmt: skip
 #: endings of pictures that are not read
 OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".jp2", ".psd", ".cr2", ".nef", ".dng")
 
@@ -117,7 +124,12 @@ def given_parts(path: Path, endings: Sequence[str]) -> dict[str, Path]:
 
 def holds(path: Path, endings: Sequence[str]) -> bool:
     """Whether a file with one of these endings is anywhere below, links followed."""
-    return next(_below(path, endings, set()), None) is not None
+    return next(below(path, endings), None) is not None
+
+
+def below(path: Path, endings: Sequence[str]) -> Iterator[Path]:
+    """Files with one of these endings, anywhere below, links followed; no folder twice."""
+    return _below(path, endings, set())
 
 
 def check_sounds(path: Path) -> None:
@@ -131,7 +143,7 @@ def check_pictures(path: Path) -> None:
 
 
 def _check(path: Path, endings: Sequence[str], what: str, hint: str) -> None:
-    others = list(_below(path, endings, set()))
+    others = list(below(path, endings))
     if others:
         raise StorageError(
             f"{len(others)} {what}{'s' * (len(others) > 1)} in {others[0].suffix} "

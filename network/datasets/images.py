@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InstallationError, StorageError
+from ddkbase.files import too_large, unpacked_limit
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, folder, missing, open_bytes, reading
 
@@ -65,9 +66,9 @@ def _read_idx(path: Path) -> np.ndarray:
         count = 1
         for n in shape:
             count *= n
-        size = count * dtype.itemsize
-        if size > LARGEST:
-            raise ValueError(f"shape {shape} would take {size / 1e9:.3g} GB")
+        size, limit = count * dtype.itemsize, unpacked_limit(path.stat().st_size, LARGEST)
+        if size > limit:
+            raise too_large(str(path), limit)
         content = bytearray()
         while len(content) < size:  # grows with what is there, not with what the header promises
             block = file.read(min(size - len(content), 1 << 24))

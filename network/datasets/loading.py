@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ddkbase.errors import InputError, StorageError, closest, similar_file
 from network.datasets.actions import VIDEOS, load_actions
-from network.datasets.archives import is_archive, unpacked
+from network.datasets.archives import is_archive, samples_in, unpacked
 from network.datasets.arrays import (
     PICTURES,
     load_arrays,
@@ -20,7 +22,7 @@ from network.datasets.arrays import (
     vector_files,
 )
 from network.datasets.dataset import DataSet
-from network.datasets.doubts import passed_over, remarked
+from network.datasets.doubts import not_listed, passed_over, remarked
 from network.datasets.folders import OTHER_PICTURES, OTHER_SOUNDS, SOUNDS, check_name, holds
 from network.datasets.images import load_digits, load_fashion, load_mnist
 from network.datasets.series.files import ENDINGS, is_series, load_series, series_in
@@ -115,7 +117,7 @@ def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
         raise StorageError("is not a regular file", str(path))
     if is_archive(path):
         with unpacked(path) as folder:
-            inside = list(folder.iterdir())
+            inside = samples_in(folder)
             alone = inside[0] if len(inside) == 1 and inside[0].is_file() else None
             loaded = _of_path(folder, options) if alone is None else _of_file(alone, options)
             notes = (f"read from the archive {path.name}", *loaded.notes)
@@ -138,10 +140,14 @@ def _of_path(path: Path, options: dict[str, Any]) -> DataSet:
     loader, arguments = _of_folder(path)
     loaded = _call(loader, str(path), arguments, options)
     endings = {load_sounds: SOUNDS, load_pictures: PICTURES}.get(loader)
-    listing = (path / "labels.csv").is_file() or (path / "keys" / "meta.lst").is_file()
-    if endings is None or listing:
+    if endings is None:
         return loaded
-    notes = [*loaded.notes, *passed_over(path, endings)]
+    notes = list(loaded.notes)
+    listing = (path / "labels.csv").is_file() or (path / "keys" / "meta.lst").is_file()
+    if loader is load_sounds and listing:
+        notes += not_listed(path, np.unique(loaded.groups).tolist(), endings)
+    else:
+        notes += passed_over(path, endings)
     if loader is load_sounds and holds(path, PICTURES):
         notes.append("pictures beside the sounds are not read")
     return replace(loaded, notes=tuple(notes))
@@ -156,6 +162,10 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_ag_news, (path,)
     if vector_files(path) is not None:
         return load_vectors, (path,)
+    if holds(path, VIDEOS) and holds(path, SOUNDS):
+        raise StorageError(
+            "holds clips and sounds", str(path), "Take one of the two away, or convert the clips"
+        )
     if any(path.glob("*.mat")) or holds(path, VIDEOS):
         return load_actions, (path,)
     if any(path.glob("modelnet*.npz")) or holds(path, (".off", ".binvox")):

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest
+from ddkbase.files import too_large, unpacked_limit
 from network.datasets.dataset import DataSet, WordVectors
 from network.datasets.embedding import Vocabulary, embed
-from network.datasets.files import folder, missing, open_bytes, reading
+from network.datasets.files import TIMES_TEXT, folder, missing, open_bytes, reading
 
 __all__ = ["load_ag_news", "read_news", "tokenise"]
 
@@ -97,10 +98,11 @@ def read_news(
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    limit = unpacked_limit(path.stat().st_size, _LARGEST, TIMES_TEXT)
     with open_bytes(path) as file:
-        content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise ValueError(f"it unpacks to more than {_LARGEST} bytes")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise too_large(str(path), limit)
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     try:
         return [(reader.line_num, row) for row in reader if row]

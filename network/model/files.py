@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import StorageError, shorten, similar_file
-from ddkbase.files import read_limit, too_large
+from ddkbase.files import read_limit, too_large, unpacked_limit
 from network.layers.base import Layer
 from network.model.network import Network
 from network.model.saving import FORMAT, TEXT, VERSION, describe
@@ -165,8 +165,9 @@ def build_layer(kind: str, config: dict[str, Any]) -> Layer:
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
-        if size > read_limit():
-            raise too_large(str(path))
+        limit = unpacked_limit(path.stat().st_size, read_limit())
+        if size > limit:
+            raise too_large(str(path), limit)
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

@@ -1,20 +1,23 @@
 """Change records of every kind at random and read them: what comes is a read, or one line.
 
-Of HDF5 records attributes, shapes, types and names are changed, of JSON and of the descriptions in
-models any value, key or type, of arrays in models shapes, types and names, of stores bytes as well.
-Prints how many were read and refused of each kind; exit code 1 where something else came, with the
-seed that brings it again.
+Of HDF5 records attributes, shapes, types, chunks and names are changed, of JSON and of the
+descriptions in models any value, key or type, of arrays in models shapes, types and names, of
+stores bytes as well, of YAML values, keys, types, lines and signs. Prints how many were read and
+refused of each kind; exit code 1 where something else came: another error, several lines, a
+warning, more than ten seconds or 1 GB of memory (Linux), with the seed that brings it again.
 
-    python tests/benchmarks/fuzz_records.py [--changes 5000] [--kind iv --kind table ...] [--seed 0]
+    python tests/benchmarks/fuzz_records.py [--changes 300] [--kind iv --kind table ...] [--seed 0]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import warnings
@@ -24,24 +27,43 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import yaml
 
 from compact import AlphaBetaTable
 from compact.table.source import gather
+from ddk.pipeline.file import read_chain
 from ddk.pipeline.folder import PipelineFolder
 from ddk.studies import read_comparison, read_run
 from ddk.studies.comparison import comparison_rows
 from ddkbase import records
+from ddkbase.documents import parse_yaml, read_text
 from ddkbase.errors import DDKError, InputError, StorageError
-from devicephys import run
+from devicephys import Variability, draw_cell, load_device, run
+from devicephys.campaign import Campaign
+from devicephys.fitting.description import read_description
 from devicephys.run.request import Request
+from devicephys.sequence.description import read_sequence
 from network import load_network, read_history
 from network.hardware import read_placement
 from tests.ddkbase.test_foreign_files import ODD, spoiled
 from tests.records import summary
 
-RECORDS = Path(__file__).resolve().parents[1] / "records"
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "tests" / "records"
 _MEMORY = 6 << 30  # bytes; a file that asks for more ends in an error, not in the machine
+_MOST, _SECONDS = 1_000_000_000, 10  # bytes and processor time of one read
+_WAITED = 120  # s by the clock, for what waits without end
+_FILL = (0, 1, -1, 10**6)
+_SIGNS = (*":-[]{}&*!|>'\"%@`#,?=~\0\ufeff\u2212²µ", "1e999", "<<: ", "!!python/name:os.system ")
 _PLAIN = [value for value in ODD if isinstance(value, str | int | float)]
+
+
+#: files that are nowhere in the repository
+_WRITTEN = {
+    "variability.yaml": "filament_radius: 0.05\nactivation_energy: 10 meV\n"
+    "threshold_voltage: 12 mV\nfilament_radius_cycle: 2 %\nactivation_energy_cycle: 3 meV\n"
+    "occupation: 1\n"
+}
 
 
 class Kind(NamedTuple):
@@ -79,8 +101,20 @@ def pipeline(path: Path) -> None:
     for name in ("network", "controls", "hardware", "compile"):
         noted = folder.state(name)
         if noted is not None:
-            folder.result(name, noted.get("fingerprint"))
+            folder.result(name, str(noted.get("fingerprint")))
 
+
+def campaign(path: Path) -> None:
+    described = Campaign.from_file(path)
+    assert described.size >= 1
+    described.train(0, 0)
+
+
+def variability(path: Path) -> None:
+    draw_cell(CELL, Variability.from_mapping(parse_yaml(read_text(path, 10**6), str(path))), seed=1)
+
+
+CELL = load_device("tin-taox-hfox-tin")
 
 KINDS = {
     "iv": Kind("iv/iv.nc", "", loop),
@@ -96,6 +130,12 @@ KINDS = {
     "placement": Kind("chip/placement.json", "", placement),
     "comparison": Kind("compare/comparison.nc", "", comparison),
     "pipeline": Kind("pipeline", ".pipeline/*.json", pipeline),
+    "campaign file": Kind("campaign.yaml", "", campaign),
+    "variability file": Kind("variability.yaml", "", variability),
+    "pipeline file": Kind("pipeline.yaml", "", lambda path: read_chain(str(path))),
+    "fit file": Kind("../../ddk/samples", "what.yaml", read_description),
+    "sequence file": Kind("../../ddk/samples", "steps.yaml", read_sequence),
+    "device file": Kind("iv/device.yaml", "", load_device),
 }
 
 
@@ -108,7 +148,7 @@ def change(path: Path, rng: np.random.Generator) -> str:
                 old = names[int(rng.integers(len(names)))]
                 file.move(old, f"{old}_")
             return f"{old} renamed"
-        return spoiled(path, rng)
+        return _stored(path, rng) if rng.random() < 0.2 else spoiled(path, rng)
     if path.suffix == ".json":
         content = json.loads(path.read_text(encoding="utf-8"))
         content, what = changed_value(content, rng)
@@ -116,11 +156,63 @@ def change(path: Path, rng: np.random.Generator) -> str:
         return what
     if path.suffix == ".npz":
         return _arrays(path, rng)
+    if path.suffix == ".yaml" and rng.random() < 0.7:
+        content, what = changed_value(yaml.safe_load(path.read_text(encoding="utf-8")), rng)
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        return what
+    if path.suffix == ".yaml":
+        return _lines(path, rng)
     content = path.read_bytes()
     at = int(rng.integers(len(content) + 1))
     cut = rng.random() < 0.5
     path.write_bytes(content[:at] if cut else content[:at] + b"\xff" + content[at + 1 :])
     return f"{path.name} {'cut at' if cut else 'another byte at'} {at}"
+
+
+def _stored(path: Path, rng: np.random.Generator) -> str:
+    """Store a variable in another way: its length, the size of its chunks, packed or not."""
+    with h5py.File(path, "r+") as file:
+        names = [n for n in file if isinstance(file[n], h5py.Dataset) and file[n].shape]
+        name = names[int(rng.integers(len(names)))]
+        shape, dtype = list(file[name].shape), file[name].dtype
+        axis = int(rng.integers(len(shape)))
+        shape[axis] = (0, 1, shape[axis] + 1, 10**4, 10**6, 10**9, shape[axis])[rng.integers(7)]
+        chunks = tuple(max(1, min(n, int(rng.choice([1, 7, 10**3, 10**6])))) for n in shape)
+        attributes = dict(file[name].attrs)
+        del file[name]
+        try:
+            made = file.create_dataset(
+                name,
+                tuple(shape),
+                dtype,
+                chunks=chunks if 0 not in shape else None,
+                compression="gzip" if rng.random() < 0.5 and 0 not in shape else None,
+                fillvalue=_FILL[int(rng.integers(len(_FILL)))] if dtype.kind in "fiu" else None,
+            )
+        except (TypeError, ValueError, OSError, OverflowError):
+            return f"{name} is gone"  # HDF5 itself does not take it
+        for key, value in attributes.items():
+            if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"):
+                made.attrs[key] = value
+        return f"{name}: {dtype} {shape} in chunks of {chunks}"
+
+
+def _lines(path: Path, rng: np.random.Generator) -> str:
+    """Change one line of a text, or one sign in it."""
+    rows = path.read_text(encoding="utf-8").splitlines()
+    at, way = int(rng.integers(len(rows))), int(rng.integers(5))
+    if way == 0:
+        rows.insert(at, rows[at])
+    elif way == 1:
+        del rows[at]
+    elif way == 2:
+        rows[at] = ("\t", " ", "  - ")[int(rng.integers(3))] + rows[at]
+    else:
+        place = int(rng.integers(len(rows[at]) + 1))
+        sign = _SIGNS[int(rng.integers(len(_SIGNS)))]
+        rows[at] = rows[at][:place] + sign + rows[at][place + (way == 3) :]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return f"line {at + 1}: way {way}"
 
 
 def changed_value(content: Any, rng: np.random.Generator) -> tuple[Any, str]:
@@ -182,6 +274,25 @@ def _arrays(path: Path, rng: np.random.Generator) -> str:
     return what
 
 
+def _late(number: int, frame: Any) -> None:
+    raise TimeoutError(f"it takes more than {_SECONDS} s")
+
+
+def _forget_memory() -> None:
+    """Count the largest memory of this process anew; Linux alone can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _largest_memory() -> int:
+    """Bytes of memory that this process took at most since it was last forgotten."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return 1024 * int(next(w for w in status.splitlines() if w.startswith("VmHWM")).split()[1])
+
+
 def trial(kind: Kind, folder: Path, seed: list[int]) -> tuple[str, str]:
     """Outcome of one change ("read", "refused", else what went wrong), and the change."""
     rng = np.random.default_rng(seed)
@@ -190,33 +301,50 @@ def trial(kind: Kind, folder: Path, seed: list[int]) -> tuple[str, str]:
         files = sorted(f for f in whole.glob(kind.files) if f.is_file())
         file = work / files[int(rng.integers(len(files)))].relative_to(whole)
     else:
-        shutil.copyfile(whole, work)
+        if kind.source in _WRITTEN:
+            work.write_text(_WRITTEN[kind.source], encoding="utf-8")
+        else:
+            shutil.copyfile(whole, work)
         file = work
     before = file.read_bytes()
     what = change(file, rng)
+    _forget_memory()
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # of this process, however busy the machine is
+    signal.alarm(_WAITED)
+    try:
+        outcome = _outcome(kind.read, work)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.alarm(0)
+        file.write_bytes(before)
+    memory = _largest_memory()
+    return (f"{memory / 1e6:.0f} MB of memory" if memory > _MOST else outcome), what
+
+
+def _outcome(read: Callable[[Path], object], work: Path) -> str:
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            kind.read(work)
+            read(work)
     except (StorageError, InputError) as error:
-        return ("refused" if "\n" not in str(error) else f"several lines: {error}"), what
+        return "refused" if "\n" not in str(error) else f"several lines: {error}"
     except DDKError as error:
-        return f"exit code {error.exit_code}: {error}", what
+        return f"exit code {error.exit_code}: {error}"
     except Exception as error:
-        return f"{type(error).__name__}: {error}", what
-    finally:
-        file.write_bytes(before)
-    return (f"a warning: {said[0].message}" if said else "read"), what
+        return f"{type(error).__name__}: {error}"
+    return f"a warning: {said[0].message}" if said else "read"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Change records at random and read them.")
-    parser.add_argument("--changes", type=int, default=5000)
+    parser.add_argument("--changes", type=int, default=300, help="of each kind")
     parser.add_argument("--kind", action="append", choices=[*KINDS])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    worst = 0
+    signal.signal(signal.SIGALRM, _late)
+    signal.signal(signal.SIGPROF, _late)
+    worst, total = 0, {"read": 0, "refused": 0, "other": 0}
     for number, (name, kind) in enumerate(KINDS.items()):
         if asked.kind and name not in asked.kind:
             continue
@@ -233,9 +361,15 @@ def main() -> int:
                     worst = 1
                     print(f"{name}, change {k} ({what}): {outcome[:300]}", flush=True)
         other = asked.changes - sum(counts.values())
+        for outcome, count in {**counts, "other": other}.items():
+            total[outcome] += count
         print(
             f"{name}: {counts['read']} read, {counts['refused']} refused, {other} other", flush=True
         )
+    print(
+        f"{sum(total.values()):,} changes: {total['read']:,} read, {total['refused']:,} refused, "
+        f"{total['other']:,} other"
+    )
     return worst
 
 

@@ -78,7 +78,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
         (virtual, "'/conductance' is a virtual dataset"),
         (below(external_storage), "'/a/b/conductance' is stored elsewhere"),
         (below(external_link), "'/a/b/conductance' is a link to another file"),
-        (too_large, "larger than 500,000,000 bytes"),
+        (too_large, "its content is larger than 1"),
     ],
 )
 def test_no_file_is_read_through_another(
@@ -236,6 +236,31 @@ def test_whatever_a_record_holds_it_is_one_line(
         except Exception as error:
             raise AssertionError(f"seed {seed}: {what}") from error
     assert refused > number // 4
+
+
+def test_a_small_record_of_millions_of_chunks_is_refused(
+    whole: dict[str, Path], tmp_path: Path
+) -> None:
+    """HDF5 takes 2 kB for each chunk that is read, also where the chunk holds a few bytes."""
+    path = tmp_path / "x.nc"
+    path.write_bytes(whole["table"].read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("more", (1_000_000,), "i1", chunks=(7,))
+    with pytest.raises(StorageError, match="its content is larger than"):
+        AlphaBetaTable.read(path)
+
+
+def test_a_variable_of_another_length_is_told_before_its_values_are_used(
+    whole: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.nc"
+    path.write_bytes(whole["iv"].read_bytes())
+    with h5py.File(path, "r+") as file:
+        attributes = {k: file["voltage"].attrs[k] for k in ("units", "long_name")}
+        del file["voltage"]
+        file.create_dataset("voltage", (1,), "f8").attrs.update(attributes)
+    with pytest.raises(StorageError, match=r"has dimensions .* expected"):
+        records.read(path)
 
 
 @pytest.mark.parametrize("key", ["units", "long_name", "schema", "schema_version"])

@@ -114,8 +114,6 @@ def test_every_tenth_cut_of_a_sound(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"cut.{ending}"
     for size in range(0, len(whole) - 1, max(1, len(whole) // 40)):
         path.write_bytes(whole[:size])
-        if ending == "ogg" and size > len(whole) // 3:
-            continue  # it does not say how long it is
         refused(lambda p=path: datasets.read_sound(p), path)  # type: ignore[misc]
 
 
@@ -276,7 +274,7 @@ def test_npz_bomb_is_not_unpacked(tmp_path: Path) -> None:
     second = content.index(b"PK\x01\x02", at + 4)
     content[second + 24 : second + 28] = struct.pack("<I", 0xF0000000)
     path.write_bytes(content)
-    refused(lambda: datasets.read_voxel_npz(path), path, "would unpack to 8.05 GB")
+    refused(lambda: datasets.read_voxel_npz(path), path, "larger than 100,000,000 bytes")
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "|u1", "fortran_order": False, "shape": (2**40, 8)}
@@ -438,7 +436,7 @@ def test_news_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(text, "_LARGEST", 1 << 20)
     path = tmp_path / "test.csv.gz"
     path.write_bytes(gzip.compress(bytes(50_000_000)))
-    refused(lambda: datasets.read_news(path), path, "unpacks to more")
+    refused(lambda: datasets.read_news(path), path, "larger than 1,048,576 bytes")
 
 
 # -- clips ----------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ def test_a_columnar_file_that_unpacks_to_too_much(
     columns = {"label": ["a", "b"] * 500, "v": [0.0] * 1000}
     monkeypatch.setattr("ddkbase.tables.columnar._MOST", 5000)
     for name in ("a.parquet", "a.feather"):
-        with pytest.raises(InputError, match="unpacks to more than 5000 bytes"):
+        with pytest.raises(InputError, match="larger than 5,000 bytes"):
             datasets.load(columnar(tmp_path / name, columns))
 
 

@@ -22,6 +22,7 @@ __all__ = ["read_arff"]
 
 _NUMERIC = ("numeric", "real", "integer")
 _ATTRIBUTE = re.compile(r"(?P<quote>['\"]?)(?P<name>.+?)(?P=quote)\s+(?P<kind>\{.*\}|\S+)\s*")
+_QUOTED = re.compile(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,'"]+))\s*(?:,|$)""")
 _HINT = "Attributes are numbers, the last one names the class: @attribute class {a,b}"
 
 
@@ -57,8 +58,7 @@ def read_arff(path: Path, encoding: str | None = None) -> Series:
         where = f"{path}, line {number}"
         if line.startswith("{"):
             raise InputError("sparse rows are not read", where)
-        text, _, label = line.rpartition(",")
-        label = label.strip().strip("'\"")
+        text, label = _parted(line)
         if label not in attributes.classes:
             hint = closest(label, attributes.classes)
             raise InputError(f"{shorten(label)} is no class of the heading", where, hint)
@@ -70,6 +70,23 @@ def read_arff(path: Path, encoding: str | None = None) -> Series:
         labels.append(label)
         places.append(f"line {number}")
     return Series(str(path), values, labels, places, tuple(attributes.classes))
+
+
+def _words(text: str) -> list[str]:
+    """What stands between commas, without quotation marks, within which a comma is a sign."""
+    if "'" not in text and '"' not in text:
+        return [word.strip() for word in text.split(",")]
+    return [a or b or c.strip() for a, b, c in _QUOTED.findall(text)]
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """The values of a row, and its class without quotation marks."""
+    text, _, label = line.rpartition(",")
+    if line[-1] in "'\"":
+        before, quote, inside = line[:-1].rpartition(line[-1])
+        if quote and before.rstrip().endswith(","):
+            return before.rstrip()[:-1], inside
+    return text, label.strip().strip("'\"")
 
 
 def _heading(lines: Iterator[tuple[int, str]], path: Path) -> _Attributes:
@@ -105,7 +122,7 @@ def _add(attributes: _Attributes, text: str, where: str) -> None:
     if attributes.classes:
         raise InputError(f"attribute '{name}' stands behind that of the class", where, _HINT)
     if kind.startswith("{"):
-        classes = [c.strip().strip("'\"") for c in kind[1:-1].split(",")]
+        classes = _words(kind[1:-1])
         if len(set(classes)) < len(classes) or not all(classes):
             raise InputError(f"classes {shorten(kind)} are empty or stand twice", where)
         attributes.classes = classes

@@ -12,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 
 from ddkbase.errors import InputError, shorten
+from ddkbase.files import too_large, unpacked_limit
 from ddkbase.tables.codings import decoded
-from network.datasets.files import LARGEST, open_bytes
+from network.datasets.files import LARGEST, TIMES_TEXT, open_bytes
 
 __all__ = ["first_line", "numbered_lines", "series_of"]
 
@@ -46,22 +47,27 @@ def numbered_lines(
     Raises
     ------
     InputError
-        Not text in this coding, or larger than `network.datasets.files.LARGEST`.
+        Not text in this coding, or a line that is too long.
+    StorageError
+        It is larger than `network.datasets.files.LARGEST`, or unpacks to far more than it is.
     """
+    limit = unpacked_limit(path.stat().st_size, LARGEST, TIMES_TEXT)
     with open_bytes(path) as file:
         head = file.read(len(codecs.BOM_UTF16))
         if encoding is not None or head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             file.seek(0)
-            content = file.read(LARGEST + 1)
-            if len(content) > LARGEST:
-                raise InputError("is too large", str(path))
+            content = file.read(limit + 1)
+            if len(content) > limit:
+                raise too_large(str(path), limit)
             # not line by line: in UTF-16 the byte of a line's end stands in other signs as well
             file = io.BytesIO(decoded(content, str(path), encoding, []).encode("utf-8"))
         file.seek(0)
         total = 0
         for number, content in enumerate(_raw(file), start=1):
             total += len(content)
-            if total > LARGEST or len(content) > _LONGEST:
+            if total > limit:
+                raise too_large(f"{path}, line {number}", limit)
+            if len(content) > _LONGEST:
                 raise InputError("is too large", f"{path}, line {number}")
             if number == 1:
                 content = content.removeprefix(b"\xef\xbb\xbf")

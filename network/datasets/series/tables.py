@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, closest, shorten
+from ddkbase.files import too_large, unpacked_limit
 from ddkbase.tables.columnar import SIGNATURES, list_columns
 from ddkbase.tables.reading import table_of
 from ddkbase.tables.table import (
@@ -31,7 +32,7 @@ from ddkbase.tables.table import (
     numbers,
 )
 from ddkbase.tables.units import split_unit
-from network.datasets.files import open_bytes
+from network.datasets.files import TIMES_TEXT, open_bytes
 from network.datasets.series.samples import Series, class_names
 
 __all__ = ["read_table"]
@@ -107,10 +108,11 @@ def read_table(
     InstallationError
         A package is missing; its extra is named.
     """
+    limit = unpacked_limit(path.stat().st_size, LARGEST, TIMES_TEXT)
     with open_bytes(path) as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise InputError(f"is larger than {LARGEST} bytes", str(path))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise too_large(str(path), limit)
     if content.startswith(SIGNATURES):
         lists = list_columns(content, str(path))
         if lists:

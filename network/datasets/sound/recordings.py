@@ -6,7 +6,6 @@ import importlib
 import itertools
 import math
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError, closest
+from ddkbase.files import too_large, unpacked_limit
 from network.datasets.files import missing, read_npz, reading
 from network.datasets.folders import (
     SOUNDS,
@@ -25,6 +25,7 @@ from network.datasets.folders import (
     from_meta,
     given_parts,
 )
+from network.datasets.sound.containers import check_whole, says_its_length
 
 __all__ = [
     "SOUNDS",
@@ -37,10 +38,12 @@ __all__ = [
 ]
 
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
-_WHAT = "sounds (" + ", ".join(SOUNDS) + ")"
+_TIMES = 256  # how many times its size a sound may take: speech of 6 kbit/s at 48 kHz
+_WHAT = "sounds (" + ", ".join(SOUNDS[:8]) + ", ...)"
 _BLOCK = 1 << 18
 _LOUDEST = 1e12  # samples are -1 to 1, or whole numbers of 32 bits kept as float; squares must fit
 _CANCELLED = 1e-3  # share of the channels' energy that their mean has to keep
+_ROUGH = 0.95  # share of the samples that an MP3 file promises, at least, that have to be there
 _MOST_STRETCHED = 200.0  # a sound of 1 Hz among those of 44.1 kHz has a damaged header
 
 
@@ -320,7 +323,7 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
     ValueError for what libsndfile lets pass: damaged, cut off, empty, too long, samples that are no
     numbers.
     """
-    _check_wav(path)
+    check_whole(path)
     blocks = []
     try:
         opened = library.SoundFile(os.fsencode(path))  # a name need not be UTF-8
@@ -333,8 +336,10 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
         frames, channels, rate = file.frames, file.channels, float(file.samplerate)
         # MP3 and OGG tell their length only roughly
         exact = file.format not in ("MP3", "OGG")
-        if frames * channels > _MOST_VALUES and exact:
-            raise ValueError(f"{frames} frames of {channels} channels are too many")
+        least = frames if exact else _ROUGH * frames if says_its_length(path) else 0
+        most = unpacked_limit(path.stat().st_size, 4 * _MOST_VALUES, _TIMES) // 4
+        if frames * channels > most and exact:
+            raise too_large(str(path), 4 * most)
         done = 0
         energy = left = 0.0
         while True:
@@ -342,8 +347,8 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
             if not len(block):
                 break
             done += len(block)
-            if done * channels > _MOST_VALUES:
-                raise ValueError("it is too long")
+            if done * channels > most:
+                raise too_large(str(path), 4 * most)
             largest = float(np.abs(block).max())
             if not math.isfinite(largest):
                 raise ValueError("it holds NaN or infinity")
@@ -355,35 +360,13 @@ def _decode(library: Any, path: Path) -> tuple[np.ndarray, float]:
                 left += float(np.square(blocks[-1], dtype=np.float64).sum())
     if not done:
         raise ValueError("it holds no sample")
-    if exact and done < frames:
+    if done < least:
         raise ValueError(f"it is cut off after {done} of {frames} samples")
     if not rate > 0:
         raise ValueError(f"a rate of {rate} Hz")
     if left < _CANCELLED * energy:
         raise ValueError("its channels cancel each other: their mean is next to nothing")
     return np.concatenate(blocks), rate
-
-
-def _check_wav(path: Path) -> None:
-    """ValueError if a WAV file promises more data than it has: libsndfile says nothing of it."""
-    size = path.stat().st_size
-    if not size:
-        raise ValueError("it is empty")
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return
-        at = 12
-        while at + 8 <= size:
-            file.seek(at)
-            kind, length = struct.unpack("<4sI", file.read(8))
-            if kind == b"data":
-                # a recorder that streams leaves the length open
-                if length not in (0xFFFFFFFF, 0) and at + 8 + length > size:
-                    raise ValueError(f"it is cut off: {size - at - 8} of {length} bytes of sound")
-                return
-            at += 8 + length + length % 2
-    raise ValueError("it is cut off before the sound begins")
 
 
 def _soundfile() -> Any:
