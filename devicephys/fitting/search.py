@@ -384,6 +384,7 @@ def fit_device(
     *,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[FitEvent], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> FitResult:
     """Fit parameters of a device to measured loops and trains.
 
@@ -400,6 +401,9 @@ def fit_device(
         Where each solve is kept; the same fit with the same folder goes on where it was stopped.
     progress : callable or None, optional
         Called with a `FitEvent` after each solve.
+    warn : callable or None, optional
+        Called before the first solve with one line on each data set that the device was not
+        measured as: another limit of the current.
 
     Returns
     -------
@@ -425,6 +429,9 @@ def fit_device(
     if description.posterior:
         require_emcee()
     data, predict = (read_data(d, beside) for d in (description.data, description.predict))
+    for remark in dict.fromkeys(d.remark(device) for d in (*data, *predict)) if warn else ():
+        if remark and warn is not None:
+            warn(remark)
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)
     try:

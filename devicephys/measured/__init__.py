@@ -6,7 +6,7 @@ module            what it does
 ``loops``         `devicephys.read_loop`: the door; columns, units, the record
 ``checks``        what is wrong with a loop, in one line; its loops and its compliance
 ``ramps``         ramps of loops on common voltages: a band, a misfit, a waveform
-``comparison``    simulated loops beside measured ones
+``figures``       RESET onset, SET voltage and resistances of each loop, as of simulated ones
 ================  ========================================================================
 """
 

@@ -256,6 +256,8 @@ def _text(array: xr.DataArray, k: int) -> str:
         return value
     if not math.isfinite(value):
         return "–"
+    if unit == "V":  # a row of millivolts and volts is hard to read
+        return f"{value:+.3f} V"
     if unit == "V/m":  # as the table of a single run has it
         return f"{1e-9 * value:.3g} V/nm"
     return celsius(float(value)) if unit == "K" else format_si(float(value), unit)

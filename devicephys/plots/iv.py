@@ -402,7 +402,7 @@ def measured_figure(measured: xr.Dataset, runs: Mapping[str, xr.Dataset]) -> Fig
                 for name in ("current_low", "current", "current_high")
             )
             ax.fill_between(v, low, high, color="0.82", linewidth=0)
-            loops = f"{count} loops: median and 16 to 84 %" if count > 1 else "one loop"
+            loops = f"{count} loops:\nmedian, 16 to 84 %" if count > 1 else "one loop"
             label = f"measured, {loops}" if k == 0 else None
             ax.plot(v, middle, color=GREY, linewidth=1.0, label=label)
         for k, (name, ds) in enumerate(runs.items()):

@@ -282,7 +282,13 @@ def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "voltage has no unit" in refused.output
     answer = runner.invoke(app, [*line, "--unit", "voltage=V", "--json"])
     assert answer.exit_code == 0, answer.output
-    found = json.loads(answer.stdout)["measured"]
+    document = json.loads(answer.stdout)
+    shown, simulated_ones = document["measured_figures"], document["runs"][0]["figures"]
+    assert shown["median"]["set_voltage"] == pytest.approx(simulated_ones["set_voltage"], abs=0.02)
+    assert shown["median"]["high_resistance"] == pytest.approx(
+        simulated_ones["high_resistance"] / 1.1, rel=0.01, abs=0
+    )
+    found = document["measured"]
     assert float(found["all"][0]) == pytest.approx(np.log10(1.1), abs=2e-3)
     assert (tmp_path / "over.png").stat().st_size > 10_000
     alone = runner.invoke(app, ["compare", str(run), "--picture", "x.png"])
