@@ -270,8 +270,8 @@ def _of_table(table: xr.Dataset, where: str, width: str | None, resistance: str 
             both = int((ds["determined"].values.astype(bool) & valid).sum())
             if both < valid.sum():
                 notes.append(
-                    f"of {valid.sum()} fits {both} determine both alpha and beta: why not is in what "
-                    "'ddk-compact show' prints"
+                    f"of {valid.sum()} fits {both} determine both alpha and beta: why not is in "
+                    "what 'ddk-compact show' prints"
                 )
         ds = ds.where(ds["valid"].astype(bool))
     over = [d for d in ("cycle", "device") if d in ds["alpha"].dims]
