@@ -41,7 +41,8 @@ _NAMES = {
                 "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
     "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
-    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat"},
+    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat",
+             "zyklus", "durchlauf"},
 }  # fmt: skip
 
 _HDF5 = Format(read_hdf5, (b"\x89HDF",), (".h5", ".hdf5"))
@@ -139,6 +140,8 @@ def read_loop(
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())
+    if attrs["loops"] > 1 and "loop" not in columns:
+        remarks.append(f"{attrs['loops']} loops, told apart by the voltage")
     for name, limit in compliance_of(v, i, _si(compliance, "A", "compliance"), where).items():
         attrs[f"compliance_{name}"] = limit
         remarks.append(f"{name} current limited at {format_si(limit, 'A', 3)}")
@@ -218,6 +221,8 @@ def _of_table(
         if name == "loop":
             unit = "1"
         columns[name] = numbers(table, column, _UNITS[name], unit)
+    taken = ", ".join(f"{name} from {chosen[name].title}" for name in columns if chosen[name])
+    table.assume(taken)
     return columns
 
 
