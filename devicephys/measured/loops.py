@@ -221,8 +221,8 @@ def _of_table(
         if name == "loop":
             unit = "1"
         columns[name] = numbers(table, column, _UNITS[name], unit)
-    taken = ", ".join(f"{name} from {chosen[name].title}" for name in columns if chosen[name])
-    table.assume(taken)
+    taken = [f"{name} from {c.title}" for name, c in chosen.items() if c and name in columns]
+    table.assume(", ".join(taken))
     return columns
 
 
