@@ -402,8 +402,7 @@ def fit_device(
     progress : callable or None, optional
         Called with a `FitEvent` after each solve.
     warn : callable or None, optional
-        Called before the first solve with one line on each data set that the device was not
-        measured as: another limit of the current.
+        Called before the first solve with what of the device the data contradict, a line each.
 
     Returns
     -------
