@@ -306,7 +306,7 @@ def test_the_command_prints_a_table_and_files(tmp_path: Path) -> None:
     vary = ("--vary", f"{THICKNESS}=8 nm,9 nm", "--follow", f"{HEIGHT}={THICKNESS}")
     result = call("sweep", *vary, "--workers", 1, "--out", out)
     assert result.exit_code == 0, result.output
-    for text in (THICKNESS, "8 nm", "RESET onset", "-1.25 V", str(out / "sweep.csv")):
+    for text in (THICKNESS, "8 nm", "RESET onset", "-1.250 V", str(out / "sweep.csv")):
         assert text in result.stdout
     result = call("sweep", *vary, "--workers", 1, "--out", out, "--json")
     document = json.loads(result.stdout)
