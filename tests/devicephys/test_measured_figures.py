@@ -140,3 +140,27 @@ def test_another_limit_of_the_current_is_said(tmp_path: Path) -> None:
     other = limit_remark(loops, cell.with_({"series.compliance": "300 uA"}))
     assert "100 uA" in other and "300 uA" in other and "series.compliance" in other
     assert limit_remark(loops, devicephys.load_device("tin-taox-hfox-tin")) == ""
+
+
+def test_a_fit_is_warned_of_it_before_its_first_solve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured(tmp_path)
+    cell = devicephys.load_device("hfo2-ti").with_({"series.compliance": "300 uA"})
+    (tmp_path / "cell.yaml").write_text(cell.to_yaml())
+    what = {
+        "name": "f",
+        "device": str(tmp_path / "cell.yaml"),
+        "preset": "quick",
+        "data": [{"loop": str(tmp_path / "loops.csv"), "number": 1, "error": 0.05}],
+        "free": {"filament.radius": {"lower": "3 nm", "upper": "8 nm"}},
+    }
+
+    def stop(self: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("devicephys.fitting.search._Search.all_starts", stop)
+    lines: list[str] = []
+    with pytest.raises(devicephys.fitting.FitInterrupted):
+        devicephys.fit_device(what, warn=lines.append)
+    assert len(lines) == 1 and "300 uA" in lines[0]
