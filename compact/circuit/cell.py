@@ -256,7 +256,7 @@ def _of_table(table: xr.Dataset, where: str, width: str | None, resistance: str 
         raise InputError(f"the table has no {', '.join(missing)}", where)
     _refuse_mirror(table.attrs.get("mirror", 0), where)
     notes: list[str] = []
-    ds = table[[*_TABLE, *(["valid"] if "valid" in table else [])]]
+    ds = table[[*_TABLE, *(name for name in ("valid", "determined") if name in table)]]
     ds = _choose(ds, "width", width, "s", where)
     ds = _choose(ds, "initial_resistance", resistance, "ohm", where)
     extra = [str(d) for d in ds["alpha"].dims if d not in ("amplitude", "cycle", "device")]
@@ -265,6 +265,14 @@ def _of_table(table: xr.Dataset, where: str, width: str | None, resistance: str 
     if "amplitude" not in ds.coords:
         raise InputError("the table has no amplitudes", where, "Add the coordinate amplitude [V]")
     if "valid" in ds:
+        valid = ds["valid"].values.astype(bool)
+        if "determined" in ds:
+            both = int((ds["determined"].values.astype(bool) & valid).sum())
+            if both < valid.sum():
+                notes.append(
+                    f"of {valid.sum()} fits {both} determine both alpha and beta: why not is in "
+                    "what 'ddk-compact show' prints"
+                )
         ds = ds.where(ds["valid"].astype(bool))
     over = [d for d in ("cycle", "device") if d in ds["alpha"].dims]
     if over:

@@ -42,6 +42,10 @@ EpochsOption = Annotated[
 ]
 
 
+#: numbers of a series below which a comparison of memories says little
+_FEW = 8
+
+
 @app.command(
     epilog=examples(
         "ddk-network compare --task digits --out runs/compare",
@@ -107,6 +111,12 @@ def compare(
     output.rows(*studies.comparison_rows(comparison), str(comparison.attrs["title"]))
     if "ddk" in comparison["model"].values:
         output.line(studies.difference_note(comparison))
+        few = int(comparison["features"].sel(model="ddk").max())
+        if few < _FEW and described.ddk.get("readout") == "last":
+            output.note(
+                f"Numbers of the ddk layer a series (--banks times channels): {few}; with so few, "
+                "look at more of them before you conclude anything, e.g. --banks 8"
+            )
     output.add(**comparison_entries(comparison), folder=folder)
     output.file(*(path for path in files if path.name == "report.html"))
     if style is not None:

@@ -254,7 +254,8 @@ def compare(
 ) -> None:
     """Print the figures of several runs side by side, and in what they were asked to differ.
 
-    With --measured, also how far the first loop of each is from the median of measured loops.
+    With --measured, also RESET, SET and resistances of the measured loops beside those of the first
+    loop of each run, and how far that loop is from their median.
     """
     if measured is None and (columns or units or picture is not None):
         raise InputError("nothing measured is named", "--measured", "Name a file with loops")
@@ -276,12 +277,27 @@ def compare(
             f: devicephys.run.read_records(p)[0] for f, p in zip(folders, paths, strict=True)
         }
         misfits = devicephys.measured.misfit_rows(loops, records)
-        output.rows(["Against measured loops", *folders], misfits, right=right)
+        cells = [devicephys.plots.style.device_of(ds) for ds in records.values()]
+        for line in {devicephys.measured.limit_remark(loops, cell): None for cell in cells}:
+            if line:
+                _warn(line)
+        shown = devicephys.measured.figures_of_measured(loops)
+        firsts = [entry["figures"].get("loops", [entry["figures"]])[0] for entry in entries]
+        output.rows(
+            ["First loop", "measured: median (extremes)", *folders],
+            devicephys.measured.measured_rows(shown, firsts),
+            "RESET, SET, and resistances at 0.1 V",
+            right=range(1, 2 + len(folders)),
+        )
+        output.rows(["Away from measured loops", *folders], misfits, right=right)
         output.note(
             "rms of log10 of the current of a run's first loop over the median of the measured "
             "ones: 0.3 is a factor of two"
         )
-        output.add(measured={row[0]: row[1:] for row in misfits})
+        output.add(
+            measured={row[0]: row[1:] for row in misfits},
+            measured_figures=devicephys.measured.measured_entries(shown),
+        )
         if target is not None:
             figure = partial(devicephys.plots.measured_figure, loops, records)
             output.file(*papers.save_picture(figure, target, style, overwrite))

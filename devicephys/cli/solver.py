@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Annotated
 
 import typer
@@ -114,7 +115,10 @@ def fit(
     try:
         with devicephys.run.Display(output.console(), "first solve") as display:
             result = devicephys.fitting.fit_device(
-                what, folder=folder, progress=lambda event: display(_state(event))
+                what,
+                folder=folder,
+                progress=lambda event: display(_state(event)),
+                warn=_warn,
             )
     except devicephys.fitting.FitInterrupted as stopped:
         if stopped.result is not None:
@@ -122,6 +126,10 @@ def fit(
         raise
     _tell(result, output)
     output.file(*devicephys.fitting.write_fit(result, folder))
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
 
 
 def _state(event: devicephys.fitting.FitEvent) -> State:

@@ -20,6 +20,7 @@ from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.description import BakeSource, LoopSource, Source, TrainSource
+from devicephys.measured.figures import limit_remark
 from devicephys.measured.loops import read_loop
 from devicephys.measured.ramps import waveform_of
 from devicephys.protocol.bake import Bake
@@ -81,6 +82,10 @@ class Data(abc.ABC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What would be measured, and d ln of it / d ln of each path, (samples, paths)."""
 
+    def remark(self, device: Device) -> str:
+        """What of a device speaks against these data, in one line; mostly nothing."""
+        return ""
+
 
 class LoopData(Data):
     """Currents along one measured loop."""
@@ -94,6 +99,7 @@ class LoopData(Data):
             path, units=source.units, rate=source.rate, compliance=source.compliance, **columns
         )
         self.name = f"{Path(source.loop).name}, loop {source.number}"
+        self.loops = loops
         self.waveform, samples, times = waveform_of(loops, source.number)
         v, i = loops["voltage"].values[samples], loops["current"].values[samples]
         good = np.flatnonzero(
@@ -119,6 +125,9 @@ class LoopData(Data):
         jitter = np.maximum(jitter, 0.0)
         self.error = np.hypot(source.error, jitter)
         self.weight = source.weight
+
+    def remark(self, device: Device) -> str:
+        return limit_remark(self.loops, device)
 
     def simulate(
         self, device: Device, settings: Settings, paths: Sequence[str]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ddkbase import html
 from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
+from ddkbase.units import format_si
 from devicephys.fitting.information import LEVELS, alternative_texts
 from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
 
@@ -43,8 +44,8 @@ def parameter_rows(result: FitResult) -> list[list[str]]:
         remark = "at its bound" if bool(one["at_bound"]) else ""
         row = [
             name,
-            f"{float(one['start']):.4g} {unit}",
-            f"{float(one['value']):.4g} {unit}",
+            format_si(float(one["start"]), unit),
+            format_si(float(one["value"]), unit),
             interval_text(result.parameters, name, "68"),
             interval_text(result.parameters, name, "95"),
         ]

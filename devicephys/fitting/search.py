@@ -390,6 +390,7 @@ def fit_device(
     *,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[FitEvent], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> FitResult:
     """Fit parameters of a device to measured loops and trains.
 
@@ -406,6 +407,8 @@ def fit_device(
         Where each solve is kept; the same fit with the same folder goes on where it was stopped.
     progress : callable or None, optional
         Called with a `FitEvent` after each solve.
+    warn : callable or None, optional
+        Called before the first solve with what of the device the data contradict, a line each.
 
     Returns
     -------
@@ -431,6 +434,9 @@ def fit_device(
     if description.posterior:
         require_emcee()
     data, predict = (read_data(d, beside) for d in (description.data, description.predict))
+    for remark in dict.fromkeys(d.remark(device) for d in (*data, *predict)) if warn else ():
+        if remark and warn is not None:
+            warn(remark)
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)
     try:

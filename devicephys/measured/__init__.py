@@ -9,6 +9,7 @@ module            what it does
 ``limits``        the compliance
 ``rates``         times and the sweep rate
 ``ramps``         ramps of loops on common voltages: a band, a misfit, a waveform
+``figures``       RESET onset, SET voltage and resistances of each loop, as of simulated ones
 ================  ========================================================================
 """
 

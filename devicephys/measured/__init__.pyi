@@ -1,3 +1,8 @@
+from .figures import MeasuredFigures as MeasuredFigures
+from .figures import figures_of_measured as figures_of_measured
+from .figures import limit_remark as limit_remark
+from .figures import measured_entries as measured_entries
+from .figures import measured_rows as measured_rows
 from .loops import measured_band as measured_band
 from .loops import misfit_rows as misfit_rows
 from .loops import read_loop as read_loop

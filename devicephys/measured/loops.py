@@ -46,7 +46,8 @@ _NAMES = {
                 "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
     "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
-    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat"},
+    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat",
+             "zyklus", "durchlauf"},
 }  # fmt: skip
 
 #: columns that a remark names
@@ -158,6 +159,8 @@ def read_loop(
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())
+    if attrs["loops"] > 1 and "loop" not in columns:
+        remarks.append(f"{attrs['loops']} loops, told apart by the voltage")
     limits = _si(compliance, "A", "compliance")
     for name, limit in limits_of_loops(v, i, numbered, limits, where, remarks).items():
         attrs[f"compliance_{name}"] = limit
@@ -250,6 +253,8 @@ def _of_table(
             table.assume(f"{column.title} does not rise: it is no time")
             del columns[name]
     _note(table, chosen)
+    taken = [f"{name} from {c.title}" for name, c in chosen.items() if c and name in columns]
+    table.assume(", ".join(taken))
     return columns
 
 

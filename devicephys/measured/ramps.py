@@ -12,7 +12,16 @@ from ddkbase.errors import InputError
 from devicephys.measured.checks import signs
 from devicephys.protocol.waveform import Waveform
 
-__all__ = ["POINTS", "RAMPS", "band_of", "log_misfit", "ramps_of", "turning_points", "waveform_of"]
+__all__ = [
+    "POINTS",
+    "RAMPS",
+    "band_of",
+    "log_misfit",
+    "ramp_parts",
+    "ramps_of",
+    "turning_points",
+    "waveform_of",
+]
 
 #: the four ramps of a loop, by the sign of the voltage and whether its size grows
 RAMPS = ("negative out", "negative back", "positive out", "positive back")
@@ -35,8 +44,8 @@ def turning_points(v: np.ndarray) -> np.ndarray:
     return np.array([*kept, len(v) - 1]) if kept[-1] != len(v) - 1 else np.array(kept)
 
 
-def ramps_of(v: np.ndarray, i: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Size of voltage [V] and of current [A] along each ramp of one loop, outwards from 0 V.
+def ramp_parts(v: np.ndarray) -> dict[str, slice]:
+    """Samples of each ramp of one loop, in the order in which the loop has them.
 
     A ramp that passes 0 V is cut there; where a loop has a ramp twice the first counts.
     """
@@ -44,7 +53,7 @@ def ramps_of(v: np.ndarray, i: np.ndarray) -> dict[str, tuple[np.ndarray, np.nda
     # the stops of a loop are turns; so is each passage of 0 V
     cuts = {*corners.tolist()}
     cuts |= set(np.flatnonzero(np.diff(np.sign(v)) != 0).tolist())
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    found: dict[str, slice] = {}
     ordered = sorted(cuts)
     for a, b in pairwise(ordered):
         part = slice(a, b + 1)
@@ -53,11 +62,17 @@ def ramps_of(v: np.ndarray, i: np.ndarray) -> dict[str, tuple[np.ndarray, np.nda
             continue
         side = "positive" if middle > 0 else "negative"
         out = abs(v[b]) > abs(v[a])
-        name = f"{side} {'out' if out else 'back'}"
+        found.setdefault(f"{side} {'out' if out else 'back'}", part)
+    return found
+
+
+def ramps_of(v: np.ndarray, i: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Size of voltage [V] and of current [A] along each ramp of one loop, outwards from 0 V."""
+    found = {}
+    for name, part in ramp_parts(v).items():
         size, flow = np.abs(v[part]), np.abs(i[part])
         order = np.argsort(size, kind="stable")
-        if name not in found:
-            found[name] = size[order], flow[order]
+        found[name] = size[order], flow[order]
     return found
 
 

@@ -233,6 +233,9 @@ def _text(array: xr.DataArray, k: int) -> str:
         return value
     if not math.isfinite(value):
         return "–"
+    if unit == "V":  # a row of millivolts and volts is hard to read
+        # a span has no sign
+        return f"{value:{'+' if str(array.name).endswith('_voltage') else ''}.3f} V"
     if unit == "V/m":  # as the table of a single run has it
         return f"{1e-9 * value:.3g} V/nm"
     return celsius(float(value)) if unit == "K" else format_si(float(value), unit)

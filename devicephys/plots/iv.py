@@ -36,6 +36,8 @@ __all__ = [
 
 #: width and height of a panel, and what a lettered disc takes [points]
 _PANEL, _DISC = np.array([330.0, 230.0]), 15.0
+#: share of the largest voltage below which a logarithm of the current is not drawn
+_NEAR_ZERO = 0.03
 
 
 def iv_figure(ds: xr.Dataset) -> Figure:
@@ -65,8 +67,8 @@ def iv_figure(ds: xr.Dataset) -> Figure:
     axes = figure.subplots(2, 2, sharex=True)
     voltage = ds["voltage"].values
     current = ds["current"].values * style.MICROAMPERE
-    # a step that ends at 0 V has no logarithm: the line ends a step before, instead of falling
-    driven = np.abs(voltage) > 1e-6 * np.abs(voltage).max()
+    # towards 0 V the logarithm falls without end: the line begins and ends before
+    driven = np.abs(voltage) > _NEAR_ZERO * np.abs(voltage).max()
     magnitude = np.where(driven & (current != 0), np.abs(current), np.nan)
     resistance = ds["resistance"].values * style.KILOOHM
     celsius = ds["temperature_max"].values - style.CELSIUS_ZERO
@@ -402,13 +404,13 @@ def measured_figure(measured: xr.Dataset, runs: Mapping[str, xr.Dataset]) -> Fig
                 for name in ("current_low", "current", "current_high")
             )
             ax.fill_between(v, low, high, color="0.82", linewidth=0)
-            loops = f"{count} loops: median and 16 to 84 %" if count > 1 else "one loop"
+            loops = f"{count} loops:\nmedian, 16 to 84 %" if count > 1 else "one loop"
             label = f"measured, {loops}" if k == 0 else None
             ax.plot(v, middle, color=GREY, linewidth=1.0, label=label)
         for k, (name, ds) in enumerate(runs.items()):
             v, i = single_loops(ds)[0]
             # on the way to 0 V the logarithm would fall without end
-            size = np.where(np.abs(v) < 0.01, np.nan, np.abs(i))
+            size = np.where(np.abs(v) < _NEAR_ZERO * np.abs(v).max(), np.nan, np.abs(i))
             flow = MICROAMPERE * (size if logarithmic else i)
             label = f"simulated, {Path(name).name}"
             ax.plot(v, flow, color=SERIES[k % len(SERIES)], linewidth=1.3, label=label)

@@ -27,7 +27,9 @@
   const microampere = data.curve.current.map((value) => Math.abs(value));
   const most = (values, least) => values.reduce((a, b) => Math.max(a, Math.abs(b)), least);
   const largest = most(microampere, 0) || 1;
-  const least = microampere.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), largest);
+  // towards 0 V the logarithm falls without end: the line begins and ends before
+  const driven = data.curve.voltage.map((volt) => Math.abs(volt) > 0.03 * most(data.curve.voltage, 0));
+  const least = microampere.reduce((a, b, k) => (b > 0 && driven[k] ? Math.min(a, b) : a), largest);
   const decades = [Math.max(least, largest * 1e-4), largest];
   const span = most(data.curve.voltage, 0.1) * 1.08;
   const frame = {};
@@ -67,12 +69,12 @@
       transform: `translate(13 ${frame.top + frame.h / 2}) rotate(-90)` }, words, "|Current| (µA)");
     for (const branch of data.curve.branches) {
       const points = [];
-      for (let k = branch.start; k < branch.stop; k++) points.push(spot(k).join(","));
+      for (let k = branch.start; k < branch.stop; k++) if (driven[k]) points.push(spot(k).join(","));
       element("polyline", { points: points.join(" "), stroke: branch.colour, fill: "none",
         "stroke-width": branch.later ? 1 : 2, "stroke-dasharray": branch.outward ? "none" : "7 3" },
       curve);
     }
-    for (const instant of data.instants) {
+    for (const instant of data.instants.filter((one) => driven[one.step])) {
       const [cx, cy] = spot(instant.step);
       element("circle", { cx, cy, r: 2.4, class: "dot" }, curve);
     }

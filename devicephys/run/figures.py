@@ -90,7 +90,24 @@ def table(ds: xr.Dataset) -> Table:
     if ds.attrs["schema"] == "Retention":
         return retention_table(ds)
     rows = [(figure.name, figure.text) for figure in figures_of(ds) if figure.name]
-    return Table(("Quantity", "Value"), rows, right=(1,))
+    return Table(("Quantity", "Value"), rows, right=(1,), notes=_gap(ds))
+
+
+def _gap(ds: xr.Dataset) -> list[str]:
+    """That a loop shows no SET since the filament does not reach through its layer."""
+    headline = json.loads(ds.attrs.get("headline_json", "{}"))
+    if not headline.get("undetermined", {}).get("set_voltage"):
+        return []
+    device = device_of(ds)
+    filament = device.filament
+    thickness = next(x.thickness for x in device.layers if x.name == filament.layer)
+    if filament.height > thickness * (1 - 1e-9):
+        return []
+    height, whole = (format_si(x, "m") for x in (filament.height, thickness))
+    return [
+        f"The cell begins with a gap: its filament of {height} ends within {filament.layer}, "
+        f'{whole} thick. A cell just formed has filament.height="{whole}"'
+    ]
 
 
 @of_record()

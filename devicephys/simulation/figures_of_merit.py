@@ -125,7 +125,7 @@ def _branches(voltage: np.ndarray, first: str) -> tuple[slice, slice, slice, sli
     )
 
 
-def _resistance_at(voltage: np.ndarray, current: np.ndarray, read: float) -> float:
+def resistance_at(voltage: np.ndarray, current: np.ndarray, read: float) -> float:
     """Resistance in ohm at a read voltage on a monotonic branch, by linear interpolation of I."""
     order = np.argsort(voltage)
     v, i = voltage[order], current[order]
@@ -354,13 +354,13 @@ def loop_figures(
         before_it, after_it = voltage[up][set_index - 1], voltage[up][set_index]
         set_index += up.start - int(set_voltage - before_it < after_it - set_voltage)
 
-    before = _resistance_at(voltage[down], current[down], -READ_VOLTAGE)
+    before = resistance_at(voltage[down], current[down], -READ_VOLTAGE)
     high = (
-        _resistance_at(voltage[up], current[up], READ_VOLTAGE)
+        resistance_at(voltage[up], current[up], READ_VOLTAGE)
         if first == "reset"
-        else _resistance_at(voltage[back], current[back], -READ_VOLTAGE)
+        else resistance_at(voltage[back], current[back], -READ_VOLTAGE)
     )
-    after = _resistance_at(voltage[end], current[end], READ_VOLTAGE)
+    after = resistance_at(voltage[end], current[end], READ_VOLTAGE)
     t_reset = (
         float(np.interp(-onset, -voltage[down], temperature_max[down]))
         if np.isfinite(onset)

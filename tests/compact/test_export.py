@@ -118,6 +118,16 @@ def test_a_table_is_averaged_and_cut(tmp_path: Path) -> None:
     assert "SET was not fitted" in text and "means over" in text and "1 of 3 amplitudes" in text
 
 
+def test_fits_that_do_not_determine_both_are_counted() -> None:
+    ds = table()
+    chosen = {"width": "100 ns", "initial_resistance": "5 kohm"}
+    assert "determine" not in " ".join(cell_of(ds, **chosen).notes)
+    ds["determined"] = ds["valid"].copy(deep=True)
+    assert "determine" not in " ".join(cell_of(ds, **chosen).notes)
+    ds["determined"].values[0, 1, 1] = False
+    assert "of 6 fits 5 determine both" in " ".join(cell_of(ds, **chosen).notes)
+
+
 def test_a_table_object_counts_as_its_dataset() -> None:
     wrapped = SimpleNamespace(dataset=table())
     assert cell_of(wrapped, width="50 ns") == cell_of(table(), width="50 ns")

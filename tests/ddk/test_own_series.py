@@ -39,6 +39,15 @@ def test_few_reads_of_two_archives(pair: Path, tmp_path: Path) -> None:
         assert reached["taps"] < reached["ddk"] or path == several
 
 
+def test_that_hardly_anything_is_read_is_said(pair: Path, tmp_path: Path) -> None:
+    for banks, said in ((2, True), (8, False)):
+        done = run("compare", "--task", pair, "--readout", "last", "--banks", banks, "--quick",
+                   "--seeds", 1, "--models", "ddk,taps",
+                   "--out", tmp_path / f"{banks}")  # fmt: skip
+        assert done.exit_code == 0, done.output
+        assert ("times channels): 2; with so few" in " ".join(done.output.split())) is said
+
+
 @pytest.mark.parametrize("form", ["Bumps_TRAIN.ts", ".", "set.zip"])
 def test_a_trained_network_is_tested_again(pair: Path, tmp_path: Path, form: str) -> None:
     path = pair.parent / form
@@ -67,7 +76,7 @@ def test_columns_and_gaps_of_a_table(tmp_path: Path) -> None:
     done = run(*told, "--label", "kind", "--group", "subject", "--missing", "interpolate")
     assert done.exit_code == 0, done.output
     assert "A fifth of the 10 groups" in done.output.replace("\n", " ")
-    assert "1 value of 1 of 40 series is missing and interpolated" in done.output.replace("\n", " ")
+    assert "1 value in 1 of 40 series is missing and interpolated" in done.output.replace("\n", " ")
     again = run("evaluate", tmp_path / "n")
     assert again.exit_code == 0 and "the same" in again.output
 

@@ -168,7 +168,12 @@ def test_the_folder_holds_record_table_and_picture(tmp_path: Path) -> None:
 def test_fields_are_given_as_in_the_table_of_a_run(tmp_path: Path) -> None:
     ds = run(radii("8 nm", "9 nm"), tmp_path / "sweep").dataset
     field = records.label(np.array([6.1e8, 5e8]), "point", "V/m", "End of RESET, largest field")
-    (table,) = sweep_tables(ds.assign(end_field=field))
+    span = records.label(np.array([0.29, 1.2]), "point", "V", "RESET is gradual over")
+    onset = records.label(np.array([-0.48, -1.2]), "point", "V", "Onset")
+    more = {"reset_gradual_range": span, "onset_voltage": onset}
+    (table,) = sweep_tables(ds.assign(end_field=field, **more))
+    assert ["Onset", "-0.480 V", "-1.200 V"] in table.rows
+    assert ["RESET is gradual over", "0.290 V", "1.200 V"] in table.rows
     assert ["End of RESET, largest field", "0.61 V/nm", "0.5 V/nm"] in table.rows
 
 
@@ -329,7 +334,7 @@ def test_the_command_prints_a_table_and_files(tmp_path: Path) -> None:
     vary = ("--vary", f"{THICKNESS}=8 nm,9 nm", "--follow", f"{HEIGHT}={THICKNESS}")
     result = call("sweep", *vary, "--workers", 1, "--out", out)
     assert result.exit_code == 0, result.output
-    for text in (THICKNESS, "8 nm", "RESET onset", "-1.25 V", str(out / "sweep.csv")):
+    for text in (THICKNESS, "8 nm", "RESET onset", "-1.250 V", str(out / "sweep.csv")):
         assert text in result.stdout
     result = call("sweep", *vary, "--workers", 1, "--out", out, "--json")
     document = json.loads(result.stdout)

@@ -61,6 +61,18 @@ def test_columns_units_time_and_limit_are_read(tmp_path: Path) -> None:
     assert loop.attrs["compliance_positive"] == pytest.approx(1e-4, rel=1e-3)
     assert "compliance_negative" not in loop.attrs
     np.testing.assert_array_equal(np.bincount(loop["loop"])[1:], [240, 240, 241])
+    remarks = loop.attrs["remarks"].splitlines()
+    assert "3 loops, told apart by the voltage" in remarks
+    assert any("voltage from" in line and "current from" in line for line in remarks)
+
+
+def test_a_column_of_loops_has_a_german_name_too(tmp_path: Path) -> None:
+    t, v = triangle(2)
+    number = 1.0 + (np.arange(len(v)) > len(v) // 2)
+    file = write(tmp_path / "a.csv", "Zyklus,t (s),V (V),I (A)", number, t, v, current(v))
+    loop = devicephys.read_loop(file)
+    np.testing.assert_array_equal(loop["loop"], number)
+    assert "loop from" in loop.attrs["remarks"] and "told apart" not in loop.attrs["remarks"]
 
 
 def test_headings_that_do_not_tell_are_told(tmp_path: Path) -> None:
@@ -283,7 +295,13 @@ def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "voltage has no unit" in refused.output
     answer = runner.invoke(app, [*line, "--unit", "voltage=V", "--json"])
     assert answer.exit_code == 0, answer.output
-    found = json.loads(answer.stdout)["measured"]
+    document = json.loads(answer.stdout)
+    shown, simulated_ones = document["measured_figures"], document["runs"][0]["figures"]
+    assert shown["median"]["set_voltage"] == pytest.approx(simulated_ones["set_voltage"], abs=0.02)
+    assert shown["median"]["high_resistance"] == pytest.approx(
+        simulated_ones["high_resistance"] / 1.1, rel=0.01, abs=0
+    )
+    found = document["measured"]
     assert float(found["all"][0]) == pytest.approx(np.log10(1.1), abs=2e-3)
     assert (tmp_path / "over.png").stat().st_size > 10_000
     alone = runner.invoke(app, ["compare", str(run), "--picture", "x.png"])

@@ -156,10 +156,10 @@ def test_missing_values_are_refused_or_interpolated(tmp_path: Path) -> None:
     x, y = bumps(6, steps=6)
     x[2, 0, 1] = x[3, 0, [0, 5]] = np.nan
     path = write(tmp_path / "a.ts", ts_text(x, y))
-    with pytest.raises(InputError, match=r"3 values of 2 of 6 series are missing .*line 13"):
+    with pytest.raises(InputError, match=r"3 values in 2 of 6 series are missing .*line 13"):
         datasets.load(path)
     data = datasets.load(path, missing="interpolate")
-    assert "3 values of 2 of 6 series are missing and interpolated" in data.notes[0]
+    assert "3 values in 2 of 6 series are missing and interpolated" in data.notes[0]
     assert data.x[2, 1] == pytest.approx(data.x[2, [0, 2]].mean(), abs=1e-6)
     assert data.x[3, 0] == data.x[3, 1] and data.x[3, 5] == data.x[3, 4]
 

@@ -220,7 +220,7 @@ def _without_gaps(series: Series, missing: str) -> tuple[list[np.ndarray], tuple
         return series.values, ()
     count = sum(int(np.isnan(series.values[k]).sum()) for k in holed)
     said = (
-        f"{count:,} value{'s' * (count != 1)} of {len(holed):,} of {len(series.values):,} series "
+        f"{count:,} value{'s' * (count != 1)} in {len(holed):,} of {len(series.values):,} series "
         f"{'are' if count != 1 else 'is'} missing"
     )
     if missing == "refuse":
