@@ -16,7 +16,7 @@ from ddk.studies.tasks import get_task
 from network.hardware import OnChipTraining, SynapticCells, train_on_chip
 
 #: batch and rate; the study's own first
-WAYS = ((10, 0.05), (10, 0.02), (1, 0.05), (50, 0.05))
+WAYS = ((10, 0.05), (10, 0.02), (10, 0.1), (10, 0.2), (1, 0.05), (1, 0.1), (50, 0.05))
 STEPS = 100
 
 
