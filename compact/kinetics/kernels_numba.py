@@ -282,10 +282,11 @@ def _load(source, t, steps, first, size, tile):  # type: ignore[no-untyped-def]
                 k = min(edge, steps - side)  # the last square may overlap the one before
                 to = into + k * tile.strides[0] + j * tile.itemsize
                 _turn(tile[0, 0], start + k * source.itemsize, apart, to, tile.strides[0])  # type: ignore[call-arg]
-        for i in range(j, min(j + side, size)):
-            n, p = (first + i) // columns, (first + i) % columns
+        n, p = (first + j) // columns, (first + j) % columns
+        for i in range(j, min(j + side, size) if done < steps else j):
             for k in range(done, steps):
                 tile[k, i] = source[t + k, n, p]
+            n, p = (n, p + 1) if p + 1 < columns else (n + 1, 0)
 
 
 @compiled
@@ -306,10 +307,11 @@ def _store(tile, t, steps, first, size, target):  # type: ignore[no-untyped-def]
                 k = min(edge, steps - side)
                 at = whence + k * tile.strides[0] + j * tile.itemsize
                 _turn(tile[0, 0], at, tile.strides[0], start + k * target.itemsize, apart)  # type: ignore[call-arg]
-        for i in range(j, min(j + side, size)):
-            n, p = (first + i) // columns, (first + i) % columns
+        n, p = (first + j) // columns, (first + j) % columns
+        for i in range(j, min(j + side, size) if done < steps else j):
             for k in range(done, steps):
                 target[t + k, n, p] = tile[k, i]
+            n, p = (n, p + 1) if p + 1 < columns else (n + 1, 0)
 
 
 def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-def]
@@ -323,8 +325,7 @@ def _forward_tiled(x, y, a, b, start, is_implicit):  # type: ignore[no-untyped-d
         row_a, row_b = np.empty(size, y.dtype), np.empty(size, y.dtype)
         _fill(row_a, a, 0, first)
         _fill(row_b, b, 0, first)
-        for j in range(size):
-            states[0, j] = start[(first + j) // columns, (first + j) % columns]
+        _load(start, 0, 1, first, size, states)
         for t in range(0, steps, _STEPS):
             count = min(_STEPS, steps - t)
             _load(x, t, count, first, size, inputs)
@@ -369,8 +370,7 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
             elif t:
                 _load(y, t - 1, count, first, size, states)
             else:
-                for j in range(size):
-                    states[0, j] = start[(first + j) // columns, (first + j) % columns]
+                _load(start, 0, 1, first, size, states)
                 _load(y, 0, count - 1, first, size, states[1:])
             if t:
                 _announce(g, t - _STEPS, _STEPS, first, size)
@@ -399,8 +399,7 @@ def _backward_tiled(  # type: ignore[no-untyped-def]
                 _add(by_b, sum_b, 0, first)
             if needs_x:
                 _store(out, t, count, first, size, by_x)
-        for j in range(size):
-            by_start[(first + j) // columns, (first + j) % columns] = carry[j]
+        _store(carry.reshape(1, -1), 0, 1, first, size, by_start)
 
 
 class _Kernels(NamedTuple):
@@ -432,16 +431,14 @@ def _kernels(kind: str) -> _Kernels:
     yes = types.boolean
     return _Kernels(
         compiled(_forward_flat, types.void(flat, flat_out, *pair, row, yes)),
-        compiled(_forward_tiled, types.void(deep, deep_out, *pair, array(2), yes)),
+        compiled(_forward_tiled, types.void(deep, deep_out, *pair, deep, yes)),
         compiled(
             _backward_flat,
             array(1, "C", True)(flat, flat, flat, flat_out, *pair, row, *sums, yes, yes),
         ),
         compiled(
             _backward_tiled,
-            types.void(
-                *(deep,) * 3, deep_out, *pair, array(2), *sums, array(2, "A", True), yes, yes
-            ),
+            types.void(*(deep,) * 3, deep_out, *pair, deep, *sums, deep_out, yes, yes),
         ),
     )
 
@@ -462,7 +459,7 @@ def forward(
     if flat[0] is not None and flat[1] is not None:
         loops.forward_flat(flat[0], flat[1], *coefficients, start.reshape(-1), is_implicit)
     else:
-        loops.forward_tiled(x, y, *coefficients, start, is_implicit)
+        loops.forward_tiled(x, y, *coefficients, start[None], is_implicit)
 
 
 def backward(
@@ -492,7 +489,8 @@ def backward(
             *flat, a[:, 0], b[:, 0], start.reshape(-1), *sums, *choice
         ).reshape(by_start.shape)
     else:
-        loops.backward_tiled(gradient, x, y, to, a[:, 0], b[:, 0], start, *sums, by_start, *choice)
+        first = start[None], *sums, by_start[None]
+        loops.backward_tiled(gradient, x, y, to, a[:, 0], b[:, 0], *first, *choice)
 
 
 def _time_major(array: np.ndarray) -> np.ndarray | None:

@@ -206,7 +206,7 @@ def cost(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Folder of 'train', model.npz, or samplecnn, lenet5, c3d, ..."
+            metavar="MODEL", help="Folder of 'train', model.npz, or samplecnn, c3d, mfcc, ..."
         ),
     ] = None,
     chip: ChipOption = "180nm",
@@ -239,6 +239,10 @@ def cost(
     if model is not None:
         if model in hardware.COMPARED:
             loads = hardware.compared_loads(model)
+        elif model == "mfcc":
+            from network.counting.front_end import FrontEnd  # start-up: reads NumPy
+
+            loads = hardware.front_end_loads(FrontEnd(coefficients=20), classes=10)
         else:
             loads = hardware.network_loads(_network(model))
         total = hardware.cost(loads, described, layout=layout)

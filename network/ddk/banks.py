@@ -6,6 +6,7 @@ gradients are the same numbers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ class Banks:
     read: slice
     dynamics: Mapping[str, Any]
 
-    @property
+    @functools.cached_property
     def steps_read(self) -> int:
         """How many steps are read."""
         return len(range(*self.read.indices(self.steps)))

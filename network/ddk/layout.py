@@ -48,26 +48,7 @@ class Layout:
     @classmethod
     def of(cls, x: np.ndarray, alpha: np.ndarray, beta: np.ndarray, axis: int) -> Layout:
         """Check the shapes against each other. Raises InputError."""
-        if x.ndim == 0:
-            raise InputError("needs an axis of time steps", "x", "Give at least [x]")
-        if not -x.ndim <= axis < x.ndim:
-            raise InputError(f"axis {axis} does not exist in an array {x.shape}", "axis")
-        axis = axis if axis < 0 else axis - x.ndim
-        try:
-            single = not (alpha.ndim or beta.ndim)  # for short sequences this call is long
-            shape = x.shape if single else np.broadcast_shapes(x.shape, alpha.shape, beta.shape)
-        except ValueError:
-            shape = ()
-        if not shape or shape[axis] != x.shape[axis]:
-            raise InputError(
-                f"shapes {x.shape}, {alpha.shape} and {beta.shape} do not match",
-                "x, alpha, beta",
-                "alpha and beta broadcast against x; their time axis has one value or one a step",
-            )
-        leads = [_lead(v.shape, len(shape), axis) for v in (alpha, beta)]
-        varied = [i for lead in leads for i, n in enumerate(lead) if n > 1]
-        dtype = np.dtype(np.float32 if x.dtype in (np.float16, np.float32) else np.float64)
-        return cls(shape, axis, min(varied, default=len(shape) - 1), dtype)
+        return _layout(x.shape, x.dtype, alpha.shape, beta.shape, axis)
 
     @functools.cached_property
     def lead(self) -> tuple[int, ...]:
@@ -105,6 +86,8 @@ class Layout:
 
     def coefficient(self, array: np.ndarray, split: int) -> np.ndarray:
         """alpha or beta as (T or 1, 1, P or 1), contiguous, of the layout's dtype."""
+        if array.size == 1:
+            return array.reshape(1, 1, 1).astype(self.dtype)
         full = array.reshape((1,) * (len(self.shape) - array.ndim) + array.shape)
         moved = self.time_first(full)
         lead = (1,) if max(moved.shape[1:], default=1) == 1 else self.lead[split:]
@@ -116,6 +99,9 @@ class Layout:
     def start(self, initial: np.ndarray, split: int) -> np.ndarray:
         """The first state as (N, P); broadcasts against the result without its time axis."""
         lead = self.lead
+        rows, columns = math.prod(lead[:split]), math.prod(lead[split:])
+        if not initial.ndim:
+            return np.full((rows, columns), initial, self.dtype)
         try:
             full = np.broadcast_to(initial, lead)
         except ValueError:
@@ -124,9 +110,7 @@ class Layout:
                 "initial",
                 "It broadcasts against x without the time axis",
             ) from None
-        return np.ascontiguousarray(
-            full.reshape(math.prod(lead[:split]), math.prod(lead[split:])), self.dtype
-        )
+        return np.ascontiguousarray(full.reshape(rows, columns), self.dtype)
 
     def empty_like(self, array: np.ndarray) -> np.ndarray:
         """A new array of the result's shape, time-major in memory where `array` is."""
@@ -137,9 +121,42 @@ class Layout:
 
     def coefficient_gradient(self, total: np.ndarray, shape: tuple[int, ...], split: int) -> Any:
         """The kernels' sums (T or 1, 1, P or 1) as an array of the caller's shape."""
+        if total.size == 1 == math.prod(shape):
+            return total.reshape(shape)
         lead = (1,) if total.shape[2] == 1 else self.lead[split:]
         full = total.reshape(total.shape[0], *(1,) * (len(self.lead) - len(lead)), *lead)
         return reduce_to(self.time_back(full), shape)
+
+
+@functools.lru_cache(maxsize=64)  # a training asks for the same few thousands of times
+def _layout(
+    of_x: tuple[int, ...],
+    dtype: np.dtype,
+    of_alpha: tuple[int, ...],
+    of_beta: tuple[int, ...],
+    axis: int,
+) -> Layout:
+    """See `Layout.of`; only shapes and the dtype of x count."""
+    ndim = len(of_x)
+    if ndim == 0:
+        raise InputError("needs an axis of time steps", "x", "Give at least [x]")
+    if not -ndim <= axis < ndim:
+        raise InputError(f"axis {axis} does not exist in an array {of_x}", "axis")
+    axis = axis if axis < 0 else axis - ndim
+    try:
+        shape = np.broadcast_shapes(of_x, of_alpha, of_beta)
+    except ValueError:
+        shape = ()
+    if not shape or shape[axis] != of_x[axis]:
+        raise InputError(
+            f"shapes {of_x}, {of_alpha} and {of_beta} do not match",
+            "x, alpha, beta",
+            "alpha and beta broadcast against x; their time axis has one value or one a step",
+        )
+    leads = [_lead(v, len(shape), axis) for v in (of_alpha, of_beta)]
+    varied = [i for lead in leads for i, n in enumerate(lead) if n > 1]
+    small = np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+    return Layout(shape, axis, min(varied, default=len(shape) - 1), small)
 
 
 def reduce_to(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

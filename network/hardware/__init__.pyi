@@ -35,6 +35,7 @@ from .chip.cost import cost_rows as cost_rows
 from .chip.cost import writing as writing
 from .chip.loads import COMPARED as COMPARED
 from .chip.loads import compared_loads as compared_loads
+from .chip.loads import front_end_loads as front_end_loads
 from .chip.loads import network_loads as network_loads
 from .chip.placement import Placement as Placement
 from .chip.placement import pair_rows as pair_rows

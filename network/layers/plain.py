@@ -6,6 +6,7 @@ here as well.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -184,7 +185,7 @@ class Flatten(BaseLayer):
             raise InputError(
                 f"no axis {self.start} in samples of shape {input_shape}", self.name or self.kind
             )
-        joined = int(np.prod(input_shape[self.start - 1 :], dtype=np.int64))
+        joined = math.prod(input_shape[self.start - 1 :])
         return (*input_shape[: self.start - 1], joined)
 
     def forward(

@@ -63,21 +63,21 @@ def cross_entropy(
         Its derivative by ``logits``, of their shape.
     """
     samples, classes = logits.shape
+    across = np.ascontiguousarray(logits.T)  # NumPy is slow along an axis as short as the last
     with np.errstate(over="ignore"):  # a difference of -infinity is a probability of 0
-        shifted = logits - logits.max(1, keepdims=True)
+        shifted = across - across.max(0)
     p = np.exp(shifted)
-    total = p.sum(1, keepdims=True)
-    rows = np.arange(samples)
-    log_total = np.log(total[:, 0])
-    loss = log_total - (1 - smoothing) * shifted[rows, labels]
+    total = p.sum(0)
+    columns = np.arange(samples)
+    loss = np.log(total) - (1 - smoothing) * shifted[labels, columns]
     if smoothing:
-        loss -= smoothing * shifted.mean(1)
+        loss -= smoothing * shifted.mean(0)
     p /= total
-    p[rows, labels] -= 1 - smoothing
+    p[labels, columns] -= 1 - smoothing
     if smoothing:
         p -= smoothing / classes
     p /= samples
-    return float(loss.mean(dtype=np.float64)), p
+    return float(loss.mean(dtype=np.float64)), np.ascontiguousarray(p.T)
 
 
 def accuracy(labels: ArrayLike, predicted: ArrayLike) -> float:

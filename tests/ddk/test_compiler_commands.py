@@ -82,6 +82,8 @@ def test_cost_of_a_model_and_of_a_compared_network(trained: Path) -> None:
     shown = call("cost", trained, "--chip", "32nm")
     assert shown.exit_code == 0 and "whole inference" in shown.output
     assert call("cost", "lenet5").exit_code == 0
+    cepstra = json.loads(call("cost", "mfcc", "--json").stdout)
+    assert [x["layer"] for x in cepstra["layers"]][-2:] == ["cepstrum", "readout"]
     sources = call("cost", "--show")
     assert sources.exit_code == 0 and "adc_energy" in sources.output
     judged = call("cost", "--article")

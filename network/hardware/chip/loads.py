@@ -14,6 +14,7 @@ import numpy as np
 from ddkbase.errors import InputError, closest
 from network.counting.architectures import architecture
 from network.counting.count import MACS_PER_DDK_STEP
+from network.counting.front_end import FrontEnd
 from network.ddk.array_layer import ArrayDDKLayer, array_name
 from network.ddk.layer import DDKLayer
 from network.layers.baselines import Raw
@@ -24,7 +25,14 @@ from network.layers.random_baselines import EchoState
 from network.layers.standardise import Standardise
 from network.model.network import Network
 
-__all__ = ["COMPARED", "Load", "array_layer_loads", "compared_loads", "network_loads"]
+__all__ = [
+    "COMPARED",
+    "Load",
+    "array_layer_loads",
+    "compared_loads",
+    "front_end_loads",
+    "network_loads",
+]
 
 COMPARED = ("samplecnn", "lenet5", "bilstm", "transformer", "c3d", "voxnet")
 """Networks of the article's comparison."""
@@ -173,6 +181,26 @@ def array_layer_loads(layer: ArrayDDKLayer) -> list[Load]:
                 )
             )
         loads.append(Load(f"{name} register", "digital", uses=uses, stage="features"))
+    return loads
+
+
+def front_end_loads(front: FrontEnd, classes: int = 0) -> list[Load]:
+    """The digital work of a front end and, if there are ``classes``, a linear read-out in cells.
+
+    A logarithm is priced as an activation. The read-out sees all numbers of all frames, and a bias.
+
+    Parameters
+    ----------
+    front : FrontEnd
+        Mel bands, with cepstral coefficients or without.
+    classes : int, default 0
+        Outputs of the read-out; 0 is the front end alone.
+    """
+    loads = [Load(k, "digital", macs=n, stage="features") for k, n in front.macs.items()]
+    loads.insert(4, Load("logarithm", "digital", activations=front.logarithms, stage="features"))
+    if classes:
+        values = front.frames * (front.coefficients or front.bands)
+        loads.append(Load("readout", "matrix", values + 1, classes, macs=values * classes))
     return loads
 
 
