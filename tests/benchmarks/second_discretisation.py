@@ -56,6 +56,16 @@ def line(cells: list[str]) -> None:
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
+def apart(figures: Figures, shipped: Figures, columns=COLUMNS) -> list[str]:
+    """How far figures are from those of the shipped solver: per cent, temperatures in kelvin."""
+    return [
+        number(figures[k] / shipped[k] - 1.0, "+.1f", 100.0) + " %"
+        if not shift
+        else number(figures[k] - shipped[k], "+.1f") + " K"
+        for _, k, _, _, shift in columns
+    ]
+
+
 def elements_sweep(
     device: Device, settings: Settings
 ) -> tuple[Figures, tuple[np.ndarray, np.ndarray], int]:
@@ -155,13 +165,7 @@ def main() -> None:
         else:
             figures, steps = volumes_train(device, train, lines, flux)
         row(f"finite volumes, {flux} flux", cells, steps, figures)
-        apart = (
-            number(figures[k] / shipped[k] - 1.0, "+.1f", 100.0) + " %"
-            if not shift
-            else number(figures[k] - shipped[k], "+.1f") + " K"
-            for _, k, _, _, shift in columns
-        )
-        line(["apart", "", "", *apart])
+        line(["apart", "", "", *apart(figures, shipped, columns)])
     print(f"{time.process_time() - begin:.0f} s of one core", file=sys.stderr)
 
 
