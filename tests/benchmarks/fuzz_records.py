@@ -133,8 +133,12 @@ KINDS = {
     "campaign file": Kind("campaign.yaml", "", campaign),
     "variability file": Kind("variability.yaml", "", variability),
     "pipeline file": Kind("pipeline.yaml", "", lambda path: read_chain(str(path))),
-    "fit file": Kind("../../ddk/samples", "what.yaml", read_description),
-    "sequence file": Kind("../../ddk/samples", "steps.yaml", read_sequence),
+    "fit file": Kind(
+        "../../ddk/samples", "what.yaml", lambda path: read_description(path / "what.yaml")
+    ),
+    "sequence file": Kind(
+        "../../ddk/samples", "steps.yaml", lambda path: read_sequence(path / "steps.yaml")
+    ),
     "device file": Kind("iv/device.yaml", "", load_device),
 }
 
