@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, as_dataset, read_data
-from devicephys.fitting.description import FitDescription, read_description
+from devicephys.fitting.description import FitDescription, fit_settings, read_description
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
 from devicephys.fitting.information import (
     Information,
@@ -46,7 +45,6 @@ from devicephys.fitting.result import (
     factor_text,
     parameter_table,
 )
-from devicephys.simulation.settings import Settings
 
 __all__ = ["fit_device"]
 
@@ -58,28 +56,8 @@ PROFILE_SOLVES = 60
 #: a log likelihood that counts as foretold, how often in a row it is to be, most solves of a search
 #: that goes on from something better
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
-#: time errors of a fit as a share of the preset's
-FINER = 64
 #: what may be changed when a fit is taken up again: the solves stay the same
 _AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
-
-
-def fit_settings(description: FitDescription, device: Device) -> Settings:
-    """Settings with which what is simulated follows the parameters smoothly.
-
-    The mesh keeps its cells, and time errors are a 64th of the preset's, for three times its steps.
-    Steps that are chosen anew at each solve then scatter currents of a loop by less than 1e-4, and
-    the high state, which "quick" misses by 3 %, is right to 0.1 %: an error that all samples share
-    moves parameters by more than the noise of many samples does (one of 0.7 % shifted them by up to
-    three standard deviations of 2 % noise).
-    """
-    preset = Settings.preset(description.preset, voltage_step=description.voltage_step)
-    return dataclasses.replace(
-        preset,
-        concentration_tolerance=preset.concentration_tolerance / FINER,
-        temperature_tolerance=preset.temperature_tolerance / FINER,
-        mesh_of=device,
-    )
 
 
 class _Enough(Exception):

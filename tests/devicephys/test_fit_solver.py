@@ -14,8 +14,7 @@ import devicephys
 from devicephys.device.entries import parameter_value
 from devicephys.fitting import fit_device
 from devicephys.fitting.data import read_data
-from devicephys.fitting.description import BakeSource, FitDescription
-from devicephys.fitting.search import fit_settings
+from devicephys.fitting.description import BakeSource, FitDescription, fit_settings
 
 pytestmark = [pytest.mark.fem, pytest.mark.slow]
 
