@@ -39,7 +39,7 @@ from second_discretisation import COLUMNS, apart
 import devicephys
 from devicephys import Device, IVSweep, Settings
 from devicephys.device import Conductor
-from devicephys.fem.assembly import prepare
+from devicephys.fem.assembly import EMPTY, prepare
 from devicephys.simulation.figures_of_merit import loop_figures
 from devicephys.simulation.simulate import FIRST_STEP
 from tests.verification.finite_volume.cell import refuse
@@ -122,6 +122,7 @@ def describe(device: Device, settings: Settings, between: bool = False) -> dict[
         "first_step": FIRST_STEP * min(sweep.duration, *np.diff(times)),
         "voltage_step": settings.voltage_step,
         "concentration": settings.concentration_tolerance,
+        "empty": EMPTY,
         "temperature": settings.temperature_tolerance,
     }
 

@@ -185,12 +185,13 @@ class March:
         new = self.state()
         if new["n"].min() < -_FILL:
             return math.inf, count, 3
-        error = constant * np.abs(new["n"] - predicted["n"]).max()
+        weight = 1.0 / np.minimum(1.0, about["empty"] + new["n"])
+        error = constant * (weight * np.abs(new["n"] - predicted["n"])).max()
         if lost:
             # what is missing to BDF2 is made by implicit Euler, with its error h^2 n''/2
             before, h1 = past[1][1]["n"], start - past[1][0]
             bend = new["n"] - old["n"] - h / h1 * (old["n"] - before)
-            error += 0.5 * constant * lost * np.abs(bend).max()
+            error += 0.5 * constant * lost * (weight * np.abs(bend)).max()
         error /= about["concentration"]
         if not kink:
             heat = constant * np.abs(new["T"] - predicted["T"]).max() * KELVIN
