@@ -73,9 +73,20 @@ def draw(deviations: dict[str, list[float]], path: Path) -> None:
         axes.plot(
             shown, rows, marker, label=name, mfc="none" if marker == "o" else None, clip_on=False
         )
+        for value, row in zip(values, rows, strict=True):
+            if abs(value) > FARTHEST:
+                side = math.copysign(FARTHEST, value)
+                axes.annotate(
+                    f"{value:+.0f}" + (" →" if value > 0 else ""),
+                    (side, row),
+                    (-8 if value > 0 else 8, 0),
+                    textcoords="offset points",
+                    ha="right" if value > 0 else "left",
+                    va="center",
+                )
     axes.set_yticks(rows, [name for _, name, *_ in AIMS])
     axes.set_xlim(-FARTHEST, FARTHEST)
-    axes.set_xlabel("deviation from the aim, in what it allows")
+    axes.set_xlabel("deviation from the aim, in units of its tolerance")
     axes.legend(loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=2, frameon=False)
     figure.savefig(path, dpi=120)
 
