@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from devicephys import InputError
-from devicephys.measured.checks import check_loops, compliance_of, loop_numbers, signs
+from devicephys.measured.checks import check_loops, loop_numbers, signs
+from devicephys.measured.limits import compliance_of
 from devicephys.measured.ramps import FIRST, POINTS, band_of, log_misfit, ramps_of, waveform_of
 
 

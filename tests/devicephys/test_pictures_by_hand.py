@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from devicephys.plots.switching_time import switching_figure
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -20,7 +19,7 @@ import devicephys
 from devicephys import Bake, EnduranceTest, Settings, SwitchingScan
 from devicephys.plots import endurance_figure, retention_figure
 from devicephys.plots.iv import iv_figure, measured_figure, time_figure
-from devicephys.plots.pulses import pulses_figure
+from devicephys.plots.pulses import pulses_figure, switching_figure
 from devicephys.plots.style import RESET_COLOUR, SET_COLOUR
 from devicephys.plots.sweep import _curve, _scaled
 from devicephys.reliability.endurance import endurance_dataset

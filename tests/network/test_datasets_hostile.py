@@ -75,7 +75,7 @@ def test_every_cut_of_an_idx_file(tmp_path: Path) -> None:
 def test_idx_that_promises_what_it_has_not(tmp_path: Path) -> None:
     path = tmp_path / "x"
     for head, words in (
-        (bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**31, 2**31, 2**31), "GB"),
+        (bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**31, 2**31, 2**31), "larger than"),
         (bytes([0, 0, 8, 3]) + struct.pack(">3I", 60000, 28, 28), "it ends after 0 of 47040000"),
         (bytes([0, 0, 8, 1]) + struct.pack(">I", 2) + b"abc", "longer"),
         (bytes([0, 0, 7, 1]) + struct.pack(">I", 2) + b"ab", "begins with"),

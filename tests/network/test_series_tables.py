@@ -118,7 +118,7 @@ LONG = "sample,time,v,class\na,0,1,x\na,1,2,x\nb,0,1,y\nb,1,3,y\n"
         ("label,a,b\nx,1,2\ny,1\n", r"has 2 cells, there are 3 headings .*line 3"),
         ("label,a,b\nx,1,2\ny,1,2,3\n", r"has 4 cells, there are 3 headings .*line 3"),
         ("label,a,b\nx,1,2\ny,1,hello\n", r"'hello' is not a finite number .*line 3, column 3 'b'"),
-        ("label,a,b\nx,1,2\ny,1,\nx,2,1\n", r"1 value of 1 of 3 series is missing .*line 3"),
+        ("label,a,b\nx,1,2\ny,1,\nx,2,1\n", r"1 value in 1 of 3 series is missing .*line 3"),
         ("label,a,b\nx,1,2\n,1,3\n", r"the cell is empty .*line 3, column 1 'label'"),
         ("label,a,a\nx,1,2\ny,1,3\n", "columns 2 and 3 are both called 'a'"),
         ("label,a,\nx,1,2\ny,1,3\n", "column 3 has no heading"),
@@ -241,7 +241,7 @@ def test_a_columnar_file_that_unpacks_to_too_much(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"label": ["a", "b", "a"], "v": [1.0, None, 2.0]}, "1 value of 1 of 3 series is missing"),
+        ({"label": ["a", "b", "a"], "v": [1.0, None, 2.0]}, "1 value in 1 of 3 series is missing"),
         ({"label": ["a", None], "v": [1.0, 2.0]}, "the cell is empty .*row 2, column 1 'label'"),
         ({"label": ["a", "b"], "v": ["c", "d"]}, "'c' is not a finite number .*row 1, column 2"),
         ({"label": ["a", "b"], "v": [{"x": 1}, {"x": 2}]}, "is of kind 'struct"),
