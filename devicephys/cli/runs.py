@@ -244,6 +244,12 @@ def compare(
         list[str] | None,
         typer.Option("--unit", metavar="NAME=UNIT", help="Unit of a column, e.g. current=uA."),
     ] = None,
+    incomplete: Annotated[
+        bool, typer.Option("--partial", help="Take measured loops with one half only.")
+    ] = False,
+    forming: Annotated[
+        bool, typer.Option("--forming", help="Leave a forming sweep in the first loop.")
+    ] = False,
     picture: Annotated[
         str | None,
         typer.Option("--picture", metavar="FILE", help="Draw the runs over the measured loops."),
@@ -257,13 +263,15 @@ def compare(
     With --measured, also RESET, SET and resistances of the measured loops beside those of the first
     loop of each run, and how far that loop is from their median.
     """
-    if measured is None and (columns or units or picture is not None):
+    if measured is None and (columns or units or incomplete or forming or picture is not None):
         raise InputError("nothing measured is named", "--measured", "Name a file with loops")
     target = None if picture is None else free_path(picture, overwrite)
     style = looks.style()
     if style is not None and target is None:
         raise InputError("no picture is drawn", "--picture", "Name a file for it")
-    loops = None if measured is None else _measured(measured, columns, units, output)
+    loops = None
+    if measured is not None:
+        loops = _measured(measured, columns, units, output, partial=incomplete, forming=forming)
     paths = [output_folder(text, "DIR") for text in folders]
     different, figures, entries = devicephys.run.compare_runs(paths)
     right = range(1, 1 + len(folders))
@@ -306,7 +314,11 @@ def compare(
 
 
 def _measured(
-    path: str, columns: list[str] | None, units: list[str] | None, output: Output
+    path: str,
+    columns: list[str] | None,
+    units: list[str] | None,
+    output: Output,
+    **taken: bool,
 ) -> xr.Dataset:
     """Measured loops of a file, with what was said of its columns."""
     chosen: dict[str, Any] = dict(parse_changes(columns or [], "--column", "voltage=V1"))
@@ -315,7 +327,7 @@ def _measured(
             raise InputError(f"'{name}' is no column", "--column", "voltage, current, time, loop")
         chosen[name] = int(column) if column.isdigit() else column
     told = parse_changes(units or [], "--unit", "current=uA")
-    loops = devicephys.read_loop(path, units=told, **chosen)
+    loops = devicephys.read_loop(path, units=told, **taken, **chosen)
     for line in loops.attrs["remarks"].splitlines():
         output.note(line)
     return loops

@@ -96,7 +96,13 @@ class LoopData(Data):
         path = Path(source.loop) if folder is None else folder / source.loop
         columns: dict[str, Any] = dict(source.columns)
         loops = read_loop(
-            path, units=source.units, rate=source.rate, compliance=source.compliance, **columns
+            path,
+            units=source.units,
+            rate=source.rate,
+            compliance=source.compliance,
+            partial=source.partial,
+            forming=source.forming,
+            **columns,
         )
         self.name = f"{Path(source.loop).name}, loop {source.number}"
         self.loops = loops

@@ -55,6 +55,8 @@ class LoopSource(Description):
         Columns by "voltage", "current", "time", "loop", and their units.
     rate, compliance : str or None, optional
         As of ``read_loop``.
+    partial, forming : bool, default False
+        As of ``read_loop``: loops with one half only; a forming sweep left in the first loop.
     number : int, default 1
         Which loop of the file.
     error : float, default 0.05
@@ -75,6 +77,8 @@ class LoopSource(Description):
     units: Mapping[str, str] = {}
     rate: Text | None = None
     compliance: Text | None = None
+    partial: bool = False
+    forming: bool = False
     number: Annotated[int, Field(ge=1)] = 1
     error: Share = 0.05
     voltage_error: Annotated[float, Parameter("V", at_least=0)] = 0.005

@@ -174,7 +174,7 @@ def loop_numbers(v: np.ndarray, given: np.ndarray | None, where: str, partial: b
                 f"loop {number} is only half there: it {what} (from {inside.min():.3g} to "
                 f"{inside.max():.3g} V)",
                 where,
-                "Leave out its rows, or pass partial=True",
+                "Leave out its rows, or pass partial=True (compare --partial)",
             )
     return loop.astype(int)
 

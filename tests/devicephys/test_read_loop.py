@@ -306,6 +306,12 @@ def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
     assert (tmp_path / "over.png").stat().st_size > 10_000
     alone = runner.invoke(app, ["compare", str(run), "--picture", "x.png"])
     assert alone.exit_code == 2 and "--measured" in alone.output
+    half = len(v) // 2
+    file = write(tmp_path / "half.csv", "V (V),I (uA)", v[:half], 1e6 * i[:half])
+    line = ["compare", str(run), "--measured", str(file)]
+    refused = runner.invoke(app, line)
+    assert refused.exit_code == 2 and "only half there" in refused.output
+    assert runner.invoke(app, [*line, "--partial"]).exit_code == 0
 
 
 def solver_tables() -> dict[str, str]:
