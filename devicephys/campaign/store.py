@@ -48,8 +48,8 @@ _MAKE_ROOM = "Make room, or choose a folder you may write to; finished points ar
 _FREE = ("description", "mark", "source")  # may be reworded
 _NOWHERE = object()
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
-#: waits for the disk at several files of a point at once
-_SYNCING = ThreadPoolExecutor(8, "sync")
+#: how many files of a point wait for the disk at once
+_SYNCED = 8
 
 
 class CampaignStore:
@@ -62,6 +62,7 @@ class CampaignStore:
     def __init__(self, path: Path, group: zarr.Group, campaign: Campaign) -> None:
         self.path = path
         self.campaign = campaign
+        self._syncing = ThreadPoolExecutor(_SYNCED, "sync")
         self.versions: dict[str, str] = json.loads(str(group.attrs["versions_json"]))
         self._arrays = {name: _array(group, name, path) for name in point_variables()}
         try:
@@ -146,7 +147,7 @@ class CampaignStore:
             files = [self._write(name, point, arrays[name]) for name in VARIABLES]
             files.append(self._write("reason", point, reason))
             # a disk that takes milliseconds a file would hold up a campaign on many cores
-            list(_SYNCING.map(_sync, files))
+            list(self._syncing.map(_sync, files))
             self._set("status", point, status)
         except OSError as error:
             raise _unwritable(error, self.path) from error
