@@ -254,7 +254,7 @@ def read_bytes(path: str | os.PathLike[str], hint: str = "") -> bytes:
     return content
 
 
-def unpacked_limit(packed: int, most: int, times: int = 100) -> int:
+def unpacked_limit(packed: int, most: int, times: int | None = None) -> int:
     """Bytes of memory that the content of a packed file may take, far fewer for a small one.
 
     What a few bytes unpack to is rarely data. Where DDK_READ_LIMIT is set, it is what counts.
@@ -265,8 +265,9 @@ def unpacked_limit(packed: int, most: int, times: int = 100) -> int:
         Bytes of the file.
     most : int
         Bytes that a large file may take.
-    times : int, default 100
-        How many times its bytes it may take; one below 1 MB as one of 1 MB.
+    times : int, optional
+        How many times its bytes it may take; one below 1 MB as one of 1 MB. By default a hundred
+        times up to 1 MB, and a thousand times beyond: masks and counts pack well.
 
     Raises
     ------
@@ -275,6 +276,8 @@ def unpacked_limit(packed: int, most: int, times: int = 100) -> int:
     """
     if os.environ.get("DDK_READ_LIMIT"):
         return read_limit()
+    if times is None:
+        times = 100 if packed <= _SMALL else 1000
     return min(most, times * max(packed, _SMALL))
 
 

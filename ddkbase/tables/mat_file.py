@@ -67,7 +67,10 @@ def _unpacked(data: memoryview, largest: int) -> memoryview:
     unpacker = zlib.decompressobj()
     content = unpacker.decompress(data, largest)
     if unpacker.unconsumed_tail:
-        raise ValueError("packed arrays unpack to far more than the file is, or to too much")
+        raise ValueError(
+            "packed arrays unpack to far more than the file is, or to too much; if you trust it, "
+            "set the environment variable DDK_READ_LIMIT to more bytes"
+        )
     if not unpacker.eof:
         raise ValueError("a packed array is cut off")
     return memoryview(content)

@@ -285,7 +285,11 @@ def compare(
             f: devicephys.run.read_records(p)[0] for f, p in zip(folders, paths, strict=True)
         }
         misfits = devicephys.measured.misfit_rows(loops, records)
-        cells = [devicephys.plots.style.device_of(ds) for ds in records.values()]
+        yaml = "device_yaml"
+        cells = [
+            devicephys.device.device_from_yaml(ds.attrs[yaml], f"attribute {yaml}")
+            for ds in records.values()
+        ]
         for line in {devicephys.measured.limit_remark(loops, cell): None for cell in cells}:
             if line:
                 _warn(line)
