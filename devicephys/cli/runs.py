@@ -322,7 +322,7 @@ def _measured(
     columns: list[str] | None,
     units: list[str] | None,
     output: Output,
-    **taken: bool,
+    **taken: Any,
 ) -> xr.Dataset:
     """Measured loops of a file, with what was said of its columns."""
     chosen: dict[str, Any] = dict(parse_changes(columns or [], "--column", "voltage=V1"))
