@@ -8,6 +8,7 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 from __future__ import annotations
 
 import dataclasses
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -249,3 +250,8 @@ class RunOptions(CellOptions):
             self.checkpoint_every,
             start=start,
         )
+
+
+def warn(text: str) -> None:
+    """Print a warning, which ``--quiet`` does not leave out."""
+    sys.stderr.write(f"warning: {text}\n")

@@ -33,6 +33,7 @@ from devicephys.cli.options import (
     output_folder,
     parse_changes,
     start_folder,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -54,13 +55,9 @@ def carry_out(action: _Action, output: Output, pictures: Pictures) -> None:
     """
     with aborting():
         with devicephys.run.Display(output.console(), "preparing the solver") as display:
-            outcome = action(progress=display, warn=_warn, pictures=pictures.value)
+            outcome = action(progress=display, warn=warn, pictures=pictures.value)
         if parallel_rank() == 0:  # of many ranks one speaks
             tell(outcome, output)
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
 
 
 def tell(outcome: devicephys.run.Outcome, output: Output) -> None:
@@ -285,14 +282,10 @@ def compare(
             f: devicephys.run.read_records(p)[0] for f, p in zip(folders, paths, strict=True)
         }
         misfits = devicephys.measured.misfit_rows(loops, records)
-        yaml = "device_yaml"
-        cells = [
-            devicephys.device.device_from_yaml(ds.attrs[yaml], f"attribute {yaml}")
-            for ds in records.values()
-        ]
+        cells = map(devicephys.device.device_of, records.values())
         for line in {devicephys.measured.limit_remark(loops, cell): None for cell in cells}:
             if line:
-                _warn(line)
+                warn(line)
         shown = devicephys.measured.figures_of_measured(loops)
         firsts = [entry["figures"].get("loops", [entry["figures"]])[0] for entry in entries]
         output.rows(
@@ -369,9 +362,6 @@ def go_on(
     def remark(text: str) -> None:
         if not output.quiet:
             sys.stderr.write(f"{text}\n")
-
-    def warn(text: str) -> None:
-        sys.stderr.write(f"warning: {text}\n")
 
     with devicephys.run.Display(output.console(), "preparing the solver") as display:
         records = devicephys.run_sequence(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from ddkbase.cli.output import Output
 from ddkbase.cli.progress import State
 from ddkbase.errors import InputError, InstallationError, SolverError
 from devicephys import installation
-from devicephys.cli.options import OutOption, app, output_folder
+from devicephys.cli.options import OutOption, app, output_folder, warn
 
 _DOUBTFUL = 2.0  # errors, beyond which residuals are more than noise
 
@@ -118,7 +117,7 @@ def fit(
                 what,
                 folder=folder,
                 progress=lambda event: display(_state(event)),
-                warn=_warn,
+                warn=warn,
             )
     except devicephys.fitting.FitInterrupted as stopped:
         if stopped.result is not None:
@@ -126,10 +125,6 @@ def fit(
         raise
     _tell(result, output)
     output.file(*devicephys.fitting.write_fit(result, folder))
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
 
 
 def _state(event: devicephys.fitting.FitEvent) -> State:

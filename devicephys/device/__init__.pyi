@@ -1,4 +1,5 @@
 from .library import device_from_yaml as device_from_yaml
+from .library import device_of as device_of
 from .library import list_devices as list_devices
 from .library import load_device as load_device
 from .materials import Conductor as Conductor

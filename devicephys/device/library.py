@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ddkbase.documents import Library, located, parse_yaml
 from ddkbase.errors import InputError, shorten
 from devicephys.device.model import Device
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _LIBRARY = Library("devicephys.device", "device")
 
@@ -62,3 +66,24 @@ def device_from_yaml(text: str, where: str = "YAML text") -> Device:
         raise located(error, where) from None
     except RecursionError:
         raise InputError("refers to itself", where, "Remove the YAML anchor") from None
+
+
+def device_of(ds: xr.Dataset) -> Device:
+    """The device kept in a record.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A record of `devicephys`, e.g. what ``simulate`` returns.
+
+    Returns
+    -------
+    Device
+        As it was simulated.
+
+    Raises
+    ------
+    InputError
+        The text in the record describes no valid device.
+    """
+    return device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")

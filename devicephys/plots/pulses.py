@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ddkbase.units import format_si, to_si
+from devicephys.device.library import device_of
 from devicephys.plots import style
 from devicephys.simulation.schemas import FAILED, NOT_SWITCHED
 
@@ -228,7 +229,7 @@ def _title(ds: xr.Dataset) -> str:
         text = " to ".join(format_si(float(value), unit) for value in ends)
         settings.append(style.minus(text).replace(" us", " µs"))
     pulses = "one pulse" if count == 1 else f"{count} pulses"
-    name, reference = style.device_of(ds).name, ds.attrs["voltage_reference"]
+    name, reference = device_of(ds).name, ds.attrs["voltage_reference"]
     return f"{name}: {pulses} of {', '.join(settings)} across the {reference}"
 
 

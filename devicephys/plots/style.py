@@ -29,8 +29,7 @@ from ddkbase.pictures import (
     style_axes,
 )
 from ddkbase.units import CELSIUS_ZERO
-from devicephys.device import Device
-from devicephys.device.library import device_from_yaml
+from devicephys.device.library import device_of
 from devicephys.simulation.iv_record import is_sweep
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "add_heading",
     "banner_text",
     "branches",
-    "device_of",
     "headline",
     "index_at",
     "lighter",
@@ -190,17 +188,6 @@ def add_heading(figure: Figure, ds: xr.Dataset, fontsize: float = 12, title: str
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, 0, 1, 1 - used / height))
-
-
-def device_of(ds: xr.Dataset) -> Device:
-    """Return the device kept in a record.
-
-    Raises
-    ------
-    InputError
-        The text in the record describes no valid device.
-    """
-    return device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
 
 
 def stack(ds: xr.Dataset) -> tuple[list[LayerBand], Outline]:

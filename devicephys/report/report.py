@@ -21,6 +21,7 @@ from ddkbase.files import write_bytes
 from ddkbase.html import Html, code
 from ddkbase.units import format_si
 from devicephys.device import Device, list_devices, load_device
+from devicephys.device.library import device_of
 from devicephys.plots import style
 from devicephys.report import repeat as report_repeat
 from devicephys.report import viewer as report_viewer
@@ -51,7 +52,7 @@ def report_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[s
         The device kept in the record cannot be read.
     """
     kind = _KINDS[str(ds.attrs["schema"])]
-    device = style.device_of(ds)
+    device = device_of(ds)
     content: list[str] = [*_warnings(ds), _request(ds, device), _outcome(ds)]
     has_fields = ds.attrs["schema"] == "IVTrace" and ds.sizes["frame"] + ds.sizes["point"] > 0
     if has_fields:

@@ -17,7 +17,7 @@ import xarray as xr
 
 from ddkbase.records import of_record
 from ddkbase.units import format_si
-from devicephys.device import device_from_yaml
+from devicephys.device.library import device_of
 from devicephys.run.figure import Figure, Table, celsius, unit_of
 from devicephys.run.pictures import read_records
 from devicephys.run.reliability_figures import (
@@ -98,7 +98,7 @@ def _gap(ds: xr.Dataset) -> list[str]:
     headline = json.loads(ds.attrs.get("headline_json", "{}"))
     if not headline.get("undetermined", {}).get("set_voltage"):
         return []
-    device = device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
+    device = device_of(ds)
     filament = device.filament
     thickness = next(x.thickness for x in device.layers if x.name == filament.layer)
     if filament.height > thickness * (1 - 1e-9):
@@ -440,7 +440,7 @@ def _request(ds: xr.Dataset) -> dict[str, str]:
     """Preset, protocol and parameters of a run, as texts."""
     settings = json.loads(ds.attrs.get("settings_json", "{}"))
     protocol = json.loads(ds.attrs.get("protocol_json", "{}"))
-    device = device_from_yaml(ds.attrs["device_yaml"], "attribute device_yaml")
+    device = device_of(ds)
     request = {"device": device.name, "preset": str(settings.get("name", "?"))}
     request["vacancies"] = "move" if settings.get("motion", True) else "held"
     request |= {f"protocol.{name}": str(value) for name, value in protocol.items()}
