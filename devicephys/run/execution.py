@@ -29,7 +29,6 @@ from devicephys.run.folder import RunFolder
 from devicephys.run.kinds import Run, run_of
 from devicephys.run.pictures import draw, read_records
 from devicephys.run.progress import Recorder
-from devicephys.run.ranks import agree
 from devicephys.run.request import PLAIN, Request
 from devicephys.simulation.checkpoint import CHECKPOINT, Checkpoint
 
@@ -219,7 +218,7 @@ def _on_all_ranks(
     if world is not None:
         text = prepared[1].to_json() if isinstance(prepared, tuple) else ""
         try:
-            text = agree(world, text, error)
+            text = installation.agree(world, text, error)
         except DDKError:
             _give_back(prepared)
             raise

@@ -25,8 +25,10 @@ from devicephys.run.reliability_figures import (
     retention_entries,
     retention_figures,
     retention_table,
+    scan_entries,
+    scan_figures,
+    scan_table,
 )
-from devicephys.run.scan_figures import scan_entries, scan_figures, scan_table
 from devicephys.simulation.figures_of_merit import NO_RETURN
 from devicephys.simulation.localisation import BREAKDOWN, LATTICE_CONSTANT
 from devicephys.simulation.provenance import HOTTEST
