@@ -181,6 +181,12 @@ class _BoundedRepr(reprlib.Repr):
 _REPR = _BoundedRepr()
 
 
+def first_line(exc: BaseException) -> str:
+    """First line of what an exception of another library says; its class if it says nothing."""
+    text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return text.splitlines()[0] if text else type(exc).__name__
+
+
 def one_line(text: str) -> str:
     """The text with every run of white space, line breaks among them, made one space."""
     return " ".join(str(text).split())

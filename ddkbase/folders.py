@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,7 @@ __all__ = [
     "ClaimedFolder",
     "Lock",
     "check_new_folder",
+    "check_result_folder",
     "claimed",
     "drawn_after",
     "kept_elsewhere",
@@ -215,6 +216,43 @@ def check_new_folder(path: Path) -> None:
         probe = temporary_path(target)
         probe.mkdir()
         probe.rmdir()
+
+
+def check_result_folder(
+    path: Path,
+    overwrite: bool,
+    names: Collection[str],
+    needed: str,
+    hint: str = "Choose another name",
+) -> None:
+    """Tell before the work is done whether the folder of a result can be written.
+
+    Parameters
+    ----------
+    path : Path
+        Folder that the result is to be written to.
+    overwrite : bool
+        Whether an earlier result in it may be replaced.
+    names : collection of str
+        What the folder of such a result may hold.
+    needed : str
+        The name that it holds in any case.
+    hint : str, default "Choose another name"
+        What to do if it holds something else.
+
+    Raises
+    ------
+    StorageError
+        As `check_new_folder`; or something is there that is not to be replaced.
+    """
+    check_new_folder(path)
+    there = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if there and (needed not in there or not there <= {*names}):
+        raise StorageError("the folder holds something else", str(path), hint)
+    if there and not overwrite:
+        raise StorageError(
+            "the folder holds a result already", str(path), "Use --overwrite or another name"
+        )
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ __all__ = [
     "Html",
     "code",
     "data_block",
+    "details",
     "escaped",
     "image",
     "link",
@@ -158,6 +159,11 @@ def section(heading: str, *parts: str, level: int = 2) -> Html:
     """A heading (of ``level`` 2 or 3) and what follows it; parts as for `page`."""
     body = [part if isinstance(part, Html) else paragraph(part) for part in parts]
     return Html("\n".join([f"<h{level}>{escaped(heading)}</h{level}>", *body]))
+
+
+def details(summary: str, *parts: str) -> Html:
+    """Parts below a line that opens them."""
+    return Html("\n".join([f"<details><summary>{summary}</summary>", *parts, "</details>"]))
 
 
 def paragraph(*parts: object) -> Html:

@@ -13,13 +13,17 @@ from pathlib import Path
 from ddkbase import __version__
 
 __all__ = [
+    "ONE_THREAD",
     "command_line",
     "has_launcher",
     "keep_petsc_from_signals",
     "parallel_rank",
+    "single_threaded",
     "versions",
 ]
 
+#: variables of the environment by which numerical libraries choose their number of threads
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 
 
@@ -58,6 +62,15 @@ def keep_petsc_from_signals() -> None:
 def command_line() -> str:
     """Return the command that is running, as one could type it again."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def single_threaded() -> None:
+    """Let numerical libraries use one thread: here, if NumPy is not loaded yet, and in children.
+
+    What the environment says already counts.
+    """
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
 
 
 def has_launcher() -> bool:

@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.documents import read_json
-from ddkbase.errors import DDKError, StorageError, shorten, similar_file
+from ddkbase.errors import DDKError, StorageError, first_line, shorten, similar_file
 from ddkbase.files import read_limit, storage_errors, too_large, unpacked_limit, write_bytes
 from ddkbase.schemas import (
     ANYWHERE,
@@ -278,7 +278,7 @@ def read(path: str | os.PathLike[str], schema: str | Schema | None = None) -> xr
         raise
     except Exception as exc:  # HDF5, h5netcdf and xarray each have their own family of errors
         raise StorageError(
-            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{_first_line(exc)}]",
+            f"it cannot be read: not a NetCDF-4 file, cut off, or damaged [{first_line(exc)}]",
             where=str(path),
         ) from exc
     ds = ds.drop_encoding()
@@ -412,8 +412,3 @@ def _elsewhere(what: str, where: str) -> StorageError:
     return StorageError(
         f"{what}, which is not followed", where, "Copy the values into one file, e.g. with h5repack"
     )
-
-
-def _first_line(exc: BaseException) -> str:
-    text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-    return text.splitlines()[0] if text else type(exc).__name__

@@ -54,7 +54,7 @@ def fit(
     output: Output,
     source: SourceArgument,
     out: OutOption,
-    method: Annotated[Method, typer.Option("--method", help="How to fit.")] = Method.better,
+    method: Annotated[Method, typer.Option("--method", help="How to fit.")] = "better",
     integrator: Annotated[
         Scheme | None,
         typer.Option("--integrator", help="Default: implicit; of the article: explicit."),
@@ -64,9 +64,9 @@ def fit(
         typer.Option(
             "--window", help="free: fitted, too; data: each train spans 0 to 1, as in the article."
         ),
-    ] = Window.free,
+    ] = "free",
     loss: Annotated[Loss, typer.Option("--loss", help="The last two forgive outliers.")] = (
-        Loss.linear
+        "linear"
     ),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the starts.")] = 0,
     direction: DirectionOption = None,
@@ -96,9 +96,9 @@ def fit(
         table = compact.AlphaBetaTable.fit(
             trains,
             progress=progress,
-            method=method.value,
-            window=window.value,
-            loss=loss.value,
+            method=method,
+            window=window,
+            loss=loss,
             seed=seed,
             mirror=mirror,
             skip_missing=skip_missing,
@@ -176,7 +176,7 @@ def laws(
         )
     directions = trains["direction"].values.astype(str)
     entries: dict[str, Any] = {}
-    for way in ("down", "up") if direction is None else (direction.value,):
+    for way in ("down", "up") if direction is None else (direction,):
         if not (directions == way).any():
             continue
         ds = compact.compare_laws(trains.isel(train=directions == way))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -33,53 +32,13 @@ app = application(
 )
 
 
-class Method(StrEnum):
-    """How a train is fitted."""
-
-    better = "better"
-    article = "article"
-
-
-class Scheme(StrEnum):
-    """How the equation is integrated."""
-
-    explicit = "explicit"
-    implicit = "implicit"
-    exact = "exact"
-
-
-class Window(StrEnum):
-    """Where the conductance window comes from."""
-
-    data = "data"
-    free = "free"
-
-
-class Loss(StrEnum):
-    """How residuals count."""
-
-    linear = "linear"
-    soft_l1 = "soft_l1"
-    huber = "huber"
-
-
-class Direction(StrEnum):
-    """Which trains are taken."""
-
-    down = "down"
-    up = "up"
-
-
-class Format(StrEnum):
-    """What a table is exported to."""
-
-    verilog_a = "verilog-a"
-    spice = "spice"
-    csv = "csv"
-    json = "json"
-    aihwkit = "aihwkit"
-    crosssim = "crosssim"
-    neurosim = "neurosim"
+Method = Literal["better", "article"]  # how a train is fitted
+Scheme = Literal["explicit", "implicit", "exact"]  # how the equation is integrated
+Window = Literal["data", "free"]  # where the conductance window comes from
+Loss = Literal["linear", "soft_l1", "huber"]  # how residuals count
+Direction = Literal["down", "up"]  # which trains are taken
+# what a table is exported to
+Format = Literal["verilog-a", "spice", "csv", "json", "aihwkit", "crosssim", "neurosim"]
 
 
 TableArgument = Annotated[

@@ -186,27 +186,27 @@ def export(
         conductance_min=conductance_min, conductance_max=conductance_max, threshold=threshold,
         name=name, amplitude=amplitude, opposite_amplitude=opposite_amplitude,
     )  # fmt: skip
-    if form in (Format.aihwkit, Format.crosssim, Format.neurosim):
+    if form in ("aihwkit", "crosssim", "neurosim"):
         _refuse(form, options, ("threshold", "name"), "has no such")
         _export_steps(output, form, table, out, opposite, overwrite, options)
         return
     path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     read = read_table(table)
-    if form in (Format.csv, Format.json):
+    if form in ("csv", "json"):
         if opposite is not None:
             options["opposite"] = opposite
         _refuse(form, options, tuple(options), "holds the whole table")
-        to_text = compact.circuit.to_csv if form is Format.csv else compact.circuit.to_json
+        to_text = compact.circuit.to_csv if form == "csv" else compact.circuit.to_json
         output.file(to_text(read, path, overwrite=overwrite))
         return
     _refuse(form, options, ("amplitude", "opposite_amplitude"), "holds all amplitudes")
-    to_cell = compact.circuit.to_spice if form is Format.spice else compact.circuit.to_verilog_a
+    to_cell = compact.circuit.to_spice if form == "spice" else compact.circuit.to_verilog_a
     other = read_table(opposite) if opposite is not None else None
     cell = compact.circuit.cell_of(read, other, **options)
     output.file(to_cell(read, path, other, overwrite=overwrite, **options))
     for text in cell.notes:
         output.note(f"note: {text}")
-    if form is Format.spice:
+    if form == "spice":
         output.note(
             f"X1 top bottom state {cell.name} y0=1    (a deck that runs: docs/howto_spice.md)"
         )
@@ -215,7 +215,7 @@ def export(
 def _refuse(form: Format, options: dict[str, Any], unused: tuple[str, ...], why: str) -> None:
     where = ", ".join(f"--{n.replace('_', '-')}" for n in options if n in unused)
     if where:
-        raise InputError(f"{form.value} {why}", where, "Leave it out")
+        raise InputError(f"{form} {why}", where, "Leave it out")
 
 
 def _export_steps(
@@ -228,7 +228,7 @@ def _export_steps(
     options: dict[str, Any],
 ) -> None:
     """What one pulse does, for a simulator of arrays."""
-    if form is Format.crosssim:
+    if form == "crosssim":
         path = path_of(out, "--out", "folder")
         if path.exists() and not overwrite and (not path.is_dir() or any(path.iterdir())):
             raise StorageError("exists already", out, "Use --overwrite or another name")
@@ -236,9 +236,9 @@ def _export_steps(
         path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     read, other = read_table(table), read_table(opposite) if opposite is not None else None
     write = {
-        Format.aihwkit: compact.simulators.to_aihwkit,
-        Format.crosssim: compact.simulators.to_crosssim,
-        Format.neurosim: compact.simulators.to_neurosim,
+        "aihwkit": compact.simulators.to_aihwkit,
+        "crosssim": compact.simulators.to_crosssim,
+        "neurosim": compact.simulators.to_neurosim,
     }[form]
     output.file(write(read, path, other, overwrite=overwrite, **options))
     steps = compact.simulators.pulse_steps(read, other, **options)

@@ -21,6 +21,7 @@ import xarray as xr
 from compact.measured.read_pulses import read_pulses, tables_in
 from compact.table.schema import AXES, RELATIVE, TABLE, UNITS
 from ddkbase.errors import InputError, StorageError, one_line, shorten
+from ddkbase.files import checksum
 from ddkbase.records import check_hdf5, check_zarr, read
 from ddkbase.units import format_si, to_si
 
@@ -360,12 +361,10 @@ def open_source(
             )
         if schema == "PulseTrace":
             ds = read(where, "PulseTrace")
-            return ds.assign_attrs(source_file=str(where), source_file_checksum=_sha256(where))
+            return ds.assign_attrs(
+                source_file=str(where), source_file_checksum=f"sha256:{checksum(where)}"
+            )
     return read_pulses(where, **columns)
-
-
-def _sha256(path: Path) -> str:
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _open_store(path: Path) -> xr.Dataset:

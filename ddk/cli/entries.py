@@ -28,29 +28,8 @@ __all__ = [
 ]
 
 COST_UNITS = {"energy": "J", "latency": "s", "area": "m^2", "tops_per_watt": "1e12/J"}
-#: of a `Result`: settings, confusion and classes are in metrics.json
-_OF_RESULT = (
-    "task",
-    "model",
-    "seed",
-    "test",
-    "test_vote",
-    "validation",
-    "validation_vote",
-    "train_accuracy",
-    "vote",
-    "headline",
-    "parameters",
-    "macs",
-    "features",
-    "alpha",
-    "beta",
-    "r",
-    "epochs",
-    "samples",
-    "seconds",
-    "held_out",
-)
+#: of a `Result` only in metrics.json
+_LEFT_OUT = frozenset({"settings", "confusion", "classes", "r_words", "right"})
 
 
 def spread(values: Any) -> dict[str, Any]:
@@ -70,7 +49,7 @@ def result_entries(result: Result) -> dict[str, Any]:
     return {
         "accuracy": result.accuracy,
         "validation_accuracy": result.validation_accuracy,
-        **{name: getattr(result, name) for name in _OF_RESULT},
+        **{key: value for key, value in result.to_json().items() if key not in _LEFT_OUT},
     }
 
 
@@ -135,14 +114,7 @@ def search_entries(result: SearchResult) -> dict[str, Any]:
     return {
         "best": result.best,
         "control": result.control,
-        "difference": {
-            "mean": difference.mean,
-            "error": difference.error,
-            "clear": difference.clear,
-            "better": difference.better,
-            "equal": difference.equal,
-            "worse": difference.worse,
-        },
+        "difference": {**asdict(difference), "clear": difference.clear},
         "words": result.finding,
         "selection": comparison_entries(result.selection)["models"],
         "confirmation": comparison_entries(result.confirmation)["models"],

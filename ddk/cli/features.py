@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,14 +30,7 @@ from ddkbase.cli.paper import PaperOptions
 from ddkbase.errors import InputError
 from ddkbase.picture_names import PICTURES, check_suffix, picture_path
 
-
-class How(StrEnum):
-    """By what features are made."""
-
-    algorithm = "algorithm"
-    table = "table"
-    device = "device"
-    all = "all"
+How = Literal["algorithm", "table", "device", "all"]  # by what features are made
 
 
 @app.command(
@@ -137,7 +129,7 @@ def features(
     output: Output,
     data: DataOption,
     out: FileOption,
-    how: Annotated[How, typer.Option("--how", help="By what they are made.")] = How.algorithm,
+    how: Annotated[How, typer.Option("--how", help="By what they are made.")] = "algorithm",
     table: TableOption = None,
     amplitude: Annotated[
         str | None,
@@ -175,11 +167,11 @@ def features(
     ends = names_of(amplitude, "--amplitude")
     if ends is not None and len(ends) != 2:
         raise InputError(f"'{amplitude}' are not two amplitudes", "--amplitude", "Write LOW,HIGH")
-    if ends is not None and how is How.algorithm:
+    if ends is not None and how == "algorithm":
         raise InputError("the algorithm has no pulses", "--amplitude", "Leave it out")
     maps = studies.make_maps(
         task_of(data, quick, series=series),
-        how.value,
+        how,
         read_table(table) if table is not None else None,
         amplitude=None if ends is None else (ends[0], ends[1]),
         samples=count,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -55,11 +54,8 @@ ChipOption = Annotated[
 ]
 
 
-class Unreachable(StrEnum):
-    """What becomes of pairs of alpha and beta that no pulse of a table gives."""
-
-    refuse = "refuse"
-    arrays = "arrays"
+# what becomes of pairs of alpha and beta that no pulse of a table gives
+Unreachable = Literal["refuse", "arrays"]
 
 
 LayoutOption = Annotated[str, typer.Option("--layout", help="separate, packed, joined or compact.")]
@@ -88,7 +84,7 @@ def compile_(
     unreachable: Annotated[
         Unreachable,
         typer.Option("--unreachable", help="Pairs that no pulse of the table gives."),
-    ] = Unreachable.refuse,
+    ] = "refuse",
     hinges: Annotated[
         int | None,
         typer.Option("--hinges", min=0, help="Of a pair on arrays, default 8; 0: a linearisation."),
@@ -111,14 +107,14 @@ def compile_(
     with claimed(path):
         check_free(path, overwrite)
         network = _network(model)
-        split = unreachable is Unreachable.arrays
+        split = unreachable == "arrays"
         placement = hardware.compile_network(
             network,
             hardware.load_chip(chip),
             layout=layout,
             largest_weight=largest_weight,
             table=None if table is None else read_table(table),
-            unreachable=unreachable.value,
+            unreachable=unreachable,
             **({} if hinges is None else {"hinges": hinges}),
             samples=_fold(network.notes, model, root).train.x if split else None,
         )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,27 +32,9 @@ from ddkbase.folders import claimed
 from ddkbase.picture_names import PAPER, Pictures
 from network import hardware
 
-
-class UpdateLaw(StrEnum):
-    """By which law pulses move the cells."""
-
-    exponential = "exponential"
-    alpha_beta = "alpha-beta"
-    best = "best"
-
-
-class Inputs(StrEnum):
-    """How pictures enter."""
-
-    binary = "binary"
-    grey = "grey"
-
-
-class Rounding(StrEnum):
-    """How an update becomes a whole number of pulses."""
-
-    stochastic = "stochastic"
-    nearest = "nearest"
+UpdateLaw = Literal["exponential", "alpha-beta", "best"]  # by which law pulses move the cells
+Inputs = Literal["binary", "grey"]  # how pictures enter
+Rounding = Literal["stochastic", "nearest"]  # how an update becomes a whole number of pulses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +48,7 @@ class LearningOptions:
     root: RootOption = None
     seeds: SeedsOption = "3"
     law: Annotated[UpdateLaw, typer.Option("--law", help="best: that with the smaller misfit.")] = (
-        UpdateLaw.exponential
+        "exponential"
     )
     epochs: Annotated[
         int | None,
@@ -78,7 +59,7 @@ class LearningOptions:
     rate: Annotated[float, typer.Option("--rate", help="Of learning; it falls to 0.")] = 0.05
     rounding: Annotated[
         Rounding, typer.Option("--rounding", help="Of an update to whole pulses.")
-    ] = Rounding.stochastic
+    ] = "stochastic"
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Two cells a weight, not one and a reference.")
     ] = False
@@ -166,7 +147,7 @@ def lab(
 
 
 def _settings(learning: LearningOptions, pulses: PulseOptions) -> studies.LabSettings:
-    inputs = None if learning.inputs is None else learning.inputs.value
+    inputs = learning.inputs
     task = task_of(learning.data, learning.quick)
     data = studies.LabData(task, learning.root, inputs, learning.whole)
     training = hardware.OnChipTraining(
@@ -174,12 +155,12 @@ def _settings(learning: LearningOptions, pulses: PulseOptions) -> studies.LabSet
         batch=learning.batch,
         rate=learning.rate,
         scheme="pairs" if learning.pairs else "reference",
-        rounding=learning.rounding.value,
+        rounding=learning.rounding,
     )
     return studies.LabSettings(
         data,
         tuple(seeds_of(learning.seeds)),
-        learning.law.value.replace("-", "/"),
+        learning.law.replace("-", "/"),
         training,
         learning.epochs,
         learning.tolerance,

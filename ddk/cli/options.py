@@ -10,9 +10,8 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +20,7 @@ from ddkbase.cli.application import application
 from ddkbase.cli.application import command as _command
 from ddkbase.cli.options import path_of
 from ddkbase.errors import InputError, StorageError
+from ddkbase.installation import single_threaded
 from ddkbase.picture_names import Pictures
 
 if TYPE_CHECKING:
@@ -36,40 +36,12 @@ app = application(
     first=("train", "evaluate", "compare", "search", "features", "count"),
 )
 
-#: matrices of small networks gain nothing from threads, which on a busy machine cost twentyfold
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
-
-class Integrator(StrEnum):
-    """How the equation is integrated."""
-
-    implicit = "implicit"
-    explicit = "explicit"
-    exact = "exact"
-
-
-class Constraint(StrEnum):
-    """What alpha and beta may be."""
-
-    positive = "positive"
-    clamp = "clamp"
-    stable = "stable"
-
-
-class States(StrEnum):
-    """Which state of the DDK layer belongs to a sample."""
-
-    after = "after"
-    before = "before"
-
-
-class Per(StrEnum):
-    """What has an alpha and a beta of its own."""
-
-    network = "network"
-    channel = "channel"
-    step = "step"
-    channel_step = "channel-step"
+Integrator = Literal["implicit", "explicit", "exact"]  # how the equation is integrated
+Constraint = Literal["positive", "clamp", "stable"]  # what alpha and beta may be
+States = Literal["after", "before"]  # which state of the DDK layer belongs to a sample
+# what has an alpha and a beta of its own
+Per = Literal["network", "channel", "step", "channel-step"]
 
 
 DataOption = Annotated[
@@ -164,8 +136,8 @@ def command(
 
     @functools.wraps(called)
     def run(*args: Any, **kwargs: Any) -> None:
-        for name in _THREADS:
-            os.environ.setdefault(name, "1")
+        # small matrices gain nothing from threads, which on a busy machine cost twentyfold
+        single_threaded()
         called(*args, **kwargs)
 
     return _command(answers=answers)(run)
@@ -181,7 +153,7 @@ def read_table(text: str) -> AlphaBetaTable:
 def task_of(
     data: str,
     quick: bool,
-    states: States = States.after,
+    states: States = "after",
     banks: int | None = None,
     readout: str | None = None,
     once: bool = False,
@@ -208,7 +180,7 @@ def task_of(
         once = once or (readout is not None and readout_of(readout) == "last")
         task = studies.folder_task(Path(text).expanduser(), options, read_once=once)
         task = task.small() if quick else task
-    layer: dict[str, Any] = {"states": states.value}
+    layer: dict[str, Any] = {"states": states}
     layer |= {} if banks is None else {"banks": banks}
     layer |= {} if readout is None else {"readout": readout_of(readout)}
     return task.with_layer(**layer)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,7 +18,6 @@ from ddk.cli.options import (
     RootOption,
     SeedsOption,
     SeriesOptions,
-    States,
     StatesOption,
     TaskOption,
     app,
@@ -38,20 +36,9 @@ from ddkbase.errors import InputError, SolverError, closest
 from ddkbase.picture_names import PAPER, Pictures, in_formats
 from network import hardware
 
-
-class Preset(StrEnum):
-    """How finely the cell's mesh and time are resolved."""
-
-    quick = "quick"
-    default = "default"
-    fine = "fine"
-
-
-class Scatter(StrEnum):
-    """From what to what alpha and beta scatter as a chip's description says."""
-
-    train = "train"
-    device = "device"
+Preset = Literal["quick", "default", "fine"]  # how finely the cell's mesh and time are resolved
+# from what to what alpha and beta scatter as a chip's description says
+Scatter = Literal["train", "device"]
 
 
 #: kinds whose cells scatter as the chip says; others state their own scatter, or have none
@@ -90,9 +77,9 @@ def harden(
     ] = None,
     scatter: Annotated[
         Scatter, typer.Option("--scatter", help="Of alpha and beta: a pair a train, or a chip.")
-    ] = Scatter.train,
+    ] = "train",
     root: RootOption = None,
-    states: StatesOption = States.after,
+    states: StatesOption = "after",
     banks: BanksOption = None,
     readout: ReadoutOption = None,
     quick: QuickOption = False,
@@ -123,14 +110,14 @@ def harden(
     if style is not None and kind not in drawings:
         hint = f"Leave the options for papers out, or take {' or '.join(drawings)}"
         raise InputError(f"no picture is drawn of '{kind}'", "--kind", hint)
-    if scatter is Scatter.device and kind not in _SCATTERED:
+    if scatter == "device" and kind not in _SCATTERED:
         hint = f"It is for {' and '.join(_SCATTERED)}"
         raise InputError(f"'{kind}' has a scatter of its own", "--scatter", hint)
     described = task_of(task, quick, states, banks, readout, series=series)
     if described.name not in studies.TASKS:
         output.say(described.protocol)
     imprecise = None if chip is None else hardware.load_chip(chip).hardware()
-    if scatter is Scatter.device:
+    if scatter == "device":
         imprecise = _a_pair_a_chip(imprecise or hardware.article())
     accuracies = studies.hardware_study(
         kind,
@@ -199,7 +186,7 @@ def study(
     ] = "10 kohm",
     preset: Annotated[
         Preset, typer.Option("--preset", help="How finely mesh and time are resolved.")
-    ] = Preset.quick,
+    ] = "quick",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")
     ] = None,
@@ -208,7 +195,7 @@ def study(
         typer.Option("--scheduler", help="A Dask scheduler; who reaches it can run code as you."),
     ] = None,
     root: RootOption = None,
-    states: StatesOption = States.after,
+    states: StatesOption = "after",
     quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
     *,
@@ -231,7 +218,7 @@ def study(
         folder,
         seeds=seeds_of(seeds),
         plan=studies.DevicePlan(
-            devices=devices, pulses=pulses, preset=preset.value, initial_resistance=resistance
+            devices=devices, pulses=pulses, preset=preset, initial_resistance=resistance
         ),
         root=root,
         workers=workers,

@@ -26,7 +26,6 @@ from ddk.cli.options import (
     RootOption,
     SeedOption,
     SeriesOptions,
-    States,
     StatesOption,
     TableOption,
     app,
@@ -88,7 +87,7 @@ def train(
     per: Annotated[Per | None, typer.Option("--per", help="What has a pair of its own.")] = None,
     banks: BanksOption = None,
     readout: ReadoutOption = None,
-    states: StatesOption = States.after,
+    states: StatesOption = "after",
     hidden: Annotated[
         str | None, typer.Option("--hidden", metavar="LIST", help="Widths, e.g. '48' or '128,128'.")
     ] = None,

@@ -24,7 +24,7 @@ from ddkbase import html
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, StorageError, shorten
 from ddkbase.files import write_bytes
-from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
+from ddkbase.folders import check_result_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.installation import versions
 from ddkbase.picture_names import PAPER
 from network.model import metrics
@@ -384,16 +384,9 @@ def check_free(path: Path, overwrite: bool) -> None:
         Something is there that is not to be replaced, or the folder above is missing or may not be
         written.
     """
-    check_new_folder(path)
-    if path.is_dir() and any(path.iterdir()):
-        if not _is_result(path):
-            raise StorageError(
-                "the folder holds something else", str(path), "Choose another name after --out"
-            )
-        if not overwrite:
-            raise StorageError(
-                "the folder holds a result already", str(path), "Use --overwrite or another name"
-            )
+    check_result_folder(
+        path, overwrite, {*_FILES, PAPER}, METRICS, "Choose another name after --out"
+    )
 
 
 def write_run(
@@ -486,8 +479,3 @@ def read_run(path: Path) -> StoredRun:
     if not (path / MODEL).exists():
         raise StorageError(f"model '{result.model}' leaves no network", str(path))
     return StoredRun(load_network(path / MODEL), task, result)
-
-
-def _is_result(path: Path) -> bool:
-    names = {p.name for p in path.iterdir()}
-    return METRICS in names and names <= _FILES | {PAPER}

@@ -27,11 +27,9 @@ from ddk.studies.result_store import ResultStore
 from ddk.studies.tasks import Task, get_task, with_states
 from ddkbase.errors import DDKError, InputError, SolverError, StorageError
 from ddkbase.files import children_without_ctrl_c
+from ddkbase.installation import single_threaded
 
 __all__ = ["compare", "on_processes", "run_all", "spread_out"]
-
-#: a run is on one core: threads of several processes only get in each other's way
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def compare(
@@ -242,8 +240,8 @@ def on_processes[T](
     DDKError
         What a job raises; jobs that were not begun are dropped.
     """
-    for name in _THREADS:
-        os.environ.setdefault(name, "1")  # a child reads it when it loads NumPy, before `_begin`
+    # threads of several processes get in each other's way; a child reads it when it loads NumPy
+    single_threaded()
     context = get_context("spawn")  # threads of a numerical library do not survive a fork
     parent_ended, parent = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(

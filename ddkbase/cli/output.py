@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console  # start-up
 
-__all__ = ["Output", "entries_of", "plain", "print_pairs", "print_rows", "units_of"]
+__all__ = ["Output", "entries_of", "plain", "print_rows", "units_of"]
 
 
 class Output:
@@ -95,8 +95,7 @@ class Output:
 
     def pairs(self, pairs: Mapping[str, str]) -> None:
         """Print names and texts as a table."""
-        if self.shows:
-            print_pairs(pairs)
+        self.rows([], [[name, text] for name, text in pairs.items()])
 
     def file(self, *paths: object) -> None:
         """Print the paths of files that were made, and list them as ``files``."""
@@ -167,11 +166,6 @@ def wide_console() -> Console:
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return Console() if terminal else Console(width=160)
-
-
-def print_pairs(pairs: Mapping[str, str]) -> None:
-    """Print names and texts as a table."""
-    print_rows([], [[name, text] for name, text in pairs.items()])
 
 
 def print_rows(

@@ -22,6 +22,7 @@ from distributed.system import MEMORY_LIMIT
 
 from ddkbase.errors import DDKError, InputError
 from ddkbase.files import children_without_ctrl_c, deferred
+from ddkbase.installation import ONE_THREAD
 from devicephys.campaign.worker import KILLED
 
 #: how often a point may lose its worker before it counts as failed
@@ -34,7 +35,6 @@ _LOOK = 3.0  # s, between two looks at the workers
 _TICK = 1.0  # s, between two looks at what came back
 _ABSENT = 60.0  # s, after which a worker that did not come back is started anew
 _STARTS = 3  # how often, before it counts as a failure
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PER_THREAD, _AT_LEAST = 3, 100  # points handed to a scheduler at a time
 
 _CONFIG = {
@@ -243,7 +243,7 @@ def local_cluster(workers: int) -> Iterator[Cluster]:
                 scheduler_kwargs={"dashboard": False},
                 memory_limit=int(_MEMORY_SHARE * free / workers),
                 silence_logs=logging.CRITICAL,
-                env=dict.fromkeys(_ONE_THREAD, "1"),
+                env=dict.fromkeys(ONE_THREAD, "1"),
             )
             stack.callback(_end, cluster)
             client = Client(cluster, timeout=_START_TIMEOUT, set_as_default=False)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ddkbase.errors import StorageError
+from ddkbase.errors import StorageError, first_line
 from ddkbase.records import check_zarr
 from devicephys.campaign.description import AXES, Campaign
 
@@ -116,9 +116,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     try:
         ds = xr.open_zarr(path, chunks=None, consolidated=False)
     except Exception as error:  # zarr, xarray and numcodecs each have their own family
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StorageError(
-            f"it cannot be read: damaged, or no zarr store [{first}]", where
+            f"it cannot be read: damaged, or no zarr store [{first_line(error)}]", where
         ) from error
     check(ds, where)
     return ds

@@ -23,7 +23,7 @@ import numpy as np
 import zarr
 
 from ddkbase.documents import parse_yaml
-from ddkbase.errors import InputError, StorageError, one_line, shorten
+from ddkbase.errors import InputError, StorageError, first_line, one_line, shorten
 from ddkbase.files import storage_errors, sweep
 from ddkbase.folders import lock, new_folder
 from ddkbase.records import check_zarr
@@ -69,7 +69,7 @@ class CampaignStore:
             self.status = np.array(self._arrays["status"][...])
         except Exception as error:  # of a codec, or of the system
             raise StorageError(
-                f"the store is damaged: 'status' cannot be read [{_first(error)}]", str(path)
+                f"the store is damaged: 'status' cannot be read [{first_line(error)}]", str(path)
             ) from error
         self._reset_torn_points()
 
@@ -299,7 +299,7 @@ def _open(path: Path, campaign: Campaign) -> zarr.Group:
     try:
         group = zarr.open_group(path, mode="r+", use_consolidated=False)
     except Exception as error:  # JSON, zarr and the system each have their own family
-        raise StorageError(f"the store is damaged [{_first(error)}]", str(path)) from error
+        raise StorageError(f"the store is damaged [{first_line(error)}]", str(path)) from error
     check_schema(group.attrs, str(path))
     check_campaign(group.attrs, campaign, str(path))
     return group
@@ -310,7 +310,7 @@ def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array[Any]:
         array = group[name]
     except Exception as error:
         raise StorageError(
-            f"the store is damaged: '{name}' is missing [{_first(error)}]", str(path)
+            f"the store is damaged: '{name}' is missing [{first_line(error)}]", str(path)
         ) from error
     if not isinstance(array, zarr.Array):
         raise StorageError(f"the store is damaged: '{name}' is no array", str(path))
@@ -326,11 +326,6 @@ def _array(group: zarr.Group, name: str, path: Path) -> zarr.Array[Any]:
 
 def _unwritable(error: OSError, path: Path) -> StorageError:
     return StorageError(f"{_UNWRITABLE}: {error.strerror or error}", str(path), _MAKE_ROOM)
-
-
-def _first(error: Exception) -> str:
-    text = str(error)
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def check_campaign(attrs: Mapping[str, Any], campaign: Campaign, where: str) -> None:

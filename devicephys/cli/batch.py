@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import devicephys
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.options import option_groups
-from ddkbase.cli.output import Output
+from ddkbase.cli.output import Output, units_of
 from ddkbase.errors import InputError, SolverError
 from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
@@ -23,6 +22,7 @@ from devicephys.cli.options import (
     NoMotionOption,
     OutOption,
     PicturesOption,
+    WorkersOption,
     app,
     output_folder,
     parse_changes,
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-class RunKind(StrEnum):
-    """What is done with each cell of a sweep."""
-
-    loops = "loops"
-    pulses = "pulses"
-    retention = "retention"
-    endurance = "endurance"
+# what is done with each cell of a sweep
+RunKind = Literal["loops", "pulses", "retention", "endurance"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +49,9 @@ class BatchOptions(CellOptions):
             " or =0.5*layers.HfOx.thickness.",
         ),
     ] = None
-    run: Annotated[RunKind, typer.Option("--run", help="What is done with each cell.")] = (
-        RunKind.loops
-    )
+    run: Annotated[RunKind, typer.Option("--run", help="What is done with each cell.")] = "loops"
     no_motion: NoMotionOption = False
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
-    ] = None
+    workers: WorkersOption = None
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute points that failed once more.")
     ] = False
@@ -78,12 +68,12 @@ class BatchOptions(CellOptions):
         """
         return {
             "device": self.device,
-            "run": self.run.value,
+            "run": self.run,
             "changes": parse_changes(self.changes or []),
             "follow": parse_changes(
                 self.follow or [], "--follow", "filament.height=layers.HfOx.thickness"
             ),
-            "preset": self.preset.value,
+            "preset": self.preset,
             "motion": not self.no_motion,
             "checkpoint_every": self.checkpoint_every,
         }
@@ -276,12 +266,6 @@ def _show_sweep(outcome: devicephys.parameter_sweep.SweepOutcome, output: Output
     if not outcome.computed:
         output.note("nothing to do: every point is finished")
     points = devicephys.parameter_sweep.sweep_entries(ds)
-    units = {str(name): str(v.attrs["units"]) for name, v in ds.variables.items()}
-    output.add(
-        folder=outcome.folder,
-        computed=outcome.computed,
-        points=points,
-        units={name: unit for name, unit in units.items() if unit != "1"},
-    )
+    output.add(folder=outcome.folder, computed=outcome.computed, points=points, units=units_of(ds))
     output.file(*outcome.files)
     _end_if_failed(ds, outcome.files[1], output)

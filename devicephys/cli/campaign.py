@@ -10,7 +10,7 @@ from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.output import Output
 from ddkbase.errors import InputError, SolverError
 from devicephys import campaign as campaigns
-from devicephys.cli.options import app, output_folder
+from devicephys.cli.options import WorkersOption, app, output_folder
 
 if TYPE_CHECKING:
     from devicephys.campaign.description import Campaign
@@ -33,10 +33,7 @@ def campaign(
     out: Annotated[
         str | None, typer.Option("--out", metavar="STORE", help="Folder of the zarr store.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
-    ] = None,
+    workers: WorkersOption = None,
     scheduler: Annotated[
         str | None,
         typer.Option(

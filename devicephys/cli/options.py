@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -60,27 +59,10 @@ app = application(
 )
 
 
-class Preset(StrEnum):
-    """How finely mesh and time are resolved."""
-
-    quick = "quick"
-    default = "default"
-    fine = "fine"
-
-
-class Half(StrEnum):
-    """Half of a loop."""
-
-    reset = "reset"
-    set = "set"
-
-
-class Scheme(StrEnum):
-    """How the three fields are coupled in one time step."""
-
-    monolithic = "monolithic"
-    staggered = "staggered"
-    one_pass = "one-pass"
+Preset = Literal["quick", "default", "fine"]  # how finely mesh and time are resolved
+Half = Literal["reset", "set"]  # half of a loop
+# how the three fields are coupled in one time step
+Scheme = Literal["monolithic", "staggered", "one-pass"]
 
 
 DEFAULT_DEVICE = "tin-taox-hfox-tin"
@@ -111,6 +93,10 @@ PicturesOption = Annotated[
         "--pictures",
         help="svg or pdf: make vector pictures beside the PNG files; none: the record alone.",
     ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes; default: one for each physical core."),
 ]
 CheckpointOption = Annotated[
     int | None,
@@ -204,7 +190,7 @@ class CellOptions:
     """Which cell, and how finely it is resolved: the options of all commands that simulate one."""
 
     device: DeviceOption = DEFAULT_DEVICE
-    preset: PresetOption = Preset.default
+    preset: PresetOption = "default"
     changes: SetOption = None
 
 
@@ -246,7 +232,7 @@ class RunOptions(CellOptions):
         return devicephys.run.Request(
             cell,
             protocol,
-            devicephys.Settings.preset(self.preset.value, **settings),
+            devicephys.Settings.preset(self.preset, **settings),
             self.checkpoint_every,
             start=start,
         )

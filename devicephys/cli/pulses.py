@@ -11,10 +11,9 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -264,29 +263,17 @@ def read_spreads(path: Path) -> dict[str, Any]:
     StorageError
         It cannot be read.
     """
-    from ddkbase.documents import parse_yaml, read_text  # start-up: YAML
+    from ddkbase.documents import located, parse_yaml, read_text  # start-up: YAML
 
     data: Any = parse_yaml(read_text(path, _LARGEST_YAML), str(path))
     try:
         return devicephys.Variability.from_mapping(data).to_dict()
     except InputError as error:
-        where = f"{path}: {error.where}" if error.where else str(path)
-        raise InputError(error.what, where, error.hint) from None
+        raise located(error, str(path)) from None
 
 
-class Polarity(StrEnum):
-    """Which switching is timed."""
-
-    reset = "reset"
-    set = "set"
-    both = "both"
-
-
-class Criterion(StrEnum):
-    """When the cell counts as switched."""
-
-    read = "read"
-    applied = "applied"
+Polarity = Literal["reset", "set", "both"]  # which switching is timed
+Criterion = Literal["read", "applied"]  # when the cell counts as switched
 
 
 @app.command(
@@ -306,7 +293,7 @@ def switching_time(
     cell: CellOptions,
     polarity: Annotated[
         Polarity, typer.Option("--polarity", help="Which switching is timed.")
-    ] = Polarity.both,
+    ] = "both",
     voltages: Annotated[
         str,
         typer.Option(
@@ -324,7 +311,7 @@ def switching_time(
             " geometric mean of both states' (SET). applied: the conductance at the applied"
             " voltage is halved (RESET), or ten times what a read of the start finds (SET).",
         ),
-    ] = Criterion.read,
+    ] = "read",
     limit: Annotated[
         str, typer.Option("--limit", metavar="TIME", help="Longest hold of a voltage.")
     ] = "10 s",
@@ -343,12 +330,12 @@ def switching_time(
     request.json and run.log.
     """
     scan = devicephys.SwitchingScan(
-        voltages, polarity.value, criterion.value, limit, rise, loops_before=loops_before
+        voltages, polarity, criterion, limit, rise, loops_before=loops_before
     )
     request = devicephys.run.Request(
         changed_device(cell.device, cell.changes),
         scan,
-        devicephys.Settings.preset(cell.preset.value),
+        devicephys.Settings.preset(cell.preset),
     )
     path = output_folder(out, "--out")
     carry_out(partial(devicephys.run.start, path, request), output, pictures)

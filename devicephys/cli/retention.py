@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,12 +20,7 @@ from devicephys.cli.options import (
 )
 from devicephys.cli.runs import carry_out
 
-
-class Programmed(StrEnum):
-    """State of a cell before a bake."""
-
-    high = "high"
-    low = "low"
+Programmed = Literal["high", "low"]  # state of a cell before a bake
 
 
 @app.command(
@@ -56,7 +50,7 @@ def retention(
             help="high: after the RESET half of the cell's own sweep. low: as formed."
             " Of no account with --from.",
         ),
-    ] = Programmed.high,
+    ] = "high",
     stress_voltage: Annotated[
         str,
         typer.Option(
@@ -83,7 +77,7 @@ def retention(
     bake = devicephys.Bake(
         temperatures,
         duration,
-        state.value,
+        state,
         stress_voltage,
         first_read,
         reads_per_decade,

@@ -112,7 +112,7 @@ def iv(
     out: OutOption,
     scheme: Annotated[
         Scheme, typer.Option("--scheme", help="Coupling of the fields; one-pass is inaccurate.")
-    ] = Scheme.monolithic,
+    ] = "monolithic",
     loops: Annotated[
         int | None, typer.Option("--loops", min=1, help="How many loops; default: the device's.")
     ] = None,
@@ -146,7 +146,7 @@ def iv(
         set_voltage=set_voltage,
         rate=rate,
         loops=loops,
-        first=first and first.value,
+        first=first,
     )
     for name, value in sweep.items():
         key, option = f"sweep.{name}", f"--{name.replace('_', '-')}"
@@ -155,7 +155,7 @@ def iv(
         parsed[key] = value
     cell = changed_device(run.device, None, start).with_(parsed)
     protocol = devicephys.IVSweep.from_device(cell)
-    request = run.request(protocol, start, cell, scheme=scheme.value, motion=not no_motion)
+    request = run.request(protocol, start, cell, scheme=scheme, motion=not no_motion)
     carry_out(partial(devicephys.run.start, path, request), output, run.pictures)
 
 

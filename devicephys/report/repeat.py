@@ -25,6 +25,7 @@ from devicephys.simulation.pulses import FEWEST_MERGED
 from devicephys.simulation.settings import PRESETS, Settings
 
 OUT = "again"
+_PROTOCOLS = {p.__name__: p for p in (PulseTrain, SwitchingScan, Bake, EnduranceTest)}
 _WIDTH = 90  # of a command in one line
 _NUMBERS = ("seed", "cycle", "device_number")  # of a cell that was drawn from a population
 
@@ -79,21 +80,17 @@ def _options(
     if kind == "IVSweep":
         plain = IVSweep.from_device(device).to_dict()
         return ("iv", {}) if plain == {"kind": kind, **protocol} else None
-    if kind == "EnduranceTest":
-        return "endurance", {k: v for k, v in protocol.items() if v != EnduranceTest().to_dict()[k]}
-    if kind == "Bake":
-        changed = {k: v for k, v in protocol.items() if v != Bake().to_dict()[k]}
-        if "temperatures" in changed:
-            changed["temperatures"] = ", ".join(changed["temperatures"])
-        return "retention", changed
-    default = {"PulseTrain": PulseTrain, "SwitchingScan": SwitchingScan}[kind]().to_dict()
+    default = _PROTOCOLS[kind]().to_dict()
     changed = {name: value for name, value in protocol.items() if value != default.get(name)}
-    if kind == "SwitchingScan":
-        if "read_voltage" in changed:  # no option of the command
-            return None
-        if "voltages" in changed:
-            changed["voltages"] = ", ".join(changed["voltages"])
-        return "switching-time", changed
+    for name in ("temperatures", "voltages"):
+        if name in changed:
+            changed[name] = ", ".join(changed[name])
+    if kind == "EnduranceTest":
+        return "endurance", changed
+    if kind == "Bake":
+        return "retention", changed
+    if kind == "SwitchingScan":  # without an option for the read
+        return None if "read_voltage" in changed else ("switching-time", changed)
     if any(isinstance(value, list) for value in changed.values()):
         return None
     if {"read_width", "read_edge"} & changed.keys():

@@ -203,9 +203,7 @@ def _origin(ds: xr.Dataset, device: Device, record: str, files: Sequence[str]) -
         repeat += [
             "In the folder of the run:",
             code(command, block=True),
-            Html("<details><summary>In Python</summary>"),
-            script,
-            Html("</details>"),
+            html_page.details("In Python", script),
         ]
     versions = json.loads(ds.attrs["versions_json"])
     ranks = int(ds.attrs.get("ranks", 1))
@@ -214,13 +212,8 @@ def _origin(ds: xr.Dataset, device: Device, record: str, files: Sequence[str]) -
     parameters = [[row.path, row.value, row.mark, row.source] for row in device.table()]
     content: list[str] = [
         html_page.section("To repeat it", *repeat),
-        Html("<details><summary>Versions</summary>"),
-        html_page.paragraph(computed),
-        html_page.values(versions),
-        Html("</details>"),
-        Html("<details><summary>All parameters of the device</summary>"),
-        html_page.table(heads, parameters),
-        Html("</details>"),
+        html_page.details("Versions", html_page.paragraph(computed), html_page.values(versions)),
+        html_page.details("All parameters of the device", html_page.table(heads, parameters)),
     ]
     if files:
         links = Html(", ".join(html_page.link(name, name) for name in files))
@@ -255,11 +248,8 @@ def _rejected(ds: xr.Dataset) -> list[str]:
     ]
     content: list[str] = [_balances(ds, "every accepted step")]
     if rejected:
-        content += [
-            Html(f"<details><summary>{len(rejected)} rejected steps</summary>"),
-            html_page.table(("time", "length of the step", "reason"), rejected),
-            Html("</details>"),
-        ]
+        steps = html_page.table(("time", "length of the step", "reason"), rejected)
+        content.append(html_page.details(f"{len(rejected)} rejected steps", steps))
     return content
 
 

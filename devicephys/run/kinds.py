@@ -12,7 +12,6 @@ import xarray as xr
 from ddkbase import records
 from ddkbase.errors import StorageError, similar_file
 from devicephys.population.variability import Variability
-from devicephys.protocol.bake import Bake, EnduranceTest
 from devicephys.protocol.pulse_train import PulseTrain
 from devicephys.protocol.switching_scan import SwitchingScan
 from devicephys.protocol.waveform import IVSweep
@@ -237,10 +236,16 @@ class EnduranceRun(Run):
         return not ds.sizes["cycle"]
 
 
-#: kinds of run by the file with their record
-KINDS: dict[str, type[Run]] = {
-    kind.record: kind for kind in (LoopRun, PulseRun, ScanRun, BakeRun, EnduranceRun)
+#: kinds of run by that of their request
+_OF_REQUEST: dict[str, type[Run]] = {
+    "iv": LoopRun,
+    "pulses": PulseRun,
+    "switching-time": ScanRun,
+    "retention": BakeRun,
+    "endurance": EnduranceRun,
 }
+#: and by the file with their record
+KINDS = {kind.record: kind for kind in _OF_REQUEST.values()}
 
 
 def end_of(folder: Path) -> xr.Dataset:
@@ -269,12 +274,6 @@ def end_of(folder: Path) -> xr.Dataset:
 
 def run_of(request: Request) -> Run:
     """The run that a request asks for."""
-    if isinstance(request.protocol, PulseTrain):
-        return PulseRun(request)
-    if isinstance(request.protocol, SwitchingScan):
-        return ScanRun(request)
-    if isinstance(request.protocol, Bake):
-        return BakeRun(request)
-    if isinstance(request.protocol, EnduranceTest):
-        return EnduranceRun(request)
-    return LoopRun(request) if isinstance(request.protocol, IVSweep) else WaveformRun(request)
+    if request.kind == "iv" and not isinstance(request.protocol, IVSweep):
+        return WaveformRun(request)
+    return _OF_REQUEST[request.kind](request)

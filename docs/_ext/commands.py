@@ -89,11 +89,13 @@ def _metavar(parameter: Any, choices: dict[str, list[str]]) -> str:
 
 def _choices(command: Any) -> dict[str, list[str]]:
     """The words that each parameter of a command takes, from the signature of its function."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for parameter in inspect.signature(command.callback).parameters.values():
         for kind in _plain_types(parameter.annotation):
             if isinstance(kind, type) and issubclass(kind, enum.Enum):
                 found[parameter.name] = [str(choice.value) for choice in kind]
+            elif isinstance(kind, str):  # a word of a Literal
+                found.setdefault(parameter.name, []).append(kind)
     return found
 
 

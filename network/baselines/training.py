@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,23 +12,15 @@ import numpy as np
 import xarray as xr
 
 from ddkbase.errors import InputError, Interrupted, SolverError
-from ddkbase.records import label
 from network.baselines.networks import arrange, build, sizes_for
 from network.baselines.pytorch import count_model, nn, torch
 from network.counting.count import Count
+from network.model.history import by_epoch
 from network.model.trainer import EpochEvent, split_off
 
 __all__ = ["Trained", "train"]
 
-_NAMES = {
-    "loss": ("nat", "cross-entropy of the training batches"),
-    "accuracy": ("1", "accuracy on the training batches"),
-    "validation_loss": ("nat", "cross-entropy of the validation set"),
-    "validation_accuracy": ("1", "accuracy on the validation set"),
-    "rate": ("1", "learning rate"),
-    "share": ("1", "share of the samples that the epoch saw"),
-    "seconds": ("s", "time since the start of training"),
-}
+_BATCH = 256  # samples that are computed at once where nothing is trained
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,7 @@ class Trained:
         ndarray of float32, shape (batch, classes)
             Probabilities of the classes.
         """
-        with _Threads(self.threads):
+        with _on_threads(self.threads):
             shares = torch.softmax(
                 _logits(self.model, self.scale(np.asarray(x, np.float32))), dim=1
             )
@@ -146,50 +139,26 @@ class Trained:
         return float(np.mean(self.predict(x) == np.asarray(y)))
 
 
-class _Threads:
-    """PyTorch on so many threads within the block, and as before after it.
-
-    Parameters
-    ----------
-    threads : int
-        Number of threads of the operations.
-    """
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-
-    def __enter__(self) -> None:
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-
-    def __exit__(self, *error: object) -> None:
-        torch.set_num_threads(self.before)
+@contextlib.contextmanager
+def _on_threads(threads: int) -> Iterator[None]:
+    """PyTorch on so many threads within the block, and as before after it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-def _logits(model: Any, x: np.ndarray, batch: int = 256) -> Any:
-    """Outputs of a model that is not training.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A ``torch.nn.Module``.
-    x : ndarray, shape `(samples, *sample)`
-        The samples as float32.
-    batch : int, default 256
-        Samples that are computed at once.
-
-    Returns
-    -------
-    torch.Tensor, shape (samples, classes)
-        Logits of the samples.
-    """
+def _logits(model: Any, x: np.ndarray) -> Any:
+    """Outputs (samples, classes) of a model that is not training."""
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
             batches = [
-                model(torch.from_numpy(np.require(x[start : start + batch], None, ["C", "W"])))
-                for start in range(0, len(x), batch)
+                model(torch.from_numpy(np.require(x[start : start + _BATCH], None, ["C", "W"])))
+                for start in range(0, len(x), _BATCH)
             ]
     finally:
         model.train(training)
@@ -290,7 +259,7 @@ def train(
     x = scale(x)
     held = None if held is None else (scale(held[0]), held[1])
     all_sizes = {**sizes_for(name, x.shape[1:], number), **sizes}
-    with _Threads(threads), torch.random.fork_rng(devices=[]):
+    with _on_threads(threads), torch.random.fork_rng(devices=[]):
         model = build(name, seed=seed, **all_sizes)
         torch.manual_seed(seed)
         run = _Run(model, x, y, held, rng, batch_size, rate, weight_decay, schedule == "cosine")
@@ -407,13 +376,7 @@ class _Run:
 
     def history(self) -> xr.Dataset:
         """What was gathered so far."""
-        variables = {
-            name: label([row[name] for row in self.rows], "epoch", *unit_and_name)
-            for name, unit_and_name in _NAMES.items()
-            if self.rows and name in self.rows[0]
-        }
-        numbers = label(np.arange(1, len(self.rows) + 1), "epoch", "1", "epoch")
-        return xr.Dataset(variables, {"epoch": numbers}, {"samples": len(self.x)})
+        return by_epoch(self.rows).assign_attrs(samples=len(self.x))
 
 
 def _checked(

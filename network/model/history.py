@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ddkbase.records import check_hdf5, label
 if TYPE_CHECKING:
     from network.model.network import Network
 
-__all__ = ["History", "Recorder", "read_history"]
+__all__ = ["History", "Recorder", "by_epoch", "read_history"]
 
 _NAMES = {
     "loss": ("nat", "cross-entropy of the training batches"),
@@ -26,6 +27,7 @@ _NAMES = {
     "validation_loss": ("nat", "cross-entropy of the validation set"),
     "validation_accuracy": ("1", "accuracy on the validation set"),
     "rate": ("1", "learning rate"),
+    "share": ("1", "share of the samples that the epoch saw"),
     "seconds": ("s", "time since the start of training"),
 }
 
@@ -121,6 +123,18 @@ def read_history(path: str | os.PathLike[str]) -> History:
     return History(ds, best, restored)
 
 
+def by_epoch(rows: Sequence[Mapping[str, float]]) -> xr.Dataset:
+    """Figures of epochs, each by the names of the variables, as a dataset over ``epoch``."""
+    variables = {
+        name: label([row[name] for row in rows], "epoch", *unit_and_name)
+        for name, unit_and_name in _NAMES.items()
+        if rows and name in rows[0]
+    }
+    return xr.Dataset(
+        variables, {"epoch": label(np.arange(1, len(rows) + 1), "epoch", "1", "epoch")}
+    )
+
+
 class Recorder:
     """Gathers a `History` while a network trains."""
 
@@ -138,24 +152,19 @@ class Recorder:
 
     def dataset(self, attributes: dict[str, Any]) -> xr.Dataset:
         """What was gathered so far."""
-        epochs = np.arange(1, len(self._rows) + 1)
-        variables = {
-            name: label([row[name] for row in self._rows], "epoch", *unit_and_name)
-            for name, unit_and_name in _NAMES.items()
-            if self._rows and name in self._rows[0]
-        }
-        names = self._names
+        variables: dict[str, Any] = {}
         for key, symbol in enumerate(("alpha", "beta")):
             name = f"{symbol} of the DDK layer"
             values = np.array([pairs[key] for pairs in self._kinetics])
             variables[symbol] = label(values[1:], ("epoch", "pair"), "1", name)
             variables[f"{symbol}_start"] = label(values[0], "pair", "1", f"{name} at the start")
+        names = np.array(self._names, dtype=str)
         coordinates = {
-            "epoch": label(epochs, "epoch", "1", "epoch"),
-            "pair": label(np.arange(len(names)), "pair", "1", "pair of alpha and beta"),
-            "layer": label(np.array(names, dtype=str), "pair", "1", "layer of the pair"),
+            "pair": label(np.arange(names.size), "pair", "1", "pair of alpha and beta"),
+            "layer": label(names, "pair", "1", "layer of the pair"),
         }
-        return xr.Dataset(variables, coordinates, attributes)
+        ds = by_epoch(self._rows).assign(variables).assign_coords(coordinates)
+        return ds.assign_attrs(attributes)
 
     def _pairs(self) -> np.ndarray:
         """All alpha and all beta, layer after layer, (2, pairs)."""

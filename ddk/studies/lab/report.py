@@ -18,9 +18,8 @@ from ddk.studies.lab.study import WAYS, LabResult
 from ddkbase import html
 from ddkbase.cli.output import plain
 from ddkbase.documents import write_json
-from ddkbase.errors import StorageError
 from ddkbase.files import write_bytes
-from ddkbase.folders import check_new_folder, drawn_after, kept_elsewhere, new_folder
+from ddkbase.folders import check_result_folder, drawn_after, kept_elsewhere, new_folder
 from ddkbase.installation import versions
 from ddkbase.picture_names import PAPER
 from ddkbase.pictures import BLUE, GREEN, GREY, VERMILLION, new_figure, save_figure, style_axes
@@ -60,15 +59,7 @@ def check_lab_free(path: Path, overwrite: bool) -> None:
     StorageError
         Something is there that is not to be replaced, or the folder above is missing.
     """
-    check_new_folder(path)
-    if path.is_dir() and any(path.iterdir()):
-        names = {p.name for p in path.iterdir()}
-        if METRICS not in names or names - _FILES - {PAPER}:
-            raise StorageError("the folder holds something else", str(path), "Choose another name")
-        if not overwrite:
-            raise StorageError(
-                "the folder holds a result already", str(path), "Use --overwrite or another name"
-            )
+    check_result_folder(path, overwrite, {*_FILES, PAPER}, METRICS)
 
 
 def lab_entries(result: LabResult) -> dict[str, Any]:
