@@ -9,25 +9,19 @@ import typer
 
 from ddk import studies
 from ddk.cli.options import (
-    BanksOption,
     FolderOption,
     PicturesOption,
     ProcessesOption,
-    QuickOption,
-    ReadoutOption,
-    RootOption,
     SeedsOption,
-    SeriesOptions,
-    StatesOption,
     TableOption,
     TaskOption,
+    TaskOptions,
     app,
     command,
     folder_to_make,
     names_of,
     read_table,
     seeds_of,
-    task_of,
 )
 from ddkbase import paper
 from ddkbase.cli.application import examples
@@ -66,17 +60,12 @@ def compare(
         str | None, typer.Option("--models", metavar="LIST", help="E.g. 'ddk,raw,leaky'.")
     ] = None,
     seeds: SeedsOption = "10",
-    root: RootOption = None,
     table: TableOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
-    states: StatesOption = "after",
-    banks: BanksOption = None,
-    readout: ReadoutOption = None,
-    quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
     *,
-    series: SeriesOptions,
+    data: TaskOptions,
     looks: PaperOptions,
 ) -> None:
     """Train models on one task with several seeds; print mean, deviation, worst, differences.
@@ -90,10 +79,7 @@ def compare(
 
     folder, style = folder_to_make(out), looks.style(pictures)
     numbers, names = seeds_of(seeds), names_of(models, "--models")
-    described = task_of(task, quick, states, banks, readout, series=series)
-    described = described if epochs is None else described.with_epochs(epochs)
-    if described.name not in studies.TASKS:
-        output.say(described.protocol)
+    described = data.task(task, output, epochs)
     compared: list[str] | list[studies.Model] | None = names
     if table is not None:
         compared = studies.within_reach(names or described.models, read_table(table))
@@ -102,7 +88,7 @@ def compare(
         compared,
         numbers,
         folder=folder,
-        root=root,
+        root=data.root,
         processes=processes,
         progress=output.say,
     )
@@ -139,15 +125,10 @@ def search(
     confirm: Annotated[
         int, typer.Option("--confirm", min=2, help="Fresh seeds on which the two best meet.")
     ] = 10,
-    root: RootOption = None,
     processes: ProcessesOption = 1,
     epochs: EpochsOption = None,
-    states: StatesOption = "after",
-    banks: BanksOption = None,
-    readout: ReadoutOption = None,
-    quick: QuickOption = False,
     *,
-    series: SeriesOptions,
+    data: TaskOptions,
 ) -> None:
     """Look for an arrangement of the DDK layer that gains over every control, and say if none does.
 
@@ -156,16 +137,13 @@ def search(
     from ddk.cli.entries import search_entries  # start-up
 
     folder = folder_to_make(out)
-    described = task_of(task, quick, states, banks, readout, series=series)
-    described = described if epochs is None else described.with_epochs(epochs)
-    if described.name not in studies.TASKS:
-        output.say(described.protocol)
+    described = data.task(task, output, epochs)
     result = studies.search(
         described,
         seeds=seeds_of(seeds),
         confirm=confirm,
         folder=folder,
-        root=root,
+        root=data.root,
         processes=processes,
         progress=output.say,
     )

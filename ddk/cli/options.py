@@ -26,6 +26,7 @@ from ddkbase.picture_names import Pictures
 if TYPE_CHECKING:
     from compact.table.table import AlphaBetaTable
     from ddk.studies.tasks import Task
+    from ddkbase.cli.output import Output
 
 app = application(
     "ddk-network",
@@ -122,8 +123,27 @@ class SeriesOptions:
 
     def given(self) -> dict[str, str]:
         """Those that were given, as options of `network.datasets.load`."""
-        values = dataclasses.asdict(self).items()
-        return {name: value for name, value in values if value is not None}
+        names = [field.name for field in dataclasses.fields(SeriesOptions)]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskOptions(SeriesOptions):
+    """Which data a task has and what its layers read: the options of commands of many runs."""
+
+    root: RootOption = None
+    states: StatesOption = "after"
+    banks: BanksOption = None
+    readout: ReadoutOption = None
+    quick: QuickOption = False
+
+    def task(self, name: str, output: Output, epochs: int | None = None) -> Task:
+        """The task of ``--task``; of data of the user it prints how they are read."""
+        task = task_of(name, self.quick, self.states, self.banks, self.readout, series=self)
+        task = task if epochs is None else task.with_epochs(epochs)
+        if task.name not in studies.TASKS:
+            output.say(task.protocol)
+        return task
 
 
 def command(

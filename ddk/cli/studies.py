@@ -10,16 +10,14 @@ import typer
 
 from ddk import studies
 from ddk.cli.options import (
-    BanksOption,
     FolderOption,
     PicturesOption,
     QuickOption,
-    ReadoutOption,
     RootOption,
     SeedsOption,
-    SeriesOptions,
     StatesOption,
     TaskOption,
+    TaskOptions,
     app,
     command,
     folder_to_make,
@@ -78,14 +76,9 @@ def harden(
     scatter: Annotated[
         Scatter, typer.Option("--scatter", help="Of alpha and beta: a pair a train, or a chip.")
     ] = "train",
-    root: RootOption = None,
-    states: StatesOption = "after",
-    banks: BanksOption = None,
-    readout: ReadoutOption = None,
-    quick: QuickOption = False,
     pictures: PicturesOption = Pictures.png,
     *,
-    series: SeriesOptions,
+    data: TaskOptions,
     looks: PaperOptions,
 ) -> None:
     """Train for imprecise hardware by every mode, over noise, bits or failed cells.
@@ -113,9 +106,7 @@ def harden(
     if scatter == "device" and kind not in _SCATTERED:
         hint = f"It is for {' and '.join(_SCATTERED)}"
         raise InputError(f"'{kind}' has a scatter of its own", "--scatter", hint)
-    described = task_of(task, quick, states, banks, readout, series=series)
-    if described.name not in studies.TASKS:
-        output.say(described.protocol)
+    described = data.task(task, output)
     imprecise = None if chip is None else hardware.load_chip(chip).hardware()
     if scatter == "device":
         imprecise = _a_pair_a_chip(imprecise or hardware.article())
@@ -126,7 +117,7 @@ def harden(
         folder,
         model=model,
         hardware=imprecise,
-        root=root,
+        root=data.root,
         only=names_of(cases, "--cases"),
         progress=output.say,
     )
