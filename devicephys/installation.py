@@ -90,10 +90,7 @@ def find_compiler() -> str:
 
     ``CC`` comes first, then the compiler that built this Python, then cc, gcc and clang.
 
-    Raises
-    ------
-    InstallationError
-        There is none, or ``CC`` names one that does not exist.
+    Raises InstallationError: there is none, or ``CC`` names one that does not exist.
     """
     requested = shlex.split(os.environ.get("CC", ""))
     if requested:
@@ -121,11 +118,8 @@ def require_solver() -> None:
     If this Python was built by a compiler that is not on this machine, ``CC`` is set to the one
     that is, because the form compiler would otherwise look for the absent one.
 
-    Raises
-    ------
-    InstallationError
-        The finite-element stack, the C compiler or Python's headers are missing, or the folder for
-        compiled forms cannot be written.
+    Raises InstallationError: the finite-element stack, the C compiler or Python's headers are
+    missing, or the folder for compiled forms cannot be written.
     """
     if not _is_installed("dolfinx"):
         raise InstallationError(
@@ -283,10 +277,8 @@ def remove_forsaken(folder: Path) -> None:
 def compiling() -> Iterator[None]:
     """Turn what the form compiler raises within the block into an `InstallationError`.
 
-    Raises
-    ------
-    InstallationError
-        The C compiler failed, or another process that compiles the same form does not end.
+    Raises InstallationError: the C compiler failed, or another process that compiles the same form
+    does not end.
     """
     try:
         yield
@@ -351,21 +343,7 @@ def agree(world: Any, text: str, error: BaseException | None) -> str:
     """Exchange a text of rank 0 and the errors of all ranks. Collective.
 
     Who computes without the others would wait for them for ever, so if one rank has an error all
-    raise it, that of the lowest rank.
-
-    Parameters
-    ----------
-    world : mpi4py.MPI.Comm
-        Communicator of all ranks.
-    text : str
-        What rank 0 has to tell; that of the others is ignored.
-    error : BaseException or None
-        What went wrong on this rank.
-
-    Raises
-    ------
-    DDKError
-        An error of this or of another rank.
+    raise it, that of the lowest rank. Raises DDKError: an error of this or of another rank.
     """
     message, code = ("", 0) if error is None else _message_and_code(error)
     answers = world.allgather((message, code, text))

@@ -151,10 +151,7 @@ _KINDS = "fiubU"
 def as_dataset(source: Any) -> xr.Dataset:
     """A fit, table or dataset as a dataset; numbers and texts only.
 
-    Raises
-    ------
-    InputError
-        Something else, or a variable that is neither number nor text.
+    Raises InputError: something else, or a variable that is neither number nor text.
     """
     table = source if isinstance(source, xr.Dataset) else getattr(source, "dataset", None)
     if not isinstance(table, xr.Dataset):
@@ -216,10 +213,7 @@ def json_text(source: Any) -> str:
 def dataset_of_json(text: str, path: str) -> xr.Dataset:
     """What `json_text` wrote.
 
-    Raises
-    ------
-    StorageError
-        Something else, or damaged.
+    Raises StorageError: something else, or damaged.
     """
     document = _json(text, path)
 
@@ -282,10 +276,7 @@ def csv_text(source: Any) -> str:
 def dataset_of_csv(text: str, path: str) -> xr.Dataset:
     """What `csv_text` wrote; numbers changed by hand count.
 
-    Raises
-    ------
-    StorageError
-        Something else, or damaged.
+    Raises StorageError: something else, or damaged.
     """
     first, _, rest = text.partition("\n")
     if not first.startswith("# {"):
@@ -318,10 +309,7 @@ def dataset_of_csv(text: str, path: str) -> xr.Dataset:
 def text_of(path: Path) -> str:
     """A file's text.
 
-    Raises
-    ------
-    StorageError
-        It is not there, cannot be read or is no text.
+    Raises StorageError: it is not there, cannot be read or is no text.
     """
     try:
         return path.read_bytes().decode("utf-8")
@@ -379,10 +367,7 @@ def _numbers(data: Any) -> Any:
 def _plain(attrs: Mapping[Any, Any], where: str) -> dict[str, Any]:
     """Attributes as JSON holds them.
 
-    Raises
-    ------
-    InputError
-        One that is neither number nor text, nor a list of them.
+    Raises InputError: one that is neither number nor text, nor a list of them.
     """
     out = {}
     for key, value in attrs.items():

@@ -93,10 +93,7 @@ class Circuit:
     def hold(self, voltage: float) -> float:
         """The current [A] into the first terminal at a voltage [V], without time going on.
 
-        Raises
-        ------
-        SolverError
-            Newton's method does not end.
+        Raises SolverError: Newton's method does not end.
         """
         try:
             return self._at_rest(voltage)

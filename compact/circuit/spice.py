@@ -151,10 +151,7 @@ def available() -> bool:
 def version() -> str:
     """What ``ngspice --version`` says first, e.g. "ngspice-39".
 
-    Raises
-    ------
-    InstallationError
-        It is not installed.
+    Raises InstallationError: it is not installed.
     """
     text = subprocess.run([_program(), "--version"], capture_output=True, text=True).stdout
     match = re.search(r"ngspice-\S+", text)

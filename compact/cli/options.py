@@ -130,10 +130,7 @@ class ReadingOptions:
     def arguments(self) -> dict[str, Any]:
         """Those that were given, as arguments of `compact.read_pulses`.
 
-        Raises
-        ------
-        InputError
-            An empty text.
+        Raises InputError: an empty text.
         """
         values = dataclasses.asdict(self)
         train, split = values.pop("train"), values.pop("split")
@@ -151,23 +148,9 @@ class ReadingOptions:
 
 
 def open_trains(output: Output, source: Sequence[str], reading: ReadingOptions) -> xr.Dataset:
-    """Open a campaign's store or files, and print what was taken for what in it.
+    """Open a campaign's store, a folder or files, and print what was taken for what in it.
 
-    Parameters
-    ----------
-    output : Output
-        Gets the assumptions.
-    source : sequence of str
-        A campaign's store, a folder, or files.
-    reading : ReadingOptions
-        How to read it.
-
-    Raises
-    ------
-    InputError
-        As `compact.table.open_source`.
-    StorageError
-        As `compact.table.open_source`.
+    Raises InputError and StorageError as `compact.table.open_source`.
     """
     options = reading.arguments()
     places = [path_of(one, "STORE|FILE") for one in source]

@@ -158,10 +158,7 @@ class Grid:
     def setting(self, given: dict[str, Any]) -> np.ndarray:
         """The setting as numbers, (3,); NaN along an axis of unknown value.
 
-        Raises
-        ------
-        InputError
-            No unit, outside of the table's range (which is named), or left out.
+        Raises InputError: no unit, outside of the table's range (which is named), or left out.
         """
         numbers = np.full(3, np.nan)
         for k, axis in enumerate(AXES):
@@ -289,10 +286,7 @@ class Grid:
     def invert(self, alpha: float, beta: float) -> Inversion:
         """The setting whose means come closest to a pair; of several, that with the least spread.
 
-        Raises
-        ------
-        InputError
-            A wanted value is negative or no number; the table has no valid entry.
+        Raises InputError: a wanted value is negative or no number; the table has no valid entry.
         """
         for name, value in (("alpha", alpha), ("beta", beta)):
             if not (
@@ -363,10 +357,7 @@ class Grid:
     def region(self) -> Region:
         """What the means reach.
 
-        Raises
-        ------
-        InputError
-            The table has no valid entry.
+        Raises InputError: the table has no valid entry.
         """
         settings = self._lattice()
         pairs = self.at(settings)[..., :2]

@@ -169,10 +169,7 @@ def deviations(ds: xr.Dataset, kind: str) -> np.ndarray:
     Settings at which no entry is valid are NaN. Cells that are not valid at all the others are
     left out.
 
-    Raises
-    ------
-    InputError
-        Fewer than two cycles or devices.
+    Raises InputError: fewer than two cycles or devices.
     """
     values = np.stack([np.where(ds["valid"].values, ds[n].values, np.nan) for n in VALUES], -1)
     values = values.reshape(-1, *values.shape[3:])  # (settings, cycle, device, 4)
@@ -208,10 +205,7 @@ def drawn(ds: xr.Dataset, means: xr.Dataset, rng: np.random.Generator, kind: str
     ``kind``: "cycle", a cycle of the average device; "device", the mean of a device (with few
     cycles a device this holds part of the scatter of cycles); "cell", a cycle of a drawn device.
 
-    Raises
-    ------
-    InputError
-        Another kind, or too few of it.
+    Raises InputError: another kind, or too few of it.
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind '{kind}'", "kind", f"Use {', '.join(KINDS)}")

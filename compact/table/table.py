@@ -298,10 +298,7 @@ def _look_into(path: Path) -> None:
 def tables_of(sources: Any) -> list[AlphaBetaTable]:
     """One table or several, as a list.
 
-    Raises
-    ------
-    InputError
-        Something else among them, or none.
+    Raises InputError: something else among them, or none.
     """
     tables = [sources] if isinstance(sources, AlphaBetaTable) else list(sources)
     if not tables or not all(isinstance(t, AlphaBetaTable) for t in tables):
@@ -313,26 +310,7 @@ _OF_FIT = ("method", "integrator", "loss", "window", "starts", "seed", "limit")
 
 
 def intervals(ds: xr.Dataset, level: float = 0.95) -> xr.Dataset:
-    """Intervals of alpha and beta of each train, the trains being fitted once more.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Dataset of a table.
-    level : float, default 0.95
-        Level of the intervals, above 0 and below 1.
-
-    Returns
-    -------
-    xarray.Dataset
-        See `compact.AlphaBetaTable.intervals`.
-
-    Raises
-    ------
-    InputError
-        A table of another method than "better" with squared residuals, trains that were not
-        fitted, or another level.
-    """
+    """Intervals of alpha and beta of each train: see `compact.AlphaBetaTable.intervals`."""
     used = json.loads(str(ds.attrs["fit_json"]))
     reads = ds["conductance"].values
     flat = reads.reshape(-1, reads.shape[-1])

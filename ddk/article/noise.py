@@ -31,12 +31,7 @@ CALLS = 50
 def apply_noise(network: Network, rng: np.random.Generator) -> None:
     """Write one call's noise into the parameters of a network.
 
-    Parameters
-    ----------
-    network : Network
-        Its DDK layers get other pairs, its dense layers other weights; offsets stay.
-    rng : numpy.random.Generator
-        Draws the noise.
+    Its DDK layers get other pairs, its dense layers other weights; offsets stay.
     """
     for layer in network.layers:
         if isinstance(layer, DDKLayer):
@@ -56,24 +51,10 @@ def accuracies_of_calls(
     *,
     restored: bool = False,
 ) -> np.ndarray:
-    """Accuracy after each of `CALLS` calls of the noise.
+    """Accuracy after each of `CALLS` calls of the noise, shape (calls,), shares of 1.
 
-    Parameters
-    ----------
-    network : Network
-        The trained network, which stays as it is.
-    x, y : ndarray
-        Samples and their classes.
-    rng : numpy.random.Generator
-        Draws the noise.
-    restored : bool, default False
-        Whether each call begins from the trained parameters, instead of from what the call before
-        it left, as in the code.
-
-    Returns
-    -------
-    ndarray, shape (calls,)
-        Shares of right answers.
+    The network stays as it is. If ``restored``, each call begins from the trained parameters,
+    instead of from what the call before it left, as in the code.
     """
     used, reached = copy_network(network), []
     for _ in range(CALLS):

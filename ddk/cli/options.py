@@ -181,11 +181,8 @@ def task_of(
 ) -> Task:
     """The task of a name, a folder or a file, with what its layers read, and how often.
 
-    Raises
-    ------
-    InputError
-        No such task, and no folder or file of that name, no readout, or options of series for a
-        named task.
+    Raises InputError: no such task, and no folder or file of that name, no readout, or options of
+    series for a named task.
     """
     text = str(path_of(data, "--data"))
     options = {} if series is None else series.given()
@@ -221,10 +218,7 @@ def seeds_of(text: str) -> list[int]:
 
     A single number says how many; write '7,' for seed 7 alone.
 
-    Raises
-    ------
-    InputError
-        It is none of the three, there is none, or there are more than 10,000.
+    Raises InputError: it is none of the three, there is none, or there are more than 10,000.
     """
     entries = text.strip()
     single = entries.isdigit()
@@ -258,12 +252,7 @@ def names_of(text: str | None, option: str) -> list[str] | None:
 def folder_to_make(text: str) -> Path:
     """The folder of ``--out``; the folders above it are made, as ``ddk-device`` does.
 
-    Raises
-    ------
-    InputError
-        The name is empty.
-    StorageError
-        A folder above cannot be made.
+    Raises InputError: the name is empty; StorageError: a folder above cannot be made.
     """
     path = path_of(text, "--out", "folder")
     try:

@@ -46,10 +46,7 @@ COMPUTED, KEPT, MISSING = "computed", "kept", "missing"
 def planned(jobs: Sequence[Job], path: Path) -> list[tuple[str, str]]:
     """What a run in a folder would do, without doing it: name of each step, and its state.
 
-    Raises
-    ------
-    StorageError
-        It holds something else.
+    Raises StorageError: it holds something else.
     """
     folder = PipelineFolder(path.absolute())
     folder.check()
@@ -68,30 +65,10 @@ def carry_out(
 ) -> list[Outcome]:
     """Do what is missing of a pipeline in its folder and write the report there.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The steps, each after those that it uses.
-    path : Path
-        The folder.
-    request : PipelineRequest
-        What was asked for, for the report.
-    workers : int or None, optional
-        Processes that a step may start.
-    progress : callable or None, optional
-        Called with a line now and then.
-    quiet : bool, default False
-        Whether simulations keep their progress and tables to themselves.
-
-    Raises
-    ------
-    DDKError
-        The error of the step that failed, its name in front; the results of the others stay, and
-        the same call goes on from there.
-    Interrupted
-        By Ctrl-C or SIGTERM; what is finished stays.
-    StorageError
-        Another pipeline is at work in the folder, or it holds something else.
+    Each job comes after those that it uses; the other arguments are those of `run`. Raises
+    DDKError: the error of the step that failed, its name in front (the results of the others stay,
+    and the same call goes on from there); Interrupted: Ctrl-C or SIGTERM, what is finished stays;
+    StorageError: another pipeline is at work in the folder, or it holds something else.
     """
     say = progress or (lambda _: None)
     marks = _marks(jobs)
@@ -267,23 +244,10 @@ _NEEDS_NETWORK = ("hardware", "compile")
 
 
 def jobs_of(chain: Chain, where: str = "") -> list[Job]:
-    """The steps of a pipeline, each after those that it uses.
+    """The steps of a pipeline, each after those that it uses; ``where``, the file, is for errors.
 
-    Parameters
-    ----------
-    chain : Chain
-        The file, read.
-    where : str, default ""
-        The file, for errors.
-
-    Raises
-    ------
-    InputError
-        A step lacks one that it needs, or a value that does not fit; with its place.
-    StorageError
-        An input file is missing or damaged.
-    InstallationError
-        A package is missing.
+    Raises InputError: a step lacks one that it needs, or a value that does not fit, with its place;
+    StorageError: an input file is missing or damaged; InstallationError: a package is missing.
     """
     try:
         return _jobs(chain)

@@ -387,12 +387,8 @@ def example_text() -> str:
 def read_chain(name_or_path: str) -> Chain:
     """A pipeline of the toolkit by its name, or of a YAML file.
 
-    Raises
-    ------
-    InputError
-        No such pipeline or file, no valid YAML, or a key that is not known (the closest is named).
-    StorageError
-        The file cannot be read.
+    Raises InputError: no such pipeline or file, no valid YAML, or a key that is not known (the
+    closest is named); StorageError: the file cannot be read.
     """
     if not name_or_path.strip():
         raise InputError("the name is empty", "FILE", closest("", list_pipelines()))
@@ -405,23 +401,10 @@ def read_chain(name_or_path: str) -> Chain:
 
 
 def parse_chain(text: str, where: str, folder: Path | None, name: str) -> Chain:
-    """The pipeline of a YAML text.
+    """The pipeline of a YAML text, called ``name`` if it says none itself.
 
-    Parameters
-    ----------
-    text : str
-        Text of the file.
-    where : str
-        The file, for errors.
-    folder : Path or None
-        Folder from which its paths are meant; None: from the working folder.
-    name : str
-        Name of the pipeline, if the file says none.
-
-    Raises
-    ------
-    InputError
-        No valid YAML, a key that is not known, no step.
+    Its paths are meant from ``folder``, None is the working folder; ``where``, the file, is for
+    errors. Raises InputError: no valid YAML, a key that is not known, no step.
     """
     data = parse_yaml(text, where)
     try:

@@ -55,10 +55,8 @@ class PipelineFolder(ClaimedFolder):
     def open(cls, path: Path) -> Self:
         """Make the folder or go on in it, and keep other pipelines away.
 
-        Raises
-        ------
-        StorageError
-            It holds something else, another pipeline is at work in it, or it cannot be written.
+        Raises StorageError: it holds something else, another pipeline is at work in it, or it
+        cannot be written.
         """
         path = path.absolute()
         cls(path).check()
@@ -79,10 +77,7 @@ class PipelineFolder(ClaimedFolder):
     def check(self) -> None:
         """Look whether the folder may be used, without making it.
 
-        Raises
-        ------
-        StorageError
-            It is a file, it holds something else, or it cannot be read.
+        Raises StorageError: it is a file, it holds something else, or it cannot be read.
         """
         path, hint = self.path, "Choose another name after --out"
         try:
@@ -118,20 +113,10 @@ class PipelineFolder(ClaimedFolder):
     def prepare(self, name: str, fingerprint: str | None, core: str | None = None) -> None:
         """Leave of a step only what has the fingerprint; an earlier result of it is taken back.
 
-        What is whole, or begun, with this fingerprint stays, and what has only to grow goes on.
-        Anything else is moved aside.
-
-        Parameters
-        ----------
-        fingerprint : str or None
-            Fingerprint that is asked for; None: the step is not asked for any more.
-        core : str or None, optional
-            The fingerprint without the settings by which the step only grows.
-
-        Raises
-        ------
-        StorageError
-            The folder cannot be written.
+        What is whole, or begun, with this fingerprint stays, and what has only to grow goes on:
+        that with ``core``, the fingerprint without the settings by which the step only grows.
+        Anything else is moved aside; all of it, where the step is not asked for any more (None).
+        Raises StorageError: the folder cannot be written.
         """
         live = self.path / STATE
         noted = self.state(name)
@@ -158,15 +143,7 @@ class PipelineFolder(ClaimedFolder):
             ) from error
 
     def set_aside(self, name: str, fingerprint: str | None, core: str | None = None) -> str:
-        """What `prepare` would move aside of a step, in words; empty: nothing.
-
-        Parameters
-        ----------
-        name : str
-            The step.
-        fingerprint, core : str or None
-            As for `prepare`.
-        """
+        """What `prepare` would move aside of a step, in words; empty: nothing."""
         noted, folder = self.state(name), self.folder(name)
         if noted is None or not folder.is_dir() or noted["fingerprint"] == fingerprint:
             return ""
@@ -187,10 +164,7 @@ class PipelineFolder(ClaimedFolder):
     def prune(self, name: str, say: Callable[[str], None]) -> None:
         """Remove all but the last `GENERATIONS` results of a step that were moved aside; say so.
 
-        Raises
-        ------
-        StorageError
-            One of them cannot be removed.
+        Raises StorageError: one of them cannot be removed.
         """
         for spare in self._generations(name)[GENERATIONS:]:
             when = (_state(spare / f"{name}.json") or {}).get("at", "an unknown time")

@@ -203,17 +203,7 @@ def minutes(seconds: float) -> str:
 def fingerprints(jobs: list[Job], version: str) -> dict[str, str]:
     """Fingerprint of each step: of its settings, of the version, and those of the steps it uses.
 
-    Parameters
-    ----------
-    jobs : list of Job
-        The steps in an order in which each comes after those it uses.
-    version : str
-        Version of the toolkit.
-
-    Raises
-    ------
-    KeyError
-        A step uses one that is not before it.
+    The jobs come in an order in which each is after those it uses; KeyError if one is not.
     """
     marks: dict[str, str] = {}
     for job in jobs:

@@ -35,10 +35,7 @@ _CHECKPOINT_EVERY = {"loop": 25, "pulses": 5}  # steps and pulses
 def loop_job(chain: Chain) -> Job:
     """The current-voltage loop of the device.
 
-    Raises
-    ------
-    InputError
-        No such device, or a value that does not fit.
+    Raises InputError: no such device, or a value that does not fit.
     """
     step = chain.file.loop
     assert step is not None
@@ -73,10 +70,7 @@ def loop_job(chain: Chain) -> Job:
 def pulses_job(chain: Chain) -> Job:
     """One train of pulses.
 
-    Raises
-    ------
-    InputError
-        No such device, or a value that does not fit.
+    Raises InputError: no such device, or a value that does not fit.
     """
     step = chain.file.pulses
     assert step is not None
@@ -113,10 +107,7 @@ def pulses_job(chain: Chain) -> Job:
 def campaign_job(chain: Chain) -> Job:
     """Pulse trains on a grid of settings.
 
-    Raises
-    ------
-    InputError
-        No such campaign or device, or a value that does not fit.
+    Raises InputError: no such campaign or device, or a value that does not fit.
     """
     plan = _campaign(chain)
     settings = {
@@ -168,10 +159,7 @@ def _campaign_result(
 ) -> StepResult:
     """What came out of a finished campaign.
 
-    Raises
-    ------
-    SolverError
-        No point is done.
+    Raises SolverError: no point is done.
     """
     warnings = []
     if outcome.failed:

@@ -29,10 +29,7 @@ _CASES = ("software", "imprecise", f"imprecise{ANEW}", "imprecision-based", "hyb
 def hardware_job(chain: Chain, trainee: Trainee) -> Job:
     """Accuracies of the training modes on chips with the table's cells, or the article's noise.
 
-    Raises
-    ------
-    InputError
-        A case, model or chip that is not known; the table's noise without a table.
+    Raises InputError: a case, model or chip that is not known; the table's noise without a table.
     """
     step = chain.file.hardware
     assert step is not None
@@ -113,10 +110,7 @@ _NOISE = {"table": "that of the table's cells", "article": "the article's"}
 def compile_job(chain: Chain, trainee: Trainee) -> Job:
     """StepContext the trained network on a chip.
 
-    Raises
-    ------
-    InputError
-        A chip, layout or model that is not known.
+    Raises InputError: a chip, layout or model that is not known.
     """
     step = chain.file.compile
     assert step is not None

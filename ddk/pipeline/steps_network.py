@@ -100,10 +100,7 @@ class Trainee:
     def model(self, name: str | None, where: str) -> Model:
         """The model that a step behind takes: the one it names, or the first one.
 
-        Raises
-        ------
-        InputError
-            It is none of the step "network", or leaves no network.
+        Raises InputError: it is none of the step "network", or leaves no network.
         """
         by_name = {m.name: m for m in self.models}
         if name is not None and name not in by_name:
@@ -134,12 +131,8 @@ def data_checksum(task: Task, root: str | None) -> str:
     Of a folder of the user's the files are taken, of a set that is known by name the samples, for
     it may lie in a folder with other things.
 
-    Raises
-    ------
-    StorageError
-        Files are missing or damaged.
-    InstallationError
-        The package with the digits is not installed; told before the cell is simulated.
+    Raises StorageError: files are missing or damaged. InstallationError: the package with the
+    digits is not installed; told before the cell is simulated.
     """
     if task.dataset in ("digits", "voices"):
         if task.dataset == "digits":
@@ -161,12 +154,8 @@ def data_checksum(task: Task, root: str | None) -> str:
 def _task(chain: Chain, text: str, quick: bool, epochs: int | None, where: str) -> Task:
     """The task of a name or of a folder or file, which is meant from that of the pipeline's file.
 
-    Raises
-    ------
-    InputError
-        No such task, and no folder of that name.
-    StorageError
-        The folder holds nothing that is known.
+    Raises InputError: no such task, and no folder of that name; StorageError: the folder holds
+    nothing that is known.
     """
     folder = chain.beside(text)
     if text in TASKS or not (os.sep in text or folder.exists()):
@@ -288,10 +277,7 @@ def _add_files(out: StepResult, folder: Path, name: str) -> None:
 def controls_job(chain: Chain, table: TableSource, trainee: Trainee | None) -> Job:
     """Several models on the same splits, the network on the table among them.
 
-    Raises
-    ------
-    InputError
-        No such task or model, or the network on a table without a table.
+    Raises InputError: no such task or model, or the network on a table without a table.
     """
     step = chain.file.controls
     assert step is not None

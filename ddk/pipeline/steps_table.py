@@ -77,12 +77,8 @@ class TableSource:
 def fit_job(chain: Chain) -> Job:
     """alpha and beta of the trains of the campaign, of the one train, or of a file.
 
-    Raises
-    ------
-    InputError
-        No trains, or several sources of them; an option that does not fit.
-    StorageError
-        The file of trains is missing.
+    Raises InputError: no trains, or several sources of them; an option that does not fit.
+    StorageError: the file of trains is missing.
     """
     step = chain.file.fit
     assert step is not None

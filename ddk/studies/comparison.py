@@ -109,23 +109,9 @@ def tabulate(
     seeds: Sequence[int],
     outcomes: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> xr.Dataset:
-    """A dataset of finished runs.
+    """A dataset of finished runs; ``outcomes`` are those of `ddk.studies.runs.run_all`.
 
-    Parameters
-    ----------
-    task : Task
-        The task that was run.
-    models : sequence of Model
-        The models that were run.
-    seeds : sequence of int
-        The seeds that were run.
-    outcomes : mapping of tuple of (str, int) to mapping
-        By name of the model and seed, what `ddk.studies.runs.run_all` gave.
-
-    Raises
-    ------
-    StorageError
-        A run is damaged.
+    Raises StorageError: a run is damaged.
     """
     shape = (len(models), len(seeds))
     right: dict[tuple[int, int], str] = {}

@@ -316,22 +316,8 @@ def _figures(
 ) -> dict[str, Any]:
     """Figures of one cell on one task: trained where it can be put, tuned on a chip of such cells.
 
-    Parameters
-    ----------
-    task : Task
-        What is learnt.
-    fold : Fold
-        One division of its data.
-    table : AlphaBetaTable
-        Alpha and beta of the simulated cells.
-    energies : xarray.DataArray, J
-        Energies of a pulse on (amplitude, width).
-    hardware : Hardware
-        Hardware of the classifier.
-    margin : float
-        A cell is good if its accuracy is at most so much below that in software.
-    seed : int
-        Seed of start and chip.
+    ``energies`` are those of a pulse [J] on (amplitude, width); a cell is good if its accuracy is
+    at most ``margin`` below that in software; the seed draws start and chip.
     """
     network = build(task, get_model("ddk"), fold.shape, len(fold.classes), seed)
     x, y = fold.train.x, fold.train.y

@@ -311,25 +311,8 @@ def share_of_good_cells(
 ) -> float:
     """Share of a table's single cells on which a network, with statistics of its own, is good.
 
-    Parameters
-    ----------
-    network : Network
-        The network, trained; it is not changed.
-    fold : Fold
-        Its data.
-    table : AlphaBetaTable
-        The cells.
-    at : Setting
-        Amplitude, width and initial resistance of the pulses.
-    least : float
-        Accuracy from which on a cell is good.
-    rng : numpy.random.Generator
-        Draws what is drawn anew in every product.
-
-    Returns
-    -------
-    float
-        The share; NaN of a table without cells.
+    That is an accuracy of at least ``least`` under pulses of the setting ``at``. The network is not
+    changed; NaN of a table without cells.
     """
     units = {"amplitude": "V", "width": "s", "initial_resistance": "ohm"}
     setting = {

@@ -107,10 +107,7 @@ def train_fold(
 ) -> Trained:
     """Train a model on one division of the data; the test part is not looked at.
 
-    Raises
-    ------
-    SolverError
-        The loss is not finite.
+    Raises SolverError: the loss is not finite.
     """
     if not model.trains_here:
         return train_method(task, model, fold, seed, progress)

@@ -306,35 +306,11 @@ def run_cases(
     root: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[int, float]]:
-    """Run what is missing of some cases of the training modes; accuracies by case and seed.
+    """Run what is missing of some of `MODE_CASES`; accuracies by case and seed.
 
-    Parameters
-    ----------
-    task : Task
-        What is learnt.
-    model : Model
-        What learns.
-    cases : sequence of str
-        Some of `MODE_CASES`.
-    seeds : sequence of int
-        Each draws a split, a start and a chip.
-    folder : str or Path
-        Where finished numbers are kept.
-    hardware : Hardware
-        What chips are like; without ``kinetics`` cells scatter as the table's.
-    request : mapping
-        What the folder is for, as JSON can hold it.
-    table : AlphaBetaTable or None, optional
-        Table of the DDK layer's cells.
-    root : str or None, optional
-        Folder of the data.
-    progress : callable or None, optional
-        Called with a line for each number.
-
-    Raises
-    ------
-    StorageError
-        The folder is of something else; files of the data are missing.
+    As `hardware_study`; ``request`` says what the folder is for, as JSON can hold it, and without
+    ``kinetics`` of the hardware cells scatter as the table's. Raises StorageError: the folder is of
+    something else; files of the data are missing.
     """
     material = Material(task, root)
 

@@ -398,14 +398,8 @@ def train_method(
 ) -> Trained:
     """Train a method on one division of the data; the test part is not looked at.
 
-    Raises
-    ------
-    InputError
-        No such method, or the samples do not fit it.
-    InstallationError
-        Its package is not installed.
-    SolverError
-        The loss is not finite.
+    Raises InputError: no such method, or the samples do not fit it; InstallationError: its package
+    is not installed; SolverError: the loss is not finite.
     """
     if model.layer == "minirocket":
         return _rocket(fold, seed)

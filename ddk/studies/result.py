@@ -273,14 +273,7 @@ class Trained:
 def report_text(task: Task, result: Result, more: Mapping[str, str] | None = None) -> str:
     """The report of one run as HTML, with pictures of what the result still holds.
 
-    Parameters
-    ----------
-    task : Task
-        Task of `ddk.studies.experiment.run`.
-    result : Result
-        Result of `ddk.studies.experiment.run`.
-    more : mapping of str to str or None, optional
-        Further lines of the table of figures.
+    ``more`` are further lines of the table of figures.
     """
     body = [html.values({**result.texts(), **(more or {})}), task.protocol]
     if task.article:

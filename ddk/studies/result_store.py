@@ -115,10 +115,7 @@ class ResultStore(ClaimedFolder):
     def keep(self, key: str, result: Mapping[str, Any]) -> Path:
         """Write a finished run, whole or not at all; a run that is there is left alone.
 
-        Raises
-        ------
-        StorageError
-            The disk is full or the folder cannot be written.
+        Raises StorageError: the disk is full or the folder cannot be written.
         """
         path = self.file(key)
         return path if path.exists() else write_json({"key": key, **result}, path)

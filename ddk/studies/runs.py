@@ -199,10 +199,7 @@ def spread_out(
 ) -> Iterator[tuple[Model, int, dict[str, Any]]]:
     """Run on several processes and give the outcomes as they come.
 
-    Raises
-    ------
-    DDKError
-        As `ddk.studies.experiment.run`; runs that were not begun are dropped.
+    Raises DDKError: as `ddk.studies.experiment.run`; runs that were not begun are dropped.
     """
     jobs = [(task, model, seed) for model, seed in missing]
     places = [f"{model.name}, seed {seed}" for model, seed in missing]
@@ -220,25 +217,9 @@ def on_processes[T](
 ) -> Iterator[tuple[int, T]]:
     """Results of jobs on worker processes, with their indices, as they come.
 
-    Parameters
-    ----------
-    work : callable
-        A function of a module, called with the arguments of a job.
-    jobs : sequence of tuple
-        Arguments of each job.
-    processes : int
-        How many processes.
-    start : callable
-        A function of a module, called with ``shared`` once in each process.
-    shared : tuple
-        Arguments of ``start``.
-    places : sequence of str
-        For each job what an error names as its place.
-
-    Raises
-    ------
-    DDKError
-        What a job raises; jobs that were not begun are dropped.
+    A job is the arguments of ``work``; ``start`` is called with ``shared`` once in each process.
+    Both are functions of a module. An error names the place of its job. Raises DDKError: what a job
+    raises; jobs that were not begun are dropped.
     """
     # threads of several processes get in each other's way; a child reads it when it loads NumPy
     single_threaded()

@@ -99,18 +99,9 @@ def _usage(exc: Any) -> int:
 
 
 def application(name: str, help_: str, *lines: str, first: tuple[str, ...] = ()) -> typer.Typer:
-    """Return an empty application.
+    """Return an empty application: its name, what it is for, examples.
 
-    Parameters
-    ----------
-    name : str
-        Name of the program.
-    help_ : str
-        What it is for, one sentence.
-    *lines : str
-        Examples of the command.
-    first : tuple of str, default ()
-        Names of the commands that its help lists first, in their order.
+    Its help lists the commands of ``first`` first, in their order.
     """
     app = typer.Typer(
         name=name,

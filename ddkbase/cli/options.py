@@ -55,19 +55,9 @@ def option_groups(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def path_of(text: str, where: str, kind: str = "file") -> Path:
-    """Return the path that a text names.
+    """Return the path that a text names, of the option or argument ``where``.
 
-    Parameters
-    ----------
-    where : str
-        Option or argument with the text.
-    kind : str, default "file"
-        What it is to be, for the message.
-
-    Raises
-    ------
-    InputError
-        The text is empty.
+    Raises InputError: the text is empty; ``kind`` says what it is to be.
     """
     if not text.strip():
         hint = "Write '.' for this folder" if kind == "folder" else "Write a name"
@@ -125,10 +115,7 @@ def _is_same(path: Path, other: str) -> bool:
 def given(**values: Any) -> dict[str, Any]:
     """Return those that were given, enumerations as texts.
 
-    Raises
-    ------
-    InputError
-        An empty text; the option is named as its key, ``a_b`` as ``--a-b``.
+    Raises InputError: an empty text; the option is named as its key, ``a_b`` as ``--a-b``.
     """
     found = {}
     for name, value in values.items():

@@ -43,10 +43,8 @@ class PaperOptions:
     def style(self, pictures: Pictures = Pictures.png) -> paper.PaperStyle | None:
         """The style that was asked for, checked; None if none was.
 
-        Raises
-        ------
-        InputError
-            As `ddkbase.paper.paper_style`; or a style was asked for, but no pictures.
+        Raises InputError: as `ddkbase.paper.paper_style`; or a style was asked for, but no
+        pictures.
         """
         given = (self.figure_width, self.font, self.panels, self.style_file)
         if not self.picture_data and all(value is None for value in given):
@@ -68,10 +66,7 @@ class PictureOptions(PaperOptions):
     def format(self) -> str | None:
         """Format of the files, "png" where only a style was asked for; None if none are to be.
 
-        Raises
-        ------
-        InputError
-            As `style`.
+        Raises InputError: as `style`.
         """
         styled = self.style(self.pictures or Pictures.png) is not None
         if self.pictures is None:

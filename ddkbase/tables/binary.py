@@ -49,11 +49,8 @@ _SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hid
 def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
     """The table of one sheet of a workbook; needs openpyxl.
 
-    Raises
-    ------
-    InputError
-        No openpyxl, no workbook, several sheets and none named, no numbers, a formula whose value
-        was not saved.
+    Raises InputError: no openpyxl, no workbook, several sheets and none named, no numbers, a
+    formula whose value was not saved.
     """
     sheet = options.sheet
     try:
@@ -183,10 +180,7 @@ def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
 def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
     """The arrays of an HDF5 file, in groups or not; attributes ``units`` are units.
 
-    Raises
-    ------
-    InputError
-        No such file, several arrays and none named.
+    Raises InputError: no such file, several arrays and none named.
     """
     arrays = attempt(lambda: hdf5_arrays(content, path, False), path, "an HDF5 file")
     return _from_arrays(arrays, path, options)
@@ -309,14 +303,7 @@ def _from_matrix(name: str, array: np.ndarray, path: str, known: Callable[[str],
 def hdf5_arrays(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
     """Arrays of numbers and records of an HDF5 file by name, groups joined by points.
 
-    Parameters
-    ----------
-    content : bytes
-        What is in the file.
-    path : str
-        Its path, for errors.
-    transposed : bool
-        Whether axes stand the other way round, as MATLAB writes them.
+    ``transposed``: axes stand the other way round, as MATLAB writes them.
     """
     arrays: dict[str, Any] = {}
 

@@ -25,23 +25,10 @@ _UNIT = re.compile(
 
 
 def decoded(content: bytes, path: str, encoding: str | None, assumptions: list[str]) -> str:
-    """The text of a file.
+    """The text of a file; without an encoding it is found out, and noted in ``assumptions``.
 
-    Parameters
-    ----------
-    content : bytes
-        What is in the file.
-    path : str
-        Its path, for errors.
-    encoding : str or None
-        Its coding; None: find out.
-    assumptions : list of str
-        Gets what was taken for what.
-
-    Raises
-    ------
-    InputError
-        Not text, not of this coding, or of one that cannot be told; the hint names candidates.
+    Raises InputError: not text, not of this coding, or of one that cannot be told; the hint names
+    candidates.
     """
     if encoding is not None:
         try:

@@ -30,12 +30,8 @@ _MOST = 5 * LARGEST
 def read_columnar(content: bytes, path: str, options: FileOptions) -> Table:
     """The columns of a Parquet or Feather file.
 
-    Raises
-    ------
-    InputError
-        Damaged, too large, without rows, or a column of something else than numbers and texts.
-    InstallationError
-        pyarrow is not installed.
+    Raises InputError: damaged, too large, without rows, or a column of something else than numbers
+    and texts; InstallationError: pyarrow is not installed.
     """
     columns = _columns(content, path)
     for number, (name, values) in enumerate(columns, start=1):

@@ -62,10 +62,7 @@ _JSON = re.compile(rb"(?:\{\s*\"|\[\s*(?:\{\s*\"|\[))")
 def refuse_foreign(content: bytes, path: str) -> None:
     """Refuse what is no text with a table, by what it begins with.
 
-    Raises
-    ------
-    InputError
-        An archive, a picture, markup, JSON, ...; it says which, and what to do.
+    Raises InputError: an archive, a picture, markup, JSON, ...; it says which, and what to do.
     """
     if content.startswith(b"PK") and b"opendocument.spreadsheet" in content[:200]:
         raise InputError("is an OpenDocument table (ODS)", path, "Save it as XLSX or CSV")
@@ -181,10 +178,7 @@ def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> li
 def igor_lines(lines: list[tuple[int, str]], path: str) -> list[tuple[int, str]]:
     """The waves of an Igor text as lines of one table, their names and units first.
 
-    Raises
-    ------
-    InputError
-        Waves of different lengths, or a block that does not end.
+    Raises InputError: waves of different lengths, or a block that does not end.
     """
     names: list[str] = []
     blocks: list[list[tuple[int, str]]] = []
@@ -227,11 +221,8 @@ def simulated_lines(lines: list[Line], path: str) -> list[Line]:
 
     Others are as they were.
 
-    Raises
-    ------
-    InputError
-        Numbers that are binary or complex, several plots, runs of a .step, values that do not fill
-        their rows.
+    Raises InputError: numbers that are binary or complex, several plots, runs of a .step, values
+    that do not fill their rows.
     """
     texts = [text.strip() for _, text in lines]
     if texts[0].startswith("Title:") and "Variables:" in texts:

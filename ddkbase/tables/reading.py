@@ -65,12 +65,8 @@ FORMATS = (
 def file_content(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file.
 
-    Raises
-    ------
-    InputError
-        No such file, a folder, a pipe, a file that is too large.
-    StorageError
-        The file cannot be read.
+    Raises InputError: no such file, a folder, a pipe, a file that is too large; StorageError: the
+    file cannot be read.
     """
     try:
         file_path = Path(path)
@@ -97,23 +93,9 @@ def file_content(path: str | os.PathLike[str]) -> bytes:
 def table_of(
     content: bytes, path: str, options: FileOptions, formats: Sequence[Format] = FORMATS
 ) -> Table:
-    """The table of a file.
+    """The table of a file of one of the formats, or of a text; its path tells the suffix.
 
-    Parameters
-    ----------
-    content : bytes
-        What is in the file.
-    path : str
-        Its path, for its suffix and for errors.
-    options : FileOptions
-        What is known of it.
-    formats : sequence of Format
-        The kinds of files that are read; text besides.
-
-    Raises
-    ------
-    InputError
-        Whatever of the file cannot be understood.
+    Raises InputError: whatever of the file cannot be understood.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".xlsx", ".xlsm", ".npz"):

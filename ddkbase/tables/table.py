@@ -469,10 +469,7 @@ def refuse_ambiguous_point(table: Table) -> None:
     Spreadsheets that part cells by semicolons have decimal commas, and points between thousands. Of
     bare ohms eleven thousand are more likely than eleven.
 
-    Raises
-    ------
-    InputError
-        Every point in a column of ohms stands before three digits.
+    Raises InputError: every point in a column of ohms stands before three digits.
     """
     for column in table.columns:
         points = [(k, c) for k, c in enumerate(column.cells) if isinstance(c, str) and "." in c]

@@ -43,10 +43,7 @@ _BEGINS = frozenset("0123456789+-.")  # of a line: it is a row, no comment and n
 def read_text(content: bytes, path: str, options: FileOptions) -> Table:
     """The table of a text file.
 
-    Raises
-    ------
-    InputError
-        Not text, no numbers, rows that do not fit their headings.
+    Raises InputError: not text, no numbers, rows that do not fit their headings.
     """
     delimiter, decimal = options.delimiter, options.decimal
     for name, value, allowed in (
@@ -191,10 +188,8 @@ def _in_columns(rows: list[Row], lines: dict[int, str], path: str) -> list[Row]:
     """Rows of a text in which blanks part the cells, with the missing ones of short rows where
     they are missing: by the places of cells in the line, below those of full rows.
 
-    Raises
-    ------
-    InputError
-        A row is short, others follow that are not, and nothing tells which cell is missing.
+    Raises InputError: a row is short, others follow that are not, and nothing tells which cell is
+    missing.
     """
     numeric = [k for k, (_, cells) in enumerate(rows) if cells and all(map(looks_numeric, cells))]
     width = max((len(rows[k][1]) for k in numeric), default=0)

@@ -91,10 +91,7 @@ def unit_factor(text: str, quantity: str, where: str) -> float | None:
 
     None if the unit says that the numbers are relative ("a.u.", "normalised", "%").
 
-    Raises
-    ------
-    InputError
-        Not a unit, or not one of this quantity.
+    Raises InputError: not a unit, or not one of this quantity.
     """
     if is_relative(text):
         return None

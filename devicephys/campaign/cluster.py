@@ -78,12 +78,8 @@ class Cluster:
     def threads(self) -> int:
         """Number of points that are computed at a time; asked of a scheduler every few seconds.
 
-        Raises
-        ------
-        InputError
-            A worker of the scheduler has several threads.
-        DDKError
-            The scheduler is gone, or local workers do not start any more.
+        Raises InputError: a worker of the scheduler has several threads; DDKError: the scheduler is
+        gone, or local workers do not start any more.
         """
         if time.monotonic() < self._looked + _LOOK:
             return self._threads
@@ -132,28 +128,10 @@ class Cluster:
     ) -> Iterator[tuple[Point, dict[str, Any]] | None]:
         """Hand out points, a bounded number at a time; each comes back with its answer.
 
-        Parameters
-        ----------
-        function : callable
-            What a worker calls.
-        points : iterable
-            What is to be computed.
-        arguments : callable
-            Point to arguments of the function, which may be sent.
-        name : callable
-            Point to a text of its own.
-
-        Yields
-        ------
-        tuple of (point, dict) or None
-            A point and what the function gave, as they come; None after a second without one.
-
-        Raises
-        ------
-        InputError
-            As `threads`.
-        DDKError
-            As `threads`; or the workers cannot even begin.
+        ``arguments`` makes of a point what the function is called with, which may be sent, ``name``
+        a text of its own. Yields points and what the function gave, as they come; None after a
+        second without one. Raises InputError and DDKError as `threads`; DDKError, too, if the
+        workers cannot even begin.
         """
         # names of a run of its own: a scheduler may still hold results of another one
         run = secrets.token_hex(4)
@@ -189,10 +167,7 @@ class Cluster:
 def _result(future: Future) -> dict[str, Any]:
     """What a worker gave back; a point that killed its worker each time has failed.
 
-    Raises
-    ------
-    DDKError
-        The scheduler was lost, or the workers cannot even begin.
+    Raises DDKError: the scheduler was lost, or the workers cannot even begin.
     """
     if future.cancelled():
         raise lost()
@@ -273,10 +248,7 @@ def _end(cluster: LocalCluster) -> None:
 def remote_cluster(address: str) -> Iterator[Cluster]:
     """The workers of a Dask scheduler that runs elsewhere, e.g. one started by dask-jobqueue.
 
-    Raises
-    ------
-    InputError
-        No scheduler answers at this address.
+    Raises InputError: no scheduler answers at this address.
     """
     with dask.config.set(_CONFIG), _quiet():
         try:

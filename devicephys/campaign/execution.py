@@ -76,14 +76,8 @@ class _Run:
     def compute_on(self, cluster: Cluster) -> None:
         """Hand out the points, a bounded number at a time, and keep what comes back.
 
-        Raises
-        ------
-        InstallationError
-            A worker cannot compute at all.
-        StorageError
-            The store cannot be written.
-        DDKError
-            The scheduler was lost, or the workers do not know the toolkit.
+        Raises InstallationError: a worker cannot compute at all; StorageError: the store cannot be
+        written; DDKError: the scheduler was lost, or the workers do not know the toolkit.
         """
         if self._simulate is None:
             self._warm_up(cluster)

@@ -126,10 +126,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
 def check(ds: xr.Dataset, where: str) -> None:
     """Compare dimensions, units and attributes of a table with the schema.
 
-    Raises
-    ------
-    StorageError
-        The first thing that differs.
+    Raises StorageError: the first thing that differs.
     """
     check_schema(ds.attrs, where)
     for name in ("campaign_json", "device_yaml", "settings_json", "versions_json", "seed"):

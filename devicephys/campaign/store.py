@@ -78,12 +78,8 @@ class CampaignStore:
     def open(cls, path: str | os.PathLike[str], campaign: Campaign) -> Iterator[Self]:
         """Lock the store, make it if there is none, and compare it with the campaign.
 
-        Raises
-        ------
-        StorageError
-            Another campaign works on it, it is damaged, or it cannot be written.
-        InputError
-            It belongs to another campaign; the key that differs is named.
+        Raises StorageError: another campaign works on it, it is damaged, or it cannot be written.
+        InputError: it belongs to another campaign; the key that differs is named.
         """
         path = Path(os.path.abspath(path))
         try:
@@ -104,10 +100,8 @@ class CampaignStore:
     def write(self, point: Point, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep the result of a point: shape (pulse,) for each per-pulse variable, else ().
 
-        Raises
-        ------
-        StorageError
-            The disk is full or cannot be written; the point then counts as missing.
+        Raises StorageError: the disk is full or cannot be written; the point then counts as
+        missing.
         """
         self._put(point, arrays, "", DONE)
 
@@ -186,10 +180,8 @@ class CampaignStore:
 def locked(store: Path) -> Iterator[None]:
     """Hold the lock of ``store``, the file ``.NAME.lock`` beside it, while the context is open.
 
-    Raises
-    ------
-    StorageError
-        Another process holds it, it cannot be made, or the file system has no locks.
+    Raises StorageError: another process holds it, it cannot be made, or the file system has no
+    locks.
     """
     busy = StorageError(
         "another campaign is working on this store",
@@ -331,12 +323,8 @@ def _unwritable(error: OSError, path: Path) -> StorageError:
 def check_campaign(attrs: Mapping[str, Any], campaign: Campaign, where: str) -> None:
     """Does a store belong to a campaign?
 
-    Raises
-    ------
-    InputError
-        They differ; the first key that does is named with both values.
-    StorageError
-        The attributes are damaged.
+    Raises InputError: they differ; the first key that does is named with both values. StorageError:
+    the attributes are damaged.
     """
     try:
         stored = json.loads(attrs["campaign_json"])

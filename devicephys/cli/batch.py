@@ -61,10 +61,7 @@ class BatchOptions(CellOptions):
     def planned(self) -> dict[str, Any]:
         """What a plan is made of, as arguments of `devicephys.parameter_sweep.plan_sweep`.
 
-        Raises
-        ------
-        InputError
-            As `parse_changes`.
+        Raises InputError: as `parse_changes`.
         """
         return {
             "device": self.device,

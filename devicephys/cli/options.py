@@ -112,10 +112,7 @@ CheckpointOption = Annotated[
 def output_folder(text: str, where: str) -> Path:
     """Return the path of a folder named in the option or argument ``where``.
 
-    Raises
-    ------
-    InputError
-        The name is empty.
+    Raises InputError: the name is empty.
     """
     return path_of(text, where, "folder")
 
@@ -125,10 +122,7 @@ def parse_changes(
 ) -> dict[str, str]:
     """Split each KEY=VALUE of an option.
 
-    Raises
-    ------
-    InputError
-        No "=", an empty key, or a key given twice.
+    Raises InputError: no "=", an empty key, or a key given twice.
     """
     parsed: dict[str, str] = {}
     for text in changes:
@@ -156,12 +150,7 @@ FromOption = Annotated[
 def start_folder(text: str | None) -> str | None:
     """The folder of ``--from``, so that it is found from anywhere.
 
-    Raises
-    ------
-    InputError
-        The name is empty.
-    StorageError
-        It holds no run that is complete.
+    Raises InputError: the name is empty; StorageError: it holds no run that is complete.
     """
     if text is None:
         return None
@@ -175,10 +164,7 @@ def changed_device(
 ) -> devicephys.Device:
     """The device of ``--device``, or that of the run in ``start``, with what ``--set`` changes.
 
-    Raises
-    ------
-    InputError
-        No such device, a file that is no device, or a change that does not fit.
+    Raises InputError: no such device, a file that is no device, or a change that does not fit.
     """
     if start is not None and name == DEFAULT_DEVICE:
         name = str(Path(start) / "device.yaml")
@@ -209,23 +195,10 @@ class RunOptions(CellOptions):
         cell: devicephys.Device | None = None,
         **settings: Any,
     ) -> devicephys.run.Request:
-        """What the run is asked for.
+        """What the run is asked for; ``settings`` are further ones of `devicephys.Settings.preset`.
 
-        Parameters
-        ----------
-        protocol : Protocol
-            What is done with the cell.
-        start : str or None
-            From `start_folder`.
-        cell : Device or None, optional
-            The cell; by default that of ``--device`` with what ``--set`` changes.
-        **settings : dict, optional
-            Further arguments of `devicephys.Settings.preset`.
-
-        Raises
-        ------
-        InputError
-            As `changed_device`.
+        The cell is by default that of ``--device`` with what ``--set`` changes. Raises InputError:
+        as `changed_device`.
         """
         if cell is None:
             cell = changed_device(self.device, self.changes, start)

@@ -220,12 +220,8 @@ def read_amplitudes(path: Path) -> list[str]:
     Each line holds a value with its unit, or the first line names it ("amplitude [V]") and the
     others hold numbers. Empty lines and what follows a ``#`` count for nothing.
 
-    Raises
-    ------
-    InputError
-        No such file, no text, no value, or a line that is no voltage (its number is told).
-    StorageError
-        It cannot be read.
+    Raises InputError: no such file, no text, no value, or a line that is no voltage (its number is
+    told); StorageError: it cannot be read.
     """
     from ddkbase.documents import read_text  # start-up: YAML
 
@@ -256,12 +252,8 @@ def read_amplitudes(path: Path) -> list[str]:
 def read_spreads(path: Path) -> dict[str, Any]:
     """Spreads of a population of cells from a YAML file, checked.
 
-    Raises
-    ------
-    InputError
-        No such file, not YAML, or spreads that make no sense.
-    StorageError
-        It cannot be read.
+    Raises InputError: no such file, not YAML, or spreads that make no sense; StorageError: it
+    cannot be read.
     """
     from ddkbase.documents import located, parse_yaml, read_text  # start-up: YAML
 

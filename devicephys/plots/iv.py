@@ -186,19 +186,9 @@ def _draw_points(ax: Axes, ds: xr.Dataset, values: np.ndarray, *, letters: bool)
 
 
 def apart(places: np.ndarray, least: float) -> np.ndarray:
-    """Shifts that bring places which are closer than ``least`` apart.
+    """Shifts (n, 2) that bring places (n, 2) which are closer than ``least`` apart, in points.
 
-    Parameters
-    ----------
-    places : ndarray
-        Places in points, shape (n, 2).
-    least : float
-        Distance that discs need [points].
-
-    Returns
-    -------
-    ndarray
-        Shift of each, shape (n, 2), in points; zero where there is room.
+    Zero where there is room.
     """
     moved = places.astype(float).copy()
     for _ in range(200):

@@ -53,21 +53,9 @@ def draw_profiles(
 ) -> None:
     """Draw n [1e21/cm^3] at the points ``names``: on the axis and near the filament's rim.
 
-    Parameters
-    ----------
-    axes : list of Axes
-        Two panels; the first takes the innermost cells, the second those nearest to 0.9 of the
-        filament's radius.
-    ds : xarray.Dataset
-        An IVTrace v1.
-    names : list of str
-        Marked points to draw, each in ``ds``.
-    bands : list of LayerBand
-        As from `devicephys.plots.style.stack`.
-    outline : Outline
-        As from `devicephys.plots.style.stack`.
-    top : float
-        Upper end of the concentration axis, 1e21/cm^3.
+    The first of the two panels takes the innermost cells, the second those nearest to 0.9 of the
+    filament's radius; ``bands`` and ``outline`` are those of `devicephys.plots.style.stack`,
+    ``top`` is the upper end of the concentration axis, 1e21/cm^3.
     """
     radius = ds["r"].values * style.NM
     height = ds["z"].values * style.NM - bands[0].top

@@ -37,19 +37,9 @@ _PULSES = 40  # most pulses in the table of a train
 def report_text(ds: xr.Dataset, pictures: Mapping[str, bytes], files: Sequence[str] = ()) -> str:
     """The report of a record as HTML.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        An IVTrace, PulseTrace, SwitchingTime, Retention or Endurance.
-    pictures : mapping of str to bytes
-        PNG files as bytes, by name; those that belong to the record are shown.
-    files : sequence of str, default ()
-        Names of files that lie beside the report, to be linked.
-
-    Raises
-    ------
-    InputError
-        The device kept in the record cannot be read.
+    Of ``pictures``, PNG files by name, those that belong to the record are shown; ``files`` lie
+    beside the report and are linked. Raises InputError: the device kept in the record cannot be
+    read.
     """
     kind = _KINDS[str(ds.attrs["schema"])]
     device = device_of(ds)

@@ -61,10 +61,7 @@ STYLE = """
 def viewer(ds: xr.Dataset) -> Html:
     """The viewer of a loop as part of a page that runs `scripts` and has `STYLE`.
 
-    Raises
-    ------
-    InputError
-        The device kept in the record cannot be read.
+    Raises InputError: the device kept in the record cannot be read.
     """
     instants, left_out = _instants(ds)
     content = _content(ds, instants)

@@ -66,11 +66,8 @@ class RunFolder(ClaimedFolder):
     def claim(cls, path: Path) -> Self:
         """Make the folder and claim it for this process.
 
-        Raises
-        ------
-        StorageError
-            It cannot be made or written, it already holds a run (the file is named and another name
-            suggested), or another process was faster.
+        Raises StorageError: it cannot be made or written, it already holds a run (the file is named
+        and another name suggested), or another process was faster.
         """
         message = "the output folder cannot be made or written"
         with storage_errors(message, path, "Choose a folder you may write to after --out."):
@@ -97,11 +94,8 @@ class RunFolder(ClaimedFolder):
 
         The log goes on where it ended; half-written files are removed.
 
-        Raises
-        ------
-        StorageError
-            No such folder, no ``request.json`` in it, another process still at work there, or no
-            permission to write.
+        Raises StorageError: no such folder, no ``request.json`` in it, another process still at
+        work there, or no permission to write.
         """
         if not path.is_dir():
             hint = similar_file(path, "Name the folder that followed --out")
@@ -170,10 +164,7 @@ class RunFolder(ClaimedFolder):
     def save(self, ds: xr.Dataset, name: str = RECORD, *, overwrite: bool = False) -> Path:
         """Write the dataset under ``name``; if the folder fails, into a temporary folder instead.
 
-        Raises
-        ------
-        StorageError
-            The folder cannot be written; the message says where the dataset went.
+        Raises StorageError: the folder cannot be written; the message says where the dataset went.
         """
         try:
             return records.write(ds, self.path / name, overwrite=overwrite)

@@ -72,10 +72,7 @@ class Run(abc.ABC):
     def start(self) -> dict[str, Any]:
         """The keyword ``start`` of a simulation that begins with the end of another run.
 
-        Raises
-        ------
-        StorageError
-            That run is gone, damaged or not complete.
+        Raises StorageError: that run is gone, damaged or not complete.
         """
         folder = self.request.start
         return {} if folder is None else {"start": end_of(Path(folder))}

@@ -32,12 +32,8 @@ def draw(
     With ``pictures`` "svg" or "pdf" those that stand still are made in that format as well, with
     "none" nothing is made.
 
-    Raises
-    ------
-    StorageError
-        A picture cannot be written; the others were made nevertheless.
-    InputError
-        One cannot be drawn; the others were made nevertheless.
+    Raises StorageError: a picture cannot be written; the others were made nevertheless. InputError:
+    one cannot be drawn; the others were made nevertheless.
     """
     if pictures == "none":
         return []

@@ -40,15 +40,7 @@ class _Scale:
 
     @classmethod
     def of(cls, name: str, x: np.ndarray) -> _Scale:
-        """From the training samples of a network.
-
-        Parameters
-        ----------
-        name : str
-            One of `baselines.NAMES`; for texts each dimension has its own numbers.
-        x : ndarray, shape `(samples, *sample)`
-            The samples.
-        """
+        """From the training samples of a network; for texts each dimension has its own numbers."""
         axes = tuple(range(x.ndim - 1)) if name in ("lstm", "transformer") else None
         mean = x.mean(axis=axes, dtype=np.float64)
         # A dimension that never changes stays what it is: zero.

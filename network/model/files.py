@@ -149,10 +149,7 @@ def check_config(config: Any, key: str = "") -> None:
 def build_layer(kind: str, config: dict[str, Any]) -> Layer:
     """A layer of a class of `LAYER_MODULES` from its configuration.
 
-    Raises
-    ------
-    ValueError
-        There is no such class.
+    Raises ValueError: there is no such class.
     """
     if kind not in LAYER_MODULES:
         raise ValueError(f"unknown layer {shorten(kind)}")

@@ -101,10 +101,7 @@ class _Layers(Protocol):
 def describe(network: _Layers) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays of a network by their names in a file, and what builds its layers, for JSON.
 
-    Raises
-    ------
-    InputError
-        A layer that files do not know.
+    Raises InputError: a layer that files do not know.
     """
     layers = []
     arrays: dict[str, np.ndarray] = {}

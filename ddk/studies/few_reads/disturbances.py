@@ -84,23 +84,8 @@ def disturbances(model: str) -> list[Disturbance]:
 def accuracy_of(task: Task, name: str, fold: Fold, seed: int, disturbance: Disturbance) -> float:
     """Accuracy on the test part of a disturbed memory, with a read-out trained on it.
 
-    Parameters
-    ----------
-    task : Task
-        The task, which is read once.
-    name : str
-        Name of the model.
-    fold : Fold
-        The data.
-    seed : int
-        Seed of the layer, of the cells and of all noise.
-    disturbance : Disturbance
-        What is not exact.
-
-    Raises
-    ------
-    SolverError
-        No start has features that are finite.
+    The task is read once; the seed is that of the layer, of the cells and of all noise. Raises
+    SolverError: no start has features that are finite.
     """
     best: tuple[Readout, float] | None = None
     for model in contenders(task, get_model(name), fold):

@@ -46,24 +46,10 @@ Options = Mapping[str, Any]
 def chosen(task: Task, model: Model, fold: Fold, seed: int) -> Model:
     """The model with the start of its layer that does best on the validation part.
 
-    Parameters
-    ----------
-    task : Task
-        The task.
-    model : Model
-        The model; one that is not read once, or whose constants are given or none, comes back as it
-        is.
-    fold : Fold
-        Its training and validation part are used.
-    seed : int
-        Draws what is random in a layer, and the samples where there are more than `MOST`.
-
-    Raises
-    ------
-    InputError
-        The layer does not take an option.
-    SolverError
-        No candidate has features that are finite.
+    A model that is not read once, or whose constants are given or none, comes back as it is. The
+    seed draws what is random in a layer, and the samples where there are more than `MOST`. Raises
+    InputError: the layer does not take an option; SolverError: no candidate has features that are
+    finite.
     """
     tried = contenders(task, model, fold)
     if len(tried) == 1:
@@ -111,14 +97,7 @@ def built(task: Task, model: Model, fold: Fold, seed: int) -> Any:
 def candidates(model: Model, banks: int, steps: int) -> list[Options]:
     """The starts of a model among which is chosen: `NUMBER`, or none.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    banks : int
-        Banks of its layer.
-    steps : int
-        Length of the sequences; time constants are shares of it, or up to some of it.
+    Time constants are shares of the length of the sequences, or up to some of it.
     """
     allowed = model.options.get("constraint")
     if isinstance(allowed, Reachable):

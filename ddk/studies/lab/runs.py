@@ -92,10 +92,7 @@ class Pictures:
     def of(cls, data: LabData, material: Material, seed: int) -> Pictures:
         """Pictures of ``data``, read by ``material``, divided by ``seed``.
 
-        Raises
-        ------
-        InputError
-            The samples are no pictures, or have no border to leave.
+        Raises InputError: the samples are no pictures, or have no border to leave.
         """
         fold = next(iter(material.folds(seed)))
         if len(fold.shape) != 2:
@@ -178,34 +175,10 @@ def run_all(
     processes: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> list[LabRun]:
-    """Run all trainings of all seeds.
+    """Run all trainings of all seeds: for each seed numbers, ideal cells and the cells.
 
-    Parameters
-    ----------
-    cells : SynapticCells
-        The fitted cells.
-    data : LabData
-        The pictures.
-    seeds : sequence of int
-        Seeds.
-    training : OnChipTraining
-        How each is trained.
-    tolerance : float, default 0.01
-        Of write-and-verify, as a share of the window.
-    processes : int, default 1
-        Runs at a time.
-    progress : callable or None, optional
-        Called with a line for each finished run.
-
-    Returns
-    -------
-    list of LabRun
-        For each seed numbers, ideal cells and the cells, in this order.
-
-    Raises
-    ------
-    InputError
-        What `Pictures.of` and `network.hardware.train_on_chip` refuse.
+    ``tolerance`` is that of write-and-verify, a share of the window. Raises InputError: what
+    `Pictures.of` and `network.hardware.train_on_chip` refuse.
     """
     job = _Job(cells, data, training, tolerance)
     asked = [(way, int(seed)) for seed in seeds for way in (NUMBERS, IDEAL, PULSES)]
