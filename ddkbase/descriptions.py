@@ -103,10 +103,7 @@ class Description(BaseModel):
     def from_mapping(cls, data: object) -> Self:
         """Build from nested mappings as read from YAML.
 
-        Raises
-        ------
-        InputError
-            One line that names the key, however deep it sits.
+        Raises InputError: one line that names the key, however deep it sits.
         """
         try:
             return cls.model_validate(data)

@@ -33,10 +33,7 @@ __all__ = [
 def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) -> Path:
     """Write a JSON object, whole or not at all; NaN is refused.
 
-    Raises
-    ------
-    StorageError
-        As `ddkbase.files.write_bytes`.
+    Raises StorageError: as `ddkbase.files.write_bytes`.
     """
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     return write_bytes(path, text.encode("utf-8"), overwrite)
@@ -45,10 +42,7 @@ def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     """Read a JSON object; ``hint`` says what to do where it is damaged.
 
-    Raises
-    ------
-    StorageError
-        No such file, not readable, not an object.
+    Raises StorageError: no such file, not readable, not an object.
     """
     try:
         text = read_bytes(path, hint).decode("utf-8")
@@ -69,12 +63,8 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
 def read_text(path: Path, largest: int) -> str:
     """The text in UTF-8 of a regular file of at most ``largest`` bytes, as a user names it.
 
-    Raises
-    ------
-    InputError
-        No such file, not a regular file, too large, or no text in UTF-8.
-    StorageError
-        It cannot be read.
+    Raises InputError: no such file, not a regular file, too large, or no text in UTF-8;
+    StorageError: it cannot be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block, /dev/zero never ends
@@ -111,10 +101,8 @@ def differences(
 def parse_yaml(text: str, where: str = "") -> object:
     """What a YAML text holds; ``where`` (the file) is named in errors.
 
-    Raises
-    ------
-    InputError
-        Not valid YAML, an anchor, alias or merge key, or a key given twice; with line and column.
+    Raises InputError: not valid YAML, an anchor, alias or merge key, or a key given twice; with
+    line and column.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # which is a SafeLoader
@@ -210,12 +198,8 @@ class Library:
     def read(self, name_or_path: str | os.PathLike[str]) -> Source:
         """The text of a name, or of a file; what ends in .yaml, or has a folder in it, is a file.
 
-        Raises
-        ------
-        InputError
-            No such name (the closest is said) or file, or not a text file.
-        StorageError
-            The file exists but cannot be read.
+        Raises InputError: no such name (the closest is said) or file, or not a text file;
+        StorageError: the file exists but cannot be read.
         """
         given = os.fspath(name_or_path)
         if not isinstance(given, str) or not given.strip():
@@ -241,12 +225,8 @@ class Library:
 def description_text(path: Path, kind: str, hint: str) -> str:
     """The text of a description's file; errors name its ``kind``, ``hint`` is for one not there.
 
-    Raises
-    ------
-    InputError
-        No such file, or not a text file of reasonable size.
-    StorageError
-        The file exists but cannot be read.
+    Raises InputError: no such file, or not a text file of reasonable size; StorageError: the file
+    exists but cannot be read.
     """
     where, name_one = str(path), f"Name a {kind} YAML file"
     try:

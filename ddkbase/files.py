@@ -48,14 +48,7 @@ _PIECE = 1 << 20  # bytes of a file that are read at once
 def storage_errors(message: str, path: str | os.PathLike[str], hint: str = "") -> Iterator[None]:
     """Turn an error of the system within the block into a `StorageError`.
 
-    Parameters
-    ----------
-    message : str
-        What could not be done; the system's reason follows it.
-    path : str or Path
-        The file or folder concerned.
-    hint : str, default ""
-        What to do about it.
+    ``message`` says what could not be done; the system's reason follows it.
     """
     try:
         yield
@@ -177,10 +170,7 @@ def _exists(path: Path) -> StorageError:
 def checksum(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of all files below a folder.
 
-    Raises
-    ------
-    StorageError
-        There is no such file or folder, or a file cannot be read.
+    Raises StorageError: there is no such file or folder, or a file cannot be read.
     """
     digest = hashlib.sha256()
     if path.is_dir():
@@ -204,10 +194,7 @@ def read_limit() -> int:
     The environment variable ``DDK_READ_LIMIT`` (bytes, e.g. "4e9") sets another number. Records,
     models and tables of this toolkit are far smaller; a file of a stranger may unpack to anything.
 
-    Raises
-    ------
-    InputError
-        The variable holds no number from 1 on.
+    Raises InputError: the variable holds no number from 1 on.
     """
     text = os.environ.get("DDK_READ_LIMIT", "")
     if not text:
@@ -224,19 +211,8 @@ def read_limit() -> int:
 def read_bytes(path: str | os.PathLike[str], hint: str = "") -> bytes:
     """Read a file that a stranger may have made: a regular one, of at most `read_limit` bytes.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    hint : str, default ""
-        What to do where it cannot be read.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    StorageError
-        It is a folder, a pipe or a device, too large, or cannot be read.
+    ``hint`` says what to do where it cannot be read. Raises FileNotFoundError: there is no such
+    file; StorageError: it is a folder, a pipe or a device, too large, or cannot be read.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block, /dev/zero never ends
@@ -345,10 +321,7 @@ def deferred() -> Iterator[None]:
 
     So does SIGTERM where a handler is set, as commands do; without one it ends the process.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        When the context is closed, if a signal came.
+    Raises KeyboardInterrupt: when the context is closed, if a signal came.
     """
     received: list[int] = []
 

@@ -74,25 +74,11 @@ class Lock:
 
 
 def lock(path: Path, busy: StorageError, *, create: bool = False, wait: bool = False) -> Lock:
-    """Lock a file or folder for this process.
+    """Lock a file for this process, or a folder, in which a lock leaves no file behind.
 
-    Parameters
-    ----------
-    path : Path
-        A file; or a folder, in which a lock leaves no file behind.
-    busy : StorageError
-        What to raise if another process holds it.
-    create : bool, default False
-        Make the file if it is not there.
-    wait : bool, default False
-        Wait until the other process has ended.
-
-    Raises
-    ------
-    StorageError
-        ``busy``: another process holds it, or has just removed it.
-    OSError
-        It cannot be opened or locked.
+    With ``create`` the file is made if it is not there, with ``wait`` the end of another process is
+    awaited. Raises StorageError: ``busy``, where another process holds it or has just removed it;
+    OSError: it cannot be opened or locked.
     """
     # On NFS an exclusive lock needs a handle for writing, which a folder does not have.
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | (os.O_CREAT if create else 0)
@@ -168,10 +154,8 @@ class ClaimedFolder:
 
         The latter stay where others put something into them meanwhile.
 
-        Raises
-        ------
-        OSError
-            One of the entries is a folder and not empty; those after it are not touched.
+        Raises OSError: one of the entries is a folder and not empty; those after it are not
+        touched.
         """
         # Before the lock goes: whoever waits for it must find that nothing is here any more.
         for name in names:
@@ -199,10 +183,8 @@ def _remove_empty(folder: Path) -> None:
 def check_new_folder(path: Path) -> None:
     """Try, before the work is done, whether the folder can be made.
 
-    Raises
-    ------
-    StorageError
-        The folder above is missing or may not be written, the name is taken by a file, or too long.
+    Raises StorageError: the folder above is missing or may not be written, the name is taken by a
+    file, or too long.
     """
     target = _behind_link(path)
     if target.is_symlink():  # followed, it leads to itself
@@ -227,23 +209,9 @@ def check_result_folder(
 ) -> None:
     """Tell before the work is done whether the folder of a result can be written.
 
-    Parameters
-    ----------
-    path : Path
-        Folder that the result is to be written to.
-    overwrite : bool
-        Whether an earlier result in it may be replaced.
-    names : collection of str
-        What the folder of such a result may hold.
-    needed : str
-        The name that it holds in any case.
-    hint : str, default "Choose another name"
-        What to do if it holds something else.
-
-    Raises
-    ------
-    StorageError
-        As `check_new_folder`; or something is there that is not to be replaced.
+    A result is there if the folder holds ``needed`` and nothing but ``names``; ``hint`` is for a
+    folder that holds something else. Raises StorageError: as `check_new_folder`, or something is
+    there that is not to be replaced.
     """
     check_new_folder(path)
     there = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
@@ -262,10 +230,7 @@ def claimed(path: Path) -> Iterator[None]:
     The lock is the file ``.NAME.lock`` beside it, which goes at the end. A folder that an earlier
     process was replacing when it was killed is put back first.
 
-    Raises
-    ------
-    StorageError
-        Another process has claimed it; what `check_new_folder` says.
+    Raises StorageError: another process has claimed it; what `check_new_folder` says.
     """
     check_new_folder(path)
     target = _behind_link(path)
@@ -328,17 +293,9 @@ def new_folder(
 def kept_elsewhere(fill: Callable[[Path], None], prefix: str) -> Iterator[None]:
     """If the block cannot write a result, keep it in a temporary folder, and say in which.
 
-    Parameters
-    ----------
-    fill : callable
-        Writes the result into a folder.
-    prefix : str
-        What the name of the temporary folder begins with.
-
-    Raises
-    ------
-    StorageError
-        That of the block; its hint names the temporary folder, unless that failed as well.
+    ``fill`` writes the result into a folder, whose name begins with ``prefix``. Raises
+    StorageError: that of the block; its hint names the temporary folder, unless that failed as
+    well.
     """
     try:
         yield
@@ -360,10 +317,7 @@ def kept_elsewhere(fill: Callable[[Path], None], prefix: str) -> Iterator[None]:
 def drawn_after(path: Path) -> Iterator[None]:
     """A picture or report beside a result that is written already: it can fail, the result stays.
 
-    Raises
-    ------
-    StorageError
-        Whatever went wrong, in one line that says that the result is there.
+    Raises StorageError: whatever went wrong, in one line that says that the result is there.
     """
     try:
         yield

@@ -185,10 +185,7 @@ def code(text: object, *, block: bool = False) -> Html:
 def link(target: str, words: str) -> Html:
     """A link to a file beside the page (a relative path), or to a place in the page ("#name").
 
-    Raises
-    ------
-    ValueError
-        The target is an address with a scheme, such as "https:" or "javascript:".
+    Raises ValueError: the target is an address with a scheme, such as "https:" or "javascript:".
     """
     if ":" in target.split("/", 1)[0]:
         raise ValueError(f"a report links to files beside it, not to '{target}'")
@@ -281,10 +278,7 @@ def image(picture: Figure | bytes, text: str, *, wide: bool = False, caption: st
 def data_block(name: str, content: Any) -> Html:
     """What a script of the page reads: ``content`` as JSON in an element with the id ``name``.
 
-    Raises
-    ------
-    ValueError
-        It holds NaN or infinity, which JSON does not know.
+    Raises ValueError: it holds NaN or infinity, which JSON does not know.
     """
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # no text in it may end the element or begin a comment

@@ -85,10 +85,7 @@ def check_not_shadowed(*packages: str) -> None:
     Python looks into the folder of a script or notebook first, so a file ``network.py`` there takes
     the place of the package. Nothing is imported.
 
-    Raises
-    ------
-    InstallationError
-        Something else is found under the name; it is named.
+    Raises InstallationError: something else is found under the name; it is named.
     """
     root = Path(__file__).resolve().parent.parent
     for package in packages:

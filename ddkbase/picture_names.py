@@ -57,12 +57,8 @@ def check_suffix(path: Path, known: tuple[str, ...] = PICTURES, option: str = "-
 def picture_path(text: str, overwrite: bool, *sources: str, option: str = "--out") -> Path:
     """Return the path of a picture to make, as `ddkbase.cli.options.free_path`.
 
-    Raises
-    ------
-    InputError
-        An empty name, or a suffix that is none of `PICTURES`.
-    StorageError
-        As `free_path`.
+    Raises InputError: an empty name, or a suffix that is none of `PICTURES`; StorageError: as
+    `free_path`.
     """
     check_suffix(path_of(text, option), PICTURES, option)
     return free_path(text, overwrite, *sources, option=option)

@@ -246,10 +246,7 @@ def from_si(value: float, unit: str) -> float:
 
     `from_si(9e-9, "nm")` is 9.0, `from_si(693.15, "degC")` is 420.0.
 
-    Raises
-    ------
-    InputError
-        Unknown unit.
+    Raises InputError: unknown unit.
     """
     target = _unit(unit)
     factor = _factor(unit, _internal_unit(target))
