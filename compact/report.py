@@ -19,8 +19,6 @@ from ddkbase import html as html_page
 from ddkbase.files import write_bytes
 from ddkbase.html import Html
 
-__all__ = ["report_pictures", "report_text", "write_report"]
-
 
 def write_report(
     tables: AlphaBetaTable | Sequence[AlphaBetaTable],

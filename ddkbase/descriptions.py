@@ -22,8 +22,6 @@ from pydantic_core import CoreSchema, core_schema
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
 
-__all__ = ["Description", "Parameter", "as_input_error"]
-
 
 @dataclass(frozen=True)
 class Parameter:

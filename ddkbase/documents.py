@@ -17,18 +17,6 @@ import yaml
 from ddkbase.errors import InputError, StorageError, closest, shorten, similar_file
 from ddkbase.files import read_bytes, write_bytes
 
-__all__ = [
-    "Library",
-    "Source",
-    "description_text",
-    "differences",
-    "located",
-    "parse_yaml",
-    "read_json",
-    "read_text",
-    "write_json",
-]
-
 
 def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) -> Path:
     """Write a JSON object, whole or not at all; NaN is refused.

@@ -21,24 +21,6 @@ from typing import Any
 
 from ddkbase.errors import InputError, StorageError, shorten
 
-__all__ = [
-    "checksum",
-    "children_without_ctrl_c",
-    "deferred",
-    "files_below",
-    "is_scratch",
-    "keep_traceback",
-    "read_bytes",
-    "read_limit",
-    "storage_errors",
-    "sweep",
-    "temporary_path",
-    "too_large",
-    "undisturbed",
-    "unpacked_limit",
-    "write_bytes",
-]
-
 _READ_LIMIT = 500_000_000  # bytes
 _SMALL = 1_000_000  # bytes of a file that is taken for no smaller
 _PIECE = 1 << 20  # bytes of a file that are read at once

@@ -19,19 +19,6 @@ from typing import Self
 from ddkbase.errors import DDKError, StorageError, shorten
 from ddkbase.files import storage_errors, sweep, temporary_path
 
-__all__ = [
-    "ClaimedFolder",
-    "Lock",
-    "check_new_folder",
-    "check_result_folder",
-    "claimed",
-    "drawn_after",
-    "kept_elsewhere",
-    "lock",
-    "make_folders",
-    "new_folder",
-]
-
 _ABANDONED = 600.0  # s after which a folder that a killed process left is swept away
 _OLD = ".old"  # ends the name of what is moved aside for another folder
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)

@@ -20,23 +20,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "Html",
-    "code",
-    "data_block",
-    "details",
-    "escaped",
-    "image",
-    "link",
-    "page",
-    "paragraph",
-    "section",
-    "signs",
-    "table",
-    "values",
-    "warning",
-]
-
 _STYLE = """
 :root { color-scheme: light }
 * { box-sizing: border-box }

@@ -12,16 +12,6 @@ from pathlib import Path
 
 from ddkbase import __version__
 
-__all__ = [
-    "ONE_THREAD",
-    "command_line",
-    "has_launcher",
-    "keep_petsc_from_signals",
-    "parallel_rank",
-    "single_threaded",
-    "versions",
-]
-
 #: variables of the environment by which numerical libraries choose their number of threads
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")

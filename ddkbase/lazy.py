@@ -24,8 +24,6 @@ from typing import Any
 
 from ddkbase.errors import InstallationError
 
-__all__ = ["attach", "check_not_shadowed"]
-
 
 def attach(
     package: str, file: str

@@ -8,16 +8,6 @@ from pathlib import Path
 from ddkbase.cli.options import free_path, path_of
 from ddkbase.errors import InputError
 
-__all__ = [
-    "PAPER",
-    "PICTURES",
-    "Pictures",
-    "as_format",
-    "check_suffix",
-    "in_formats",
-    "picture_path",
-]
-
 #: suffixes of pictures, by which their format is chosen
 PICTURES = (".png", ".svg", ".pdf")
 #: folder of pictures for papers, beside those of a run

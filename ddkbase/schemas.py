@@ -15,21 +15,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = [
-    "ANYWHERE",
-    "FLOAT",
-    "INT",
-    "NEVER",
-    "SCHEMAS",
-    "TEXT",
-    "TRUTH",
-    "Schema",
-    "VariableSpec",
-    "find_schema",
-    "label",
-    "labelled",
-]
-
 NEVER, ANYWHERE = "never", "anywhere"
 FLOAT, INT, TEXT, TRUTH = "f", "iu", "OUT", "b"  # NumPy dtype kinds
 

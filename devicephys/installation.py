@@ -27,19 +27,6 @@ from ddkbase.files import keep_traceback
 from ddkbase.folders import lock
 from ddkbase.installation import has_launcher, parallel_rank
 
-__all__ = [
-    "Check",
-    "RankError",
-    "agree",
-    "compiling",
-    "find_compiler",
-    "health",
-    "remove_forsaken",
-    "require_solver",
-    "versions",
-    "world",
-]
-
 _STACK_HINT = (
     "On Linux x86-64 run 'pip install dolfinx-solver-real'; elsewhere make the conda-forge"
     " environment of environment.yml (conda env create -f environment.yml)."

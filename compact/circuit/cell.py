@@ -25,8 +25,6 @@ import xarray as xr
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import format_si, to_si
 
-__all__ = ["Branch", "Cell", "cell_of"]
-
 _NAME = re.compile(r"[a-zA-Z]\w{0,30}")
 #: reserved in Verilog-AMS, or names of the module itself
 _RESERVED = re.compile(

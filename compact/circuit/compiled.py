@@ -22,8 +22,6 @@ import numpy as np
 
 from ddkbase.errors import InputError, InstallationError, StorageError, closest, similar_file
 
-__all__ = ["TEMPERATURE", "VerilogModule", "compile_verilog_a"]
-
 TEMPERATURE = 300.15  # [K], 27 degrees, at which simulators evaluate unless told otherwise
 
 _PROBE = re.compile(r"([VI])\(([^,()]+)(?:,([^,()]+))?\)")

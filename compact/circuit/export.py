@@ -27,21 +27,6 @@ from compact.circuit.verilog_a import verilog_text
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.files import write_bytes
 
-__all__ = [
-    "as_dataset",
-    "csv_text",
-    "dataset_of_csv",
-    "dataset_of_json",
-    "from_csv",
-    "from_json",
-    "json_text",
-    "to_csv",
-    "to_json",
-    "to_spice",
-    "to_verilog_a",
-]
-
-
 PathLike = str | os.PathLike[str]
 
 

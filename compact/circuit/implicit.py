@@ -19,8 +19,6 @@ from ddkbase.errors import InputError, SolverError, closest
 from ddkbase.records import label
 from ddkbase.units import to_si
 
-__all__ = ["Circuit", "run_pulses", "run_sweep"]
-
 _ROOT = np.sqrt(6.0)
 _NODES = np.array([(4 - _ROOT) / 10, (4 + _ROOT) / 10, 1.0])
 _MATRIX = np.array(

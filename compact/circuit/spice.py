@@ -15,19 +15,6 @@ import numpy as np
 from compact.circuit.cell import Branch, Cell
 from ddkbase.errors import InputError, InstallationError, SolverError
 
-__all__ = [
-    "EQUATIONS",
-    "FLOOR",
-    "SMOOTH",
-    "WALL",
-    "available",
-    "heading",
-    "run_transient",
-    "spice_text",
-    "version",
-]
-
-
 #: y below which alpha/y no longer grows, see `spice_text`
 FLOOR = 1e-5
 #: strength of the walls at y = 0 and 1, in units of 1/width: overshoot sqrt(rate/WALL)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from compact.circuit.cell import Branch, Cell
 from compact.circuit.spice import heading
 
-__all__ = ["COMPILER", "FLOOR", "SMOOTH", "WALL", "verilog_text"]
-
 #: what compiled the modules in the tests; a test compares it with what is installed
 COMPILER = "OpenVAF (openvaf-py 0.1.5)"
 #: y below which alpha/y no longer grows

@@ -14,8 +14,6 @@ from compact.kinetics import patterns
 from compact.laws import linear_ion_drift
 from ddkbase.pictures import BLUE, GREY, SERIES, VERMILLION, WARNING, new_figure, style_axes
 
-__all__ = ["FittedTrain", "alpha_beta_figure", "fit_figure", "loops_figure", "patterns_figure"]
-
 _DASHES = ("-", "--", "-.", ":")
 _MICRO = 1e6
 

@@ -30,8 +30,6 @@ from ddkbase.pictures import (
 )
 from ddkbase.units import format_si
 
-__all__ = ["by_setting_figure", "region_figure", "trains_figure", "trends_figure"]
-
 # alpha orange and beta blue as in the article
 _COLOUR = {"alpha": ORANGE, "beta": BLUE}
 _MARKERS = "osD^vP"

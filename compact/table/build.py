@@ -15,8 +15,6 @@ from compact.table.source import Gathered, gather
 from ddkbase.errors import InputError
 from ddkbase.installation import versions
 
-__all__ = ["build"]
-
 _OWN = ("reason", "direction", "measured_initial_resistance")  # also where no train is
 _FROM_FITS = [n for n, v in VARIABLES.items() if v.dims[: len(POINT)] == POINT and n not in _OWN]
 

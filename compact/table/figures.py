@@ -18,19 +18,6 @@ from compact.table.statistics import misfit, misfit_text
 from compact.table.trends import Trend
 from ddkbase.units import format_si
 
-__all__ = [
-    "interval_rows",
-    "mean_entries",
-    "mean_rows",
-    "notes",
-    "reasons",
-    "setting_units",
-    "table_entries",
-    "texts",
-    "trend_entries",
-    "update_rows",
-]
-
 #: of the means: what a reader of numbers needs
 _MEANS = ("alpha", "beta", "conductance_min", "conductance_max")
 _NONE = 1e-6  # of the upper end of a window: a lower end below that is zero

@@ -20,8 +20,6 @@ from compact.table.schema import AXES, UNITS, VALUES, axis_text
 from ddkbase.errors import InputError
 from ddkbase.units import format_si, to_si
 
-__all__ = ["Grid", "Inversion", "Lookup", "Region", "Tabulated"]
-
 _FINE = 25  # places along an axis, at least, in the search for an inversion and in the region
 _LOW_WEIGHT = 1e-3  # of the wanted value against the largest of the table, below it counts as that
 _ROUNDS = 40  # of the search around a start: each moves to a better setting or halves the step

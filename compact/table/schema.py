@@ -16,20 +16,6 @@ from compact.kinetics import INTEGRATORS
 from ddkbase.errors import shorten
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, NEVER, TEXT, TRUTH, Schema, VariableSpec, label
 
-__all__ = [
-    "ALPHA_BETA_TABLE",
-    "ALPHA_BETA_TABLE_RELATIVE",
-    "AXES",
-    "POINT",
-    "RELATIVE",
-    "TABLE",
-    "UNITS",
-    "VALUES",
-    "VARIABLES",
-    "axis_text",
-    "labelled",
-]
-
 TABLE, RELATIVE = "AlphaBetaTable", "AlphaBetaTableRelative"
 AXES = ("amplitude", "width", "initial_resistance")
 POINT = (*AXES, "cycle", "device")

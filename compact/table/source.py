@@ -25,8 +25,6 @@ from ddkbase.files import checksum
 from ddkbase.records import check_hdf5, check_zarr, read
 from ddkbase.units import format_si, to_si
 
-__all__ = ["Gathered", "gather", "open_source"]
-
 _EQUAL = 0.01  # share by which a setting may scatter within a train
 _DONE, _FAILED = 1, 2  # status of a point of a campaign
 _KEPT = ("campaign_json", "device_yaml", "settings_json", "protocol_json", "versions_json", "seed")

@@ -21,9 +21,6 @@ from compact.table.schema import AXES, VALUES, VARIABLES
 from ddkbase.errors import InputError
 from ddkbase.records import label
 
-__all__ = ["LEVEL", "deviations", "drawn", "half_width", "misfit", "misfit_text", "summary"]
-
-
 LEVEL = 0.95
 
 

@@ -29,8 +29,6 @@ from compact.table.schema import AXES, UNITS, axis_text
 from compact.table.statistics import half_width
 from ddkbase.units import format_si
 
-__all__ = ["SATURATION", "Trend", "choice", "spread", "statement", "trends"]
-
 SATURATION = 15e3  # ohm, from which the article sees beta saturate
 _SAME = 0.2  # of the slope below: what the article calls almost constant
 _LEVEL = 0.05  # of the F-test

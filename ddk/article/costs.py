@@ -15,8 +15,6 @@ from network.hardware.chip.cost import Cost, cost, ddk_step
 from network.hardware.chip.loads import Load, compared_loads, network_loads
 from network.model.network import ddk_network
 
-__all__ = ["CostFigure", "article_figures", "ddk_loads", "ratio_rows"]
-
 TASKS = {
     "speakers": "samplecnn",
     "images": "lenet5",

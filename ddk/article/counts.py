@@ -26,14 +26,6 @@ from network.counting.architectures import (
 )
 from network.counting.count import BATCH_NORM_OPERATIONS, Architecture, Count
 
-__all__ = [
-    "ARTICLE_NETWORKS",
-    "Comparison",
-    "CountFigure",
-    "article_table",
-    "differential_mapping",
-]
-
 #: Note of a figure that contains batch norms.
 _WITH_NORM = "counts batch norms, four operations an element; like for like without"
 

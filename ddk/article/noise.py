@@ -19,8 +19,6 @@ from network.layers.plain import Dense
 from network.model.files import copy_network
 from network.model.network import Network
 
-__all__ = ["CALLS", "CODE_WINDOW", "accuracies_of_calls", "apply_noise"]
-
 CODE_WINDOW = ConductanceWindow(40e-6, 300e-6)
 """Conductances [S] that the code maps weights to; one cell a weight, zero in the middle."""
 

@@ -17,16 +17,6 @@ from ddkbase.errors import DDKError
 from network.hardware.chip.cost import Cost
 from network.model import metrics
 
-__all__ = [
-    "COST_UNITS",
-    "comparison_entries",
-    "cost_entries",
-    "device_entries",
-    "result_entries",
-    "search_entries",
-    "spread",
-]
-
 COST_UNITS = {"energy": "J", "latency": "s", "area": "m^2", "tops_per_watt": "1e12/J"}
 #: of a `Result` only in metrics.json
 _LEFT_OUT = frozenset({"settings", "confusion", "classes", "r_words", "right"})

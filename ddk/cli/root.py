@@ -20,9 +20,6 @@ from ddkbase.errors import StorageError
 from ddkbase.folders import check_new_folder, new_folder
 from devicephys.cli.commands import app as device_app
 
-__all__ = ["app"]
-
-
 _SAMPLES = Path(ddk.__file__).parent / "samples"
 
 

@@ -16,8 +16,6 @@ from ddkbase.documents import description_text, located, parse_yaml
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import to_si
 
-__all__ = ["STEPS", "Chain", "PipelineFile", "example_text", "list_pipelines", "read_chain"]
-
 EXAMPLE = "example"
 _LARGEST = 10**9
 

@@ -26,8 +26,6 @@ from ddkbase.errors import StorageError
 from ddkbase.files import checksum, files_below, storage_errors
 from ddkbase.folders import ClaimedFolder, lock
 
-__all__ = ["GENERATIONS", "Mark", "PipelineFolder"]
-
 STATE, EARLIER = ".pipeline", "earlier"
 BEGUN, DONE = "begun", "done"
 #: results of a step that are kept beside the one that was asked for last

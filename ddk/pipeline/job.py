@@ -9,19 +9,6 @@ from typing import Any
 
 from ddkbase.records import fingerprint
 
-__all__ = [
-    "Job",
-    "Outcome",
-    "Picture",
-    "PipelineRequest",
-    "ResultTable",
-    "StepContext",
-    "StepResult",
-    "cores",
-    "fingerprints",
-    "minutes",
-]
-
 SCHEMA = 1  # of the folder and of what the steps leave in theirs
 
 

@@ -25,8 +25,6 @@ from devicephys import run as runs
 from devicephys.cli.campaign_progress import Display as CampaignDisplay
 from devicephys.run.folder import DEVICE, LOG, REQUEST
 
-__all__ = ["STORE", "campaign_job", "loop_job", "pulses_job"]
-
 STORE = "trains.zarr"
 _USUAL_DEVICE = "tin-taox-hfox-tin"
 _CHECKPOINT_EVERY = {"loop": 25, "pulses": 5}  # steps and pulses

@@ -21,8 +21,6 @@ from network.hardware.settings import article
 from network.model.files import load_network
 from network.plots.hardware import bars_figure, save
 
-__all__ = ["compile_job", "hardware_job"]
-
 _CASES = ("software", "imprecise", f"imprecise{ANEW}", "imprecision-based", "hybrid")  # by default
 
 

@@ -36,8 +36,6 @@ from network.datasets.series.files import files_of
 from network.ddk.constraints import Reachable
 from network.plots.training import curves_figure, save
 
-__all__ = ["Trainee", "controls_job", "network_job", "task_settings"]
-
 _ON_DEVICES = {
     "table": "against the table",
     "devices drawn": "chips of the table's cells drawn",

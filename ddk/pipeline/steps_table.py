@@ -20,8 +20,6 @@ from ddkbase.errors import InputError
 from ddkbase.files import checksum
 from ddkbase.pictures import save_figure
 
-__all__ = ["TABLE", "TableSource", "fit_job"]
-
 TABLE = "table.nc"
 
 

@@ -28,23 +28,6 @@ from ddkbase.picture_names import in_formats
 from ddkbase.schemas import ANYWHERE, FLOAT, INT, TEXT, Schema, VariableSpec, labelled
 from network.model import metrics
 
-__all__ = [
-    "NETWORK_COMPARISON",
-    "best_control",
-    "comparison_rows",
-    "difference_note",
-    "markdown",
-    "markdown_table",
-    "overlap",
-    "percent",
-    "read_comparison",
-    "report_text",
-    "result_of",
-    "sample_differences",
-    "tabulate",
-    "write_comparison",
-]
-
 _RUN, _MODEL = ("model", "seed"), ("model",)
 
 

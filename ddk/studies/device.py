@@ -34,8 +34,6 @@ from network.hardware.settings import Hardware, article
 from network.hardware.training import Tuning, harden
 from network.model.files import copy_network
 
-__all__ = ["DEVICE_PARAMETERS", "DevicePlan", "device_study", "simulated_table"]
-
 DEVICE_PARAMETERS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "thickness": (("layers.HfOx.thickness", "filament.height"), "m", "HfOx thickness"),
     "activation-energy": (

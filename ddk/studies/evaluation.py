@@ -24,16 +24,6 @@ from network.model import metrics
 from network.model.files import copy_network
 from network.model.network import Network
 
-__all__ = [
-    "DeviceEvaluation",
-    "DrawnDevices",
-    "Evaluation",
-    "evaluate",
-    "evaluate_on_devices",
-    "pulse_settings",
-    "share_of_good_cells",
-]
-
 
 class DrawnDevices(Ideal):
     """Devices of a table: each channel and bank has one, drawn once; each sample is a cycle anew.

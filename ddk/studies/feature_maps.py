@@ -29,8 +29,6 @@ from network.ddk import kinetics as ddk
 from network.features.table_map import AMPLITUDES, fitted, labelled, voltages
 from network.plots.features import map_fits_figure
 
-__all__ = ["by_device", "make_maps", "write_fits", "write_maps"]
-
 #: what finite elements are asked for at most: a pulse takes a tenth of a second
 _PULSES = 8000
 _FITS = ("fitted", "alpha", "beta", "residual")

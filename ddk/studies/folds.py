@@ -21,8 +21,6 @@ from network import datasets
 from network.datasets import DataSet, splits
 from network.datasets.splits import Split
 
-__all__ = ["CUTS", "Fold", "Material", "Part"]
-
 Cut = Callable[[np.ndarray], np.ndarray]
 
 

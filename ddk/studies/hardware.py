@@ -34,8 +34,6 @@ from network.model.network import Network
 from network.model.optimisers import Adam
 from network.model.trainer import train
 
-__all__ = ["HARDWARE_KINDS", "MODE_CASES", "Bench", "hardware_rows", "hardware_study", "run_cases"]
-
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 SYNAPSES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 BITS = (2, 3, 4, 5, 6, 7, 8)

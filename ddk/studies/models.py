@@ -33,19 +33,6 @@ from network.layers.plain import Activation, Dense, Flatten, Mean, Transpose
 from network.layers.standardise import Standardise
 from network.model.network import Network
 
-__all__ = [
-    "ARRANGEMENTS",
-    "LAYERS",
-    "OTHERS",
-    "Model",
-    "build",
-    "feature_layer",
-    "get_model",
-    "model_names",
-    "train_method",
-    "within_reach",
-]
-
 DDK = "ddk"
 
 

@@ -33,22 +33,6 @@ from network.model.history import History
 from network.model.network import Network
 from network.plots.training import curves_figure, trajectories_figure
 
-__all__ = [
-    "HEAVY",
-    "HISTORY",
-    "METRICS",
-    "MODEL",
-    "REPORT",
-    "Result",
-    "StoredRun",
-    "Trained",
-    "check_free",
-    "read_run",
-    "report_text",
-    "run_pictures",
-    "write_run",
-]
-
 #: attributes of a `Result` that do not go into JSON
 HEAVY = frozenset({"network", "history", "fold"})
 

@@ -24,8 +24,6 @@ from ddkbase.files import is_scratch, storage_errors, sweep
 from ddkbase.folders import ClaimedFolder, lock
 from ddkbase.records import fingerprint
 
-__all__ = ["REQUEST", "RUNS", "ResultStore", "identity"]
-
 REQUEST, RUNS = "request.json", "runs"
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.+-]*")

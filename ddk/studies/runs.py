@@ -29,8 +29,6 @@ from ddkbase.errors import DDKError, InputError, SolverError, StorageError
 from ddkbase.files import children_without_ctrl_c
 from ddkbase.installation import single_threaded
 
-__all__ = ["compare", "on_processes", "run_all", "spread_out"]
-
 
 def compare(
     task: Task | str,

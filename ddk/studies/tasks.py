@@ -25,9 +25,6 @@ from ddkbase.documents import parse_yaml
 from ddkbase.errors import InputError, StorageError, closest
 from network import datasets
 
-__all__ = ["TASKS", "SplitPlan", "Task", "Training", "folder_task", "get_task", "with_states"]
-
-
 # strict: a file may hold anything, and "5" or true are no number
 _Count = Annotated[int, Field(strict=True, gt=0)]
 _Size = Annotated[int, Field(strict=True, ge=0)]

@@ -27,8 +27,6 @@ from ddkbase.errors import DDKError, StorageError, closest
 from ddkbase.files import keep_traceback
 from ddkbase.installation import keep_petsc_from_signals, parallel_rank
 
-__all__ = ["application", "command", "end", "examples", "in_options", "message_and_code"]
-
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 QuietAnswerOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the answer alone: no remarks, no progress.")

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["one_line_if_stopped"]
-
 
 @contextmanager
 def one_line_if_stopped() -> Iterator[None]:

@@ -13,8 +13,6 @@ from typing import Any, get_type_hints
 
 from ddkbase.errors import InputError, StorageError
 
-__all__ = ["free_path", "given", "option_groups", "path_of"]
-
 
 def option_groups(function: Callable[..., None]) -> Callable[..., None]:
     """Let commands share options that are written once, as fields of a dataclass.

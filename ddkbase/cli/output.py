@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console  # start-up
 
-__all__ = ["Output", "entries_of", "plain", "print_rows", "units_of"]
-
 
 class Output:
     """Where a command puts what it found; it prints what was asked for.

@@ -11,8 +11,6 @@ from ddkbase import paper
 from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
 
-__all__ = ["PaperOptions", "PictureOptions"]
-
 
 @dataclasses.dataclass(frozen=True)
 class PaperOptions:

@@ -10,8 +10,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-__all__ = ["Bar", "Display", "State"]
-
 _PLAIN_LINES = 16  # what is printed where there is no terminal, first and last besides
 
 

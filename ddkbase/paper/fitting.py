@@ -30,17 +30,6 @@ from ddkbase.errors import InputError
 from ddkbase.paper.request import PaperStyle
 from ddkbase.pictures import INCH, LABEL, SERIES, TITLE_TEXT
 
-__all__ = [
-    "LETTER",
-    "covers_curves",
-    "fit_figure",
-    "panel_of",
-    "refolded",
-    "text_size",
-    "uncover_curves",
-]
-
-
 _BASE = 7.0  # points of labels at a given width, as journals ask
 _COLUMN = 0.12  # m, up to which panels stand below each other
 _SHAPE = 0.62  # height of a panel over the width of its column

@@ -20,8 +20,6 @@ from ddkbase.documents import read_text
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.units import format_si, to_si
 
-__all__ = ["PaperStyle", "chosen_panels", "paper_style"]
-
 _NARROWEST, _WIDEST = 0.02, 1.0  # m
 _LARGEST = 200_000  # bytes of a style file
 _PANEL = re.compile(r"[A-Za-z]{1,2}")

@@ -26,8 +26,6 @@ from ddkbase.paper.request import PaperStyle
 from ddkbase.picture_names import as_format
 from ddkbase.pictures import save_figure
 
-__all__ = ["figure_data", "save_for_paper", "save_picture", "save_pictures"]
-
 _DPI = 600.0  # of a PNG for print
 _HEADS = ("panel", "curve", "x", "y", "value", "x_label", "y_label")
 

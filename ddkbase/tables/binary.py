@@ -29,16 +29,6 @@ from ddkbase.tables.table import (
 )
 from ddkbase.tables.units import split_unit
 
-__all__ = [
-    "attempt",
-    "hdf5_arrays",
-    "read_mat",
-    "read_npz",
-    "read_xlsx",
-    "refuse_xls",
-    "which_variable",
-]
-
 _CELLS = LARGEST // 8
 _UNNAMED = "array"  # of a file of one array, which has no name
 _UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")

@@ -7,8 +7,6 @@ import re
 
 from ddkbase.errors import InputError, shorten
 
-__all__ = ["decoded"]
-
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -15,8 +15,6 @@ from ddkbase.tables.binary import attempt
 from ddkbase.tables.table import LARGEST, Cell, Column, FileOptions, Table, printable
 from ddkbase.tables.units import split_unit
 
-__all__ = ["SIGNATURES", "SUFFIXES", "list_columns", "read_columnar"]
-
 SIGNATURES = (b"PAR1", b"ARROW1", b"FEA1")
 """First bytes of Parquet, Feather, and Feather of before 2020."""
 SUFFIXES = (".parquet", ".pq", ".feather", ".arrow")

@@ -15,9 +15,6 @@ from ddkbase.errors import InputError
 from ddkbase.tables.table import Cell, Table, looks_numeric
 from ddkbase.tables.units import is_relative, is_unit
 
-__all__ = ["igor_lines", "refuse_foreign", "simulated_lines", "spice_units", "without_preamble"]
-
-
 Row = tuple[int, list[Cell]]
 _END = "***End_of_Header***"
 #: first words of the header of a segment of LabVIEW

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["mat_arrays"]
-
 _TYPES = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip

@@ -17,8 +17,6 @@ from ddkbase.tables.instruments import refuse_foreign
 from ddkbase.tables.table import LARGEST, FileOptions, Table
 from ddkbase.tables.text import read_text
 
-__all__ = ["FORMATS", "Format", "file_content", "table_of"]
-
 
 @dataclass(frozen=True)
 class Format:

@@ -19,8 +19,6 @@ from ddkbase.tables.table import (
 )
 from ddkbase.tables.units import is_relative, quantity_of, spelled, split_unit, unit_alone
 
-__all__ = ["Row", "from_rows", "is_counted", "is_data"]
-
 Row = tuple[int, list[Cell]]  # number of the line and its cells
 _REMARKS = 1000  # lines before a table that may say something of it
 _RULE = re.compile(r"[-=_*~\u2013\u2014]{3,}")  # a line across the page

@@ -15,26 +15,6 @@ import numpy as np
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.units import is_unit, spelled, unit_factor
 
-__all__ = [
-    "LARGEST",
-    "Cell",
-    "Column",
-    "FileOptions",
-    "Table",
-    "bare_numbers",
-    "has_units_in_cells",
-    "is_empty",
-    "looks_numeric",
-    "numbers",
-    "printable",
-    "refuse_ambiguous_comma",
-    "refuse_ambiguous_point",
-    "settle_decimal",
-    "sign_of_groups",
-    "uses_comma",
-]
-
-
 #: bytes of a file, and cells of a table, beyond which nothing is read
 LARGEST = 200_000_000
 

@@ -30,8 +30,6 @@ from ddkbase.tables.table import (
 )
 from ddkbase.tables.units import unit_alone
 
-__all__ = ["read_text"]
-
 _SAMPLE = 1000  # rows of which the places of cells are compared
 _HEADS, _LONGEST = 40, 6  # lines that may hold headings, and lines of one heading
 DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar", " ": "space"}

@@ -8,17 +8,6 @@ import re
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
 
-__all__ = [
-    "is_relative",
-    "is_unit",
-    "quantity_of",
-    "read_voltage",
-    "spelled",
-    "split_unit",
-    "unit_alone",
-    "unit_factor",
-]
-
 _RELATIVE = {
     "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
     "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless", "#", "count",

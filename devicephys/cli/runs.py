@@ -39,8 +39,6 @@ from devicephys.cli.options import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["carry_out", "waveform"]
-
 
 class _Action(Protocol):
     """`devicephys.run.start` or `devicephys.run.resume` with its own arguments."""

@@ -17,9 +17,6 @@ from matplotlib.figure import Figure
 from devicephys.plots import style
 from devicephys.reliability.retention_record import BOLTZMANN_EV, TEN_YEARS, arrhenius
 
-__all__ = ["endurance_figure", "retention_figure"]
-
-
 _COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9")
 
 

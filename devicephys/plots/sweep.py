@@ -31,9 +31,6 @@ from devicephys.screening.record import (
     shown_unit,
 )
 
-__all__ = ["screening_figure", "sweep_figure"]
-
-
 _COLUMNS = 3
 _SAME = 1e-6  # relative differences that are those of a solver
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}

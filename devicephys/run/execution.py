@@ -32,8 +32,6 @@ from devicephys.run.progress import Recorder
 from devicephys.run.request import PLAIN, Request
 from devicephys.simulation.checkpoint import CHECKPOINT, Checkpoint
 
-__all__ = ["Outcome", "resume", "start"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:

@@ -29,19 +29,6 @@ from devicephys.simulation.checkpoint import Checkpoint
 from devicephys.simulation.simulate import simulate, simulate_pulses
 from devicephys.simulation.switching_time import simulate_switching_times
 
-__all__ = [
-    "KINDS",
-    "BakeRun",
-    "EnduranceRun",
-    "LoopRun",
-    "PulseRun",
-    "Run",
-    "ScanRun",
-    "WaveformRun",
-    "end_of",
-    "run_of",
-]
-
 
 class Run(abc.ABC):
     """What `devicephys.run.execution` has to know of a kind of run."""

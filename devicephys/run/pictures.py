@@ -21,8 +21,6 @@ from devicephys.simulation.iv_record import is_sweep
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "read_records", "redraw"]
-
 
 def draw(
     folder: Path, ds: xr.Dataset, *, overwrite: bool = False, pictures: str = "png"

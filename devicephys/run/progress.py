@@ -13,17 +13,6 @@ from devicephys.simulation.iv_record import ProgressEvent
 from devicephys.simulation.schemas import SWITCHED
 from devicephys.simulation.switching_time import Results
 
-__all__ = [
-    "Description",
-    "Recorder",
-    "cycle_state",
-    "pulse_state",
-    "read_state",
-    "step_state",
-    "voltage_state",
-]
-
-
 #: the state at an event, its line in the log, and what the log calls the instant
 Description = tuple[State, str, str]
 

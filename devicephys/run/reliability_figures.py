@@ -21,17 +21,6 @@ from devicephys.reliability.retention_record import COMPUTED, duration_text
 from devicephys.run.figure import Figure, Table, celsius, unit_of
 from devicephys.simulation.schemas import SWITCHED
 
-__all__ = [
-    "endurance_figures",
-    "retention_entries",
-    "retention_figures",
-    "retention_table",
-    "scan_entries",
-    "scan_figures",
-    "scan_table",
-]
-
-
 # scans of switching times
 
 

@@ -14,8 +14,6 @@ from typing import Any
 from network.baselines.pytorch import Product, nn, torch
 from network.counting.architectures import c3d, c3d_plan, lenet5, sample_cnn, transformer, voxnet
 
-__all__ = ["C3D", "Attention", "BiLSTMRCNN", "LeNet5", "SampleCNN", "Transformer", "VoxNet"]
-
 
 class C3D(nn.Module):
     """C3D (Tran et al., ICCV 2015).

@@ -11,8 +11,6 @@ from ddkbase.errors import InputError, closest
 from network.counting.architectures import ARCHITECTURES, architecture
 from network.counting.count import Count
 
-__all__ = ["NAMES", "SMALL", "arrange", "build", "count", "sizes_for"]
-
 #: Names of all networks.
 NAMES: tuple[str, ...] = tuple(ARCHITECTURES)
 

@@ -15,8 +15,6 @@ from typing import Any
 from ddkbase.errors import InputError, InstallationError
 from network.counting.count import Count
 
-__all__ = ["Product", "count_model", "nn", "torch"]
-
 
 class _Missing:
     """Stands for PyTorch where it is not installed; whatever is asked of it is one clear line."""

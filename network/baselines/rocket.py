@@ -21,8 +21,6 @@ from network.model.trainer import train
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["KERNELS", "MiniRocket"]
-
 #: Kernels of MiniRocket; a number of features is a multiple of it.
 KERNELS = 84
 _SHORTEST = 9  # taps of a kernel

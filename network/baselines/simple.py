@@ -17,8 +17,6 @@ from network.model.metrics import softmax
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["LogisticRegression", "NearestSample"]
-
 
 class LogisticRegression:
     """Multinomial logistic regression, solved to its optimum by L-BFGS.

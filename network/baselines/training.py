@@ -18,8 +18,6 @@ from network.counting.count import Count
 from network.model.history import by_epoch
 from network.model.trainer import EpochEvent, split_off
 
-__all__ = ["Trained", "train"]
-
 _BATCH = 256  # samples that are computed at once where nothing is trained
 
 

@@ -19,8 +19,6 @@ from ddkbase.records import check_hdf5, label
 if TYPE_CHECKING:
     from network.model.network import Network
 
-__all__ = ["History", "Recorder", "by_epoch", "read_history"]
-
 _NAMES = {
     "loss": ("nat", "cross-entropy of the training batches"),
     "accuracy": ("1", "accuracy on the training batches"),

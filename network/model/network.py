@@ -24,9 +24,6 @@ from network.layers.standardise import Moments, Standardise
 from network.model.metrics import cross_entropy, softmax
 from network.model.saving import save_network
 
-__all__ = ["Network", "Pass", "ddk_network", "layer_table", "name_layers"]
-
-
 _CHUNK = 512  # samples at once where no gradient is needed
 
 

@@ -12,8 +12,6 @@ from ddkbase.errors import InputError, closest, shorten
 from network.layers.base import compiled_kernels
 from network.layers.plain import Layer
 
-__all__ = ["SGD", "Adam", "Optimiser", "Schedule", "schedule_factor"]
-
 Schedule = str | Callable[[float], float] | None
 """None, "cosine", "linear", or a function of the share of training done that returns a factor."""
 

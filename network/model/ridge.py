@@ -16,8 +16,6 @@ from ddkbase.errors import InputError, SolverError
 from network.layers.plain import Dense
 from network.model.network import Network
 
-__all__ = ["STRENGTHS", "Readout", "fit_ridge", "solve_ridge"]
-
 STRENGTHS = tuple(float(s) for s in 10.0 ** np.arange(-3, 5))
 """What is tried of the strength, in samples: it is added to the squared features' sum, whose
 features have variance 1."""

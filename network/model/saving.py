@@ -21,8 +21,6 @@ from ddkbase.errors import InputError
 from ddkbase.files import write_bytes
 from network.layers.base import Layer
 
-__all__ = ["FORMAT", "LAYER_MODULES", "TEXT", "VERSION", "describe", "save_network"]
-
 FORMAT, VERSION = "ddk-network", 1
 TEXT = "network.json"
 

@@ -17,8 +17,6 @@ from network.model.metrics import accuracy, cross_entropy
 from network.model.network import Network
 from network.model.optimisers import Adam, Optimiser, Schedule, schedule_factor
 
-__all__ = ["EpochEvent", "split_off", "train"]
-
 _SHORT = 4096  # samples for the statistics that the validation of one epoch uses
 
 

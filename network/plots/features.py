@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-__all__ = ["comparison_figure", "fits_figure", "map_fits_figure"]
-
 _MICRO = 1e6
 _NARROWEST = 0.02  # m, of a panel in a column of a paper
 _DECADE = 10  # a conductance that spans more is shaded by its logarithm, or its tail is black

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["programming_figure"]
-
 _COLOURS = (*SERIES, "#000000", "#8C510A")
 _DASHES = ("-", "--", "-.", ":")
 _BINS = 41

@@ -24,8 +24,6 @@ from network.hardware.realisation import HardwareRealisation
 from network.hardware.settings import Hardware
 from network.model.ridge import Readout, solve_ridge
 
-__all__ = ["MEMORIES", "Disturbance", "accuracy_of", "cases", "disturbances"]
-
 MEMORIES = ("ddk", "leaky", "segments", "principal", "echo")
 """Models that are disturbed: the DDK layer, three linear memories, and the reservoir."""
 

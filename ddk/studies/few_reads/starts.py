@@ -25,8 +25,6 @@ from network.ddk.constraints import Reachable
 from network.layers.base import Realisation
 from network.model.ridge import Readout, solve_ridge
 
-__all__ = ["MOST", "NUMBER", "built", "candidates", "chosen", "contenders", "features", "some"]
-
 NUMBER = 16
 """Candidates of each layer that has constants to choose."""
 MOST = 4096

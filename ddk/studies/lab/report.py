@@ -26,16 +26,6 @@ from ddkbase.pictures import BLUE, GREEN, GREY, VERMILLION, new_figure, save_fig
 from ddkbase.units import format_si
 from network.hardware.chip.cost import cost_rows
 
-__all__ = [
-    "METRICS",
-    "PICTURE",
-    "REPORT",
-    "check_lab_free",
-    "lab_entries",
-    "lab_figure",
-    "write_lab",
-]
-
 METRICS, PICTURE, REPORT = "metrics.json", "lab.png", "report.html"
 _FILES = {METRICS, PICTURE, REPORT}
 _SCHEMA = "LabResult"

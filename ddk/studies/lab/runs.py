@@ -17,18 +17,6 @@ from network.hardware.cells.programming import Programming
 from network.hardware.cells.synaptic_cells import SynapticCells
 from network.hardware.on_chip import OnChipResult, OnChipTraining, train_on_chip, write_trained
 
-__all__ = [
-    "CHANCES",
-    "IDEAL",
-    "NUMBERS",
-    "PULSES",
-    "WRITTEN",
-    "LabData",
-    "LabRun",
-    "Pictures",
-    "run_all",
-]
-
 NUMBERS, WRITTEN, IDEAL, PULSES = "numbers", "written", "ideal", "pulses"
 _FIELD = (28, 28)  # of which the field's benchmark cuts a border
 _BORDER = 4  # pixels on each side

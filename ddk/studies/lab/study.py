@@ -32,8 +32,6 @@ from network.hardware.chip.cost import Cost, cost
 from network.hardware.chip.loads import Load
 from network.hardware.on_chip import OnChipTraining
 
-__all__ = ["WAYS", "LabResult", "LabSettings", "lab_study"]
-
 WAYS = {
     NUMBERS: "numbers, no cells",
     IDEAL: "ideal cells: equal steps, no scatter",
