@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field, model_validator
 
 from ddkbase.descriptions import Description
 from ddkbase.documents import description_text, located, parse_yaml
@@ -23,41 +22,25 @@ _LARGEST = 10**9
 # kinds of values, each with an error that says what is to be written
 
 
-@dataclass(frozen=True)
-class OneOf:
-    """Marks a text that is one of some; the error names the closest."""
+def _one_of(*options: str) -> BeforeValidator:
+    """A text that is one of some; the error names the closest."""
 
-    options: tuple[str, ...]
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self.check, handler(source))
-
-    def check(self, value: object) -> object:
-        """The value; InputError if it is none of the options."""
-        if not isinstance(value, str) or value not in self.options:
-            raise InputError(
-                f"{shorten(value)} is no choice", hint=closest(str(value), self.options)
-            )
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in options:
+            raise InputError(f"{shorten(value)} is no choice", hint=closest(str(value), options))
         return value
 
+    return BeforeValidator(check)
 
-@dataclass(frozen=True)
-class Quantity:
-    """Marks a text with a unit, which stays a text."""
 
-    unit: str
+def _quantity(unit: str) -> BeforeValidator:
+    """A text with a unit, which stays a text."""
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self.check, handler(source))
-
-    def check(self, value: object) -> object:
-        """The text; InputError if it is no quantity of that unit."""
-        to_si(value, self.unit)
+    def check(value: object) -> object:
+        to_si(value, unit)
         return _text(value)
+
+    return BeforeValidator(check)
 
 
 def _text(value: object) -> object:
@@ -126,8 +109,11 @@ def _seeds(value: object) -> object:
 
 
 def _readout(value: object) -> object:
+    if value in ("all", "last"):
+        return value
     if isinstance(value, str):
-        return OneOf(("all", "last")).check(value)
+        hint = closest(value, ("all", "last"))
+        raise InputError(f"{shorten(value)} is no choice", hint=hint)
     if type(value) is not int or not 1 <= value <= _LARGEST:
         hint = "Write a whole number from 1 on"
         raise InputError(f"{shorten(value)} is no such number", hint=hint)
@@ -150,11 +136,11 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Widths = Annotated[tuple[int, ...], BeforeValidator(_widths)]
 Seeds = Annotated[tuple[int, ...], BeforeValidator(_seeds)]
 Entries = Annotated[dict[str, Any], BeforeValidator(_mapping)]
-Preset = Annotated[str, OneOf(("quick", "default", "fine"))]
-Voltage = Annotated[str, Quantity("V")]
-Time = Annotated[str, Quantity("s")]
-Resistance = Annotated[str, Quantity("ohm")]
-Integrator = Annotated[str, OneOf(("implicit", "explicit", "exact"))]
+Preset = Annotated[str, _one_of("quick", "default", "fine")]
+Voltage = Annotated[str, _quantity("V")]
+Time = Annotated[str, _quantity("s")]
+Resistance = Annotated[str, _quantity("ohm")]
+Integrator = Annotated[str, _one_of("implicit", "explicit", "exact")]
 
 
 # the steps, in the order in which they are done
@@ -174,7 +160,7 @@ class LoopStep(Simulation):
     loops: Count | None = None
     reset_voltage: Voltage | None = None
     set_voltage: Voltage | None = None
-    rate: Annotated[str, Quantity("V/s")] | None = None
+    rate: Annotated[str, _quantity("V/s")] | None = None
 
 
 class PulsesStep(Simulation):
@@ -189,7 +175,7 @@ class PulsesStep(Simulation):
     read_voltage: Voltage | None = None
     read_width: Time | None = None
     read_edge: Time | None = None
-    drive: Annotated[str, OneOf(("bit-line", "source-line"))] | None = None
+    drive: Annotated[str, _one_of("bit-line", "source-line")] | None = None
     gate_voltage: Voltage | None = None
     initial_resistance: Resistance | None = None
 
@@ -228,11 +214,11 @@ class Columns(Description):
 class FitStep(Description):
     """alpha and beta of the trains."""
 
-    method: Annotated[str, OneOf(("better", "article"))] | None = None
+    method: Annotated[str, _one_of("better", "article")] | None = None
     integrator: Integrator | None = None
-    window: Annotated[str, OneOf(("free", "data"))] | None = None
-    loss: Annotated[str, OneOf(("linear", "soft_l1", "huber"))] | None = None
-    direction: Annotated[str, OneOf(("down", "up"))] | None = None
+    window: Annotated[str, _one_of("free", "data")] | None = None
+    loss: Annotated[str, _one_of("linear", "soft_l1", "huber")] | None = None
+    direction: Annotated[str, _one_of("down", "up")] | None = None
     seed: Whole | None = None
     mirror: Flag | None = None
     skip_missing: Flag | None = None
@@ -252,10 +238,10 @@ class NetworkStep(Description):
     quick: Flag = False
     hidden: Widths | None = None
     integrator: Integrator | None = None
-    per: Annotated[str, OneOf(("network", "channel", "step", "channel-step"))] | None = None
+    per: Annotated[str, _one_of("network", "channel", "step", "channel-step")] | None = None
     banks: Count | None = None
     readout: Annotated[int | str, BeforeValidator(_readout)] | None = None
-    states: Annotated[str, OneOf(("after", "before"))] | None = None
+    states: Annotated[str, _one_of("after", "before")] | None = None
     draws: Count = 10
 
 
@@ -274,7 +260,7 @@ class HardwareStep(Description):
 
     model: Text | None = None
     seeds: Seeds = (0, 1, 2)
-    noise: Annotated[str, OneOf(("table", "article"))] | None = None
+    noise: Annotated[str, _one_of("table", "article")] | None = None
     chip: Text | None = None
     cases: Names | None = None
 
@@ -284,7 +270,7 @@ class CompileStep(Description):
 
     model: Text | None = None
     chip: Text = "180nm"
-    layout: Annotated[str, OneOf(("separate", "packed", "joined", "compact"))] = "separate"
+    layout: Annotated[str, _one_of("separate", "packed", "joined", "compact")] = "separate"
     largest_weight: Number | None = None
 
 
@@ -317,19 +303,11 @@ class PipelineFile(Description):
         return {k: {} if k in STEPS and v is None else v for k, v in data.items()}
 
 
-_STEP_CLASSES: dict[str, type[Description]] = {
-    "loop": LoopStep,
-    "pulses": PulsesStep,
-    "campaign": CampaignStep,
-    "fit": FitStep,
-    "network": NetworkStep,
-    "controls": ControlsStep,
-    "hardware": HardwareStep,
-    "compile": CompileStep,
-}
 STEPS: dict[str, tuple[str, ...]] = {
     step: tuple(field.alias or name for name, field in keys.model_fields.items())
-    for step, keys in _STEP_CLASSES.items()
+    for step, entry in PipelineFile.model_fields.items()
+    for keys in get_args(entry.annotation)
+    if isinstance(keys, type) and issubclass(keys, Description)
 }
 """Keys of each step, in the order in which steps are done."""
 

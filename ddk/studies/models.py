@@ -32,6 +32,7 @@ from network.layers.memories import Memory
 from network.layers.plain import Activation, Dense, Flatten, Mean, Transpose
 from network.layers.standardise import Standardise
 from network.model.network import Network
+from network.model.trainer import EpochEvent
 
 DDK = "ddk"
 
@@ -389,56 +390,38 @@ def train_method(
     is not installed; SolverError: the loss is not finite.
     """
     if model.layer == "minirocket":
-        return _rocket(fold, seed)
+        rocket = MiniRocket(seed=seed).fit(fold.train.x, fold.train.y, classes=len(fold.classes))
+        return _trained(rocket, features=rocket.features)
     if model.layer in _SIMPLE:
         simple = _SIMPLE[model.layer]()
         simple.fit(fold.train.x, fold.train.y, classes=len(fold.classes))
-        parameters, macs = simple.count.parameters, simple.count.macs
-        return Trained(simple.predict_proba, parameters, macs, features=0, epochs=1)
+        return _trained(simple)
     if model.layer not in baselines.NAMES:
         hint = closest(model.layer, baselines.NAMES)
         raise InputError(f"there is no method '{model.layer}'", "model", hint)
 
-    def report(event: object) -> None:
-        if progress is not None:
-            _report_epoch(progress, model.name, event)
+    def report(event: EpochEvent) -> None:
+        if progress is not None and "validation_accuracy" in event.figures:
+            reached = f"{100 * event.figures['validation_accuracy']:.1f} %"
+            progress(f"{model.name}, epoch {event.epoch} of {event.epochs}: validation {reached}")
 
-    epochs = int(model.options["epochs"])
-    options = {k: v for k, v in model.options.items() if k != "epochs"}
     method = baselines.train(
         model.layer,
         fold.train.x,
         fold.train.y,
         validation=(fold.validation.x, fold.validation.y),
         classes=len(fold.classes),
-        epochs=epochs,
         seed=seed,
-        progress=None if progress is None else report,
-        **options,
+        progress=report,
+        **model.options,
     )
-    return Trained(
-        predict=method.predict_proba,
-        parameters=method.count.parameters,
-        macs=method.count.macs,
-        features=0,
-        epochs=int(method.epochs),
-    )
+    return _trained(method, epochs=int(method.epochs))
 
 
-def _report_epoch(progress: Callable[[str], None], name: str, event: object) -> None:
-    epoch, epochs = getattr(event, "epoch", 0), getattr(event, "epochs", 0)
-    figures = getattr(event, "figures", {})
-    if "validation_accuracy" in figures:
-        reached = f"{100 * figures['validation_accuracy']:.1f} %"
-        progress(f"{name}, epoch {epoch} of {epochs}: validation {reached}")
-
-
-def _rocket(fold: Fold, seed: int) -> Trained:
-    method = MiniRocket(seed=seed).fit(fold.train.x, fold.train.y, classes=len(fold.classes))
-    return Trained(
-        predict=method.predict_proba,
-        parameters=method.count.parameters,
-        macs=method.count.macs,
-        features=method.features,
-        epochs=1,
-    )
+def _trained(
+    method: MiniRocket | LogisticRegression | NearestSample | baselines.Trained,
+    features: int = 0,
+    epochs: int = 1,
+) -> Trained:
+    size = method.count
+    return Trained(method.predict_proba, size.parameters, size.macs, features, epochs)
