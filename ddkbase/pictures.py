@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,16 @@ def style_ticks(ax: Axes) -> None:
     ax.tick_params(which="both", direction="in", top=True, right=True, labelsize=SMALL)
     ax.grid(True, which="major", color="0.88", linewidth=0.6)
     ax.set_axisbelow(True)
+
+
+def shared_legend(figure: Figure, panels: Iterable[Axes], columns: int, size: float) -> None:
+    """Put one legend for all panels below them, each entry once."""
+    entries: dict[str, Any] = {}
+    for ax in panels:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+    style: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": size}
+    figure.legend(entries.values(), entries.keys(), ncols=columns, **style)
 
 
 def open_axes(ax: Axes) -> None:

@@ -99,24 +99,11 @@ class Circuit:
             raise SolverError(f"no solution at {voltage:g} V: {error}", self.module.name) from None
 
     def advance(self, duration: float, first: float, last: float) -> float:
-        """Integrate over a stretch along which the voltage goes linearly from one to another.
+        """Integrate over a stretch [s] along which the voltage goes linearly from one [V] to
+        another.
 
-        Parameters
-        ----------
-        duration : float, s
-            Of the stretch.
-        first, last : float, V
-            Voltages at its ends.
-
-        Returns
-        -------
-        float
-            Current [A] into the first terminal at its end.
-
-        Raises
-        ------
-        SolverError
-            No step is small enough for Newton's method or for the tolerance.
+        Returns the current [A] into the first terminal at its end. Raises SolverError: no step is
+        small enough for Newton's method or for the tolerance.
         """
         at, size, current = 0.0, 1.0, 0.0
         while at < 1.0:

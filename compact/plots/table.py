@@ -26,6 +26,7 @@ from ddkbase.pictures import (
     TITLE,
     VERMILLION,
     new_figure,
+    shared_legend,
     style_ticks,
 )
 from ddkbase.units import format_si
@@ -82,18 +83,8 @@ def trends_figure(tables: Sequence[Tabulated]) -> Figure:
         column = list(speakers).index("initial_resistance")
         for ax in grid[:, column]:
             ax.axvline(SATURATION / 1e3, color="0.6", linewidth=0.8, linestyle=":")
-    _legend(figure, grid[1], 5)
+    shared_legend(figure, grid[1], 5, 8.5)
     return figure
-
-
-def _legend(figure: Figure, panels: Sequence[Axes] | np.ndarray, columns: int) -> None:
-    """One legend for all panels, each entry once."""
-    entries: dict[str, Any] = {}
-    for ax in panels:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    style: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 8.5}
-    figure.legend(entries.values(), entries.keys(), ncols=columns, **style)
 
 
 def _bands(ax: Axes, table: Tabulated, name: str, axis: str) -> None:
@@ -228,7 +219,7 @@ def by_setting_figure(table: Tabulated) -> Figure:
             ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
         style_ticks(ax)
-    _legend(figure, axes[:1], 4)
+    shared_legend(figure, axes[:1], 4, 8.5)
     return figure
 
 

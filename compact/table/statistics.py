@@ -30,16 +30,8 @@ def half_width(
     """Half the 95 % band of the mean, or of one more value, from a standard deviation; NaN for
     fewer than two.
 
-    Parameters
-    ----------
-    deviation : ndarray
-        Standard deviation of single values.
-    count : ndarray
-        Degrees of freedom of the deviation, plus one.
-    mean : bool
-        Whether it is the half width of the mean; else that of one more value.
-    averaged : ndarray or None, optional
-        How many values the mean is of, if not ``count`` (several means share a deviation).
+    ``count`` is the degrees of freedom of the deviation, plus one, ``averaged`` how many values the
+    mean is of, if not so many (several means share a deviation).
     """
     number = np.asarray(count, float)
     of = number if averaged is None else np.asarray(averaged, float)
@@ -129,17 +121,10 @@ def _statistics(values: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
 
 
 def misfit(ds: xr.Dataset) -> np.ndarray:
-    """Root mean square distance of the reads from their curve, in spans of the train.
+    """Root mean square distance of the reads from their curve, a share of what each train spans.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Dataset of a table, with ``conductance`` and ``fitted``.
-
-    Returns
-    -------
-    ndarray, shape (amplitude, width, initial_resistance, cycle, device)
-        Misfit of each train [1]; NaN where there is no train.
+    Of a table's dataset with ``conductance`` and ``fitted``, on its five axes; NaN where there is
+    no train.
     """
     read, curve = (ds[name].values for name in ("conductance", "fitted"))
     both = np.isfinite(read) & np.isfinite(curve)

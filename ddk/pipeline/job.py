@@ -125,18 +125,8 @@ class Job:
 
 @dataclass(frozen=True)
 class PipelineRequest:
-    """What a pipeline was asked for, for its report.
-
-    Attributes
-    ----------
-    name : str
-        Name of the pipeline.
-    description : str, default ""
-        Description of the pipeline.
-    text : str, default ""
-        Text of its file.
-    command : str, default ""
-        The command that was typed.
+    """What a pipeline was asked for, for its report: the text of its file, the command that was
+    typed.
     """
 
     name: str

@@ -5,7 +5,6 @@ The finite-element solver is loaded when a step is done, not when it is planned.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ import devicephys
 from ddk.pipeline.file import Chain, Simulation, in_file
 from ddk.pipeline.job import Job, Picture, StepContext, StepResult
 from ddkbase.cli.progress import Display
+from ddkbase.documents import looks_like_path
 from ddkbase.errors import InputError, SolverError
 from ddkbase.installation import keep_petsc_from_signals
 from ddkbase.units import format_si
@@ -195,8 +195,8 @@ def _device(
     """The device of a step: its own or that at the top, with the changes of both."""
     where = f"{name}.device" if "device" in step.model_fields_set else "device"
     text = step.device or chain.file.device or _USUAL_DEVICE
-    is_path = os.sep in text or text.endswith((".yaml", ".yml"))
-    source = chain.beside(text) if is_path and text not in devicephys.list_devices() else text
+    is_file = looks_like_path(text) and text not in devicephys.list_devices()
+    source = chain.beside(text) if is_file else text
     device = in_file(lambda: devicephys.load_device(source), where)
     both = {**chain.file.set, **step.set}
     if both:

@@ -42,18 +42,9 @@ class ResultStore(ClaimedFolder):
     def open(cls, path: str | os.PathLike[str], request: Mapping[str, Any]) -> Self:
         """Make the folder for ``request``, or go on in it if it was made for the same.
 
-        Parameters
-        ----------
-        path : str or Path
-            A folder that does not exist, is empty, or was made by this call before.
-        request : mapping
-            What is asked for: what JSON can hold, and objects as `identity` takes them.
-
-        Raises
-        ------
-        StorageError
-            Something else is there, it was made for something else (the key is named), another
-            process is at work, or the folder cannot be written.
+        What is asked for is what JSON can hold, and objects as `identity` takes them. Raises
+        StorageError: something else is there, it was made for something else (the key is named),
+        another process is at work, or the folder cannot be written.
         """
         path = Path(path)
         asked = json.loads(json.dumps(identity(request)))

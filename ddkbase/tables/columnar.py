@@ -50,17 +50,9 @@ def list_columns(
 ) -> dict[str, list[Cell] | np.ndarray | list[np.ndarray]]:
     """Columns by name where one or more hold lists of numbers; empty where none does.
 
-    Returns
-    -------
-    dict
-        Lists of numbers as arrays of float64, NaN where a value is missing; other columns as cells.
-
-    Raises
-    ------
-    InputError
-        As `read_columnar`, and where two columns have one name.
-    InstallationError
-        pyarrow is not installed.
+    Lists of numbers are arrays of float64, NaN where a value is missing; other columns are cells.
+    Raises InputError: as `read_columnar`, and where two columns have one name; InstallationError:
+    pyarrow is not installed.
     """
     columns = _columns(content, path)
     if not any(isinstance(values[0], np.ndarray) for _, values in columns):

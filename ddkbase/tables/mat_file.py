@@ -25,19 +25,8 @@ def mat_arrays(content: bytes, largest: int) -> dict[str, np.ndarray]:
     """Numeric arrays by name, "b" or "b.c" for the fields of a structure.
 
     Texts, cells, objects and sparse matrices are passed over; of complex numbers the real part is
-    taken only if there is no other.
-
-    Parameters
-    ----------
-    content : bytes
-        The bytes of the file.
-    largest : int
-        Bytes that all packed arrays together may unpack to.
-
-    Raises
-    ------
-    ValueError
-        Not such a file, of version 7.3, damaged, or an array that is too large.
+    taken only if there is no other. All packed arrays together may unpack to ``largest`` bytes.
+    Raises ValueError: not such a file, of version 7.3, damaged, or an array that is too large.
     """
     if content[:4] == b"\x89HDF" or b"MATLAB 7.3" in content[:128]:
         raise ValueError("it is of version 7.3; save it with -v7")

@@ -36,20 +36,9 @@ def from_rows(
 ) -> Table:
     """A table from rows of cells: finds headings, units and preamble.
 
-    Parameters
-    ----------
-    rows : list of Row
-        Number of the line and cells of each row that is not blank.
-    row : str
-        What the file calls a row.
-    assumptions : list of str
-        Gets what was taken for what.
-    options : FileOptions
-        Its decimal sign and the headings that are known.
-    commented : list of Row or None, optional
-        Rows that stood behind a comment sign; the last before the numbers may be the headings.
-    parted : bool, default False
-        Whether blanks part the cells, so that none can be empty.
+    A row is its number in the file, which calls it ``row``, and its cells. Of ``commented``, rows
+    that stood behind a comment sign, the last before the numbers may be the headings; ``parted``:
+    blanks part the cells, so that none can be empty. ``assumptions`` gets what was taken for what.
     """
     every = rows
     rows = without_preamble(rows, assumptions)

@@ -46,21 +46,10 @@ def task(campaign: Campaign, point: Point) -> dict[str, Any]:
 
 
 def compute(task: Mapping[str, Any], simulate: Simulate | None = None) -> dict[str, Any]:
-    """Simulate one point.
+    """Simulate one point, by ``simulate`` in place of `simulate_pulses` if it is given.
 
-    Parameters
-    ----------
-    task : mapping
-        The point to compute, from ``task``.
-    simulate : callable or None, optional
-        In place of ``simulate_pulses``, with the same arguments.
-
-    Returns
-    -------
-    dict
-        ``{"arrays": ...}`` with shape (pulse,) or () each; ``{"failed": reason}`` if the point
-        failed, whatever happened; ``{"refused": reason}`` if no point can be computed on this
-        worker.
+    Returns ``{"arrays": ...}`` with shape (pulse,) or () each; ``{"failed": reason}`` if the point
+    failed, whatever happened; ``{"refused": reason}`` if no point can be computed on this worker.
     """
     if task["version"] != __version__:
         return {"refused": f"a worker runs version {__version__}, not {task['version']}"}

@@ -108,17 +108,10 @@ class MiniRocket:
         return self
 
     def predict_proba(self, x: Array) -> Array:
-        """Probabilities (samples, classes); for a ridge the softmax of its distances.
+        """Probabilities (samples, classes) of samples (samples, ..., steps); for a ridge the
+        softmax of its distances.
 
-        Parameters
-        ----------
-        x : ndarray, shape `(samples, *channels, steps)`
-            Samples.
-
-        Raises
-        ------
-        InputError
-            Nothing was trained, or x has other channels or steps.
+        Raises InputError: nothing was trained, or x has other channels or steps.
         """
         if self._model is None:
             raise InputError("it is not trained", "MiniRocket", "Call fit first")

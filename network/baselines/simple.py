@@ -83,17 +83,9 @@ class LogisticRegression:
         return self
 
     def predict_proba(self, x: Array) -> Array:
-        """Probabilities (samples, classes).
+        """Probabilities (samples, classes) of samples (samples, ...).
 
-        Parameters
-        ----------
-        x : ndarray, shape `(samples, ...)`
-            Samples.
-
-        Raises
-        ------
-        InputError
-            Nothing was trained, or x has other features.
+        Raises InputError: nothing was trained, or x has other features.
         """
         if self._weight is None:
             raise InputError("it is not trained", "LogisticRegression", "Call fit first")
@@ -115,39 +107,15 @@ class NearestSample:
         self._stored: Array | None = None
 
     def fit(self, x: Array, y: Array, *, classes: int | None = None) -> Self:
-        """Keep the samples.
-
-        Parameters
-        ----------
-        x : ndarray, shape `(samples, ...)`
-            Samples.
-        y : ndarray, shape (samples,)
-            Classes of the samples as integers from 0 to classes - 1.
-        classes : int or None, optional
-            Number of classes; by default the largest label plus one.
-
-        Raises
-        ------
-        InputError
-            x and y do not fit.
-        """
+        """Keep the samples; arguments and InputError as of `LogisticRegression.fit`."""
         self._stored, self._labels, self._classes = _checked(x, y, classes)
         self._squares = np.einsum("ij,ij->i", self._stored, self._stored)
         self.count = Count(self._stored.size, self._stored.size)
         return self
 
     def predict_proba(self, x: Array) -> Array:
-        """One for the class that is told, zero for the others, (samples, classes).
-
-        Parameters
-        ----------
-        x : ndarray, shape `(samples, ...)`
-            Samples.
-
-        Raises
-        ------
-        InputError
-            Nothing was stored, or x has other features.
+        """One for the class that is told, zero for the others; as
+        `LogisticRegression.predict_proba`.
         """
         if self._stored is None:
             raise InputError("it is not trained", "NearestSample", "Call fit first")

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from ddkbase.errors import InputError
 from ddkbase.paper import chosen_panels
-from ddkbase.pictures import BLUE, INCH, ORANGE, new_figure
+from ddkbase.pictures import BLUE, INCH, ORANGE, new_figure, shared_legend
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -134,13 +134,7 @@ def fits_figure(ds: xr.Dataset, title: str = "") -> Figure:
         ax.set_xlabel("Pulse")
     for ax in axes[:, 0]:
         ax.set_ylabel("Conductance (µS)")
-    handles, labels = [], []
-    for ax in axes.flat[:count]:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            if label not in labels:
-                handles.append(handle)
-                labels.append(label)
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    shared_legend(figure, axes.flat[:count], 2, 8)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure

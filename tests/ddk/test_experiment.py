@@ -24,6 +24,7 @@ from ddk.studies.models import LAYERS, Model, get_model
 from ddk.studies.runs import run_all
 from ddk.studies.tasks import Task, get_task
 from ddkbase.errors import InputError, SolverError, StorageError
+from ddkbase.installation import ONE_THREAD
 from network.model import metrics
 from tests.network.data_files import mnist_like
 
@@ -225,14 +226,14 @@ def test_two_processes_give_what_one_gives(task: Task) -> None:
 def test_workers_are_told_of_one_thread_before_they_load_numpy(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in runs._THREADS:
+    for name in ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")  # somebody's own choice stays
     seen = {}
 
     class Pool:
         def __init__(self, *_: object, **__: object) -> None:
-            seen.update({name: os.environ.get(name) for name in runs._THREADS})
+            seen.update({name: os.environ.get(name) for name in ONE_THREAD})
             raise InputError("enough")
 
     monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
