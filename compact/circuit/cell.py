@@ -160,15 +160,11 @@ def cell_of(
         low = to_si(conductance_min, "S", "conductance_min")
     if conductance_max is not None:
         high = to_si(conductance_max, "S", "conductance_max")
-    if np.isnan([low, high]).any():
-        raise InputError(
-            "there is no conductance window, the fitted numbers being relative",
-            "conductance_min, conductance_max",
-            "Pass conductance_min='6.1 uS' and conductance_max='202.1 uS', the cell's own",
-        )
     if not (np.isfinite([low, high]).all() and 0 <= low < high):
         raise InputError(
-            f"no conductance window: {format_si(low, 'S')} to {format_si(high, 'S')}",
+            "there is no conductance window, the fitted numbers being relative"
+            if np.isnan([low, high]).any()
+            else f"no conductance window: {format_si(low, 'S')} to {format_si(high, 'S')}",
             "conductance_min, conductance_max",
             "Pass conductance_min='6.1 uS' and conductance_max='202.1 uS', the cell's own",
         )

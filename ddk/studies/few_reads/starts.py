@@ -111,12 +111,12 @@ def _ddk(banks: int, steps: int) -> Iterator[Options]:
         ranges = [(alpha, alpha) for alpha in (0.003, 0.03, 0.3, 3.0)]
     for (low, high), share in itertools.product(ranges, (0.1, 0.2, 0.4, 0.8)):
         alpha = np.geomspace(low, high, banks)
-        beta = share * np.sqrt(alpha)
-        several = banks > 1
-        yield {
-            "alpha": alpha.tolist() if several else float(alpha[0]),
-            "beta": beta.tolist() if several else float(beta[0]),
-        }
+        yield {"alpha": _of_banks(alpha), "beta": _of_banks(share * np.sqrt(alpha))}
+
+
+def _of_banks(values: np.ndarray) -> Any:
+    """Constants as options of a layer: a list, of one bank a number."""
+    return values.tolist() if values.size > 1 else float(values[0])
 
 
 def _reachable(allowed: Reachable, banks: int) -> Iterator[Options]:
@@ -134,10 +134,7 @@ def _reachable(allowed: Reachable, banks: int) -> Iterator[Options]:
             near = pairs[np.argsort(np.abs(decades - target), kind="stable")[:_NEAR]]
             chosen.append(near[np.argsort(near[:, 0], kind="stable")[choice]])
         alpha, beta = np.array(chosen).T
-        yield {
-            "alpha": alpha.tolist() if banks > 1 else float(alpha[0]),
-            "beta": beta.tolist() if banks > 1 else float(beta[0]),
-        }
+        yield {"alpha": _of_banks(alpha), "beta": _of_banks(beta)}
 
 
 def _constants(banks: int, steps: int, number: int) -> list[tuple[float, float]]:
@@ -156,8 +153,7 @@ def _constants(banks: int, steps: int, number: int) -> list[tuple[float, float]]
 def _leaky(banks: int, steps: int) -> Iterator[Options]:
     for fast, slow in _constants(banks, steps, NUMBER):
         keep = np.exp(-1 / (np.geomspace(fast, slow, banks) if banks > 1 else np.array([slow])))
-        leak = (1 - keep).tolist()
-        yield {"leak": leak if banks > 1 else leak[0]}
+        yield {"leak": _of_banks(1 - keep)}
 
 
 def _memory(banks: int, steps: int) -> Iterator[Options]:
