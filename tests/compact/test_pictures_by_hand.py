@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compact import linear_ion_drift
 from compact.circuit.export import as_dataset
 from compact.fitting.fit import fit
+from compact.laws import linear_ion_drift
 from compact.plots.kinetics import alpha_beta_figure, fit_figure, loops_figure
 from compact.plots.table import region_figure, trains_figure
 from compact.table.table import AlphaBetaTable
