@@ -218,6 +218,14 @@ def test_draws_need_several_cells_and_a_generator(line: AlphaBetaTable) -> None:
         line.sample(1)  # type: ignore[arg-type]
 
 
+def test_errors_of_an_inversion_are_what_is_reached_less_what_was_wanted(
+    line: AlphaBetaTable,
+) -> None:
+    found = line.invert(alpha=10.0, beta=0.0)  # far from every setting, above and below
+    assert found.alpha_error == pytest.approx(found.at.alpha - 10.0) and found.alpha_error < -9
+    assert found.beta_error == pytest.approx(found.at.beta) and found.beta_error > 0.1
+
+
 def test_pictures(table: AlphaBetaTable, line: AlphaBetaTable) -> None:
     figure = trends_figure([table, line])
     texts = [ax.get_title(loc="right") for ax in figure.axes]
