@@ -8,7 +8,7 @@ import pytest
 from compact.circuit.export import as_dataset
 from compact.fitting.fit import fit
 from compact.laws import linear_ion_drift
-from compact.plots.kinetics import alpha_beta_figure, fit_figure, loops_figure
+from compact.plots.kinetics import fit_figure, loops_figure
 from compact.plots.table import region_figure, trains_figure
 from compact.table.table import AlphaBetaTable
 from tests.compact.table_data import campaign
@@ -37,14 +37,6 @@ def test_loops_are_drawn_in_milliamperes() -> None:
     curve = loops_figure().axes[3].get_lines()[0]
     np.testing.assert_allclose(curve.get_ydata(), 1e3 * loop["current"].values)
     np.testing.assert_allclose(curve.get_xdata(), loop["voltage"].values)
-
-
-def test_curves_of_one_parameter_are_at_the_middle_of_the_other() -> None:
-    curves = linear_ion_drift.alpha_beta_curves()
-    for ax, fixed in zip(alpha_beta_figure().axes, ("beta", "alpha"), strict=True):
-        at = np.sort(curves[fixed].values)
-        (middle,) = (v for v in at if f"= {v:g}" in ax.get_title(loc="left"))
-        assert abs(int((at < middle).sum()) - int((at > middle).sum())) <= 1
 
 
 def test_trains_are_drawn_with_their_own_fits() -> None:
