@@ -12,6 +12,7 @@ import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -188,5 +189,23 @@ def first_line(exc: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space, line breaks among them, made one space."""
-    return " ".join(str(text).split())
+    """The text with every run of white space made one space, and nothing that steers a terminal."""
+    return visible(" ".join(str(text).split()))
+
+
+def visible(text: str) -> str:
+    r"""Return a text with what steers a terminal written out, line ends and tabs left.
+
+    Names and texts of a stranger's file may hold escape sequences, marks that turn the direction of
+    writing, or characters of no width: shown as they are they forge what a command says.
+
+    >>> visible("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or character in "\n\t" or category(character) == "Zs"

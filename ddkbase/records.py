@@ -56,6 +56,7 @@ __all__ = [
 ]
 
 _CHUNK = 2000  # bytes of memory that HDF5 takes for each chunk of a dataset that is read
+_ENTRIES, _DEPTH = 10_000, 64  # of an HDF5 file: libraries take milliseconds for each
 
 
 def fingerprint(*described: Any) -> str:
@@ -328,7 +329,8 @@ def check_hdf5(file: Any, where: str) -> None:
     ------
     StorageError
         A dataset with external storage, a virtual one, or a link to another file, which is named;
-        more content than `ddkbase.files.unpacked_limit`.
+        more content than `ddkbase.files.unpacked_limit`, more entries or deeper groups than any
+        record has.
     OSError
         No HDF5 file, or damaged; h5py has other errors besides.
     """
@@ -339,7 +341,12 @@ def check_hdf5(file: Any, where: str) -> None:
         handle.attrs.get("_nc3_strict")
         limit = unpacked_limit(handle.id.get_filesize(), read_limit())
         groups = [handle["/"]]
+        count = 0
         for group in groups:
+            count += len(group)
+            if count > _ENTRIES or group.name.count("/") > _DEPTH:
+                what = f"it holds more than {_ENTRIES} entries, or groups deeper than {_DEPTH}"
+                raise StorageError(what, where, "Write the arrays that are meant to a file alone")
             for name in group:
                 link = group.get(name, getlink=True)
                 place = f"{group.name.rstrip('/')}/{name}"

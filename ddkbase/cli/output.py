@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from ddkbase.errors import visible
 from ddkbase.installation import parallel_rank
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Output:
         if self.quiet:
             return
         stream = sys.stderr if self.as_json else sys.stdout
-        stream.write(f"{text}\n")
+        stream.write(f"{visible(text)}\n")
         stream.flush()
 
     def console(self, *, errors: bool = True) -> Console:
@@ -71,7 +72,7 @@ class Output:
     def line(self, text: str, *, end: str = "\n") -> None:
         """Print a text that belongs to the result."""
         if self.shows:
-            sys.stdout.write(f"{text}{end}")
+            sys.stdout.write(f"{visible(text)}{end}")
             sys.stdout.flush()
 
     def note(self, text: str) -> None:
@@ -124,10 +125,17 @@ class Output:
         if self._units:
             found["units"] = self._units
         text = json.dumps(plain(found), indent=2, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{_as_ascii_where_unseen(text)}\n")
         sys.stdout.flush()
         self.as_json = False
         self.quiet, self.answers = True, False
+
+
+def _as_ascii_where_unseen(document: str) -> str:
+    """A JSON document in which what steers a terminal is written as JSON's own escapes."""
+    if visible(document) == document:
+        return document
+    return "".join(c if visible(c) == c else json.dumps(c)[1:-1] for c in document)
 
 
 def plain(value: Any) -> Any:
@@ -181,6 +189,10 @@ def print_rows(
     from rich.console import Console  # start-up
     from rich.table import Table
     from rich.text import Text
+
+    title = visible(title) if title else None
+    heads = [visible(head) for head in heads]
+    rows = [[visible(text) for text in row] for row in rows]
 
     # a column of remarks without a remark is none
     used = [k for k, head in enumerate(heads) if head or any(row[k] for row in rows)]

@@ -10,6 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ddkbase.errors import visible
+
 _PLAIN_LINES = 16  # what is printed where there is no terminal, first and last besides
 
 
@@ -129,4 +131,4 @@ class Display(Bar):
         if not state.result:
             elapsed = time.monotonic() - self._started
             text = f"{100 * state.share:3.0f} %  {text}  ({elapsed:.1f} s)"
-        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(visible(text), soft_wrap=True, highlight=False, markup=False)

@@ -126,11 +126,12 @@ def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
     """Rows that are not blank, with their numbers."""
     rows: list[tuple[int, list[Cell]]] = []
     count = 0
+    sheet.reset_dimensions()  # what the file says of its size may be far beyond its last cell
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         cells = [_cell(value) for value in row]
+        count += len(cells) + 1  # blank ones and rows that are left out take time as well
         while cells and cells[-1] in (None, ""):
             cells.pop()
-        count += len(cells)
         if count > _CELLS:
             raise ValueError("too many cells")
         if cells:

@@ -14,7 +14,7 @@ import devicephys
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.options import option_groups
 from ddkbase.cli.output import Output, units_of
-from ddkbase.errors import InputError, SolverError
+from ddkbase.errors import InputError, SolverError, visible
 from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
     CellOptions,
@@ -84,7 +84,7 @@ class BatchOptions(CellOptions):
     ) -> Outcome:
         """Carry out a plan in a folder, its remarks first, its progress shown."""
         for text in plan.remarks:
-            sys.stderr.write(f"note: {text}\n")
+            sys.stderr.write(f"note: {visible(text)}\n")
         with devicephys.run.Display(output.console(), "preparing the solver") as display:
             return action(
                 path,

@@ -17,7 +17,7 @@ import typer
 import devicephys
 from ddkbase.cli.application import application
 from ddkbase.cli.options import path_of
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, visible
 from ddkbase.picture_names import Pictures
 
 if TYPE_CHECKING:
@@ -213,4 +213,4 @@ class RunOptions(CellOptions):
 
 def warn(text: str) -> None:
     """Print a warning, which ``--quiet`` does not leave out."""
-    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.write(f"warning: {visible(text)}\n")

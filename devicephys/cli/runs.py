@@ -17,7 +17,7 @@ from ddkbase.cli.application import command, examples, message_and_code
 from ddkbase.cli.options import free_path, given, option_groups
 from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions
-from ddkbase.errors import DDKError, InputError
+from ddkbase.errors import DDKError, InputError, visible
 from ddkbase.installation import parallel_rank
 from ddkbase.picture_names import Pictures
 from devicephys import installation
@@ -89,7 +89,7 @@ def aborting() -> Iterator[None]:
         if world is None or common:
             raise
         message, code = message_and_code(exc)
-        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {visible(message)}\n")
         sys.stderr.flush()
         world.Abort(code)
 
@@ -168,7 +168,7 @@ def resume(
 
     def remark(text: str) -> None:
         if not output.quiet:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{visible(text)}\n")
 
     path = output_folder(folder, "DIR")
     if (path / "sequence.json").is_file():
@@ -359,7 +359,7 @@ def go_on(
 
     def remark(text: str) -> None:
         if not output.quiet:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{visible(text)}\n")
 
     with devicephys.run.Display(output.console(), "preparing the solver") as display:
         records = devicephys.run_sequence(

@@ -149,9 +149,9 @@ def _shades(image: Any, file: Path) -> Any:
         )
     else:
         white = 255.0
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large picture is 250 MB
         if image.has_transparency_data:
-            seen = image.convert("RGBA")
+            seen = image if image.mode == "RGBA" else image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
         image = image.convert("L")
     return Image.fromarray(np.asarray(image, dtype=np.float32) / np.float32(white))

@@ -37,6 +37,7 @@ from compact.table.source import gather
 from ddkbase import records
 from ddkbase.documents import read_json
 from ddkbase.errors import DDKError
+from devicephys import load_device
 from devicephys.run.request import Request
 from network import datasets, load_network, read_history
 from network.hardware import read_placement
@@ -253,6 +254,23 @@ def _json(path: Path, size: int) -> Path:
     return path
 
 
+def _yaml(path: Path, size: int) -> Path:
+    """A description of as many entries as fit, or of as many levels."""
+    path.write_text("a: [" + "{}," * (_LARGEST // 3 - 10) + "{}]" if size < 2 * 10**8 else
+                    "a: " + "[" * (_LARGEST // 2) + "]" * (_LARGEST // 2 - 10))  # fmt: skip
+    return path
+
+
+def _wav(path: Path, size: int) -> Path:
+    """Sounds that say that they hold far more than there is."""
+    for name in "ab":
+        (path / name).mkdir(parents=True)
+        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
+        content = b"WAVE" + form + struct.pack("<4sI", b"data", size) + b"\1\1" * 200_000
+        (path / name / "x.wav").write_bytes(struct.pack("<4sI", b"RIFF", size) + content)
+    return path
+
+
 #: what is made, who reads it, and how many times its size it may unpack to
 KINDS: dict[str, tuple[str, Callable[[Path, int], Path], Callable[[Path], Any], int]] = {
     "npz": ("a.npz", _npz, datasets.load, 100),
@@ -268,6 +286,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, int], Path], Callable[[Path], Any], 
     "xlsx": ("a.xlsx", _xlsx, datasets.load, 40),
     "idx.gz": ("mnist", _idx, datasets.load, 100),
     "flac": ("sounds", _flac, datasets.load, 256),
+    "wav": ("sounds", _wav, datasets.load, 100),
     "zip": ("a.zip", _zip, datasets.load, 100),
     "tar.gz": ("a.tar.gz", _tar, datasets.load, 100),
     "png": ("pictures", _picture, datasets.load, 260),
@@ -280,6 +299,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, int], Path], Callable[[Path], Any], 
     "store": ("campaign.zarr", _store, gather, 100),
     "placement": ("placement.json", _json, read_placement, 100),
     "request": ("request.json", _json, Request.read, 100),
+    "yaml": ("cell.yaml", _yaml, load_device, 100),
 }
 
 

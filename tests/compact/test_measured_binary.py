@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 from compact.measured.read_pulses import read_pulses
 from ddkbase import records
 from ddkbase.errors import InputError
+from ddkbase.tables import binary
 from ddkbase.tables.mat_file import mat_arrays
 from tests import synthetic
 
@@ -40,6 +42,32 @@ def test_xlsx(tmp_path: Path) -> None:
     ds = read_pulses(path)
     np.testing.assert_allclose(ds.conductance, G[:1] * 1e-6)
     assert "sheet 'data'" in str(ds.source.values[0])
+
+
+def test_a_workbook_says_no_size_beyond_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"data": ROWS})
+    plain = read_pulses(path)
+
+    def changed(name: str, old: bytes, new: bytes) -> Path:
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / name, "w") as target:
+            for member in source.namelist():
+                content = source.read(member)
+                assert "sheet1.xml" not in member or content.count(old) == 1
+                target.writestr(
+                    member, content.replace(old, new) if "sheet1" in member else content
+                )
+        return tmp_path / name
+
+    size = f"A1:B{len(ROWS)}".encode()
+    far = changed("far.xlsx", b'ref="' + size, b'ref="A1:XFD1048576')
+    np.testing.assert_equal(read_pulses(far)["conductance"].values, plain["conductance"].values)
+    # a row so far below that rows between would be counted for ever
+    monkeypatch.setattr(binary, "_CELLS", 10_000)
+    last = f'r="{len(ROWS)}"'.encode()
+    with pytest.raises(InputError, match="too many cells"):
+        read_pulses(changed("below.xlsx", b"<row " + last, b'<row r="999999999999"'))
 
 
 def test_xlsx_refuses(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
+from compact.table.grid import Grid
 from compact.table.statistics import deviations, drawn
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
@@ -218,6 +219,14 @@ def test_draws_need_several_cells_and_a_generator(line: AlphaBetaTable) -> None:
         line.sample(1)  # type: ignore[arg-type]
 
 
+def test_errors_of_an_inversion_are_what_is_reached_less_what_was_wanted(
+    line: AlphaBetaTable,
+) -> None:
+    found = line.invert(alpha=10.0, beta=0.0)  # far from every setting, above and below
+    assert found.alpha_error == pytest.approx(found.at.alpha - 10.0) and found.alpha_error < -9
+    assert found.beta_error == pytest.approx(found.at.beta) and found.beta_error > 0.1
+
+
 def test_pictures(table: AlphaBetaTable, line: AlphaBetaTable) -> None:
     figure = trends_figure([table, line])
     texts = [ax.get_title(loc="right") for ax in figure.axes]
@@ -251,3 +260,28 @@ def test_report_stands_alone(table: AlphaBetaTable, line: AlphaBetaTable, tmp_pa
 def test_report_shows_names_as_text_not_as_html() -> None:
     source = campaign(cycles=2).assign_attrs(title="<script>alert(1)</script>")
     assert "<script>" not in report_text(AlphaBetaTable.fit(source))
+
+
+def test_the_ends_of_a_gap_between_polarities_belong_to_the_table() -> None:
+    table = AlphaBetaTable.fit(campaign((-2.5, -2.0, 2.0, 2.5), cycles=2))
+    grid = Grid(table.dataset, table.means)
+    assert [grid.setting({"amplitude": v})[0] for v in ("-2 V", "2 V")] == [-2.0, 2.0]
+    for between in ("-1.9 V", "1.9 V"):
+        with pytest.raises(InputError, match="outside of the table"):
+            grid.setting({"amplitude": between})
+
+
+def test_of_settings_of_one_pair_that_of_the_least_scatter_of_cells_is_chosen() -> None:
+    table = AlphaBetaTable.fit(campaign(cycles=2))
+    means = table.means.copy(deep=True)
+    means["alpha"].values[:], means["beta"].values[:] = 0.02, 0.2
+    scatter = np.array([0.2, 0.01, 0.1]).reshape(3, 1, 1)  # by amplitude
+    for name, values in (
+        ("alpha_spread", scatter),
+        ("beta_spread", scatter),
+        ("conductance_min", 1e-6 / scatter),
+        ("conductance_max", 1e-5 / scatter),
+    ):
+        means[name].values[:] = values
+    at = Grid(table.dataset, means).invert(0.02, 0.2).at
+    assert at.amplitude == pytest.approx(float(table.dataset["amplitude"][1]))

@@ -19,7 +19,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ddkbase.cli.application import application, command, end, examples
+from ddkbase.cli.application import application, command, end, examples, message_and_code
 from ddkbase.cli.options import free_path, given
 from ddkbase.cli.output import Output, entries_of, plain, print_rows, units_of
 from ddkbase.errors import InputError, StorageError
@@ -347,3 +347,47 @@ def test_a_file_to_make_must_be_free(tmp_path: Path) -> None:
 
 def test_examples_are_lines_of_their_own() -> None:
     assert example_lines(examples("a b", "c 'd e'")) == ["a b", "c 'd e'"]
+
+
+# what steers a terminal
+
+STEERS = "\x1b]0;own\x07\x1b[2J\u202egnp\u200b\x9b"
+
+
+def test_nothing_of_a_stranger_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for error in (
+        InputError(f"key {STEERS}", STEERS, STEERS),
+        FileNotFoundError(2, "no such file", f"/{STEERS}"),
+        RuntimeError(STEERS),
+    ):
+        with pytest.raises(typer.Exit):
+            end(*message_and_code(error))
+    output = Output("x")
+    output.line(f"a\tµ {STEERS}\nb")
+    output.note(STEERS)
+    output.say(STEERS)
+    output.rows([STEERS, "b"], [[STEERS, "2"]], STEERS)
+    output.pairs({STEERS: STEERS})
+    shown = "".join(capsys.readouterr())
+    assert not set(STEERS) - set("]0;own[2Jgnp") & set(shown)
+    assert "a\tµ \\x1b" in shown and "\\u202egnp" in shown
+
+
+def test_a_document_for_scripts_keeps_every_character(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output("x", as_json=True)
+    output.add(title=f"µ\n{STEERS}\U000e0041")
+    output.finish()
+    shown = capsys.readouterr().out
+    assert not set(shown) & {"\x1b", "\x9b", "\u202e", "\u200b", "\U000e0041"}
+    assert json.loads(shown)["title"] == f"µ\n{STEERS}\U000e0041" and "µ" in shown
+
+
+def test_usage_errors_do_not_steer_the_terminal() -> None:
+    for words in (
+        ["show-device", f"--{STEERS}"],
+        [STEERS],
+        ["iv", "--out", "x", "--preset", STEERS],
+    ):
+        shown = CliRunner().invoke(app_of("ddk-device"), words)
+        assert shown.exit_code == 2
+        assert not set(shown.stderr) & {"\x1b", "\x07", "\u202e", "\u200b", "\x9b"}

@@ -305,3 +305,14 @@ def use(path: Path, kind: str) -> None:
         from ddk.studies.comparison import comparison_rows, read_comparison
 
         comparison_rows(read_comparison(path))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_more_entries_than_a_record_has_are_refused(tmp_path: Path, deep: bool) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group: Any = file
+        for k in range(70 if deep else 10_001):
+            group = group.create_group("g") if deep else file.create_group(f"g{k}") and file
+        group["conductance"] = np.linspace(1e-5, 2e-5, 20)
+    with pytest.raises(InputError, match="more than 10000 entries, or groups deeper than 64"):
+        compact.read_pulses(tmp_path / "a.h5")

@@ -150,8 +150,8 @@ def test_what_was_simulated_and_what_was_extrapolated_is_said() -> None:
 
 
 def test_times_as_people_say_them() -> None:
-    texts = [duration_text(t) for t in (0.0, 2e-6, 90.0, 7200.0, 86400.0 * 3, 3.15576e8)]
-    assert texts == ["0 s", "2 us", "90 s", "2 h", "3 days", "10 years"]
+    texts = [duration_text(t) for t in (0.0, 2e-6, 90.0, 7200.0, 129600.0, 86400.0 * 3, 3.15576e8)]
+    assert texts == ["0 s", "2 us", "90 s", "2 h", "36 h", "3 days", "10 years"]
 
 
 # with the solver
