@@ -34,7 +34,7 @@ def loops_of(sign: str, count: int, preset: str) -> list[dict[str, float | None]
 
 def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
     """Three panels: switching voltages, low resistances, ratio, against the number of the loop."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
     voltages, low, ratio = figure.subplots(1, 3)
     for sign, every in found.items():
         number_of = range(1, len(every) + 1)
@@ -49,11 +49,11 @@ def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
             series("reset_onset_voltage"),
             ls="--",
             mfc="white",
-            label=f"−RESET onset, Soret {sign}",
+            label=f"RESET onset, size, Soret {sign}",
             **style,
         )
-        low.plot(number_of, series("low_resistance_before", 1e-3), label=f"Soret {sign}", **style)
-        ratio.plot(number_of, series("resistance_ratio"), label=f"Soret {sign}", **style)
+        low.plot(number_of, series("low_resistance_before", 1e-3), **style)
+        ratio.plot(number_of, series("resistance_ratio"), **style)
     voltages.axhspan(1.35, 1.45, color="0.9")
     voltages.axhspan(1.22, 1.28, color="0.9")
     voltages.set_ylabel("Voltage of the 1T1R cell (V)")
@@ -64,9 +64,8 @@ def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
     for axes in (voltages, low, ratio):
         axes.set_xlabel("Loop")
         axes.set_xticks(range(1, len(next(iter(found.values()))) + 1))
-        axes.legend(fontsize=8, frameon=False)
-    voltages.set_ylim(top=1.65)
-    figure.suptitle("Grey: targets. Same device, both signs of the Soret flux", fontsize=10)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle("Grey: targets. Same device, both signs of the Soret flux")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
