@@ -367,8 +367,8 @@ def _integrator_note(integrator: str, where: str) -> list[str]:
     if integrator == "exact":
         return []
     return [
-        f"{where}: fitted with the {integrator} integrator; simulators solve the equation itself: fit with "
-        "integrator='exact' for the same curve"
+        f"{where}: fitted with the {integrator} integrator; simulators solve the equation itself: "
+        "fit with integrator='exact' for the same curve"
     ]
 
 
