@@ -444,7 +444,7 @@ def _block(axes: Axes, block: Block, index: int) -> None:
 def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
     steps = [s for s in placement.schedule if s["tiles"]]
     end = max((float(s["end_s"]) for s in placement.schedule), default=0.0)
-    unit, factor = ("ns", 1e9) if end < 1e-6 else ("us", 1e6) if end < 1e-3 else ("ms", 1e3)
+    unit, factor = ("ns", 1e9) if end < 1e-6 else ("µs", 1e6) if end < 1e-3 else ("ms", 1e3)
     for k, step in enumerate(steps):
         index = layers.index(step["layer"])
         start, stop = factor * float(step["start_s"]), factor * float(step["end_s"])
@@ -468,7 +468,7 @@ def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
     axes.set_yticks(range(len(steps)), [str(s["layer"]) for s in steps], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, factor * end * 1.02)
-    axes.set_xlabel(f"time of one inference ({unit.replace('us', 'µs')})", fontsize=8)
+    axes.set_xlabel(f"time of one inference ({unit})", fontsize=8)
     axes.tick_params(labelsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
