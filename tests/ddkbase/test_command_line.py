@@ -96,6 +96,7 @@ def test_a_wrong_example_would_be_seen() -> None:
         ("ddk-device", ("iv",), "Missing option '--out'"),
         ("ddk-device", ("ivv",), "Did you mean 'iv'?"),
         ("ddk-device", ("iv", "--out", "x", "--preset", "fast"), "'quick', 'default', 'fine'"),
+        ("ddk-device", ("iv", "--out", "x", "--preset", "fast"), "'--preset': 'fast' is not"),
         ("ddk-compact", ("fit", "--out", "t.nc"), "Missing argument 'STORE|FILE...'"),
         ("ddk-network", ("train", "--data", "digits", "--out", "o", "--seed", "x"), "--seed"),
         ("ddk-network", ("evaluate", "a", "b"), "(b)"),
