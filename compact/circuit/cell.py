@@ -239,7 +239,7 @@ def _of_fit(fit: Any, where: str, amplitude: str | None) -> _Source:
     if getattr(fit, "units", "S") != "S":
         notes.append("the fit is of relative conductances")
         numbers[2:] = [np.nan, np.nan]
-    notes += _integrator_note(getattr(fit, "integrator", "exact"))
+    notes += _integrator_note(getattr(fit, "integrator", "exact"), where)
     branch = Branch((volts,), (numbers[0],), (numbers[1],), True, 0.5 * volts)
     return _Source({1 if up else -1: branch}, numbers[2], numbers[3], None, tuple(notes))
 
@@ -307,7 +307,7 @@ def _of_table(table: xr.Dataset, where: str, width: str | None, resistance: str 
         window = [np.nan, np.nan]
     elif max(np.ptp(mean[name]) for name in _TABLE[2:]) > SPREAD * (window[1] - window[0]):
         notes.append("the conductance window varies over the table; its mean is used")
-    notes += _integrator_note(str(table.attrs.get("integrator", "exact")))
+    notes += _integrator_note(str(table.attrs.get("integrator", "exact")), where)
     seconds = float(ds["width"]) if "width" in ds.coords else None
     return _Source(branches, window[0], window[1], seconds, tuple(notes))
 
@@ -357,12 +357,12 @@ def _refuse_mirror(mirror: Any, where: str) -> None:
         )
 
 
-def _integrator_note(integrator: str) -> list[str]:
+def _integrator_note(integrator: str, where: str) -> list[str]:
     if integrator == "exact":
         return []
     return [
-        f"fitted with the {integrator} integrator; simulators solve the equation itself: fit with "
-        "integrator='exact' for the same curve"
+        f"{where}: fitted with the {integrator} integrator; simulators solve the equation itself: "
+        "fit with integrator='exact' for the same curve"
     ]
 
 

@@ -47,11 +47,16 @@ TableArgument = Annotated[
 OutOption = Annotated[str, typer.Option("--out", metavar="FILE", help="File to make.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 AmplitudeOption = Annotated[
-    str | None, typer.Option("--amplitude", metavar="VOLTAGE", help="E.g. '-2 V'.")
+    str | None, typer.Option("--amplitude", metavar="VOLTAGE", help="Of the pulses, e.g. '-2 V'.")
 ]
-WidthOption = Annotated[str | None, typer.Option("--width", metavar="TIME", help="E.g. '100 ns'.")]
+WidthOption = Annotated[
+    str | None, typer.Option("--width", metavar="TIME", help="Of the pulses, e.g. '100 ns'.")
+]
 ResistanceOption = Annotated[
-    str | None, typer.Option("--initial-resistance", metavar="RESISTANCE", help="E.g. '6 kohm'.")
+    str | None,
+    typer.Option(
+        "--initial-resistance", metavar="RESISTANCE", help="Before the first, e.g. '6 kohm'."
+    ),
 ]
 
 

@@ -35,6 +35,7 @@ from ddkbase.units import format_si
 _COLOUR = {"alpha": ORANGE, "beta": BLUE}
 _MARKERS = "osD^vP"
 _BARRED = 8  # lines up to which bars can be told apart
+_FEW = 5  # cycles or devices of which no band can be told: they are drawn themselves
 _GREEK = {"alpha": "α", "beta": "β"}
 _SCALE = {"amplitude": (1.0, "V"), "width": (1e9, "ns"), "initial_resistance": (1e-3, "kΩ")}
 
@@ -151,7 +152,8 @@ def _axis_label(ax: Axes, axis: str, labelled: bool) -> None:
 def by_setting_figure(table: Tabulated) -> Figure:
     """Draw alpha and beta of every setting, up to eight lines with 95 % bars, as Fig. S8: of single
     devices if there are several, else of single cycles; a line for each combination of the other
-    axes that has valid cells, along the axis that has most.
+    axes that has valid cells, along the axis that has most. Fewer than five devices or cycles are
+    dots in place of bars, which would be of the order of the quantile and not of the scatter.
 
     Parameters
     ----------
@@ -178,7 +180,10 @@ def by_setting_figure(table: Tabulated) -> Figure:
     first = max(table.varied, key=places_of)
     rest = [a for a in AXES if a != first]
     kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
+    number = table.dataset.sizes[kind]
     means = table.means.transpose(first, *rest)
+    singles = table.dataset[["alpha", "beta"]].where(table.dataset["valid"])
+    singles = singles.stack(single=("cycle", "device")).transpose(first, *rest, "single")
     figure = new_figure(9.5, 4.4)
     axes = figure.subplots(1, 2)
     x = np.abs(means[first].values) * _SCALE[first][0]
@@ -195,7 +200,12 @@ def by_setting_figure(table: Tabulated) -> Figure:
                 beside = x[order] * (x.max() / x.min()) ** aside
             else:
                 beside = x[order] + aside * np.ptp(x)
-            bars = line[f"{name}_{kind}_band"].values[order] if len(places) <= _BARRED else None
+            barred = len(places) <= _BARRED and number >= _FEW
+            bars = line[f"{name}_{kind}_band"].values[order] if barred else None
+            if number < _FEW:
+                dots = singles[name].isel(dict(zip(rest, index, strict=True))).values[order]
+                colour = SERIES[k % len(SERIES)]
+                ax.plot(beside, dots, ".", color=colour, markersize=4, alpha=0.5)
             setting = (format_si(float(line[a]), UNITS[a]) for a in rest if a in table.varied)
             text = signs(", ".join(setting))
             ax.errorbar(
@@ -208,8 +218,11 @@ def by_setting_figure(table: Tabulated) -> Figure:
                 markersize=4.5,
                 capsize=3,
                 linewidth=1.2,
-                label=text or f"single {kind}, 95 %",
+                label=text or "mean",
             )
+        scatter = f"dots: {number} single {kind}s" if number < _FEW else f"single {kind}, 95 %"
+        if number < _FEW or len(places) <= _BARRED:
+            ax.set_title(scatter, loc="right", fontsize=9, color="0.25")
         _axis_label(ax, first, True)
         ax.set_ylabel(_GREEK[name], fontsize=12)
         ax.margins(x=0.08)

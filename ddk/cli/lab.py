@@ -74,7 +74,8 @@ class LearningOptions:
         float, typer.Option("--tolerance", help="Of write-and-verify, a share of the window.")
     ] = 0.01
     processes: Annotated[
-        int, typer.Option("--processes", min=1, help="Runs at a time, each on one core.")
+        int,
+        typer.Option("--processes", "--workers", min=1, help="Runs at a time, each on one core."),
     ] = 2
     quick: QuickOption = False
 

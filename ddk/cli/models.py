@@ -60,10 +60,12 @@ def fit_model(
     ],
     free: Annotated[str, typer.Option("--free", metavar="A,B,...", help="Parameters to fit.")],
     start: Annotated[
-        list[str] | None, typer.Option("--start", metavar="NAME=VALUE", help="Repeatable.")
+        list[str] | None,
+        typer.Option("--start", metavar="NAME=VALUE", help="Begin there. Repeatable."),
     ] = None,
     bounds: Annotated[
-        list[str] | None, typer.Option("--bounds", metavar="NAME=LOW:HIGH", help="Repeatable.")
+        list[str] | None,
+        typer.Option("--bounds", metavar="NAME=LOW:HIGH", help="Its range. Repeatable."),
     ] = None,
     held_out: Annotated[
         int, typer.Option("--held-out", min=0, help="Loops, and trains, to predict.")
@@ -74,7 +76,10 @@ def fit_model(
         str | None, typer.Option("--rate", metavar="RATE", help="E.g. '1 V/s', without time.")
     ] = None,
     compliance: Annotated[
-        str | None, typer.Option("--compliance", metavar="CURRENT", help="E.g. '100 uA'.")
+        str | None,
+        typer.Option(
+            "--compliance", metavar="CURRENT", help="Limit of the current, e.g. '100 uA'."
+        ),
     ] = None,
     pulses: TrainOptions,
     reading: ReadingOptions,

@@ -82,7 +82,8 @@ SeedsOption = Annotated[
     str, typer.Option("--seeds", metavar="N|LIST", help="How many, or which: '10', '3,5,8', '0-4'.")
 ]
 ProcessesOption = Annotated[
-    int, typer.Option("--processes", min=1, help="Runs at a time, each on one core.")
+    int,
+    typer.Option("--processes", "--workers", min=1, help="Runs at a time, each on one core."),
 ]
 FolderOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder to make.")]
 FileOption = Annotated[str, typer.Option("--out", metavar="FILE", help="File to make.")]

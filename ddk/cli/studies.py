@@ -166,7 +166,7 @@ def study(
             help="thickness, activation-energy, filament-radius, pulse-width, or a dotted path.",
         ),
     ],
-    values: Annotated[str, typer.Argument(metavar="VALUES", help="E.g. '7 nm,9 nm,11 nm'.")],
+    values: Annotated[str, typer.Argument(metavar="VALUES", help="Of it, e.g. '7 nm,9 nm,11 nm'.")],
     task: TaskOption,
     out: FolderOption,
     seeds: SeedsOption = "1",

@@ -85,7 +85,7 @@ def _usage(exc: Any) -> int:
     context = getattr(exc, "ctx", None)
     known = getattr(exc, "possibilities", None)
     text = f"{exc.message} {closest(exc.option_name, known)}" if known else exc.format_message()
-    text = one_line(text).rstrip(".")
+    text = one_line(text).rstrip(".").replace(": Value error, ", ": ")
     if type(exc).__name__ == "NoArgsIsHelpError":  # the help itself, which rich has printed
         if text:
             typer.echo(exc.format_message(), err=True)

@@ -327,6 +327,7 @@ def uncover_curves(figure: Figure) -> None:
     figure.draw_without_rendering()  # what has a place of its own has it now
     rows = 0.0
     for ax in figure.axes:
+        _wrap_cut_label(figure, ax)
         for note in ax.texts:
             if note.get_bbox_patch() is not None and note.get_transform() == ax.transAxes:
                 _move_note(ax, note)
@@ -337,6 +338,14 @@ def uncover_curves(figure: Figure) -> None:
                 rows += _lift(figure, ax, legend)
     if rows:
         figure.set_figheight(figure.get_figheight() + rows)
+
+
+def _wrap_cut_label(figure: Figure, ax: Axes) -> None:
+    """Break the name of a horizontal axis that ends beyond the figure: layouts ignore its width."""
+    label = ax.xaxis.label
+    box = label.get_window_extent()
+    if label.get_text() and (box.x0 < figure.bbox.x0 or box.x1 > figure.bbox.x1):
+        _wrap(label, ax.bbox.width / figure.dpi)
 
 
 def covers_curves(ax: Axes, box: Bbox) -> bool:
@@ -378,7 +387,8 @@ def _move_note(ax: Axes, note: Text) -> None:
 
 def _lift(figure: Figure, ax: Axes, legend: Legend) -> float:
     """A legend of a panel above it, on the right; return the height of its rows [inches]."""
-    wide = 0.92 * ax.bbox.width / figure.dpi
+    letter = text_size(ax._left_title) / 72 if panel_of(ax) else 0.0  # type: ignore[attr-defined]
+    wide = 0.92 * ax.bbox.width / figure.dpi - letter
     return refolded(
         figure, legend, ax, wide, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0.1,
         borderaxespad=0.2,

@@ -101,6 +101,11 @@ def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
             "a readable sheet",
         )
     )
+    if len(names) > 1:
+        others = [shorten(name, 40) for name in names if name != title]
+        more = f" and {len(others) - 4} more" if len(others) > 5 else ""
+        others = others[: 4 if more else 5]
+        notes.insert(0, f"sheet {shorten(title, 40)}; not read: {', '.join(others)}{more}")
     return from_rows(sheets[title], where, "row", notes, options)
 
 

@@ -239,6 +239,10 @@ def compare(
         list[str] | None,
         typer.Option("--unit", metavar="NAME=UNIT", help="Unit of a column, e.g. current=uA."),
     ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file with measured loops."),
+    ] = None,
     incomplete: Annotated[
         bool, typer.Option("--partial", help="Take measured loops with one half only.")
     ] = False,
@@ -258,7 +262,8 @@ def compare(
     With --measured, also RESET, SET and resistances of the measured loops beside those of the first
     loop of each run, and how far that loop is from their median.
     """
-    if measured is None and (columns or units or incomplete or forming or picture is not None):
+    asked = (columns, units, incomplete, forming, sheet is not None, picture is not None)
+    if measured is None and any(asked):
         raise InputError("nothing measured is named", "--measured", "Name a file with loops")
     target = None if picture is None else free_path(picture, overwrite)
     style = looks.style()
@@ -266,7 +271,9 @@ def compare(
         raise InputError("no picture is drawn", "--picture", "Name a file for it")
     loops = None
     if measured is not None:
-        loops = _measured(measured, columns, units, output, partial=incomplete, forming=forming)
+        page = int(sheet) if sheet is not None and sheet.isdigit() else sheet
+        taken = {"sheet": page, "partial": incomplete, "forming": forming}
+        loops = _measured(measured, columns, units, output, **taken)
     paths = [output_folder(text, "DIR") for text in folders]
     different, figures, entries = devicephys.run.compare_runs(paths)
     right = range(1, 1 + len(folders))

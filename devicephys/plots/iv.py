@@ -348,8 +348,10 @@ def time_figure(ds: xr.Dataset) -> Figure:
     unit = {0: "s", -3: "ms", -6: "µs", -9: "ns", -12: "ps"}[power]
     voltage = ds["voltage"].values
     axes[0, 0].plot(time, voltage, color="0.2", label="applied")
-    axes[0, 0].plot(time, ds["device_voltage"].values, color=style.RESET_COLOUR, label="memristor")
-    axes[0, 0].legend(frameon=False)
+    device = ds["device_voltage"].values
+    if not np.allclose(device, voltage, rtol=0.0, atol=1e-3 * np.abs(voltage).max()):
+        axes[0, 0].plot(time, device, color=style.RESET_COLOUR, label="memristor")
+        axes[0, 0].legend(frameon=False)
     axes[0, 1].plot(time, ds["current"].values * style.MICROAMPERE, color="0.2")
     resistance = ds["resistance"].values * style.KILOOHM
     read = np.where(np.abs(voltage) >= 0.01, resistance, np.nan)

@@ -40,6 +40,17 @@ _MOST_CURVES = 12  # that a legend names
 _GROUPS = ("layers", "materials", "protocol")
 #: variables that every ParameterSweep has besides its figures
 _NOT_FIGURES = ("status", "reason", "folder")
+#: figures of loops that have a panel; all of them are in the record and its CSV
+_OF_LOOPS = (
+    "reset_onset_voltage",
+    "set_voltage",
+    "temperature_reset_edge",
+    "temperature_set_edge",
+    "low_resistance_before",
+    "high_resistance",
+    "low_resistance_after",
+    "resistance_ratio",
+)
 
 
 def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None) -> Figure:
@@ -48,7 +59,8 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
     Panel (a) shows the size of the current over the voltage of the first loop of each point, the
     conductance after each pulse, or the resistance in the hottest bake; the others a figure of
     merit over the first key that varies by numbers, with a line for each value of the other keys.
-    One that is the same at all points has no panel.
+    One that is the same at all points has no panel. Of loops at most eight are drawn: switching
+    voltages and their temperatures, resistances and their ratio.
 
     Parameters
     ----------
@@ -67,6 +79,8 @@ def sweep_figure(ds: xr.Dataset, traces: Mapping[str, xr.Dataset] | None = None)
     across = (numeric or keys)[0]
     others = [key for key in keys if key != across]
     names = [str(n) for n in ds.data_vars if n not in _NOT_FIGURES]
+    if ds.attrs["run"] == "loops":
+        names = [name for name in _OF_LOOPS if name in names] or names
     names = [name for name in names if not _is_constant(ds[name].values)] or names
     curves = {k: v for k, v in (traces or {}).items() if _kind(v)}
     panels = len(names) + bool(curves)

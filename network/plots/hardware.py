@@ -49,6 +49,7 @@ __all__ = [
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 _MORE = (("#FFFFFF", ""), ("#333333", ""))  # for two parts more than there are colours
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_BESIDE = 0.008  # of the axis, from one error bar to the next
 
 
 def cost_figure(costs: Mapping[str, Cost]) -> Figure:
@@ -156,7 +157,8 @@ def accuracy_figure(
     Parameters
     ----------
     panels : mapping of str to mapping
-        By title, curves by name: places, means and standard deviations in per cent.
+        By title, curves by name: places, means and standard deviations in per cent. Bars end at
+        0 and 100 %, and stand beside each other where curves share a place.
     x_labels : mapping of str to str
         Labels of the axes by title, with the unit.
 
@@ -168,12 +170,16 @@ def accuracy_figure(
     figure = new_figure(4.3 * len(panels), 3.9)
     every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (title, curves) in zip(every, panels.items(), strict=True):
+        places = [float(x) for xs, *_ in curves.values() for x in xs]
+        step = _BESIDE * (max(places, default=0.0) - min(places, default=0.0))
         for k, (name, (x, mean, deviation)) in enumerate(curves.items()):
             anew = name.endswith("+ statistics")
+            middle, half = np.asarray(mean, dtype=float), np.asarray(deviation, dtype=float)
+            ends = np.array([np.minimum(half, middle), np.minimum(half, 100.0 - middle)])
             axes.errorbar(
-                x,
-                mean,
-                yerr=deviation,
+                np.asarray(x, dtype=float) + step * (k - 0.5 * (len(curves) - 1)),
+                middle,
+                yerr=ends,
                 color=AREAS[(k // 2 if any("statistics" in n for n in curves) else k) % 8],
                 linestyle="--" if anew else "-",
                 marker=_MARKERS[k % 8],
@@ -183,12 +189,11 @@ def accuracy_figure(
                 linewidth=1.2,
                 label=name,
             )
-        axes.set_title(title, fontsize=10)
+        if len(panels) > 1:
+            axes.set_title(title, fontsize=10)
         axes.set_xlabel(x_labels[title])
         open_axes(axes)
-    every[0].set_ylabel("Accuracy on the test part (%)")
-    if every[0].get_ylim()[0] < 0:
-        every[0].set_ylim(bottom=0)
+    every[0].set_ylabel("Accuracy on the test part (%)\nmean and standard deviation")
     every[0].legend(frameon=False, fontsize=8)
     return figure
 
@@ -439,7 +444,7 @@ def _block(axes: Axes, block: Block, index: int) -> None:
 def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
     steps = [s for s in placement.schedule if s["tiles"]]
     end = max((float(s["end_s"]) for s in placement.schedule), default=0.0)
-    unit, factor = ("ns", 1e9) if end < 1e-6 else ("us", 1e6) if end < 1e-3 else ("ms", 1e3)
+    unit, factor = ("ns", 1e9) if end < 1e-6 else ("µs", 1e6) if end < 1e-3 else ("ms", 1e3)
     for k, step in enumerate(steps):
         index = layers.index(step["layer"])
         start, stop = factor * float(step["start_s"]), factor * float(step["end_s"])
@@ -463,7 +468,7 @@ def _timeline(axes: Axes, placement: Placement, layers: Sequence[str]) -> None:
     axes.set_yticks(range(len(steps)), [str(s["layer"]) for s in steps], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, factor * end * 1.02)
-    axes.set_xlabel(f"time of one inference ({unit.replace('us', 'µs')})", fontsize=8)
+    axes.set_xlabel(f"time of one inference ({unit})", fontsize=8)
     axes.tick_params(labelsize=8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

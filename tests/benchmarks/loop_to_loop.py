@@ -1,8 +1,8 @@
 """Draw how switching voltages and resistances go from loop to loop, for both Soret signs.
 
 ``python tests/benchmarks/loop_to_loop.py --out docs/loop_to_loop.png`` simulates ten loops of the
-shipped device as it is and with the other Soret sign (preset "default"), draws both and prints the
-figures as a Markdown table.
+first cell with both Soret signs (preset "default"), draws both and prints the figures as a Markdown
+table; ``--device`` takes another cell.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from figures import DEVICE
 from markdown import number, table
 from matplotlib.figure import Figure
 
@@ -25,16 +24,16 @@ COLOURS = {"cold": "#0072B2", "hot": "#D55E00"}
 MARKERS = {"cold": "o", "hot": "s"}
 
 
-def loops_of(sign: str, count: int, preset: str) -> list[dict[str, float | None]]:
-    """Headline figures of each loop with a Soret sign."""
-    device = devicephys.load_device(DEVICE).with_({"vacancy.soret": sign, "sweep.loops": count})
+def loops_of(name: str, sign: str, count: int, preset: str) -> list[dict[str, float | None]]:
+    """Headline figures of each loop of a device with a Soret sign."""
+    device = devicephys.load_device(name).with_({"vacancy.soret": sign, "sweep.loops": count})
     trace = devicephys.simulate(device, settings=devicephys.Settings.preset(preset))
     return list(json.loads(trace.attrs["headline_json"])["loops"])
 
 
 def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
     """Three panels: switching voltages, low resistances, ratio, against the number of the loop."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
     voltages, low, ratio = figure.subplots(1, 3)
     for sign, every in found.items():
         number_of = range(1, len(every) + 1)
@@ -49,11 +48,11 @@ def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
             series("reset_onset_voltage"),
             ls="--",
             mfc="white",
-            label=f"−RESET onset, Soret {sign}",
+            label=f"RESET onset, size, Soret {sign}",
             **style,
         )
-        low.plot(number_of, series("low_resistance_before", 1e-3), label=f"Soret {sign}", **style)
-        ratio.plot(number_of, series("resistance_ratio"), label=f"Soret {sign}", **style)
+        low.plot(number_of, series("low_resistance_before", 1e-3), **style)
+        ratio.plot(number_of, series("resistance_ratio"), **style)
     voltages.axhspan(1.35, 1.45, color="0.9")
     voltages.axhspan(1.22, 1.28, color="0.9")
     voltages.set_ylabel("Voltage of the 1T1R cell (V)")
@@ -64,9 +63,8 @@ def draw(found: dict[str, list[dict[str, float | None]]], path: Path) -> None:
     for axes in (voltages, low, ratio):
         axes.set_xlabel("Loop")
         axes.set_xticks(range(1, len(next(iter(found.values()))) + 1))
-        axes.legend(fontsize=8, frameon=False)
-    voltages.set_ylim(top=1.65)
-    figure.suptitle("Grey: targets. Same device, both signs of the Soret flux", fontsize=10)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle("Grey: targets. Same device, both signs of the Soret flux")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
@@ -75,10 +73,13 @@ def main() -> None:
     """Simulate, draw, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("docs/loop_to_loop.png"))
+    parser.add_argument("--device", default="tin-taox-hfox-tin-v1")
     parser.add_argument("--loops", type=int, default=10)
     parser.add_argument("--preset", default="default")
     wanted = parser.parse_args()
-    found = {sign: loops_of(sign, wanted.loops, wanted.preset) for sign in ("cold", "hot")}
+    found = {
+        sign: loops_of(wanted.device, sign, wanted.loops, wanted.preset) for sign in ("cold", "hot")
+    }
     draw(found, wanted.out)
     rows = [
         [

@@ -192,7 +192,7 @@ def test_the_heading_says_what_was_assumed(tmp_path: Path) -> None:
         text = write(fit, tmp_path / "a", overwrite=True, **BOTH).read_text(encoding="utf-8")
         head = " ".join(line[len(sign) :] for line in text.splitlines() if line.startswith(sign))
         assert "SET was not fitted" in " ".join(head.split())
-        assert "fitted with the implicit integrator" in " ".join(head.split())
+        assert "source: fitted with the implicit integrator" in " ".join(head.split())
         assert max(map(len, text.splitlines())) <= 100
 
 

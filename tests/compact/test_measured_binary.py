@@ -42,6 +42,9 @@ def test_xlsx(tmp_path: Path) -> None:
     ds = read_pulses(path)
     np.testing.assert_allclose(ds.conductance, G[:1] * 1e-6)
     assert "sheet 'data'" in str(ds.source.values[0])
+    assert "sheet 'data'; not read: 'notes'" in ds.attrs["assumptions"]
+    alone = read_pulses(workbook(tmp_path / "b.xlsx", {"data": ROWS}))
+    assert "not read" not in alone.attrs["assumptions"]
 
 
 def test_a_workbook_says_no_size_beyond_its_cells(

@@ -237,6 +237,11 @@ def test_pictures(table: AlphaBetaTable, line: AlphaBetaTable) -> None:
     assert curve.get_xdata().tolist() == [2.0, 2.5, 3.0]
     np.testing.assert_allclose(curve.get_ydata(), line.means["beta"].values.ravel()[::-1])
     assert len(by_setting_figure(table).axes) == 2
+    many = by_setting_figure(line).axes[0]
+    assert many.containers[0].has_yerr and "95 %" in many.get_title(loc="right")
+    few = by_setting_figure(AlphaBetaTable.fit(campaign(cycles=2), window="free")).axes[0]
+    assert not few.containers[0].has_yerr and "2 single cycles" in few.get_title(loc="right")
+    assert sum(len(np.ravel(c.get_ydata())) for c in few.lines if c.get_marker() == ".") == 6
     assert len(trains_figure(line, 4).axes) == 4
     wanted = line.invert(alpha=0.03, beta=0.3)
     labels = [t.get_text() for t in region_figure(line, wanted).legends[0].get_texts()]

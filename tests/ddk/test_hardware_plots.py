@@ -70,6 +70,14 @@ def test_curves_have_their_own_axis_each() -> None:
     assert "Bits" in texts(figure) and "Share (%)" in texts(figure)
 
 
+def test_bars_of_accuracies_end_at_0_and_100_and_stand_beside_each_other() -> None:
+    panel = {name: ([0, 1], [95.0, 5.0], [20.0, 10.0]) for name in ("hybrid", "imprecise")}
+    bars = accuracy_figure({"a": panel}, {"a": "Bits"}).axes[0].containers
+    ends = [path.vertices for bar in bars for path in bar[2][0].get_paths()]
+    assert {tuple(sorted(end[:, 1])) for end in ends} == {(75.0, 100.0), (0.0, 15.0)}
+    assert len({end[0, 0] for end in ends}) == 4
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_placement_names_layers_tiles_and_time(layout: str) -> None:
     network = ddk_network((4, 8), [6], 3, seed=0)

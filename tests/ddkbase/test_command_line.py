@@ -86,6 +86,15 @@ def test_a_wrong_example_would_be_seen() -> None:
         root.commands["iv"].make_context("iv", ["--out", "x", "--presett", "quick"])
 
 
+def test_the_number_of_processes_has_one_name_everywhere() -> None:
+    asked = []
+    for program, name in commands():
+        root: Any = typer.main.get_command(app_of(program))
+        own = [p for p in root.commands[name].params if p.name in ("processes", "workers")]
+        asked += [(name, "--workers" in parameter.opts) for parameter in own]
+    assert len(asked) >= 7 and all(named for _, named in asked)
+
+
 # usage
 
 
@@ -96,6 +105,7 @@ def test_a_wrong_example_would_be_seen() -> None:
         ("ddk-device", ("iv",), "Missing option '--out'"),
         ("ddk-device", ("ivv",), "Did you mean 'iv'?"),
         ("ddk-device", ("iv", "--out", "x", "--preset", "fast"), "'quick', 'default', 'fine'"),
+        ("ddk-device", ("iv", "--out", "x", "--preset", "fast"), "'--preset': 'fast' is not"),
         ("ddk-compact", ("fit", "--out", "t.nc"), "Missing argument 'STORE|FILE...'"),
         ("ddk-network", ("train", "--data", "digits", "--out", "o", "--seed", "x"), "--seed"),
         ("ddk-network", ("evaluate", "a", "b"), "(b)"),

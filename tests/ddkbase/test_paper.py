@@ -67,6 +67,17 @@ def test_a_column_stacks_the_panels_and_a_title_goes() -> None:
     assert min(sizes) >= 5 and max(sizes) <= 8
 
 
+def test_names_of_axes_end_within_the_picture() -> None:
+    figure = new_figure(11, 8)
+    for k, ax in enumerate(figure.subplots(2, 3).flat):
+        ax.plot([0, 1], [0, 1])
+        style_axes(ax, "Thickness of the top oxide (nm)", "A quantity of three lines", "abcdef"[k])
+    narrow = fit_figure(figure, style(width="60 mm"))
+    narrow.draw_without_rendering()
+    boxes = [ax.xaxis.label.get_window_extent() for ax in narrow.axes if ax.get_xlabel()]
+    assert boxes and all(box.x0 >= 0 and box.x1 <= narrow.bbox.x1 for box in boxes)
+
+
 def test_only_the_panels_that_were_asked_for() -> None:
     figure = fit_figure(drawn(), style(panels="a,c"))
     assert [panel_of(ax) for ax in figure.axes] == ["a", "c"]

@@ -290,6 +290,16 @@ def test_the_picture_has_a_panel_for_each_figure_that_varies(tmp_path: Path) -> 
     assert [ax.get_ylabel() for ax in again.axes[1:]] == labels
 
 
+@pytest.mark.usefixtures("drawn")
+def test_the_picture_of_loops_has_no_panel_of_their_lesser_figures(tmp_path: Path) -> None:
+    ds = run(radii("8 nm", "9 nm"), tmp_path).dataset
+    lesser = ds["set_voltage"].copy(data=[1.0, 2.0]).assign_attrs(long_name="Lesser", units="1")
+    more = ds.assign(localisation_vacancies=lesser)
+    assert "Lesser" not in [ax.get_ylabel() for ax in sweep_figure(more).axes]
+    other = sweep_figure(more.assign_attrs(run="pulses"))
+    assert "Lesser" in [ax.get_ylabel() for ax in other.axes]
+
+
 # processes
 
 

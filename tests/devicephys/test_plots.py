@@ -327,6 +327,15 @@ def test_resistances_within_a_decade_are_labelled_once() -> None:
     )
 
 
+def test_a_bare_cell_has_one_curve_of_the_voltage() -> None:
+    ds = iv_trace()
+    behind = ds.assign(device_voltage=0.5 * ds["voltage"])
+    bare = ds.assign(device_voltage=ds["voltage"])
+    both, alone = (plots.time_figure(trace).axes[0] for trace in (behind, bare))
+    assert len(both.lines) == 2 and both.get_legend() is not None
+    assert len(alone.lines) == 1 and alone.get_legend() is None
+
+
 def test_a_point_of_a_waveform_is_not_called_before_reset() -> None:
     ds = iv_trace()
     assert plots_style.point_meaning(ds, "A") == "before RESET"

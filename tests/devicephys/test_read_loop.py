@@ -314,6 +314,26 @@ def test_compare_lays_a_run_over_measured_loops(tmp_path: Path) -> None:
     assert runner.invoke(app, [*line, "--partial"]).exit_code == 0
 
 
+def test_a_sheet_is_chosen_where_several_hold_loops(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "mine"
+    book.create_sheet("yours")
+    for sheet in book.worksheets:
+        for row in [("V (V)", "I (uA)"), *((0.1 * k, 20.0 * k) for k in range(5))]:
+            sheet.append(row)
+    book.save(tmp_path / "m.xlsx")
+    line = ["compare", str(tmp_path), "--measured", str(tmp_path / "m.xlsx")]
+    refused = CliRunner().invoke(app, line)
+    assert refused.exit_code == 2 and "Pass --sheet ...: mine, yours" in refused.output
+    for sheet in ("2", "yours"):
+        chosen = CliRunner().invoke(app, [*line, "--sheet", sheet])
+        assert "too few for a loop" in chosen.output  # it was read
+    assert "there is no sheet" in CliRunner().invoke(app, [*line, "--sheet", "3"]).output
+    alone = CliRunner().invoke(app, ["compare", str(tmp_path), "--sheet", "2"])
+    assert alone.exit_code == 2 and "--measured" in alone.output
+
+
 def solver_tables() -> dict[str, str]:
     """The same loop as tables of other solvers have it, with their headings."""
     v = np.concatenate(
