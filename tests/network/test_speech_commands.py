@@ -3,6 +3,7 @@
 import wave
 
 import pytest
+from PIL import Image
 
 from ddkbase.errors import StorageError
 from network.datasets import load
@@ -29,4 +30,13 @@ def test_noise_and_list_are_not_passed_over(tmp_path):
     listing.unlink()
     _sound(tmp_path / "_background_noise_" / "white.wav")
     with pytest.raises(StorageError, match="no class"):
+        load(tmp_path)
+
+
+def test_masks_beside_images_are_no_class(tmp_path):
+    for kind in ("images", "masks"):
+        for k in range(2):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            Image.new("L", (8, 8), 40 * k).save(tmp_path / kind / f"{k}.png")
+    with pytest.raises(StorageError, match="images, masks, which are no classes"):
         load(tmp_path)
