@@ -83,6 +83,14 @@ def class_files(
         loose = any(p.suffix.lower() in endings for p in listed(path) if p.is_file())
         hint = "Put the files of each class into a folder of its own" if loose else whence
         raise StorageError(f"holds no folders with {what}", str(path), hint)
+    if "images" in (names := [c.lower() for c in classes]) and {"masks", "annotations"} & set(
+        names
+    ):
+        raise StorageError(
+            f"holds the folders {', '.join(classes)}, which are no classes",
+            str(path),
+            f"Name {path / classes[names.index('images')]} instead, if its folders are the classes",
+        )
     if len(classes) == 1:
         inner = [e for e in listed(path / classes[0]) if e.is_dir() and holds(e, endings)]
         raise StorageError(

@@ -37,6 +37,7 @@ __all__ = [
     "resample",
 ]
 
+_NOISE, _TEST_LIST = "_background_noise_", "testing_list.txt"  # of Google's Speech Commands
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
 _TIMES = 256  # how many times its size a sound may take: speech of 6 kbit/s at 48 kHz
 _WHAT = "sounds (" + ", ".join(SOUNDS[:8]) + ", ...)"
@@ -194,8 +195,27 @@ def read_sounds(
         if parts := given_parts(path, SOUNDS):
             return _of_parts(path, parts, rate, whence)
         files, y, classes = class_files(path, SOUNDS, _WHAT, whence)
+        _check_commands(path, classes)
     names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in files)
     return read_sound_files(files, y, classes, names, rate, whence)
+
+
+def _check_commands(path: Path, classes: tuple[str, ...]) -> None:
+    """StorageError for Speech Commands as they are packed: noise is no class, lists say the split.
+
+    Read as any folder, the noise would be one more word and the official split would be lost.
+    """
+    if _NOISE in classes:
+        raise StorageError(
+            f"holds the folder '{_NOISE}', which is no class", str(path), "Take it away"
+        )
+    if (path / _TEST_LIST).is_file():
+        raise StorageError(
+            "lists its test part, which is not read",
+            str(path / _TEST_LIST),
+            "Move what it lists into a folder test, the rest into a folder train, a folder a class "
+            "in each; or take the list away for a split that is drawn",
+        )
 
 
 def _of_parts(path: Path, parts: dict[str, Path], rate: float | None, whence: str) -> Recordings:
