@@ -202,7 +202,8 @@ class Oxide(Description):
     Electrical conductivity (Eq. 8): sigma0(n) exp(-E_AC(n) / (kB T)), sigma0 linear from
     `conductivity_low` at n = 0 to `conductivity_high` at `conductivity_saturation`, constant
     above; E_AC likewise (`conduction_activation_*`).
-    Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise.
+    Thermal conductivity (Eq. 9): k0(n) [1 + thermal_coefficient (T - T0)], k0 likewise; its value
+    at n = 0 may have a coefficient of its own.
     Diffusivity (Eq. 10): diffusion_prefactor exp(-diffusion_activation / (kB T)).
 
     Parameters
@@ -229,6 +230,9 @@ class Oxide(Description):
         Concentration at which k0 becomes constant.
     thermal_coefficient : float, 1/K, default 0.0
         Relative rise of the thermal conductivity with the temperature.
+    thermal_coefficient_low : float, 1/K, default 0.0
+        Relative rise with the temperature of `thermal_conductivity_low` alone, above T0 (Kim, Choi
+        & Lu, ACS Nano 8, 2369 (2014)).
     volumetric_heat_capacity : float, J/m^3/K
         Heat capacity of a volume.
     diffusion_prefactor : float, m^2/s
@@ -271,6 +275,7 @@ class Oxide(Description):
     thermal_conductivity_high: ThermalConductivity
     thermal_conductivity_saturation: Concentration
     thermal_coefficient: TemperatureCoefficient = 0.0
+    thermal_coefficient_low: Annotated[float, Parameter("1/K", at_least=0, optional=True)] = 0.0
     volumetric_heat_capacity: HeatCapacity
     diffusion_prefactor: Diffusivity
     diffusion_activation: NonNegativeEnergy

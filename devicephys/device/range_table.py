@@ -205,6 +205,15 @@ RANGES: tuple[Range, ...] = (
         usual=0.0,
     ),
     Range(
+        "materials.{oxide}.thermal_coefficient_low",
+        "1/K",
+        0.0,
+        0.1,
+        "linear",
+        "that of the oxide without vacancies; 0.1 1/K is Kim, Choi & Lu 2014",
+        usual=0.0,
+    ),
+    Range(
         "materials.{oxide}.volumetric_heat_capacity",
         "J/m^3/K",
         1.5e6,

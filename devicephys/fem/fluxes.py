@@ -130,6 +130,7 @@ class OxideLaws:
     thermal_conductivity_high: Any
     thermal_conductivity_saturation: Any
     thermal_coefficient: Any
+    thermal_coefficient_low: Any = None
     field_lowering: Any = None
     field_rounding: Any = None
     law: Callable[..., Any] | None = None
@@ -153,6 +154,9 @@ class OxideLaws:
                 material.thermal_conductivity_saturation / CONCENTRATION
             ),
             thermal_coefficient=number(material.thermal_coefficient),
+            thermal_coefficient_low=number(material.thermal_coefficient_low)
+            if material.thermal_coefficient_low
+            else None,
             field_lowering=number(lowering / LENGTH) if lowering else None,
             field_rounding=number(material.conduction_field_rounding * LENGTH)
             if lowering
@@ -188,10 +192,15 @@ class OxideLaws:
         return sigma0 * ufl.exp(-activation / (KB_EV * clip(temperature)))
 
     def thermal_conductivity(self, n, temperature, ambient):
-        """Eq. (9): k = k0(n) [1 + lambda (T - T0)]."""
+        """Eq. (9): k = k0(n) [1 + lambda (T - T0)], k0(0) with a coefficient of its own."""
+        low = self.thermal_conductivity_low
+        if self.thermal_coefficient_low is not None:
+            # not below T0, where a coefficient of 0.1 /K would make it negative
+            rise = ufl.max_value(temperature - ambient, 0.0)
+            low = low * (1.0 + self.thermal_coefficient_low * rise)
         k0 = ramp(
             n,
-            self.thermal_conductivity_low,
+            low,
             self.thermal_conductivity_high,
             self.thermal_conductivity_saturation,
         )

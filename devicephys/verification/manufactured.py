@@ -134,6 +134,13 @@ VARIANTS = (
         },
     ),
     Variant(
+        "with a thermal conductivity that rises where vacancies are few",
+        changes={
+            "materials.HfOx.thermal_coefficient_low": "0.02 1/K",
+            "materials.TaOx.thermal_coefficient_low": "0.01 1/K",
+        },
+    ),
+    Variant(
         "with exchange of vacancies",
         changes={
             "materials.HfOx.exchange_prefactor": "5e9 1/s",
@@ -230,6 +237,11 @@ class Fields:
                         size = ufl.sqrt(ufl.dot(grad(V), grad(V)) + e**2) - e
                         activation -= number["conduction_field_lowering"] * 1e9 * size
                     sigma = _ramp(number, "conductivity", n) * ufl.exp(-activation / (KB * T))
+                    if material.thermal_coefficient_low:
+                        rise = ufl.max_value(T - AMBIENT, 0.0)
+                        number["thermal_conductivity_low"] *= (
+                            1.0 + number["thermal_coefficient_low"] * rise
+                        )
                     k = _ramp(number, "thermal_conductivity", n)
                     k = k * (1.0 + number["thermal_coefficient"] * (T - AMBIENT))
                 heat = number["volumetric_heat_capacity"] * 1e-18 * dT - div(k * grad(T))

@@ -97,6 +97,8 @@ def conduction(region: Region, material: dict[str, Any], ambient: float) -> None
         region.node("s", law, "T")
         region.node("k", f"{material['thermal_conductivity']!r}", "T")
         return
+    if material["thermal_coefficient_low"]:
+        raise NotImplementedError("a thermal conductivity that rises where vacancies are few")
     unit = 1e27
     prefactor, barrier, heat = (
         ramp(

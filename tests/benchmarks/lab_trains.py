@@ -21,16 +21,16 @@ from network.hardware import SynapticCells
 PULSES, CYCLES, SCATTER, SEED = 100, 10, 0.01, 5
 
 
-def trains() -> str:
+def trains(pulses: int = PULSES, cycles: int = CYCLES) -> str:
     """The file as text."""
-    cells = SynapticCells.labelled(2, -4, PULSES, SCATTER)
+    cells = SynapticCells.labelled(2, -4, pulses, SCATTER)
     rng = np.random.default_rng(SEED)
     lines = ["cycle,pulse,conductance (uS),amplitude (V),width (ns)"]
-    for cycle in range(CYCLES):
+    for cycle in range(cycles):
         state = np.zeros(1)
         lines.append(f"{cycle},0,5,1.5,100")
-        for pulse in range(1, 2 * PULSES + 1):
-            sign = 1 if pulse <= PULSES else -1
+        for pulse in range(1, 2 * pulses + 1):
+            sign = 1 if pulse <= pulses else -1
             state = cells.moved(state, np.array([sign]), rng)
             lines.append(f"{cycle},{pulse},{5 + 45 * state[0]:.6f},{1.5 * sign},100")
     return "\n".join(lines) + "\n"

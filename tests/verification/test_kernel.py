@@ -206,6 +206,7 @@ SPECIAL: dict[str, Callable[[], Device]] = {
             "conduction_activation_low": "0.05 eV",
             "thermal_conductivity_low": "1 W/m/K",
             "thermal_coefficient": "0.01 1/K",
+            "thermal_coefficient_low": "0.1 1/K",
         },
     ),
 }

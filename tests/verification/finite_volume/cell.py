@@ -33,6 +33,7 @@ _SATURATIONS = (
 )
 _PLAIN = (
     "thermal_coefficient",
+    "thermal_coefficient_low",
     "diffusion_prefactor",
     "diffusion_activation",
     "conduction_field_lowering",

@@ -86,17 +86,23 @@ def conductivity(cell: Cell, t: np.ndarray, n: np.ndarray, square: np.ndarray):
 def thermal_conductivity(cell: Cell, t: np.ndarray, n: np.ndarray):
     """Thermal conductivity and its slopes with t and n."""
     law = cell.law
+    above = t - cell.device.ambient_temperature
+    low = law["thermal_conductivity_low"]
+    rise = low * law["thermal_coefficient_low"]
     plain, plain_n = ramp(
         n,
-        law["thermal_conductivity_low"],
+        low + rise * np.maximum(above, 0.0),
         law["thermal_conductivity_high"],
         law["thermal_conductivity_saturation"],
     )
     coefficient = law["thermal_coefficient"]
-    warm = 1.0 + coefficient * (t - cell.device.ambient_temperature)
+    warm = 1.0 + coefficient * above
+    # what is left of the value without vacancies at n, times its slope
+    left = np.maximum(1.0 - n / law["thermal_conductivity_saturation"], 0.0)
+    plain_t = np.where(above > 0.0, rise * left, 0.0)
     oxide = cell.oxide
     return (
         np.where(oxide, plain * warm, law["metal_thermal_conductivity"]),
-        np.where(oxide, plain * coefficient, 0.0),
+        np.where(oxide, plain * coefficient + plain_t * warm, 0.0),
         np.where(oxide, plain_n * warm, 0.0),
     )
