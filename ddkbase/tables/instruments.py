@@ -236,6 +236,15 @@ def simulated_lines(lines: list[Line], path: str) -> list[Line]:
     return lines
 
 
+_VARIABLES = {"V": "V", "I": "A", "R": "ohm", "Time": "s"}
+#: "Smu1.V[1][1]": the variable of a channel, its group and its repetition
+_QUICK = re.compile(r"(?i:smu)(?P<channel>\d+)\.(?P<quantity>V|I|R|Time)(?:\[\d+\]){1,2}")
+#: names of EasyEXPERT begin or end with what they are: "V1", "Idd", "DrainI", "Time"
+_VARIABLE = re.compile(
+    r"(?P<first>V|I|Time)(?![A-Z]*[a-z]{3})\w*|(?!(?i:abs|log))[A-Za-z]*[a-z](?P<last>[VI])(?:[A-Z]?[a-z]{0,2}\d*)"
+)
+
+
 def spice_units(table: Table) -> None:
     """Give columns such as "V(out)" and "I(R1)", and the time beside them, the units of SPICE."""
     probes = {c.number: _PROBE.fullmatch(c.heading.strip()) for c in table.columns}
@@ -249,6 +258,33 @@ def spice_units(table: Table) -> None:
         elif column.heading.strip().lower() == "time":
             column.unit = "s"
     table.assume("headings as of SPICE: V(...) taken as volts, I(...) as amperes, time as seconds")
+
+
+def keysight_units(table: Table) -> None:
+    """Give the columns of EasyEXPERT ("DataName, V1, I1") and of Quick IV the units they have.
+
+    Neither program writes them: its variables V..., I... and Time are volts, amperes and seconds.
+    """
+    quick = {c.number: _QUICK.fullmatch(c.heading.strip()) for c in table.columns}
+    if any(quick.values()):
+        for column in table.columns:
+            match = quick[column.number]
+            if match is None:
+                continue
+            quantity, channel = match["quantity"], match["channel"]
+            first = quantity == "Time" and channel == "1"
+            column.name = quantity if first else f"{quantity}{channel}"
+            column.unit = _VARIABLES[quantity]
+        program = "Quick IV"
+    elif table.columns and table.columns[0].heading.strip() == "DataName":
+        for column in table.columns[1:]:
+            match = _VARIABLE.fullmatch(column.name)
+            if match and not column.unit:
+                column.unit = _VARIABLES[match["first"] or match["last"]]
+        program = "EasyEXPERT"
+    else:
+        return
+    table.assume(f"headings as of {program}: V... taken as volts, I... as amperes, Time as seconds")
 
 
 def _of_raw(lines: list[Line], texts: list[str], path: str) -> list[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ddkbase.errors import InputError, shorten
-from ddkbase.tables.instruments import spice_units, without_preamble
+from ddkbase.tables.instruments import keysight_units, spice_units, without_preamble
 from ddkbase.tables.table import (
     Cell,
     Column,
@@ -132,6 +132,7 @@ def from_rows(
         title, cells = blocks
         table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
     spice_units(table)
+    keysight_units(table)
     settle_decimal(table, options.decimal)
     return table
 

@@ -151,7 +151,7 @@ def split_unit(heading: str) -> tuple[str, str]:
 
     Where it was read ("@ 0.1 V") belongs to neither; `read_voltage` finds it.
     """
-    heading = " ".join(heading.strip().split())
+    heading = " ".join(heading.split()).rstrip(",;: ")
     plain = _without_read(heading)
     for match in reversed(list(_BRACKETED.finditer(plain))):
         unit = match["unit"].split(",")[0].split(";")[0].strip()

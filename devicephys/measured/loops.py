@@ -50,6 +50,8 @@ _NAMES = {
              "zyklus", "durchlauf"},
 }  # fmt: skip
 
+#: what columns of one voltage may differ by, of their span: without a load, set and measured agree
+_APART = 0.02
 #: columns that a remark names
 _SHOWN = 6
 _HDF5 = Format(read_hdf5, (b"\x89HDF",), (".h5", ".hdf5"))
@@ -301,7 +303,7 @@ def _column(table: Table, name: str, key: str | int | None) -> Column | None:
         named = [c for c in named if not c.unit or unit == "1" or c in measured]
         said = [c for c in table.columns if not c.unit and unit in "VA" and name in _words(c.name)]
         fits = named or measured or said
-    if len(fits) == 1:
+    if len(fits) == 1 or (fits and name == "voltage" and key is None and _agree(table, fits)):
         return fits[0]
     if not fits and key is None and name in ("time", "loop"):
         return None
@@ -310,6 +312,20 @@ def _column(table: Table, name: str, key: str | int | None) -> Column | None:
     raise InputError(
         f"has {what} among {headings}", table.path, f"Pass {name}=..., a heading or a number from 1"
     )
+
+
+def _agree(table: Table, columns: list[Column]) -> bool:
+    """Whether voltages with units, as set and as measured, agree within `_APART` of their span."""
+    if not all(c.unit for c in columns):
+        return False
+    first, *others = (numbers(table, c, "V", c.unit) for c in columns)
+    span = np.nanmax(first) - np.nanmin(first)
+    apart = max(float(np.nanmax(np.abs(first - other))) for other in others)
+    if not apart <= _APART * span:
+        return False
+    titles = ", ".join(c.title for c in columns[:_SHOWN])
+    table.assume(f"{titles} agree within {100 * apart / span:.2g} %: the first is taken")
+    return True
 
 
 def _refuse_side_by_side(table: Table, chosen: Mapping[str, Column | None]) -> None:

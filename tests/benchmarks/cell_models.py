@@ -191,10 +191,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         if options.trains:
             files = train_files(Path(folder))
-            sets = {
-                name: (compact.read_pulses(path), 2 if path.stem == "ltp_ltd" else 1)
-                for name, path in files.items()
-            }
+            sets = {name: (compact.read_pulses(path), 1) for name, path in files.items()}
         else:
             sets = loops(options.files)
     print("| data | law | misfit | held out | Durbin-Watson | values, 95 % intervals |")

@@ -184,3 +184,68 @@ def test_a_binary_file_with_many_zeros_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"AG10" + bytes(300))
     with pytest.raises(InputError, match="is not text"):
         devicephys.read_loop(path)
+
+
+def easy_expert(v: np.ndarray, i: np.ndarray, names: str) -> str:
+    rows = [
+        f"DataValue, {0.1 * k:.2f}, {a:.8g}, {b:.8g}"
+        for k, (a, b) in enumerate(zip(v, i, strict=True))
+    ]
+    settings = [
+        "SetupTitle, I/V Sweep",
+        "TestParameter, Channel.UnitType, SMU, SMU",
+        "Dimension1, 5",
+    ]
+    return "\n".join([*settings, f"DataName, {names}", *rows, "AnalysisSetup, Title, x"]) + "\n"
+
+
+@pytest.mark.parametrize("names", ["Time, V1, I1", "Time, Vd, Id", "Time, DrainV, DrainI"])
+def test_easyexpert_needs_no_units(tmp_path: Path, names: str) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    i = flow(v)
+    ds = read(tmp_path, easy_expert(v, i, names))
+    np.testing.assert_allclose(ds["current"], i, rtol=1e-6, atol=1e-15)
+    np.testing.assert_allclose(ds["voltage"], v, atol=1e-7)
+    assert "EasyEXPERT: V... taken as volts" in ds.attrs["remarks"]
+    assert ds.attrs["rate"] == pytest.approx(0.2, rel=1e-3, abs=0)
+
+
+@pytest.mark.parametrize("names", ["Time, Index, Value", "Time, absI, V1"])
+def test_easyexpert_with_names_that_say_less_is_refused(tmp_path: Path, names: str) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    with pytest.raises(InputError, match="column of"):
+        read(tmp_path, easy_expert(v, flow(v), names))
+
+
+def test_quick_iv_names_channels_and_needs_no_units(tmp_path: Path) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    i = flow(v)
+    heads = "Item,Smu1.Time[1][1],Smu1.V[1][1],Smu1.I[1][1],Smu1.R[1][1]"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        content = text(np.arange(len(v)), 0.1 * np.arange(len(v)), v, i, v / i, heads=heads)
+    ds = read(tmp_path, content.replace("nan", "").replace("\n", ",\n"))
+    np.testing.assert_allclose(ds["current"], i, rtol=1e-6, atol=1e-15)
+    assert "Quick IV" in ds.attrs["remarks"]
+
+
+@pytest.mark.parametrize(("load", "right"), [(10.0, True), (2e3, False)])
+def test_voltages_as_set_and_as_measured(tmp_path: Path, load: float, right: bool) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    i = flow(v)
+    heads = "Potential applied (V);Time (s);WE(1).Current (A);WE(1).Potential (V);Index"
+    count = np.arange(len(v))
+    content = text(v, 0.1 * count, i, v - load * i, count, heads=heads, sign=";")
+    if not right:  # a resistor took a part: which voltage is meant has to be said
+        with pytest.raises(InputError, match="2 columns of voltage"):
+            read(tmp_path, content)
+        return
+    ds = read(tmp_path, content.replace(".", ",").replace("WE(1),", "WE(1)."))
+    np.testing.assert_allclose(ds["voltage"], v, atol=1e-7)
+    assert "agree within" in ds.attrs["remarks"]
+
+
+def test_a_comma_behind_a_heading_is_no_part_of_it(tmp_path: Path) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    heads = "Time (s),\tVoltage (V),\tCurrent (A)"
+    ds = read(tmp_path, text(0.1 * np.arange(len(v)), v, flow(v), heads=heads, sign="\t"))
+    assert ds.attrs["rate"] == pytest.approx(0.2, rel=1e-3, abs=0)
