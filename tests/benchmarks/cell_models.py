@@ -112,7 +112,7 @@ def starts_of_trains(ds: xr.Dataset) -> dict[str, dict[str, float]]:
 
 
 def train_files(folder: Path) -> dict[str, Path]:
-    """Files of trains, the last run of each is held out."""
+    """Files of trains, the last run of each is held out where there are several."""
     files = {}
     lines = ["run,pulse,conductance (S),amplitude (V),width (ns)"]
     settings = devicephys.Settings.preset("quick")
@@ -137,9 +137,8 @@ def train_files(folder: Path) -> dict[str, Path]:
         # no unit, amplitude or width is known: 1.5 V, 100 ns, and a range above zero are assumed
         up = 10 * (table[: 20 * PULSES : 10, 0] + 2)
         lines = ["run,pulse,conductance (uS),amplitude (V),width (ns)"]
-        lines += [f"0,{k},{g:.6g},1.5,100" for k, g in enumerate(up[: PULSES + 1])]
-        lines += [f"1,{k},{g:.6g},1.5,100" for k, g in enumerate(up[PULSES:])]
-        name = f"Gong, every tenth of {10 * PULSES} SET pulses, held out the next {10 * PULSES}"
+        lines += [f"0,{k},{g:.6g},1.5,100" for k, g in enumerate(up)]
+        name = f"Gong, every tenth of {20 * PULSES} SET pulses"
         files[name] = folder / "gong.csv"
         files[name].write_text("\n".join(lines) + "\n", encoding="utf-8")
     return files
@@ -153,10 +152,12 @@ def row(data: str, law: str, fit: ModelFit) -> str:
         for n in fit.low
         if n not in wide
     )
-    open_ones = f"; not determined: {', '.join(wide)}" if wide else ""
+    open_ones = f"not determined: {', '.join(wide)}" if wide else ""
+    held_out = "–" if np.isnan(fit.held_out_error) else f"{100 * fit.held_out_error:.1f} %"
+    values = "; ".join(filter(None, [ends, open_ones]))
     return (
-        f"| {data} | {law} | {100 * fit.error:.1f} % | {100 * fit.held_out_error:.1f} % | "
-        f"{fit.durbin_watson:.2f} | {ends}{open_ones} |"
+        f"| {data} | {law} | {100 * fit.error:.1f} % | {held_out} | {fit.durbin_watson:.2f} | "
+        f"{values} |"
     )
 
 
