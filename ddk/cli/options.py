@@ -48,13 +48,19 @@ Per = Literal["network", "channel", "step", "channel-step"]
 DataOption = Annotated[
     str,
     typer.Option(
-        "--data", metavar="TASK|PATH", help="A named task, or your data: a folder, mine.ts, a.csv."
+        "--data",
+        "--task",
+        metavar="TASK|PATH",
+        help="A named task, or your data: a folder, mine.ts, a.csv.",
     ),
 ]
 TaskOption = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK|PATH", help="A named task, or your data: a folder, mine.ts, a.csv."
+        "--task",
+        "--data",
+        metavar="TASK|PATH",
+        help="A named task, or your data: a folder, mine.ts, a.csv.",
     ),
 ]
 RootOption = Annotated[
@@ -96,7 +102,7 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an e
 
 @dataclasses.dataclass(frozen=True)
 class SeriesOptions:
-    """How files of series are read, as options of commands."""
+    """How files of series and folders of sounds are read, as options of commands."""
 
     label: Annotated[
         str | None,
@@ -120,6 +126,16 @@ class SeriesOptions:
     encoding: Annotated[
         str | None,
         typer.Option("--encoding", metavar="NAME", help="Of a text, e.g. gb18030 or shift_jis."),
+    ] = None
+    front: Annotated[
+        str | None,
+        typer.Option(
+            "--front", metavar="NAME", help="Of sounds, what a sample is: frames, spectral, mfcc."
+        ),
+    ] = None
+    utterance: Annotated[
+        str | None,
+        typer.Option("--utterance", metavar="TIME", help="Of sounds: length of a sample, '1 s'."),
     ] = None
 
     def given(self) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Tasks: data, front end, split, structure and training, stated once.
 
 A task says everything a result depends on but the model and the seed. The named ones stand in
-``tasks.yaml`` beside this file; `folder_task` makes one on a user's own data, with what is held
-out, and by what it is learnt.
+``tasks.yaml`` beside this file; `folder_task` makes one on a user's own data.
 """
 
 from __future__ import annotations
@@ -313,6 +312,8 @@ SOUND_MODELS = ("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "mfcc
 
 #: lengths of an utterance that are tried on a folder of sounds, the loader's own first
 _UTTERANCES = ("1 s", "0.5 s", "0.25 s", "0.1 s")
+#: steps of sounds where layers are read once: those of "digits-spoken"
+_FRAMES = {"front": "frames", "size": 32, "window": "32 ms"}
 
 
 def folder_task(
@@ -332,10 +333,10 @@ def folder_task(
     options : mapping or None, optional
         Options of `network.datasets.load`, as the column of the class of a table.
     read_once : bool, default False
-        Whether layers are to be read once, at the end of a sequence. Series, arrays and pictures
-        then have the read-out of the named tasks of this kind: ridge regression and no hidden
-        layers, a fifth of the samples to validate, and the models of these tasks. Of other data it
-        says nothing.
+        Whether layers are to be read once, at the end of a sequence, as in the named tasks of this
+        kind, whose read-out (ridge regression, no hidden layers), validation part (a fifth) and
+        models they get. A step of sounds is then a frame of 32 logarithmic mel bands, 16 ms after
+        the one before, unless the options name another front.
 
     Returns
     -------
@@ -368,21 +369,27 @@ def folder_task(
         np.stack([np.unique(data.groups, return_inverse=True)[1], data.y]), axis=1
     )
     fewest = int(np.bincount(recordings[1], minlength=len(data.classes)).min())
+    validation = TASKS["digits-spoken"].split.validation if read_once else 0.1
     if _has_folds(data):
-        split = SplitPlan("fold", validation=0.1)
+        split = SplitPlan("fold", validation=validation)
         protocol = "The test part is the source's own."
     elif fewest >= 3:
-        split = SplitPlan("group", test=0.2, validation=0.1)
+        split = SplitPlan("group", test=0.2, validation=validation)
         protocol = "Recordings are held out whole, drawn by the seed."
     else:
-        split = SplitPlan("block", test=0.2, validation=0.1)
+        split = SplitPlan("block", test=0.2, validation=validation)
         utterance = _short_enough(path, utterance, split)
         protocol = (
             f"There {'is one recording' if fewest == 1 else 'are two recordings'} of a class: one "
             "stretch of every recording is held out, so that the accuracy is also that of telling "
             "recordings apart."
         )
-    return Task(
+    sentences = [protocol, *(f"{n[0].upper()}{n[1:]}." for n in data.notes)]
+    front = _FRAMES if read_once else {"front": "spectral", "size": 128}
+    settings = {**front, "utterance": utterance, **asked}
+    if settings["front"] == "frames":
+        sentences.append(f"A step is a frame of {settings['size']} logarithmic mel bands.")
+    task = Task(
         name=re.sub(r"[^a-z0-9_+-]+", "-", path.absolute().name.lower()).strip("-") or "folder",
         title=f"{len(data.classes)} classes of {path.absolute().name}",
         dataset=str(path.absolute()),
@@ -391,9 +398,25 @@ def folder_task(
         training=Training(epochs=200),
         vote="" if split.by == "block" else "recording",
         models=SOUND_MODELS,
-        protocol=" ".join([protocol, *(f"{n[0].upper()}{n[1:]}." for n in data.notes)]),
-        options={"front": "spectral", "size": 128, "utterance": utterance, **asked},
+        protocol=" ".join(sentences),
+        options=settings,
         quick={"epochs": 40},
+    )
+    if not read_once:
+        return task
+    shape = datasets.load(path, **settings).sample_shape
+    return _read_once(dataclasses.replace(task, shape=shape, classes=len(data.classes)))
+
+
+def _read_once(task: Task) -> Task:
+    """The task with the read-out of the named tasks whose layers are read once."""
+    once = TASKS["digits-spoken"]
+    protocol = (
+        f"{task.protocol} Each channel is read once, at its end; the constants of every memory and "
+        "the strength of the ridge regression behind it are chosen on the validation part."
+    )
+    return dataclasses.replace(
+        task, hidden=(), training=once.training, models=once.models, protocol=protocol, quick={}
     )
 
 
@@ -401,8 +424,8 @@ def _array_task(
     path: Path, data: datasets.DataSet, options: Mapping[str, Any], read_once: bool
 ) -> Task:
     """A task on samples that are not cut out of sounds: pictures, series, or arrays X and y."""
-    once = TASKS["digits-spoken"]
-    validation, share = (once.split.validation, "a fifth") if read_once else (0.1, "a tenth")
+    once = TASKS["digits-spoken"].split.validation
+    validation, share = (once, "a fifth") if read_once else (0.1, "a tenth")
     given = _has_folds(data)
     groups = len(set(data.groups.tolist()))
     if given:
@@ -415,26 +438,21 @@ def _array_task(
             "seed: each group is whole on one side."
         )
     sentences = [protocol, *(f"{note[0].upper()}{note[1:]}." for note in data.notes)]
-    models = ("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "minirocket")
-    if read_once:
-        sentences.append(
-            "Each channel is read once, at its end; the constants of every memory and the strength "
-            "of the ridge regression behind it are chosen on the validation part."
-        )
-    return Task(
+    task = Task(
         name=re.sub(r"[^a-z0-9_+-]+", "-", data.name.lower()).strip("-") or "folder",
         title=f"{len(data.classes)} classes of {path.absolute().name}",
         dataset=str(path.absolute()),
         options=dict(options),
         split=SplitPlan("fold" if given else "group", test=0.2, validation=validation),
-        hidden=() if read_once else (16,),
-        training=once.training if read_once else Training(epochs=100, batch_size=128),
-        models=once.models if read_once else models,
+        hidden=(16,),
+        training=Training(epochs=100, batch_size=128),
+        models=("ddk", "raw", "leaky", "sum", "pooling", "random", "echo", "minirocket"),
         protocol=" ".join(sentences),
         shape=data.sample_shape,
         classes=len(data.classes),
-        quick={} if read_once else {"epochs": 20},
+        quick={"epochs": 20},
     )
+    return _read_once(task) if read_once else task
 
 
 def _loaded(path: Path, options: Mapping[str, Any]) -> tuple[datasets.DataSet, str]:

@@ -151,6 +151,7 @@ def test_overwriting_is_asked_for(trained: Path, tmp_path: Path) -> None:
         (("compare", "--task", "digits", "--out", "broken"), 4, "something else"),
         (("search", "--task", "digits", "--seeds", "999-1000", "--out", "o"), 2, "0 to 999"),
         (("count", "--task", "nothing"), 2, "no task"),
+        (("count", "--data", "nothing"), 2, "no task"),
         (("features", "--data", "digits", "--out", "f.jpg"), 2, "'.jpg' is no format"),
         (("features", "--data", "digits", "--how", "table", "--out", "f.nc"), 2, "--table"),
         (("features", "--data", "digits", "--amplitude", "1 V,2 V", "--out", "f.nc"), 2, "pulses"),

@@ -216,6 +216,19 @@ def test_single_recordings_are_split_by_blocks(tmp_path: Path) -> None:
     assert len(fold.test) >= 2
 
 
+@pytest.mark.parametrize("front", [None, "spectral"])
+def test_sounds_that_are_read_once_have_frames_as_steps(tmp_path: Path, front: str | None) -> None:
+    speakers(tmp_path, count=3, each=4)
+    options = {} if front is None else {"front": front}
+    task = folder_task(tmp_path, options, read_once=True)
+    fold = next(iter(Material(task).folds(0)))
+    # half a second in windows of 32 ms that overlap by half, or their mean
+    assert fold.shape == task.shape == ((32, 30) if front is None else (32,))
+    assert task.hidden == () and task.models == get_task("digits-spoken").models
+    assert ("frame of 32" in task.protocol) == (front is None)
+    assert folder_task(tmp_path, options).hidden == (16,)
+
+
 def test_short_sounds_of_a_folder_are_said_and_its_parts_kept(tmp_path: Path) -> None:
     for part in ("train", "test"):
         for label, pitch in (("low", 200.0), ("high", 900.0)):
