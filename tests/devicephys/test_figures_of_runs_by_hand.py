@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from devicephys.run.scan_figures import scan_figures, scan_table
 
 from devicephys import Bake, EnduranceTest, SwitchingScan
 from devicephys.run.reliability_figures import (
@@ -15,6 +14,8 @@ from devicephys.run.reliability_figures import (
     retention_entries,
     retention_figures,
     retention_table,
+    scan_figures,
+    scan_table,
 )
 from tests import fake_switching
 from tests.devicephys import test_bake, test_endurance
