@@ -248,6 +248,17 @@ def too_large(where: str, limit: int | None = None) -> StorageError:
     )
 
 
+def refuse_pointer(content: bytes, path: str | os.PathLike[str]) -> None:
+    """Refuse what Git LFS leaves in the place of a file that was not fetched, by its first bytes.
+
+    Raises StorageError.
+    """
+    if content.startswith(b"version https://git-lfs."):
+        raise StorageError(
+            "is a pointer of Git LFS, not the file itself", str(path), "Fetch it: git lfs pull"
+        )
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """All files below a folder, sorted; lock files and what a killed writer left are left out."""
     for above, folders, names in os.walk(folder):

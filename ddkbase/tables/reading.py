@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
+from ddkbase.files import refuse_pointer
 from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.instruments import refuse_foreign
@@ -64,7 +65,7 @@ def file_content(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file.
 
     Raises InputError: no such file, a folder, a pipe, a file that is too large; StorageError: the
-    file cannot be read.
+    file cannot be read, or is a pointer of Git LFS.
     """
     try:
         file_path = Path(path)
@@ -85,6 +86,7 @@ def file_content(path: str | os.PathLike[str]) -> bytes:
         raise StorageError(error.strerror or "cannot be read", str(path)) from error
     if len(content) > LARGEST:
         raise InputError(f"is larger than {LARGEST} bytes", str(path))
+    refuse_pointer(content, path)
     return content
 
 

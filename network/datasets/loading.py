@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ddkbase.errors import InputError, StorageError, closest, similar_file
+from ddkbase.files import files_below, refuse_pointer
 from network.datasets.actions import VIDEOS, load_actions
 from network.datasets.archives import is_archive, samples_in, unpacked
 from network.datasets.arrays import (
@@ -30,7 +33,7 @@ from network.datasets.sound.sounds import load_sounds, load_speakers
 from network.datasets.sound.spoken import load_spoken_digits
 from network.datasets.sound.voices import load_voices
 from network.datasets.sound.whales import load_whales
-from network.datasets.text import load_ag_news
+from network.datasets.text import is_news, load_ag_news
 from network.datasets.voxels import load_voxels
 
 __all__ = ["NAMES", "load"]
@@ -108,8 +111,19 @@ def load(
         hint = closest(text, NAMES)
         hint += f"{'' if hint.endswith('?') else '.'} A folder may be given as well"
         raise InputError(f"unknown data set '{text}'", "data", hint)
+    _refuse_pointers(path)
     loaded = _of_path(path, options) if path.is_dir() else _of_file(path, options)
     return remarked(loaded, text)
+
+
+def _refuse_pointers(path: Path) -> None:
+    """Refuse a clone whose files Git LFS has not fetched; the first fifty of a folder tell."""
+    for file in [path] if path.is_file() else islice(files_below(path), 50):
+        content = b""
+        with contextlib.suppress(OSError):  # its own reader says so
+            if file.is_file() and file.stat().st_size < 400:
+                content = file.read_bytes()
+        refuse_pointer(content, file)
 
 
 def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
@@ -158,7 +172,7 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
     if any(path.glob("train-images*")):
         # the files have the same names: the folder's own tells which of the two it is
         return load_fashion if "fashion" in path.absolute().name.lower() else load_mnist, (path,)
-    if any(path.glob("test.csv*")):
+    if is_news(path):
         return load_ag_news, (path,)
     if vector_files(path) is not None:
         return load_vectors, (path,)

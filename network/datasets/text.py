@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import html
 import io
 import os
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,8 @@ _TRAINING = {
     "official": "train.csv",
 }
 _LARGEST = 512 << 20
+#: first line of AG News' files: a class from 1 to 4, then a title, in quotes and without headings
+_FIRST = re.compile(rb"\"?[1-4]\"?\s*,\s*\"")
 _ENTITY = re.compile(r"&?(#\d{1,6}|quot|amp|lt|gt|nbsp|apos);")
 _TAG = re.compile(r"<[^<>]{0,300}>")
 _WORD = re.compile(r"[a-z]+|[0-9]+")
@@ -108,6 +112,21 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         return [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from error
+
+
+def is_news(path: Path) -> bool:
+    """Whether a folder holds AG News: its training files, or a ``test.csv`` of its form."""
+    if any(path.glob("train_subset_*.csv*")):
+        return True
+    for file in path.glob("test.csv*"):
+        opened = gzip.open if file.suffix == ".gz" else open
+        try:
+            with opened(file, "rb") as stream:
+                if _FIRST.match(stream.read(64)):
+                    return True
+        except (OSError, EOFError, zlib.error):
+            return True  # what is damaged is named by its own reader
+    return False
 
 
 def load_ag_news(

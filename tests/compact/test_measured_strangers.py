@@ -15,7 +15,7 @@ import xarray as xr
 
 from compact.measured.headings import role_of
 from compact.measured.read_pulses import read_pulses
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, StorageError
 
 N = np.arange(1, 31)
 UP = np.round(10 + 90 * (1 - np.exp(-N / 9)), 4)  # uS
@@ -394,6 +394,12 @@ def test_what_is_no_text_is_named(tmp_path: Path, name: str) -> None:
     content, words = NO_TEXTS[name]
     with pytest.raises(InputError, match=words):
         read(tmp_path, content, name)
+
+
+@pytest.mark.parametrize("name", ["lab.xlsx", "lab.csv", "lab.h5"])
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StorageError, match="git lfs pull"):
+        read(tmp_path, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", name)
 
 
 def test_an_index_of_pandas_that_has_a_name_counts(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from network import datasets
 from network.datasets.series.files import files_of
 from network.datasets.series.samples import Series, data_set
 from network.datasets.series.ts import read_ts
+from network.datasets.text import is_news
 from tests.network.series_files import (
     arff_text,
     bumps,
@@ -413,3 +414,35 @@ def test_time_stamps_that_are_not_understood(tmp_path: Path, line: str, message:
     with pytest.raises(InputError, match=message) as caught:
         read_ts(write(tmp_path / "a.ts", text))
     assert "\n" not in str(caught.value)
+
+
+def test_train_and_test_of_a_folder_are_its_two_parts(tmp_path: Path) -> None:
+    x, y = bumps(16, steps=12)
+    folder = tmp_path / "gestures"
+    folder.mkdir()
+    for part, rows in (("train", slice(0, 10)), ("test", slice(10, None))):
+        write(folder / f"{part}.csv", wide_text(x[rows, 0], y[rows]))
+    data = datasets.load(folder)
+    assert data.name == "gestures"
+    assert data.fold.tolist() == ["train"] * 10 + ["test"] * 6
+    np.testing.assert_array_equal(datasets.load(folder / "train.csv").x, data.x)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npz", "a.mat", "set/one/a.wav", "set/one/a.png"])
+def test_a_clone_without_its_files_says_so(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(StorageError, match=r"pointer of Git LFS.*git lfs pull"):
+        datasets.load(tmp_path / "set" if "/" in name else path)
+
+
+def test_a_folder_of_texts_is_the_news_only_if_it_looks_like_them(tmp_path: Path) -> None:
+    assert not is_news(tmp_path)
+    write(tmp_path / "test.csv", "id,pixel0,label\n1,2,a\n")
+    assert not is_news(tmp_path)
+    write(tmp_path / "test.csv", '"3","A title","Some words"\n')
+    assert is_news(tmp_path)
+    (tmp_path / "test.csv").unlink()
+    write(tmp_path / "train_subset_4000_tokenised.csv", '0,"word"\n')
+    assert is_news(tmp_path)

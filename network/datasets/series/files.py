@@ -49,6 +49,8 @@ def load_series(
 ) -> DataSet:
     """Series of a file: .ts, .arff, tables; NAME_TRAIN and NAME_TEST beside each other are a set.
 
+    So are ``train`` and ``test`` with an ending, as train.csv and test.csv.
+
     Parameters
     ----------
     path : str or Path
@@ -170,6 +172,8 @@ def _stem(path: Path) -> str:
 def _named(path: Path) -> tuple[str, str]:
     """Name of the set and part ("train", "test" or "") of a file, by its name."""
     stem = _stem(path)
+    if stem.lower() in _PARTS and _ending(path):  # train.csv and test.csv of a folder
+        return path.absolute().parent.name, stem.lower()
     for part in _PARTS:
         if stem.lower().endswith(f"_{part}"):
             return stem[: -len(part) - 1], part
