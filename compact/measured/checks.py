@@ -21,6 +21,7 @@ __all__ = [
     "BEFORE",
     "plain_numbers",
     "refuse_another_axis",
+    "refuse_gates",
     "refuse_other_tables",
     "refuse_single_values",
     "refuse_states",
@@ -43,6 +44,9 @@ _SHOWN = 4  # columns that a message names
 #: words of what a cell was to be brought to, which is no count of pulses
 _TARGETS = {"target", "goal", "setpoint", "nominal"}
 _APART = 1.5  # times by which conductance times resistance may vary from row to row
+#: voltages of a gate
+_GATES = {"vg", "vgs", "vgate", "ug"}
+_POLARITIES = 2  # voltages with which a gate writes and erases
 _INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
 _MANY = 8  # columns of values from which trains may stand in rows
@@ -179,6 +183,40 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
             table.path,
             "Pass pulse=... if it counts pulses, or leave the column out",
         )
+
+
+def refuse_gates(table: Table, beside: Sequence[Column]) -> None:
+    """Refuse values at several voltages of a gate, of a table that does not number pulses.
+
+    Two are those of writing and erasing; more are transfer curves, or a staircase of the gate.
+
+    Parameters
+    ----------
+    table : Table
+        All columns.
+    beside : sequence of Column
+        Those that have no part.
+
+    Raises
+    ------
+    InputError
+        One of them is a voltage of a gate, and holds three or more.
+    """
+    for column in beside:
+        measures = quantity_of(column.unit) if column.unit else "V"
+        words = _words(column)
+        if measures != "V" or not (
+            words & _GATES or ("gate" in words and words & {"v", "u", "voltage", "bias"})
+        ):
+            continue
+        values = plain_numbers(column)
+        if np.unique(values[np.isfinite(values)]).size > _POLARITIES:
+            raise InputError(
+                f"{column.title} goes from {np.nanmin(values):g} to {np.nanmax(values):g}: values "
+                "at several voltages of a gate, not after equal pulses",
+                table.path,
+                "Leave the rows of one voltage alone, or pass pulse=... if a column counts pulses",
+            )
 
 
 def _words(column: Column) -> set[str]:

@@ -16,6 +16,7 @@ import numpy as np
 from compact.measured.checks import (
     plain_numbers,
     refuse_another_axis,
+    refuse_gates,
     refuse_other_tables,
     titles_of,
 )
@@ -145,6 +146,7 @@ def _refuse_axes(table: Table, roles: Roles, beside: list[Column]) -> None:
     """Refuse values over a voltage, an interval or the like, where no column counts pulses."""
     if roles.pulse is not None:
         return
+    refuse_gates(table, beside)
     if isinstance(roles.voltage, Column) and roles.kind != "current":
         beside = [*beside, roles.voltage]
     refuse_another_axis(table, beside if roles.time is None else [*beside, roles.time])

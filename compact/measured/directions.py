@@ -18,7 +18,15 @@ from compact.measured.trains import Train
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import Table
 
-__all__ = ["DIRECTIONS", "beginnings", "directed", "refuse_loops", "trend", "turning_points"]
+__all__ = [
+    "DIRECTIONS",
+    "beginnings",
+    "directed",
+    "refuse_loops",
+    "refuse_negative",
+    "trend",
+    "turning_points",
+]
 
 DIRECTIONS = ("up", "down")
 _RETREAT = 0.4  # share of the range by which a train must go back to have turned
@@ -248,6 +256,42 @@ def refuse_loops(table: Table, trains: list[Train], split: bool) -> None:
             "conductances after pulses",
             table.path,
             "Pass conductance=... if it is one, or the column that tells trains apart",
+        )
+
+
+def refuse_negative(table: Table, trains: list[Train]) -> None:
+    """Refuse trains that nobody called conductances, and that are negative throughout.
+
+    A current read at a negative voltage that grows in size would be a train that goes down. Values
+    of both signs may be weights with a scale of their own: that is said.
+
+    Parameters
+    ----------
+    table : Table
+        The file, for the message.
+    trains : list of Train
+        Those of a table whose columns were taken as conductance for want of anything else.
+
+    Raises
+    ------
+    InputError
+        One of them has no value above zero but noise, and some below.
+    """
+    for train in trains:
+        signs = _signs(train.values)
+        if not (signs < 0).any():
+            continue
+        if (signs <= 0).all():
+            raise InputError(
+                f"'{train.label}' is negative, which no conductance is: a current, it seems, read "
+                "at a negative voltage",
+                table.path,
+                "Pass current=... and voltage='-0.1 V' or the like; conductance=... if it has a "
+                "scale of its own",
+            )
+        table.assume_of(
+            train.label,
+            "values of both signs, which no conductance has: weights, or another column",
         )
 
 

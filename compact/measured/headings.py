@@ -166,7 +166,9 @@ _FILLERS = {
     "normalised", "norm", "rel", "relative", "value", "values", "absolute", "abs",
 }  # fmt: skip
 #: resistances and conductances that are not the cell's
-_BESIDE_A_CELL = {"series", "load", "contact", "shunt", "parasitic", "leak"}
+_BESIDE_A_CELL = {
+    "series", "load", "contact", "shunt", "parasitic", "leak", "ext", "external", "rext", "rload",
+}  # fmt: skip
 #: "G step": what a pulse adds, not what it leads to
 _PARTS = {"step", "loss", "gain", "modulation"}
 _SYMBOLS = {"g": "conductance", "r": "resistance", "i": "current", "v": "voltage", "u": "voltage"}

@@ -16,8 +16,8 @@ import numpy as np
 import xarray as xr
 
 from compact.measured.columns import assign
-from compact.measured.directions import DIRECTIONS, directed, refuse_loops
-from compact.measured.headings import QUANTITY, is_known, is_value
+from compact.measured.directions import DIRECTIONS, directed, refuse_loops, refuse_negative
+from compact.measured.headings import QUANTITY, VALUES, is_known, is_value
 from compact.measured.merge import side_by_side
 from compact.measured.netcdf import read_netcdf
 from compact.measured.roles import find_column
@@ -25,6 +25,7 @@ from compact.measured.trains import Train, build
 from compact.measured.writes import keep_reads
 from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
+from ddkbase.tables.archives import is_archive, unpacked
 from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 from ddkbase.tables.units import quantity_of
@@ -66,7 +67,8 @@ def read_pulses(
     ----------
     path : str, Path, or sequence of str or Path
         CSV, TSV or other text, XLSX, Parquet, Feather, MAT, NPZ/NPY or NetCDF; the content decides.
-        A folder stands for the files of these kinds in it, in the order of their names.
+        A folder, or a ZIP of one, stands for the files of these kinds in it, in the order of their
+        names.
     conductance, resistance, current : str, int, sequence of str or int, or None, optional
         The column that holds the values, a heading or a number from 1; several columns are as many
         trains.
@@ -112,42 +114,55 @@ def read_pulses(
     StorageError
         The file cannot be read.
     """
+    told: dict[str, Any] = {
+        "conductance": conductance, "resistance": resistance, "current": current,
+        "voltage": voltage, "pulse": pulse, "train": train, "direction": direction,
+        "units": units, "wide": wide, "sheet": sheet, "variable": variable,
+        "delimiter": delimiter, "decimal": decimal, "encoding": encoding,
+    }  # fmt: skip
     several = _several(path)
     if several is not None:
-        told: dict[str, Any] = {
-            "conductance": conductance, "resistance": resistance, "current": current,
-            "voltage": voltage, "pulse": pulse, "train": train, "direction": direction,
-            "units": units, "wide": wide, "sheet": sheet, "variable": variable,
-            "delimiter": delimiter, "decimal": decimal, "encoding": encoding,
-        }  # fmt: skip
         return side_by_side([read_pulses(file, **told) for file in several], str(path))
     assert isinstance(path, str | os.PathLike)
     content = file_content(path)
-    name = str(path)
-    given: dict[str, Any] = {
-        "conductance": conductance, "resistance": resistance, "current": current, "pulse": pulse,
-        "train": train,
-    }  # fmt: skip
+    if is_archive(content) and Path(path).suffix.lower() == ".zip":
+        tables, deeper = unpacked(content, str(path), _SUFFIXES)
+        files = [_of_content(data, f"{path}/{name}", told) for name, data in tables.items()]
+        ds = side_by_side(files, str(path))
+        if deeper:
+            ds.attrs["assumptions"] += (
+                f"\n{len(deeper)} tables in folders below are not read, the first being {deeper[0]}"
+            )
+        return ds
+    return _of_content(content, str(path), told)
+
+
+def _of_content(content: bytes, name: str, told: Mapping[str, Any]) -> xr.Dataset:
+    """The trains of one file, with the arguments of `read_pulses`."""
+    pulse, direction, units, wide = (told[k] for k in ("pulse", "direction", "units", "wide"))
+    given = {k: told[k] for k in (*VALUES, "pulse", "train")}
     options = FileOptions(
-        sheet, variable, str(pulse) if pulse else None, delimiter, decimal, encoding,
-        is_known, is_value,
+        told["sheet"], told["variable"], str(pulse) if pulse else None, told["delimiter"],
+        told["decimal"], told["encoding"], is_known, is_value,
     )  # fmt: skip
     table = table_of(content, name, options, (*FORMATS, NETCDF))
     if table.row == "value":  # NetCDF: the dimensions say what `pulse` and `train` would
         given["pulse"] = "pulse"
         given["train"] = [c.number for c in table.columns[_position(table) + 1 :]] or None
-    given["voltage"] = _voltage(table, voltage)
+    given["voltage"] = _voltage(table, told["voltage"])
     if isinstance(direction, str) and direction not in (*DIRECTIONS, "split"):
         given["direction"] = direction
-    values = conductance or resistance or current
+    values = next((told[kind] for kind in VALUES if told[kind]), None)
     if wide is False and isinstance(values, list | tuple) and len(values) > 1:
         raise InputError("several columns of values are named, and wide=False", name)
     quantity = quantity_of(units) if isinstance(units, str) and units else None
     roles = assign(table, given, wide, quantity)
     keep_reads(table, roles)
     trains, unit = build(table, roles, _units(table, units, roles.kind, roles.values))
-    if roles.guessed and unit == "1" and (direction is None or direction == "split"):
-        refuse_loops(table, trains, split=direction == "split")
+    if roles.guessed and unit == "1":
+        if direction is None or direction == "split":
+            refuse_loops(table, trains, split=direction == "split")
+        refuse_negative(table, trains)
     trains = directed(table, trains, direction)
     return _dataset(table, trains, unit, content)
 

@@ -211,10 +211,12 @@ _KINDS = {"voltage": "V", "current": "A", "time": "s"}
 _PROBE = re.compile(r"(?P<letter>[vi])[a-z]?\((?P<of>[^()]+)\)", re.IGNORECASE)
 _STEPPED = 5  # lines within which the first run of a .step is named
 _TEXT = "Write a table with a row a time"
+#: the line with which Xyce ends its tables
+_SIGNED = re.compile(r"End of Xyce\(TM\) (?P<what>\w+)")
 
 
 def simulated_lines(lines: list[Line], path: str) -> list[Line]:
-    """The lines of one table, headings first, of a raw file of SPICE or a DF-ISE text.
+    """The lines of one table, headings first, of a raw file of SPICE, a DF-ISE text or of Xyce.
 
     Others are as they were.
 
@@ -233,7 +235,14 @@ def simulated_lines(lines: list[Line], path: str) -> list[Line]:
                 f"{path}, line {number}",
                 "Export one run at a time, or take its lines into a file of its own",
             )
-    return lines
+    end = _SIGNED.match(texts[-1])
+    if end and end["what"] == "Parameter":
+        raise InputError(
+            "holds the runs of a .STEP of Xyce below each other",
+            f"{path}, line {lines[-1][0]}",
+            "Run one value at a time, or take its lines into a file of its own",
+        )
+    return lines[:-1] if end and len(lines) > 1 else lines
 
 
 _VARIABLES = {"V": "V", "I": "A", "R": "ohm", "Time": "s"}
@@ -243,6 +252,8 @@ _QUICK = re.compile(r"(?i:smu)(?P<channel>\d+)\.(?P<quantity>V|I|R|Time)(?:\[\d+
 _VARIABLE = re.compile(
     r"(?P<first>V|I|Time)(?![A-Z]*[a-z]{3})\w*|(?!(?i:abs|log))[A-Za-z]*[a-z](?P<last>[VI])(?:[A-Z]?[a-z]{0,2}\d*)"
 )
+#: a function of the user that most set-ups of EasyEXPERT have; no other program has the name
+_FUNCTION = re.compile(r"abs[IV]\w{0,4}")
 
 
 def spice_units(table: Table) -> None:
@@ -276,8 +287,8 @@ def keysight_units(table: Table) -> None:
             column.name = quantity if first else f"{quantity}{channel}"
             column.unit = _VARIABLES[quantity]
         program = "Quick IV"
-    elif table.columns and table.columns[0].heading.strip() == "DataName":
-        for column in table.columns[1:]:
+    elif _of_easy_expert([c.heading.strip() for c in table.columns]):
+        for column in table.columns:
             match = _VARIABLE.fullmatch(column.name)
             if match and not column.unit:
                 column.unit = _VARIABLES[match["first"] or match["last"]]
@@ -285,6 +296,15 @@ def keysight_units(table: Table) -> None:
     else:
         return
     table.assume(f"headings as of {program}: V... taken as volts, I... as amperes, Time as seconds")
+
+
+def _of_easy_expert(headings: list[str]) -> bool:
+    """Whether headings are of EasyEXPERT, with its first column or, as saved without settings,
+    all of them variables beside such a function as "absI"."""
+    if headings and headings[0] == "DataName":
+        return True
+    rest = [h for h in headings if not _FUNCTION.fullmatch(h)]
+    return 1 < len(rest) < len(headings) and all(map(_VARIABLE.fullmatch, rest))
 
 
 def _of_raw(lines: list[Line], texts: list[str], path: str) -> list[Line]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.files import refuse_pointer
+from ddkbase.tables.archives import is_archive
 from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.instruments import refuse_foreign
@@ -51,6 +52,8 @@ class Format:
         return self.unsigned and suffix in self.suffixes
 
 
+#: suffixes of files that are archives of their own kind
+_PACKED = (".xlsx", ".xlsm", ".npz")
 #: the first that fits reads the file; what fits none is text
 FORMATS = (
     Format(read_xlsx, (b"PK",), (".xlsx", ".xlsm"), marker=b"[Content_Types]"),
@@ -98,7 +101,7 @@ def table_of(
     Raises InputError: whatever of the file cannot be understood.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".xlsx", ".xlsm", ".npz"):
+    if suffix not in _PACKED:
         _refuse_archive(content, path)
     for format_ in formats:
         if format_.fits(content, suffix):
@@ -113,8 +116,7 @@ def table_of(
 
 def _refuse_archive(content: bytes, path: str) -> None:
     """Refuse a ZIP that is neither a workbook nor a file of arrays."""
-    start = content[30:100]  # the name of the first file in it
-    if content[:2] == b"PK" and b".npy" not in start and b"[Content_Types]" not in content:
+    if is_archive(content):
         refuse_foreign(content, path)
 
 

@@ -50,9 +50,9 @@ def from_rows(
     rows, blocks = _blocks(rows, first, names, row, assumptions)
     width = max(len(cells) for _, cells in rows[first:])
     while width > 1 and all(
-        is_empty(cells[width - 1]) for _, cells in rows[first:] if len(cells) == width
+        is_empty(cells[width - 1]) for _, cells in rows[first:] if len(cells) >= width
     ):
-        if any(len(cells) == width and not is_empty(cells[-1]) for _, cells in rows[:first]):
+        if any(len(c) == width and not is_empty(c[width - 1]) for _, c in rows[:first]):
             break
         width -= 1  # a delimiter at the end of each line
     below = str(len(rows) - first - 1)

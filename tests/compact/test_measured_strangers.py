@@ -373,7 +373,8 @@ def zipped(name: str) -> bytes:
 
 
 NO_TEXTS: dict[str, tuple[bytes, str]] = {
-    "lab.zip": (zipped("lab.csv"), "is an archive.*Unpack"),
+    "lab.csv": (zipped("lab.csv"), "is an archive.*Unpack"),
+    "lab.zip": (zipped("lab.exe"), "no file in it is a table.*csv"),
     "lab.ods": (
         b"PK\3\4" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
         "OpenDocument table",

@@ -249,3 +249,33 @@ def test_a_comma_behind_a_heading_is_no_part_of_it(tmp_path: Path) -> None:
     heads = "Time (s),\tVoltage (V),\tCurrent (A)"
     ds = read(tmp_path, text(0.1 * np.arange(len(v)), v, flow(v), heads=heads, sign="\t"))
     assert ds.attrs["rate"] == pytest.approx(0.2, rel=1e-3, abs=0)
+
+
+@pytest.mark.parametrize("names", ["V1,I1,absI", "V2,Time,absI2,I2"])
+def test_easyexpert_saved_without_its_settings(tmp_path: Path, names: str) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    i = flow(v)
+    given = {"V": v, "I": i, "T": 0.1 * np.arange(len(v)), "a": np.abs(i)}
+    content = text(*(given[name[0]] for name in names.split(",")), heads=names)
+    ds = read(tmp_path, content)
+    np.testing.assert_allclose(ds["current"], i, rtol=1e-6, atol=1e-15)
+    assert "EasyEXPERT" in ds.attrs["remarks"]
+
+
+@pytest.mark.parametrize("names", ["V1,I1", "V1,I1,area", "absV,absI"])
+def test_such_names_alone_still_need_units(tmp_path: Path, names: str) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    columns = [v, flow(v), np.abs(flow(v))][: names.count(",") + 1]
+    with pytest.raises(InputError, match=r"no unit|column of"):
+        read(tmp_path, text(*columns, heads=names))
+
+
+def test_a_loop_of_xyce(tmp_path: Path) -> None:
+    v = sweep(1.2, 0, -1.5, 0)
+    i = flow(v)
+    heads = "Index  TIME  V(N1,N2)  I(YMEMRISTOR!MR1)"
+    count = np.arange(len(v))
+    content = text(count, 1e-3 * count, v, i, heads=heads, sign=" ").rstrip("\n")
+    ds = read(tmp_path, content + "\nEnd of Xyce(TM) Simulation\n")
+    np.testing.assert_allclose(ds["current"], i, rtol=1e-6, atol=1e-15)
+    np.testing.assert_allclose(ds["voltage"], v, atol=1e-7)

@@ -1,0 +1,174 @@
+"""Files as laboratories and simulators leave them; each is made here, layout for layout."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from compact.measured.headings import role_of
+from compact.measured.read_pulses import read_pulses
+from ddkbase.errors import InputError
+
+N = np.arange(1, 31)
+UP = np.round(10 + 90 * (1 - np.exp(-N / 9)), 4)  # uS
+DOWN = np.round(10 + 90 * np.exp(-N / 9), 4)
+
+
+def read(folder: Path, text: str, name: str = "lab.csv", **given: Any) -> xr.Dataset:
+    path = folder / name
+    path.write_text(text)
+    return read_pulses(path, **given)
+
+
+def rows(heads: str, *columns: Any, sign: str = ",", end: str = "") -> str:
+    lines = [sign.join(map(str, row)) + end for row in zip(*columns, strict=True)]
+    return "\n".join([heads, *lines] if heads else lines) + "\n"
+
+
+@pytest.mark.parametrize("end", ["", "\t", "\t\t"])
+def test_a_delimiter_behind_each_row_leaves_all_columns(tmp_path: Path, end: str) -> None:
+    many = [UP + k for k in range(5)]
+    ds = read(tmp_path, rows("", *many, sign="\t", end=end))
+    assert ds.sizes["train"] == 5
+    np.testing.assert_allclose(ds["conductance"], many)
+
+
+def test_an_empty_column_under_a_heading_stays(tmp_path: Path) -> None:
+    ds = read(tmp_path, rows("pulse,G (uS),note", N, DOWN, end=","))
+    np.testing.assert_allclose(ds["conductance"][0], DOWN * 1e-6)
+
+
+@pytest.mark.parametrize("values", [-UP * 1e-8, -DOWN * 1e-8], ids=["grows", "shrinks"])
+def test_bare_negative_numbers_are_currents(tmp_path: Path, values: np.ndarray) -> None:
+    text = rows("", values)
+    with pytest.raises(InputError, match="negative, which no conductance is"):
+        read(tmp_path, text)
+    ds = read(tmp_path, text, current=1, voltage="-0.1 V")
+    np.testing.assert_allclose(ds["conductance"][0], np.abs(values) / 0.1)
+    assert ds["direction"].item() == ("up" if abs(values[-1]) > abs(values[0]) else "down")
+
+
+def test_bare_numbers_of_both_signs_may_be_weights_and_that_is_said(tmp_path: Path) -> None:
+    fall = np.linspace(0.3, -0.2, 30)
+    ds = read(tmp_path, rows("", fall))
+    assert ds["direction"].item() == "down"
+    assert "both signs" in ds.attrs["assumptions"]
+    assert "both signs" not in read(tmp_path, rows("", fall + 1)).attrs["assumptions"]
+
+
+def test_noise_below_zero_is_no_current(tmp_path: Path) -> None:
+    noisy = np.where(N == 1, -0.5, UP)
+    assert read(tmp_path, rows("", noisy))["direction"].item() == "up"
+
+
+@pytest.mark.parametrize("heading", ["R_ext", "R ext", "external resistance", "Rext_ohm"])
+def test_a_resistor_of_the_circuit_is_no_memristor(heading: str) -> None:
+    assert role_of(heading) not in ("resistance", "conductance", "current")
+
+
+@pytest.mark.parametrize("heading", ["Vg_read_V", "Vg (V)", "VGS", "V_gate"])
+def test_values_at_several_gate_voltages_are_no_train(tmp_path: Path, heading: str) -> None:
+    gate = np.tile([-1.0, -0.7, -0.4], 10)
+    heads = f"device_id,{heading},Vd_read_V,Id_mean_A"
+    with pytest.raises(InputError, match="several voltages of a gate"):
+        read(tmp_path, rows(heads, ["A"] * 30, gate, [0.05] * 30, DOWN * 1e-9))
+
+
+def test_a_gate_that_writes_and_erases_leaves_trains(tmp_path: Path) -> None:
+    gate = np.repeat([3.0, -3.0], 30)
+    text = rows("pulse,polarity,Vg (V),G (uS)", [*N, *N], np.sign(gate).astype(int), gate,
+                [*UP, *DOWN])  # fmt: skip
+    assert read(tmp_path, text)["direction"].values.tolist() == ["up", "down"]
+    counted = rows("pulse,Vg (V),G (uS)", N, np.linspace(1, 3, 30), DOWN)
+    assert read(tmp_path, counted)["direction"].item() == "down"
+
+
+def xyce(end: str) -> str:
+    heads = "Index      TIME         V(READ)       I(YMEMRISTOR!MR1)"
+    lines = [
+        f"{k:<4} {1e-6 * k:.8e}   1.00000000e-01   {1e-7 * g:.8e}"
+        for k, g in zip(N - 1, DOWN, strict=True)
+    ]
+    return "\n".join([heads, *lines, end]) + "\n"
+
+
+def test_the_last_line_of_xyce_is_no_number(tmp_path: Path) -> None:
+    ds = read(tmp_path, xyce("End of Xyce(TM) Simulation"), "cell.cir.prn")
+    np.testing.assert_allclose(
+        [ds["initial_conductance"].item(), *ds["conductance"].values[0]], DOWN * 1e-6
+    )
+
+
+def test_steps_of_xyce_are_not_read_as_one_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"runs of a \.STEP of Xyce"):
+        read(tmp_path, xyce("End of Xyce(TM) Parameter Sweep"), "cell.cir.prn")
+
+
+def packed(path: Path, files: dict[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+TRAIN = rows("pulse,G (uS)", N, DOWN)
+
+
+def test_an_archive_is_read_as_the_folder_that_it_holds(tmp_path: Path) -> None:
+    files = {"day/b.csv": rows("pulse,G (uS)", N, UP), "day/a.csv": TRAIN}
+    beside = {
+        "day/readme.md": "x", "__MACOSX/day/._a.csv": b"\0\5\x16\7", "day/.b.csv": "x",
+        "day/old/c.csv": TRAIN,
+    }  # fmt: skip
+    ds = read_pulses(packed(tmp_path / "day.zip", {**files, **beside}))
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    folder = read_pulses(tmp_path / "day")
+    assert ds["train"].values.tolist() == folder["train"].values.tolist() == ["a: G", "b: G"]
+    np.testing.assert_array_equal(ds["conductance"], folder["conductance"])
+    assert (
+        "1 tables in folders below are not read, the first being day/old/c.csv"
+        in (ds.attrs["assumptions"])
+    )
+
+
+def test_what_is_wrong_in_an_archive_is_said_of_the_file_in_it(tmp_path: Path) -> None:
+    path = packed(tmp_path / "day.zip", {"a.csv": TRAIN, "b.csv": TRAIN.replace("4,", "4,x")})
+    with pytest.raises(InputError, match=r"day\.zip/b\.csv, line 5"):
+        read_pulses(path)
+
+
+def test_archives_that_are_no_folder_of_tables(tmp_path: Path) -> None:
+    path = packed(tmp_path / "none.zip", {"a.py": "x", "b/c.md": "x"})
+    with pytest.raises(InputError, match="no file in it is a table"):
+        read_pulses(path)
+    whole = packed(tmp_path / "whole.zip", {"a.csv": TRAIN}).read_bytes()
+    for k in (30, len(whole) // 2, len(whole) - 10):
+        (tmp_path / "cut.zip").write_bytes(whole[:k])
+        with pytest.raises(InputError, match="archive"):
+            read_pulses(tmp_path / "cut.zip")
+    secret = bytearray(whole)
+    secret[6] |= 1
+    secret[whole.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "secret.zip").write_bytes(secret)
+    with pytest.raises(InputError, match="encrypted"):
+        read_pulses(tmp_path / "secret.zip")
+
+
+def test_an_archive_does_not_unpack_to_more_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = packed(tmp_path / "bomb.zip", {"a.csv": "0" * 200_000, "b.csv": TRAIN})
+    monkeypatch.setenv("DDK_READ_LIMIT", "100000")
+    with pytest.raises(InputError, match="larger than 100,000 bytes"):
+        read_pulses(path)
+    lying = path.read_bytes().replace((200_000).to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    (tmp_path / "lying.zip").write_bytes(lying)
+    with pytest.raises(InputError, match=r"archive|larger|number"):
+        read_pulses(tmp_path / "lying.zip")
