@@ -244,6 +244,8 @@ SATURATES = (
     "it saturates, which Eq. (3) cannot (beta is 0): take the mirrored law, Eq. (4) upside down"
 )
 _NOISE_LEVEL, _LINE_LEVEL = 1e-4, 0.01
+#: reads within which a train may come to rest; a first read that stands apart is not one of them
+_RESTS = (2.0, 4.0, 8.0, 16.0)
 _SPARE = 3  # samples beyond the parameters from which there is something to test
 _ROUNDING = 1e-20  # sum of squares of a train without noise, on the scale where it spans 0 to 1
 
@@ -267,6 +269,7 @@ def judged(
     ndarray of object, shape (N,)
         `NOISE`, `LINE`, or empty where the fit is better than both. A window that is fixed by two
         reads is not called noise: such a fit may lie further from the reads than a constant does.
+        Nor is a train that comes to rest as an exponential does, however badly the law follows it.
     """
     samples = weights.sum(0)
     row = np.arange(len(values), dtype=float)[:, None]
@@ -281,16 +284,39 @@ def judged(
         test = freedom >= _SPARE
         by_line = _chance(constant, line, 1, samples - 2)
         by_fit = _chance(constant, squares, parameters - 1, freedom)
+        by_rest = _chance_of_rest(deviation, weights, row, constant, samples)
         beyond = (
             _chance(line, squares, parameters - 2, freedom)
             if parameters > 2
             else (squares >= line).astype(float)
         )
     noise = (by_line > _NOISE_LEVEL) & (by_fit > _NOISE_LEVEL) & (parameters > 2)
+    noise &= ~(by_rest <= _NOISE_LEVEL)
     out = np.full(samples.size, "", dtype=object)
     out[test & (beyond > _LINE_LEVEL)] = LINE
     out[test & noise] = NOISE
     return out
+
+
+def _chance_of_rest(
+    deviation: np.ndarray,
+    weights: np.ndarray,
+    row: np.ndarray,
+    constant: np.ndarray,
+    samples: np.ndarray,
+) -> np.ndarray:
+    """How likely noise goes as the best of the exponentials of `_RESTS` does, (N,)."""
+    reads = weights > 0
+    first = np.where(reads, row, np.inf).min(0)
+    spacing = (np.where(reads, row, -np.inf).max(0) - first) / (samples - 1)
+    best = np.ones(samples.size)
+    for rest in _RESTS:
+        curve = np.exp(-(row - first) / (rest * spacing))
+        curve = weights * (curve - (weights * curve).sum(0) / samples)
+        left = constant - (curve * deviation).sum(0) ** 2 / (curve**2).sum(0)
+        left = np.maximum(left, _ROUNDING)
+        best = np.fmin(best, _chance(constant, left, 1, samples - 2))
+    return len(_RESTS) * best
 
 
 def _chance(before: np.ndarray, after: np.ndarray, more: int, freedom: np.ndarray) -> np.ndarray:

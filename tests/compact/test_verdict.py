@@ -157,3 +157,33 @@ def test_windows_that_differ_are_said_on_the_screen(tmp_path: Path) -> None:
     files = (tmp_path / "down.nc", "--opposite", tmp_path / "up.nc")
     result = call("export", *files, "--format", "spice", "--out", tmp_path / "c.sub")
     assert "windows of the two polarities differ" in result.output
+
+
+@pytest.mark.parametrize("reads", [8, 12, 30])
+@pytest.mark.parametrize("noise", [0.0, 0.8])
+def test_few_reads_that_come_to_rest_are_no_noise(reads: int, noise: float) -> None:
+    rng = np.random.default_rng(reads)
+    rise = 80 * (1 - np.exp(-np.arange(1, reads + 1) / 2))
+    trains = 1e-6 * (20 + rise + noise * rng.standard_normal((5, reads)))
+    fits = compact.fit_many(trains, starts=2)
+    assert fits["valid"].all() and (fits["note"] == SATURATES).all()
+    fits = compact.fit_many(trains, starts=2, mirror=True)
+    assert fits["valid"].all() and (fits["note"] != SATURATES).all()
+
+
+def test_reads_apart_come_to_rest_as_dense_ones_do() -> None:
+    rise = 1 - np.exp(-np.arange(1, 9) / 2.0)
+    dense = (rise - rise[0]) / np.ptp(rise)
+    apart, weights = np.zeros((57, 1)), np.zeros((57, 1))
+    apart[::8, 0], weights[::8] = dense, 1
+    bad_fit = np.array([8 * np.var(dense)])  # as far away as a constant
+    assert judged(apart, weights, bad_fit, 4)[0] == LINE
+    assert judged(dense[:, None], np.ones((8, 1)), bad_fit, 4)[0] == LINE
+
+
+@pytest.mark.parametrize("reads", [8, 12, 30])
+def test_noise_passes_for_rest_as_rarely_as_the_level_says(reads: int) -> None:
+    rng = np.random.default_rng(reads)
+    noise = rng.standard_normal((reads, 20_000))
+    squares = noise.var(0) * reads
+    assert np.mean(judged(noise, np.ones_like(noise), squares, 4) != NOISE) < 5e-4
