@@ -7,6 +7,7 @@ numbers without complaint. What the user says of the columns counts more than wh
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "BEFORE",
     "plain_numbers",
     "refuse_another_axis",
+    "refuse_frequencies",
     "refuse_gates",
     "refuse_other_tables",
     "refuse_single_values",
@@ -46,11 +48,13 @@ _TARGETS = {"target", "goal", "setpoint", "nominal"}
 _APART = 1.5  # times by which conductance times resistance may vary from row to row
 #: voltages of a gate
 _GATES = {"vg", "vgs", "vgate", "ug"}
+_SUMMARY = 2  # rows of a name up to which they are values of it, not reads that follow each other
 _POLARITIES = 2  # voltages with which a gate writes and erases
 _INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
+_HERTZ = re.compile(r"\b[kMG]?Hz\b")
 _HIGH = re.compile(r"(?i)hrs|hcs|off|high|high[ _]?resistance.*")
 _LOW = re.compile(r"(?i)lrs|lcs|on|low|low[ _]?resistance.*")
 _RANKS = {"quantile", "percentile", "quartile", "rank", "percent", "yield"}
@@ -183,6 +187,34 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
             table.path,
             "Pass pulse=... if it counts pulses, or leave the column out",
         )
+
+
+def refuse_frequencies(table: Table, beside: Sequence[Column]) -> None:
+    """Refuse values over a frequency, though a column may count the rows.
+
+    Parameters
+    ----------
+    table : Table
+        All columns.
+    beside : sequence of Column
+        Those that have no part.
+
+    Raises
+    ------
+    InputError
+        One of them is a frequency that is another in each row.
+    """
+    for column in beside:
+        if not (_words(column) & {"freq", "frequency"} or _HERTZ.search(column.heading)):
+            continue
+        values = plain_numbers(column)
+        if values.size >= _FEW and np.isfinite(values).all() and (np.diff(values) != 0).all():
+            raise InputError(
+                f"{column.title} goes from {values[0]:g} to {values[-1]:g}, row by row: the values "
+                "are over a frequency, not after equal pulses",
+                table.path,
+                "Pass pulse=... if a column counts pulses",
+            )
 
 
 def refuse_gates(table: Table, beside: Sequence[Column]) -> None:
@@ -333,7 +365,7 @@ def _is_rank(column: Column) -> bool:
 
 
 def refuse_single_values(table: Table, train: Sequence[Column]) -> None:
-    """Refuse a table in which every row has a name of its own and none has a pulse number.
+    """Refuse a table in which no name has more than two rows and none has a pulse number.
 
     Parameters
     ----------
@@ -345,18 +377,23 @@ def refuse_single_values(table: Table, train: Sequence[Column]) -> None:
     Raises
     ------
     InputError
-        One value of each name.
+        One or two values of each name.
     """
     if not train or len(table.lines) < 3:
         return
-    names = list(zip(*(column.cells for column in train), strict=True))
-    if len(set(map(str, names))) == len(names) and not any(map(is_empty, train[0].cells)):
-        raise InputError(
-            f"{train[0].title} is another in each {table.row}: one value of each, no reads after "
-            "pulses",
-            table.path,
-            f"Pass pulse='{train[0].name}' if that column counts the pulses",
-        )
+    most = max(Counter(map(str, zip(*(c.cells for c in train), strict=True))).values())
+    if most > _SUMMARY or any(map(is_empty, train[0].cells)):
+        return
+    what = (
+        f"is another in each {table.row}: one value of each"
+        if most == 1
+        else f"names no more than {most} {table.row}s each: values of each"
+    )
+    raise InputError(
+        f"{train[0].title} {what}, no reads after pulses",
+        table.path,
+        f"Pass pulse='{train[0].name}' if that column counts the pulses",
+    )
 
 
 def _refuse_single_pulses(table: Table, after: Column) -> None:

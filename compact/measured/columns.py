@@ -16,6 +16,7 @@ import numpy as np
 from compact.measured.checks import (
     plain_numbers,
     refuse_another_axis,
+    refuse_frequencies,
     refuse_gates,
     refuse_other_tables,
     titles_of,
@@ -118,6 +119,8 @@ def assign(
         if not wide:
             told = given.get("pulse") is not None
             refuse_other_tables(table, roles.values, roles.pulse, roles.train, told)
+            if not told:
+                refuse_frequencies(table, [*unused, *beside])
             _refuse_axes(table, roles, [*unused, *beside])
     _write_voltage(roles)
     if not wide:

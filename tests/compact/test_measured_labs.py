@@ -172,3 +172,21 @@ def test_an_archive_does_not_unpack_to_more_than_the_limit(
     (tmp_path / "lying.zip").write_bytes(lying)
     with pytest.raises(InputError, match=r"archive|larger|number"):
         read_pulses(tmp_path / "lying.zip")
+
+
+@pytest.mark.parametrize("heading", ["FREQ", "frequency (Hz)", "f (kHz)"])
+def test_values_over_a_frequency_are_no_train(tmp_path: Path, heading: str) -> None:
+    text = rows(f"Index,{heading},R (kohm)", N - 1, 100 * 2.0**N, DOWN)
+    with pytest.raises(InputError, match="over a frequency"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, pulse="Index")["direction"].item() == "up"
+    constant = rows(f"pulse,{heading},R (kohm)", N, [10] * 30, DOWN)
+    assert read(tmp_path, constant)["direction"].item() == "up"
+
+
+def test_one_or_two_values_of_each_device_are_no_trains(tmp_path: Path) -> None:
+    names = ["D10", "D10", "D59", "D65", "D65", "D70"]
+    with pytest.raises(InputError, match="no more than 2 lines each"):
+        read(tmp_path, rows("device_number,average_resistance (ohm)", names, 1e4 * N[:6]))
+    three = read(tmp_path, rows("device_number,resistance (ohm)", np.repeat(["A", "B"], 3), N[:6]))
+    assert three.sizes == {"train": 2, "pulse": 3}
