@@ -284,14 +284,14 @@ def judged(
         test = freedom >= _SPARE
         by_line = _chance(constant, line, 1, samples - 2)
         by_fit = _chance(constant, squares, parameters - 1, freedom)
-        by_rest = _chance_of_rest(deviation, weights, row, constant, samples)
         beyond = (
             _chance(line, squares, parameters - 2, freedom)
             if parameters > 2
             else (squares >= line).astype(float)
         )
-    noise = (by_line > _NOISE_LEVEL) & (by_fit > _NOISE_LEVEL) & (parameters > 2)
-    noise &= ~(by_rest <= _NOISE_LEVEL)
+        noise = (by_line > _NOISE_LEVEL) & (by_fit > _NOISE_LEVEL) & (parameters > 2)
+        of_noise = (a[..., noise] for a in (deviation, weights, constant, samples))
+        noise[noise] = ~(_chance_of_rest(row, *of_noise) <= _NOISE_LEVEL)
     out = np.full(samples.size, "", dtype=object)
     out[test & (beyond > _LINE_LEVEL)] = LINE
     out[test & noise] = NOISE
@@ -299,9 +299,9 @@ def judged(
 
 
 def _chance_of_rest(
+    row: np.ndarray,
     deviation: np.ndarray,
     weights: np.ndarray,
-    row: np.ndarray,
     constant: np.ndarray,
     samples: np.ndarray,
 ) -> np.ndarray:

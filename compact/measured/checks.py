@@ -164,9 +164,9 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
     """
     for column in beside:
         values = plain_numbers(column)
-        steps = np.diff(values)
-        if values.size < _FEW or not np.isfinite(values).all() or not (steps != 0).all():
+        if not _is_another_in_each_row(values):
             continue
+        steps = np.diff(values)
         name = column.name.strip().lower()
         has_unit = bool(column.unit) or bool(re.search(r"[(\[]\s*[^()\[\]]+[)\]]", name))
         counts = bool((steps == 1).all()) and not has_unit
@@ -192,23 +192,13 @@ def refuse_another_axis(table: Table, beside: Sequence[Column]) -> None:
 def refuse_frequencies(table: Table, beside: Sequence[Column]) -> None:
     """Refuse values over a frequency, though a column may count the rows.
 
-    Parameters
-    ----------
-    table : Table
-        All columns.
-    beside : sequence of Column
-        Those that have no part.
-
-    Raises
-    ------
-    InputError
-        One of them is a frequency that is another in each row.
+    Raises InputError: one of the columns that have no part is a frequency, another in each row.
     """
     for column in beside:
         if not (_words(column) & {"freq", "frequency"} or _HERTZ.search(column.heading)):
             continue
         values = plain_numbers(column)
-        if values.size >= _FEW and np.isfinite(values).all() and (np.diff(values) != 0).all():
+        if _is_another_in_each_row(values):
             raise InputError(
                 f"{column.title} goes from {values[0]:g} to {values[-1]:g}, row by row: the values "
                 "are over a frequency, not after equal pulses",
@@ -221,18 +211,8 @@ def refuse_gates(table: Table, beside: Sequence[Column]) -> None:
     """Refuse values at several voltages of a gate, of a table that does not number pulses.
 
     Two are those of writing and erasing; more are transfer curves, or a staircase of the gate.
-
-    Parameters
-    ----------
-    table : Table
-        All columns.
-    beside : sequence of Column
-        Those that have no part.
-
-    Raises
-    ------
-    InputError
-        One of them is a voltage of a gate, and holds three or more.
+    Raises InputError: one of the columns that have no part is a voltage of a gate, and holds three
+    or more.
     """
     for column in beside:
         measures = quantity_of(column.unit) if column.unit else "V"
@@ -249,6 +229,11 @@ def refuse_gates(table: Table, beside: Sequence[Column]) -> None:
                 table.path,
                 "Leave the rows of one voltage alone, or pass pulse=... if a column counts pulses",
             )
+
+
+def _is_another_in_each_row(values: np.ndarray) -> bool:
+    """Whether values may be an axis: enough of them, finite, each other than the one before."""
+    return bool(values.size >= _FEW and np.isfinite(values).all() and (np.diff(values) != 0).all())
 
 
 def _words(column: Column) -> set[str]:

@@ -263,19 +263,8 @@ def refuse_negative(table: Table, trains: list[Train]) -> None:
     """Refuse trains that nobody called conductances, and that are negative throughout.
 
     A current read at a negative voltage that grows in size would be a train that goes down. Values
-    of both signs may be weights with a scale of their own: that is said.
-
-    Parameters
-    ----------
-    table : Table
-        The file, for the message.
-    trains : list of Train
-        Those of a table whose columns were taken as conductance for want of anything else.
-
-    Raises
-    ------
-    InputError
-        One of them has no value above zero but noise, and some below.
+    of both signs may be weights with a scale of their own: that is said. Raises InputError: a train
+    has values below zero, and none above.
     """
     for train in trains:
         signs = _signs(train.values)

@@ -25,7 +25,7 @@ from compact.measured.trains import Train, build
 from compact.measured.writes import keep_reads
 from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
-from ddkbase.tables.archives import is_archive, unpacked
+from ddkbase.tables.archives import files_of_zip, is_plain_zip
 from ddkbase.tables.reading import FORMATS, Format, file_content, table_of
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
 from ddkbase.tables.units import quantity_of
@@ -125,8 +125,8 @@ def read_pulses(
         return side_by_side([read_pulses(file, **told) for file in several], str(path))
     assert isinstance(path, str | os.PathLike)
     content = file_content(path)
-    if is_archive(content) and Path(path).suffix.lower() == ".zip":
-        tables, deeper = unpacked(content, str(path), _SUFFIXES)
+    if is_plain_zip(content) and Path(path).suffix.lower() == ".zip":
+        tables, deeper = files_of_zip(content, str(path), _SUFFIXES)
         files = [_of_content(data, f"{path}/{name}", told) for name, data in tables.items()]
         ds = side_by_side(files, str(path))
         if deeper:

@@ -13,6 +13,7 @@ from ddk import studies
 from ddk.cli.options import (
     FolderOption,
     OverwriteOption,
+    ProcessesOption,
     QuickOption,
     RootOption,
     SeedsOption,
@@ -73,10 +74,7 @@ class LearningOptions:
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="Of write-and-verify, a share of the window.")
     ] = 0.01
-    processes: Annotated[
-        int,
-        typer.Option("--processes", "--workers", min=1, help="Runs at a time, each on one core."),
-    ] = 2
+    processes: ProcessesOption = 2
     quick: QuickOption = False
 
 

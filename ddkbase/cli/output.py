@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from rich.console import Console  # start-up
 
 
+def error_line(text: str) -> None:
+    """Print a line on the error stream, now."""
+    sys.stderr.write(f"{visible(text)}\n")
+    sys.stderr.flush()
+
+
 class Output:
     """Where a command puts what it found; it prints what was asked for.
 
@@ -74,6 +80,11 @@ class Output:
         if self.shows:
             sys.stdout.write(f"{visible(text)}{end}")
             sys.stdout.flush()
+
+    def remark(self, text: str) -> None:
+        """Print a line on the error stream, which ``--quiet`` leaves out."""
+        if not self.quiet:
+            error_line(text)
 
     def note(self, text: str) -> None:
         """Print a remark that ``--quiet`` leaves out in any case."""

@@ -12,18 +12,18 @@ from ddkbase.files import too_large, unpacked_limit
 from ddkbase.tables.binary import attempt
 from ddkbase.tables.table import LARGEST
 
-__all__ = ["is_archive", "unpacked"]
+__all__ = ["files_of_zip", "is_plain_zip"]
 
 _HIDDEN = (".", "~$", "__")  # also of "__MACOSX", beside what a Mac has packed
 
 
-def is_archive(content: bytes) -> bool:
+def is_plain_zip(content: bytes) -> bool:
     """Whether a file is a ZIP that is neither a workbook nor a file of arrays."""
     start = content[30:100]  # the name of the first file in it
     return content[:2] == b"PK" and b".npy" not in start and b"[Content_Types]" not in content
 
 
-def unpacked(
+def files_of_zip(
     content: bytes, path: str, suffixes: Collection[str]
 ) -> tuple[dict[str, bytes], list[str]]:
     """The files of an archive as those of a folder: of its highest level that has any.

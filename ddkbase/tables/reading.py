@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.files import refuse_pointer
-from ddkbase.tables.archives import is_archive
+from ddkbase.tables.archives import is_plain_zip
 from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.instruments import refuse_foreign
@@ -116,7 +116,7 @@ def table_of(
 
 def _refuse_archive(content: bytes, path: str) -> None:
     """Refuse a ZIP that is neither a workbook nor a file of arrays."""
-    if is_archive(content):
+    if is_plain_zip(content):
         refuse_foreign(content, path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,8 +12,8 @@ import typer
 import devicephys
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.options import option_groups
-from ddkbase.cli.output import Output, units_of
-from ddkbase.errors import InputError, SolverError, visible
+from ddkbase.cli.output import Output, error_line, units_of
+from ddkbase.errors import InputError, SolverError
 from ddkbase.picture_names import Pictures
 from devicephys.cli.options import (
     CellOptions,
@@ -84,7 +83,7 @@ class BatchOptions(CellOptions):
     ) -> Outcome:
         """Carry out a plan in a folder, its remarks first, its progress shown."""
         for text in plan.remarks:
-            sys.stderr.write(f"note: {visible(text)}\n")
+            error_line(f"note: {text}")
         with devicephys.run.Display(output.console(), "preparing the solver") as display:
             return action(
                 path,

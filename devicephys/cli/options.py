@@ -8,7 +8,6 @@ What they share with the other command lines (ways to end, ``--quiet`` and ``--j
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +16,8 @@ import typer
 import devicephys
 from ddkbase.cli.application import application
 from ddkbase.cli.options import path_of
-from ddkbase.errors import InputError, visible
+from ddkbase.cli.output import error_line
+from ddkbase.errors import InputError
 from ddkbase.picture_names import Pictures
 
 if TYPE_CHECKING:
@@ -213,4 +213,4 @@ class RunOptions(CellOptions):
 
 def warn(text: str) -> None:
     """Print a warning, which ``--quiet`` does not leave out."""
-    sys.stderr.write(f"warning: {visible(text)}\n")
+    error_line(f"warning: {text}")

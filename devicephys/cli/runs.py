@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,9 +14,9 @@ import devicephys
 from ddkbase import paper as papers
 from ddkbase.cli.application import command, examples, message_and_code
 from ddkbase.cli.options import free_path, given, option_groups
-from ddkbase.cli.output import Output
+from ddkbase.cli.output import Output, error_line
 from ddkbase.cli.paper import PaperOptions
-from ddkbase.errors import DDKError, InputError, visible
+from ddkbase.errors import DDKError, InputError
 from ddkbase.installation import parallel_rank
 from ddkbase.picture_names import Pictures
 from devicephys import installation
@@ -89,8 +88,7 @@ def aborting() -> Iterator[None]:
         if world is None or common:
             raise
         message, code = message_and_code(exc)
-        sys.stderr.write(f"error: {visible(message)}\n")
-        sys.stderr.flush()
+        error_line(f"error: {message}")
         world.Abort(code)
 
 
@@ -165,16 +163,11 @@ def resume(
     pictures: PicturesOption = Pictures.png,
 ) -> None:
     """Go on with a run that was stopped or killed, from its last checkpoint if it has one."""
-
-    def remark(text: str) -> None:
-        if not output.quiet:
-            sys.stderr.write(f"{visible(text)}\n")
-
     path = output_folder(folder, "DIR")
     if (path / "sequence.json").is_file():
         go_on(path, output, pictures)
         return
-    carry_out(partial(devicephys.run.resume, path, remark=remark), output, pictures)
+    carry_out(partial(devicephys.run.resume, path, remark=output.remark), output, pictures)
 
 
 @app.command(
@@ -363,14 +356,9 @@ def go_on(
     path: Path, output: Output, pictures: Pictures, steps: devicephys.Sequence | None = None
 ) -> None:
     """Carry out a sequence, or that of a folder, and print its table."""
-
-    def remark(text: str) -> None:
-        if not output.quiet:
-            sys.stderr.write(f"{visible(text)}\n")
-
     with devicephys.run.Display(output.console(), "preparing the solver") as display:
         records = devicephys.run_sequence(
-            path, steps, progress=display, remark=remark, warn=warn, pictures=pictures.value
+            path, steps, progress=display, remark=output.remark, warn=warn, pictures=pictures.value
         )
     kept = steps if steps is not None else devicephys.Sequence.read(path / "sequence.json")
     table = devicephys.sequence_table(kept, records)

@@ -83,9 +83,8 @@ def class_files(
         loose = any(p.suffix.lower() in endings for p in listed(path) if p.is_file())
         hint = "Put the files of each class into a folder of its own" if loose else whence
         raise StorageError(f"holds no folders with {what}", str(path), hint)
-    if "images" in (names := [c.lower() for c in classes]) and {"masks", "annotations"} & set(
-        names
-    ):
+    names = [c.lower() for c in classes]
+    if "images" in names and {"masks", "annotations"}.intersection(names):
         raise StorageError(
             f"holds the folders {', '.join(classes)}, which are no classes",
             str(path),

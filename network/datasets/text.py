@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import html
 import io
 import os
@@ -119,9 +118,8 @@ def is_news(path: Path) -> bool:
     if any(path.glob("train_subset_*.csv*")):
         return True
     for file in path.glob("test.csv*"):
-        opened = gzip.open if file.suffix == ".gz" else open
         try:
-            with opened(file, "rb") as stream:
+            with open_bytes(file) as stream:
                 if _FIRST.match(stream.read(64)):
                     return True
         except (OSError, EOFError, zlib.error):

@@ -64,39 +64,16 @@ def knowm(folder: Path, volts: float, hertz: float, series: float) -> xr.Dataset
     return xr.Dataset({name: ("sample", values) for name, values in columns.items()})
 
 
-def starts(ds: xr.Dataset) -> dict[str, dict[str, float]]:
-    v, i, t = (ds[n].values for n in ("voltage", "current", "time"))
-    strong = np.abs(v) > 0.3 * np.abs(v).max()
-    g = np.abs(i[strong] / v[strong])
-    high, low, top = float(g.max()), float(g.min()), float(np.abs(v).max())
-    once = 10.0 / float(t.max())
-    # where SET is positive the way back at positive voltages carries more: the loop runs clockwise
-    turned = float(np.sum((0.5 * (i[1:] + i[:-1]) * np.diff(v))[v[1:] > 0])) < 0
-    return {
-        "vteam": {"r_on": 1 / high, "r_off": 1 / low, "k_on": once, "k_off": once,
-                  "v_on": 0.3 * top, "v_off": 0.3 * top, "w0": 0.9},
-        "yakopcic": {"a1": high, "a2": high, "ap": once, "an": once, "vp": 0.3 * top,
-                     "vn": 0.3 * top, "x0": 0.1},
-        "linear_ion_drift": {"r_on": 1 / high, "r_off": 1 / low, "rate": once / (high * top),
-                             "x0": 0.1},
-        "alpha_beta": {"gmin": low, "gmax": high, "alpha": 0.01 * once, "beta": 0.1 * once,
-                       "v0": 0.3 * top, "y0": 0.1},
-        # the conductance at the smallest gap, 0.2 nm, of a length g0 = 0.25 nm
-        "stanford": {"i0": high * 0.25 * np.exp(0.8), "gap_max": 1.5, "gap_start": 1.0},
-        "jart_vcm": {"polarity": -1.0 if turned else 1.0, "r_oxide": max(1 / high - 720, 100.0)},
-    }  # fmt: skip
-
-
-def starts_of_trains(ds: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Values to start from: the range of the reads, and a tenth of a train to cross it."""
-    g = ds["conductance"].values
-    high, low = float(np.nanmax(g)), float(np.nanmin(g))
-    first = float((g[0, 0] - low) / (high - low))
-    share = min(max(first, 0.01), 0.99)
-    top = float(np.nanmax(np.abs(ds["amplitude"].values)))
-    once = 10.0 / (g.shape[1] * float(np.nanmax(ds["width"].values)))
-    # the gap of Stanford's law at which the exponential has the first read
-    gap = 0.25 + 0.25 * float(np.log(high / max(g[0, 0], 1.01 * low)))
+def begun(
+    high: float,
+    low: float,
+    top: float,
+    once: float,
+    share: float = 0.1,
+    gap: float = 1.0,
+    polarity: float = -1.0,
+) -> dict[str, dict[str, float]]:
+    """Values to start from, by law: conductances, voltage and rate of the data, state at first."""
     return {
         "vteam": {"r_on": 1 / high, "r_off": 1 / low, "k_on": once, "k_off": once,
                   "v_on": 0.3 * top, "v_off": 0.3 * top, "w0": 1 - share},
@@ -106,9 +83,32 @@ def starts_of_trains(ds: xr.Dataset) -> dict[str, dict[str, float]]:
                              "x0": share},
         "alpha_beta": {"gmin": low, "gmax": high, "alpha": 0.01 * once, "beta": 0.1 * once,
                        "v0": 0.3 * top, "y0": share},
+        # the conductance at the smallest gap, 0.2 nm, of a length g0 = 0.25 nm
         "stanford": {"i0": high * 0.25 * np.exp(0.8), "gap_max": 1.5, "gap_start": gap},
-        "jart_vcm": {"polarity": -1.0, "r_oxide": max(1 / high - 720, 100.0)},
+        "jart_vcm": {"polarity": polarity, "r_oxide": max(1 / high - 720, 100.0)},
     }  # fmt: skip
+
+
+def starts(ds: xr.Dataset) -> dict[str, dict[str, float]]:
+    v, i, t = (ds[n].values for n in ("voltage", "current", "time"))
+    strong = np.abs(v) > 0.3 * np.abs(v).max()
+    g = np.abs(i[strong] / v[strong])
+    high, low, top = float(g.max()), float(g.min()), float(np.abs(v).max())
+    # where SET is positive the way back at positive voltages carries more: the loop runs clockwise
+    turned = float(np.sum((0.5 * (i[1:] + i[:-1]) * np.diff(v))[v[1:] > 0])) < 0
+    return begun(high, low, top, 10.0 / float(t.max()), polarity=-1.0 if turned else 1.0)
+
+
+def starts_of_trains(ds: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Values to start from: the range of the reads, and a tenth of a train to cross it."""
+    g = ds["conductance"].values
+    high, low = float(np.nanmax(g)), float(np.nanmin(g))
+    share = min(max(float((g[0, 0] - low) / (high - low)), 0.01), 0.99)
+    # the gap of Stanford's law at which the exponential has the first read
+    gap = 0.25 + 0.25 * float(np.log(high / max(g[0, 0], 1.01 * low)))
+    top = float(np.nanmax(np.abs(ds["amplitude"].values)))
+    once = 10.0 / (g.shape[1] * float(np.nanmax(ds["width"].values)))
+    return begun(high, low, top, once, share, gap)
 
 
 def train_files(folder: Path) -> dict[str, Path]:
