@@ -118,6 +118,7 @@ def fit(
                 folder=folder,
                 progress=lambda event: display(_state(event)),
                 warn=warn,
+                remark=output.note,
             )
     except devicephys.fitting.FitInterrupted as stopped:
         if stopped.result is not None:

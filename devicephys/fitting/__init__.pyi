@@ -1,4 +1,5 @@
 from .description import FitDescription as FitDescription
+from .fit import fit_device as fit_device
 from .information import Profile as Profile
 from .information import alternative_texts as alternative_texts
 from .report import curves_figure as curves_figure
@@ -12,4 +13,3 @@ from .result import FitEvent as FitEvent
 from .result import FitInterrupted as FitInterrupted
 from .result import FitResult as FitResult
 from .result import suggestion_texts as suggestion_texts
-from .search import fit_device as fit_device

@@ -1,10 +1,9 @@
-"""The fit itself: robust least squares on the logarithms of parameters, kept after every solve."""
+"""The search: robust least squares on the logarithms of parameters, kept after every solve."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,19 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
-from ddkbase.errors import InputError, Interrupted, SolverError
+from ddkbase.errors import InputError, SolverError
 from ddkbase.records import fingerprint
 from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
-from devicephys.fitting.data import Data, as_dataset, read_data
-from devicephys.fitting.description import FitDescription, fit_settings, read_description
+from devicephys.fitting.data import Data
+from devicephys.fitting.description import FitDescription, fit_settings
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
 from devicephys.fitting.information import (
     Information,
     Profile,
     Residuals,
     alternatives,
-    direction_text,
     information,
     losses,
     profile,
@@ -36,17 +34,12 @@ from devicephys.fitting.posterior import (
     LogPosterior,
     draw_posterior,
     farthest,
-    require_emcee,
 )
 from devicephys.fitting.result import (
     FitEvent,
-    FitInterrupted,
-    FitResult,
-    factor_text,
-    parameter_table,
 )
 
-__all__ = ["fit_device"]
+__all__ = ["Search"]
 
 #: residual of every sample where the solver gives up: worse than any fit, so that it is avoided
 FAILED = 30.0
@@ -56,6 +49,9 @@ PROFILE_SOLVES = 60
 #: a log likelihood that counts as foretold, how often in a row it is to be, most solves of a search
 #: that goes on from something better
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
+#: solves that look beyond it before, and how much hotter the density is that they are drawn from: a
+#: long valley may hold several basins, with rises of some units of log likelihood between them
+WIDE, HOTTER = 6, 10.0
 #: what may be changed when a fit is taken up again: the solves stay the same
 _AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
 
@@ -64,7 +60,7 @@ class _Enough(Exception):
     """As many solves as were allowed."""
 
 
-class _Search:
+class Search:
     """Solves of a fit, each made once: least_squares asks for residuals and derivatives apart."""
 
     def __init__(
@@ -284,8 +280,7 @@ class _Search:
         found: dict[str, Profile] = {}
         for name in names:
             self.most = len(self.solves) + PROFILE_SOLVES
-            _, logs, _ = self.best
-            known = self.information()
+            logs, known = self.best[1], self.information()
             number = self.names.index(name)
             try:
                 found[name] = profile(
@@ -298,37 +293,54 @@ class _Search:
     def explore(self) -> None:
         """Solve where the posterior is said to be, far from all solves, until that is foretold.
 
-        Where something better turns up the search goes on from there.
+        The first solves are drawn wider: there may be other basins. Where something better turns
+        up, or where the derivatives of a solve promise it, the search goes on from there.
         """
         right = 0
-        for number in range(EXPLORED if self.description.posterior else 0):
+        for number in range(WIDE + EXPLORED if self.description.posterior else 0):
             assert self.best is not None
             known, least = self.information(), self.best[0]
+            hotter = HOTTER if number < WIDE else 1.0
             try:
-                density = self._density(known)
+                density = self._density(known, hotter)
             except InputError:  # too few solves: ``posterior`` says so
                 return
             others = self.others(known)
-            drawn = draw_posterior(density, known.covariance, CANDIDATES, number, others)
+            drawn = draw_posterior(density, hotter * known.covariance, CANDIDATES, number, others)
             solved = np.array([np.frombuffer(key) for key in self.solves])
             point = farthest(density, drawn["logs"].values, solved)
             self.most = len(self.solves) + 1
             solve = self.solve(point)
-            off = density(point[None])[0] + self.cost(solve, point) / known.dispersion
-            right = right + 1 if not solve.failed and abs(off) < FORETOLD else 0
-            if self.best[0] < least - FORETOLD * known.dispersion:
+            better = least - FORETOLD * known.dispersion
+            if self.best[0] < better:
                 self.minimise(self.best[1], AGAIN)
+            elif number < WIDE and not solve.failed and self._promised(point) < better:
+                self.minimise(point, AGAIN)
+            off = density(point[None])[0] + self.cost(solve, point) / density.dispersion
+            foretold = number >= WIDE and not solve.failed and abs(off) < FORETOLD
+            right = right + 1 if foretold else 0
             if right == ENOUGH_RIGHT:
                 return
+
+    def _promised(self, point: np.ndarray) -> float:
+        """The least cost within the bounds if the residuals were as straight as at a solve."""
+        solve = self.solve(point)
+
+        def plane(logs: np.ndarray) -> np.ndarray:
+            straight = solve.residual + solve.jacobian @ (logs - point)
+            return np.concatenate([straight, self._prior(logs)])
+
+        loss = self.description.loss
+        return float(least_squares(plane, point, bounds=self.bounds, loss=loss).cost)
 
     def information(self) -> Information:
         """What the best solve says of the parameters."""
         assert self.best is not None
-        _, _, solve = self.best
+        solve = self.best[2]
         return information(solve.residual, solve.jacobian, self.priors, self.description.loss)
 
-    def _density(self, known: Information) -> LogPosterior:
-        """The posterior by an emulator of all solves."""
+    def _density(self, known: Information, hotter: float = 1.0) -> LogPosterior:
+        """The posterior by an emulator of all solves, or one so many times wider."""
         good = [
             (np.frombuffer(key), solve) for key, solve in self.solves.items() if not solve.failed
         ]
@@ -340,7 +352,8 @@ class _Search:
         )
         cost = np.array([self.cost(solve, logs) for logs, solve in good])
         loss = self.description.loss
-        return LogPosterior(emulator, cost, known.dispersion, self.bounds, self.priors, loss)
+        wide = hotter * known.dispersion
+        return LogPosterior(emulator, cost, wide, self.bounds, self.priors, loss)
 
     def posterior(self, known: Information) -> xr.Dataset | None:
         """Samples of the posterior, in the units of the parameters."""
@@ -357,128 +370,3 @@ class _Search:
         """What is made small: that of `scipy.optimize.least_squares`."""
         residual = np.concatenate([solve.residual, self._prior(logs)])
         return float(np.sum(losses(residual, self.description.loss)) / 2)
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def fit_device(
-    source: FitDescription | Mapping[str, Any] | str | os.PathLike[str],
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    progress: Callable[[FitEvent], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> FitResult:
-    """Fit parameters of a device to measured loops and trains.
-
-    Least squares (trust region, robust loss) on the logarithms of the parameters; residuals are
-    differences of the logarithms of currents and conductances over their errors, derivatives come
-    from the tangents of the simulation (``simulate(..., sensitivities=[...])``), so that a solve of
-    all data gives both.
-
-    Parameters
-    ----------
-    source : FitDescription, mapping, str or Path
-        What is fitted to what; the path of a YAML file, or what stands in one.
-    folder : str or Path or None, optional
-        Where each solve is kept; the same fit with the same folder goes on where it was stopped.
-    progress : callable or None, optional
-        Called with a `FitEvent` after each solve.
-    warn : callable or None, optional
-        Called before the first solve with what of the device the data contradict, a line each.
-
-    Returns
-    -------
-    FitResult
-        The device, its parameters with intervals, and what the data do not determine.
-
-    Raises
-    ------
-    InputError
-        A description or a file that is not clear, a folder of another fit.
-    SolverError
-        The device that the fit begins with cannot be simulated.
-    StorageError
-        A file cannot be read or written.
-    FitInterrupted
-        Ctrl-C; ``result`` is the `FitResult` of the best solve so far, if there is one.
-    InstallationError
-        No finite-element stack or no C compiler.
-    """
-    description, beside = read_description(source)
-    device = description.start(beside)
-    description.bounds(device)
-    if description.posterior:
-        require_emcee()
-    data, predict = (read_data(d, beside) for d in (description.data, description.predict))
-    for remark in dict.fromkeys(d.remark(device) for d in (*data, *predict)) if warn else ():
-        if remark and warn is not None:
-            warn(remark)
-    kept = None if folder is None else Path(folder)
-    search = _Search(description, data, predict, device, kept, progress)
-    try:
-        reason = search.all_starts()
-    except (KeyboardInterrupt, Interrupted):  # between solves, and within one
-        best = _result(search, "interrupted", {}) if search.best is not None else None
-        raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
-    try:
-        search.explore()
-        profiles = search.profiles()
-        # held out: what was seen of it has no part in the fit
-        return _result(search, reason, profiles, whole=True)
-    except (KeyboardInterrupt, Interrupted):
-        where = f"what follows the search, solve {len(search.solves) + 1}"
-        raise FitInterrupted(where, _result(search, reason, {})) from None
-
-
-def _result(
-    search: _Search, reason: str, profiles: dict[str, Profile], whole: bool = False
-) -> FitResult:
-    """Parameters, intervals and curves of the best solve; ``whole`` with what takes more solves."""
-    assert search.best is not None
-    _, logs, solve = search.best
-    known = information(solve.residual, solve.jacobian, search.priors, search.description.loss)
-    device = search.moved(logs)
-    ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
-    parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)
-    predicted, posterior, failures = [], None, []
-    for held in search.predict if whole else ():
-        try:
-            _, jacobian, curve = held.misfit(device, search.settings, search.paths)
-        except (SolverError, InputError) as error:
-            failures.append(f"{held.name}, held out, is not predicted: {error}")
-            continue
-        predicted.append(as_dataset(held, curve, jacobian @ search.tie, known.covariance))
-    if whole:
-        try:
-            posterior = search.posterior(known)
-        except InputError as error:
-            failures.append(f"no samples of the posterior: {error}")
-    ratios = [
-        np.log(np.abs(curve / d.measured)) / np.log(10)
-        for curve, d in zip(solve.simulated, search.data, strict=True)
-    ]
-    return FitResult(
-        device=device,
-        parameters=parameter_table(
-            search.described(), logs, search.bounds, known, profiles, posterior
-        ),
-        data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
-        predicted=predicted,
-        profiles=profiles,
-        posterior=posterior,
-        suggestions=search.suggestions(device, known) if whole else None,
-        undetermined=[
-            f"{direction_text(search.names, known.directions[k])} (known to a factor "
-            f"{factor_text(known.spread[k])})"
-            for k in known.open_directions
-        ],
-        failures=failures,
-        misfit=_rms(solve.residual),
-        log_misfit=_rms(np.concatenate(ratios)),
-        solves=len(search.solves),
-        reason=reason,
-        alternatives=search.alternatives(known),
-        paths={name: tuple(search.description.paths(name)) for name in search.names},
-    )
