@@ -12,4 +12,6 @@ from .report import write_fit as write_fit
 from .result import FitEvent as FitEvent
 from .result import FitInterrupted as FitInterrupted
 from .result import FitResult as FitResult
+from .result import refined_text as refined_text
 from .result import suggestion_texts as suggestion_texts
+from .result import together_text as together_text

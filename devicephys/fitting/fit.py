@@ -11,7 +11,7 @@ import numpy as np
 
 from ddkbase.errors import InputError, Interrupted, SolverError
 from devicephys.fitting.data import as_dataset, read_data
-from devicephys.fitting.description import FitDescription, read_description
+from devicephys.fitting.description import FitDescription, read_description, refined
 from devicephys.fitting.information import Profile, direction_text
 from devicephys.fitting.posterior import require_emcee
 from devicephys.fitting.result import (
@@ -98,7 +98,9 @@ def fit_device(
         best = _result(search, "interrupted", {}) if search.best is not None else None
         raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
     try:
+        search.refine()
         search.explore()
+        search.refine()
         profiles = search.profiles()
         return _result(search, reason, profiles, whole=True)
     except (KeyboardInterrupt, Interrupted):
@@ -115,10 +117,10 @@ def _result(
     known, device = search.information(), search.moved(logs)
     ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
     parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)
-    predicted, posterior, failures = [], None, []
+    predicted, posterior, failures = [], None, [search.refining] if search.refining else []
     for held in search.predict if whole else ():
         try:
-            _, jacobian, curve = held.misfit(device, search.settings, search.paths)
+            _, jacobian, curve = held.misfit(device, search.finer or search.settings, search.paths)
         except (SolverError, InputError) as error:
             failures.append(f"{held.name}, held out, is not predicted: {error}")
             continue
@@ -130,11 +132,15 @@ def _result(
             failures.append(f"no samples of the posterior: {error}")
     curves = zip(solve.simulated, search.data, strict=True)
     ratios = [np.log10(np.abs(curve / d.measured)) for curve, d in curves]
+    parameters = parameter_table(
+        search.described(), logs, search.bounds, known, profiles, posterior
+    )
+    if search.unrefined is not None:
+        parameters["refined"] = ("parameter", logs - search.unrefined, {"units": "1"})
+        parameters.attrs["refined"] = refined(search.description)
     return FitResult(
         device=device,
-        parameters=parameter_table(
-            search.described(), logs, search.bounds, known, profiles, posterior
-        ),
+        parameters=parameters,
         data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
         predicted=predicted,
         profiles=profiles,
@@ -148,7 +154,7 @@ def _result(
         failures=failures,
         misfit=_rms(solve.residual),
         log_misfit=_rms(np.concatenate(ratios)),
-        solves=len(search.solves),
+        solves=len(search.solves) + len(search.finer_solves),
         reason=reason,
         alternatives=search.alternatives(known),
         paths={name: tuple(search.description.paths(name)) for name in search.names},
