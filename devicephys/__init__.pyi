@@ -22,7 +22,7 @@ from .device import device_from_yaml as device_from_yaml
 from .device import list_devices as list_devices
 from .device import load_device as load_device
 from .device import random_device as random_device
-from .fitting.search import fit_device as fit_device
+from .fitting.fit import fit_device as fit_device
 from .measured.loops import read_loop as read_loop
 from .parameter_sweep.execution import sweep as sweep
 from .population.listed import ListedDevices as ListedDevices

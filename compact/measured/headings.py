@@ -13,7 +13,6 @@ from ddkbase.tables.table import Cell
 
 __all__ = [
     "BESIDE",
-    "LOGARITHM",
     "QUANTITY",
     "VALUES",
     "direction_in",
@@ -172,8 +171,6 @@ _BESIDE_A_CELL = {
 #: "G step": what a pulse adds, not what it leads to
 _PARTS = {"step", "loss", "gain", "modulation"}
 _SYMBOLS = {"g": "conductance", "r": "resistance", "i": "current", "v": "voltage", "u": "voltage"}
-#: of a heading whose values are logarithms
-LOGARITHM = re.compile(r"(?<![A-Za-z])(?:(?:(?i:log)|lg|[lL]n|db)(?![a-z])|dB)|^(?i:log)(?!ged)")
 #: what may stand behind a symbol with nothing between: "Rmem", "RHRS", "Id"
 _GLUED = re.compile(
     r"(?P<symbol>[grivu])(?:hrs|lrs|on|off|mem|cell|dut|read|mean|avg|med|median|set|reset|up|down|"

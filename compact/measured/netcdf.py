@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from compact.measured.headings import LOGARITHM, QUANTITY, VALUES, role_of
+from compact.measured.headings import QUANTITY, VALUES, role_of
 from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import check_hdf5, validate
 from ddkbase.tables.binary import attempt, read_hdf5, which_variable
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
-from ddkbase.tables.units import quantity_of
+from ddkbase.tables.units import LOGARITHM, quantity_of
 
 __all__ = ["read_netcdf"]
 

@@ -11,7 +11,6 @@ import xarray as xr
 
 from compact.measured.checks import AFTER, BEFORE
 from compact.measured.headings import (
-    LOGARITHM,
     QUANTITY,
     VALUES,
     direction_of,
@@ -25,7 +24,7 @@ from ddkbase.errors import InputError, shorten
 from ddkbase.records import label
 from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, numbers
-from ddkbase.tables.units import quantity_of
+from ddkbase.tables.units import LOGARITHM, quantity_of
 
 __all__ = ["read_updates"]
 

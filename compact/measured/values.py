@@ -15,11 +15,11 @@ from compact.measured.checks import (
     refuse_trains_in_rows,
     titles_of,
 )
-from compact.measured.headings import LOGARITHM, QUANTITY, VALUES, direction_in, without_number
+from compact.measured.headings import QUANTITY, VALUES, direction_in, without_number
 from compact.measured.roles import Roles
 from ddkbase.errors import InputError
 from ddkbase.tables.table import Column, Table, is_empty, looks_numeric
-from ddkbase.tables.units import is_relative, quantity_of
+from ddkbase.tables.units import LOGARITHM, is_relative, quantity_of
 
 __all__ = ["choose_values"]
 

@@ -8,6 +8,8 @@ import re
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
 
+#: of a heading whose values are logarithms
+LOGARITHM = re.compile(r"(?<![A-Za-z])(?:(?:(?i:log)|lg|[lL]n|db)(?![a-z])|dB)|^(?i:log)(?!ged)")
 _RELATIVE = {
     "", "1", "a.u.", "a.u", "au", "arb", "arb.", "arb. u.", "arb. units", "arb.u.", "norm",
     "norm.", "normalised", "normalized", "relative", "rel", "-", "dimensionless", "#", "count",

@@ -118,6 +118,7 @@ def fit(
                 folder=folder,
                 progress=lambda event: display(_state(event)),
                 warn=warn,
+                remark=output.note,
             )
     except devicephys.fitting.FitInterrupted as stopped:
         if stopped.result is not None:
@@ -155,6 +156,9 @@ def _tell(result: devicephys.fitting.FitResult, output: Output) -> None:
             "More than the stated errors: the cell lacks what the curves show, or the errors are "
             "too small; the intervals hold for this model only (docs/howto_fit.md)"
         )
+    for says in (devicephys.fitting.together_text, devicephys.fitting.refined_text):
+        if text := says(result.parameters):
+            output.line(f"{text[0].upper()}{text[1:]}")
     for text in result.failures:
         output.line(f"Could not be had: {text}")
     for held in result.predicted:

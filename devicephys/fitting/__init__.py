@@ -5,7 +5,8 @@ module            what it does
 ================  ========================================================================
 ``description``   what a fit is made of, from YAML: device, data, free parameters
 ``data``          a measured loop, train or bake, and its misfit with derivatives
-``search``        `devicephys.fit_device`: least squares, kept after every solve
+``fit``           `devicephys.fit_device`: from the description to the result
+``search``        least squares, kept after every solve; looking for other basins
 ``result``        what it gives
 ``information``   what the data determine: intervals, directions that stay open, profiles
 ``posterior``     samples of the posterior, on an emulator made of the solves

@@ -1,4 +1,5 @@
 from .description import FitDescription as FitDescription
+from .fit import fit_device as fit_device
 from .information import Profile as Profile
 from .information import alternative_texts as alternative_texts
 from .report import curves_figure as curves_figure
@@ -11,5 +12,6 @@ from .report import write_fit as write_fit
 from .result import FitEvent as FitEvent
 from .result import FitInterrupted as FitInterrupted
 from .result import FitResult as FitResult
+from .result import refined_text as refined_text
 from .result import suggestion_texts as suggestion_texts
-from .search import fit_device as fit_device
+from .result import together_text as together_text

@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 
 from ddkbase import records
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, SolverError
 from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, numbers
-from ddkbase.tables.units import quantity_of
-from ddkbase.units import exact_text
+from ddkbase.tables.units import LOGARITHM, quantity_of
+from ddkbase.units import exact_text, format_si
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.description import BakeSource, LoopSource, Source, TrainSource
@@ -37,6 +37,9 @@ LEAST_VOLTAGE = 0.05
 STEP = 0.05
 #: where a search over what is differentiated so ends
 SCATTERED = 3e-3
+#: reads that a train must have to be called flat, and the largest current of a read [A] that is
+#: believed without a stated unit
+FLAT_READS, LARGEST_READ = 8, 20e-3
 #: how near a cell is brought to the resistance that its train began with: what the next cell
 #: misses otherwise would look like an effect of its parameters
 PREPARED = 1e-3
@@ -53,6 +56,8 @@ class Data(abc.ABC):
     error: np.ndarray
     weight: float
     unit: str
+    #: what the file was taken for, a line each
+    remarks: Sequence[str] = ()
     #: relative changes of cost and parameters below which a search ends: less cannot be told where
     #: what is simulated scatters
     enough: float = 1e-4
@@ -70,9 +75,11 @@ class Data(abc.ABC):
         Raises
         ------
         SolverError
-            The device cannot be simulated.
+            The device cannot be simulated, or not to a current that can be compared.
         """
         simulated, shares = self.simulate(device, settings, paths)
+        if not np.all(np.isfinite(simulated) & (simulated != 0.0)):
+            raise SolverError(f"a simulated value is zero or not finite: {self.name}")
         residual = self.scale * (np.log(np.abs(simulated)) - np.log(np.abs(self.measured)))
         return residual, self.scale[:, None] * shares, simulated
 
@@ -82,9 +89,12 @@ class Data(abc.ABC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What would be measured, and d ln of it / d ln of each path, (samples, paths)."""
 
-    def remark(self, device: Device) -> str:
-        """What of a device speaks against these data, in one line; mostly nothing."""
-        return ""
+    def require_change(self) -> None:  # noqa: B027
+        """InputError for a train without a change: every cell that does not move would fit it."""
+
+    def contradictions(self, device: Device) -> list[str]:
+        """What of a device speaks against these data, a line each; mostly nothing."""
+        return []
 
 
 class LoopData(Data):
@@ -106,6 +116,7 @@ class LoopData(Data):
         )
         self.name = f"{Path(source.loop).name}, loop {source.number}"
         self.loops = loops
+        self.remarks = [f"{path.name}: {line}" for line in loops.attrs["remarks"].splitlines()]
         self.waveform, samples, times = waveform_of(loops, source.number)
         v, i = loops["voltage"].values[samples], loops["current"].values[samples]
         good = np.flatnonzero(
@@ -132,8 +143,8 @@ class LoopData(Data):
         self.error = np.hypot(source.error, jitter)
         self.weight = source.weight
 
-    def remark(self, device: Device) -> str:
-        return limit_remark(self.loops, device)
+    def contradictions(self, device: Device) -> list[str]:
+        return list(filter(None, [limit_remark(self.loops, device)]))
 
     def simulate(
         self, device: Device, settings: Settings, paths: Sequence[str]
@@ -172,8 +183,9 @@ class TrainData(Data):
             pulses = np.arange(1, len(values) + 1)
         else:
             volts = PulseTrain(count=1, **options).read_voltage
-            pulses, values = _conductances(path, source, volts)
+            pulses, values, self.remarks = _conductances(path, source, volts)
         _check_positive(values, path)
+        self.path = path
         self.read = pulses - 1
         self.train = PulseTrain(count=int(pulses[-1]), **options)
         self.measured, self.axis = values, pulses.astype(float)
@@ -182,6 +194,31 @@ class TrainData(Data):
         self.prepared = source.initial_resistance
         if self.prepared is not None:
             self.enough = SCATTERED
+
+    def require_change(self) -> None:
+        if len(self.measured) < FLAT_READS:
+            return
+        early, late = _ends(self.measured)
+        error = float(self.error[0])
+        # of a difference of two means
+        if abs(np.log(late / early)) < error * np.sqrt(2.0 / (len(self.measured) // 4)):
+            raise InputError(
+                f"does not change: the last reads lie {100.0 * (late / early - 1.0):+.2g} % off "
+                f"the first ones, with an error of {100.0 * error:.2g} % each",
+                str(self.path),
+                "Leave it out, or state a smaller error",
+            )
+
+    def contradictions(self, device: Device) -> list[str]:
+        early, late = _ends(self.measured)
+        rises, volts = late > early, float(self.train.amplitudes[0])
+        if len(self.measured) < FLAT_READS or rises == (volts > 0):
+            return []
+        return [
+            f"the conductance of {self.name} {'rises' if rises else 'falls'} under pulses of "
+            f"{volts:g} V, which {'SET' if volts > 0 else 'RESET'} a cell here: is the sign of the "
+            "amplitude right, or is it a column of resistances?"
+        ]
 
     def simulate(
         self, device: Device, settings: Settings, paths: Sequence[str]
@@ -217,6 +254,7 @@ class BakeData(Data):
         table = table_of(file_content(path), str(path), FileOptions())
         column = _column(table, source.column, _CONDUCTANCES, source.unit, "column")
         values = _values(table, column, source.unit, source.read_voltage)
+        self.remarks = _taken(table, column)
         time = _column(table, source.time, ("s",), source.time_unit, "time")
         times = numbers(table, time, "s", source.time_unit or time.unit)
         good = np.isfinite(values) & np.isfinite(times)
@@ -283,10 +321,10 @@ _PULSES = re.compile(
 
 def _conductances(
     path: Path, source: TrainSource, read_voltage: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of pulses from 1, and the conductance [S] after each of them that was read.
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Numbers of pulses from 1, the conductance [S] after each that was read, what was taken.
 
-    InputError where the numbers do not go up: another train, which another fit holds.
+    InputError where numbers or times do not go up: another train, which another fit holds.
     """
     table = table_of(file_content(path), str(path), FileOptions())
     column = _column(table, source.column, _CONDUCTANCES, source.unit, "column")
@@ -308,7 +346,18 @@ def _conductances(
     good &= pulses > 0  # pulse 0 is the read before the first one
     if not good.any():
         raise InputError("holds no read after a pulse", table.where(column))
-    return pulses[good].astype(int), values[good]
+    for clock in (c for c in table.columns if c is not column and quantity_of(c.unit) == "s"):
+        if np.any(np.diff(numbers(table, clock, "s", clock.unit)[good]) < 0):
+            raise InputError(
+                "the times go back", table.where(clock), "Give each train a file of its own"
+            )
+    return pulses[good].astype(int), values[good], _taken(table, column)
+
+
+def _taken(table: Table, column: Column) -> list[str]:
+    """What a file was taken for."""
+    name = Path(table.path).name
+    return [f"{name}: {line}" for line in (f"values from {column.title}", *table.assumptions)]
 
 
 def _column(
@@ -334,16 +383,34 @@ def _column(
 
 def _values(table: Table, column: Column, unit: str | None, read_voltage: float) -> np.ndarray:
     """Conductances [S] of a column of conductances, resistances or currents."""
-    unit = unit or column.unit
-    kind = quantity_of(unit) or ""  # one of three: ``_column`` has seen to it
-    values = numbers(table, column, kind, unit)
+    if LOGARITHM.search(column.heading or column.name):
+        hint = "Write the values themselves into a column"
+        raise InputError("holds logarithms", table.where(column), hint)
+    known = unit or column.unit
+    kind = quantity_of(known) or ""  # one of three: ``_column`` has seen to it
+    values = numbers(table, column, kind, known)
     with np.errstate(divide="ignore"):
-        return {"S": values, "ohm": 1.0 / values, "A": values / read_voltage}[kind]
+        found = {"S": values, "ohm": 1.0 / values, "A": values / read_voltage}[kind]
+    size = float(np.nanmedian(np.abs(found))) * read_voltage if np.isfinite(found).any() else 0.0
+    if size > LARGEST_READ and unit is None:
+        raise InputError(
+            f"reads of {format_si(size, 'A', 3)} at {read_voltage:g} V are more than a filament "
+            "carries: the unit seems another one",
+            table.where(column),
+            f"Write unit: with the right one, or unit: {known} if it is",
+        )
+    return found
 
 
 def _check_positive(values: np.ndarray, path: Path) -> None:
     if not np.all(values > 0):
         raise InputError("a conductance is not positive", str(path), "Leave those rows out")
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """Medians of the first and of the last quarter."""
+    quarter = max(len(values) // 4, 1)
+    return float(np.median(values[:quarter])), float(np.median(values[-quarter:]))
 
 
 _READERS: dict[type[Source], type[LoopData | TrainData | BakeData]] = {

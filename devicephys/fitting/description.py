@@ -27,6 +27,7 @@ __all__ = [
     "TrainSource",
     "fit_settings",
     "read_description",
+    "refined",
 ]
 
 #: time errors of a fit as a share of the preset's
@@ -196,6 +197,10 @@ class FitDescription(Description):
         Library device or file to begin with.
     preset : {"quick", "default", "fine"}, default "quick"
         How finely it is solved.
+    refine : {"default", "fine", "none"}, default "default"
+        Preset of the mesh that the fit ends on: what it changes of the curves at the best cell is
+        carried over to the cells around, and the search goes on. Nothing where it is not finer than
+        ``preset``.
     voltage_step : str, default "25 mV"
         Largest voltage of a time step: currents are interpolated between steps.
     data : list of LoopSource, TrainSource or BakeSource
@@ -222,6 +227,7 @@ class FitDescription(Description):
     name: Annotated[str, Field(pattern=r"^[\w+-]+$", max_length=60)]
     device: str
     preset: Literal["quick", "default", "fine"] = "quick"
+    refine: Literal["default", "fine", "none"] = "default"
     voltage_step: Text = "25 mV"
     data: Annotated[tuple[Source, ...], Field(min_length=1)]
     predict: tuple[Source, ...] = ()
@@ -380,7 +386,16 @@ def _keys(data: Mapping[Any, Any], where: str) -> dict[str, Any]:
     return dict(data)
 
 
-def fit_settings(description: FitDescription, device: Device) -> Settings:
+def refined(description: FitDescription) -> str | None:
+    """The preset of the mesh that a fit ends on; None if that is the one it has."""
+    order = ("none", "quick", "default", "fine")
+    finer = order.index(description.refine) > order.index(description.preset)
+    return description.refine if finer else None
+
+
+def fit_settings(
+    description: FitDescription, device: Device, preset: str | None = None
+) -> Settings:
     """Settings with which what is simulated follows the parameters smoothly.
 
     The mesh keeps its cells, and time errors are a 64th of the preset's, for three times its steps.
@@ -389,10 +404,11 @@ def fit_settings(description: FitDescription, device: Device) -> Settings:
     moves parameters by more than the noise of many samples does (one of 0.7 % shifted them by up to
     three standard deviations of 2 % noise).
     """
-    preset = Settings.preset(description.preset, voltage_step=description.voltage_step)
+    name = preset or description.preset
+    settings = Settings.preset(name, voltage_step=description.voltage_step)
     return dataclasses.replace(
-        preset,
-        concentration_tolerance=preset.concentration_tolerance / FINER,
-        temperature_tolerance=preset.temperature_tolerance / FINER,
+        settings,
+        concentration_tolerance=settings.concentration_tolerance / FINER,
+        temperature_tolerance=settings.temperature_tolerance / FINER,
         mesh_of=device,
     )

@@ -146,9 +146,6 @@ def _even[T: Data](kind: type[T], size: int, **attributes: object) -> T:
     return data
 
 
-_SOLVES = "solves"
-
-
 @dataclasses.dataclass
 class Solve:
     """Residuals of all data at a point, their derivatives and the curves, one each data set."""
@@ -172,6 +169,8 @@ class KeptSolves:
         The folder of the fit.
     mark : str
         Fingerprint of the fit; solves of another are refused.
+    name : str, default "solves"
+        Of the folder in it.
 
     Raises
     ------
@@ -179,8 +178,8 @@ class KeptSolves:
         The folder cannot be made.
     """
 
-    def __init__(self, folder: Path, mark: str) -> None:
-        self.folder, self.mark = folder / _SOLVES, mark
+    def __init__(self, folder: Path, mark: str, name: str = "solves") -> None:
+        self.folder, self.mark = folder / name, mark
         make_folders(self.folder)
 
     def _file(self, number: int) -> Path:

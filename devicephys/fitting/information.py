@@ -6,7 +6,10 @@ eigenvectors are products of powers of the parameters: that of the largest eigen
 data know best, that of the smallest what they hardly know. All errors are multiplied with what the
 residuals say of the errors that were stated: the root of the reduced sum of squares, and for a
 robust loss that of the variance of its estimator, mean psi^2 / (mean psi')^2 with psi half the
-derivative of the loss by the residual (Huber, Robust Statistics, 1981, chapter 7).
+derivative of the loss by the residual (Huber, Robust Statistics, 1981, chapter 7). Residuals that
+go together, where the model or its mesh is off in the same sense over many samples, tell less than
+as many independent ones: the errors are multiplied with the root of their integrated
+autocorrelation, too (Sokal, in Functional Integration, 1997, p. 131), as far as it is significant.
 
 A valley may be bent, or there may be two, so ends of several searches are compared. They count as
 one where Laplace's intervals of the best hold the other; of the rest those are told whose
@@ -48,6 +51,8 @@ __all__ = [
 
 #: a product of powers of parameters that is known to no better than this share is open
 OPEN = 0.25
+#: autocorrelations of white noise scatter by one over the root of the samples: what counts as more
+SIGNIFICANT = 2.0
 #: exponents below this are left out of a direction
 SMALL = 0.02
 
@@ -69,6 +74,9 @@ class Information:
         What the stated errors were multiplied with.
     dispersion : float
         What the cost is divided by to become a logarithm of likelihood that has this covariance.
+    together : float, default 1
+        How many neighbouring samples count as one, from the autocorrelation of the residuals; its
+        root is in ``inflation``.
     """
 
     covariance: np.ndarray
@@ -76,6 +84,7 @@ class Information:
     directions: np.ndarray
     inflation: float
     dispersion: float
+    together: float = 1.0
 
     @property
     def open_directions(self) -> np.ndarray:
@@ -88,6 +97,7 @@ def information(
     jacobian: np.ndarray,
     priors: Sequence[float | None],
     loss: str = "linear",
+    sizes: Sequence[int] | None = None,
 ) -> Information:
     """What residuals at the best fit say of the parameters.
 
@@ -101,13 +111,17 @@ def information(
         Relative standard deviations known before.
     loss : {"linear", "soft_l1"}, default "linear"
         What was made small, as of `scipy.optimize.least_squares`.
+    sizes : sequence of int or None, optional
+        Samples of each data set, in order; by default there is one.
     """
     count = jacobian.shape[1]
     share = len(residual) / max(len(residual) - count, 1)
     root = np.sqrt(1.0 + residual**2) if loss == "soft_l1" else np.ones(len(residual))
     # samples far off, at a snap, bend a robust loss no more and are not to widen everything
     bend = float(np.mean(root**-3))  # mean psi'
-    inflation = max(1.0, math.sqrt(share * np.mean((residual / root) ** 2)) / bend)
+    together = _together(np.split(residual / root, np.cumsum(sizes or [len(residual)])[:-1]))
+    scatter = max(1.0, math.sqrt(share * np.mean((residual / root) ** 2)) / bend)
+    inflation = scatter * math.sqrt(together)
     fisher = jacobian.T @ jacobian / inflation**2
     values, vectors = np.linalg.eigh(fisher)
     least = np.finfo(float).eps * max(float(values[-1]), 1e-300) * count
@@ -118,7 +132,22 @@ def information(
     # a direction of which nothing is known has no variance in a pseudo-inverse: it is infinite
     blind = vectors[:, ~(values > least)]
     covariance = covariance + (1e6 * blind @ blind.T if not known.any() else 0.0)
-    return Information(covariance, spread, vectors.T, inflation, inflation**2 * bend)
+    return Information(covariance, spread, vectors.T, inflation, inflation**2 * bend, together)
+
+
+def _together(parts: Sequence[np.ndarray]) -> float:
+    """How many neighbouring residuals count as one: the mean over data sets, by their samples."""
+    times = []
+    for part in parts:
+        size, time = len(part), 1.0
+        whole = float(part @ part)
+        for lag in range(1, size // 3 if whole > 0 else 0):
+            share = float(part[lag:] @ part[:-lag]) / whole
+            if share < SIGNIFICANT / math.sqrt(size):
+                break
+            time += 2.0 * share
+        times.append(time)
+    return float(np.average(times, weights=[len(part) for part in parts]))
 
 
 def losses(residual: np.ndarray, loss: str) -> np.ndarray:

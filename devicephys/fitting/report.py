@@ -13,7 +13,13 @@ from ddkbase.files import write_bytes
 from ddkbase.pictures import BLUE, GREY, SMALL, VERMILLION, new_figure, style_axes
 from ddkbase.units import format_si
 from devicephys.fitting.information import LEVELS, alternative_texts
-from devicephys.fitting.result import FitResult, interval_text, suggestion_texts
+from devicephys.fitting.result import (
+    FitResult,
+    interval_text,
+    refined_text,
+    suggestion_texts,
+    together_text,
+)
 
 __all__ = ["curves_figure", "parameter_rows", "posterior_figure", "profiles_figure", "write_fit"]
 
@@ -283,6 +289,9 @@ def _opening(result: FitResult) -> list[html.Html]:
         for text in alternative_texts(result.parameters, result.alternatives)
     ]
     opening += [html.warning(f"{text}.") for text in result.failures]
+    for says in (together_text, refined_text):
+        if text := says(result.parameters):
+            opening.append(html.paragraph(f"{text[0].upper()}{text[1:]}."))
     if texts := suggestion_texts(result):
         opening.append(
             html.section(

@@ -21,7 +21,9 @@ __all__ = [
     "factor_text",
     "interval_text",
     "parameter_table",
+    "refined_text",
     "suggestion_texts",
+    "together_text",
 ]
 
 #: share of the way to the nearer bound within which a value stands at it
@@ -67,9 +69,12 @@ class FitResult:
         The fitted device, its free parameters marked "calibrated".
     parameters : xarray.Dataset
         On ``parameter``: ``value``, ``start``, ``lower`` and ``upper`` of the bounds, in ``unit``,
-        ``low68``, ``high68``, ``low95``, ``high95`` (Laplace), ``at_bound``; where asked for,
+        ``low68``, ``high68``, ``low95``, ``high95`` (Laplace), ``at_bound``; in ``attrs`` what the
+        stated errors were multiplied with (``inflation``) and how many neighbouring samples count
+        as one (``together``), its root included; where asked for,
         ``profile_low68`` and so on, NaN where the bounds are reached first, and ``posterior_low68``
-        and so on, quantiles of the samples. On ``direction``, the
+        and so on, quantiles of the samples; where a finer mesh was taken into account (its preset
+        is in ``attrs``), ``refined``, the logarithm that this moved each by. On ``direction``, the
         least known first: ``spread``, the standard deviation of its logarithm by the data alone,
         and ``exponents`` on (direction, parameter). ``correlation`` on (parameter, other).
     data : list of xarray.Dataset
@@ -206,12 +211,44 @@ def parameter_table(
     ds = xr.Dataset(
         {name: ("parameter", column) for name, column in columns.items()},
         coords={"parameter": names},
-        attrs={"inflation": known.inflation},
+        attrs={"inflation": known.inflation, "together": known.together},
     )
     ds["spread"] = ("direction", known.spread, {"units": "1"})
     ds["exponents"] = (("direction", "parameter"), known.directions, {"units": "1"})
     ds["correlation"] = correlation(known, names)
     return ds
+
+
+def together_text(parameters: xr.Dataset) -> str:
+    """That residuals go together, in one line; empty where they do not.
+
+    Parameters
+    ----------
+    parameters : xarray.Dataset
+        Of `FitResult`.
+    """
+    count = parameters.attrs["together"]
+    if count < 1.5:
+        return ""
+    return (
+        f"residuals go together: {count:.2g} neighbouring samples count as one, as the model, its "
+        "mesh or the measurement is off in the same sense there"
+    )
+
+
+def refined_text(parameters: xr.Dataset) -> str:
+    """What a finer mesh has made of the parameters, in one line; empty without one.
+
+    Parameters
+    ----------
+    parameters : xarray.Dataset
+        Of `FitResult`.
+    """
+    if "refined" not in parameters:
+        return ""
+    shares = zip(parameters["parameter"].values, parameters["refined"].values, strict=True)
+    moved = ", ".join(f"{name} by {100.0 * np.expm1(log):+.2g} %" for name, log in shares)
+    return f"the mesh of preset {parameters.attrs['refined']} has moved {moved}"
 
 
 def suggestion_texts(result: FitResult) -> list[str]:

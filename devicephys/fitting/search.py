@@ -1,10 +1,9 @@
-"""The fit itself: robust least squares on the logarithms of parameters, kept after every solve."""
+"""The search: robust least squares on the logarithms of parameters, kept after every solve."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,19 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
-from ddkbase.errors import InputError, Interrupted, SolverError
+from ddkbase.errors import InputError, SolverError
 from ddkbase.records import fingerprint
 from ddkbase.units import exact_text
 from devicephys.device import Device
 from devicephys.device.entries import parameter_value
-from devicephys.fitting.data import Data, as_dataset, read_data
-from devicephys.fitting.description import FitDescription, fit_settings, read_description
+from devicephys.fitting.data import Data
+from devicephys.fitting.description import FitDescription, fit_settings, refined
 from devicephys.fitting.experiments import KeptSolves, Solve, suggestions
 from devicephys.fitting.information import (
     Information,
     Profile,
     Residuals,
     alternatives,
-    direction_text,
     information,
     losses,
     profile,
@@ -36,17 +34,13 @@ from devicephys.fitting.posterior import (
     LogPosterior,
     draw_posterior,
     farthest,
-    require_emcee,
 )
 from devicephys.fitting.result import (
     FitEvent,
-    FitInterrupted,
-    FitResult,
-    factor_text,
-    parameter_table,
 )
+from devicephys.simulation.settings import Settings
 
-__all__ = ["fit_device"]
+__all__ = ["Search"]
 
 #: residual of every sample where the solver gives up: worse than any fit, so that it is avoided
 FAILED = 30.0
@@ -56,15 +50,21 @@ PROFILE_SOLVES = 60
 #: a log likelihood that counts as foretold, how often in a row it is to be, most solves of a search
 #: that goes on from something better
 EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
+#: solves that look beyond it before, and how much hotter the density is that they are drawn from: a
+#: long valley may hold several basins, with rises of some units of log likelihood between them
+WIDE, HOTTER = 6, 10.0
+#: solves of a finer mesh, and how far the best cell may still move between two of them, in standard
+#: deviations (root mean square over the parameters)
+REFINED, SETTLED = 4, 0.2
 #: what may be changed when a fit is taken up again: the solves stay the same
-_AFTERWARDS = {"solves", "starts", "profile", "posterior", "predict", "suggest"}
+_AFTERWARDS = {"refine", "solves", "starts", "profile", "posterior", "predict", "suggest"}
 
 
 class _Enough(Exception):
     """As many solves as were allowed."""
 
 
-class _Search:
+class Search:
     """Solves of a fit, each made once: least_squares asks for residuals and derivatives apart."""
 
     def __init__(
@@ -85,11 +85,16 @@ class _Search:
         self.names = list(bounds)
         self.low, self.value, self.high = (np.array(column) for column in zip(*bounds.values()))  # noqa: B905
         self.settings = fit_settings(description, device)
+        finer = refined(description)
+        #: with which the fit ends, where that is another mesh
+        self.finer = None if finer is None else fit_settings(description, device, finer)
         self.priors = [description.free[name].prior for name in self.names]
         self.paths = [path for name in self.names for path in description.paths(name)]
         owner = [name for name in self.names for _ in description.paths(name)]
         #: which parameter each path belongs to, (paths, parameters)
         self.tie = np.array([[float(o == name) for name in self.names] for o in owner])
+        #: as they were simulated, and with the correction of a finer mesh
+        self.plain: dict[bytes, Solve] = {}
         self.solves: dict[bytes, Solve] = {}
         self.best: tuple[float, np.ndarray, Solve] | None = None
         self.seconds: list[float] = []
@@ -102,6 +107,11 @@ class _Search:
             [[*map(float, d.measured), *map(float, d.error)] for d in data],
         )
         self.kept = None if folder is None else KeptSolves(folder, mark)
+        self.kept_finer = None if folder is None else KeptSolves(folder, mark, "finer")
+        #: solves of the finer mesh and where, the best cell before, and why there are no more
+        self.finer_solves: list[tuple[np.ndarray, Solve]] = []
+        self.unrefined: np.ndarray | None = None
+        self.refining = ""
 
     @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +154,7 @@ class _Search:
         kept = None if self.kept is None else self.kept.read(number, logs)
         if kept is None:
             try:
-                kept = self._simulate(logs)
+                kept = self._simulate(logs, self.settings)
             except (SolverError, InputError):
                 if number == 1:
                     raise
@@ -157,7 +167,8 @@ class _Search:
             self.seconds.append(time.monotonic() - begun)
             if self.kept is not None:
                 self.kept.write(number, logs, kept)
-        self.solves[key] = kept
+        self.plain[key] = kept
+        kept = self.solves[key] = self._corrected(key)
         cost = self.cost(kept, logs)
         if not kept.failed and (self.best is None or cost < self.best[0]):
             self.best = cost, np.array(logs), kept
@@ -176,14 +187,71 @@ class _Search:
             )
         return kept
 
-    def _simulate(self, logs: np.ndarray) -> Solve:
+    def _simulate(self, logs: np.ndarray, settings: Settings) -> Solve:
         device = self.moved(logs)
-        parts = [data.misfit(device, self.settings, self.paths) for data in self.data]
+        parts = [data.misfit(device, settings, self.paths) for data in self.data]
         return Solve(
             np.concatenate([part[0] for part in parts]),
             np.concatenate([part[1] for part in parts]) @ self.tie,
             [part[2] for part in parts],
         )
+
+    def refine(self) -> None:
+        """Go on with what a finer mesh makes of the curves, until that moves the best no more.
+
+        What it adds to residuals and derivatives changes little from a cell to the next: it is
+        simulated at the best cell and taken for all others (defect correction: Stetter, Numer.
+        Math. 29, 425, 1978), and again where the search then ends.
+        """
+        self.refining = ""
+        for _ in range(REFINED if self.finer is not None else 0):
+            assert self.best is not None
+            logs = self.best[1]
+            if self.finer_solves:
+                step = logs - self.finer_solves[-1][0]
+                known = np.linalg.pinv(self.information().covariance, hermitian=True)
+                if step @ known @ step < SETTLED**2 * len(logs):
+                    return
+            try:
+                self.finer_solves.append((logs, self._on_finer_mesh(logs)))
+            except SolverError as error:
+                self.refining = f"the finer mesh is not taken further: {error}"
+                return
+            if self.unrefined is None:
+                self.unrefined = logs
+            # where a search ended without it is no cell of these data
+            self.ends = [end for end in self.ends if not np.array_equal(end, logs)]
+            self.solves = {key: self._corrected(key) for key in self.plain}
+            points = [(np.frombuffer(key), one) for key, one in self.solves.items()]
+            good = [(self.cost(one, at), at, one) for at, one in points if not one.failed]
+            self.best = min(good, key=lambda one: one[0])
+            self.minimise(self.best[1], AGAIN)
+        if self.finer is not None:
+            self.refining = f"after {REFINED} solves of the finer mesh the best cell still moves"
+
+    def _on_finer_mesh(self, logs: np.ndarray) -> Solve:
+        assert self.finer is not None
+        number = len(self.finer_solves) + 1
+        kept = None if self.kept_finer is None else self.kept_finer.read(number, logs)
+        if kept is None:
+            kept = self._simulate(logs, self.finer)
+            if self.kept_finer is not None:
+                self.kept_finer.write(number, logs, kept)
+        return kept
+
+    def _corrected(self, key: bytes) -> Solve:
+        """A solve as the finer mesh would have it, by its last solve: exact there."""
+        plain = self.plain[key]
+        if not self.finer_solves or plain.failed:
+            return plain
+        at, finer = self.finer_solves[-1]
+        coarse = self.plain[at.tobytes()]
+        tilt = finer.jacobian - coarse.jacobian
+        offset = finer.residual - coarse.residual + tilt @ (np.frombuffer(key) - at)
+        ends = np.cumsum([len(d.measured) for d in self.data])[:-1]
+        parts = zip(plain.simulated, np.split(offset, ends), self.data, strict=True)
+        curves = [curve * np.exp(part / data.scale) for curve, part, data in parts]
+        return Solve(plain.residual + offset, plain.jacobian + tilt, curves)
 
     def minimise(self, begin: np.ndarray, solves: int) -> str:
         """Search from a point with at most so many further solves; why it ended."""
@@ -284,8 +352,7 @@ class _Search:
         found: dict[str, Profile] = {}
         for name in names:
             self.most = len(self.solves) + PROFILE_SOLVES
-            _, logs, _ = self.best
-            known = self.information()
+            logs, known = self.best[1], self.information()
             number = self.names.index(name)
             try:
                 found[name] = profile(
@@ -298,37 +365,56 @@ class _Search:
     def explore(self) -> None:
         """Solve where the posterior is said to be, far from all solves, until that is foretold.
 
-        Where something better turns up the search goes on from there.
+        The first solves are drawn wider: there may be other basins. Where something better turns
+        up, or where the derivatives of a solve promise it, the search goes on from there.
         """
         right = 0
-        for number in range(EXPLORED if self.description.posterior else 0):
+        for number in range(WIDE + EXPLORED if self.description.posterior else 0):
             assert self.best is not None
             known, least = self.information(), self.best[0]
+            hotter = HOTTER if number < WIDE else 1.0
             try:
-                density = self._density(known)
+                density = self._density(known, hotter)
             except InputError:  # too few solves: ``posterior`` says so
                 return
             others = self.others(known)
-            drawn = draw_posterior(density, known.covariance, CANDIDATES, number, others)
+            drawn = draw_posterior(density, hotter * known.covariance, CANDIDATES, number, others)
             solved = np.array([np.frombuffer(key) for key in self.solves])
             point = farthest(density, drawn["logs"].values, solved)
             self.most = len(self.solves) + 1
             solve = self.solve(point)
-            off = density(point[None])[0] + self.cost(solve, point) / known.dispersion
-            right = right + 1 if not solve.failed and abs(off) < FORETOLD else 0
-            if self.best[0] < least - FORETOLD * known.dispersion:
+            better = least - FORETOLD * known.dispersion
+            if self.best[0] < better:
                 self.minimise(self.best[1], AGAIN)
+            elif number < WIDE and not solve.failed and self._promised(point) < better:
+                self.minimise(point, AGAIN)
+            off = density(point[None])[0] + self.cost(solve, point) / density.dispersion
+            foretold = number >= WIDE and not solve.failed and abs(off) < FORETOLD
+            right = right + 1 if foretold else 0
             if right == ENOUGH_RIGHT:
                 return
+
+    def _promised(self, point: np.ndarray) -> float:
+        """The least cost within the bounds if the residuals were as straight as at a solve."""
+        solve = self.solve(point)
+
+        def plane(logs: np.ndarray) -> np.ndarray:
+            straight = solve.residual + solve.jacobian @ (logs - point)
+            return np.concatenate([straight, self._prior(logs)])
+
+        loss = self.description.loss
+        return float(least_squares(plane, point, bounds=self.bounds, loss=loss).cost)
 
     def information(self) -> Information:
         """What the best solve says of the parameters."""
         assert self.best is not None
-        _, _, solve = self.best
-        return information(solve.residual, solve.jacobian, self.priors, self.description.loss)
+        solve = self.best[2]
+        sizes = [len(d.measured) for d in self.data]
+        loss = self.description.loss
+        return information(solve.residual, solve.jacobian, self.priors, loss, sizes)
 
-    def _density(self, known: Information) -> LogPosterior:
-        """The posterior by an emulator of all solves."""
+    def _density(self, known: Information, hotter: float = 1.0) -> LogPosterior:
+        """The posterior by an emulator of all solves, or one so many times wider."""
         good = [
             (np.frombuffer(key), solve) for key, solve in self.solves.items() if not solve.failed
         ]
@@ -340,7 +426,8 @@ class _Search:
         )
         cost = np.array([self.cost(solve, logs) for logs, solve in good])
         loss = self.description.loss
-        return LogPosterior(emulator, cost, known.dispersion, self.bounds, self.priors, loss)
+        wide = hotter * known.dispersion
+        return LogPosterior(emulator, cost, wide, self.bounds, self.priors, loss)
 
     def posterior(self, known: Information) -> xr.Dataset | None:
         """Samples of the posterior, in the units of the parameters."""
@@ -357,128 +444,3 @@ class _Search:
         """What is made small: that of `scipy.optimize.least_squares`."""
         residual = np.concatenate([solve.residual, self._prior(logs)])
         return float(np.sum(losses(residual, self.description.loss)) / 2)
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def fit_device(
-    source: FitDescription | Mapping[str, Any] | str | os.PathLike[str],
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    progress: Callable[[FitEvent], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> FitResult:
-    """Fit parameters of a device to measured loops and trains.
-
-    Least squares (trust region, robust loss) on the logarithms of the parameters; residuals are
-    differences of the logarithms of currents and conductances over their errors, derivatives come
-    from the tangents of the simulation (``simulate(..., sensitivities=[...])``), so that a solve of
-    all data gives both.
-
-    Parameters
-    ----------
-    source : FitDescription, mapping, str or Path
-        What is fitted to what; the path of a YAML file, or what stands in one.
-    folder : str or Path or None, optional
-        Where each solve is kept; the same fit with the same folder goes on where it was stopped.
-    progress : callable or None, optional
-        Called with a `FitEvent` after each solve.
-    warn : callable or None, optional
-        Called before the first solve with what of the device the data contradict, a line each.
-
-    Returns
-    -------
-    FitResult
-        The device, its parameters with intervals, and what the data do not determine.
-
-    Raises
-    ------
-    InputError
-        A description or a file that is not clear, a folder of another fit.
-    SolverError
-        The device that the fit begins with cannot be simulated.
-    StorageError
-        A file cannot be read or written.
-    FitInterrupted
-        Ctrl-C; ``result`` is the `FitResult` of the best solve so far, if there is one.
-    InstallationError
-        No finite-element stack or no C compiler.
-    """
-    description, beside = read_description(source)
-    device = description.start(beside)
-    description.bounds(device)
-    if description.posterior:
-        require_emcee()
-    data, predict = (read_data(d, beside) for d in (description.data, description.predict))
-    for remark in dict.fromkeys(d.remark(device) for d in (*data, *predict)) if warn else ():
-        if remark and warn is not None:
-            warn(remark)
-    kept = None if folder is None else Path(folder)
-    search = _Search(description, data, predict, device, kept, progress)
-    try:
-        reason = search.all_starts()
-    except (KeyboardInterrupt, Interrupted):  # between solves, and within one
-        best = _result(search, "interrupted", {}) if search.best is not None else None
-        raise FitInterrupted(f"solve {len(search.solves) + 1}", best) from None
-    try:
-        search.explore()
-        profiles = search.profiles()
-        # held out: what was seen of it has no part in the fit
-        return _result(search, reason, profiles, whole=True)
-    except (KeyboardInterrupt, Interrupted):
-        where = f"what follows the search, solve {len(search.solves) + 1}"
-        raise FitInterrupted(where, _result(search, reason, {})) from None
-
-
-def _result(
-    search: _Search, reason: str, profiles: dict[str, Profile], whole: bool = False
-) -> FitResult:
-    """Parameters, intervals and curves of the best solve; ``whole`` with what takes more solves."""
-    assert search.best is not None
-    _, logs, solve = search.best
-    known = information(solve.residual, solve.jacobian, search.priors, search.description.loss)
-    device = search.moved(logs)
-    ends = np.cumsum([len(d.measured) for d in search.data])[:-1]
-    parts = zip(search.data, solve.simulated, np.split(solve.jacobian, ends), strict=True)
-    predicted, posterior, failures = [], None, []
-    for held in search.predict if whole else ():
-        try:
-            _, jacobian, curve = held.misfit(device, search.settings, search.paths)
-        except (SolverError, InputError) as error:
-            failures.append(f"{held.name}, held out, is not predicted: {error}")
-            continue
-        predicted.append(as_dataset(held, curve, jacobian @ search.tie, known.covariance))
-    if whole:
-        try:
-            posterior = search.posterior(known)
-        except InputError as error:
-            failures.append(f"no samples of the posterior: {error}")
-    ratios = [
-        np.log(np.abs(curve / d.measured)) / np.log(10)
-        for curve, d in zip(solve.simulated, search.data, strict=True)
-    ]
-    return FitResult(
-        device=device,
-        parameters=parameter_table(
-            search.described(), logs, search.bounds, known, profiles, posterior
-        ),
-        data=[as_dataset(d, c, j, known.covariance) for d, c, j in parts],
-        predicted=predicted,
-        profiles=profiles,
-        posterior=posterior,
-        suggestions=search.suggestions(device, known) if whole else None,
-        undetermined=[
-            f"{direction_text(search.names, known.directions[k])} (known to a factor "
-            f"{factor_text(known.spread[k])})"
-            for k in known.open_directions
-        ],
-        failures=failures,
-        misfit=_rms(solve.residual),
-        log_misfit=_rms(np.concatenate(ratios)),
-        solves=len(search.solves),
-        reason=reason,
-        alternatives=search.alternatives(known),
-        paths={name: tuple(search.description.paths(name)) for name in search.names},
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,26 @@ import devicephys
 from devicephys import Device, PulseTrain, Settings, Waveform
 from devicephys.fem.assembly import prepare
 from devicephys.fem.pulses.runner import PulseRunner
+from devicephys.population.variability import Variability, draw_cell
 from devicephys.simulation.pulses import PulseEvent
 
 AMPLITUDES = ("-1.8 V", "-2 V", "-2.2 V", "-2.5 V", "-3 V")
-#: amplitudes and widths of trains whose error is measured; SET pulses move nothing in a formed cell
+#: trains whose error is measured: number of the drawn cell (0 is the one that is given), amplitude,
+#: width, resistance before; SET pulses move nothing in a formed cell
 MERGED = tuple(
-    (amplitude, width)
+    (0, amplitude, width, None)
     for width in ("100 ns", "20 ns", "1 us")
     for amplitude in ("-2 V", "-2.5 V", "-3 V")
+)
+MERGED_SET = tuple(
+    (0, amplitude, width, "40 kohm")
+    for width in ("100 ns", "20 ns", "1 us")
+    for amplitude in ("2 V", "2.5 V", "3 V")
+)
+MERGED_DRAWN = tuple(
+    (cell, amplitude, "100 ns", before)
+    for cell in range(1, 6)
+    for amplitude, before in (("-2 V", None), ("-3 V", None), ("2.5 V", "40 kohm"))
 )
 PARTS = ("residual", "jacobian", "factorisation", "back-substitution", "rest", "solving")
 #: meshes of the cost against unknowns: preset and changes
@@ -41,28 +54,41 @@ MESHES: tuple[tuple[str, dict[str, float]], ...] = (
 
 
 def train(
-    device: Device, amplitude: str, count: int, settings: Settings, width: str = "100 ns"
+    device: Device,
+    amplitude: str,
+    count: int,
+    settings: Settings,
+    width: str = "100 ns",
+    before: str | None = None,
 ) -> xr.Dataset:
-    """One train on this process alone."""
+    """One train on this process alone, from a resistance that the cell is brought to before."""
     return devicephys.simulate_pulses(
-        device, PulseTrain(amplitude, width, count=count), settings, comm=MPI.COMM_SELF
+        device,
+        PulseTrain(amplitude, width, count=count),
+        settings,
+        initial_resistance=before,
+        initial_tolerance=5e-4,
+        comm=MPI.COMM_SELF,
     )
 
 
-def merged(device: Device, count: int = 100) -> str:
+def merged(device: Device, trains: Sequence[tuple] = MERGED, count: int = 100) -> str:
     """Table: CPU and error of trains with merged pulses, against the same pulse by pulse.
 
     The reference of the error is pulse by pulse at a sixty-fourth of the tolerance.
     """
+    drawn = {
+        n: draw_cell(device, Variability(), 0, device_number=n).device for n in range(1, 6)
+    } | {0: device}
     every = Settings.preset(every_pulse=True)
     fine = every.with_(pulse_tolerance=every.pulse_tolerance / 64)
     train(device, "-2 V", 1, every)  # compiled forms at hand
     rows = []
-    for amplitude, width in MERGED:
+    for cell, amplitude, width, before in trains:
         seconds, traces = [], []
         for settings in (every, Settings.preset(), fine):
             begun = time.process_time()
-            traces.append(train(device, amplitude, count, settings, width))
+            traces.append(train(drawn[cell], amplitude, count, settings, width, before))
             seconds.append(time.process_time() - begun)
         single, short, reference = (trace["conductance"].values for trace in traces)
         off, own = short / reference - 1, single / reference - 1
@@ -70,8 +96,10 @@ def merged(device: Device, count: int = 100) -> str:
         steps = [int(trace["accepted_steps"].sum()) for trace in traces[:2]]
         rows.append(
             [
+                f"{cell}" if cell else "as given",
                 amplitude.replace("-", "−"),
                 width.replace("u", "µ"),
+                f"{1e6 * reference[0]:.1f} to {1e6 * reference[-1]:.1f}",
                 *(number(value, ".1f") for value in seconds[:2]),
                 number(seconds[0] / seconds[1], ".1f"),
                 *map(str, (*steps, controls)),
@@ -80,8 +108,10 @@ def merged(device: Device, count: int = 100) -> str:
             ]
         )
     header = (
+        "drawn cell",
         "amplitude",
         "width",
+        "first and last read (µS)",
         "each pulse (CPU s)",
         "merged (CPU s)",
         "ratio",

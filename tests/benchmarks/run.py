@@ -70,7 +70,8 @@ def main() -> None:
     if wanted.balances:
         jobs.append(lambda: sensitivity.balances(device, wanted.preset))
     if wanted.pulses:
-        jobs.append(lambda: pulse_cost.merged(device))
+        for trains in (pulse_cost.MERGED, pulse_cost.MERGED_SET, pulse_cost.MERGED_DRAWN):
+            jobs.append(lambda trains=trains: pulse_cost.merged(device, trains))
         jobs.append(lambda: pulse_cost.by_amplitude(device))
         jobs.append(lambda: pulse_cost.against_sweep(device))
         jobs.append(lambda: pulse_cost.window(device))

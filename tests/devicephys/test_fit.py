@@ -331,7 +331,7 @@ def test_a_prediction_that_fails_takes_nothing_of_the_fit_away(tmp_path: Path, f
 def test_too_few_solves_for_samples_are_said(tmp_path: Path, fake: Fake) -> None:
     pytest.importorskip("emcee")
     given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH) | {"solves": 2}
-    result = fit_device(given | {"posterior": 100})
+    result = fit_device(given | {"posterior": 100, "refine": "none"})
     assert result.posterior is None
     assert len(result.failures) == 1 and result.failures[0].startswith("no samples")
 
@@ -360,7 +360,7 @@ def test_where_the_solver_gives_up_the_fit_goes_around(
 
 def test_no_more_solves_than_allowed(tmp_path: Path, fake: Fake) -> None:
     given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, SERIES, D0, solves=2)
-    result = fit_device(given)
+    result = fit_device(given | {"refine": "none"})
     assert fake.calls == result.solves == 2 and result.reason == "stopped after 2 solves"
 
 

@@ -23,6 +23,8 @@ HIGH, SERIES = "materials.HfOx.conductivity_high", "series.transconductance"
 CELL = devicephys.load_device("tin-taox-hfox-tin")
 WAVEFORM = devicephys.Waveform.from_si([0.0, 0.015, 0.045, 0.06], [0.0, -1.5, 1.5, 0.0])
 TRUTH = 0.2
+#: logarithm of the first parameter in the better of two basins
+FAR = 0.5
 
 
 def folded(
@@ -42,27 +44,79 @@ def folded(
     )
 
 
+class Basins:
+    """Currents with two basins along the valley of two parameters that make up for each other."""
+
+    def __init__(self, height: float) -> None:
+        self.height = height
+
+    def __call__(
+        self, device: Device, protocol: Any, settings: Any, *, sensitivities: Sequence[str] = ()
+    ) -> xr.Dataset:
+        x, y = (
+            np.log(parameter_value(device, p) / parameter_value(CELL, p)) for p in (HIGH, SERIES)
+        )
+        time = np.unique(np.concatenate([protocol.corners, np.linspace(0, 0.06, 241)]))
+        v = np.array([protocol.voltage(t) for t in time])
+        far, near = (x - FAR) ** 2, x**2 + 0.002
+        sum_of_both, wells = 1.0 + 0.3 * v, self.height * v**2
+        logs = (x + y) * sum_of_both + wells * far * near
+        rise = wells * (2.0 * (x - FAR) * near + 2.0 * x * far)
+        slopes = {HIGH: sum_of_both + rise, SERIES: sum_of_both}
+        columns = {"time": time, "voltage": v, "current": 2e-4 * v * np.exp(logs)}
+        shares = np.column_stack([slopes[path] for path in sensitivities])
+        return xr.Dataset(
+            {name: ("time", column) for name, column in columns.items()}
+            | {"current_sensitivity": (("time", "parameter"), shares)}
+        )
+
+
+def described(
+    folder: Path, simulate: Any, truth: dict[str, float], begin: dict[str, float], seed: int
+) -> dict[str, Any]:
+    """A fit of both parameters to a noisy loop, from one pair of logarithms to the true one."""
+    units = {path: CELL.provenance[path].unit for path in (HIGH, SERIES)}
+    values = {path: parameter_value(CELL, path) for path in units}
+
+    def moved(logs: dict[str, float]) -> Device:
+        return CELL.with_(
+            {p: f"{values[p] * np.exp(log):.9g} {units[p]}" for p, log in logs.items()}
+        )
+
+    ds = simulate(moved(truth), WAVEFORM, None, sensitivities=[HIGH])
+    noise = np.exp(0.02 * np.random.default_rng(seed).normal(size=ds.sizes["time"]))
+    columns = [ds["time"], ds["voltage"], ds["current"] * noise]
+    head = "time (s),voltage (V),current (A)"
+    np.savetxt(folder / "l.csv", np.column_stack(columns), "%.9g", ",", header=head, comments="")
+    (folder / "start.yaml").write_text(moved(begin).to_yaml())
+    free = {
+        path: {"lower": f"{values[path] / 3:.9g} {unit}", "upper": f"{values[path] * 3:.9g} {unit}"}
+        for path, unit in units.items()
+    }
+    loop = {"loop": str(folder / "l.csv"), "error": 0.02, "voltage_error": "0 V"}
+    return {"name": "two", "device": str(folder / "start.yaml"), "data": [loop], "free": free}
+
+
 @pytest.fixture
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A loop of a cell that another one is as like as its mirror image."""
     monkeypatch.setattr(fit_data, "simulate", folded)
-    unit, value = CELL.provenance[HIGH].unit, parameter_value(CELL, HIGH)
-    truth = CELL.with_({HIGH: f"{value * np.exp(TRUTH):.9g} {unit}"})
-    ds = folded(truth, WAVEFORM, None, sensitivities=[HIGH])
-    noise = np.exp(0.02 * np.random.default_rng(0).normal(size=ds.sizes["time"]))
-    columns = [ds["time"], ds["voltage"], ds["current"] * noise]
-    head = "time (s),voltage (V),current (A)"
-    np.savetxt(tmp_path / "l.csv", np.column_stack(columns), "%.9g", ",", header=head, comments="")
-    near = CELL.with_({HIGH: f"{value * np.exp(0.1):.9g} {unit}"})
-    (tmp_path / "start.yaml").write_text(near.to_yaml())
-    free = {
-        path: {"lower": f"{parameter_value(CELL, path) / 5:.9g} {CELL.provenance[path].unit}",
-               "upper": f"{parameter_value(CELL, path) * 5:.9g} {CELL.provenance[path].unit}"}
-        for path in (HIGH, SERIES)
-    }  # fmt: skip
-    loop = {"loop": str(tmp_path / "l.csv"), "error": 0.02, "voltage_error": "0 V"}
-    device = str(tmp_path / "start.yaml")
-    return {"name": "two", "device": device, "data": [loop], "free": free}
+    return described(tmp_path, folded, {HIGH: TRUTH}, {HIGH: 0.1}, 0)
+
+
+@pytest.mark.parametrize(("height", "seed"), [(100.0, 3), (30.0, 2)])
+def test_samples_look_into_the_next_basin(
+    height: float, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("emcee")
+    basins = Basins(height)
+    monkeypatch.setattr(fit_data, "simulate", basins)
+    fit = described(tmp_path, basins, {HIGH: FAR, SERIES: -FAR}, {HIGH: 0.0}, seed)
+    at = [
+        np.log(result.parameters["value"].sel(parameter=HIGH).item() / parameter_value(CELL, HIGH))
+        for result in (fit_device(fit), fit_device(fit | {"posterior": 200}))
+    ]
+    assert at == pytest.approx([0.0, FAR], abs=0.03)  # a search alone ends in the near one
 
 
 def test_another_cell_that_fits_as_well_is_told(given: dict[str, Any]) -> None:

@@ -159,7 +159,7 @@ def test_a_fit_is_warned_of_it_before_its_first_solve(
     def stop(self: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devicephys.fitting.search._Search.all_starts", stop)
+    monkeypatch.setattr("devicephys.fitting.search.Search.all_starts", stop)
     lines: list[str] = []
     with pytest.raises(devicephys.fitting.FitInterrupted):
         devicephys.fit_device(what, warn=lines.append)
