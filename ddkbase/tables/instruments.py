@@ -252,6 +252,8 @@ _QUICK = re.compile(r"(?i:smu)(?P<channel>\d+)\.(?P<quantity>V|I|R|Time)(?:\[\d+
 _VARIABLE = re.compile(
     r"(?P<first>V|I|Time)(?![A-Z]*[a-z]{3})\w*|(?!(?i:abs|log))[A-Za-z]*[a-z](?P<last>[VI])(?:[A-Z]?[a-z]{0,2}\d*)"
 )
+#: columns of the Keithley 4200: a terminal and what was measured there, "DrainI(2)" in sweep 2
+_TERMINAL = re.compile(r"(?:Time|(?!ABS|LOG)[A-Z][A-Za-z]*?_?(?P<measured>[VI]))(?:\(\d+\))?")
 #: a function of the user that most set-ups of EasyEXPERT have; no other program has the name
 _FUNCTION = re.compile(r"abs[IV]\w{0,4}")
 
@@ -296,6 +298,21 @@ def keysight_units(table: Table) -> None:
     else:
         return
     table.assume(f"headings as of {program}: V... taken as volts, I... as amperes, Time as seconds")
+
+
+def keithley_units(table: Table) -> None:
+    """Give the columns of a sheet of the Keithley 4200 ("DrainV", "AI", "Time(2)") their units."""
+    found = False
+    for column in table.columns:
+        match = _TERMINAL.fullmatch(column.heading.strip())
+        if match and not column.unit:
+            column.unit = _VARIABLES[match["measured"] or "Time"]
+            found = True
+    if found:
+        table.assume(
+            "headings as of the Keithley 4200: ...V taken as volts, ...I as amperes, Time as "
+            "seconds"
+        )
 
 
 def _of_easy_expert(headings: list[str]) -> bool:

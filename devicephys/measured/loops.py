@@ -82,8 +82,8 @@ def read_loop(
     Parameters
     ----------
     path : str or Path
-        A text with columns (CSV, TSV, of SPICE, ...), XLSX, MAT, NPZ, NPY, HDF5, Parquet, Feather,
-        or an ``IVTrace`` of the toolkit (.nc).
+        A text with columns (CSV, TSV, of SPICE, ...), XLSX, XLS, MAT, NPZ, NPY, HDF5, Parquet,
+        Feather, or an ``IVTrace`` of the toolkit (.nc).
     voltage, current, time, loop : str, int or None, optional
         The columns, by heading or by number from 1, where the headings do not tell. Without a
         column of loops they are told apart by the voltage.
