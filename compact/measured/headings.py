@@ -62,7 +62,7 @@ HEADINGS: dict[str, set[str]] = {
     "train": {
         "train", "cycle", "device", "cell", "run", "sweep", "trace", "series", "sample", "loop",
         "train number", "cycle number", "device number", "dev", "cycle no", "device id", "cell id",
-        "cycle index", "utterance", "block", "die", "chip", "zyklus", "cycles", "# cycles",
+        "cycle index", "scan", "utterance", "block", "die", "chip", "zyklus", "cycles", "# cycles",
         "cycle #", "number of cycles", "devices", "cells",
     },
     "direction": {

@@ -10,6 +10,7 @@ module        what it does
 ``rows``      rows of cells to a table: headings, units, where the numbers begin
 ``binary``    readers of .mat, .npz, .npy
 ``workbooks`` readers of .xlsx, .xls
+``raw_file``  raw files of SPICE, in ASCII or binary
 ``columnar``  readers of .parquet, .feather
 ``table``     what readers return: columns of cells, each with its place in the file; numbers
 ``units``     units as laboratories write them

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import h5py
@@ -70,16 +70,19 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     kinds = ", ".join(f"'{name}' is {_kind(value)}" for name, value in list(arrays.items())[:4])
     arrays = {n: a for name, value in arrays.items() for n, a in _fields(name, value, len(arrays))}
     usable: dict[str, np.ndarray] = {}
+    cubes: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)
         if array.dtype.kind in "fiu" and array.ndim > 0 and array.size > 1:
             array = array.reshape([n for n in array.shape if n != 1])
-            if array.ndim <= 2:
-                usable[name] = array
+            (usable if array.ndim <= 2 else cubes)[name] = array
     if variable is not None and variable not in arrays:  # a group or a structure
         inside = {n.removeprefix(f"{variable}."): a for n, a in usable.items()}
         inside = {n: a for n, a in inside.items() if f"{variable}.{n}" in usable}
         arrays, usable, variable = (inside, inside, None) if inside else (arrays, usable, variable)
+    cube = _cube(usable, cubes, variable, path, options)
+    if cube is not None:
+        return _from_cube(cube, cubes[cube], path, options.dimension)
     if variable is not None:
         if variable not in arrays:
             raise InputError(
@@ -119,6 +122,52 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     for k, (name, array) in enumerate(columns.items()):
         heading, unit = split_unit(name)
         table.columns.append(Column(heading, unit, array.astype(float), k + 1))
+    return table
+
+
+def _cube(
+    usable: Mapping[str, np.ndarray],
+    cubes: Mapping[str, np.ndarray],
+    variable: str | None,
+    path: str,
+    options: FileOptions,
+) -> str | None:
+    """The array of more than two dimensions that is read; None if none is."""
+    if variable is not None:
+        return variable if variable in cubes else None
+    wanted = [n for n in cubes if options.wanted(split_unit(n)[0])]
+    if usable and (not wanted or any(options.wanted(split_unit(n)[0]) for n in usable)):
+        return None
+    found = wanted if len(wanted) == 1 else list(cubes)
+    if len(found) > 1:
+        raise which_variable(found, path)
+    return found[0] if found else None
+
+
+def _from_cube(name: str, array: np.ndarray, path: str, along: str | None) -> Table:
+    """A row a number of an array whose dimension ``along``, from 1, counts pulses."""
+    dimensions = [str(k + 1) for k in range(array.ndim)]
+    if along not in dimensions:
+        sizes = [str(n) for n in array.shape]
+        raise InputError(
+            f"variable '{name}' has {array.ndim} dimensions, of {', '.join(sizes[:-1])} and "
+            f"{sizes[-1]}",
+            path,
+            f"Pass pulse={', '.join(dimensions[:-1])} or {dimensions[-1]}: the dimension along "
+            "which pulses are counted; of loops save columns",
+        )
+    axis = int(along) - 1
+    others = [k for k in range(array.ndim) if k != axis]
+    numbers = np.indices(array.shape).transpose(0, *(k + 1 for k in [*others, axis])) + 1
+    heading, unit = split_unit(name)
+    values = array.transpose(*others, axis).ravel().astype(float)
+    table = Table(f"{path}, variable '{name}'", [], range(1, array.size + 1), "value", False)
+    table.assume(f"variable '{name}': dimension {along} taken as that of the pulses")
+    table.columns.append(Column(heading, unit, values, 1, name))
+    table.columns.append(Column("pulse", "", numbers[axis].ravel().astype(float), 2))
+    for k in others:
+        cells = [str(n) for n in numbers[k].ravel().tolist()]
+        table.columns.append(Column(f"dimension {k + 1}", "", cells, len(table.columns) + 1))
     return table
 
 

@@ -16,6 +16,7 @@ from ddkbase.tables.archives import is_plain_zip
 from ddkbase.tables.binary import read_mat, read_npz
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.instruments import refuse_foreign
+from ddkbase.tables.raw_file import BINARY, read_raw
 from ddkbase.tables.table import LARGEST, FileOptions, Table
 from ddkbase.tables.text import read_text
 from ddkbase.tables.workbooks import OLD, read_xls, read_xlsx
@@ -61,6 +62,7 @@ FORMATS = (
     Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
     Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
     Format(read_columnar, SIGNATURES, SUFFIXES),
+    *(Format(read_raw, (start,), marker=mark) for start, mark in BINARY.items()),
     Format(read_xls, OLD),  # without its suffix: many a text is called .xls
 )
 

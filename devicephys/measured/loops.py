@@ -31,7 +31,13 @@ from ddkbase.tables.table import (
 )
 from ddkbase.tables.units import quantity_of, split_unit
 from ddkbase.units import format_si, to_si
-from devicephys.measured.checks import FEWEST, check_loops, loop_numbers, signs_of_current
+from devicephys.measured.checks import (
+    FEWEST,
+    check_loops,
+    loop_numbers,
+    number_halves,
+    signs_of_current,
+)
 from devicephys.measured.forming import forming_end
 from devicephys.measured.limits import limits_of_loops
 from devicephys.measured.ramps import RAMPS, band_of, log_misfit
@@ -46,8 +52,8 @@ _NAMES = {
                 "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
     "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
-    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat",
-             "zyklus", "durchlauf"},
+    "loop": {"loop", "cycle", "sweep", "run", "scan", "scan number", "loop number", "cycle number",
+             "cycle no", "repeat", "zyklus", "durchlauf"},
 }  # fmt: skip
 
 #: what columns of one voltage may differ by, of their span: without a load, set and measured agree
@@ -153,11 +159,15 @@ def read_loop(
         )
         columns = {name: values[begin:] for name, values in columns.items()}
         v, i = columns["voltage"], columns["current"]
-    check_loops(v, i, where, trust_unit="current" in told, trust_voltage="voltage" in told)
+    named = voltage is not None and current is not None
+    remarks += check_loops(v, i, where, "current" in told, "voltage" in told, named)
     odd = signs_of_current(v, i)
     if odd:
         remarks.append(odd)
         i = np.where(v == 0, i, np.abs(i) * np.sign(v))
+    if loop is None and "loop" in columns and number_halves(v, columns["loop"]):
+        remarks.append("the column of loops numbers halves of them: it is not used")
+        del columns["loop"]
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())

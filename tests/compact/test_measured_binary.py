@@ -398,3 +398,20 @@ def test_a_structure_is_named_as_a_variable(tmp_path: Path) -> None:
     scipy.io.savemat(path, {"one": {"first": run, "second": {**run, "G_uS": G[1]}}})
     found = read_pulses(path, variable="second")
     np.testing.assert_allclose(found.conductance[0], G[1] * 1e-6)
+
+
+def test_an_array_of_devices_cycles_and_pulses_says_which_dimension_counts(tmp_path: Path) -> None:
+    g = 1e-5 * (1 + np.arange(20) / 20) * np.arange(1, 4)[:, None, None] * np.ones((1, 2, 1))
+    scipy.io.savemat(tmp_path / "a.mat", {"G_uS": 1e6 * g, "pulse": np.arange(20)})
+    np.savez(tmp_path / "a.npz", G_uS=np.moveaxis(1e6 * g, 2, 0))
+    with pytest.raises(InputError, match=r"3 dimensions, of 3, 2 and 20.*pulse=1, 2 or 3"):
+        read_pulses(tmp_path / "a.mat")
+    for name, pulse, dims in (("a.mat", 3, (1, 2)), ("a.npz", "1", (2, 3))):
+        ds = read_pulses(tmp_path / name, pulse=pulse)
+        np.testing.assert_allclose(ds.conductance, g.reshape(6, 20))
+        assert ds.train.values[1] == f"dimension {dims[0]} 1, dimension {dims[1]} 2"
+    scipy.io.savemat(tmp_path / "b.mat", {"x": g, "y": g})
+    with pytest.raises(InputError, match=r"which variable.*x, y"):
+        read_pulses(tmp_path / "b.mat", pulse=3)
+    ds = read_pulses(tmp_path / "b.mat", pulse=3, variable="y", conductance="y", units="S")
+    assert ds.sizes == {"train": 6, "pulse": 20}
