@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,11 +53,12 @@ _SUMMARY = 2  # rows of a name up to which they are values of it, not reads that
 _POLARITIES = 2  # voltages with which a gate writes and erases
 _INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
+_LEVELS = {"level", "state", "levels", "states"}
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
 _HERTZ = re.compile(r"\b[kMG]?Hz\b")
-_HIGH = re.compile(r"(?i)hrs|hcs|off|high|high[ _]?resistance.*")
-_LOW = re.compile(r"(?i)lrs|lcs|on|low|low[ _]?resistance.*")
+_HIGH = re.compile(r"(?i)hrs|reset_?r|hcs|off|high|high[ _]?resistance.*")
+_LOW = re.compile(r"(?i)lrs|set_?r|lcs|on|low|low[ _]?resistance.*")
 _RANKS = {"quantile", "percentile", "quartile", "rank", "percent", "yield"}
 #: words for the same values in another state of treatment
 _TREATED = {
@@ -144,6 +146,7 @@ def refuse_other_tables(
             )
     refuse_single_values(table, train)
     if len(values) == 1:
+        _refuse_levels(table, values[0])
         _refuse_single_pulses(table, values[0])
 
 
@@ -379,6 +382,23 @@ def refuse_single_values(table: Table, train: Sequence[Column]) -> None:
         table.path,
         f"Pass pulse='{train[0].name}' if that column counts the pulses",
     )
+
+
+def _refuse_levels(table: Table, values: Column) -> None:
+    """Refuse reads of several states that a column numbers or names, each for some rows."""
+    for column in table.columns:
+        if not _words(column) & _LEVELS or column is values:
+            continue
+        cells = list(map(str, column.cells))
+        runs = 1 + sum(a != b for a, b in pairwise(cells))
+        if 1 < runs == len(set(cells)) and len(cells) >= _FEW * runs:
+            raise InputError(
+                f"{column.title} goes through {runs} states, with several {table.row}s of each: "
+                "reads of states, not after pulses",
+                table.path,
+                f"Pass train='{column.name}' if each is a train, or pulse=... if a column counts "
+                "pulses",
+            )
 
 
 def _refuse_single_pulses(table: Table, after: Column) -> None:

@@ -32,7 +32,7 @@ _CYCLES = ("cycle", "zyklus", "run", "sweep", "loop")
 _DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
 #: what speaks of a unit in a heading
 _UNIT_WORD = re.compile(
-    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|\u6b27|\u897f\u95e8|\u30aa\u30fc\u30e0|\uc634|\u041e\u043c|\u0421\u043c|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
+    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|\u6b27|\u897f\u95e8|\u30aa\u30fc\u30e0|\uc634|\u041e\u043c|\u0421\u043c|[\u03a9\u2126]|\b[kMGmunU\u00b5\u03bc]?[SA]\b|[?\ufffd]|^\s*G_?[0\u2080]\s*$|e\^?2/h"
 )
 _FACTOR = re.compile(
     r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
@@ -424,7 +424,9 @@ def _refuse_unread_unit(table: Table, column: Column) -> None:
             "Pass units='...', with the factor, e.g. 'kohm'",
         )
     brackets = [
-        text for text in re.split(r"[()\[\]{}]|/(?=\s*\w)", column.name)[1:] if text.strip()
+        text
+        for text in re.split(r"[()\[\]{}]|/(?=\s*\w)(?!G_?0\b)", column.name)[1:]
+        if text.strip()
     ]
     odd = next((text.strip() for text in brackets if _UNIT_WORD.search(text)), "")
     if odd:

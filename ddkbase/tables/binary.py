@@ -139,7 +139,7 @@ def _cube(
     if usable and (not wanted or any(options.wanted(split_unit(n)[0]) for n in usable)):
         return None
     found = wanted if len(wanted) == 1 else list(cubes)
-    if len(found) > 1:
+    if len(found) > 1 and options.dimension is not None:
         raise which_variable(found, path)
     return found[0] if found else None
 

@@ -38,8 +38,13 @@ _FOREIGN = (
     (b"SQLite format 3", "is a data base (SQLite)", "Export the table as CSV"),
     (b"CPYA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"CPYUA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
-    (b"\x80\x04", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
-    (b"\x80\x05", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    *(
+        (bytes([0x80, protocol]), "is a pickle, which is not opened", "Save it as CSV or NPZ")
+        for protocol in (2, 3, 4, 5)
+    ),
+    (b"(dp0\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    (b"(lp0\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    (b"ccopy_reg\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
 )
 _MARKUP = re.compile(
     rb"<(?:!doctype|html|table|\?xml|\?mso|workbook|div|body|head)\b", re.IGNORECASE
@@ -160,6 +165,9 @@ def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> li
     if timed and str(heads[0]).strip() == "X_Value":
         heads = ["time (s)", *heads[1:]]
         units = [[None, *unit[1:]] if len(unit) == len(heads) else unit for unit in units]
+    if heads.count("X_Value") and units:  # each channel has a time of its own
+        channels = iter(units[-1])
+        units = [[None if h == "X_Value" else next(channels, None) for h in heads[1:]]]
     assumptions.append(f"{len(rows) - len(table)} lines of settings (LabVIEW) not read")
     below: list[Row] = []
     if units and any(str(unit or "").strip() for unit in units[-1]):
@@ -300,8 +308,8 @@ def keithley_units(table: Table) -> None:
     found = False
     for column in table.columns:
         match = _TERMINAL.fullmatch(column.heading.strip())
-        if match and not column.unit:
-            column.unit = _VARIABLES[match["measured"] or "Time"]
+        if match and column.unit in ("", "1"):  # the number of a sweep is no unit
+            column.name, column.unit = match[0], _VARIABLES[match["measured"] or "Time"]
             found = True
     if found:
         table.assume(

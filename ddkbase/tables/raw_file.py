@@ -66,17 +66,17 @@ def read_raw(content: bytes, path: str, options: FileOptions) -> Table:
     heads = _headings(texts)
     points = said.get("no. points", "").strip()
     count = int(points) if points.isdecimal() and len(points) < 10 else 0
-    doubles = [np.dtype("<f8")] * len(heads)
-    singles = [*doubles[:1], *[np.dtype("<f4")] * (len(heads) - 1)]
+    doubles = ["<f8"] * len(heads)
+    singles = [*doubles[:1], *["<f4"] * (len(heads) - 1)]
     # files of old versions have no flag for the precision
-    fits = [k for k in (doubles, singles) if count * sum(d.itemsize for d in k) == len(data)]
+    fits = [k for k in (doubles, singles) if count * sum(int(n[-1]) for n in k) == len(data)]
     if not heads or not count or not fits:
         if b"Plotname:" in data or "Plotname:".encode(coding) in data:
             raise InputError("holds several plots", path, _ASCII)
         raise InputError("its values do not fill rows of its variables", path, "Is it cut off?")
     kinds = fits[0]
     if "fastaccess" in flags:
-        edges = np.cumsum([0, *(count * kind.itemsize for kind in kinds)])
+        edges = np.cumsum([0, *(count * int(kind[-1]) for kind in kinds)])
         columns = [
             np.frombuffer(data, kind, count, start)
             for kind, start in zip(kinds, edges[:-1].tolist(), strict=True)

@@ -131,10 +131,23 @@ def from_rows(
     if blocks is not None:
         title, cells = blocks
         table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
+    _units_beside(table)
     spice_units(table)
     keysight_units(table)
     settle_decimal(table, options.decimal)
     return table
+
+
+def _units_beside(table: Table) -> None:
+    """Give columns the unit that the cells of the next one, called "Unit", all say."""
+    for column, beside in pairwise(table.columns):
+        said = {str(cell or "").strip() for cell in beside.cells} - {""}
+        if column.unit or beside.name.lower() not in ("unit", "units") or len(said) != 1:
+            continue
+        unit = spelled(said.pop())
+        if quantity_of(unit) is not None:
+            column.unit = unit
+            table.assume(f"{column.title} in {unit}, by the column beside it")
 
 
 def _behind_settings(rows: list[Row], first: int, known: Callable[[str], bool]) -> int:
@@ -200,11 +213,16 @@ def _headings(
     else:
         return first, [], [], list(range(first))
     names, groups = rows[at][1], at - 1
-    if groups in plain and _repeated(names) and len(rows[groups][1]) >= len(names) - 1:
+    if groups in plain and (
+        (_repeated(names) and len(rows[groups][1]) >= len(names) - 1)
+        or _named_above(rows[groups][1], names, known)
+    ):
         names = _joined(rows[groups][1], names)
     else:
         groups = at
     below = next((i for i in units if i > at), at)
+    if below == at and groups == at and at - 1 in units and len(rows[at - 1][1]) == len(names):
+        below = at - 1
     words = [
         i
         for i in range(at + 1, first)
@@ -212,7 +230,15 @@ def _headings(
     ]
     start = next((i for i in range(at + 1, first) if i not in words), first)
     unread = [i for i in (*range(groups), *range(at + 1, start)) if i != below]
-    return start, rows[below][1] if below > at else [], names, unread
+    return start, rows[below][1] if below != at else [], names, unread
+
+
+def _named_above(groups: list[Cell], names: list[Cell], known: Callable[[str], bool]) -> bool:
+    """Whether a row names what the row of names below it leaves empty, as merged cells do."""
+    return any(
+        is_empty(name) and not is_empty(group) and known(split_unit(str(group))[0])
+        for name, group in zip(names, groups, strict=False)
+    )
 
 
 def _repeated(names: list[Cell]) -> bool:
@@ -325,7 +351,8 @@ def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
 
 def _are_units(cells: list[Cell]) -> bool:
     filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip(" ()[]{}")]
-    return bool(filled) and all(map(unit_alone, filled))
+    known = sum(bool(unit_alone(c)) for c in filled)
+    return bool(filled) and (known == len(filled) or (known > 3 and known >= 0.75 * len(filled)))
 
 
 def _are_names(cells: list[Cell], width: int) -> bool:

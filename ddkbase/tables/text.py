@@ -271,24 +271,36 @@ def delimiter_of(
     """The sign between the cells: the one that splits most lines into the same count of numbers."""
     sample = [lines[i] for i in range(0, len(lines), max(1, len(lines) // 200))]
     best, score = "", 0.0
+    mixed, most = "", 0.5
     for sign in DELIMITERS:
         if sign == "," and decimal == "," and not any('"' in line for _, line in sample):
             continue
         counts: Counter[int] = Counter()
+        words: Counter[int] = Counter()  # beside numbers
         for _, line in sample:
             try:
                 cells = split(line, sign, "x")
             except InputError:
                 continue
-            if len(cells) > 1 and all(looks_numeric(c) or is_empty(c) for c in cells):
+            numeric = sum(looks_numeric(c) or is_empty(c) for c in cells)
+            if 1 < len(cells) == numeric:
                 counts[len(cells)] += 1
+            elif len(cells) > 1 and any(map(looks_numeric, cells)):
+                words[len(cells)] += 1
         reached = max(counts.values(), default=0) / len(sample)
         if reached > score + 0.05:
             best, score = sign, reached
+        reached = max(words.values(), default=0) / len(sample)
+        if reached > most:
+            mixed, most = sign, reached
     if best == "," and decimal is None:
         refuse_ambiguous_comma(sample, path)
     if best:
         if best != ",":
             assumptions.append(f"cells separated by a {DELIMITERS[best]}")
         return best
+    if mixed:
+        if mixed != ",":
+            assumptions.append(f"cells separated by a {DELIMITERS[mixed]}")
+        return mixed
     return ";" if any(";" in line for _, line in sample) else "\t" if decimal == "," else ","

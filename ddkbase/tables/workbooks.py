@@ -182,7 +182,7 @@ def _chosen(
             raise InputError(
                 f"there is no sheet {shorten(sheet)}", path, closest(str(sheet), names)
             )
-        title = sheet
+        title = str(sheet)
     elif len(filled) != 1:
         if not filled:
             raise InputError("holds no value", path, "A table of numbers is expected")

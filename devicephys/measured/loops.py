@@ -49,8 +49,8 @@ __all__ = ["measured_band", "misfit_rows", "read_loop", "single_loops"]
 _UNITS = {"voltage": "V", "current": "A", "time": "s", "loop": "1"}
 _NAMES = {
     "voltage": {"v", "u", "voltage", "bias", "potential", "vapp", "applied voltage", "v applied",
-                "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
-    "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
+                "av", "vd", "vf", "v te", "v1", "voltage 1", "vdata", "spannung"},
+    "current": {"i", "current", "ai", "id", "im", "i te", "i1", "current 1", "idata", "strom"},
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
     "loop": {"loop", "cycle", "sweep", "run", "scan", "scan number", "loop number", "cycle number",
              "cycle no", "repeat", "zyklus", "durchlauf"},
@@ -345,7 +345,8 @@ def _refuse_side_by_side(table: Table, chosen: Mapping[str, Column | None]) -> N
     """
     first = chosen["current"]
     assert first is not None
-    beside = [c for c in table.columns if c is not first and re.fullmatch(r"I[\s_]?\d+", c.name)]
+    alike_names = rf"I[\s_]?\d+|{re.escape(re.sub(r'[(]\d+[)]$', '', first.name))}[(]\d+[)]"
+    beside = [c for c in table.columns if c is not first and re.fullmatch(alike_names, c.name)]
     told = numbers(table, first, "A", first.unit or "A")
     alike = [
         c
