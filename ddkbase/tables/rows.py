@@ -157,10 +157,12 @@ def _behind_settings(rows: list[Row], first: int, known: Callable[[str], bool]) 
     ):
         return first
     for i in range(first + 1, min(first + _REMARKS, len(rows) - 1)):
-        cells, below = rows[i][1], rows[i + 1][1]
-        if len(cells) < 2 or any(map(looks_numeric, cells)) or not _known_cells(cells, known):
+        cells, below = rows[i][1], [c for c in rows[i + 1][1] if not is_empty(c)]
+        found = 0 if any(map(looks_numeric, cells)) else _known_cells(cells, known)
+        if len(cells) < 2 or not found or len(rows[i + 1][1]) < len(cells):
             continue
-        if len(below) >= len(cells) and all(looks_numeric(c) for c in below if not is_empty(c)):
+        numeric = sum(map(looks_numeric, below))
+        if numeric == len(below) or (found > 1 and 2 * numeric > len(below)):
             return i + 1
     return first
 

@@ -271,7 +271,7 @@ def delimiter_of(
     """The sign between the cells: the one that splits most lines into the same count of numbers."""
     sample = [lines[i] for i in range(0, len(lines), max(1, len(lines) // 200))]
     best, score = "", 0.0
-    mixed, most = "", 0.5
+    mixed, most = "", 0.45
     for sign in DELIMITERS:
         if sign == "," and decimal == "," and not any('"' in line for _, line in sample):
             continue
@@ -291,7 +291,7 @@ def delimiter_of(
         if reached > score + 0.05:
             best, score = sign, reached
         reached = max(words.values(), default=0) / len(sample)
-        if reached > most:
+        if reached > most + 0.05:
             mixed, most = sign, reached
     if best == "," and decimal is None:
         refuse_ambiguous_comma(sample, path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -454,39 +453,6 @@ def test_hdf5_and_times_of_a_clock(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["ngspice", "LTspice", "double", "fastaccess"])
-def test_binary_raw_files_give_the_same_loop(tmp_path: Path, kind: str) -> None:
-    t, v = triangle()
-    i = current(v)
-    path = tmp_path / "a.raw"
-    head = RAW.replace("Values:", "Binary:").replace("Flags", f"No. Points: {len(v)}\nFlags")
-    kinds = ["<f8", "<f8", "<f8"] if kind in ("ngspice", "double") else ["<f8", "<f4", "<f4"]
-    signed = t if kind == "ngspice" else np.where(np.arange(len(t)) % 3, t, -t)
-    columns = [values.astype(k) for values, k in zip((signed, v, i), kinds, strict=True)]
-    if kind == "fastaccess":
-        data = b"".join(c.tobytes() for c in columns)
-    else:
-        data = b"".join(b"".join(x.tobytes() for x in row) for row in zip(*columns, strict=True))
-    flags = f"real forward {kind if kind in ('double', 'fastaccess') else ''}"
-    coding = "ascii" if kind == "ngspice" else "utf-16-le"
-    path.write_bytes(head.replace("real", flags).encode(coding) + data)
-    loop = devicephys.read_loop(path)
-    np.testing.assert_allclose(loop["time"], t, rtol=1e-12)
-    np.testing.assert_allclose(loop["current"], i, rtol=1e-6)
-
-
-@pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
-def test_what_ngspice_itself_writes_is_read(tmp_path: Path) -> None:
-    deck = "a\nv1 a 0 sin(0 1.5 1)\nr1 a 0 5k\n.tran 10m 1 0 10m\n.end\n"
-    (tmp_path / "a.cir").write_text(deck)
-    subprocess.run(
-        ["ngspice", "-b", "-r", "a.raw", "a.cir"], cwd=tmp_path, check=True, capture_output=True
-    )
-    loop = devicephys.read_loop(tmp_path / "a.raw")
-    np.testing.assert_allclose(loop["current"], loop["voltage"] / 5e3, rtol=1e-9, atol=1e-15)
-    np.testing.assert_allclose(loop["voltage"], 1.5 * np.sin(2 * np.pi * loop["time"]), atol=1e-3)
-
-
 @pytest.mark.parametrize("heads", ["V (V),log10(|I|) (uA)", "V (V),ln I (A)", "V (V),I (uA)"])
 def test_logarithms_are_no_currents(tmp_path: Path, heads: str) -> None:
     _, v = triangle()
@@ -517,32 +483,3 @@ def test_damaged_files_of_simulators(tmp_path: Path, text: str, complaint: str) 
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(InputError, match=complaint):
         devicephys.read_loop(tmp_path / "a.txt")
-
-
-def test_scans_of_autolab_are_loops_and_no_devices(tmp_path: Path) -> None:
-    t, v = triangle(3)
-    scan = np.minimum(np.arange(len(v)) // 240 + 1, 3)
-    heads = "Potential applied (V),Time (s),WE(1).Current (A),WE(1).Potential (V),Scan,Index"
-    columns = (v, t, current(v), v + 1e-4, scan, np.arange(len(v)))
-    loop = devicephys.read_loop(write(tmp_path / "a.csv", heads, *columns))
-    assert loop.attrs["loops"] == 3 and "loop from column 5 'Scan'" in loop.attrs["remarks"]
-    assert "devices" not in loop.attrs["remarks"]
-    # a number for each half is none of loops
-    halves = np.minimum(np.arange(len(v)) // 120 + 1, 6)
-    loop = devicephys.read_loop(write(tmp_path / "b.csv", heads, *columns[:4], halves, columns[5]))
-    assert loop.attrs["loops"] == 3 and "numbers halves of them" in loop.attrs["remarks"]
-    with pytest.raises(InputError, match="only half there"):
-        devicephys.read_loop(tmp_path / "b.csv", loop="Scan")
-
-
-def test_what_the_user_says_of_a_current_counts_and_is_remarked(tmp_path: Path) -> None:
-    _, v = triangle()
-    file = write(tmp_path / "a.csv", "V (V),I (A)", v, 1e3 * current(v))
-    loop = devicephys.read_loop(file, units={"current": "A"})
-    assert "the current reaches 195 mA, more than a filament carries" in loop.attrs["remarks"]
-    # a current that is swept in steps, and a voltage that follows
-    file = write(tmp_path / "b.csv", "V (V),I (A)", v * np.abs(v), 1e-4 * v)
-    with pytest.raises(InputError, match="seem swapped"):
-        devicephys.read_loop(file)
-    loop = devicephys.read_loop(file, voltage="V", current="I")
-    np.testing.assert_allclose(loop["current"], 1e-4 * v, rtol=1e-6, atol=1e-14)
