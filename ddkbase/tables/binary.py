@@ -153,8 +153,8 @@ def _from_cube(name: str, array: np.ndarray, path: str, along: str | None) -> Ta
             f"variable '{name}' has {array.ndim} dimensions, of {', '.join(sizes[:-1])} and "
             f"{sizes[-1]}",
             path,
-            f"Pass pulse={', '.join(dimensions[:-1])} or {dimensions[-1]}: the dimension along "
-            "which pulses are counted; of loops save columns",
+            f"Pass pulse='{array.ndim}', or another from 1: the dimension along which pulses are "
+            "counted; of loops save columns",
         )
     axis = int(along) - 1
     others = [k for k in range(array.ndim) if k != axis]

@@ -404,7 +404,7 @@ def test_an_array_of_devices_cycles_and_pulses_says_which_dimension_counts(tmp_p
     g = 1e-5 * (1 + np.arange(20) / 20) * np.arange(1, 4)[:, None, None] * np.ones((1, 2, 1))
     scipy.io.savemat(tmp_path / "a.mat", {"G_uS": 1e6 * g, "pulse": np.arange(20)})
     np.savez(tmp_path / "a.npz", G_uS=np.moveaxis(1e6 * g, 2, 0))
-    with pytest.raises(InputError, match=r"3 dimensions, of 3, 2 and 20.*pulse=1, 2 or 3"):
+    with pytest.raises(InputError, match=r"3 dimensions, of 3, 2 and 20.*Pass pulse='3', or"):
         read_pulses(tmp_path / "a.mat")
     for name, pulse, dims in (("a.mat", 3, (1, 2)), ("a.npz", "1", (2, 3))):
         ds = read_pulses(tmp_path / name, pulse=pulse)

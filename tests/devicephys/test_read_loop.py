@@ -344,6 +344,18 @@ def test_a_sheet_is_chosen_where_several_hold_loops(tmp_path: Path) -> None:
     assert alone.exit_code == 2 and "--measured" in alone.output
 
 
+def test_the_command_says_with_which_option_columns_and_units_are_named(tmp_path: Path) -> None:
+    _, v = triangle()
+    for heads, hint in {
+        "V,I": "pass --unit voltage=...",
+        "x,y": "Pass --column voltage=...",
+        "V (V),I (A)": "Pass --unit current=mA",
+    }.items():
+        file = write(tmp_path / "m.csv", heads, v, 1e3 * current(v))
+        said = CliRunner().invoke(app, ["compare", str(tmp_path), "--measured", str(file)])
+        assert said.exit_code == 2 and hint in said.output.replace("\n", " ")
+
+
 def solver_tables() -> dict[str, str]:
     """The same loop as tables of other solvers have it, with their headings."""
     v = np.concatenate(
