@@ -76,7 +76,7 @@ def from_rows(
         skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
         more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
-    if names and is_counted(rows[first:], len(names)):
+    if names and is_counted(rows[first:], len(names), parted):
         names, units = ["", *names], ["", *units] if units else []
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
@@ -141,11 +141,11 @@ def from_rows(
 def _units_beside(table: Table) -> None:
     """Give columns the unit that the cells of the next one, called "Unit", all say."""
     for column, beside in pairwise(table.columns):
-        said = {str(cell or "").strip() for cell in beside.cells} - {""}
-        if column.unit or beside.name.lower() not in ("unit", "units") or len(said) != 1:
+        if column.unit or beside.name.lower() not in ("unit", "units"):
             continue
-        unit = spelled(said.pop())
-        if quantity_of(unit) is not None:
+        said = {str(cell or "").strip() for cell in beside.cells} - {""}
+        unit = spelled(said.pop()) if len(said) == 1 else ""
+        if unit and quantity_of(unit) is not None:
             column.unit = unit
             table.assume(f"{column.title} in {unit}, by the column beside it")
 
@@ -362,11 +362,13 @@ def _are_names(cells: list[Cell], width: int) -> bool:
     return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
 
 
-def is_counted(rows: list[Row], names: int) -> bool:
+def is_counted(rows: list[Row], names: int, parted: bool = False) -> bool:
     """Whether cells that count the rows from 1 stand before as many others as there are names: the
-    names of rows that R writes."""
+    names of rows that R writes, and pandas prints from 0 where blanks part the cells."""
+    start = 0 if parted and rows[0][1][0] == "0" else 1
     return not all(is_empty(cells[-1]) for _, cells in rows) and all(  # no sign behind each row
-        len(cells) == names + 1 and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1)
+        len(cells) == names + 1 and cells[0] == str(k)
+        for k, (_, cells) in enumerate(rows, start=start)
     )
 
 

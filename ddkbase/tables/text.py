@@ -162,6 +162,11 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
     for group, end in ((rows, first), (commented, len(commented))):
         for i in range(end):
             number, cells = group[i]
+            if delimiter == " " and any(str(cell)[:1] in "([" for cell in cells if cell):
+                words = _with_units(cells)
+                if len(words) in (width, width - 1):  # one less: the rows have names, too
+                    group[i] = (number, words)
+                    continue
             if len(cells) == width or width < 2:
                 continue
             names, units = cells[::2], [str(cell or "") for cell in cells[1::2]]

@@ -236,6 +236,8 @@ ONE = {
         "Index,Reading,Unit,Value,Unit,Terminal",
         N, UP * 1e-7, ["Amp DC"] * 30, READS, ["Volt DC"] * 30, ["Front"] * 30,
     ),
+    "pandas prints": rows("   pulse   G (uS)", range(30), N, UP, sign="  "),
+    "pandas prints, a unit in the name": rows("   pulse   G_uS", range(30), N, UP, sign="  "),
     "a status in words": rows("Pulse\tG (uS)\tStatus", N, UP, ["OK"] * 30, sign="\t"),
 }  # fmt: skip
 
