@@ -187,8 +187,9 @@ def test_a_keithley_4200_names_no_units_and_writes_settings_beside(tmp_path: Pat
 def test_old_workbooks_that_are_damaged_encrypted_or_empty(tmp_path: Path) -> None:
     whole = old_workbook(tmp_path / "a.xls", {"a": ROWS}).read_bytes()
     path = tmp_path / "b.xls"
-    for size in (8, 100, 600, 2000, len(whole) - 900):
-        path.write_bytes(whole[:size])
+    parts = [whole[:size] for size in (8, 100, 600, 2000, len(whole) - 900)]
+    for content in (*parts, whole[:4] + bytes(600)):
+        path.write_bytes(content)
         with pytest.raises(InputError, match="is not an XLS workbook, or is damaged"):
             read_pulses(path)
     rng = np.random.default_rng(0)
