@@ -114,7 +114,7 @@ class ReadingOptions:
         typer.Option("--wide/--long", help="Each column is a train, or one holds all."),
     ] = None
     sheet: Annotated[
-        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file.")
+        str | None, typer.Option("--sheet", metavar="NAME|NUMBER", help="Of a workbook.")
     ] = None
     variable: Annotated[
         str | None,

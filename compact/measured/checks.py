@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from compact.measured.headings import VALUES, role_of
-from ddkbase.errors import InputError
+from ddkbase.errors import InputError, shorten
 from ddkbase.tables.table import Column, Table, is_empty
 from ddkbase.tables.units import quantity_of, read_voltage
 
@@ -28,6 +29,7 @@ __all__ = [
     "refuse_single_values",
     "refuse_states",
     "refuse_trains_in_rows",
+    "refuse_unread_unit",
     "titles_of",
 ]
 
@@ -43,6 +45,13 @@ AFTER = {
     "\u043f\u043e\u0441\u043b\u0435",
 }  # fmt: skip
 _SHOWN = 4  # columns that a message names
+#: words and signs of a unit, and of what may have been one
+_UNIT_WORD = re.compile(
+    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|\u6b27|\u897f\u95e8|\u30aa\u30fc\u30e0|\uc634|\u041e\u043c|\u0421\u043c|[\u03a9\u2126]|\b[kMGmunU\u00b5\u03bc]?[SA]\b|[?\ufffd]|^\s*G_?[0\u2080]\s*$|^\s*2e\^?2\s*$"
+)
+_FACTOR = re.compile(
+    r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
+)
 #: words of what a cell was to be brought to, which is no count of pulses
 _TARGETS = {"target", "goal", "setpoint", "nominal"}
 _APART = 1.5  # times by which conductance times resistance may vary from row to row
@@ -52,11 +61,12 @@ _SUMMARY = 2  # rows of a name up to which they are values of it, not reads that
 _POLARITIES = 2  # voltages with which a gate writes and erases
 _INTERVALS = {"interval", "delta", "delay", "dt", "isi", "\u0394t", "spacing"}
 _FEW = 5  # rows from which a column may be an axis
+_LEVELS = {"level", "state", "levels", "states"}
 _MANY = 8  # columns of values from which trains may stand in rows
 _UNCHAINED = 0.1  # share of the range by which a read may differ from the one before the next pulse
 _HERTZ = re.compile(r"\b[kMG]?Hz\b")
-_HIGH = re.compile(r"(?i)hrs|hcs|off|high|high[ _]?resistance.*")
-_LOW = re.compile(r"(?i)lrs|lcs|on|low|low[ _]?resistance.*")
+_HIGH = re.compile(r"(?i)hrs|reset_?r|hcs|off|high|high[ _]?resistance.*")
+_LOW = re.compile(r"(?i)lrs|set_?r|lcs|on|low|low[ _]?resistance.*")
 _RANKS = {"quantile", "percentile", "quartile", "rank", "percent", "yield"}
 #: words for the same values in another state of treatment
 _TREATED = {
@@ -144,6 +154,7 @@ def refuse_other_tables(
             )
     refuse_single_values(table, train)
     if len(values) == 1:
+        _refuse_levels(table, values[0])
         _refuse_single_pulses(table, values[0])
 
 
@@ -229,6 +240,31 @@ def refuse_gates(table: Table, beside: Sequence[Column]) -> None:
                 table.path,
                 "Leave the rows of one voltage alone, or pass pulse=... if a column counts pulses",
             )
+
+
+def refuse_unread_unit(table: Table, column: Column) -> None:
+    """Refuse numbers whose heading has a unit that is not understood: they are not relative.
+
+    Raises InputError: a bracket in the heading holds what may be a unit, or the heading a factor.
+    """
+    if _FACTOR.search(column.name):
+        raise InputError(
+            "the heading has a factor: it is not said whether the numbers hold it already",
+            table.where(column),
+            "Pass units='...', with the factor, e.g. 'kohm'",
+        )
+    brackets = [
+        text
+        for text in re.split(r"[()\[\]{}]|/(?=\s*\w)(?!G_?0\b)", column.name)[1:]
+        if text.strip()
+    ]
+    odd = next((text.strip() for text in brackets if _UNIT_WORD.search(text)), "")
+    if odd:
+        raise InputError(
+            f"the unit {shorten(odd)} is not understood",
+            table.where(column),
+            "Pass units='...', e.g. 'kohm' or 'uS'; 'normalised' if the numbers have none",
+        )
 
 
 def _is_another_in_each_row(values: np.ndarray) -> bool:
@@ -379,6 +415,23 @@ def refuse_single_values(table: Table, train: Sequence[Column]) -> None:
         table.path,
         f"Pass pulse='{train[0].name}' if that column counts the pulses",
     )
+
+
+def _refuse_levels(table: Table, values: Column) -> None:
+    """Refuse reads of several states that a column numbers or names, each for some rows."""
+    for column in table.columns:
+        if not _words(column) & _LEVELS or column is values:
+            continue
+        cells = list(map(str, column.cells))
+        runs = 1 + sum(a != b for a, b in pairwise(cells))
+        if 1 < runs == len(set(cells)) and len(cells) >= _FEW * runs:
+            raise InputError(
+                f"{column.title} goes through {runs} states, with several {table.row}s of each: "
+                "reads of states, not after pulses",
+                table.path,
+                f"Pass train='{column.name}' if each is a train, or pulse=... if a column counts "
+                "pulses",
+            )
 
 
 def _refuse_single_pulses(table: Table, after: Column) -> None:

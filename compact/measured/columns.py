@@ -77,6 +77,7 @@ def assign(
     candidates: dict[str, list[Column]] = {kind: [] for kind in VALUES}
     others: list[Column] = []
     empty: list[Column] = []
+    written: Column | None = None  # a voltage beside that of the reads
     for column in table.columns:
         role = _role(table, column)
         if column.number in taken:
@@ -89,6 +90,13 @@ def assign(
             if role == "pulse" and given.get("pulse") is None and _says_more(column, roles.pulse):
                 unused += [roles.pulse] if roles.pulse else []
                 roles.pulse = column
+            elif (
+                role == "voltage"
+                and given.get("voltage") is None
+                and isinstance(roles.voltage, Column)
+                and _of_read(column) > _of_read(roles.voltage)
+            ):
+                written, roles.voltage = roles.voltage, column
             elif getattr(roles, role) is None and _suits(column, role):
                 setattr(roles, role, column)
             else:
@@ -122,7 +130,8 @@ def assign(
             if not told:
                 refuse_frequencies(table, [*unused, *beside])
             _refuse_axes(table, roles, [*unused, *beside])
-    _write_voltage(roles)
+    if not _write_voltage(roles, written) and written is not None:
+        unused.append(written)
     if not wide:
         keep_plateaus(table, roles, told=given.get("pulse") is not None)
     _note(table, roles, unused + beside)
@@ -155,17 +164,27 @@ def _refuse_axes(table: Table, roles: Roles, beside: list[Column]) -> None:
     refuse_another_axis(table, beside if roles.time is None else [*beside, roles.time])
 
 
-def _write_voltage(roles: Roles) -> None:
-    """Take a voltage that varies beside conductances or resistances as that of the pulses."""
-    volts = roles.voltage
-    if roles.kind == "current" or roles.amplitude is not None or not isinstance(volts, Column):
-        return
+def _of_read(column: Column) -> bool:
+    """Whether a heading says that a voltage is that of the reads."""
+    return bool(re.search(r"(?i)read|(?<![a-z])v_?rd?(?![a-z])", column.name))
+
+
+def _write_voltage(roles: Roles, written: Column | None) -> bool:
+    """Take a voltage that varies beside conductances, resistances, or the voltage of the reads, as
+    that of the pulses; whether there is one."""
+    volts = roles.voltage if written is None else written
+    if not isinstance(volts, Column) or roles.amplitude is not None:
+        return False
+    if written is None and (roles.kind == "current" or "read" in volts.name.lower()):
+        return False
     values = plain_numbers(volts)
     values = values[np.isfinite(values)]
-    if "read" not in volts.name.lower() and values.size and np.ptp(values) > _VARIES * np.abs(
-        values
-    ).max():  # fmt: skip
-        roles.amplitude, roles.voltage = volts, None
+    if not values.size or not np.ptp(values) > _VARIES * np.abs(values).max():
+        return False
+    roles.amplitude = volts
+    if written is None:
+        roles.voltage = None
+    return True
 
 
 def _prefix_alone(table: Table, column: Column) -> None:

@@ -169,9 +169,13 @@ def _by_setting(
     edges = np.flatnonzero(np.diff(block)) + 1
     pieces = np.split(rows, edges)
     if min(piece.size for piece in pieces) < _SHORTEST:
-        twice = pulses is not None and np.unique(pulses[rows]).size < rows.size
         pieces = [rows[block == k] for k in np.unique(block)]
-        if not twice or min(piece.size for piece in pieces) < _SHORTEST:
+        if (
+            pulses is None
+            or np.unique(pulses[rows]).size == rows.size
+            or min(piece.size for piece in pieces) < _SHORTEST
+            or any(np.ptp(pulses[piece]) == 0 for piece in pieces)  # a staircase, anew and anew
+        ):
             return [(rows, "")]
     return [(piece, settings.text(int(piece[-1]))) for piece in pieces]
 

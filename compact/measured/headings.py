@@ -61,7 +61,7 @@ HEADINGS: dict[str, set[str]] = {
     "train": {
         "train", "cycle", "device", "cell", "run", "sweep", "trace", "series", "sample", "loop",
         "train number", "cycle number", "device number", "dev", "cycle no", "device id", "cell id",
-        "cycle index", "utterance", "block", "die", "chip", "zyklus", "cycles", "# cycles",
+        "cycle index", "scan", "utterance", "block", "die", "chip", "zyklus", "cycles", "# cycles",
         "cycle #", "number of cycles", "devices", "cells",
     },
     "direction": {
@@ -189,6 +189,8 @@ _COMPUTED = re.compile(
     r"|(?P<over>[GR])\w*\s*/\s*(?!(?P=over))[GRIV](?![A-Za-z])"
     r"|[GRI]\w*\s*/\s*[GRI]\w*\s*[-\u2212\u2013]\s*1(?!\w))"
 )
+#: "(T = 300 K)": under which conditions
+_SAID = re.compile(r"\s*[(\[][^()\[\]=]*=[^()\[\]]*[)\]]")
 _MORE_VOLTS = {"vg", "vgs", "vgate", "ug", "vs", "vb", "vsub"}
 _MORE_AMPERES = {"ig", "igs", "igate", "ib", "isub", "ileak"}
 _TOKENS = re.compile(
@@ -203,6 +205,7 @@ def role_of(heading: str) -> str | None:
     Beside the roles of `HEADINGS`: "spread" and "extreme" of other values, "derived" from others
     or set beforehand, "time", and "other" for what is known to hold none of these.
     """
+    heading = _SAID.sub("", heading)
     text = re.sub(r"[_\s]+", " ", heading.strip().lower()).strip(" :")
     if text.startswith("/"):  # "/R0/PLUS X": a node of a simulated circuit
         return None

@@ -13,7 +13,7 @@ from ddkbase.errors import InputError, closest, shorten
 from ddkbase.records import check_hdf5, validate
 from ddkbase.tables.binary import attempt, read_hdf5, which_variable
 from ddkbase.tables.table import LARGEST, Column, FileOptions, Table
-from ddkbase.tables.units import LOGARITHM, quantity_of
+from ddkbase.tables.units import LOGARITHM, quantity_of, split_unit
 
 __all__ = ["read_netcdf"]
 
@@ -158,4 +158,10 @@ def _initial(
 
 def _unit(array: xr.DataArray) -> str:
     keys = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
-    return str(next((array.attrs[k] for k in keys if k in array.attrs), ""))
+    return str(
+        next((array.attrs[k] for k in keys if k in array.attrs), split_unit(_name(array))[1])
+    )
+
+
+def _name(array: xr.DataArray) -> str:
+    return str(array.name or "")

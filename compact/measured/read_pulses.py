@@ -39,7 +39,7 @@ Key = str | int
 NETCDF = Format(
     read_netcdf, (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05"), (".nc", ".nc4", ".h5", ".hdf5")
 )
-_TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".prn")
+_TEXTS = (".csv", ".tsv", ".txt", ".dat", ".asc", ".prn", ".lvm", ".itx", ".xls")  # or a workbook
 _SUFFIXES = (*_TEXTS, *(suffix for format_ in (*FORMATS, NETCDF) for suffix in format_.suffixes))
 
 
@@ -66,9 +66,9 @@ def read_pulses(
     Parameters
     ----------
     path : str, Path, or sequence of str or Path
-        CSV, TSV or other text, XLSX, Parquet, Feather, MAT, NPZ/NPY or NetCDF; the content decides.
-        A folder, or a ZIP of one, stands for the files of these kinds in it, in the order of their
-        names.
+        CSV, TSV or other text, XLSX, XLS, Parquet, Feather, MAT, NPZ/NPY or NetCDF; the content
+        decides. A folder, or a ZIP of one, stands for the files of these kinds in it, in the order
+        of their names.
     conductance, resistance, current : str, int, sequence of str or int, or None, optional
         The column that holds the values, a heading or a number from 1; several columns are as many
         trains.
@@ -87,7 +87,7 @@ def read_pulses(
     wide : bool or None, optional
         True: each column of values is a train. False: one column holds all trains.
     sheet : str, int or None, optional
-        Sheet of XLSX, its name or its number from 1.
+        Sheet of a workbook, its name or its number from 1.
     variable : str or None, optional
         Variable of MAT, NPZ or NetCDF.
     delimiter, decimal : str or None, optional

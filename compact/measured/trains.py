@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from compact.measured.checks import refuse_unread_unit
 from compact.measured.groups import Settings, group_rows, labels_of, read_settings
 from compact.measured.headings import QUANTITY, direction_in, direction_of, without_number
 from compact.measured.roles import Roles
@@ -31,12 +32,6 @@ _OHMS = 100.0  # from which bare numbers are more likely resistances than conduc
 _CYCLES = ("cycle", "zyklus", "run", "sweep", "loop")
 _DEVICES = ("device", "dev", "cell", "die", "chip", "sample")
 #: what speaks of a unit in a heading
-_UNIT_WORD = re.compile(
-    r"(?i:(?<![a-z])[kmgun]?-?ohms?\b|siemens|\bamp(?:ere)?s?\b)|\u6b27|\u897f\u95e8|\u30aa\u30fc\u30e0|\uc634|\u041e\u043c|\u0421\u043c|[\u03a9\u2126]|\b[kMGmun\u00b5\u03bc]?[SA]\b"
-)
-_FACTOR = re.compile(
-    r"^\d+(?:\.\d+)?\s*[x*\u00d7\u00b7]|[x*\u00d7\u00b7]\s*(?:1[eE][+-]?\d|10\s*(?:\^|\*\*)?\s*[+-]?\d)"
-)
 #: "Vread = 0.1 V", "Read voltage (V): 0.1" among lines before a table
 _NOTED = re.compile(
     r"(?<![A-Za-z])(?:V[\s_]?(?:r|rd|read)|read(?:ing|out)?[\s_-]*(?:voltage|bias|pulse|at|V))\b"
@@ -384,7 +379,7 @@ def _conductance(
     values = numbers(table, column, QUANTITY[kind], unit)
     relative = is_relative(unit) and not has_units_in_cells(column)
     if not (units.get(column.name) or units.get(kind)):
-        _refuse_unread_unit(table, column)
+        refuse_unread_unit(table, column)
     if not unit and relative:
         table.assume(
             f"{column.title} has no unit: taken as relative, on a scale of its own "
@@ -413,26 +408,6 @@ def _conductance(
     )
     table.assume(f"{column.title}: conductance = current/read voltage")
     return conductance, relative
-
-
-def _refuse_unread_unit(table: Table, column: Column) -> None:
-    """Refuse numbers whose heading has a unit that is not understood: they are not relative."""
-    if _FACTOR.search(column.name):
-        raise InputError(
-            "the heading has a factor: it is not said whether the numbers hold it already",
-            table.where(column),
-            "Pass units='...', with the factor, e.g. 'kohm'",
-        )
-    brackets = [
-        text for text in re.split(r"[()\[\]{}]|/(?=\s*\w)", column.name)[1:] if text.strip()
-    ]
-    odd = next((text.strip() for text in brackets if _UNIT_WORD.search(text)), "")
-    if odd:
-        raise InputError(
-            f"the unit {shorten(odd)} is not understood",
-            table.where(column),
-            "Pass units='...', e.g. 'kohm' or 'uS'; 'normalised' if the numbers have none",
-        )
 
 
 def _read_voltage(

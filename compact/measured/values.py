@@ -189,7 +189,10 @@ def _without_names(
     hint = "Pass conductance='...', resistance='...' or current='...': a heading or a number"
     if not plain:
         raise InputError(
-            "no column with conductance, resistance or current is found", table.path, hint
+            "no column with conductance, resistance or current is found among "
+            + titles_of(table.columns),
+            table.path,
+            hint,
         )
     if not named:
         raise InputError(

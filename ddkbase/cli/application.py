@@ -195,7 +195,7 @@ def command(function: Callable[..., None] | None = None, *, answers: bool = Fals
 
 
 def options_of(signature: inspect.Signature) -> dict[str, str]:
-    """Return the option of each parameter that has one and takes a free text."""
+    """Return the option of each parameter that has one and takes a free text, or several."""
     found = {}
     for parameter in signature.parameters.values():
         kind, *marks = get_args(parameter.annotation) or (parameter.annotation,)
@@ -209,7 +209,7 @@ def options_of(signature: inspect.Signature) -> dict[str, str]:
             )
             if isinstance(name, str) and name.startswith("--")
         ]
-        if names and str in (kind, *get_args(kind)):
+        if names and {str, list[str]} & {kind, *get_args(kind)}:
             found[parameter.name] = names[0].partition("/")[0]
     return found
 

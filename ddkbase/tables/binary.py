@@ -1,14 +1,12 @@
-"""Tables from files that are no text: XLSX, MAT, NPZ and NPY."""
+"""Tables from files of arrays: MAT, HDF5, NPZ and NPY."""
 
 from __future__ import annotations
 
-import importlib
 import io
-import itertools
 import warnings
 import zipfile
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,144 +15,12 @@ from ddkbase.errors import InputError, StorageError, closest, one_line, shorten
 from ddkbase.files import too_large, unpacked_limit
 from ddkbase.records import check_hdf5
 from ddkbase.tables.mat_file import mat_arrays
-from ddkbase.tables.rows import from_rows
-from ddkbase.tables.table import (
-    LARGEST,
-    Cell,
-    Column,
-    FileOptions,
-    Table,
-    looks_numeric,
-    printable,
-)
+from ddkbase.tables.table import LARGEST, Column, FileOptions, Table, printable
 from ddkbase.tables.units import split_unit
 
 _CELLS = LARGEST // 8
 _UNNAMED = "array"  # of a file of one array, which has no name
 _UNIT_KEYS = ("units", "unit", "Units", "Unit", "UNITS", "UNIT")
-_TIMES = 40  # how many times its size a workbook may take: its cells become objects
-_SMALL = 5_000_000  # bytes of a workbook that is looked through for what is hidden
-
-
-def read_xlsx(content: bytes, path: str, options: FileOptions) -> Table:
-    """The table of one sheet of a workbook; needs openpyxl.
-
-    Raises InputError: no openpyxl, no workbook, several sheets and none named, no numbers, a
-    formula whose value was not saved.
-    """
-    sheet = options.sheet
-    try:
-        openpyxl: Any = importlib.import_module("openpyxl")  # optional
-    except ImportError:
-        raise InputError(
-            "XLSX files need the package openpyxl, which is not installed",
-            path,
-            "Run pip install 'ddk-toolkit[spreadsheets]', or save the sheet as CSV",
-        ) from None
-    _refuse_bomb(content, path, "an XLSX workbook", _TIMES)
-
-    def load(values: bool) -> Any:
-        return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=values)
-
-    book = attempt(lambda: load(True), path, "an XLSX workbook")
-    names = [s.title for s in book.worksheets]
-    sheets = {name: attempt(lambda n=name: _cells(book[n]), path, "a readable sheet")  # type: ignore[misc]
-              for name in names}  # fmt: skip
-    filled = [name for name in names if sheets[name]]
-    filled = [name for name in filled if _has_numbers(sheets[name])] or filled
-    if isinstance(sheet, int) and not isinstance(sheet, bool):
-        if not 1 <= sheet <= len(names):
-            raise InputError(f"there is no sheet {sheet}", path, f"Sheets 1 to {len(names)}")
-        title = names[sheet - 1]
-    elif sheet is not None:
-        if sheet not in sheets:
-            raise InputError(
-                f"there is no sheet {shorten(sheet)}", path, closest(str(sheet), names)
-            )
-        title = sheet
-    elif len(filled) != 1:
-        if not filled:
-            raise InputError("holds no value", path, "A table of numbers is expected")
-        raise InputError(
-            f"{len(filled)} sheets hold data", path, "Pass sheet=...: " + ", ".join(filled[:12])
-        )
-    else:
-        title = filled[0]
-    where = f"{path}, sheet '{title}'"
-    formulas = attempt(lambda: load(False), path, "an XLSX workbook")
-    written = dict(attempt(lambda: _cells(formulas[title]), path, "a readable sheet"))
-    for number, cells in sheets[title]:
-        for k, cell in enumerate(written.get(number, [])):
-            blank = k >= len(cells) or cells[k] is None
-            if blank and isinstance(cell, str) and cell.startswith("="):
-                raise InputError(
-                    f"the value of the formula {shorten(cell)} was not saved",
-                    f"{where}, row {number}, column {k + 1}",
-                    "Open the file in a spreadsheet program and save it, or save it as CSV",
-                )
-    notes = (
-        []
-        if len(content) > _SMALL
-        else attempt(
-            lambda: _hidden(openpyxl.load_workbook(io.BytesIO(content))[title]),
-            path,
-            "a readable sheet",
-        )
-    )
-    if len(names) > 1:
-        others = [shorten(name, 40) for name in names if name != title]
-        more = f" and {len(others) - 4} more" if len(others) > 5 else ""
-        others = others[: 4 if more else 5]
-        notes.insert(0, f"sheet {shorten(title, 40)}; not read: {', '.join(others)}{more}")
-    return from_rows(sheets[title], where, "row", notes, options)
-
-
-def _has_numbers(rows: list[tuple[int, list[Cell]]]) -> bool:
-    """Whether a sheet may hold a table: three rows or more with a number."""
-    numeric = (any(c is not None and looks_numeric(c) for c in cells) for _, cells in rows)
-    return sum(itertools.islice(filter(None, numeric), 3)) == 3
-
-
-def _hidden(sheet: Any) -> list[str]:
-    """A note on columns and rows that whoever saved the sheet does not see, but that are read."""
-    columns = [name for name, shape in sheet.column_dimensions.items() if shape.hidden]
-    rows = [number for number, shape in sheet.row_dimensions.items() if shape.hidden]
-    return [
-        f"{what}s {', '.join(map(str, hidden[:8]))}{', ...' * (len(hidden) > 8)} are hidden in the "
-        "sheet, and read like others"
-        for what, hidden in (("column", columns), ("row", rows))
-        if hidden
-    ]
-
-
-def _cells(sheet: Any) -> list[tuple[int, list[Cell]]]:
-    """Rows that are not blank, with their numbers."""
-    rows: list[tuple[int, list[Cell]]] = []
-    count = 0
-    sheet.reset_dimensions()  # what the file says of its size may be far beyond its last cell
-    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        cells = [_cell(value) for value in row]
-        count += len(cells) + 1  # blank ones and rows that are left out take time as well
-        while cells and cells[-1] in (None, ""):
-            cells.pop()
-        if count > _CELLS:
-            raise ValueError("too many cells")
-        if cells:
-            rows.append((number, cells))
-    return rows
-
-
-def _cell(value: Any) -> Cell:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return str(value)
-
-
-def refuse_xls(content: bytes, path: str, options: FileOptions) -> NoReturn:
-    """Raise InputError: the format of Excel before 2007 is not read."""
-    raise InputError("is an old Excel file (XLS)", path, "Save it as XLSX or CSV")
 
 
 def read_mat(content: bytes, path: str, options: FileOptions) -> Table:
@@ -185,7 +51,7 @@ def read_hdf5(content: bytes, path: str, options: FileOptions) -> Table:
 def read_npz(content: bytes, path: str, options: FileOptions) -> Table:
     """The arrays of an NPZ or NPY file; pickled objects are refused."""
     if content[:2] == b"PK":
-        _refuse_bomb(content, path, "an NPZ file")
+        refuse_bomb(content, path, "an NPZ file")
 
     def load() -> dict[str, np.ndarray]:
         loaded = np.load(io.BytesIO(content), allow_pickle=False)
@@ -204,16 +70,19 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     kinds = ", ".join(f"'{name}' is {_kind(value)}" for name, value in list(arrays.items())[:4])
     arrays = {n: a for name, value in arrays.items() for n, a in _fields(name, value, len(arrays))}
     usable: dict[str, np.ndarray] = {}
+    cubes: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
         array = np.asarray(value)
         if array.dtype.kind in "fiu" and array.ndim > 0 and array.size > 1:
             array = array.reshape([n for n in array.shape if n != 1])
-            if array.ndim <= 2:
-                usable[name] = array
+            (usable if array.ndim <= 2 else cubes)[name] = array
     if variable is not None and variable not in arrays:  # a group or a structure
         inside = {n.removeprefix(f"{variable}."): a for n, a in usable.items()}
         inside = {n: a for n, a in inside.items() if f"{variable}.{n}" in usable}
         arrays, usable, variable = (inside, inside, None) if inside else (arrays, usable, variable)
+    cube = _cube(usable, cubes, variable, path, options)
+    if cube is not None:
+        return _from_cube(cube, cubes[cube], path, options.dimension)
     if variable is not None:
         if variable not in arrays:
             raise InputError(
@@ -253,6 +122,52 @@ def _from_arrays(arrays: dict[str, Any], path: str, options: FileOptions) -> Tab
     for k, (name, array) in enumerate(columns.items()):
         heading, unit = split_unit(name)
         table.columns.append(Column(heading, unit, array.astype(float), k + 1))
+    return table
+
+
+def _cube(
+    usable: Mapping[str, np.ndarray],
+    cubes: Mapping[str, np.ndarray],
+    variable: str | None,
+    path: str,
+    options: FileOptions,
+) -> str | None:
+    """The array of more than two dimensions that is read; None if none is."""
+    if variable is not None:
+        return variable if variable in cubes else None
+    wanted = [n for n in cubes if options.wanted(split_unit(n)[0])]
+    if usable and (not wanted or any(options.wanted(split_unit(n)[0]) for n in usable)):
+        return None
+    found = wanted if len(wanted) == 1 else list(cubes)
+    if len(found) > 1 and options.dimension is not None:
+        raise which_variable(found, path)
+    return found[0] if found else None
+
+
+def _from_cube(name: str, array: np.ndarray, path: str, along: str | None) -> Table:
+    """A row a number of an array whose dimension ``along``, from 1, counts pulses."""
+    dimensions = [str(k + 1) for k in range(array.ndim)]
+    if along not in dimensions:
+        sizes = [str(n) for n in array.shape]
+        raise InputError(
+            f"variable '{name}' has {array.ndim} dimensions, of {', '.join(sizes[:-1])} and "
+            f"{sizes[-1]}",
+            path,
+            f"Pass pulse='{array.ndim}', or another from 1: the dimension along which pulses are "
+            "counted; of loops save columns",
+        )
+    axis = int(along) - 1
+    others = [k for k in range(array.ndim) if k != axis]
+    numbers = np.indices(array.shape).transpose(0, *(k + 1 for k in [*others, axis])) + 1
+    heading, unit = split_unit(name)
+    values = array.transpose(*others, axis).ravel().astype(float)
+    table = Table(f"{path}, variable '{name}'", [], range(1, array.size + 1), "value", False)
+    table.assume(f"variable '{name}': dimension {along} taken as that of the pulses")
+    table.columns.append(Column(heading, unit, values, 1, name))
+    table.columns.append(Column("pulse", "", numbers[axis].ravel().astype(float), 2))
+    for k in others:
+        cells = [str(n) for n in numbers[k].ravel().tolist()]
+        table.columns.append(Column(f"dimension {k + 1}", "", cells, len(table.columns) + 1))
     return table
 
 
@@ -321,7 +236,9 @@ def hdf5_arrays(content: bytes, path: str, transposed: bool) -> dict[str, Any]:
     return arrays
 
 
-def _refuse_bomb(content: bytes, path: str, what: str, times: int = 100) -> None:
+def refuse_bomb(content: bytes, path: str, what: str, times: int = 100) -> None:
+    """Refuse a ZIP that unpacks to more than ``times`` its size."""
+
     def size() -> int:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return sum(info.file_size for info in archive.infolist())

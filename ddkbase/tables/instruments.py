@@ -12,6 +12,7 @@ import re
 from itertools import batched
 
 from ddkbase.errors import InputError
+from ddkbase.tables.raw_file import raw_lines
 from ddkbase.tables.table import Cell, Table, looks_numeric
 from ddkbase.tables.units import is_relative, is_unit
 
@@ -35,11 +36,15 @@ _FOREIGN = (
     (b"\x89PNG", "is a picture", "A table of numbers is expected"),
     (b"\xff\xd8\xff", "is a picture", "A table of numbers is expected"),
     (b"SQLite format 3", "is a data base (SQLite)", "Export the table as CSV"),
-    (b"T\0i\0t\0l\0e\0", "is a raw file of LTspice, which is binary", "Export it as text"),
     (b"CPYA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
     (b"CPYUA", "is an Origin project", "Export the worksheet as CSV or XLSX"),
-    (b"\x80\x04", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
-    (b"\x80\x05", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    *(
+        (bytes([0x80, protocol]), "is a pickle, which is not opened", "Save it as CSV or NPZ")
+        for protocol in (2, 3, 4, 5)
+    ),
+    (b"(dp0\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    (b"(lp0\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
+    (b"ccopy_reg\n", "is a pickle, which is not opened", "Save it as CSV or NPZ"),
 )
 _MARKUP = re.compile(
     rb"<(?:!doctype|html|table|\?xml|\?mso|workbook|div|body|head)\b", re.IGNORECASE
@@ -66,10 +71,6 @@ def refuse_foreign(content: bytes, path: str) -> None:
     for begins, what, hint in _FOREIGN:
         if content.startswith(begins):
             raise InputError(what, path, hint)
-    if content.startswith(b"Title:") and b"\nBinary:" in content:
-        raise InputError(
-            "is a raw file of SPICE with binary values", path, "Write it with set filetype=ascii"
-        )
     start = content[:400].removeprefix(b"\xef\xbb\xbf").lstrip()
     if _MARKUP.match(start):
         raise InputError(
@@ -164,6 +165,9 @@ def _of_labview(rows: list[Row], first: list[str], assumptions: list[str]) -> li
     if timed and str(heads[0]).strip() == "X_Value":
         heads = ["time (s)", *heads[1:]]
         units = [[None, *unit[1:]] if len(unit) == len(heads) else unit for unit in units]
+    if heads.count("X_Value") and units:  # each channel has a time of its own
+        channels = iter(units[-1])
+        units = [[None if h == "X_Value" else next(channels, None) for h in heads[1:]]]
     assumptions.append(f"{len(rows) - len(table)} lines of settings (LabVIEW) not read")
     below: list[Row] = []
     if units and any(str(unit or "").strip() for unit in units[-1]):
@@ -207,7 +211,6 @@ def igor_lines(lines: list[tuple[int, str]], path: str) -> list[tuple[int, str]]
 
 
 Line = tuple[int, str]
-_KINDS = {"voltage": "V", "current": "A", "time": "s"}
 _PROBE = re.compile(r"(?P<letter>[vi])[a-z]?\((?P<of>[^()]+)\)", re.IGNORECASE)
 _STEPPED = 5  # lines within which the first run of a .step is named
 _TEXT = "Write a table with a row a time"
@@ -225,7 +228,7 @@ def simulated_lines(lines: list[Line], path: str) -> list[Line]:
     """
     texts = [text.strip() for _, text in lines]
     if texts[0].startswith("Title:") and "Variables:" in texts:
-        return _of_raw(lines, texts, path)
+        return raw_lines(lines, texts, path)
     if texts[0].startswith("DF-ISE"):
         return _of_ise(lines, texts, path)
     for number, text in lines[:_STEPPED]:
@@ -252,6 +255,8 @@ _QUICK = re.compile(r"(?i:smu)(?P<channel>\d+)\.(?P<quantity>V|I|R|Time)(?:\[\d+
 _VARIABLE = re.compile(
     r"(?P<first>V|I|Time)(?![A-Z]*[a-z]{3})\w*|(?!(?i:abs|log))[A-Za-z]*[a-z](?P<last>[VI])(?:[A-Z]?[a-z]{0,2}\d*)"
 )
+#: columns of the Keithley 4200: a terminal and what was measured there, "DrainI(2)" in sweep 2
+_TERMINAL = re.compile(r"(?:Time|(?!ABS|LOG)[A-Z][A-Za-z]*?_?(?P<measured>[VI]))(?:\(\d+\))?")
 #: a function of the user that most set-ups of EasyEXPERT have; no other program has the name
 _FUNCTION = re.compile(r"abs[IV]\w{0,4}")
 
@@ -298,6 +303,21 @@ def keysight_units(table: Table) -> None:
     table.assume(f"headings as of {program}: V... taken as volts, I... as amperes, Time as seconds")
 
 
+def keithley_units(table: Table) -> None:
+    """Give the columns of a sheet of the Keithley 4200 ("DrainV", "AI", "Time(2)") their units."""
+    found = False
+    for column in table.columns:
+        match = _TERMINAL.fullmatch(column.heading.strip())
+        if match and column.unit in ("", "1"):  # the number of a sweep is no unit
+            column.name, column.unit = match[0], _VARIABLES[match["measured"] or "Time"]
+            found = True
+    if found:
+        table.assume(
+            "headings as of the Keithley 4200: ...V taken as volts, ...I as amperes, Time as "
+            "seconds"
+        )
+
+
 def _of_easy_expert(headings: list[str]) -> bool:
     """Whether headings are of EasyEXPERT, with its first column or, as saved without settings,
     all of them variables beside such a function as "absI"."""
@@ -305,27 +325,6 @@ def _of_easy_expert(headings: list[str]) -> bool:
         return True
     rest = [h for h in headings if not _FUNCTION.fullmatch(h)]
     return 1 < len(rest) < len(headings) and all(map(_VARIABLE.fullmatch, rest))
-
-
-def _of_raw(lines: list[Line], texts: list[str], path: str) -> list[Line]:
-    flags = next((t for t in texts if t.startswith("Flags:")), "")
-    if "complex" in flags or texts.count("Variables:") > 1 or "Values:" not in texts:
-        what = "holds complex numbers" if "complex" in flags else "holds several plots"
-        what = what if "Values:" in texts else "is a raw file of SPICE without values in ASCII"
-        raise InputError(what, path, f"{_TEXT}, e.g. with wrdata, or set filetype=ascii")
-    start, stop = texts.index("Variables:") + 1, texts.index("Values:")
-    declared = [text.split() for text in texts[start:stop]]
-    heads = [f"{words[1]} ({_KINDS.get(words[-1], '1')})" for words in declared if len(words) > 2]
-    numbered = [(number, text) for number, text in lines[stop + 1 :]]
-    points = list(batched(numbered, max(len(heads), 1)))
-    rows = [
-        (point[0][0], "\t".join(text.split()[-1] for _, text in point))
-        for point in points
-        if [len(text.split()) for _, text in point] == [2, *[1] * (len(heads) - 1)]
-    ]
-    if not heads or len(rows) != len(points):
-        raise InputError("its values do not fill rows of its variables", path, _TEXT)
-    return [(lines[0][0], "\t".join(heads)), *rows]
 
 
 def _of_ise(lines: list[Line], texts: list[str], path: str) -> list[Line]:

@@ -13,11 +13,13 @@ from pathlib import Path
 from ddkbase.errors import InputError, StorageError, shorten, similar_file
 from ddkbase.files import refuse_pointer
 from ddkbase.tables.archives import is_plain_zip
-from ddkbase.tables.binary import read_mat, read_npz, read_xlsx, refuse_xls
+from ddkbase.tables.binary import read_mat, read_npz
 from ddkbase.tables.columnar import SIGNATURES, SUFFIXES, read_columnar
 from ddkbase.tables.instruments import refuse_foreign
+from ddkbase.tables.raw_file import BINARY, read_raw
 from ddkbase.tables.table import LARGEST, FileOptions, Table
 from ddkbase.tables.text import read_text
+from ddkbase.tables.workbooks import OLD, read_xls, read_xlsx
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ FORMATS = (
     Format(read_npz, (b"PK", b"\x93NUMPY"), (".npz", ".npy")),
     Format(read_mat, (b"MATLAB 5.0", b"MATLAB 7.3"), (".mat",), unsigned=True),
     Format(read_columnar, SIGNATURES, SUFFIXES),
-    Format(refuse_xls, (b"\xd0\xcf\x11\xe0",)),  # many a text is called .xls
+    *(Format(read_raw, (start,), marker=mark) for start, mark in BINARY.items()),
+    Format(read_xls, OLD),  # without its suffix: many a text is called .xls
 )
 
 

@@ -76,7 +76,7 @@ def from_rows(
         skipped = ", ".join(str(rows[i][0]) for i in unread[:5])
         more = ", ..." if len(unread) > 5 else ""
         assumptions.append(f"{row}s {skipped}{more} before the table not read")
-    if names and is_counted(rows[first:], len(names)):
+    if names and is_counted(rows[first:], len(names), parted):
         names, units = ["", *names], ["", *units] if units else []
     if names and len(names) < width:
         number = next(n for n, cells in rows[first:] if len(cells) > len(names))
@@ -131,10 +131,23 @@ def from_rows(
     if blocks is not None:
         title, cells = blocks
         table.columns.append(Column(title, "", cells, len(table.columns) + 1, title))
+    _units_beside(table)
     spice_units(table)
     keysight_units(table)
     settle_decimal(table, options.decimal)
     return table
+
+
+def _units_beside(table: Table) -> None:
+    """Give columns the unit that the cells of the next one, called "Unit", all say."""
+    for column, beside in pairwise(table.columns):
+        if column.unit or beside.name.lower() not in ("unit", "units"):
+            continue
+        said = {str(cell or "").strip() for cell in beside.cells} - {""}
+        unit = spelled(said.pop()) if len(said) == 1 else ""
+        if unit and quantity_of(unit) is not None:
+            column.unit = unit
+            table.assume(f"{column.title} in {unit}, by the column beside it")
 
 
 def _behind_settings(rows: list[Row], first: int, known: Callable[[str], bool]) -> int:
@@ -144,10 +157,12 @@ def _behind_settings(rows: list[Row], first: int, known: Callable[[str], bool]) 
     ):
         return first
     for i in range(first + 1, min(first + _REMARKS, len(rows) - 1)):
-        cells, below = rows[i][1], rows[i + 1][1]
-        if len(cells) < 2 or any(map(looks_numeric, cells)) or not _known_cells(cells, known):
+        cells, below = rows[i][1], [c for c in rows[i + 1][1] if not is_empty(c)]
+        found = 0 if any(map(looks_numeric, cells)) else _known_cells(cells, known)
+        if len(cells) < 2 or not found or len(rows[i + 1][1]) < len(cells):
             continue
-        if len(below) >= len(cells) and all(looks_numeric(c) for c in below if not is_empty(c)):
+        numeric = sum(map(looks_numeric, below))
+        if numeric == len(below) or (found > 1 and 2 * numeric > len(below)):
             return i + 1
     return first
 
@@ -200,11 +215,16 @@ def _headings(
     else:
         return first, [], [], list(range(first))
     names, groups = rows[at][1], at - 1
-    if groups in plain and _repeated(names) and len(rows[groups][1]) >= len(names) - 1:
+    if groups in plain and (
+        (_repeated(names) and len(rows[groups][1]) >= len(names) - 1)
+        or _named_above(rows[groups][1], names, known)
+    ):
         names = _joined(rows[groups][1], names)
     else:
         groups = at
     below = next((i for i in units if i > at), at)
+    if below == at and groups == at and at - 1 in units and len(rows[at - 1][1]) == len(names):
+        below = at - 1
     words = [
         i
         for i in range(at + 1, first)
@@ -212,7 +232,15 @@ def _headings(
     ]
     start = next((i for i in range(at + 1, first) if i not in words), first)
     unread = [i for i in (*range(groups), *range(at + 1, start)) if i != below]
-    return start, rows[below][1] if below > at else [], names, unread
+    return start, rows[below][1] if below != at else [], names, unread
+
+
+def _named_above(groups: list[Cell], names: list[Cell], known: Callable[[str], bool]) -> bool:
+    """Whether a row names what the row of names below it leaves empty, as merged cells do."""
+    return any(
+        is_empty(name) and not is_empty(group) and known(split_unit(str(group))[0])
+        for name, group in zip(names, groups, strict=False)
+    )
 
 
 def _repeated(names: list[Cell]) -> bool:
@@ -325,7 +353,8 @@ def _block_title(cells: list[Cell]) -> tuple[str, str] | None:
 
 def _are_units(cells: list[Cell]) -> bool:
     filled = [str(c) for c in cells[_label(cells) == "units" :] if str(c or "").strip(" ()[]{}")]
-    return bool(filled) and all(map(unit_alone, filled))
+    known = sum(bool(unit_alone(c)) for c in filled)
+    return bool(filled) and (known == len(filled) or (known > 3 and known >= 0.75 * len(filled)))
 
 
 def _are_names(cells: list[Cell], width: int) -> bool:
@@ -333,11 +362,13 @@ def _are_names(cells: list[Cell], width: int) -> bool:
     return bool(filled) and len(cells) >= min(width, 2) and not all(map(looks_numeric, filled))
 
 
-def is_counted(rows: list[Row], names: int) -> bool:
+def is_counted(rows: list[Row], names: int, parted: bool = False) -> bool:
     """Whether cells that count the rows from 1 stand before as many others as there are names: the
-    names of rows that R writes."""
+    names of rows that R writes, and pandas prints from 0 where blanks part the cells."""
+    start = 0 if parted and rows[0][1][0] == "0" else 1
     return not all(is_empty(cells[-1]) for _, cells in rows) and all(  # no sign behind each row
-        len(cells) == names + 1 and cells[0] == str(k) for k, (_, cells) in enumerate(rows, start=1)
+        len(cells) == names + 1 and cells[0] == str(k)
+        for k, (_, cells) in enumerate(rows, start=start)
     )
 
 

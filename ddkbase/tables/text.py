@@ -162,6 +162,11 @@ def _realign(rows: list[Row], commented: list[Row], lines: dict[int, str], delim
     for group, end in ((rows, first), (commented, len(commented))):
         for i in range(end):
             number, cells = group[i]
+            if delimiter == " " and any(str(cell)[:1] in "([" for cell in cells if cell):
+                words = _with_units(cells)
+                if len(words) in (width, width - 1):  # one less: the rows have names, too
+                    group[i] = (number, words)
+                    continue
             if len(cells) == width or width < 2:
                 continue
             names, units = cells[::2], [str(cell or "") for cell in cells[1::2]]
@@ -271,24 +276,36 @@ def delimiter_of(
     """The sign between the cells: the one that splits most lines into the same count of numbers."""
     sample = [lines[i] for i in range(0, len(lines), max(1, len(lines) // 200))]
     best, score = "", 0.0
+    mixed, most = "", 0.45
     for sign in DELIMITERS:
         if sign == "," and decimal == "," and not any('"' in line for _, line in sample):
             continue
         counts: Counter[int] = Counter()
+        words: Counter[int] = Counter()  # beside numbers
         for _, line in sample:
             try:
                 cells = split(line, sign, "x")
             except InputError:
                 continue
-            if len(cells) > 1 and all(looks_numeric(c) or is_empty(c) for c in cells):
+            numeric = sum(looks_numeric(c) or is_empty(c) for c in cells)
+            if 1 < len(cells) == numeric:
                 counts[len(cells)] += 1
+            elif len(cells) > 1 and any(map(looks_numeric, cells)):
+                words[len(cells)] += 1
         reached = max(counts.values(), default=0) / len(sample)
         if reached > score + 0.05:
             best, score = sign, reached
+        reached = max(words.values(), default=0) / len(sample)
+        if reached > most + 0.05:
+            mixed, most = sign, reached
     if best == "," and decimal is None:
         refuse_ambiguous_comma(sample, path)
     if best:
         if best != ",":
             assumptions.append(f"cells separated by a {DELIMITERS[best]}")
         return best
+    if mixed:
+        if mixed != ",":
+            assumptions.append(f"cells separated by a {DELIMITERS[mixed]}")
+        return mixed
     return ";" if any(";" in line for _, line in sample) else "\t" if decimal == "," else ","

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 from ddkbase.errors import InputError, shorten
 from ddkbase.units import to_si
@@ -16,14 +17,18 @@ _RELATIVE = {
     "counts", "\u5f52\u4e00\u5316", "\u043e\u0442\u043d. \u0435\u0434.", "\u4efb\u610f",
 }  # fmt: skip
 _SPELLINGS = (
+    (re.compile(r"(?i)\bmicro[\s-]?(?=siemens|ohm|volt|amp|sec)"), "u"),
+    (re.compile(r"(?i)\bnano[\s-]?(?=siemens|ohm|volt|amp|sec)"), "n"),
+    (re.compile(r"(?i)\bpico[\s-]?(?=siemens|ohm|volt|amp|sec)"), "p"),
+    (re.compile(r"(?i)\bmilli[\s-]?(?=siemens|ohm|volt|amp|sec)"), "m"),
     (re.compile(r"(?i)\bk(?:ilo?)?[\s-]?ohms?\b"), "kohm"),
     (re.compile(r"(?i)\bmeg(?:a[\s-]?)?[\s-]?ohms?\b"), "Mohm"),
     (re.compile(r"(?i)ohms?\b"), "ohm"),
     (re.compile(r"[\u03a9\u2126]"), "ohm"),
-    (re.compile(r"(?i)\bsiemens\b"), "S"),
-    (re.compile(r"(?i)\bvolts?\b"), "V"),
-    (re.compile(r"(?i)\bamp(?:ere)?s?\b"), "A"),
-    (re.compile(r"(?i)\bsec(?:onds?)?\b"), "s"),
+    (re.compile(r"(?i)(?:\b|(?<=\b[munp]))siemens\b|\u2127"), "S"),
+    (re.compile(r"(?i)(?:\b|(?<=\b[munp]))volts?\b(?:\s+[DA]C)?"), "V"),
+    (re.compile(r"(?i)(?:\b|(?<=\b[munp]))amp(?:ere)?s?\b(?:\s+[DA]C)?"), "A"),
+    (re.compile(r"(?i)(?:\b|(?<=\b[munp]))sec(?:onds?)?\b"), "s"),
     (re.compile("[\u00b5\u03bc]"), "u"),
     (re.compile(r"^K(?=(?:ohm|V|S)$)"), "k"),  # no kelvin stands before these
 )
@@ -61,20 +66,51 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 #: what says where it was read: "@ 0.1 V" behind a unit, "(Vread = 100 mV)"
-_VOLTS = r"(?P<volts>[+-]?\d[\d.]*\s*[mu\u00b5\u03bc]?V)\b"
+_VOLTS = r"(?P<volts>[+-]?\d+(?:[.,]\d*)?\s*[mu\u00b5\u03bc]?V)\b"
 _READ = r"V[\s_]?(?:r|rd|read)\s*[=:]\s*"
 _READ_AT = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?{_VOLTS}",
+        rf"\s*(?:@|\b(?:at|bei)\b)\s*(?:V\w*\s*=\s*)?{_VOLTS}",
         rf"\s*[(\[]\s*{_READ}{_VOLTS}\s*[)\]]",
         rf"[\s,;_]*(?<![^\W_]){_READ}{_VOLTS}",
     )
 )
+#: "V vs. Ag/AgCl": which electrode counts as zero
+_VERSUS = re.compile(r"(?<=V)\s+vs\.?\s+[^()\[\],;]*")
 _SCALED = re.compile(
     r"[x\u00d7*]?\s*(?:1[eE]|10\s*(?:\^|\*\*)\s*)([+-]?\d{1,2})\s*[*\u00b7\u00d7]?\s*(.+)"
 )
 _QUANTITIES = ("S", "ohm", "A", "V", "s")
+
+
+_SMALL = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b"
+_RAISED = str.maketrans(_SMALL, "0123456789+-")
+#: signs as other programs write them: TeX, Origin, JSON, and UTF-8 that was read as Windows-1252
+_SIGNS: tuple[tuple[re.Pattern[str], Any], ...] = (
+    (re.compile(r"\\g\((?:W|m)\)"), lambda m: "\u03a9" if "W" in m[0] else "\u00b5"),
+    (re.compile(r"\\[biuv+=-]\(([^()]*)\)"), r"\1"),
+    (re.compile(r"\\mu(?![a-z])\s*"), "\u00b5"),
+    (re.compile(r"\\Omega(?![a-z])\s*"), "\u03a9"),
+    (re.compile(r"\\(?:mathrm|mathit|text|rm)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\u([0-9a-fA-F]{4})"), lambda m: chr(int(m[1], 16))),
+    (re.compile(r"\$"), ""),
+    (re.compile("\u00c2(?=[\u00b5\u00b0])"), ""),
+    (re.compile("\u00ce\u00bc"), "\u00b5"),
+    (re.compile("\u00ce\u00a9|\u00e2\u201e\u00a6"), "\u03a9"),
+    (re.compile(f"[{_SMALL}]+"), lambda m: "^" + m[0].translate(_RAISED)),
+)  # fmt: skip
+#: "G..uS.": brackets and blanks that R makes points of
+_OF_R = re.compile(r"(?P<name>[^.].*?)\.\.(?P<unit>[^.]+)\.")
+
+
+def plain_signs(text: str) -> str:
+    """A text with the signs that TeX, Origin and others write in their own way as they are."""
+    if text.isascii() and not set("\\$") & set(text):
+        return text
+    for pattern, sign in _SIGNS:
+        text = pattern.sub(sign, text)
+    return text
 
 
 def unit_factor(text: str, quantity: str, where: str) -> float | None:
@@ -131,11 +167,11 @@ def quantity_of(unit: str) -> str | None:
 def read_voltage(heading: str) -> str:
     """The voltage of "I (nA) @ 0.1 V", as a text with its unit; empty if none is named."""
     matches = filter(None, (pattern.search(heading) for pattern in _READ_AT))
-    return next((match["volts"] for match in matches), "")
+    return next((match["volts"].replace(",", ".") for match in matches), "")
 
 
 def _without_read(heading: str) -> str:
-    for pattern in _READ_AT:
+    for pattern in (*_READ_AT, _VERSUS):
         heading = pattern.sub("", heading)
     return heading.strip()
 
@@ -153,7 +189,7 @@ def split_unit(heading: str) -> tuple[str, str]:
 
     Where it was read ("@ 0.1 V") belongs to neither; `read_voltage` finds it.
     """
-    heading = " ".join(heading.split()).rstrip(",;: ")
+    heading = " ".join(plain_signs(heading).split()).rstrip(",;: ")
     plain = _without_read(heading)
     for match in reversed(list(_BRACKETED.finditer(plain))):
         unit = match["unit"].split(",")[0].split(";")[0].strip()
@@ -181,6 +217,9 @@ def split_unit(heading: str) -> tuple[str, str]:
     for k in range(2, len(words) - 1, 2):  # "R_kOhm_mean"
         if _PREFIXED.fullmatch(words[k]):
             return "".join(words[: k - 1] + words[k + 1 :]), words[k]
+    of_r = _OF_R.fullmatch(plain)
+    if of_r and is_unit(of_r["unit"]):
+        return of_r["name"], of_r["unit"]
     glued = _GLUED.fullmatch(plain)
     if glued:
         name, unit = glued["name"] or glued["symbol"], glued["unit"] or glued["short"]
@@ -190,7 +229,7 @@ def split_unit(heading: str) -> tuple[str, str]:
 
 def unit_alone(cell: str) -> str:
     """The unit that a cell is, as in "(uA @ 0.2 V)" or "-"; empty if it is none, or is empty."""
-    text = _without_read(cell.strip().strip("[](){}").strip())
+    text = _without_read(plain_signs(cell).strip().strip("[](){}").strip())
     return text if text and (is_relative(text) or is_unit(text)) else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -234,7 +235,7 @@ def compare(
     ] = None,
     sheet: Annotated[
         str | None,
-        typer.Option("--sheet", metavar="NAME|NUMBER", help="Of an XLSX file with measured loops."),
+        typer.Option("--sheet", metavar="NAME|NUMBER", help="Of a workbook with measured loops."),
     ] = None,
     incomplete: Annotated[
         bool, typer.Option("--partial", help="Take measured loops with one half only.")
@@ -322,7 +323,12 @@ def _measured(
             raise InputError(f"'{name}' is no column", "--column", "voltage, current, time, loop")
         chosen[name] = int(column) if column.isdigit() else column
     told = parse_changes(units or [], "--unit", "current=uA")
-    loops = devicephys.read_loop(path, units=told, **taken, **chosen)
+    try:
+        loops = devicephys.read_loop(path, units=told, **taken, **chosen)
+    except InputError as error:
+        hint = re.sub(r"\b(voltage|current|time|loop)=(?=\.\.\.)", r"--column \1=", error.hint)
+        hint = re.sub(r"\bunits=\{'(\w+)': '([^']*)'\}", r"--unit \1=\2", hint)
+        raise InputError(error.what, error.where, hint) from error
     for line in loops.attrs["remarks"].splitlines():
         output.note(line)
     return loops

@@ -7,7 +7,7 @@ import numpy as np
 from ddkbase.errors import InputError
 from ddkbase.units import format_si
 
-__all__ = ["FEWEST", "check_loops", "loop_numbers", "signs", "signs_of_current"]
+__all__ = ["FEWEST", "check_loops", "loop_numbers", "number_halves", "signs", "signs_of_current"]
 
 #: samples of a loop
 FEWEST = 8
@@ -24,8 +24,13 @@ HALF = 0.3
 
 
 def check_loops(
-    v: np.ndarray, i: np.ndarray, where: str, trust_unit: bool, trust_voltage: bool = False
-) -> None:
+    v: np.ndarray,
+    i: np.ndarray,
+    where: str,
+    trust_unit: bool,
+    trust_voltage: bool = False,
+    trust_columns: bool = False,
+) -> list[str]:
     """Refuse what is no loop of a cell, in one line.
 
     Parameters
@@ -38,6 +43,13 @@ def check_loops(
         Whether the user said the unit of the current.
     trust_voltage : bool, default False
         Whether the user said the unit of the voltage.
+    trust_columns : bool, default False
+        Whether the user said which columns hold voltage and current.
+
+    Returns
+    -------
+    list of str
+        Remarks on what is odd, and taken because the user says so.
 
     Raises
     ------
@@ -46,8 +58,10 @@ def check_loops(
     """
     if len(v) < FEWEST:
         raise InputError(f"holds {len(v)} samples, too few for a loop", where)
+    largest = float(np.abs(i).max())
     even = _stepped(i) > 0.9 and _stepped(v) < _stepped(i) - 0.15
-    if even or (np.abs(i).max() > 5 * LARGEST_CURRENT and 0 < np.abs(v).max() < LARGEST_CURRENT):
+    small = 0 < np.abs(v).max() < LARGEST_CURRENT
+    if not trust_columns and (even or (largest > 5 * LARGEST_CURRENT and small)):
         why = "goes up and down in equal steps" if even else "is larger than the voltage"
         raise InputError(
             f"the current {why}: the two columns seem swapped",
@@ -87,13 +101,16 @@ def check_loops(
             where,
             "Pass units={'voltage': 'mV'} if these are millivolts",
         )
-    if np.abs(i).max() > LARGEST_CURRENT and not trust_unit:
-        raise InputError(
-            f"the current reaches {format_si(float(np.abs(i).max()), 'A', 3)}, more than a "
-            "filament carries: its unit seems another one",
-            where,
-            "Pass units={'current': 'mA'}, 'uA' or, if it is right, 'A'",
-        )
+    if largest <= LARGEST_CURRENT:
+        return []
+    what = f"the current reaches {format_si(largest, 'A', 3)}, more than a filament carries"
+    if trust_unit:
+        return [f"{what}: taken in the unit that was said"]
+    raise InputError(
+        f"{what}: its unit seems another one",
+        where,
+        "Pass units={'current': 'mA'}, 'uA' or, if it is right, 'A'",
+    )
 
 
 def signs_of_current(v: np.ndarray, i: np.ndarray) -> str:
@@ -130,6 +147,20 @@ def _stepped(x: np.ndarray) -> float:
 def signs(v: np.ndarray) -> np.ndarray:
     """-1, 0 or 1 for each sample; 0 near no voltage."""
     return np.where(np.abs(v) < NOISE * np.abs(v).max(), 0, np.sign(v)).astype(int)
+
+
+def number_halves(v: np.ndarray, given: np.ndarray) -> bool:
+    """Whether a column gives a number of its own to each sweep of one sign, up and back.
+
+    Parameters
+    ----------
+    v : ndarray of float, V
+        Voltage of each sample.
+    given : ndarray of float
+        What the column says.
+    """
+    halves = [set(signs(v)[given == number].tolist()) - {0} for number in np.unique(given)]
+    return len(halves) > 1 and set().union(*halves) == {-1, 1} and max(map(len, halves)) == 1
 
 
 def loop_numbers(v: np.ndarray, given: np.ndarray | None, where: str, partial: bool) -> np.ndarray:

@@ -29,9 +29,15 @@ from ddkbase.tables.table import (
     looks_numeric,
     numbers,
 )
-from ddkbase.tables.units import quantity_of, split_unit
+from ddkbase.tables.units import LOGARITHM, quantity_of, split_unit
 from ddkbase.units import format_si, to_si
-from devicephys.measured.checks import FEWEST, check_loops, loop_numbers, signs_of_current
+from devicephys.measured.checks import (
+    FEWEST,
+    check_loops,
+    loop_numbers,
+    number_halves,
+    signs_of_current,
+)
 from devicephys.measured.forming import forming_end
 from devicephys.measured.limits import limits_of_loops
 from devicephys.measured.ramps import RAMPS, band_of, log_misfit
@@ -43,11 +49,11 @@ __all__ = ["measured_band", "misfit_rows", "read_loop", "single_loops"]
 _UNITS = {"voltage": "V", "current": "A", "time": "s", "loop": "1"}
 _NAMES = {
     "voltage": {"v", "u", "voltage", "bias", "potential", "vapp", "applied voltage", "v applied",
-                "av", "vd", "v te", "v1", "voltage 1", "vdata", "spannung"},
-    "current": {"i", "current", "ai", "id", "i te", "i1", "current 1", "idata", "strom"},
+                "av", "vd", "vf", "v te", "v1", "voltage 1", "vdata", "spannung"},
+    "current": {"i", "current", "ai", "id", "im", "i te", "i1", "current 1", "idata", "strom"},
     "time": {"t", "time", "elapsed time", "timestamp", "zeit"},
-    "loop": {"loop", "cycle", "sweep", "run", "loop number", "cycle number", "cycle no", "repeat",
-             "zyklus", "durchlauf"},
+    "loop": {"loop", "cycle", "sweep", "run", "scan", "scan number", "loop number", "cycle number",
+             "cycle no", "repeat", "zyklus", "durchlauf"},
 }  # fmt: skip
 
 #: what columns of one voltage may differ by, of their span: without a load, set and measured agree
@@ -55,8 +61,6 @@ _APART = 0.02
 #: columns that a remark names
 _SHOWN = 6
 _HDF5 = Format(read_hdf5, (b"\x89HDF",), (".h5", ".hdf5"))
-#: of a heading whose values are logarithms
-_LOGARITHM = re.compile(r"(?i)(?<![a-z])(log(10)?|ln|lg|db)(?![a-z])")
 
 
 def read_loop(
@@ -82,8 +86,8 @@ def read_loop(
     Parameters
     ----------
     path : str or Path
-        A text with columns (CSV, TSV, of SPICE, ...), XLSX, MAT, NPZ, NPY, HDF5, Parquet, Feather,
-        or an ``IVTrace`` of the toolkit (.nc).
+        A text with columns (CSV, TSV, of SPICE, ...), XLSX, XLS, MAT, NPZ, NPY, HDF5, Parquet,
+        Feather, or an ``IVTrace`` of the toolkit (.nc).
     voltage, current, time, loop : str, int or None, optional
         The columns, by heading or by number from 1, where the headings do not tell. Without a
         column of loops they are told apart by the voltage.
@@ -153,11 +157,15 @@ def read_loop(
         )
         columns = {name: values[begin:] for name, values in columns.items()}
         v, i = columns["voltage"], columns["current"]
-    check_loops(v, i, where, trust_unit="current" in told, trust_voltage="voltage" in told)
+    named = voltage is not None and current is not None
+    remarks += check_loops(v, i, where, "current" in told, "voltage" in told, named)
     odd = signs_of_current(v, i)
     if odd:
         remarks.append(odd)
         i = np.where(v == 0, i, np.abs(i) * np.sign(v))
+    if loop is None and "loop" in columns and number_halves(v, columns["loop"]):
+        remarks.append("the column of loops numbers halves of them: it is not used")
+        del columns["loop"]
     numbered = loop_numbers(v, columns.get("loop"), where, partial)
     attrs: dict[str, Any] = {"title": f"Measured loops of {Path(path).name}", "path": where}
     attrs["loops"] = int(numbered.max())
@@ -234,7 +242,7 @@ def _of_table(
         if column is None:
             continue
         unit = units.get(name, column.unit)
-        if _LOGARITHM.search(column.heading or column.name):
+        if LOGARITHM.search(column.heading or column.name):
             raise InputError(
                 "holds logarithms", table.where(column), "Convert them to plain values first"
             )
@@ -335,7 +343,8 @@ def _refuse_side_by_side(table: Table, chosen: Mapping[str, Column | None]) -> N
     """
     first = chosen["current"]
     assert first is not None
-    beside = [c for c in table.columns if c is not first and re.fullmatch(r"I[\s_]?\d+", c.name)]
+    alike_names = rf"I[\s_]?\d+|{re.escape(re.sub(r'[(]\d+[)]$', '', first.name))}[(]\d+[)]"
+    beside = [c for c in table.columns if c is not first and re.fullmatch(alike_names, c.name)]
     told = numbers(table, first, "A", first.unit or "A")
     alike = [
         c

@@ -19,7 +19,7 @@ import numpy as np
 from ddkbase.errors import InputError, shorten
 from ddkbase.tables.reading import file_content, table_of
 from ddkbase.tables.table import Column, FileOptions, Table, has_units_in_cells, numbers
-from ddkbase.tables.units import is_relative, quantity_of
+from ddkbase.tables.units import LOGARITHM, is_relative, quantity_of
 from ddkbase.units import exact_text, to_si, to_si_array
 from devicephys.device import Device
 
@@ -243,7 +243,6 @@ _UNITS = {"time": "s", "voltage": "V"}
 _LENGTHS = re.compile(
     r"(?i)(?<![a-z])(increments?|delta|segments?|rise|fall|durations?|width|dwell|hold|step)(?![a-z])"
 )
-_LOGARITHM = re.compile(r"(?i)(?<![a-z])(log(10)?|ln|lg)(?![a-z])")
 _HINT = "Write text in UTF-8, its first line 'time (ms),voltage (V)', then one corner a line"
 
 
@@ -333,7 +332,7 @@ def _values(table: Table, column: Column, kind: str) -> np.ndarray:
             table.where(column),
             "Add them up to times, and call the column 'time (ms)'",
         )
-    if _LOGARITHM.search(heading):
+    if LOGARITHM.search(heading):
         raise InputError(
             "holds logarithms", table.where(column), "Convert them to plain values first"
         )

@@ -160,6 +160,18 @@ def _xlsx(path: Path, size: int) -> Path:
     return path
 
 
+def _xls(path: Path, size: int) -> Path:
+    """Rows of one cell each, the last of those that a row may have: the others stand in memory."""
+    xlwt: Any = importlib.import_module("xlwt")  # optional
+
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("a")
+    for k in range(size // (16 * 256)):
+        sheet.write(k, 255, 1)
+    book.save(path)
+    return path
+
+
 def _idx(path: Path, size: int) -> Path:
     path.mkdir()
     for part, count in (("train", size // 784), ("t10k", 10)):
@@ -284,6 +296,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, int], Path], Callable[[Path], Any], 
     "parquet": ("a.parquet", _parquet, datasets.load, 100),
     "parquet, texts": ("a.parquet", _parquet_texts, datasets.load, 100),
     "xlsx": ("a.xlsx", _xlsx, datasets.load, 40),
+    "xls": ("a.xls", _xls, compact.read_pulses, 40),
     "idx.gz": ("mnist", _idx, datasets.load, 100),
     "flac": ("sounds", _flac, datasets.load, 256),
     "wav": ("sounds", _wav, datasets.load, 100),

@@ -1,7 +1,9 @@
-"""Foreign pulse trains in XLSX, MAT, NPZ and NetCDF files."""
+"""Foreign pulse trains in XLSX, XLS, MAT, NPZ and NetCDF files."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import xarray as xr
 from compact.measured.read_pulses import read_pulses
 from ddkbase import records
 from ddkbase.errors import InputError
-from ddkbase.tables import binary
+from ddkbase.tables import workbooks
 from ddkbase.tables.mat_file import mat_arrays
 from tests import synthetic
 
@@ -67,7 +69,7 @@ def test_a_workbook_says_no_size_beyond_its_cells(
     far = changed("far.xlsx", b'ref="' + size, b'ref="A1:XFD1048576')
     np.testing.assert_equal(read_pulses(far)["conductance"].values, plain["conductance"].values)
     # a row so far below that rows between would be counted for ever
-    monkeypatch.setattr(binary, "_CELLS", 10_000)
+    monkeypatch.setattr(workbooks, "_CELLS", 10_000)
     last = f'r="{len(ROWS)}"'.encode()
     with pytest.raises(InputError, match="too many cells"):
         read_pulses(changed("below.xlsx", b"<row " + last, b'<row r="999999999999"'))
@@ -89,12 +91,154 @@ def test_xlsx_refuses(tmp_path: Path) -> None:
         read_pulses(formula)
 
 
-def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def old_workbook(path: Path, sheets: dict[str, list[list[Any]]], **styles: Any) -> Path:
+    """An XLS file; ``styles`` are formats of numbers by the name of a sheet."""
+    xlwt = pytest.importorskip("xlwt", reason="xlwt is not installed")
+    book = xlwt.Workbook()
+    for name, rows in sheets.items():
+        sheet = book.add_sheet(name)
+        style = xlwt.easyxf(num_format_str=styles.get(name, "General"))
+        for i, row in enumerate(rows):
+            for k, cell in enumerate(row):
+                if isinstance(cell, str) and cell.startswith("="):
+                    cell = xlwt.Formula(cell[1:])
+                if cell is not None:
+                    sheet.write(i, k, cell, style)
+    book.save(path)
+    return path
 
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
-    path = tmp_path / "a.xlsx"
-    path.write_bytes(b"PK\x03\x04")
+
+def test_old_workbooks_are_read_as_new_ones(tmp_path: Path) -> None:
+    sheets: dict[str, list[list[Any]]] = {"notes": [], "data": [["Sample", "X7"], [], *ROWS]}
+    path = old_workbook(tmp_path / "a.xls", sheets)
+    ds, new = read_pulses(path), read_pulses(workbook(tmp_path / "b.xlsx", sheets))
+    np.testing.assert_array_equal(ds.conductance, new.conductance)
+    assert ds.attrs["assumptions"] == new.attrs["assumptions"]
+    assert ds.source.values[0] == new.source.values[0].replace("b.xlsx", "a.xls")
+    (tmp_path / "folder").mkdir()
+    path.rename(tmp_path / "folder" / "a.xls")
+    assert read_pulses(tmp_path / "folder").sizes == ds.sizes
+    two = old_workbook(tmp_path / "two.xls", {"a": ROWS, "b": ROWS})
+    with pytest.raises(InputError, match=r"2 sheets hold data.*a, b"):
+        read_pulses(two)
+    assert read_pulses(two, sheet="b").sizes["pulse"] == read_pulses(two, sheet=1).sizes["pulse"]
+    with pytest.raises(InputError, match="no sheet 'c'"):
+        read_pulses(two, sheet="c")
+    bad = old_workbook(tmp_path / "bad.xls", {"a": [*ROWS, [4, "x"]]})
+    with pytest.raises(InputError, match="sheet 'a', row 5, column 2 'G'"):
+        read_pulses(bad)
+
+
+def test_cells_of_old_workbooks_that_are_no_numbers(tmp_path: Path) -> None:
+    xlwt = pytest.importorskip("xlwt", reason="xlwt is not installed")
+    # only the last column has a formula, and it has no value
+    lost = old_workbook(tmp_path / "lost.xls", {"a": [*ROWS, [4, "=B4/2"]]})
+    with pytest.raises(InputError, match=r"value of a formula was not saved.*row 5, column 2"):
+        read_pulses(lost)
+    # a date is no pulse, an error a gap, as in a new workbook
+    dates = old_workbook(
+        tmp_path / "dates.xls", {"a": [["G (uS)"], [10], [9], [8]]}, a="YYYY-MM-DD"
+    )
+    with pytest.raises(InputError, match="holds no row of numbers"):
+        read_pulses(dates)
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("a")
+    for i, row in enumerate([["pulse", "G (uS)"], [1, 10.0], [2, None], [3, 8.0]]):
+        for k, cell in enumerate(row):
+            if cell is None:
+                sheet.row(i).set_cell_error(k, "#DIV/0!")
+            else:
+                sheet.write(i, k, cell)
+    sheet.col(1).hidden = True
+    book.save(tmp_path / "error.xls")
+    ds = read_pulses(tmp_path / "error.xls")
+    np.testing.assert_allclose(ds.conductance, [[1e-5, np.nan, 8e-6]])
+    assert "columns B are hidden in the sheet" in ds.attrs["assumptions"]
+    # an empty text that no formula made is a blank cell
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("a")
+    for i, row in enumerate([["", "", "sample 1"], *[[*r, ""] for r in ROWS]]):
+        for k, cell in enumerate(row):
+            text = xlwt.Cell.StrCell(i, k, 15, book.add_str("")) if cell == "" else None
+            sheet.row(i).insert_cell(k, text) if text else sheet.write(i, k, cell)
+    book.save(tmp_path / "blank.xls")
+    np.testing.assert_allclose(read_pulses(tmp_path / "blank.xls").conductance, G[:1] * 1e-6)
+
+
+def test_a_keithley_4200_names_no_units_and_writes_settings_beside(tmp_path: Path) -> None:
+    settings = [["Test Name", "pulses"], *[[f"Compliance {k}", 0.1 * k] for k in range(9)]]
+    calc = [[k, 2 * k] for k in range(6)]
+    rows: list[list[Any]] = [["Time", "DrainI", "DrainV", "GateV"]]
+    rows += [[0.1 * k, 1e-6 - 5e-8 * k, 0.1, 0.0] for k in range(12)]
+    sheets = {"Data": rows, "Calc": calc, "Settings": settings}
+    for path in (
+        old_workbook(tmp_path / "a.xls", sheets),
+        workbook(tmp_path / "a.xlsx", sheets),
+    ):
+        ds = read_pulses(path)
+        np.testing.assert_allclose(ds.conductance[0], [r[1] / 0.1 for r in rows[1:]])
+        assert ds.conductance.attrs["units"] == "S" and ds.direction.values == ["down"]
+        said = ds.attrs["assumptions"]
+        assert "sheet 'Data'; not read: 'Calc', 'Settings'" in said and "Keithley 4200" in said
+    with pytest.raises(InputError, match="3 sheets hold data"):
+        read_pulses(old_workbook(tmp_path / "b.xls", {"Data": rows, "Calc": calc, "More": rows}))
+
+
+def test_old_workbooks_that_are_damaged_encrypted_or_empty(tmp_path: Path) -> None:
+    whole = old_workbook(tmp_path / "a.xls", {"a": ROWS}).read_bytes()
+    path = tmp_path / "b.xls"
+    parts = [whole[:size] for size in (8, 100, 600, 2000, len(whole) - 900)]
+    for content in (*parts, whole[:4] + bytes(600)):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is not an XLS workbook, or is damaged"):
+            read_pulses(path)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        content = bytearray(whole)
+        for at in rng.integers(0, len(whole), 40):
+            content[at] = rng.integers(256)
+        path.write_bytes(content)
+        with contextlib.suppress(InputError):
+            read_pulses(path)
+    with pytest.raises(InputError, match="holds no value"):
+        read_pulses(old_workbook(tmp_path / "none.xls", {"a": [], "b": []}))
+    start = whole.index(b"\x09\x08\x10\x00\x00\x06")  # the stream, and a record for a password
+    locked = whole[start : start + 20] + b"\x2f\x00\x06\x00" + bytes(6) + whole[start + 20 :]
+    package = b"\xd0\xcf\x11\xe0" + bytes(900) + "EncryptedPackage".encode("utf-16-le")
+    for name, content in (("c.xls", locked), ("c.xlsx", package)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="is encrypted with a password"):
+            read_pulses(tmp_path / name)
+
+
+def test_an_old_workbook_takes_no_more_memory_than_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a size that is said, of which no cell stands there, counts for nothing
+    path = old_workbook(tmp_path / "a.xls", {"a": ROWS})
+    record = b"\x00\x02\x0e\x00"  # of dimensions
+    content = path.read_bytes()
+    at = content.index(record) + 4
+    path.write_bytes(content[:at] + b"\0\0\0\0\xff\xff\0\0\0\0\0\1" + content[at + 12 :])
+    np.testing.assert_allclose(read_pulses(path).conductance, G[:1] * 1e-6)
+    far = old_workbook(tmp_path / "far.xls", {"a": [*ROWS, [None] * 200 + [1]]})
+    monkeypatch.setattr(workbooks, "_CELLS", 150)
+    with pytest.raises(InputError, match="too many cells"):
+        read_pulses(far)
+    monkeypatch.setenv("DDK_READ_LIMIT", "3000")
+    with pytest.raises(InputError, match="larger than 3,000 bytes"):
+        read_pulses(far)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("openpyxl", b"PK\x03\x04"), ("xlrd", b"\xd0\xcf\x11\xe0")]
+)
+def test_without_the_library_of_a_workbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    path = tmp_path / ("a.xlsx" if name == "openpyxl" else "a.xls")
+    path.write_bytes(content)
     with pytest.raises(InputError, match=r"pip install 'ddk-toolkit\[spreadsheets\]'"):
         read_pulses(path)
 
@@ -255,3 +399,20 @@ def test_a_structure_is_named_as_a_variable(tmp_path: Path) -> None:
     scipy.io.savemat(path, {"one": {"first": run, "second": {**run, "G_uS": G[1]}}})
     found = read_pulses(path, variable="second")
     np.testing.assert_allclose(found.conductance[0], G[1] * 1e-6)
+
+
+def test_an_array_of_devices_cycles_and_pulses_says_which_dimension_counts(tmp_path: Path) -> None:
+    g = 1e-5 * (1 + np.arange(20) / 20) * np.arange(1, 4)[:, None, None] * np.ones((1, 2, 1))
+    scipy.io.savemat(tmp_path / "a.mat", {"G_uS": 1e6 * g, "pulse": np.arange(20)})
+    np.savez(tmp_path / "a.npz", G_uS=np.moveaxis(1e6 * g, 2, 0))
+    with pytest.raises(InputError, match=r"3 dimensions, of 3, 2 and 20.*Pass pulse='3', or"):
+        read_pulses(tmp_path / "a.mat")
+    for name, pulse, dims in (("a.mat", 3, (1, 2)), ("a.npz", "1", (2, 3))):
+        ds = read_pulses(tmp_path / name, pulse=pulse)
+        np.testing.assert_allclose(ds.conductance, g.reshape(6, 20))
+        assert ds.train.values[1] == f"dimension {dims[0]} 1, dimension {dims[1]} 2"
+    scipy.io.savemat(tmp_path / "b.mat", {"x": g, "y": g})
+    with pytest.raises(InputError, match=r"which variable.*x, y"):
+        read_pulses(tmp_path / "b.mat", pulse=3)
+    ds = read_pulses(tmp_path / "b.mat", pulse=3, variable="y", conductance="y", units="S")
+    assert ds.sizes == {"train": 6, "pulse": 20}

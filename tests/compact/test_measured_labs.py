@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -19,9 +21,9 @@ UP = np.round(10 + 90 * (1 - np.exp(-N / 9)), 4)  # uS
 DOWN = np.round(10 + 90 * np.exp(-N / 9), 4)
 
 
-def read(folder: Path, text: str, name: str = "lab.csv", **given: Any) -> xr.Dataset:
+def read(folder: Path, text: str | bytes, name: str = "lab.csv", **given: Any) -> xr.Dataset:
     path = folder / name
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return read_pulses(path, **given)
 
 
@@ -190,3 +192,122 @@ def test_one_or_two_values_of_each_device_are_no_trains(tmp_path: Path) -> None:
         read(tmp_path, rows("device_number,average_resistance (ohm)", names, 1e4 * N[:6]))
     three = read(tmp_path, rows("device_number,resistance (ohm)", np.repeat(["A", "B"], 3), N[:6]))
     assert three.sizes == {"train": 2, "pulse": 3}
+
+
+READS = 0.1 + 0 * N
+TWICE = np.r_[N, N]
+WAYS = ["pot"] * 30 + ["dep"] * 30
+BUFFER = "Keithley Instruments,Model 2450,04412345\nBuffer Name,defbuffer1\nCount,30\n\n"
+#: both trains, up and down, as programs and instruments write them
+BOTH = {
+    "tabs, words between": rows("Pulse\tType\tG (uS)", TWICE, WAYS, np.r_[UP, DOWN], sign="\t"),
+    "blanks, words between": rows("Pulse Type G(uS)", TWICE, WAYS, np.r_[UP, DOWN], sign=" "),
+    "headings above headings": "Pulse,G (\u00b5S),\n,LTP,LTD\n" + rows("", N, UP, DOWN),
+    "a write voltage beside that of the reads": rows(
+        "No,V (V),I (A),Vread (V)",
+        np.arange(1, 61), np.repeat([1.5, -1.2], 30), np.r_[UP, DOWN] * 1e-7, np.r_[READS, READS],
+    ),
+}  # fmt: skip
+ONE = {
+    "micro in a word": rows("pulse,Conductance (microSiemens)", N, UP),
+    "an inverted ohm": rows("pulse,G (\u00b5\u2127)", N, UP),
+    "JSON": rows("pulse,G (\\u03BCS)", N, UP),
+    "TeX": rows("pulse,$G$ ($\\mu$S)", N, UP),
+    "TeX throughout": rows("pulse,$G$ ($\\mathrm{\\mu S}$)", N, UP),
+    "raised": rows("pulse,G (10\u207b\u2076 S)", N, UP),
+    "Origin": "Pulse\tR\n#\tk\\g(W)\n\tcell 3\n" + rows("", N, 1e3 / UP, sign="\t"),
+    "R": rows('"","pulse","G..uS."', [f'"{n}"' for n in N], N, UP),
+    "micro, UTF-8 as Windows-1252": rows("pulse,G (\u00c2\u00b5S)", N, UP),
+    "mu, UTF-8 as Windows-1252": rows("pulse,G (\u00ce\u00bcS)", N, UP),
+    "ohm, UTF-8 as Windows-1252": rows("pulse,R (k\u00ce\u00a9)", N, 1e3 / UP),
+    "a decimal comma where it was read": rows(
+        "Puls;I (\u00b5A) bei 0,1 V", N, [f"{v:.7f}".replace(".", ",") for v in UP / 10], sign=";"
+    ),
+    "conditions in brackets": rows("pulse,G (uS) (T=300K)", N, UP),
+    "units above the headings": "[#],[\u00b5S]\nPulse,G\n" + rows("", N, UP),
+    "units of Origin": "Long Name\tPulse\tG\nUnits\t\t\\g(m)S\n"
+    + rows("", range(30), N, UP, sign="\t"),
+    "a base and an amplitude": rows(
+        "Pulse,V_Base (V),V_Amp (V),PW (s),V_Read (V),I_Read (A)",
+        N, 0 * N, 1.2 + 0 * N, 1e-6 + 0 * N, READS, UP * 1e-7,
+    ),
+    "buffer of a Keithley 2450": BUFFER
+    + rows(
+        "Index,Reading,Unit,Value,Unit,Terminal",
+        N, UP * 1e-7, ["Amp DC"] * 30, READS, ["Volt DC"] * 30, ["Front"] * 30,
+    ),
+    "pandas prints": rows("   pulse   G (uS)", range(30), N, UP, sign="  "),
+    "pandas prints, a unit in the name": rows("   pulse   G_uS", range(30), N, UP, sign="  "),
+    "a status in words": rows("Pulse\tG (uS)\tStatus", N, UP, ["OK"] * 30, sign="\t"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BOTH.values(), ids=BOTH.keys())
+def test_layouts_of_two_trains(tmp_path: Path, text: str) -> None:
+    ds = read(tmp_path, text)
+    assert ds["direction"].values.tolist() == ["up", "down"]
+    for train, values in zip(ds["conductance"].values, (UP, DOWN), strict=True):
+        np.testing.assert_allclose(train[np.isfinite(train)], values * 1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ONE.values(), ids=ONE.keys())
+def test_layouts_of_one_train(tmp_path: Path, text: str) -> None:
+    ds = read(tmp_path, text)
+    assert ds["conductance"].attrs["units"] == "S" and ds["direction"].item() == "up"
+    np.testing.assert_allclose(ds["conductance"][0], UP * 1e-6, rtol=1e-5)
+
+
+VALUES = {"pulse": [1, 2, 3], "G": [1.0, 2.0, 3.0]}
+REFUSED: dict[str, tuple[str | bytes, str]] = {
+    "a lost ohm": (rows("pulse,R (k?)", N, UP), "unit 'k[?]' is not understood"),
+    "a lost sign": (rows("pulse,R [k\ufffd]", N, UP), "is not understood"),
+    "capitals": (rows("pulse,G (US)", N, UP), "unit 'US' is not understood"),
+    "quanta": (rows("pulse,G (G0)", N, UP), "unit 'G0' is not understood"),
+    "quanta in full": (rows("pulse,G (2e2/h)", N, UP), "is not understood"),
+    "states of a Keithley 4200": (
+        rows("Iteration,resetV,setV,resetR,setR", N, -1.2 + 0 * N, 1.1 + 0 * N, 1e5 + N, 5e3 + N),
+        "two states of a cell",
+    ),
+    "levels": (
+        rows("Level,G (uS)", np.repeat(range(8), 20), np.repeat(np.arange(8) * 5, 20) + 10.01),
+        "'Level' goes through 8 states",
+    ),
+    "a factor in the name": (rows("pulse,G \u00d710\u207b\u2076 (S)", N, UP), "among.*column 2 'G"),
+    "a pickle of before": (pickle.dumps(VALUES, 2), "is a pickle"),
+    "a pickle of text": (pickle.dumps(VALUES, 0), "is a pickle"),
+}
+
+
+@pytest.mark.parametrize(("text", "why"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_understood_is_refused_by_its_name(
+    tmp_path: Path, text: str | bytes, why: str
+) -> None:
+    with pytest.raises(InputError, match=why):
+        read(tmp_path, text)
+
+
+def test_of_one_of_its_kind_is_relative(tmp_path: Path) -> None:
+    for heads in ("pulse,G/G0", "pulse,G (device 3)", "pulse,Conductance (LTP)"):
+        ds = read(tmp_path, rows(heads, N, UP))
+        assert ds["conductance"].attrs["units"] == "1"
+
+
+def test_the_user_s_voltage_counts_more_than_one_that_is_called_so(tmp_path: Path) -> None:
+    text = rows("Pulse,V (V),Vread (V),I (A)", N, 0.2 + 0 * N, READS, UP * 1e-7)
+    np.testing.assert_allclose(read(tmp_path, text)["conductance"][0], UP * 1e-6)
+    ds = read(tmp_path, text, voltage="V")
+    np.testing.assert_allclose(ds["conductance"][0], UP * 5e-7)
+
+
+def test_steps_that_are_taken_anew_for_each_target_are_no_equal_pulses(tmp_path: Path) -> None:
+    heads = "Step,Target (uS),V (V),G (uS)"
+    steps, volts = np.tile(np.arange(1, 11), 3), np.tile(0.5 + 0.05 * np.arange(10), 3)
+    ds = read(tmp_path, rows(heads, steps, np.repeat([20, 30, 40], 10), volts, UP))
+    assert ds.sizes == {"train": 3, "pulse": 10}
+    assert all("amplitude from 500 mV" in varied for varied in ds["varied"].values)
+
+
+def test_a_unit_in_the_name_of_an_hdf5_array_counts(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["G_uS"] = UP
+    np.testing.assert_allclose(read_pulses(tmp_path / "a.h5")["conductance"][0], UP * 1e-6)

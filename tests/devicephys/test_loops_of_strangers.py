@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import xarray as xr
 
 import devicephys
 from devicephys import InputError
+from tests.devicephys.test_read_loop import RAW, current, triangle, write
 
 HEADS = "V (V),I (A)"
 
@@ -279,3 +283,132 @@ def test_a_loop_of_xyce(tmp_path: Path) -> None:
     ds = read(tmp_path, content + "\nEnd of Xyce(TM) Simulation\n")
     np.testing.assert_allclose(ds["current"], i, rtol=1e-6, atol=1e-15)
     np.testing.assert_allclose(ds["voltage"], v, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["ngspice", "LTspice", "double", "fastaccess"])
+def test_binary_raw_files_give_the_same_loop(tmp_path: Path, kind: str) -> None:
+    t, v = triangle()
+    i = current(v)
+    path = tmp_path / "a.raw"
+    head = RAW.replace("Values:", "Binary:").replace("Flags", f"No. Points: {len(v)}\nFlags")
+    kinds = ["<f8", "<f8", "<f8"] if kind in ("ngspice", "double") else ["<f8", "<f4", "<f4"]
+    signed = t if kind == "ngspice" else np.where(np.arange(len(t)) % 3, t, -t)
+    columns = [values.astype(k) for values, k in zip((signed, v, i), kinds, strict=True)]
+    if kind == "fastaccess":
+        data = b"".join(c.tobytes() for c in columns)
+    else:
+        data = b"".join(b"".join(x.tobytes() for x in row) for row in zip(*columns, strict=True))
+    flags = f"real forward {kind if kind in ('double', 'fastaccess') else ''}"
+    coding = "ascii" if kind == "ngspice" else "utf-16-le"
+    path.write_bytes(head.replace("real", flags).encode(coding) + data)
+    loop = devicephys.read_loop(path)
+    np.testing.assert_allclose(loop["time"], t, rtol=1e-12)
+    np.testing.assert_allclose(loop["current"], i, rtol=1e-6)
+
+
+@pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
+def test_what_ngspice_itself_writes_is_read(tmp_path: Path) -> None:
+    deck = "a\nv1 a 0 sin(0 1.5 1)\nr1 a 0 5k\n.tran 10m 1 0 10m\n.end\n"
+    (tmp_path / "a.cir").write_text(deck)
+    subprocess.run(
+        ["ngspice", "-b", "-r", "a.raw", "a.cir"], cwd=tmp_path, check=True, capture_output=True
+    )
+    loop = devicephys.read_loop(tmp_path / "a.raw")
+    np.testing.assert_allclose(loop["current"], loop["voltage"] / 5e3, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(loop["voltage"], 1.5 * np.sin(2 * np.pi * loop["time"]), atol=1e-3)
+
+
+def test_scans_of_autolab_are_loops_and_no_devices(tmp_path: Path) -> None:
+    t, v = triangle(3)
+    scan = np.minimum(np.arange(len(v)) // 240 + 1, 3)
+    heads = "Potential applied (V),Time (s),WE(1).Current (A),WE(1).Potential (V),Scan,Index"
+    columns = (v, t, current(v), v + 1e-4, scan, np.arange(len(v)))
+    loop = devicephys.read_loop(write(tmp_path / "a.csv", heads, *columns))
+    assert loop.attrs["loops"] == 3 and "loop from column 5 'Scan'" in loop.attrs["remarks"]
+    assert "devices" not in loop.attrs["remarks"]
+    # a number for each half is none of loops
+    halves = np.minimum(np.arange(len(v)) // 120 + 1, 6)
+    loop = devicephys.read_loop(write(tmp_path / "b.csv", heads, *columns[:4], halves, columns[5]))
+    assert loop.attrs["loops"] == 3 and "numbers halves of them" in loop.attrs["remarks"]
+    with pytest.raises(InputError, match="only half there"):
+        devicephys.read_loop(tmp_path / "b.csv", loop="Scan")
+
+
+def test_what_the_user_says_of_a_current_counts_and_is_remarked(tmp_path: Path) -> None:
+    _, v = triangle()
+    file = write(tmp_path / "a.csv", "V (V),I (A)", v, 1e3 * current(v))
+    loop = devicephys.read_loop(file, units={"current": "A"})
+    assert "the current reaches 195 mA, more than a filament carries" in loop.attrs["remarks"]
+    # a current that is swept in steps, and a voltage that follows
+    file = write(tmp_path / "b.csv", "V (V),I (A)", v * np.abs(v), 1e-4 * v)
+    with pytest.raises(InputError, match="seem swapped"):
+        devicephys.read_loop(file)
+    loop = devicephys.read_loop(file, voltage="V", current="I")
+    np.testing.assert_allclose(loop["current"], 1e-4 * v, rtol=1e-6, atol=1e-14)
+
+
+V = sweep(1.4, 0, -1.4, 0, 1.4, 0, -1.4, 0)
+FLOW = flow(V)
+SECONDS = np.arange(len(V)) * 0.02
+
+
+def lines(*columns: Sequence[object] | np.ndarray, heads: str = "", sign: str = ",") -> str:
+    return "\n".join([heads, *(sign.join(map(str, row)) for row in zip(*columns, strict=True))])
+
+
+OK = ["..C"] * len(V)
+LABVIEW_OF_MANY_TIMES = (
+    "LabVIEW Measurement\nX_Columns\tMulti\n***End_of_Header***\n\nChannels\t2\n"
+    "Y_Unit_Label\tVolts\tAmps\nX_Dimension\tTime\tTime\n***End_of_Header***\n"
+)
+GAMRY = "EXPLAIN\nTAG\tCV\nSCANRATE\tQUANT\t1.0\tScan Rate (mV/s)\nCURVE1\tTABLE\t280\n"
+BUFFER = "Keithley Instruments,Model 2450,04412345\nBuffer Name,defbuffer1\nCount,280\n\n"
+LAYOUTS = {
+    "tabs, a status in words": lines(V, FLOW, OK, heads="V (V)\tI (A)\tStatus", sign="\t"),
+    "blanks, a status in words": lines(V, FLOW, OK, heads="V(V)  I(A)  Status", sign="  "),
+    "TeX": lines(V, 1e6 * FLOW, heads="$V$ (V),$I$ ($\\mu$A)"),
+    "UTF-8 read as Windows-1252": lines(V, 1e6 * FLOW, heads="V (V),I (\u00c2\u00b5A)"),
+    "LabVIEW, a time a channel": LABVIEW_OF_MANY_TIMES
+    + lines(SECONDS, V, SECONDS, FLOW, heads="X_Value\tVoltage\tX_Value\tCurrent", sign="\t"),
+    "Gamry": GAMRY
+    + "\tPt\tT\tVf\tIm\tVu\tOver\n"
+    + lines(
+        [""] * len(V), range(len(V)), SECONDS, V, FLOW, 0 * V, ["...."] * len(V),
+        heads="\t#\ts\tV vs. Ref.\tA\tV\tbits", sign="\t",
+    ),
+    "buffer of a Keithley 2450": BUFFER
+    + lines(
+        range(len(V)), FLOW, ["Amp DC"] * len(V), V, ["Volt DC"] * len(V), OK,
+        heads="Index,Reading,Unit,Value,Unit,Terminal",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_layouts_of_programs_and_instruments(tmp_path: Path, content: str) -> None:
+    loop = read(tmp_path, content)
+    np.testing.assert_allclose(loop["voltage"], V)
+    np.testing.assert_allclose(loop["current"], FLOW, atol=1e-15)
+
+
+def test_sweeps_of_a_keithley_4200_beside_each_other_are_not_taken_in_part(tmp_path: Path) -> None:
+    xlwt = pytest.importorskip("xlwt")
+    book = xlwt.Workbook()
+    data, beside = book.add_sheet("Data"), book.add_sheet("Settings")
+    for k, row in enumerate(
+        [["AI(1)", "AV(1)", "AI(2)", "AV(2)"], *zip(FLOW, V, FLOW, V, strict=True)]
+    ):
+        for place, cell in enumerate(row):
+            data.write(k, place, cell if isinstance(cell, str) else float(cell))
+        beside.write(k, 0, 1.0)
+    book.save(tmp_path / "a.xls")
+    with pytest.raises(InputError, match=r"2 columns hold a current: column 1 'AI\(1\)', column 3"):
+        devicephys.read_loop(tmp_path / "a.xls")
+    loop = devicephys.read_loop(tmp_path / "a.xls", current="AI(2)", voltage="AV(2)")
+    np.testing.assert_allclose(loop["current"], FLOW)
+
+
+def test_arrays_of_three_dimensions_are_no_loop(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"V": np.ones((2, 3, 4)), "I": np.ones((2, 3, 4))})
+    with pytest.raises(InputError, match=r"'V' has 3 dimensions, of 2, 3 and 4.*of loops save col"):
+        devicephys.read_loop(tmp_path / "a.mat")
