@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import xarray as xr
 from scipy.optimize import OptimizeResult, least_squares
 
 from ddkbase.errors import InputError, Interrupted, SolverError
+from ddkbase.folders import at_work
 from ddkbase.records import fingerprint
 from ddkbase.units import exact_text
 from devicephys.device import Device
@@ -400,7 +402,7 @@ def fit_device(
     SolverError
         The device that the fit begins with cannot be simulated.
     StorageError
-        A file cannot be read or written.
+        A file cannot be read or written, or another process is at work in the folder.
     FitInterrupted
         Ctrl-C; ``result`` is the `FitResult` of the best solve so far, if there is one.
     InstallationError
@@ -417,6 +419,12 @@ def fit_device(
             warn(remark)
     kept = None if folder is None else Path(folder)
     search = _Search(description, data, predict, device, kept, progress)
+    with contextlib.nullcontext() if kept is None else at_work(kept):
+        return _carry_out(search)
+
+
+def _carry_out(search: _Search) -> FitResult:
+    """Search, then what takes more solves; Ctrl-C keeps what there is."""
     try:
         reason = search.all_starts()
     except (KeyboardInterrupt, Interrupted):  # between solves, and within one

@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 import devicephys
+from ddkbase.folders import at_work
 from devicephys import Device, InputError, Interrupted, SolverError
 from devicephys.cli.commands import app
 from devicephys.device.entries import parameter_value
@@ -446,6 +447,14 @@ def test_command_prints_what_is_open_first_and_writes_device_and_report(
     assert found.exit_code == 0
     assert len(list((tmp_path / "out" / "solves").iterdir())) == kept
     assert HIGH in json.loads(found.stdout)["parameters"]
+    with at_work(tmp_path / "out"):
+        found = runner.invoke(app, [*line, "--resume"])
+    assert found.exit_code == 4 and "another process is still at work" in found.stderr
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "device.yaml").write_text("mine")
+    found = runner.invoke(app, [*line[:-1], str(tmp_path / "mine"), "--resume"])
+    assert found.exit_code == 4 and "not of a fit" in found.stderr
+    assert (tmp_path / "mine" / "device.yaml").read_text() == "mine"
 
 
 def test_directions_are_products_of_powers() -> None:
