@@ -171,6 +171,8 @@ def test_a_prior_closes_what_data_leave_open_and_is_not_taken_for_data(
     assert len(result.undetermined) == 1
     one = result.parameters.sel(parameter=EA)
     assert one["high68"] / one["low68"] == pytest.approx(1.01**2, rel=1e-2)
+    ratio = np.abs(result.data[0]["simulated"] / result.data[0]["measured"]).values
+    assert result.log_misfit == pytest.approx(np.sqrt(np.mean(np.log10(ratio) ** 2)))
 
 
 def test_loop_and_train_and_tied_parameters_are_fitted_together(tmp_path: Path, fake: Fake) -> None:
