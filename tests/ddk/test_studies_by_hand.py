@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from ddk.article.costs import article_figures, ratio_rows
-from ddk.studies import device, evaluation, hardware
+from ddk.studies import device, evaluation, hardware, model_search
 from ddk.studies.comparison import comparison_rows, overlap
 from ddk.studies.evaluation import DrawnDevices, share_of_good_cells
 from ddk.studies.folds import Fold, Part
@@ -99,6 +99,17 @@ def test_each_chip_has_devices_and_cycles_of_its_own(monkeypatch: pytest.MonkeyP
     again = evaluation.evaluate_on_devices(trained, FOLD, None, 1, 6)  # type: ignore[arg-type]
     assert [number for _, number, _ in seen] == before[2:4]  # the seed decides
     assert again.texts()["on devices"] == "1.0 %"
+
+
+def test_models_are_ranked_by_their_runs_that_did_not_fail() -> None:
+    accuracy = [[0.9, 0.7], [np.nan, 0.95], [0.8, 0.8], [np.nan, np.nan]]
+    loss = [[0.5, 0.5], [0.9, 0.9], [0.4, 0.4], [np.nan, np.nan]]
+    axes = ("model", "seed")
+    ds = xr.Dataset(
+        {"validation_accuracy": (axes, accuracy), "validation_cross_entropy": (axes, loss)}
+    )
+    np.testing.assert_allclose(model_search._means(ds), [0.8, 0.95, 0.8, np.nan])
+    assert model_search._ranks(ds).tolist() == [2, 0, 1, 3]  # of equal ones the smaller loss first
 
 
 def bench(**changes: Any) -> Bench:
