@@ -12,7 +12,7 @@ import xarray as xr
 from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
 from compact.table.grid import Grid
-from compact.table.statistics import deviations, drawn
+from compact.table.statistics import deviations, drawn, summary
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
@@ -208,6 +208,17 @@ def test_scatter_of_cells_is_that_of_devices_and_cycles(table: AlphaBetaTable) -
     cells = [drawn(table.dataset, table.means, rng, "cell")[0, 0, 0, 1] for _ in range(300)]
     both = np.sqrt(within[0] + beta.mean(1).var(1, ddof=1)[0])
     assert np.std(cells) == pytest.approx(both, rel=0.15)
+
+
+def test_only_where_all_trains_stand_at_a_bound_no_scatter_is_told(table: AlphaBetaTable) -> None:
+    ds = table.dataset.copy(deep=True)
+    ds["at_bound"].loc[{"parameter": "alpha"}] = False
+    ds["at_bound"].loc[{"parameter": "alpha", "cycle": ds["cycle"][0]}] = True
+    assert np.isfinite(summary(ds)["alpha_spread"]).all()
+    ds["at_bound"].loc[{"parameter": "alpha"}] = True
+    told = summary(ds)
+    assert np.isnan(told["alpha_spread"]).all() and np.isfinite(told["alpha"]).all()
+    assert np.isfinite(told["beta_spread"]).all()
 
 
 def test_a_drawn_window_does_not_turn_over() -> None:
