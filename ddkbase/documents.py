@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,8 @@ def write_json(content: Mapping[str, Any], path: Path, overwrite: bool = False) 
 def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     """Read a JSON object; ``hint`` says what to do where it is damaged.
 
-    Raises StorageError: no such file, not readable, not an object.
+    Raises StorageError: no such file, not readable, not an object, or a number that is not finite,
+    which `write_json` refuses as well.
     """
     try:
         text = read_bytes(path, hint).decode("utf-8")
@@ -40,12 +42,19 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise StorageError(f"the file cannot be read: {error}", str(path), hint) from error
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"the file is damaged [{error}]", str(path), hint) from error
     if not isinstance(content, dict):
         raise StorageError("the file is damaged [not an object]", str(path), hint)
     return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value
 
 
 def read_text(path: Path, largest: int) -> str:

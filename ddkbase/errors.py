@@ -32,15 +32,14 @@ class DDKError(Exception):
 
     Notes
     -----
-    ``str()`` gives one line, ``what (where). hint``, whatever line breaks the parts contain.
+    ``str()`` gives one line, ``what (where). hint``, whatever line breaks the parts contain. Of a
+    part that is longer than 600 characters the middle is left out.
     """
 
     exit_code = 1
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
-        self.what = one_line(what)
-        self.where = one_line(where)
-        self.hint = one_line(hint)
+        self.what, self.where, self.hint = (cut(one_line(t)) for t in (what, where, hint))
         # OSError and ImportError would give these arguments a meaning of their own, so they get
         # none; args holds all three, with which pickle builds the error anew.
         super().__init__()
@@ -167,6 +166,21 @@ def shorten(value: object, length: int = 60) -> str:
     """
     text = repr(value[: length + 1]) if isinstance(value, str) else _REPR.repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def cut(text: str, length: int = 600) -> str:
+    """The text, without its middle where it is longer than `length` characters.
+
+    Names in a stranger's file may be as long as the file. What a message says of them stands before
+    and after.
+
+    >>> cut("the column 'aaaaaaaaaaaaaaaaaaaa' is empty", 31)
+    "the column 'a ... aaa' is empty"
+    """
+    if len(text) <= length:
+        return text
+    half = (length - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class _BoundedRepr(reprlib.Repr):

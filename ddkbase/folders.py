@@ -167,6 +167,22 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+@contextlib.contextmanager
+def at_work(path: Path) -> Iterator[None]:
+    """Make a folder if it is not there, and lock it while the block runs; no file says so.
+
+    Raises StorageError: another process has it, or it cannot be made.
+    """
+    busy = StorageError(
+        "another process is still at work in this folder", str(path), "Wait for its end"
+    )
+    with storage_errors("the folder cannot be made or written", path):
+        make_folders(path)
+        held = lock(path, busy)
+    with held:
+        yield
+
+
 def check_new_folder(path: Path) -> None:
     """Try, before the work is done, whether the folder can be made.
 

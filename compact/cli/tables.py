@@ -29,7 +29,7 @@ from ddkbase.cli.application import command, examples
 from ddkbase.cli.options import free_path, given, option_groups, path_of
 from ddkbase.cli.output import Output
 from ddkbase.cli.paper import PaperOptions, PictureOptions
-from ddkbase.errors import InputError, StorageError
+from ddkbase.errors import InputError
 from ddkbase.picture_names import PAPER, picture_path
 
 
@@ -230,8 +230,6 @@ def _export_steps(
     """What one pulse does, for a simulator of arrays."""
     if form == "crosssim":
         path = path_of(out, "--out", "folder")
-        if path.exists() and not overwrite and (not path.is_dir() or any(path.iterdir())):
-            raise StorageError("exists already", out, "Use --overwrite or another name")
     else:
         path = free_path(out, overwrite, table, *([opposite] if opposite else []))
     read, other = read_table(table), read_table(opposite) if opposite is not None else None

@@ -16,12 +16,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from compact.simulators.steps import PulseSteps, largest_difference, pulse_steps, said
-from ddkbase.folders import check_new_folder, new_folder
+from ddkbase.folders import check_result_folder, new_folder
 
 __all__ = ["FILES", "lookup_after", "lookup_tables", "to_crosssim"]
 
 #: names that CrossSim looks for, by the sign of the pulses
 FILES = {1: "dG_increasing.txt", -1: "dG_decreasing.txt"}
+_README = "README.txt"
 ENTRIES = 1001  # conductances; the nearest is half of a thousandth of the range away
 QUANTILES = 101  # of the distribution, where there is one
 
@@ -45,7 +46,7 @@ def to_crosssim(
     opposite : AlphaBetaFit, AlphaBetaTable or None, optional
         The other polarity.
     overwrite : bool, default False
-        Replace an existing folder.
+        Replace the folder of an earlier call.
     **options : dict, optional
         Further arguments of `pulse_steps`.
 
@@ -59,17 +60,16 @@ def to_crosssim(
     InputError
         As of `pulse_steps`.
     StorageError
-        The folder exists and is not empty, or cannot be written.
+        The folder holds tables already or something else, or cannot be written.
     """
     steps = pulse_steps(source, opposite, **options)
     path = Path(path)
-    if not overwrite:
-        check_new_folder(path)
+    check_result_folder(path, overwrite, {*FILES.values(), _README}, FILES[1])
     tables, heading = lookup_tables(steps)
     with new_folder(path, overwrite) as folder:
         for sign, name in FILES.items():
             (folder / name).write_text(tables[sign], encoding="utf-8")
-        (folder / "README.txt").write_text("\n".join(heading) + "\n", encoding="utf-8")
+        (folder / _README).write_text("\n".join(heading) + "\n", encoding="utf-8")
     return path
 
 

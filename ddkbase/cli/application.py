@@ -23,7 +23,7 @@ import typer.core
 
 from ddkbase import __version__
 from ddkbase.cli.output import Output
-from ddkbase.errors import DDKError, StorageError, closest, one_line
+from ddkbase.errors import DDKError, StorageError, closest, cut, one_line
 from ddkbase.files import keep_traceback
 from ddkbase.installation import keep_petsc_from_signals, parallel_rank
 
@@ -85,7 +85,7 @@ def _usage(exc: Any) -> int:
     context = getattr(exc, "ctx", None)
     known = getattr(exc, "possibilities", None)
     text = f"{exc.message} {closest(exc.option_name, known)}" if known else exc.format_message()
-    text = one_line(text).rstrip(".").replace(": Value error, ", ": ")
+    text = cut(one_line(text)).rstrip(".").replace(": Value error, ", ": ")
     if type(exc).__name__ == "NoArgsIsHelpError":  # the help itself, which rich has printed
         if text:
             typer.echo(exc.format_message(), err=True)
@@ -241,7 +241,7 @@ def program(module: str) -> str:
 def end(message: str, code: int) -> NoReturn:
     """Print one line on the error stream, of many ranks one, and end with ``code``."""
     if parallel_rank() == 0:  # of many ranks one speaks
-        typer.echo(f"error: {one_line(message)}", err=True)
+        typer.echo(f"error: {cut(one_line(message), 2000)}", err=True)
     raise typer.Exit(code)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ddkbase.errors import visible
+from ddkbase.errors import cut, visible
 from ddkbase.installation import parallel_rank
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 def error_line(text: str) -> None:
     """Print a line on the error stream, now."""
-    sys.stderr.write(f"{visible(text)}\n")
+    lines = (cut(line, 2000) for line in visible(text).split("\n"))
+    sys.stderr.write("\n".join([*lines, ""]))
     sys.stderr.flush()
 
 

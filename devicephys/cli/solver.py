@@ -11,7 +11,7 @@ import devicephys
 from ddkbase.cli.application import command, end, examples
 from ddkbase.cli.output import Output
 from ddkbase.cli.progress import State
-from ddkbase.errors import InputError, InstallationError, SolverError
+from ddkbase.errors import InputError, InstallationError, SolverError, StorageError
 from devicephys import installation
 from devicephys.cli.options import OutOption, app, output_folder, warn
 
@@ -110,6 +110,8 @@ def fit(
     folder = output_folder(out, "--out")
     if folder.exists() and any(folder.iterdir()) and not resume:
         raise InputError("exists already", str(folder), "Pass --resume, or choose another folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "solves").is_dir():
+        raise StorageError("the folder is not of a fit", str(folder), "Choose another folder")
     installation.require_solver()
     try:
         with devicephys.run.Display(output.console(), "first solve") as display:

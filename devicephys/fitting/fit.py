@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ddkbase.errors import InputError, Interrupted, SolverError
+from ddkbase.folders import at_work
 from devicephys.fitting.data import as_dataset, read_data
 from devicephys.fitting.description import FitDescription, read_description, refined
 from devicephys.fitting.information import Profile, direction_text
@@ -70,7 +72,7 @@ def fit_device(
     SolverError
         The device that the fit begins with cannot be simulated.
     StorageError
-        A file cannot be read or written.
+        A file cannot be read or written, or another process is at work in the folder.
     FitInterrupted
         Ctrl-C; ``result`` is the `FitResult` of the best solve so far, if there is one.
     InstallationError
@@ -92,6 +94,12 @@ def fit_device(
                 call(text)
     kept = None if folder is None else Path(folder)
     search = Search(description, data, predict, device, kept, progress)
+    with contextlib.nullcontext() if kept is None else at_work(kept):
+        return _carry_out(search)
+
+
+def _carry_out(search: Search) -> FitResult:
+    """Search, then what takes more solves; Ctrl-C keeps what there is."""
     try:
         reason = search.all_starts()
     except (KeyboardInterrupt, Interrupted):  # between solves, and within one

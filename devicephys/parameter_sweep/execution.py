@@ -16,7 +16,7 @@ from ddkbase import records
 from ddkbase.cli.progress import State
 from ddkbase.documents import read_json, write_json
 from ddkbase.errors import InputError, InstallationError, Interrupted, StorageError
-from ddkbase.files import deferred, storage_errors, write_bytes
+from ddkbase.files import deferred, is_scratch, storage_errors, write_bytes
 from ddkbase.folders import lock
 from ddkbase.installation import command_line
 from ddkbase.picture_names import PAPER, in_formats
@@ -307,7 +307,9 @@ def _draw_done(
 @contextlib.contextmanager
 def _claimed(path: Path) -> Iterator[None]:
     """The folder of a sweep, for this process alone."""
-    if path.is_dir() and any(path.iterdir()) and not (path / STATE).exists():
+    there = [*path.iterdir()] if path.is_dir() and not (path / STATE).exists() else []
+    # what a process that was killed at the start left, or one that starts just now
+    if not all(p.name in (RUNS, LOG) or is_scratch(p, STATE) for p in there):
         raise StorageError("the folder is not empty", str(path), "Choose another name after --out.")
     busy = StorageError(
         "another process is still at work in this folder", str(path), "Wait for its end."

@@ -15,7 +15,8 @@ from ddkbase import html as html_page
 from ddkbase.cli.progress import State
 from ddkbase.documents import write_json
 from ddkbase.errors import DDKError, InputError, Interrupted, StorageError
-from ddkbase.files import write_bytes
+from ddkbase.files import sweep, write_bytes
+from ddkbase.folders import at_work
 from ddkbase.html import Html
 from ddkbase.units import format_si
 from devicephys import installation
@@ -65,7 +66,8 @@ def run_sequence(
     Raises
     ------
     StorageError
-        The folder holds another sequence, or cannot be written.
+        The folder holds another sequence, another process is at work in it, or it cannot be
+        written.
     SolverError
         As `devicephys.run.start`, of the step that is named; the steps before it are kept.
     Interrupted
@@ -78,7 +80,16 @@ def run_sequence(
         raise InputError(
             "a sequence runs on one rank", "mpiexec", "Leave it out; single runs take ranks"
         )
-    sequence = _claim(path, sequence)
+    sequence = sequence or Sequence.read(path / SEQUENCE)
+    with at_work(path):
+        _claim(path, sequence)
+        return _carry_out(path, sequence, remark, progress=progress, warn=warn, pictures=pictures)
+
+
+def _carry_out(
+    path: Path, sequence: Sequence, remark: Callable[[str], None] | None, **told: Any
+) -> list[xr.Dataset]:
+    """Each step in its folder, then the report."""
     found: list[xr.Dataset] = []
     for number, step in enumerate(sequence.steps):
         where = path / sequence.folder_of(number)
@@ -86,7 +97,7 @@ def run_sequence(
         if remark is not None:
             remark(f"step {number + 1} of {len(sequence.steps)}, {step.name} ({step.kind})")
         try:
-            found.append(_step(where, step, before, progress, warn, pictures))
+            found.append(_step(where, step, before, told))
         except DDKError as error:
             error.where = ", ".join(text for text in (f"step '{step.name}'", error.where) if text)
             if found or isinstance(error, Interrupted):
@@ -97,40 +108,24 @@ def run_sequence(
     return found
 
 
-def _claim(path: Path, sequence: Sequence | None) -> Sequence:
-    """The sequence to carry out; written into its folder if it is new there."""
-    kept = path / SEQUENCE
-    if sequence is None:
-        return Sequence.read(kept)
+def _claim(path: Path, sequence: Sequence) -> None:
+    """Write the sequence into its folder, if it is new there."""
+    kept, hint = path / SEQUENCE, "Choose another name after --out."
+    sweep(path, SEQUENCE)  # what a kill left while this file was written
     if kept.exists():
         if Sequence.read(kept).to_dict() != sequence.to_dict():
-            raise StorageError(
-                "the folder holds another sequence", str(path), "Choose another name after --out."
-            )
-        return sequence
-    if path.is_dir() and any(path.iterdir()):
-        raise StorageError("the folder is not empty", str(path), "Choose another name after --out.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"it cannot be made: {error.strerror}", str(path)) from error
+            raise StorageError("the folder holds another sequence", str(path), hint)
+        return
+    if any(path.iterdir()):
+        raise StorageError("the folder is not empty", str(path), hint)
     write_json(sequence.to_dict(), kept)
-    return sequence
 
 
-def _step(
-    where: Path,
-    step: Step,
-    before: Path | None,
-    progress: Callable[[State], None] | None,
-    warn: Callable[[str], None] | None,
-    pictures: str,
-) -> xr.Dataset:
+def _step(where: Path, step: Step, before: Path | None, told: dict[str, Any]) -> xr.Dataset:
     """The record of one step, from its folder if it is complete."""
     request = step.request
     if before is not None:
         request = dataclasses.replace(request, start=str(before.absolute()))
-    told: dict[str, Any] = {"progress": progress, "warn": warn, "pictures": pictures}
     if (where / REQUEST).exists():
         return execution.resume(where, **told).dataset
     return execution.start(where, request, **told).dataset

@@ -3,8 +3,9 @@
 Of HDF5 records attributes, shapes, types, chunks and names are changed, of JSON and of the
 descriptions in models any value, key or type, of arrays in models shapes, types and names, of
 stores bytes as well, of YAML values, keys, types, lines and signs. Prints how many were read and
-refused of each kind; exit code 1 where something else came: another error, several lines, a
-warning, more than ten seconds or 1 GB of memory (Linux), with the seed that brings it again.
+refused of each kind; exit code 1 where something else came: another error, several lines, one of
+more than 2,000 characters, a warning, more than ten seconds or 1 GB of memory (Linux), with the
+seed that brings it again.
 
     python tests/benchmarks/fuzz_records.py [--changes 300] [--kind iv --kind table ...] [--seed 0]
 """
@@ -44,7 +45,7 @@ from devicephys.fitting.description import read_description
 from devicephys.run.request import Request
 from devicephys.sequence.description import read_sequence
 from network import load_network, read_history
-from network.hardware import read_placement
+from network.hardware import load_chip, read_placement
 from tests.ddkbase.test_foreign_files import ODD, spoiled
 from tests.records import summary
 
@@ -52,9 +53,11 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "tests" / "records"
 _MEMORY = 6 << 30  # bytes; a file that asks for more ends in an error, not in the machine
 _MOST, _SECONDS = 1_000_000_000, 10  # bytes and processor time of one read
+_LONGEST = 2_000  # characters of a message
 _WAITED = 120  # s by the clock, for what waits without end
 _FILL = (0, 1, -1, 10**6)
 _SIGNS = (*":-[]{}&*!|>'\"%@`#,?=~\0\ufeff\u2212²µ", "1e999", "<<: ", "!!python/name:os.system ")
+_KEYS = ("k" * 5000, "\x1b[2J", "a\u202eb", "\u200b", "a\nb", "", "1e400", "None", "__class__")
 _PLAIN = [value for value in ODD if isinstance(value, str | int | float)]
 
 
@@ -140,6 +143,7 @@ KINDS = {
         "../../ddk/samples", "steps.yaml", lambda path: read_sequence(path / "steps.yaml")
     ),
     "device file": Kind("iv/device.yaml", "", load_device),
+    "chip file": Kind("../../network/hardware/chip/library/180nm.yaml", "", load_chip),
 }
 
 
@@ -242,6 +246,8 @@ def changed_value(content: Any, rng: np.random.Generator) -> tuple[Any, str]:
         inside[key] = [inside[key]]
     elif way == 3:
         inside[key] = {"a": inside[key]}
+    elif way == 4 and isinstance(inside, dict) and rng.random() < 0.5:
+        inside[_KEYS[int(rng.integers(len(_KEYS)))]] = inside.pop(key)
     else:
         inside[key] = _PLAIN[int(rng.integers(len(_PLAIN)))]
     return content, f"{key}: way {way}"
@@ -331,7 +337,10 @@ def _outcome(read: Callable[[Path], object], work: Path) -> str:
             warnings.simplefilter("always")
             read(work)
     except (StorageError, InputError) as error:
-        return "refused" if "\n" not in str(error) else f"several lines: {error}"
+        text = str(error)
+        if not text.isprintable():
+            return f"several lines, or what steers a terminal: {text!r}"
+        return "refused" if len(text) <= _LONGEST else f"a line of {len(text)} characters"
     except DDKError as error:
         return f"exit code {error.exit_code}: {error}"
     except Exception as error:

@@ -177,6 +177,10 @@ def test_crosssim(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageError):
         to_crosssim(source, folder, opposite, **options)
     to_crosssim(source, folder, opposite, overwrite=True, **options)
+    (folder / "mine.txt").write_text("mine")
+    with pytest.raises(StorageError, match="something else"):
+        to_crosssim(source, folder, opposite, overwrite=True, **options)
+    assert (folder / "mine.txt").read_text() == "mine"
 
 
 # -- aihwkit
@@ -232,7 +236,7 @@ def test_the_command(tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         assert (tmp_path / out).exists()
         result = call("--format", form, "--out", tmp_path / out)
-        assert result.exit_code == 4 and "exists already" in result.stderr
+        assert result.exit_code == 4 and "already" in result.stderr
         result = call("--format", form, "--out", tmp_path / "x", "--name", "cell")
         assert result.exit_code == 2 and "(--name)" in result.stderr
         assert not (tmp_path / "x").exists()

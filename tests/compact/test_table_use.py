@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from compact.plots.table import by_setting_figure, region_figure, trains_figure, trends_figure
 from compact.report import report_text, write_report
 from compact.table.grid import Grid
-from compact.table.statistics import deviations, drawn
+from compact.table.statistics import deviations, drawn, summary
 from compact.table.table import AlphaBetaTable
 from ddkbase.errors import InputError, StorageError
 from tests.compact.table_data import AMPLITUDES, RESISTANCES, WIDTHS, campaign
@@ -207,6 +208,30 @@ def test_scatter_of_cells_is_that_of_devices_and_cycles(table: AlphaBetaTable) -
     cells = [drawn(table.dataset, table.means, rng, "cell")[0, 0, 0, 1] for _ in range(300)]
     both = np.sqrt(within[0] + beta.mean(1).var(1, ddof=1)[0])
     assert np.std(cells) == pytest.approx(both, rel=0.15)
+
+
+def test_only_where_all_trains_stand_at_a_bound_no_scatter_is_told(table: AlphaBetaTable) -> None:
+    ds = table.dataset.copy(deep=True)
+    ds["at_bound"].loc[{"parameter": "alpha"}] = False
+    ds["at_bound"].loc[{"parameter": "alpha", "cycle": ds["cycle"][0]}] = True
+    assert np.isfinite(summary(ds)["alpha_spread"]).all()
+    ds["at_bound"].loc[{"parameter": "alpha"}] = True
+    told = summary(ds)
+    assert np.isnan(told["alpha_spread"]).all() and np.isfinite(told["alpha"]).all()
+    assert np.isfinite(told["beta_spread"]).all()
+
+
+def test_a_drawn_window_does_not_turn_over() -> None:
+    axes = ("amplitude", "width", "initial_resistance", "cycle", "device")
+    low, high = np.array([1.0, 5.0]), np.array([6.0, 6.0])  # S; the mean window is 3 to 6
+    values = {"alpha": np.ones(2), "beta": np.ones(2)}
+    values |= {"conductance_min": low, "conductance_max": high, "valid": np.ones(2, bool)}
+    ds = xr.Dataset({n: (axes, v.reshape(1, 1, 1, 2, 1)) for n, v in values.items()})
+    means = ds.mean(("cycle", "device"))
+    rng = np.random.default_rng(1)
+    draws = np.array([drawn(ds, means, rng, "cycle")[0, 0, 0] for _ in range(200)])
+    assert draws[:, 2].max() > 6 and (draws[:, 3] >= draws[:, 2]).all()
+    assert draws[:, 2].min() == 0 and draws[:, 3].min() == 6
 
 
 def test_draws_need_several_cells_and_a_generator(line: AlphaBetaTable) -> None:

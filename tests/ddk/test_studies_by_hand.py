@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from ddk.article.costs import article_figures, ratio_rows
-from ddk.studies import device, hardware
+from ddk.studies import device, evaluation, hardware, model_search
 from ddk.studies.comparison import comparison_rows, overlap
 from ddk.studies.evaluation import DrawnDevices, share_of_good_cells
 from ddk.studies.folds import Fold, Part
@@ -63,6 +63,53 @@ def test_each_layer_has_devices_of_its_own_and_keeps_them() -> None:
     assert not any((other == first).any() for other in others)
     again = DrawnDevices(Scatter(), 4)  # type: ignore[arg-type]
     assert (drawn(again, "first") == first).all() and (drawn(again, "second") == second).all()
+
+
+def test_each_chip_has_devices_and_cycles_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = ddk_network((8,), [4], 2, seed=0)
+    kinetics = SimpleNamespace(settings=lambda: [SimpleNamespace(distance=d) for d in (0.1, 0.3)])
+    seen: list[Any] = []
+
+    def accuracy(
+        tested: Any, fold: Fold, task: Any, devices: Any, rng: np.random.Generator
+    ) -> float:
+        seen.append((devices, rng.random(), tested is network))
+        return 0.01 * len(seen)
+
+    copied = SimpleNamespace(reestimate=lambda x, *, realise, rng: None)
+    replaced = {
+        "TableKinetics": lambda table: kinetics,
+        "DrawnDevices": lambda kinetics, seed: seed,
+        "copy_network": lambda network: copied,
+        "_accuracy": accuracy,
+    }
+    for name, value in replaced.items():
+        monkeypatch.setattr(evaluation, name, value)
+    trained: Any = SimpleNamespace(network=network, task=SimpleNamespace(vote=None))
+    found = evaluation.evaluate_on_devices(trained, FOLD, None, 3, 5)  # type: ignore[arg-type]
+    assert [devices for devices, _, _ in seen] == [5, 5, 6, 6, 7, 7]
+    assert [plain for _, _, plain in seen] == [True, False] * 3
+    assert len({number for _, number, _ in seen}) == 6
+    np.testing.assert_allclose([found.plain, found.anew], [[0.01, 0.03, 0.05], [0.02, 0.04, 0.06]])
+    assert found.missed == 0.3
+    texts = found.texts()  # the deviation of three is 2 points, of one there is none
+    assert texts["on devices"] == "3.0 ± 2.0 %, worst 1.0 %"
+    before = [number for _, number, _ in seen]
+    seen.clear()
+    again = evaluation.evaluate_on_devices(trained, FOLD, None, 1, 6)  # type: ignore[arg-type]
+    assert [number for _, number, _ in seen] == before[2:4]  # the seed decides
+    assert again.texts()["on devices"] == "1.0 %"
+
+
+def test_models_are_ranked_by_their_runs_that_did_not_fail() -> None:
+    accuracy = [[0.9, 0.7], [np.nan, 0.95], [0.8, 0.8], [np.nan, np.nan]]
+    loss = [[0.5, 0.5], [0.9, 0.9], [0.4, 0.4], [np.nan, np.nan]]
+    axes = ("model", "seed")
+    ds = xr.Dataset(
+        {"validation_accuracy": (axes, accuracy), "validation_cross_entropy": (axes, loss)}
+    )
+    np.testing.assert_allclose(model_search._means(ds), [0.8, 0.95, 0.8, np.nan])
+    assert model_search._ranks(ds).tolist() == [2, 0, 1, 3]  # of equal ones the smaller loss first
 
 
 def bench(**changes: Any) -> Bench:

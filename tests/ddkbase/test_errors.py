@@ -15,6 +15,7 @@ from ddkbase.errors import (
     SolverError,
     StorageError,
     closest,
+    cut,
     shorten,
 )
 
@@ -57,6 +58,22 @@ def test_solver_error_carries_diagnosis_through_pickling() -> None:
     error = SolverError("gave up", diagnosis={"field": "temperature"})
     assert pickle.loads(pickle.dumps(error)).diagnosis == {"field": "temperature"}
     assert SolverError("gave up").partial is None
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_long_names_are_cut_and_what_is_said_of_them_is_not(kind: type[DDKError]) -> None:
+    error = kind(f"the column '{'a' * 10**6}' is empty", "b" * 5000, f"Take '{'c' * 5000}' away")
+    assert len(str(error)) < 2000
+    assert error.what.startswith("the column 'aaa") and error.what.endswith("aaa' is empty")
+    assert " ... " in error.where and error.hint.endswith("' away")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    message = "x" * 600
+    assert kind(message, message, message).what == message  # what is not too long stays
+
+
+def test_a_text_that_is_not_too_long_is_not_cut() -> None:
+    assert cut("a" * 30, 30) == "a" * 30
+    assert cut("a" * 20 + "b" * 20, 29) == "a" * 12 + " ... " + "b" * 12
 
 
 def test_closest_names_one_word_or_lists_all() -> None:

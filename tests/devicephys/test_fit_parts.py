@@ -16,7 +16,7 @@ from ddkbase.errors import InputError
 from devicephys.device.entries import parameter_value
 from devicephys.fitting.data import Data, LoopData, as_dataset, differences
 from devicephys.fitting.description import read_description
-from devicephys.fitting.experiments import _faster, _spread
+from devicephys.fitting.experiments import Solve, _faster, _spread
 from devicephys.fitting.information import (
     Information,
     Residuals,
@@ -29,6 +29,7 @@ from devicephys.fitting.information import (
 )
 from devicephys.fitting.posterior import Emulator, LogPosterior, farthest
 from devicephys.fitting.result import FitResult, parameter_table
+from devicephys.fitting.search import _Search
 
 CELL = devicephys.load_device("tin-taox-hfox-tin")
 HFOX, TAOX = "materials.HfOx.diffusion_activation", "materials.TaOx.diffusion_activation"
@@ -278,6 +279,37 @@ def test_devices_of_a_posterior_keep_the_ratios_of_tied_parameters() -> None:
         for path in (HFOX, TAOX):
             expected = factor * parameter_value(CELL, path)
             assert parameter_value(drawn, path) == pytest.approx(expected, rel=1e-9)
+
+
+def _search(**has: Any) -> Any:
+    search: Any = _Search.__new__(_Search)
+    vars(search).update(names=["a", "b", "c"], priors=[0.5, None, 3.0], **has)
+    return search
+
+
+def test_derivatives_are_those_of_the_residuals_with_the_prior() -> None:
+    slopes = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
+    search = _search(solve=lambda logs: Solve(slopes @ logs, slopes, []))
+    columns = [search.residuals(at) - search.residuals(np.zeros(3)) for at in np.eye(3)]
+    np.testing.assert_allclose(search.jacobian(np.zeros(3)), np.transpose(columns))
+    # a share of 50 % is one standard deviation of the prior, up as a factor
+    prior = search.residuals(np.log([1.5, 9.0, 1 / 4]))[2:]
+    np.testing.assert_allclose(prior, [1.0, -1.0])
+
+
+def test_the_search_that_found_the_best_says_why_it_ended() -> None:
+    costs = {0.0: 3.0, 1.0: 1.0, 2.0: np.nan, 3.0: 2.0}
+    search = _search(ends=[], low=np.array([0.5]), value=np.ones(1), high=np.array([2.0]))
+    search.description = SimpleNamespace(starts=4, solves=9)
+    search._cost_at = lambda end: costs[end.item()]
+
+    def minimise(begin: np.ndarray, solves: int) -> str:
+        assert solves == 9
+        search.ends.append(np.array([float(len(search.ends))]))
+        return f"search {len(search.ends)}"
+
+    search.minimise = minimise
+    assert search.all_starts() == "search 2" and len(search.ends) == 4
 
 
 def test_a_faster_loop_passes_the_same_voltages_sooner() -> None:

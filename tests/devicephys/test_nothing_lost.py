@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from ddkbase import records
 from ddkbase.errors import StorageError
 from ddkbase.files import write_bytes
+from ddkbase.folders import at_work
 from devicephys import PulseTrain, Settings, installation, load_device, run
 from devicephys.campaign.description import Campaign
 from devicephys.campaign.layout import VARIABLES
 from devicephys.campaign.store import DONE, CampaignStore
+from devicephys.fitting.search import fit_device
 from devicephys.run import execution
+from tests.cli_tools import call, error_line
+from tests.devicephys.test_fit import HIGH, described, write_loop
 from tests.faults import at_every_operation
 
 BOTH = pytest.mark.parametrize("kill", [True, False], ids=["killed", "error of the disk"])
@@ -139,3 +144,15 @@ def test_a_run_folder_goes_on_wherever_it_stopped(
         place, lambda: run.start(place / "run", asked), goes_on, kill=kill, prepare=fresh
     )
     assert tried > 8
+
+
+def test_a_fit_has_its_folder_for_itself_and_takes_no_other(tmp_path: Path, settled: None) -> None:
+    given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH)
+    with at_work(tmp_path / "fit"), pytest.raises(StorageError, match="still at work"):
+        fit_device(given, folder=tmp_path / "fit")
+    mine = tmp_path / "mine" / "device.yaml"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump(given))
+    told = error_line(call("fit", tmp_path / "fit.yaml", "--out", mine.parent, "--resume"), 4)
+    assert "not of a fit" in told and mine.read_text() == "mine"

@@ -20,6 +20,8 @@ import pytest
 import devicephys
 from ddkbase import records
 from ddkbase.errors import InputError, Interrupted, StorageError
+from ddkbase.files import temporary_path
+from ddkbase.folders import lock
 from devicephys import installation
 from devicephys.parameter_sweep.description import ParameterSweep, plan_sweep
 from devicephys.parameter_sweep.execution import SweepOutcome, run_sweep
@@ -250,6 +252,17 @@ def test_another_sweep_or_a_strange_folder_is_refused(tmp_path: Path) -> None:
     (out / "sweep.json").write_text("[]")
     with pytest.raises(StorageError):
         run(radii("8 nm"), out)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_sweep_that_was_killed_at_its_start_begins_again(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "sweep.log").touch()
+    temporary_path(tmp_path / "sweep.json").write_text("{")
+    busy = StorageError("busy")
+    with lock(tmp_path / "sweep.log", busy), pytest.raises(StorageError, match="still at work"):
+        run(radii("8 nm"), tmp_path)
+    assert run(radii("8 nm"), tmp_path).computed == 1
 
 
 @pytest.mark.usefixtures("drawn")

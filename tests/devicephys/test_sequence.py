@@ -9,6 +9,8 @@ import pytest
 
 import devicephys
 from ddkbase.errors import InputError, StorageError
+from ddkbase.files import temporary_path
+from ddkbase.folders import at_work
 from devicephys import Bake, IVSweep, PulseTrain, Sequence, read_sequence, run_sequence
 from tests.cli_tools import call, error_line
 
@@ -129,6 +131,22 @@ def test_a_sequence_goes_on_and_is_one_sequence(file: Path, tmp_path: Path) -> N
     (out / "sequence.json").write_text('{"format": 1, "steps": [{}]}')
     with pytest.raises(StorageError, match="damaged"):
         Sequence.read(out / "sequence.json")
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_second_process_is_told_and_a_kill_at_the_start_is_no_end(
+    file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    file.write_text("steps:\n  - {name: cycle, kind: loop}\n")
+    with at_work(out):
+        told = error_line(call("sequence", file, "--out", out), 4)
+    assert "another process is still at work in this folder" in told and not [*out.iterdir()]
+    temporary_path(out / "sequence.json").write_text("{")  # killed while it was written
+    assert call("sequence", file, "--out", out).exit_code == 0
+    assert {path.name for path in out.iterdir()} == {"01-cycle", "report.html", "sequence.json"}
+    with at_work(out):
+        assert "still at work" in error_line(call("resume", out), 4)
 
 
 @pytest.mark.fem

@@ -244,6 +244,7 @@ def _cell(value: float) -> Any:
         (_block(1, kind="odd"), "of kind 'odd'"),
         (lambda told: told["blocks"].pop(1), "cells are missing"),
         (_cell(float("nan")), "not finite"),
+        (_block(1, inputs=[float("inf"), 1]), "Infinity is not finite"),
         (_cell(-5.0), "a conductance of -5 uS, the window is 6.1 to 202.1 uS"),
         (_cell(5000.0), "a conductance of 5000 uS"),
         (_layer("dense1", scale=0), "the scale of dense1 is 0"),
