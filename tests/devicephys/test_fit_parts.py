@@ -29,7 +29,7 @@ from devicephys.fitting.information import (
 )
 from devicephys.fitting.posterior import Emulator, LogPosterior, farthest
 from devicephys.fitting.result import FitResult, parameter_table
-from devicephys.fitting.search import _Search
+from devicephys.fitting.search import Search
 
 CELL = devicephys.load_device("tin-taox-hfox-tin")
 HFOX, TAOX = "materials.HfOx.diffusion_activation", "materials.TaOx.diffusion_activation"
@@ -282,7 +282,7 @@ def test_devices_of_a_posterior_keep_the_ratios_of_tied_parameters() -> None:
 
 
 def _search(**has: Any) -> Any:
-    search: Any = _Search.__new__(_Search)
+    search: Any = Search.__new__(Search)
     vars(search).update(names=["a", "b", "c"], priors=[0.5, None, 3.0], **has)
     return search
 

@@ -18,7 +18,7 @@ from devicephys import PulseTrain, Settings, installation, load_device, run
 from devicephys.campaign.description import Campaign
 from devicephys.campaign.layout import VARIABLES
 from devicephys.campaign.store import DONE, CampaignStore
-from devicephys.fitting.search import fit_device
+from devicephys.fitting import fit_device
 from devicephys.run import execution
 from tests.cli_tools import call, error_line
 from tests.devicephys.test_fit import HIGH, described, write_loop
