@@ -21,9 +21,9 @@ from network.datasets.folders import OTHER_PICTURES, OTHER_SOUNDS, SOUNDS
 
 __all__ = ["is_archive", "samples_in", "unpacked"]
 
-_TARS = (".tar", ".tar.gz", ".tgz")
+_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 #: archives, of which those that are not read are refused as a file or within another
-_OTHERS = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+_OTHERS = (".tar.zst", ".7z", ".rar")
 #: endings of documents that lie beside data, and how names of others begin
 _DOCUMENTS = (
     ".md",

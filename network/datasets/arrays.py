@@ -14,9 +14,17 @@ import numpy as np
 from ddkbase.errors import InputError, StorageError
 from network.datasets.dataset import DataSet
 from network.datasets.files import LARGEST, folder, read_mat, read_npz, reading
-from network.datasets.folders import check_pictures, class_files, given_parts
+from network.datasets.folders import check_classes, check_pictures, class_files, given_parts
+from network.datasets.index import find_index
 
-__all__ = ["PICTURES", "load_arrays", "load_pictures", "load_vectors", "vector_files"]
+__all__ = [
+    "PICTURES",
+    "load_arrays",
+    "load_pictures",
+    "load_vectors",
+    "text_parts",
+    "vector_files",
+]
 
 PICTURES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm",
@@ -25,7 +33,7 @@ PICTURES = (
 
 _WHAT = "pictures (" + ", ".join(PICTURES) + ")"
 _NEEDED = (
-    "It needs arrays X (samples, ..., steps) and y (samples,), no text in a .mat file, and may "
+    "It needs arrays X (samples, ..., steps) and y (samples,), text in .npz files only, and may "
     "hold groups and fold"
 )
 _DIMS = ("frame", "channel", "row", "step")
@@ -77,21 +85,26 @@ def load_pictures(
         raise InputError(f"pictures of {rows} x {columns}", "size")
     path = Path(root)
     check_pictures(path)
-    parts = given_parts(path, PICTURES)
-    files, labels, fold = [], [], []
-    folders: dict[str, Path] = parts or {"": path}
+    index = find_index(path, PICTURES) if path.is_dir() else None
+    files, labels, fold = ([], [], []) if index is None else (index.files, index.labels, index.fold)
+    parts = given_parts(path, PICTURES) if index is None else {}
+    folders: dict[str, Path] = {} if index else parts or {"": path}
     for part, inner in folders.items():
         found, y, classes = class_files(inner, PICTURES, _WHAT, "")
         files += found
         labels += [classes[k] for k in y]
         fold += [part] * len(found)
+        check_classes(path, classes)
+    fold = fold or [""] * len(files)
     names = sorted({label for label, part in zip(labels, fold, strict=True) if part != "test"})
+    if len(names) < 2:
+        raise StorageError("names a single class", str(path))
     unknown = sorted(set(labels) - set(names))
     if unknown:
         raise StorageError(f"class '{unknown[0]}' is in the test part only", str(path))
     read = [_picture(file, rows, columns) for file in files]
     sizes = sorted({size for _, size in read})
-    notes = []
+    notes = [] if index is None else [*index.notes]
     if len(sizes) > 1:
         (low, high), more = (f"{a} x {b}" for a, b in (sizes[0], sizes[-1])), len(sizes)
         notes.append(
@@ -106,6 +119,9 @@ def load_pictures(
         ("row", "column"),
         path.name,
         "not stated",
+        groups=np.array(index.groups if index and index.groups else np.arange(len(files))).astype(
+            str
+        ),
         fold=np.array(fold),
         notes=tuple(notes),
     )
@@ -158,7 +174,7 @@ def _shades(image: Any, file: Path) -> Any:
 
 
 def load_arrays(path: str | os.PathLike[str]) -> DataSet:
-    """Arrays X, y and, where they are there, groups and fold, of an .npz or .mat file.
+    """Arrays X, y and, where they are there, groups and fold, of an .npz, .mat or HDF5 file.
 
     Parameters
     ----------
@@ -166,7 +182,7 @@ def load_arrays(path: str | os.PathLike[str]) -> DataSet:
         The file. X (or data, features, ...) is (samples, steps), or has channels between; y (or
         labels, target, ...) are numbers, rows of zeros with a one or, in an .npz file, texts;
         groups say what must not be parted, and fold is "train" or "test" for each sample (.npz).
-        Or X_train, y_train, X_test and y_test.
+        Or X_train and y_train, with X_test and y_test or without; in HDF5 also "train/X".
 
     Returns
     -------
@@ -273,7 +289,11 @@ def _numbers_of(y: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     """X, y and fold of four arrays X_train, y_train, X_test, y_test; others as they are."""
-    if "x" in arrays or not all(f"{a}_{part}" in arrays for a in "xy" for part in _SIDES):
+    if "x" in arrays or not {"x_train", "y_train"} <= arrays.keys():
+        return arrays
+    if not arrays.keys() & {"x_test", "y_test"}:
+        return {**arrays, "x": arrays["x_train"], "y": arrays["y_train"]}
+    if not arrays.keys() >= set(_FOUR):
         return arrays
     shapes = [np.shape(arrays[f"x_{part}"]) for part in _SIDES]
     if len(shapes[0]) != len(shapes[1]) or shapes[0][1:] != shapes[1][1:]:
@@ -292,7 +312,9 @@ def _parts_joined(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.nda
 def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays that are of use, and the names of the others."""
     used = ("x", "y", "groups", "fold", *_FOUR)
-    if path.suffix.lower() == ".mat":
+    if path.is_dir():
+        return _of_texts(path), []
+    if path.suffix.lower() != ".npz":
         arrays = read_mat(path)
         called = _called(list(arrays), path)
         return arrays, [name for name in arrays if called[name] not in used]
@@ -304,7 +326,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             files = [name.removesuffix(".npy") for name in archive.namelist()]
         called = _called(files, path)
         lower = set(called.values())
-        if not (lower >= {"x", "y"} or lower >= set(_FOUR)):
+        if not (lower >= {"x", "y"} or lower >= {"x_train", "y_train"}):
             told = ", ".join(files[:8]) or "none"
             raise StorageError(f"lacks X or y; its arrays are {told}", str(path), _NEEDED)
         return files
@@ -313,6 +335,45 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     called = _called(files, path)
     chosen = tuple(name for name in files if called[name] in used)
     return read_npz(path, chosen, "an .npz file", ""), [n for n in files if n not in chosen]
+
+
+def text_parts(path: Path) -> dict[str, Path] | None:
+    """Files X_train.txt, y_train.txt, ... of a folder or of its train and test, by their stems.
+
+    As UCI's Human Activity Recognition has them; None where one of the four is not there once.
+    """
+    found: dict[str, Path] = {}
+    for part in _SIDES:
+        for name in ("X", "y", "subject"):
+            file = f"{name}_{part}.txt"
+            same = [f for f in (path / file, path / part / file) if f.is_file()]
+            if len(same) == 1:
+                found[f"{name.lower()}_{part}"] = same[0]
+    return found if found.keys() >= set(_FOUR) else None
+
+
+def _of_texts(path: Path) -> dict[str, np.ndarray]:
+    """Rows of numbers of `text_parts`, the subjects as groups."""
+    files = text_parts(path) or {}
+    if sum(file.stat().st_size for file in files.values()) > LARGEST:
+        raise StorageError("its tables are too large", str(path))
+
+    def numbers(name: str) -> np.ndarray:
+        def work() -> np.ndarray:
+            return np.loadtxt(files[name], ndmin=2 if name.startswith("x") else 1)
+
+        return reading(files[name], "a table of numbers", "", work)
+
+    arrays: dict[str, np.ndarray] = {}
+    for name in ("x", "y", "subject"):
+        if all(f"{name}_{part}" in files for part in _SIDES):
+            train, test = (numbers(f"{name}_{part}") for part in _SIDES)
+            if train.shape[1:] != test.shape[1:]:
+                what = f"{name}_train is of shape {train.shape}, {name}_test of {test.shape}"
+                raise StorageError(what, str(path))
+            arrays["groups" if name == "subject" else name] = np.concatenate([train, test])
+            arrays["fold"] = np.array(["train"] * len(train) + ["test"] * len(test))
+    return arrays
 
 
 def _scaled(x: np.ndarray, of: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

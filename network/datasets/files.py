@@ -175,12 +175,13 @@ def _array(member: IO[bytes], size: int, name: str) -> np.ndarray:
 def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.ndarray]:
     """Numeric arrays by name, ``b`` or ``b.c`` for the fields of a structure.
 
-    Texts, cells, objects and sparse matrices are passed over.
+    Texts, cells, objects and sparse matrices are passed over. So it is with any HDF5 file, whose
+    groups are joined to the names by points.
 
     Parameters
     ----------
     path : str or Path
-        Path of the file, of MATLAB's version 4 to 7.3.
+        Path of the file, of MATLAB's version 4 to 7.3, or HDF5.
     whence : str, default ""
         Where to get it, said if it is missing or damaged.
 
@@ -195,8 +196,11 @@ def read_mat(path: str | os.PathLike[str], whence: str = "") -> dict[str, np.nda
         if path.stat().st_size > LARGEST:
             raise ValueError("it is too large")
         content = path.read_bytes()
+        if content.startswith(b"\x89HDF"):
+            return hdf5_arrays(content, str(path), transposed=False)
         if content.startswith(b"MATLAB 7.3"):
             return hdf5_arrays(content, str(path), transposed=True)
         return mat_arrays(content, unpacked_limit(len(content), LARGEST))
 
-    return reading(path, "a MATLAB file", whence, work)
+    what = "a MATLAB file" if path.suffix.lower() == ".mat" else "an HDF5 file"
+    return reading(path, what, whence, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ __all__ = [
     "OTHER_SOUNDS",
     "SOUNDS",
     "below",
+    "check_classes",
     "check_name",
     "check_pictures",
     "check_sounds",
@@ -46,6 +48,8 @@ OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".jp2", ".psd", ".cr2", ".n
 
 #: names of folders that say a part, and which
 _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+#: names of folders that number parts, as UrbanSound8K's
+_NUMBERED = re.compile(r"(?i)(fold|split|part|batch|chunk|disk|disc|session)[ _-]?\d+")
 _PARTS |= dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "validation")
 
 
@@ -157,6 +161,17 @@ def _check(path: Path, endings: Sequence[str], what: str, hint: str) -> None:
             f"{'are' if len(others) > 1 else 'is'} not read",
             str(others[0]),
             f"{hint}, or take them away",
+        )
+
+
+def check_classes(path: Path, classes: Sequence[str]) -> None:
+    """StorageError where the folders are numbered parts of a set, and so no classes."""
+    if all(_NUMBERED.fullmatch(name) for name in classes):
+        raise StorageError(
+            f"holds the folders {', '.join(classes[:3])}, ..., which are no classes",
+            str(path),
+            "Put a table beside them with a column of the files' names and one 'label' (CSV), or "
+            "give it a folder for each class",
         )
 
 

@@ -22,6 +22,7 @@ from network.datasets.arrays import (
     load_arrays,
     load_pictures,
     load_vectors,
+    text_parts,
     vector_files,
 )
 from network.datasets.dataset import DataSet
@@ -69,10 +70,10 @@ def load(
     name : str or Path
         One of `NAMES`, or a folder: of labelled sounds, pictures, clips, bodies (OFF, binvox), four
         IDX files, AG News' CSV files, silhouettes in a .mat file, the authors' speaker vectors, or
-        a pair NAME_TRAIN, NAME_TEST; or a file: .npz or .mat with arrays X and y
+        a pair NAME_TRAIN, NAME_TEST; or a file: .npz, .mat or .h5 with arrays X and y
         (`network.datasets.arrays.load_arrays`), series in .ts, .arff, .csv, .tsv, .xlsx, .parquet
-        or .feather (`network.datasets.series.files.load_series`), or a .zip, .tar or .tar.gz of
-        one of these folders.
+        or .feather (`network.datasets.series.files.load_series`), or a .zip, .tar, .tar.gz,
+        .tar.bz2 or .tar.xz of one of these folders.
     root : str, Path or None, optional
         Folder of the set, or of several sets; default: what the environment variable DDK_DATA
         names. "digits" and "voices" need none.
@@ -136,15 +137,15 @@ def _of_file(path: Path, options: dict[str, Any]) -> DataSet:
             loaded = _of_path(folder, options) if alone is None else _of_file(alone, options)
             notes = (f"read from the archive {path.name}", *loaded.notes)
             return replace(loaded, notes=notes)
-    if path.suffix.lower() in (".npz", ".mat"):
+    if path.suffix.lower() in (".npz", ".mat", ".h5", ".hdf5"):
         return _call(load_arrays, str(path), (path,), options)
     if is_series(path):
         return _call(load_series, str(path), (path,), options)
     raise StorageError(
         "is a file of a kind that is not known",
         str(path),
-        f"Of files .npz and .mat with X and y, series ({', '.join(ENDINGS)}), .zip and .tar.gz are "
-        "read",
+        f"Of files .npz, .mat and .h5 with X and y, series ({', '.join(ENDINGS)}), .zip, .tar.gz, "
+        ".tar.bz2 and .tar.xz are read",
     )
 
 
@@ -176,6 +177,8 @@ def _of_folder(path: Path) -> tuple[Callable[..., DataSet], tuple[Any, ...]]:
         return load_ag_news, (path,)
     if vector_files(path) is not None:
         return load_vectors, (path,)
+    if text_parts(path) is not None:
+        return load_arrays, (path,)
     if holds(path, VIDEOS) and holds(path, SOUNDS):
         raise StorageError(
             "holds clips and sounds", str(path), "Take one of the two away, or convert the clips"

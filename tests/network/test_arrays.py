@@ -134,3 +134,55 @@ def test_the_article_s_own_vectors() -> None:
     data = datasets.load(root)
     assert data.x.shape == (1250, 128) and len(data.classes) == 10
     assert data.fold.tolist().count("test") == 250
+
+
+@pytest.mark.parametrize("names", [("X", "y"), ("train/X", "train/y"), ("features", "labels")])
+def test_arrays_of_an_hdf5_file(tmp_path: Path, names: tuple[str, str]) -> None:
+    h5py = pytest.importorskip("h5py")
+    x, y = np.random.default_rng(0).random((12, 5)), np.arange(12) % 3
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[names[0]], file[names[1]] = x, y
+    data = datasets.load(tmp_path / "a.h5")
+    assert data.sample_shape == (5,) and data.y.tolist() == y.tolist()
+    (tmp_path / "b.hdf5").write_bytes(b"\x89HDF" + bytes(100))
+    with pytest.raises(StorageError, match=r"b\.hdf5"):
+        datasets.load(tmp_path / "b.hdf5")
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        file["X"] = x
+    with pytest.raises(StorageError, match="lacks X or y"):
+        datasets.load(tmp_path / "c.h5")
+
+
+def test_a_training_part_alone_is_all_there_is(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((12, 5)), np.arange(12) % 3
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
+    data = datasets.load(tmp_path / "a.npz")
+    assert len(data.x) == 12 and set(data.fold) <= {""}
+    np.savez(tmp_path / "b.npz", x_train=x, y_train=y, x_test=x)
+    with pytest.raises(StorageError, match="lacks X or y"):
+        datasets.load(tmp_path / "b.npz")
+
+
+def test_tables_of_human_activity(tmp_path: Path) -> None:
+    """As UCI's HAR Dataset has them: numbers between blanks, subjects in files of their own."""
+    rng, x, y = np.random.default_rng(0), {}, {}
+    for part, count in (("train", 12), ("test", 6)):
+        x[part], y[part] = rng.uniform(-1, 1, (count, 7)), 1 + np.arange(count) % 3
+        subjects = np.repeat([1, 2] if part == "train" else [9, 10], count // 2)
+        (tmp_path / part).mkdir()
+        np.savetxt(tmp_path / part / f"X_{part}.txt", x[part], "%16.7e")
+        np.savetxt(tmp_path / part / f"y_{part}.txt", y[part], "%d")
+        np.savetxt(tmp_path / part / f"subject_{part}.txt", subjects, "%d")
+        signals = tmp_path / part / "Inertial Signals"
+        signals.mkdir()
+        np.savetxt(signals / f"body_acc_x_{part}.txt", x[part])
+    data = datasets.load(tmp_path)
+    assert data.sample_shape == (7,) and data.classes == ("1", "2", "3")
+    assert data.fold.tolist() == ["train"] * 12 + ["test"] * 6
+    assert [float(g) for g in sorted(set(data.groups), key=float)] == [1, 2, 9, 10]
+    both = np.concatenate([x["train"], x["test"]])
+    low, high = x["train"].min(), x["train"].max()
+    np.testing.assert_allclose(data.x, (both - low) / (high - low), atol=1e-5)
+    (tmp_path / "test" / "y_test.txt").write_text("1\n2\nthree\n")
+    with pytest.raises(StorageError, match="y_test"):
+        datasets.load(tmp_path)

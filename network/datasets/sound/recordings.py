@@ -6,6 +6,7 @@ import importlib
 import itertools
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,12 +20,14 @@ from ddkbase.files import too_large, unpacked_limit
 from network.datasets.files import missing, read_npz, reading
 from network.datasets.folders import (
     SOUNDS,
+    check_classes,
     check_sounds,
     class_files,
     from_labels,
     from_meta,
     given_parts,
 )
+from network.datasets.index import Index, find_index, recurring_folders
 from network.datasets.sound.containers import check_whole, says_its_length
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 _NOISE, _TEST_LIST = "_background_noise_", "testing_list.txt"  # of Google's Speech Commands
+_SPEAKER = re.compile(r"(.+)_nohash_\d+")  # and of its names
 _MOST_VALUES = 500_000_000  # of one file: 2 GB
 _TIMES = 256  # how many times its size a sound may take: speech of 6 kbit/s at 48 kHz
 _WHAT = "sounds (" + ", ".join(SOUNDS[:8]) + ", ...)"
@@ -66,6 +70,8 @@ class Recordings:
         Unique names of the recordings.
     fold : tuple of str, default ()
         Part that the source puts each recording into, "train" or "test"; else "".
+    groups : tuple of str, default ()
+        What each is of that must not be parted, as a speaker; default: each stands alone.
     notes : tuple of str, default ()
         What was done to them.
     """
@@ -77,6 +83,7 @@ class Recordings:
     names: tuple[str, ...]
     fold: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> np.ndarray:
@@ -86,12 +93,14 @@ class Recordings:
     def subset(self, index: Sequence[int]) -> Recordings:
         """The recordings of these numbers."""
         fold = tuple(self.fold[i] for i in index) if self.fold else ()
+        groups = tuple(self.groups[i] for i in index) if self.groups else ()
         return replace(
             self,
             waveforms=tuple(self.waveforms[i] for i in index),
             y=self.y[list(index)],
             names=tuple(self.names[i] for i in index),
             fold=fold,
+            groups=groups,
         )
 
 
@@ -162,8 +171,11 @@ def read_sounds(
 
     LibriSpeech's ``speaker/chapter/utterance.flac`` is such a folder, Speakers in the Wild is known
     by its ``keys/meta.lst``, and a ``labels.csv`` with lines ``file,class`` tells the class of
-    files that lie in one folder. Where the only folders are ``train`` and ``test``, the classes are
-    the folders in them, and the parts are kept.
+    files that lie in one folder; so does any table with a column of their names and one called
+    category, label, class, ... (`find_index`), whose folds or recordings are kept together. Where
+    the only folders are ``train`` and ``test``, the classes are the folders in them, and the parts
+    are kept. Folders in the classes that recur in several of them, as those of speakers do, and the
+    speakers in names of Speech Commands, are kept together.
 
     Parameters
     ----------
@@ -192,12 +204,41 @@ def read_sounds(
             break
     else:
         check_sounds(path)
+        if path.is_dir() and (index := find_index(path, SOUNDS)):
+            return _of_index(path, index, rate, whence)
         if parts := given_parts(path, SOUNDS):
             return _of_parts(path, parts, rate, whence)
         files, y, classes = class_files(path, SOUNDS, _WHAT, whence)
+        check_classes(path, classes)
         _check_commands(path, classes)
     names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in files)
-    return read_sound_files(files, y, classes, names, rate, whence)
+    found = read_sound_files(files, y, classes, names, rate, whence)
+    speakers = [_SPEAKER.fullmatch(file.stem) for file in files]
+    if all(speakers):
+        groups: Sequence[str] | None = [match[1] for match in speakers if match]
+        note = "recordings of a speaker, as the names say, stay together"
+    else:
+        groups = recurring_folders(names)
+        note = "folders in the classes recur in others: what is in one stays together"
+    if groups is None:
+        return found
+    return replace(found, groups=tuple(groups), notes=(*found.notes, note))
+
+
+def _of_index(path: Path, index: Index, rate: float | None, whence: str) -> Recordings:
+    """Recordings that a table lists."""
+    classes = tuple(sorted(set(index.labels)))
+    if len(classes) < 2:
+        raise StorageError("names a single class", str(path))
+    y = np.array([classes.index(label) for label in index.labels], dtype=np.int64)
+    names = tuple(f.relative_to(path).with_suffix("").as_posix() for f in index.files)
+    found = read_sound_files(index.files, y, classes, names, rate, whence)
+    return replace(
+        found,
+        fold=tuple(index.fold),
+        groups=tuple(index.groups or ()),
+        notes=(*found.notes, *index.notes),
+    )
 
 
 def _check_commands(path: Path, classes: tuple[str, ...]) -> None:

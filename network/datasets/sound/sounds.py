@@ -160,7 +160,7 @@ def cut(
         _DIMS[front],
         source,
         license,
-        groups=np.array(recordings.names)[owners],
+        groups=np.array(recordings.groups or recordings.names)[owners],
         fold=np.array(recordings.fold)[owners] if recordings.fold else np.empty(0),
         items=owners,
         span=np.stack([begin, np.concatenate(end)], axis=1) / recordings.rate,
