@@ -132,6 +132,9 @@ def fit(
 
 def _state(event: devicephys.fitting.FitEvent) -> State:
     """How far a fit is, with the time that is left at most."""
+    if event.finer:
+        line = f"after {event.solve} solves: the best cell on the finer mesh, several times as long"
+        return State(event.solve / event.most, line, line)
     left = (event.most - event.solve) * event.seconds / 60.0
     said = "solver gave up" if event.failed else f"misfit {event.misfit:.3g}"
     line = f"solve {event.solve} of at most {event.most}: {said}, best {event.best:.3g}"

@@ -49,6 +49,8 @@ class FitEvent:
         Whether the solver gave up.
     seconds : float
         Mean time of a solve [s].
+    finer : bool, default False
+        Whether the best cell is now solved on the finer mesh, which takes several times as long.
     """
 
     solve: int
@@ -57,6 +59,7 @@ class FitEvent:
     best: float
     failed: bool
     seconds: float
+    finer: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -172,20 +172,17 @@ class Search:
         cost = self.cost(kept, logs)
         if not kept.failed and (self.best is None or cost < self.best[0]):
             self.best = cost, np.array(logs), kept
-        if self.progress is not None and self.best is not None:
-            size = kept.residual.size
-            spent = float(np.mean(self.seconds)) if self.seconds else 0.0
-            self.progress(
-                FitEvent(
-                    number,
-                    self.most,
-                    float(np.sqrt(2.0 * cost / size)),
-                    float(np.sqrt(2.0 * self.best[0] / size)),
-                    kept.failed,
-                    spent,
-                )
-            )
+        self._tell(number, cost, kept.failed)
         return kept
+
+    def _tell(self, number: int, cost: float, failed: bool, finer: bool = False) -> None:
+        if self.progress is None or self.best is None:
+            return
+        misfit, best = (
+            float(np.sqrt(2.0 * one / self.best[2].residual.size)) for one in (cost, self.best[0])
+        )
+        spent = float(np.mean(self.seconds)) if self.seconds else 0.0
+        self.progress(FitEvent(number, self.most, misfit, best, failed, spent, finer))
 
     def _simulate(self, logs: np.ndarray, settings: Settings) -> Solve:
         device = self.moved(logs)
@@ -212,6 +209,7 @@ class Search:
                 known = np.linalg.pinv(self.information().covariance, hermitian=True)
                 if step @ known @ step < SETTLED**2 * len(logs):
                     return
+            self._tell(len(self.solves), self.best[0], False, finer=True)
             try:
                 self.finer_solves.append((logs, self._on_finer_mesh(logs)))
             except SolverError as error:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from devicephys import Device, Settings, SolverError
 from devicephys.device.entries import parameter_value
-from devicephys.fitting import FitInterrupted, fit_device, refined_text
+from devicephys.fitting import FitEvent, FitInterrupted, fit_device, refined_text
 from devicephys.fitting import data as fit_data
 from devicephys.fitting.information import information
 from tests.devicephys.test_fit import CELL, HIGH, SERIES, Fake, described, write_loop
@@ -58,7 +58,9 @@ def test_a_fit_ends_on_the_finer_mesh(tmp_path: Path, monkeypatch: pytest.Monkey
     given = described(write_loop(tmp_path / "l.csv", 0.02, 1), HIGH, SERIES)
     plain = fit_device(given | {"refine": "none"})
     assert off(plain, HIGH) > 10 and coarse.finer == 0 and not refined_text(plain.parameters)
-    result = fit_device(given)
+    told: list[FitEvent] = []
+    result = fit_device(given, progress=told.append)
+    assert [event.finer for event in told].count(True) == coarse.finer
     assert off(result, HIGH) < 2 and off(result, SERIES) < 2
     assert 1 <= coarse.finer <= 3 and result.solves == coarse.calls - plain.solves
     moved = np.log(
