@@ -134,7 +134,10 @@ class Synapse:
         """States two deviations of a read about its law apart, at most one more than pulses."""
         scatter = max(self.up.scatter, self.down.scatter)
         most = min(self.levels) + 1
-        return int(min(most, 1 + self.span / (2 * scatter))) if scatter > 0 else most
+        if scatter == 0:
+            return most
+        # ten deviations are ten, whatever the last digit of the window
+        return int(min(most, 1 + self.span / (2 * scatter) * (1 + 1e-9)))
 
     @property
     def cycle(self) -> tuple[float, float]:

@@ -53,9 +53,9 @@ EXPLORED, CANDIDATES, FORETOLD, ENOUGH_RIGHT, AGAIN = 25, 640, 0.5, 3, 10
 #: solves that look beyond it before, and how much hotter the density is that they are drawn from: a
 #: long valley may hold several basins, with rises of some units of log likelihood between them
 WIDE, HOTTER = 6, 10.0
-#: solves of a finer mesh, and how far the best cell may still move between two of them, in standard
-#: deviations (root mean square over the parameters)
-REFINED, SETTLED = 4, 0.2
+#: solves of a finer mesh, most solves of the search behind each, and how far the best cell may
+#: still move between two of them, in standard deviations (root mean square over the parameters)
+REFINED, FURTHER, SETTLED = 4, 6, 0.2
 #: what may be changed when a fit is taken up again: the solves stay the same
 _AFTERWARDS = {"refine", "solves", "starts", "profile", "posterior", "predict", "suggest"}
 
@@ -223,7 +223,7 @@ class Search:
             points = [(np.frombuffer(key), one) for key, one in self.solves.items()]
             good = [(self.cost(one, at), at, one) for at, one in points if not one.failed]
             self.best = min(good, key=lambda one: one[0])
-            self.minimise(self.best[1], AGAIN)
+            self.minimise(self.best[1], FURTHER)
         if self.finer is not None:
             self.refining = f"after {REFINED} solves of the finer mesh the best cell still moves"
 

@@ -12,9 +12,9 @@ import pytest
 from ddkbase.errors import InputError, StorageError
 from network import datasets
 from network.datasets.dataset import DataSet, PackedBits, WordVectors
-from network.datasets.embedding import Vocabulary, embed
 from network.datasets.meshes import read_binvox, read_off, voxelise
 from network.datasets.sound.sounds import cut
+from network.datasets.text import Vocabulary, embed
 from tests.network import data_files as files
 
 

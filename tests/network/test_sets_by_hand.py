@@ -11,8 +11,8 @@ import pytest
 
 from network import datasets
 from network.datasets.actions import area_resize
-from network.datasets.embedding import Vocabulary, embed
 from network.datasets.meshes import read_binvox, read_off, voxelise
+from network.datasets.text import Vocabulary, embed
 from network.datasets.voxels import read_voxel_npz
 from tests.network import data_files as files
 from tests.network.series_files import ts_text
