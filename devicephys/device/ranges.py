@@ -14,6 +14,7 @@ from ddkbase.errors import InputError
 from ddkbase.units import exact_text, format_si
 from devicephys.device.entries import parameter_value
 from devicephys.device.library import load_device
+from devicephys.device.materials import EIGHT, FIELD, Oxide
 from devicephys.device.model import Device
 from devicephys.device.range_table import CHOICES, RANGES, USUAL_SHARE, Range
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT = "tin-taox-hfox-tin"
 _PLAIN_SERIES: dict[str, dict[str, str]] = {
     "none": {"kind": "none"},
-    "resistor": {"kind": "resistor", "resistance": "1 kohm"},
+    "resistor": {"kind": "resistor", "resistance": "1 kohm", "line_capacitance": "0 F"},
     "transistor": {
         "kind": "transistor",
         "gate_voltage": "1.5 V",
@@ -39,6 +40,12 @@ _PLAIN_SERIES: dict[str, dict[str, str]] = {
         "line_resistance": "0 ohm",
         "line_capacitance": "0 F",
     },
+    "compliance": {
+        "kind": "compliance",
+        "compliance": "100 uA",
+        "reset_compliance": "1 mA",
+        "line_capacitance": "0 F",
+    },
 }
 _HEAD = """\
 # Ranges
@@ -48,7 +55,7 @@ _HEAD = """\
 Within these bounds the numbers of a device make sense for the model, and the solver is meant to
 work. They are no limits: a device outside them is simulated all the same. Names in braces stand
 for all layers or materials in that role: electrodes, metals between them, conductors (both),
-oxides, the oxide that holds the filament, and the other oxides (the reservoir). A parameter that is
+layers that lie on another one (upper), oxides, the oxide that holds the filament, and the other oxides (the reservoir). A parameter that is
 bound to another one is given as a share of it. The devices of the library lie inside. The bounds
 are judgement, drawn around those devices and what is usual for such cells, not measurements.
 
@@ -65,11 +72,12 @@ def ranges_of(device: Device) -> dict[str, Range]:
     have = device.provenance
     for entry in RANGES:
         for role, name in _names(device, entry.path):
-            path = entry.path.replace(role, name) if role else entry.path
+            path = entry.path.replace(role, name)
             of = entry.of.replace(role, name) if role in entry.of else entry.of
             of = of.replace("{filament}", device.filament.layer)
             below = entry.below.replace(role, name) if role in entry.below else entry.below
-            if path in have:
+            # where an expression stands in place of Eq. (8), its numbers bound nothing
+            if path in have and (not of or of in have):
                 result[path] = entry._replace(path=path, of=of, below=below)
     return result
 
@@ -99,8 +107,10 @@ def outside(device: Device) -> list[str]:
 def random_device(rng: np.random.Generator, base: Device | None = None) -> Device:
     """A valid device whose numbers and choices are drawn from `RANGES` and `CHOICES`.
 
-    Layers and materials are those of `base`, by default the shipped cell. The same state of the
-    generator gives the same device.
+    Layers and materials are those of `base`, by default the shipped cell; terms that `base` leaves
+    out are drawn, too. An expression for a conductivity stays as it is, with its constants and the
+    thermal conductivity of the filament beside it. The same state of the generator gives the same
+    device.
 
     Raises
     ------
@@ -114,7 +124,7 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
         raise InputError("no device", "random_device, base", "Give a Device, from load_device(...)")
     choices = {path: _choice(rng, odds) for path, odds in CHOICES.items()}
     kind = choices.pop("series.kind")
-    start = base.with_({"series": _PLAIN_SERIES[kind]})
+    start = _with_all_terms(base.with_({"series": _PLAIN_SERIES[kind]}))
     table = ranges_of(start)
     shares = {path: _share(entry, rng.random()) for path, entry in table.items()}
     values: dict[str, float] = {}
@@ -122,6 +132,8 @@ def random_device(rng: np.random.Generator, base: Device | None = None) -> Devic
     def value(path: str) -> float:
         """Drawn value, after that of the parameter it is a share of."""
         if path not in values:
+            if path not in table:
+                return parameter_value(start, path)
             entry = table[path]
             whole = value(entry.of) if entry.of else 1.0
             # rounding must not carry it over a bound
@@ -164,6 +176,29 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _with_all_terms(device: Device) -> Device:
+    """The device with every number that its parts may leave out, so that it can be drawn."""
+    absent = {
+        prefix + name: marker.unit
+        for prefix, part in device.parts()
+        for name, marker in part.parameters().items()
+        if marker.optional and marker.unit and prefix + name not in device.provenance
+    }
+    for name, material in device.materials.items():
+        if isinstance(material, Oxide) and material.law is not None:
+            for key in (*EIGHT, *FIELD):  # have no effect beside an expression
+                absent.pop(f"materials.{name}.{key}", None)
+    added = {}
+    for entry in RANGES:
+        for role, name in _names(device, entry.path):
+            path = entry.path.replace(role, name)
+            if path in absent:
+                of = entry.of.replace(role, name).replace("{filament}", device.filament.layer)
+                whole = parameter_value(device, of) if of else 1.0
+                added[path] = exact_text(entry.lower * whole, absent[path])
+    return device.with_(added)
+
+
 def _names(device: Device, path: str) -> list[tuple[str, str]]:
     """(role in braces, name) of all layers or materials that a path of `RANGES` stands for."""
     role = path[path.index("{") : path.index("}") + 1] if "{" in path else ""
@@ -174,6 +209,7 @@ def _names(device: Device, path: str) -> list[tuple[str, str]]:
         "{electrode}": ends,
         "{metal}": tuple(layer for layer in device.layers[1:-1] if layer not in oxides),
         "{conductor}": tuple(layer for layer in device.layers if layer not in oxides),
+        "{upper}": device.layers[1:],
         "{oxide}": oxides,
         "{filament}": (device.filament_layer,),
         "{reservoir}": tuple(

@@ -3,8 +3,10 @@
 ``python tests/benchmarks/random_devices.py`` simulates the I-V loop of each of 200 random devices
 (``--kind pulses``: five RESET pulses of 2 to 3 V and 0.1 to 10 us) at preset "quick", each in a
 process of its own with a time limit, and prints a Markdown table of what became of them, the seeds
-of all that did not finish, and how long they took. ``--log FILE`` keeps one line a device. One
-device alone: ``--only SEED``; its file: ``ddk-device random-device --seed SEED``.
+of all that did not finish, and how long they took. They are drawn around the cells of the library
+in turn (seed modulo their number), or around ``--device``. The figures of a finished one have to
+make sense, see ``nonsense``. ``--log FILE`` keeps one line a device. One device alone: ``--only
+SEED``; its file: ``ddk-device random-device --seed SEED --device CELL``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ OUTCOMES = {
     "finished": "finished",
     "solver": "refused by the solver",
     "input": "refused as input",
+    "nonsense": "figures that make no sense",
     "nan": "NaN or infinity in the record",
     "traceback": "traceback",
     "timeout": "beyond the time limit",
@@ -43,17 +46,49 @@ EXTRA = {
 }
 
 
-def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
+def nonsense(device: Any, trace: Any) -> list[str]:
+    """What of the figures of a loop cannot be, or is not said though it should be."""
+    headline = json.loads(trace.attrs["headline_json"])
+    wrong = []
+    # the first point and other zero crossings carry no current worth a sign
+    apart = np.abs(trace.device_voltage.values) > 1e-3
+    if (trace.current.values * trace.device_voltage.values)[apart].min(initial=0.0) < -1e-15:
+        wrong.append("current against the cell's voltage")
+    if float(trace.temperature_max.min()) < device.ambient_temperature - 0.1:
+        wrong.append("colder than its surroundings")
+    for loop in headline["loops"]:
+        figures = {key: value for key, value in loop.items() if value is not None}
+        onset, rise = figures.get("reset_onset_voltage"), figures.get("set_voltage")
+        if onset is not None and not device.sweep.reset_voltage <= onset < 0.0:
+            wrong.append(f"RESET at {onset} V")
+        if rise is not None and not 0.0 < rise <= device.sweep.set_voltage:
+            wrong.append(f"SET at {rise} V")
+        for key, value in figures.items():
+            if "resistance" in key and not value > 0.0:
+                wrong.append(f"{key} {value}")
+            if key.startswith("temperature") and value < device.ambient_temperature - 0.1:
+                wrong.append(f"{key} {value}")
+    for key in ("reset_onset_voltage", "set_voltage"):
+        if headline[key] is None and key not in headline["undetermined"]:
+            wrong.append(f"{key} is missing without a word")
+    if not headline.get("localisation_cells"):
+        wrong.append("no localisation")
+    return wrong
+
+
+def one(kind: str, seed: int, preset: str, base: str | None = None) -> dict[str, Any]:
     """Simulate one device in this process; what became of it, as a plain mapping."""
     import devicephys
     from ddkbase import records
     from devicephys.device.ranges import random_device
 
-    found: dict[str, Any] = {"seed": seed}
+    cells = devicephys.list_devices()
+    base = cells[seed % len(cells)] if base is None else base
+    found: dict[str, Any] = {"seed": seed, "base": base}
     settings = devicephys.Settings.preset(preset)
     started = time.perf_counter()
     try:
-        device = random_device(np.random.default_rng(seed))
+        device = random_device(np.random.default_rng(seed), devicephys.load_device(base))
         if kind == "iv":
             schema, trace = "IVTrace", devicephys.simulate(device, settings=settings)
             magnitude = np.abs(trace.voltage.values)
@@ -61,6 +96,7 @@ def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
                 np.abs(trace.current.values[magnitude > 0.05]) / magnitude[magnitude > 0.05]
             )
             found["change"] = float(conductance.max() / conductance.min())
+            found["figures"] = json.loads(trace.attrs["headline_json"])["loops"][0]
         else:
             from devicephys.protocol.pulse_train import PulseTrain
             from devicephys.simulation.simulate import simulate_pulses
@@ -71,7 +107,9 @@ def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
             schema, trace = "PulseTrace", simulate_pulses(device, train, settings)
             conductance = np.append(trace.conductance.values, trace.initial_conductance)
             found["change"] = float(conductance.max() / conductance.min())
-        found["outcome"] = "finished"
+        wrong = nonsense(device, trace) if kind == "iv" else []
+        found["outcome"] = "nonsense" if wrong else "finished"
+        found["reason"] = ", ".join(wrong)
         found["hottest"] = float(trace.temperature_max.max())
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "record.nc"
@@ -93,16 +131,15 @@ def one(kind: str, seed: int, preset: str) -> dict[str, Any]:
 
 
 def run_all(
-    kind: str, seeds: list[int], preset: str, limit: float, at_once: int, log: Path | None
+    options: list[str], seeds: list[int], limit: float, at_once: int, log: Path | None
 ) -> list[dict[str, Any]]:
     """Run the seeds, ``at_once`` processes at a time, each for at most ``limit`` seconds."""
     waiting, running, done = list(seeds), [], []
-    options = ["--kind", kind, "--preset", preset, "--only"]
     while waiting or running:
         while waiting and len(running) < at_once:
             seed = waiting.pop(0)
             process = subprocess.Popen(
-                [sys.executable, __file__, *options, str(seed)],
+                [sys.executable, __file__, *options, "--only", str(seed)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -173,16 +210,19 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first device")
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--device", help="cell to draw around; by default those of the library")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds a device")
     parser.add_argument("--at-once", type=int, choices=(1, 2), default=2, help="processes")
     parser.add_argument("--log", type=Path, help="file to which a line a device is added")
     parser.add_argument("--only", type=int, metavar="SEED", help="this one, in this process")
     wanted = parser.parse_args()
     if wanted.only is not None:
-        print(json.dumps(one(wanted.kind, wanted.only, wanted.preset)))
+        print(json.dumps(one(wanted.kind, wanted.only, wanted.preset, wanted.device)))
         return
     seeds = list(range(wanted.first, wanted.first + wanted.devices))
-    done = run_all(wanted.kind, seeds, wanted.preset, wanted.limit, wanted.at_once, wanted.log)
+    options = ["--kind", wanted.kind, "--preset", wanted.preset]
+    options += ["--device", wanted.device] if wanted.device else []
+    done = run_all(options, seeds, wanted.limit, wanted.at_once, wanted.log)
     print(report(wanted.kind, done))
 
 

@@ -47,6 +47,7 @@ def drawn(seed: int, base: Device | None = None) -> Device:
             "threshold_voltage": "0.5 V",
             "transconductance": "1e-3 A/V^2",
         },
+        {"kind": "compliance", "compliance": "1 mA", "reset_compliance": "2 mA"},
     ],
 )
 def test_every_number_of_a_device_has_a_range(name: str, series: dict[str, str]) -> None:
@@ -133,6 +134,31 @@ def test_a_material_that_both_oxide_layers_share_is_drawn_once() -> None:
     assert set(device.materials) == {"TiN", "HfOx"}
     numbers = {path for path, origin in device.provenance.items() if origin.unit}
     assert set(bounds(device)) == numbers
+
+
+@pytest.mark.parametrize("base", list_devices())
+def test_terms_that_the_base_leaves_out_are_drawn(base: str) -> None:
+    devices = [drawn(seed, load_device(base)) for seed in range(30)]
+    assert {device.series.kind for device in devices} == set(CHOICES["series.kind"])
+    for device in devices:
+        absent = {
+            prefix + name
+            for prefix, part in device.parts()
+            for name, marker in part.parameters().items()
+            if marker.optional and marker.unit and prefix + name not in device.provenance
+        }
+        # below the stack there is nothing
+        assert absent == {f"layers.{device.layers[0].name}.thermal_boundary_resistance_below"}
+    layer = devices[0].layers[1].name
+    path = f"layers.{layer}.thermal_boundary_resistance_below"
+    assert 0.0 < np.mean([_number(device, path) > 0.0 for device in devices]) < 0.6
+
+
+def test_an_expression_of_the_base_is_kept() -> None:
+    law = {"materials.HfOx.conductivity": "s", "materials.HfOx.constants.s": "1e4 S/m"}
+    device = drawn(2, SHIPPED.with_(law))
+    assert device.materials["HfOx"].conductivity == "s"
+    assert device.provenance["materials.HfOx.thermal_coefficient_low"].unit == "1/K"
 
 
 def test_draws_fill_the_ranges() -> None:
