@@ -8,6 +8,7 @@ from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -45,8 +46,8 @@ def trends_figure(tables: Sequence[Tabulated]) -> Figure:
 
     An axis is that of the table which `compact.table.trends.choice` takes; what else varies is
     averaged.
-    Dark: 95 % band of the mean, light: of one more cycle (dotted: of one more device). A cross: no
-    cell is valid.
+    Dark: 95 % band of the mean, light: of one more cycle (dotted: of one more device). Fewer than
+    five devices or cycles are dots in place of bands. A cross: no cell is valid.
 
     Parameters
     ----------
@@ -98,6 +99,32 @@ def _bands(ax: Axes, table: Tabulated, name: str, axis: str) -> None:
     mean = ds[name].values[order]
     colour = _COLOUR[name]
 
+    kind, number = _repeated(table)
+    if number < _FEW:
+        singles = _singles(table)[name].mean(other, skipna=True).transpose(axis, "single")
+        look: dict[str, Any] = {"color": colour, "markersize": 5, "alpha": 0.6}
+        lines = ax.plot(x, singles.values[order], ".", **look)
+        lines[0].set_label(f"single {kind}s")
+    else:
+        _fill(ax, x, ds, name, order)
+    marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
+    ax.plot(x, mean, label="mean", **marker)
+    gone = x[np.isnan(mean)]
+    if gone.size:
+        cross: dict[str, Any] = {"marker": "x", "ls": "none", "color": "0.35", "clip_on": False}
+        ax.plot(gone, np.zeros(gone.size), label="no valid cell", zorder=5, **cross)
+    if axis == "width":
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks(x, _log_labels(x))
+        ax.set_xticks([], minor=True)
+    style_ticks(ax)
+
+
+def _fill(ax: Axes, x: np.ndarray, ds: xr.Dataset, name: str, order: np.ndarray) -> None:
+    """Bands of one more cycle, of one more device and of the mean, as far as there are."""
+    colour, mean = _COLOUR[name], ds[name].values[order]
+
     def about(key: str) -> tuple[np.ndarray, np.ndarray]:
         half = ds[f"{name}_{key}"].values[order]
         return np.maximum(mean - half, 0.0), mean + half
@@ -112,18 +139,18 @@ def _bands(ax: Axes, table: Tabulated, name: str, axis: str) -> None:
             ax.plot(x, edge, label="95 %: one more device" if k == 0 else None, **style)
     low, high = about("mean_band")
     ax.fill_between(x, low, high, color=colour, alpha=0.45, lw=0, label="95 %: of the mean")
-    marker: dict[str, Any] = {"marker": "o", "markersize": 4, "color": colour, "linewidth": 1.5}
-    ax.plot(x, mean, label="mean", **marker)
-    gone = x[np.isnan(mean)]
-    if gone.size:
-        cross: dict[str, Any] = {"marker": "x", "ls": "none", "color": "0.35", "clip_on": False}
-        ax.plot(gone, np.zeros(gone.size), label="no valid cell", zorder=5, **cross)
-    if axis == "width":
-        ax.set_xscale("log")
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xticks(x, _log_labels(x))
-        ax.set_xticks([], minor=True)
-    style_ticks(ax)
+
+
+def _repeated(table: Tabulated) -> tuple[str, int]:
+    """What was repeated at every setting, device or cycle, and how often."""
+    kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
+    return kind, table.dataset.sizes[kind]
+
+
+def _singles(table: Tabulated) -> xr.Dataset:
+    """Alpha and beta of every valid train, cycles and devices along ``single``."""
+    valid = table.dataset[["alpha", "beta"]].where(table.dataset["valid"])
+    return valid.stack(single=("cycle", "device"))
 
 
 def _log_labels(x: np.ndarray) -> list[str]:
@@ -179,11 +206,9 @@ def by_setting_figure(table: Tabulated) -> Figure:
 
     first = max(table.varied, key=places_of)
     rest = [a for a in AXES if a != first]
-    kind = "device" if table.dataset.sizes["device"] > 1 else "cycle"
-    number = table.dataset.sizes[kind]
+    kind, number = _repeated(table)
     means = table.means.transpose(first, *rest)
-    singles = table.dataset[["alpha", "beta"]].where(table.dataset["valid"])
-    singles = singles.stack(single=("cycle", "device")).transpose(first, *rest, "single")
+    singles = _singles(table).transpose(first, *rest, "single")
     figure = new_figure(9.5, 4.4)
     axes = figure.subplots(1, 2)
     x = np.abs(means[first].values) * _SCALE[first][0]

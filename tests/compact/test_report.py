@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -32,12 +33,25 @@ def test_picture_and_statement_are_of_the_same_table() -> None:
 
 
 def test_the_legend_names_what_any_panel_shows() -> None:
-    cycles = AlphaBetaTable.fit(campaign(cycles=3))
-    devices = AlphaBetaTable.fit(campaign(amplitudes=(-2.0,), widths=WIDTHS, cycles=1, devices=3))
+    cycles = AlphaBetaTable.fit(campaign(cycles=5))
+    devices = AlphaBetaTable.fit(campaign(amplitudes=(-2.0,), widths=WIDTHS, cycles=1, devices=5))
     texts = {t.get_text() for t in trends_figure([cycles, devices]).legends[0].get_texts()}
     assert {"95 %: one more cycle", "95 %: one more device", "95 %: of the mean"} <= texts
     only = {t.get_text() for t in trends_figure([devices]).legends[0].get_texts()}
     assert "95 %: single cycle" not in only
+
+
+def test_few_cycles_are_dots_as_no_band_can_be_told_of_them() -> None:
+    table = AlphaBetaTable.fit(campaign(cycles=2))
+    figure = trends_figure([table])
+    texts = {t.get_text() for t in figure.legends[0].get_texts()}
+    assert texts == {"single cycles", "mean"}
+    for ax, name in zip(figure.axes, ("alpha", "beta"), strict=True):
+        assert not ax.collections
+        dots = [line.get_ydata() for line in ax.lines if line.get_marker() == "."]
+        single = table.dataset[name].squeeze().transpose("cycle", "amplitude")
+        np.testing.assert_allclose(dots, single.sortby("amplitude", ascending=False))
+    assert trends_figure([AlphaBetaTable.fit(campaign(cycles=5))]).axes[0].collections
 
 
 def test_bands_that_there_are_not_take_no_room() -> None:
