@@ -55,9 +55,10 @@ _HEAD = """\
 Within these bounds the numbers of a device make sense for the model, and the solver is meant to
 work. They are no limits: a device outside them is simulated all the same. Names in braces stand
 for all layers or materials in that role: electrodes, metals between them, conductors (both),
-layers that lie on another one (upper), oxides, the oxide that holds the filament, and the other oxides (the reservoir). A parameter that is
-bound to another one is given as a share of it. The devices of the library lie inside. The bounds
-are judgement, drawn around those devices and what is usual for such cells, not measurements.
+layers that lie on another one (upper), oxides, the oxide that holds the filament, and the other
+oxides (the reservoir). A parameter that is bound to another one is given as a share of it. The
+devices of the library lie inside. The bounds are judgement, drawn around those devices and what is
+usual for such cells, not measurements.
 
 `ddk-device random-device --seed 1` prints a device drawn from these ranges;
 `tests/benchmarks/random_devices.py` measures what share of them the solver finishes.
